@@ -1,0 +1,177 @@
+"""The words that everybody uses: what a model takes and gives, and what a converter is.
+
+Standard library only, Python 3.9 and later: this file runs in the model's own interpreter too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Scalar = Union[str, int, float, bool]
+Dim = Union[str, int]
+Table = dict[str, "np.ndarray[Any, Any]"]
+"""Columns by name. Numbers are arrays `[n]` (or `[n, width]` for a matrix); text is an object array of
+`str`, with `None` for a missing cell."""
+
+FLOATS = ("float32", "float64")
+INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+
+
+class Unsupported(Exception):
+    """There is no converter for this model, or none that is faithful; the message names the reason."""
+
+
+class Unreadable(Exception):
+    """The model file cannot be read; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input or output of a graph, and what the original model accepts in it.
+
+    `shape`: a number, or the name of a symbolic dimension (`"N"` is the batch).
+    `nullable`: a missing cell is accepted (NaN in a float column, `missing` in a text column).
+    `missing`: the text that stands for a missing cell in a text column.
+    `limit`: largest magnitude that is accepted (infinity and beyond are refused); None: no limit.
+    `values`: the closed set of values that are accepted; None: any.
+    `columns`: names of the columns of a matrix: features of an input, classes of `probabilities`.
+    `frame_dtype`: the pandas dtype that the original wants for this column, where it matters.
+    `features`: rules per column of a matrix input, in order; empty for a single column.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[Dim, ...]
+    nullable: bool = False
+    missing: Optional[str] = None
+    limit: Optional[float] = None
+    values: Optional[tuple[Scalar, ...]] = None
+    columns: tuple[str, ...] = ()
+    frame_dtype: str = ""
+    features: tuple[TensorSpec, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """Columns per row: 1 for `[N]` and `[N, 1]`."""
+        return int(self.shape[1]) if len(self.shape) > 1 else 1
+
+    @property
+    def is_text(self) -> bool:
+        return self.dtype == "string"
+
+    @property
+    def is_float(self) -> bool:
+        return self.dtype in FLOATS
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON object of this tensor; fields at their default are left out."""
+        plain = {**asdict(self), "features": [f.to_json() for f in self.features]}
+        keep = {k: v for k, v in plain.items() if k in ("name", "dtype", "shape") or v not in ("", (), [], None)}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in keep.items() if v is not False}
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> TensorSpec:
+        """The tensor that `to_json` wrote."""
+        values = {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
+        values["features"] = tuple(cls.from_json(f) for f in plain.get("features", ()))
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a model takes and gives.
+
+    `task`: `classifier`, `regressor`, `transformer`, `clusterer`, `outlier` or `graph` (an ONNX file as it came).
+    `classes`: the labels in the order of the columns of `probabilities`.
+    """
+
+    task: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    classes: tuple[Scalar, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON object of this signature."""
+        return {
+            "task": self.task,
+            "inputs": [t.to_json() for t in self.inputs],
+            "outputs": [t.to_json() for t in self.outputs],
+            "classes": list(self.classes),
+        }
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Signature:
+        """The signature that `to_json` wrote."""
+        return cls(
+            plain["task"],
+            tuple(TensorSpec.from_json(t) for t in plain["inputs"]),
+            tuple(TensorSpec.from_json(t) for t in plain["outputs"]),
+            tuple(plain["classes"]),
+        )
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column that the original was fitted on, as far as the fitted model knows it.
+
+    `kind`: `number`, `integer` (an integer or boolean column), `text` or `category` (a pandas categorical).
+    `thresholds`: values at which the model's answer jumps, in the column's own units.
+    `values`: the categories that the model knows (text, numbers or booleans).
+    `knows_empty`: the empty string means something of its own to the model.
+    `missing`: what stands for a missing cell in a text column of the original's frame: `nan` or `none`.
+    """
+
+    name: str
+    kind: str = ""
+    thresholds: tuple[float, ...] = ()
+    values: tuple[Scalar, ...] = ()
+    knows_empty: bool = False
+    missing: str = "nan"
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a loaded model says of itself.
+
+    `features`: one entry per column, in the model's order. `named`: the model was fitted on named columns, so the
+    original is asked with a data frame; else with a matrix. `document`: the one input is a list of texts.
+    `outputs`: name to width (0 for `[N]`) of what `Converter.predict` returns.
+    `notes`: facts worth a line in the report.
+    """
+
+    title: str
+    task: str
+    features: tuple[Feature, ...]
+    named: bool
+    classes: tuple[Scalar, ...] = ()
+    document: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Converter:
+    """All that is peculiar to one framework. Every callable imports the framework by itself.
+
+    `name`: the file's own name. `packages`: top packages of the classes that it reads (`sklearn`).
+    `sniff(path, head)`: whether a file that is not a pickle is of this framework (`head`: its first 4 KiB).
+    `load(path)`: the model of such a file. `describe(model)`: see `Description`.
+    `predict(model, x)`: the original's answers: arrays by output name; `x` is a data frame, a matrix or a list of texts.
+    `convert(model, description, signature, real)`: the serialised ONNX model, its inputs and outputs as the signature says;
+    `real` is the type of the numbers inside, `float32` or `float64`. Raises `Unsupported`.
+    `precisions`: forms worth trying, the cheapest first.
+    """
+
+    name: str
+    packages: tuple[str, ...]
+    describe: Callable[[Any], Description]
+    predict: Callable[[Any, Any], Table]
+    convert: Callable[[Any, Description, Signature, str], bytes]
+    sniff: Optional[Callable[[Path, bytes], bool]] = None
+    load: Optional[Callable[[Path], Any]] = None
+    precisions: Callable[[Any], tuple[str, ...]] = field(default=lambda model: FLOATS)

@@ -1,0 +1,83 @@
+"""Every way in which mlpack stops, one class per thing that the user must do next.
+
+MlpackError
+├── UsageError            2  the command line, the configuration or the example data is wrong
+├── ModelError            3  the model cannot be read
+│   └── UntrustedError    3  the model asks for names that are not on the allow-list
+├── ConversionError       4  no converter, or none that is faithful
+├── MismatchError         5  the numbers differ
+├── LatencyError          6  a latency gate is missed
+├── EnvironmentFault      7  the environment cannot be locked or rebuilt, or differs
+├── DamagedError          8  the bundle is damaged or was tampered with
+└── MissingToolError      9  a tool is missing
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class MlpackError(Exception):
+    """The root: a message that says what, where and the next step, and facts for machines."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, **facts: Any) -> None:
+        super().__init__(message)
+        self.facts = facts
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `--json` prints under `error`."""
+        return {"exit": self.exit_code, "kind": type(self).__name__, "message": str(self), **self.facts}
+
+
+class UsageError(MlpackError):
+    """Wrong usage, configuration or example data."""
+
+    exit_code = 2
+
+
+class ModelError(MlpackError):
+    """The model cannot be read."""
+
+    exit_code = 3
+
+
+class UntrustedError(ModelError):
+    """The model file asks for names that are not on the allow-list."""
+
+
+class ConversionError(MlpackError):
+    """There is no converter for the model, or none that would be faithful."""
+
+    exit_code = 4
+
+
+class MismatchError(MlpackError):
+    """The graph's numbers differ from the original's."""
+
+    exit_code = 5
+
+
+class LatencyError(MlpackError):
+    """A latency gate is missed."""
+
+    exit_code = 6
+
+
+class EnvironmentFault(MlpackError):
+    """The environment cannot be locked or rebuilt, or differs."""
+
+    exit_code = 7
+
+
+class DamagedError(MlpackError):
+    """The bundle is damaged or was tampered with."""
+
+    exit_code = 8
+
+
+class MissingToolError(MlpackError):
+    """A tool that the command needs is not installed."""
+
+    exit_code = 9

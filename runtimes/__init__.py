@@ -1,0 +1,19 @@
+"""One file per language or target that can load a bundle; each ends in `RUNTIME = Runtime(...)`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from .spec import Runtime
+
+
+def names() -> tuple[str, ...]:
+    """The runtimes that can be asked for, sorted; imports none of them."""
+    return tuple(sorted(m.name for m in iter_modules(__path__) if m.name not in ("spec", "server") and m.name[0] != "_"))
+
+
+def load(name: str) -> Runtime:
+    """The runtime of that name."""
+    runtime: Runtime = import_module(f"{__name__}.{name}").RUNTIME
+    return runtime
