@@ -6,12 +6,14 @@ Standard library only, Python 3.9 and later: this file runs in the model's own i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Union
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from ._steps import Step
 
 Scalar = Union[str, int, float, bool]
 Dim = Union[str, int]
@@ -49,9 +51,9 @@ class TensorSpec:
     dtype: str
     shape: tuple[Dim, ...]
     nullable: bool = False
-    missing: Optional[str] = None
-    limit: Optional[float] = None
-    values: Optional[tuple[Scalar, ...]] = None
+    missing: str | None = None
+    limit: float | None = None
+    values: tuple[Scalar, ...] | None = None
     columns: tuple[str, ...] = ()
     frame_dtype: str = ""
     features: tuple[TensorSpec, ...] = ()
@@ -78,7 +80,7 @@ class TensorSpec:
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> TensorSpec:
         """The tensor that `to_json` wrote."""
-        values = {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
         values["features"] = tuple(cls.from_json(f) for f in plain.get("features", ()))
         return cls(**values)
 
@@ -105,6 +107,14 @@ class Signature:
             "classes": list(self.classes),
         }
 
+    def in_precision(self, real: str) -> Signature:
+        """The signature with every float tensor in the type `real`."""
+        return replace(
+            self,
+            inputs=tuple(_in_precision(t, real) for t in self.inputs),
+            outputs=tuple(_in_precision(t, real) for t in self.outputs),
+        )
+
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Signature:
         """The signature that `to_json` wrote."""
@@ -114,6 +124,11 @@ class Signature:
             tuple(TensorSpec.from_json(t) for t in plain["outputs"]),
             tuple(plain["classes"]),
         )
+
+
+def _in_precision(tensor: TensorSpec, real: str) -> TensorSpec:
+    features = tuple(_in_precision(f, real) for f in tensor.features)
+    return replace(tensor, dtype=real if tensor.is_float else tensor.dtype, features=features)
 
 
 @dataclass(frozen=True)
@@ -164,7 +179,8 @@ class Converter:
     `predict(model, x)`: the original's answers: arrays by output name; `x` is a data frame, a matrix or a list of texts.
     `convert(model, description, signature, real)`: the serialised ONNX model, its inputs and outputs as the signature says;
     `real` is the type of the numbers inside, `float32` or `float64`. Raises `Unsupported`.
-    `precisions`: forms worth trying, the cheapest first.
+    `precisions`: forms worth trying, the cheapest first. `step(fitted)`: the step of one object of the framework, so that
+    a pipeline of any framework can hold it (see `_steps.py`); None: no such class.
     """
 
     name: str
@@ -172,6 +188,7 @@ class Converter:
     describe: Callable[[Any], Description]
     predict: Callable[[Any, Any], Table]
     convert: Callable[[Any, Description, Signature, str], bytes]
-    sniff: Optional[Callable[[Path, bytes], bool]] = None
-    load: Optional[Callable[[Path], Any]] = None
+    sniff: Callable[[Path, bytes], bool] | None = None
+    load: Callable[[Path], Any] | None = None
     precisions: Callable[[Any], tuple[str, ...]] = field(default=lambda model: FLOATS)
+    step: Callable[[Any], Step | None] | None = None

@@ -10,7 +10,9 @@ from .spec import Runtime
 
 def names() -> tuple[str, ...]:
     """The runtimes that can be asked for, sorted; imports none of them."""
-    return tuple(sorted(m.name for m in iter_modules(__path__) if m.name not in ("spec", "server") and m.name[0] != "_"))
+    return tuple(
+        sorted(m.name for m in iter_modules(__path__) if m.name not in ("spec", "server") and m.name[0] != "_")
+    )
 
 
 def load(name: str) -> Runtime:

@@ -8,14 +8,18 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 
-def render(target: str, values: Mapping[str, Any], filters: Mapping[str, Callable[..., Any]] | None = None) -> dict[str, bytes]:
+def render(
+    target: str, values: Mapping[str, Any], filters: Mapping[str, Callable[..., Any]] | None = None
+) -> dict[str, bytes]:
     """Path to content for every file below `templates/TARGET`: `NAME.j2` is filled, all else is copied as it stands.
 
     Paths may hold `{{ }}` too. An unknown value is an error (`StrictUndefined`).
     """
     from jinja2 import Environment, StrictUndefined
 
-    environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters.update(filters or {})
     filled = {}
     for path, content in _walk(files(__name__).joinpath(target), ""):

@@ -1,0 +1,205 @@
+"""A builder of ONNX graphs: values with a type, deterministic names, each constant written once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from .spec import Dim, Signature, TensorSpec, Unsupported
+
+if TYPE_CHECKING:
+    import numpy as np
+    import onnx
+
+OPSET = 21
+ML_OPSET = 5
+IR_VERSION = 10
+
+
+@dataclass(frozen=True)
+class Value:
+    """One tensor in a graph, `[N, width]`, or `[N]` where `width` is 0.
+
+    `name`: in the graph. `dtype`: as in `TensorSpec`. `column`: the data frame column that it came from, if it did.
+    `missing`: in text, what stands for a missing cell.
+    """
+
+    name: str
+    dtype: str
+    width: int = 1
+    column: str = ""
+    missing: str | None = None
+
+
+Frame = tuple[Value, ...]
+"""What flows between steps: side by side, the columns of a data frame or blocks of a matrix."""
+
+
+class GraphBuilder:
+    """A graph under construction. `real`: the type of its numbers, `float32` or `float64`."""
+
+    def __init__(self, real: str) -> None:
+        self.real = real
+        self.domains: dict[str, int] = {"": OPSET}
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
+        self._initializers: list[onnx.TensorProto] = []
+        self._inputs: list[onnx.ValueInfoProto] = []
+        self._outputs: list[onnx.ValueInfoProto] = []
+        self._taken: set[str] = set()
+
+    def fresh(self, stem: str) -> str:
+        """A name that is not taken yet."""
+        name, n = stem, 0
+        while name in self._taken:
+            n += 1
+            name = f"{stem}_{n}"
+        self._taken.add(name)
+        return name
+
+    def op(self, kind: str, *inputs: str, domain: str = "", stem: str = "", **attributes: Any) -> str:
+        """The output of a new node; an input of `""` is left out."""
+        return self.ops(kind, inputs, 1, domain=domain, stem=stem, **attributes)[0]
+
+    def ops(
+        self,
+        kind: str,
+        inputs: Sequence[str],
+        outputs: int,
+        domain: str = "",
+        stem: str = "",
+        **attributes: Any,
+    ) -> tuple[str, ...]:
+        """The outputs of a new node that has several."""
+        from onnx import helper
+
+        names = tuple(self.fresh(stem or kind.lower()) for _ in range(outputs))
+        node = helper.make_node(kind, list(inputs), list(names), name=names[0], domain=domain, **attributes)
+        self.domains.setdefault(domain, ML_OPSET if domain == "ai.onnx.ml" else 1)
+        self._nodes.append(node)
+        return names
+
+    def ml(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        """The output of a new node of the domain `ai.onnx.ml`."""
+        return self.op(kind, *inputs, domain="ai.onnx.ml", **attributes)
+
+    def const(self, value: Any, dtype: str = "") -> str:
+        """An initializer that holds `value`: an array, or anything that numpy makes one of; text as an object array.
+
+        `dtype` defaults to the value's own, `real` for floats.
+        """
+        import numpy as np
+
+        array = np.asarray(value)
+        if dtype == "string" or array.dtype.kind in "OUS":
+            return self._text(array)
+        kind = dtype or (self.real if array.dtype.kind == "f" else array.dtype.name)
+        return self._number(np.ascontiguousarray(array.astype(kind)).reshape(array.shape))
+
+    def _number(self, array: np.ndarray[Any, Any]) -> str:
+        from onnx import numpy_helper
+
+        key = (array.dtype.name, array.shape, array.tobytes())
+        if key not in self._constants:
+            self._constants[key] = self.fresh("c")
+            self._initializers.append(numpy_helper.from_array(array, self._constants[key]))
+        return self._constants[key]
+
+    def _text(self, array: np.ndarray[Any, Any]) -> str:
+        from onnx import TensorProto, helper
+
+        cells = [str(cell).encode() for cell in array.ravel()]
+        key = ("string", array.shape, b"\0".join(cells))
+        if key not in self._constants:
+            self._constants[key] = self.fresh("c")
+            tensor = helper.make_tensor(self._constants[key], TensorProto.STRING, array.shape, cells)
+            self._initializers.append(tensor)
+        return self._constants[key]
+
+    def input(self, spec: TensorSpec) -> Value:
+        """A new graph input, `[N, width]`."""
+        self._inputs.append(_value_info(spec.name, spec.dtype, spec.shape))
+        self._taken.add(spec.name)
+        return Value(spec.name, spec.dtype, spec.width, column=spec.name, missing=spec.missing)
+
+    def output(self, name: str, value: str, dtype: str, shape: tuple[Dim, ...]) -> None:
+        """A new graph output that carries `value`."""
+        from onnx import helper
+
+        if name in self._taken:
+            raise Unsupported(f"a column is called {name!r}, like an output of the graph: rename the column")
+        self._taken.add(name)
+        self._nodes.append(helper.make_node("Identity", [value], [name], name=name))
+        self._outputs.append(_value_info(name, dtype, shape))
+
+    def cast(self, value: Value, dtype: str) -> Value:
+        """The value in another type (itself where it has that type)."""
+        if value.dtype == dtype:
+            return value
+        if "string" in (value.dtype, dtype):
+            raise Unsupported(f"column {value.column or value.name!r} is {value.dtype}, a step needs {dtype}")
+        return replace(value, name=self.op("Cast", value.name, to=_onnx_type(dtype)), dtype=dtype)
+
+    def matrix(self, frame: Frame, dtype: str = "") -> Value:
+        """The frame as one `[N, width]` tensor of numbers, of the graph's own type unless `dtype` says otherwise."""
+        parts = [self.cast(value, dtype or self.real) for value in frame]
+        if len(parts) == 1:
+            return parts[0]
+        name = self.op("Concat", *(p.name for p in parts), axis=1)
+        return Value(name, dtype or self.real, sum(p.width for p in parts))
+
+    def columns(self, frame: Frame) -> Frame:
+        """The frame with every block split into single columns."""
+        return tuple(column for value in frame for column in self._split(value))
+
+    def _split(self, value: Value) -> Frame:
+        if value.width == 1:
+            return (value,)
+        take = [self.op("Gather", value.name, self.const([i], "int64"), axis=1) for i in range(value.width)]
+        return tuple(replace(value, name=name, width=1) for name in take)
+
+    def select(self, frame: Frame, positions: Sequence[int]) -> Frame:
+        """The columns at `positions`, in that order; neighbours of one block stay together."""
+        if list(positions) == list(range(sum(v.width for v in frame))):
+            return frame
+        owner = [(block, i) for block, value in enumerate(frame) for i in range(value.width)]
+        runs: list[tuple[int, list[int]]] = []
+        for position in positions:
+            block, i = owner[position]
+            if runs and runs[-1][0] == block and frame[block].width > 1:
+                runs[-1][1].append(i)
+            else:
+                runs.append((block, [i]))
+        return tuple(self._take(frame[block], within) for block, within in runs)
+
+    def _take(self, value: Value, positions: list[int]) -> Value:
+        if positions == list(range(value.width)):
+            return value
+        name = self.op("Gather", value.name, self.const(positions, "int64"), axis=1)
+        return replace(value, name=name, width=len(positions))
+
+    def model(self, signature: Signature) -> bytes:
+        """The serialised, checked model; inputs that nothing reads are left out."""
+        from onnx import checker, helper
+
+        read = {name for node in self._nodes for name in node.input}
+        inputs = [i for i in self._inputs if i.name in read]
+        graph = helper.make_graph(self._nodes, "model", inputs, self._outputs, self._initializers)
+        opsets = [helper.make_opsetid(d, v) for d, v in sorted(self.domains.items())]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="mlpack")
+        checker.check_model(model)
+        return bytes(model.SerializeToString(deterministic=True))
+
+
+def _onnx_type(dtype: str) -> int:
+    from onnx import TensorProto
+
+    names = {"string": "STRING", "float32": "FLOAT", "float64": "DOUBLE"}
+    return int(TensorProto.DataType.Value(names.get(dtype, dtype.upper())))
+
+
+def _value_info(name: str, dtype: str, shape: tuple[Dim, ...]) -> Any:
+    from onnx import helper
+
+    return helper.make_tensor_value_info(name, _onnx_type(dtype), list(shape))

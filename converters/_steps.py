@@ -1,0 +1,104 @@
+"""Steps: how one fitted object (a scaler, a forest, a pipeline) becomes nodes, and where its answer jumps.
+
+A framework's file offers steps for its classes through `Converter.step`; a step that holds others (a pipeline, a
+voting classifier) asks for theirs here, so no framework's file imports another's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Callable
+
+from ._graph import Frame, GraphBuilder
+from .spec import Scalar, Unsupported
+
+Thresholds = list[list[float]]
+"""Per column, the values at which the answer jumps."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a step gives: names of values in the graph.
+
+    `transformed`: a transformer's frame. `index`: a classifier's `int64 [N]`, the position in `classes_`;
+    `label`: `int64 [N]` where there are no `classes_` (clusterers, outlier detectors). `probabilities`: `real [N, C]`;
+    `decision`: `real [N]` or `[N, C]`, what `decision_function` gives. `prediction`: `real [N]` or `[N, T]`.
+    """
+
+    transformed: Frame | None = None
+    index: str | None = None
+    label: str | None = None
+    probabilities: str | None = None
+    decision: str | None = None
+    prediction: str | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """How one class converts, and what is worth probing.
+
+    `convert(fitted, frame, graph)`. `thresholds(fitted)`: per input column. `back(fitted, thresholds)`: thresholds on the
+    output columns, as thresholds on the input columns (empty lists where there is no way back).
+    `values(fitted)`: per input column the values that the step knows (categories), None for a column of numbers.
+    """
+
+    convert: Callable[[Any, Frame, GraphBuilder], Answer]
+    thresholds: Callable[[Any], Thresholds] | None = None
+    back: Callable[[Any, Thresholds], Thresholds] | None = None
+    values: Callable[[Any], Sequence[Sequence[Scalar] | None]] | None = None
+
+
+def step_of(fitted: Any) -> Step:
+    """The step for an object's exact class; a subclass may compute anything, so it does not inherit one."""
+    from . import for_object
+
+    converter = for_object(fitted)
+    step = converter.step(fitted) if converter is not None and converter.step is not None else None
+    if step is None:
+        kind = f"{type(fitted).__module__}.{type(fitted).__qualname__}"
+        raise Unsupported(f"there is no converter for {kind}")
+    return step
+
+
+def convert(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """The answer of `fitted` on `frame`, as nodes added to `graph`."""
+    return step_of(fitted).convert(fitted, frame, graph)
+
+
+def transform(fitted: Any, frame: Frame, graph: GraphBuilder) -> Frame:
+    """The frame that a transformer gives; `Unsupported` where `fitted` is none."""
+    answer = convert(fitted, frame, graph)
+    if answer.transformed is None:
+        raise Unsupported(f"{type(fitted).__name__} stands where a transformer is needed")
+    return answer.transformed
+
+
+def thresholds_of(fitted: Any, width: int) -> Thresholds:
+    """Per input column, where the answer jumps; empty lists where the step does not say."""
+    try:
+        step = step_of(fitted)
+    except Unsupported:
+        return [[] for _ in range(width)]
+    found = step.thresholds(fitted) if step.thresholds else []
+    return [list(f) for f in found] if len(found) == width else [[] for _ in range(width)]
+
+
+def back_through(fitted: Any, thresholds: Thresholds, width: int) -> Thresholds:
+    """Thresholds on the outputs of `fitted`, seen from its `width` inputs."""
+    try:
+        step = step_of(fitted)
+    except Unsupported:
+        return [[] for _ in range(width)]
+    found = step.back(fitted, thresholds) if step.back else []
+    return [list(f) for f in found] if len(found) == width else [[] for _ in range(width)]
+
+
+def values_of(fitted: Any, width: int) -> list[list[Scalar] | None]:
+    """Per input column, the values that the step knows; None for numbers."""
+    try:
+        step = step_of(fitted)
+    except Unsupported:
+        return [None] * width
+    found = step.values(fitted) if step.values else []
+    return [None if v is None else list(v) for v in found] if len(found) == width else [None] * width
