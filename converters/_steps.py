@@ -38,8 +38,8 @@ class Answer:
 class Step:
     """How one class converts, and what is worth probing.
 
-    `convert(fitted, frame, graph)`. `thresholds(fitted)`: per input column. `back(fitted, thresholds)`: thresholds on the
-    output columns, as thresholds on the input columns (empty lists where there is no way back).
+    `convert(fitted, frame, graph)`. `thresholds(fitted)`: per input column. `back(fitted, thresholds)`: thresholds on
+    the output columns, as thresholds on the input columns (empty lists where there is no way back).
     `values(fitted)`: per input column the values that the step knows (categories), None for a column of numbers.
     """
 

@@ -128,7 +128,8 @@ class Signature:
 
 def _in_precision(tensor: TensorSpec, real: str) -> TensorSpec:
     features = tuple(_in_precision(f, real) for f in tensor.features)
-    return replace(tensor, dtype=real if tensor.is_float else tensor.dtype, features=features)
+    casts = tensor.is_float and tensor.name != "label"
+    return replace(tensor, dtype=real if casts else tensor.dtype, features=features)
 
 
 @dataclass(frozen=True)
@@ -176,11 +177,11 @@ class Converter:
     `name`: the file's own name. `packages`: top packages of the classes that it reads (`sklearn`).
     `sniff(path, head)`: whether a file that is not a pickle is of this framework (`head`: its first 4 KiB).
     `load(path)`: the model of such a file. `describe(model)`: see `Description`.
-    `predict(model, x)`: the original's answers: arrays by output name; `x` is a data frame, a matrix or a list of texts.
-    `convert(model, description, signature, real)`: the serialised ONNX model, its inputs and outputs as the signature says;
-    `real` is the type of the numbers inside, `float32` or `float64`. Raises `Unsupported`.
-    `precisions`: forms worth trying, the cheapest first. `step(fitted)`: the step of one object of the framework, so that
-    a pipeline of any framework can hold it (see `_steps.py`); None: no such class.
+    `predict(model, x)`: the original's answers: arrays by output name; `x` is a data frame, a matrix or a list of
+    texts. `convert(model, description, signature, real)`: the serialised ONNX model, its inputs and outputs as the
+    signature says; `real` is the type of the numbers inside, `float32` or `float64`. Raises `Unsupported`.
+    `precisions`: forms worth trying, the cheapest first. `step(fitted)`: the step of one object of the framework, so
+    that a pipeline of any framework can hold it (see `_steps.py`); None: no such class.
     """
 
     name: str

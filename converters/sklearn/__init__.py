@@ -1,0 +1,38 @@
+"""scikit-learn: estimators, pipelines and what they are made of; one file per family, each ending in `STEPS`."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+from .._assemble import assemble
+from .._steps import Step
+from ..spec import Converter
+from ._describe import describe
+from ._predict import predict
+from ._standard import standard_step
+
+
+@lru_cache(maxsize=1)
+def _steps() -> dict[str, Step]:
+    families = (m.name for m in iter_modules(__path__) if not m.name.startswith("_"))
+    return {name: step for family in families for name, step in import_module(f"{__name__}.{family}").STEPS.items()}
+
+
+def step(fitted: Any) -> Step | None:
+    """The step of our own for the object's class, else the one that wraps the standard converter."""
+    if type(fitted).__module__.split(".")[0] != "sklearn":
+        return None
+    return _steps().get(type(fitted).__name__) or standard_step(fitted)
+
+
+CONVERTER = Converter(
+    name="sklearn",
+    packages=("sklearn",),
+    describe=describe,
+    predict=predict,
+    convert=assemble,
+    step=step,
+)

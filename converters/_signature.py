@@ -1,0 +1,69 @@
+"""What a model takes and gives, from what it says of itself, the example and its own answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from .spec import Description, Feature, Signature, Table, TensorSpec, Unreadable
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MISSING_TEXT = ""
+MISSING_TEXT_WHERE_EMPTY_IS_KNOWN = "\uffff"
+
+
+def signature_of(
+    description: Description, example: Table, answers: Table, frame_dtypes: Mapping[str, str] | None = None
+) -> Signature:
+    """The signature in float64; `Signature.in_precision` gives the other form."""
+    return Signature(
+        description.task,
+        inputs_of(description, example, frame_dtypes or {}),
+        tuple(_output(name, values, description) for name, values in answers.items()),
+        description.classes,
+    )
+
+
+def inputs_of(description: Description, example: Table, frame_dtypes: Mapping[str, str]) -> tuple[TensorSpec, ...]:
+    """One input per column of a model that knows names, one text, or one matrix."""
+    if description.document:
+        return (TensorSpec("text", "string", ("N", 1), missing=MISSING_TEXT),)
+    if not description.named:
+        return (_matrix_input(description, example),)
+    return tuple(_column_input(f, example, frame_dtypes.get(f.name, "")) for f in description.features)
+
+
+def _matrix_input(description: Description, example: Table) -> TensorSpec:
+    matrix = example["X"]
+    width = len(description.features)
+    if matrix.ndim != 2 or matrix.shape[1] != width:
+        raise Unreadable(f"the model takes {width} columns, the example has {matrix.shape[1:]}")
+    return TensorSpec("X", _dtype_of(matrix), ("N", width), nullable=True)
+
+
+def _column_input(feature: Feature, example: Table, frame_dtype: str) -> TensorSpec:
+    column = example[feature.name]
+    dtype = _dtype_of(column)
+    missing = None
+    if dtype == "string":
+        missing = MISSING_TEXT_WHERE_EMPTY_IS_KNOWN if feature.knows_empty else MISSING_TEXT
+    nullable = dtype in ("string", "float64")
+    kept = frame_dtype if frame_dtype not in ("object", "str", "string") else ""
+    return TensorSpec(feature.name, dtype, ("N", 1), nullable=nullable, missing=missing, frame_dtype=kept)
+
+
+def _output(name: str, values: np.ndarray[Any, Any], description: Description) -> TensorSpec:
+    shape = ("N", *values.shape[1:])
+    spec = TensorSpec(name, _dtype_of(values), shape)
+    named = name == "probabilities" and len(description.classes) == values.shape[-1]
+    return replace(spec, columns=tuple(map(str, description.classes))) if named else spec
+
+
+def _dtype_of(values: np.ndarray[Any, Any]) -> str:
+    kinds = {"f": "float64", "i": "int64", "u": "int64", "b": "bool", "O": "string", "U": "string"}
+    if values.dtype.kind not in kinds:
+        raise Unreadable(f"values of type {values.dtype} have no place in a graph: give numbers, text or booleans")
+    return kinds[values.dtype.kind]

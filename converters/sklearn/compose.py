@@ -1,0 +1,167 @@
+"""Pipelines, column transformers and feature unions: the steps that hold others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from .._graph import Frame, GraphBuilder
+from .._steps import Answer, Step, Thresholds, back_through, convert, thresholds_of, transform, values_of
+from ..spec import Scalar
+
+
+def pipeline(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """The last step's answer on what the others made of the frame."""
+    *before, last = _active(fitted)
+    for each in before:
+        frame = transform(each, frame, graph)
+    return convert(last, frame, graph) if last is not None else Answer(transformed=frame)
+
+
+def _pipeline_back(fitted: Any, thresholds: Thresholds) -> Thresholds:
+    steps = [s for s in _active(fitted) if s is not None]
+    widths = _widths([*steps, None], _width_in(fitted))
+    for each, width in zip(reversed(steps), reversed(widths[:-1])):
+        thresholds = back_through(each, thresholds, width)
+    return thresholds
+
+
+def _active(fitted: Any) -> list[Any]:
+    steps = [step for _, step in fitted.steps]
+    kept = [s for s in steps[:-1] if s is not None and s != "passthrough"]
+    last = steps[-1]
+    return [*kept, None if last is None or last == "passthrough" else last]
+
+
+def _widths(steps: Sequence[Any], width: int) -> list[int]:
+    """Columns that go into each step."""
+    widths = [width]
+    for each in steps[:-1]:
+        widths.append(_width_out(each, widths[-1]))
+    return widths
+
+
+def _width_out(fitted: Any, width: int) -> int:
+    names = getattr(fitted, "get_feature_names_out", None)
+    try:
+        return len(names()) if names else width
+    except (ValueError, AttributeError, TypeError):
+        return width
+
+
+def _pipeline_thresholds(fitted: Any) -> Thresholds:
+    steps = _active(fitted)
+    widths = _widths(steps, _width_in(fitted))
+    found = thresholds_of(steps[-1], widths[-1])
+    for each, width in zip(reversed(steps[:-1]), reversed(widths[:-1])):
+        through = back_through(each, found, width)
+        own = thresholds_of(each, width)
+        found = [a + b for a, b in zip(through, own)]
+    return found
+
+
+def _pipeline_values(fitted: Any) -> list[list[Scalar] | None]:
+    width = _width_in(fitted)
+    for each, inside in zip(_active(fitted), _widths(_active(fitted), width)):
+        found = values_of(each, inside)
+        if any(v is not None for v in found) or inside != width:
+            return found if inside == width else [None] * width
+    return [None] * width
+
+
+def _width_in(fitted: Any) -> int:
+    return int(getattr(fitted, "n_features_in_", 1))
+
+
+def column_transformer(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """Each transformer's columns side by side, in the transformer's order."""
+    parts: list[Frame] = []
+    for transformer, positions in _branches(fitted):
+        chosen = graph.select(frame, positions)
+        parts.append(chosen if transformer is None else transform(transformer, chosen, graph))
+    return Answer(transformed=tuple(value for part in parts for value in part))
+
+
+def _branches(fitted: Any) -> Iterator[tuple[Any, list[int]]]:
+    """Each fitted transformer (None: passthrough) and the positions of its input columns."""
+    for name, transformer, _ in fitted.transformers_:
+        positions = list(_positions(fitted, name))
+        if (isinstance(transformer, str) and transformer == "drop") or not positions:
+            continue
+        passes = isinstance(transformer, str) or (
+            type(transformer).__name__ == "FunctionTransformer" and (transformer.func is None)
+        )
+        yield (None if passes else transformer), positions
+
+
+def _positions(fitted: Any, name: str) -> Sequence[int]:
+    chosen = fitted._transformer_to_input_indices[name]
+    return [int(i) for i in chosen]
+
+
+def _column_transformer_thresholds(fitted: Any) -> Thresholds:
+    found: Thresholds = [[] for _ in range(_width_in(fitted))]
+    for transformer, positions in _branches(fitted):
+        if transformer is not None:
+            for position, own in zip(positions, thresholds_of(transformer, len(positions))):
+                found[position] += own
+    return found
+
+
+def _column_transformer_back(fitted: Any, thresholds: Thresholds) -> Thresholds:
+    found: Thresholds = [[] for _ in range(_width_in(fitted))]
+    start = 0
+    for transformer, positions in _branches(fitted):
+        width = len(positions) if transformer is None else _width_out(transformer, len(positions))
+        part = thresholds[start : start + width]
+        start += width
+        through = part if transformer is None else back_through(transformer, part, len(positions))
+        for position, values in zip(positions, through):
+            found[position] += values
+    return found
+
+
+def _column_transformer_values(fitted: Any) -> list[list[Scalar] | None]:
+    found: list[list[Scalar] | None] = [None] * _width_in(fitted)
+    for transformer, positions in _branches(fitted):
+        if transformer is not None:
+            for position, values in zip(positions, values_of(transformer, len(positions))):
+                found[position] = [*(found[position] or []), *(values or [])] or None
+    return found
+
+
+def feature_union(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """Every transformer's answer on the whole frame, side by side."""
+    weights = fitted.transformer_weights or {}
+    parts: list[Frame] = []
+    for name, transformer in fitted.transformer_list:
+        if transformer == "drop":
+            continue
+        part = frame if transformer == "passthrough" else transform(transformer, frame, graph)
+        parts.append(_weighted(part, weights.get(name), graph))
+    return Answer(transformed=tuple(value for part in parts for value in part))
+
+
+def _weighted(frame: Frame, weight: float | None, graph: GraphBuilder) -> Frame:
+    if weight is None:
+        return frame
+    value = graph.matrix(frame)
+    scaled = graph.op("Mul", value.name, graph.const(weight))
+    return (type(value)(scaled, value.dtype, value.width),)
+
+
+STEPS = {
+    "Pipeline": Step(
+        pipeline,
+        thresholds=_pipeline_thresholds,
+        back=_pipeline_back,
+        values=_pipeline_values,
+    ),
+    "ColumnTransformer": Step(
+        column_transformer,
+        thresholds=_column_transformer_thresholds,
+        back=_column_transformer_back,
+        values=_column_transformer_values,
+    ),
+    "FeatureUnion": Step(feature_union),
+}

@@ -1,0 +1,71 @@
+"""A converter held against its original, without a bundle: what the tests of converters share."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+import numpy as np
+
+from converters import for_object
+from converters._frames import graph_feeds, original_input
+from converters._signature import signature_of
+from converters.spec import Table
+
+RTOL = {"float32": 1e-5, "float64": 1e-9}
+ATOL = {"float32": 1e-6, "float64": 1e-10}
+
+
+def table_of(x: Any) -> Table:
+    """The columns of a data frame, or `X` for a matrix, or `text` for a list of texts."""
+    if isinstance(x, np.ndarray):
+        return {"X": x}
+    if isinstance(x, list):
+        return {"text": np.array(x, object)}
+    return {str(name): _column(x[name]) for name in x}
+
+
+def _column(series: Any) -> np.ndarray[Any, Any]:
+    if series.dtype.kind in "fiub":
+        return np.asarray(series)
+    values = series.astype(object)
+    if all(isinstance(v, (int, np.integer)) for v in values):
+        return np.asarray(values, np.int64)
+    return np.array([None if v is None or v != v else v for v in values], object)
+
+
+def answers(model: Any, x: Any, real: str) -> tuple[Table, Table]:
+    """What the original answers, and what the graph in the type `real` does."""
+    import onnxruntime as ort
+
+    converter = for_object(model)
+    assert converter is not None
+    description = converter.describe(model)
+    table = table_of(x)
+    dtypes = {} if isinstance(x, (list, np.ndarray)) else {str(n): str(x[n].dtype) for n in x}
+    first = signature_of(description, table, {}, dtypes)
+    want = converter.predict(model, original_input(description, first.inputs, table))
+    signature = signature_of(description, table, want, dtypes).in_precision(real)
+    graph = converter.convert(model, description, signature, real)
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    read = {i.name for i in session.get_inputs()}
+    feeds = {k: v for k, v in graph_feeds(signature, table).items() if k in read}
+    got = session.run([t.name for t in signature.outputs], feeds)
+    return want, dict(zip((t.name for t in signature.outputs), got, strict=True))
+
+
+def assert_same(model: Any, x: Any, real: str = "float64", rtol: float = 0, atol: float = 0) -> None:
+    """Fails unless the graph answers like the original on every row of `x`: labels exactly, floats within the type."""
+    want, got = answers(model, x, real)
+    for name, expected in want.items():
+        actual = got[name]
+        assert actual.shape == expected.shape, f"{name}: shape {actual.shape}, expected {expected.shape}"
+        if expected.dtype.kind != "f" or name == "label":
+            np.testing.assert_array_equal(actual, expected, err_msg=name)
+        else:
+            limits = {"rtol": rtol or RTOL[real], "atol": atol or ATOL[real]}
+            np.testing.assert_allclose(actual, expected, equal_nan=True, err_msg=name, **limits)
