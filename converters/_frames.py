@@ -4,10 +4,48 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .spec import Description, Feature, Signature, Table, TensorSpec
+from .spec import Description, Feature, Signature, Table, TensorSpec, Unreadable
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+def model_table(description: Description, table: Table) -> Table:
+    """The columns that the model takes, under the names that its inputs have; raises `Unreadable`."""
+    if description.task == "graph":
+        return table
+    if description.document:
+        return {"text": _text_column(table)}
+    if not description.named:
+        return {"X": _matrix(table, len(description.features))}
+    names = [f.name for f in description.features]
+    if list(table) == ["X"] and table["X"].ndim == 2 and table["X"].shape[1] == len(names):
+        return {name: table["X"][:, i] for i, name in enumerate(names)}
+    absent = [n for n in names if n not in table]
+    if absent:
+        raise Unreadable(f"the example lacks the column {absent[0]!r}; it has: {', '.join(table)}")
+    return {name: table[name] for name in names}
+
+
+def _text_column(table: Table) -> np.ndarray[Any, Any]:
+    texts = {name: column for name, column in table.items() if column.dtype.kind in "OU"}
+    if len(texts) == 1 or "text" in texts:
+        return texts.get("text", next(iter(texts.values()))).ravel()
+    raise Unreadable(f"the model takes one text; the example has {len(texts)} text columns: call one of them 'text'")
+
+
+def _matrix(table: Table, width: int) -> np.ndarray[Any, Any]:
+    """The table's columns side by side, in their order."""
+    import numpy as np
+
+    bad = [name for name, column in table.items() if column.dtype.kind in "OU"]
+    if bad:
+        raise Unreadable(f"the model was fitted on a matrix of numbers; the column {bad[0]!r} of the example is text")
+    columns = [column.reshape(len(column), -1) for column in table.values()]
+    matrix = np.concatenate(columns, axis=1)
+    if matrix.shape[1] != width:
+        raise Unreadable(f"the model takes {width} columns, the example has {matrix.shape[1]}")
+    return matrix
 
 
 def original_input(description: Description, inputs: tuple[TensorSpec, ...], table: Table) -> Any:

@@ -182,6 +182,7 @@ class Converter:
     signature says; `real` is the type of the numbers inside, `float32` or `float64`. Raises `Unsupported`.
     `precisions`: forms worth trying, the cheapest first. `step(fitted)`: the step of one object of the framework, so
     that a pipeline of any framework can hold it (see `_steps.py`); None: no such class.
+    `quick(model, x)`: the cheapest call from which all outputs follow, for the clock; None: `predict`.
     """
 
     name: str
@@ -193,3 +194,4 @@ class Converter:
     load: Callable[[Path], Any] | None = None
     precisions: Callable[[Any], tuple[str, ...]] = field(default=lambda model: FLOATS)
     step: Callable[[Any], Step | None] | None = None
+    quick: Callable[[Any, Any], object] | None = None

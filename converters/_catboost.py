@@ -1,0 +1,223 @@
+"""What a CatBoost model holds: its trees as flat arrays, its columns, and the integers behind its category hashes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from ._trees import Trees
+from .spec import Unsupported
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+SEARCHED = range(-99_999, 2_000_000)
+"""The integers that are tried when a hash is led back to the category it came from."""
+
+_STATISTICS = (
+    "the CatBoost model splits by target statistics (CTR) of categorical features, which hash any text that comes, "
+    "and a graph cannot: train with a one_hot_max_size above the number of categories, or encode the column before"
+)
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A model as it computes: `scale * (sum of leaves) + bias`.
+
+    `numbers`: position of each numeric column among the model's columns. `categories`: the same for categorical ones.
+    `one_hot`: pairs (number of the categorical column, hash); each is a 0/1 column behind the numeric ones in `trees`.
+    """
+
+    trees: Trees
+    scale: float
+    bias: tuple[float, ...]
+    numbers: tuple[int, ...]
+    categories: tuple[int, ...]
+    one_hot: tuple[tuple[int, int], ...]
+    metadata: dict[str, Any]
+
+
+def parse(model: Any) -> Parsed:
+    """The parsed model; `Unsupported` where it holds more than numbers and one-hot categories."""
+    plain = dump(model)
+    info = plain["features_info"]
+    numbers = info.get("float_features", [])
+    splits = _Splits(numbers)
+    symmetric = plain.get("oblivious_trees")
+    trees = _symmetric(symmetric, splits) if symmetric is not None else _free(plain["trees"], splits)
+    scale, bias = plain["scale_and_bias"]
+    return Parsed(
+        trees,
+        float(scale),
+        tuple(map(float, bias if isinstance(bias, list) else [bias])),
+        tuple(int(f["flat_feature_index"]) for f in numbers),
+        tuple(int(f["flat_feature_index"]) for f in info.get("categorical_features", [])),
+        tuple(splits.one_hot),
+        plain["model_info"],
+    )
+
+
+def dump(model: Any) -> dict[str, Any]:
+    """The model in CatBoost's own JSON form."""
+    for kind in ("text", "embedding"):
+        columns = getattr(model, f"get_{kind}_feature_indices", list)()
+        if columns:
+            raise Unsupported(
+                f"CatBoost's {kind} features (column {columns[0]}) have no place in a graph: compute numbers"
+            )
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "model.json")
+        try:
+            model.save_model(str(path), format="json")
+        except Exception as error:
+            raise Unsupported(f"CatBoost does not write this model as JSON: {error}") from error
+        plain: dict[str, Any] = json.loads(path.read_bytes())
+    return plain
+
+
+class _Splits:
+    """Splits as (column, threshold, NaN goes left): numeric columns first, then one 0/1 column per category."""
+
+    def __init__(self, numbers: list[dict[str, Any]]) -> None:
+        self._width = len(numbers)
+        self._left = [f["nan_value_treatment"] != "AsTrue" for f in numbers]
+        self.one_hot: dict[tuple[int, int], int] = {}
+
+    def __call__(self, split: dict[str, Any]) -> tuple[int, float, bool]:
+        kind = split["split_type"]
+        if kind == "FloatFeature":
+            column = split["float_feature_index"]
+            return column, split["border"], self._left[column]
+        if kind == "OneHotFeature":
+            key = (int(split["cat_feature_index"]), int(split["value"]))
+            return self.one_hot.setdefault(key, self._width + len(self.one_hot)), 0.5, True
+        raise Unsupported(_STATISTICS if kind == "OnlineCtr" else f"there is no converter for CatBoost's {kind} splits")
+
+
+def _symmetric(trees: list[dict[str, Any]], splits: _Splits) -> Trees:
+    """Symmetric trees as heaps: the last split at the root, so that the leaves stand in the order of their index."""
+    import numpy as np
+
+    tests = [[splits(s) for s in reversed(t["splits"] or [])] for t in trees]
+    depths = np.array([len(t) for t in tests], np.int64)
+    sizes = 2 ** (depths + 1) - 1
+    roots = np.cumsum(sizes) - sizes
+    total = int(sizes.sum())
+    width = len(trees[0]["leaf_values"]) >> int(depths[0])
+    feature, threshold = np.full(total, -1, np.int64), np.zeros(total)
+    missing_left, leaf = np.zeros(total, bool), np.zeros((total, width))
+    for root, own, tree in zip(roots.tolist(), tests, trees):
+        for level, (column, border, nan_left) in enumerate(own):
+            inside = slice(root + 2**level - 1, root + 2 ** (level + 1) - 1)
+            feature[inside], threshold[inside], missing_left[inside] = column, border, nan_left
+        leaves = slice(root + 2 ** len(own) - 1, root + 2 ** (len(own) + 1) - 1)
+        leaf[leaves] = np.reshape(tree["leaf_values"], (-1, width))
+    place = np.arange(total)
+    start = np.repeat(roots, sizes)
+    inner = feature >= 0
+    left = np.where(inner, 2 * (place - start) + 1 + start, 0)
+    right = np.where(inner, left + 1, 0)
+    return _trees(roots, feature, threshold, left, right, missing_left, leaf)
+
+
+def _free(trees: list[dict[str, Any]], splits: _Splits) -> Trees:
+    """Trees of any shape, nodes in the order of a walk; the side of a split that holds stands on the right."""
+    import numpy as np
+
+    rows: list[tuple[int, float, bool]] = []
+    values: list[Any] = []
+    links: list[list[int]] = []
+    roots = []
+    for tree in trees:
+        roots.append(len(rows))
+        for node, parent, side in _walk(tree, len(rows)):
+            if parent >= 0:
+                links[parent][side] = len(rows)
+            links.append([0, 0])
+            rows.append(splits(node["split"]) if "split" in node else (-1, 0.0, False))
+            values.append(None if "split" in node else node["value"])
+    feature, threshold, missing_left = map(np.array, zip(*rows))
+    width = np.size(next(v for v in values if v is not None))
+    leaf = np.array([np.zeros(width) if v is None else np.ravel(v) for v in values], float)
+    left, right = np.array(links, np.int64).T
+    return _trees(np.array(roots, np.int64), feature, threshold, left, right, missing_left, leaf)
+
+
+def _walk(tree: dict[str, Any], start: int) -> Iterator[tuple[dict[str, Any], int, int]]:
+    """Each node with its parent's index and the side it hangs on; parents come first, numbered from `start`."""
+    waiting, index = [(tree, -1, 0)], start
+    while waiting:
+        node, parent, side = waiting.pop()
+        yield node, parent, side
+        if "split" in node:
+            waiting += [(node["right"], index, 1), (node["left"], index, 0)]
+        index += 1
+
+
+def _trees(
+    roots: Array, feature: Array, threshold: Array, left: Array, right: Array, missing_left: Array, leaf: Array
+) -> Trees:
+    width = leaf.shape[1]
+    values = leaf[:, 0] if width == 1 else leaf
+    return Trees(roots, feature, threshold, left, right, missing_left, values, targets=width)
+
+
+@lru_cache(maxsize=8)
+def integers_behind(hashes: frozenset[int]) -> dict[int, list[int]]:
+    """Per hash (signed, 32 bits), every integer of `SEARCHED` that CatBoost gives that hash; each in order."""
+    import numpy as np
+
+    found: dict[int, list[int]] = {h: [] for h in hashes}
+    wanted = np.array(sorted(hashes), np.int64)
+    texts = np.array(SEARCHED, np.int64).astype("S8")
+    lengths = np.char.str_len(texts)
+    for length in np.unique(lengths).tolist():
+        group = texts[lengths == length]
+        cells = group.view(np.uint8).reshape(-1, 8)[:, :length]
+        hashed = (_city(cells) & np.uint64(0xFFFFFFFF)).astype(np.uint32).view(np.int32)
+        for row in np.flatnonzero(np.isin(hashed, wanted)).tolist():
+            found[int(hashed[row])].append(int(group[row]))
+    return {h: sorted(v) for h, v in found.items()}
+
+
+def _city(cells: Array) -> Array:
+    """CityHash64 (version 1.0, as CatBoost has it) of texts of one length from 1 to 8 bytes, one per row."""
+    import numpy as np
+
+    k2, k3 = np.uint64(0x9AE16A3B2F90404F), np.uint64(0xC949D7C7509E6557)
+    length = cells.shape[1]
+    wide = cells.astype(np.uint64)
+    if length >= 4:
+        first, last = _word(wide[:, :4]), _word(wide[:, length - 4 :])
+        return _mix(np.uint64(length) + (first << np.uint64(3)), last)
+    y = wide[:, 0] + (wide[:, length >> 1] << np.uint64(8))
+    z = np.uint64(length) + (wide[:, -1] << np.uint64(2))
+    return _shifted(y * k2 ^ z * k3) * k2
+
+
+def _word(four: Array) -> Array:
+    import numpy as np
+
+    places = np.array([0, 8, 16, 24], np.uint64)
+    return np.asarray((four << places).sum(1, dtype=np.uint64))
+
+
+def _mix(u: Array, v: Array) -> Array:
+    import numpy as np
+
+    k = np.uint64(0x9DDFEA08EB382D69)
+    a = _shifted((u ^ v) * k)
+    return _shifted((v ^ a) * k) * k
+
+
+def _shifted(x: Array) -> Array:
+    import numpy as np
+
+    return np.asarray(x ^ (x >> np.uint64(47)))

@@ -1,0 +1,98 @@
+"""How long one answer takes: the same clock for the original and for the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ._table import rows_of, take
+from .spec import Table
+
+WARM_UP = 3
+LEAST_RUNS = 10
+VARIED = 64
+
+
+def measure(
+    run: Callable[[Any], object],
+    prepare: Callable[[Table], Any],
+    rows: Table,
+    batches: Sequence[int],
+    seconds: float,
+) -> list[dict[str, float]]:
+    """Per batch size: quantiles in milliseconds, rows per second, and how many runs they come from.
+
+    Every run takes other rows (a repeated row is answered from the processor's caches, far faster than in life).
+    `prepare` is not timed. At most `seconds` are spent on each batch size, but at least `LEAST_RUNS` runs.
+    """
+    return [_one_size(run, prepare, rows, size, seconds) for size in batches]
+
+
+def _one_size(
+    run: Callable[[Any], object], prepare: Callable[[Table], Any], rows: Table, size: int, seconds: float
+) -> dict[str, float]:
+    from time import perf_counter
+
+    inputs = _varied(prepare, rows, size)
+    for x in inputs[:WARM_UP]:
+        run(x)
+    times: list[float] = []
+    end = perf_counter() + seconds
+    while len(times) < LEAST_RUNS or perf_counter() < end:
+        x = inputs[len(times) % len(inputs)]
+        start = perf_counter()
+        run(x)
+        times.append(perf_counter() - start)
+    return _quantiles(times, size)
+
+
+def _varied(prepare: Callable[[Table], Any], rows: Table, size: int) -> list[Any]:
+    import numpy as np
+
+    n = rows_of(rows)
+    count = VARIED if size <= 8 else 8
+    return [prepare(take(rows, (i * size + np.arange(size)) % n)) for i in range(count)]
+
+
+def _quantiles(times: list[float], size: int) -> dict[str, float]:
+    ordered = sorted(times)
+
+    def at(q: float) -> float:
+        return round(ordered[min(len(ordered) - 1, int(q * len(ordered)))] * 1e3, 6)
+
+    return {
+        "batch": size,
+        "p50_ms": at(0.50),
+        "p90_ms": at(0.90),
+        "p95_ms": at(0.95),
+        "p99_ms": at(0.99),
+        "rows_per_second": round(size * len(times) / sum(times), 1),
+        "runs": len(times),
+    }
+
+
+def single_threaded(model: Any) -> None:
+    """Sets every `n_jobs` and `thread_count` inside the model to one, so that both sides have the same threads."""
+    for part in _parts(model):
+        for name in ("n_jobs", "thread_count"):
+            if isinstance(getattr(part, "__dict__", {}).get(name), int):
+                setattr(part, name, 1)
+
+
+def _parts(model: Any) -> list[Any]:
+    found: list[Any] = []
+    todo = [model]
+    seen: set[int] = set()
+    while todo and len(seen) < 10000:
+        part = todo.pop()
+        if id(part) in seen or isinstance(part, (str, bytes, int, float)):
+            continue
+        seen.add(id(part))
+        if isinstance(part, (list, tuple)):
+            todo += part
+        elif isinstance(part, dict):
+            todo += part.values()
+        elif hasattr(part, "get_params"):
+            found.append(part)
+            todo += vars(part).values()
+    return found

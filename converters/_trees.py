@@ -1,0 +1,282 @@
+"""Trees of every framework as nodes of a graph: sums over leaves, branches exact to the last bit.
+
+`tree_sum` writes one `TreeEnsemble` (ai.onnx.ml 5). A leaf there carries one number for one target, so trees whose
+leaves carry vectors (a classifier's class shares) give the number of the leaf instead, and a table gives the vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ._graph import GraphBuilder, Value
+from ._steps import Thresholds
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+_Set = tuple[int, frozenset[int], bool]
+"""A tested column, the codes that go left, and whether NaN does."""
+LEQ, LT = 0, 1
+INT64 = 7
+MOST_IN_FLOAT32 = 2**24
+"""Above this float32 skips integers."""
+CELLS_AT_ONCE = 4096
+"""Numbers per row that may lie in memory while leaves' vectors are added."""
+
+
+@dataclass(frozen=True)
+class Trees:
+    """Trees as flat arrays: the nodes of all trees one after the other; children are indices into the same arrays.
+
+    `roots` `[T]`: the index of each tree's root. `feature` `[M]`: the tested column, -1 in a leaf. `threshold` `[M]`:
+    a row goes left where `x <= threshold` (`x < threshold` where `strict`). `missing_left` `[M]`: NaN goes left.
+    `leaf`: values at the leaves, `[M]`, each added to the target in `target` `[M]` (None: target 0), or `[M, targets]`.
+    `category`: nodes that test a code instead: left where the code (truncated toward 0) is in the set, right for any
+    other code, a negative one and a huge one included; NaN by `missing_left`. Where unknown codes go left, swap the
+    children and give the complement.
+    """
+
+    roots: Array
+    feature: Array
+    threshold: Array
+    left: Array
+    right: Array
+    missing_left: Array
+    leaf: Array
+    target: Array | None = None
+    targets: int = 1
+    strict: bool = False
+    category: Mapping[int, frozenset[int]] | None = None
+
+
+def tree_sum(graph: GraphBuilder, trees: Trees, x: Value, compare: str, sums: str = "") -> str:
+    """The sum over the trees, `[N, targets]`, of the graph's own type, or `sums` where given.
+
+    `x`: `[N, width]`, float32 or float64. `compare`: the type in which the original compares. `sums`: float64 where the
+    original adds its leaves in double and that decides labels: also in a graph of float32.
+    """
+    real = sums or graph.real
+    if trees.leaf.ndim == 2:
+        return graph.cast(Value(_vector_sum(graph, trees, x, compare), "float64"), real).name
+    x = graph.cast(x, "float32") if compare == "float32" else x
+    x = graph.cast(x, "float64") if real == "float64" else x
+    total = _ensemble(graph, trees, x, trees.leaf, trees.target, trees.targets)
+    return graph.cast(Value(total, x.dtype), real).name
+
+
+def per_tree(graph: GraphBuilder, trees: Trees, x: Value, compare: str) -> str:
+    """What each tree says, `float64 [N, T]`; for trees with one value in a leaf."""
+    alone = replace(trees, target=tree_of(trees), targets=len(trees.roots))
+    return tree_sum(graph, alone, x, compare, sums="float64")
+
+
+def with_base(trees: Trees, base: Sequence[float]) -> Trees:
+    """The trees after a constant per target: the sum starts there, as that of an original does which rounds so."""
+    import numpy as np
+
+    roots = len(trees.feature) + np.arange(len(base))
+    none = np.zeros(len(base), np.int64)
+    return replace(
+        trees,
+        roots=np.append(roots, trees.roots),
+        feature=np.append(trees.feature, none - 1),
+        threshold=np.append(trees.threshold, none.astype(float)),
+        left=np.append(trees.left, none),
+        right=np.append(trees.right, none),
+        missing_left=np.append(trees.missing_left, none.astype(bool)),
+        leaf=np.append(trees.leaf, np.asarray(base, float)),
+        target=None if trees.target is None else np.append(trees.target, np.arange(len(base))),
+    )
+
+
+def _vector_sum(graph: GraphBuilder, trees: Trees, x: Value, compare: str) -> str:
+    """The sum over the trees of the leaves' vectors, `float64 [N, targets]`."""
+    import numpy as np
+
+    leaves = np.flatnonzero(trees.feature < 0)
+    rows, which = np.unique(trees.leaf[leaves], axis=0, return_inverse=True)
+    number = np.zeros(len(trees.feature))
+    number[leaves] = which.ravel()
+    x = graph.cast(x, "float32") if compare == "float32" else x
+    x = x if len(rows) <= MOST_IN_FLOAT32 else graph.cast(x, "float64")
+    found = _ensemble(graph, trees, x, number, tree_of(trees), len(trees.roots))
+    index = graph.op("Cast", found, to=INT64)
+    return _rows_summed(graph, graph.const(rows, "float64"), index, trees)
+
+
+def _rows_summed(graph: GraphBuilder, table: str, index: str, trees: Trees) -> str:
+    """The sum over the columns of `index` `[N, T]` of the table's rows, a bounded number of columns at a time."""
+    count = len(trees.roots)
+    at_once = max(1, CELLS_AT_ONCE // trees.targets)
+    pieces = [min(at_once, count - start) for start in range(0, count, at_once)]
+    parts = [index]
+    if len(pieces) > 1:
+        parts = list(graph.ops("Split", [index, graph.const(pieces, "int64")], len(pieces), axis=1))
+    axis = graph.const([1], "int64")
+    total = ""
+    for part in parts:
+        found = graph.op("ReduceSum", graph.op("Gather", table, part), axis, keepdims=0)
+        total = graph.op("Add", total, found) if total else found
+    return total
+
+
+def tree_of(trees: Trees) -> Array:
+    """The number of the tree that each node belongs to, `[M]`; a tree's nodes lie together, its root first."""
+    import numpy as np
+
+    order = np.argsort(trees.roots)
+    starts = trees.roots[order]
+    return np.asarray(order[np.searchsorted(starts, np.arange(len(trees.feature)), side="right") - 1], np.int64)
+
+
+def unique_thresholds(trees: Trees, width: int) -> Thresholds:
+    """Per column, the thresholds that some node holds, in order; codes of categories are left out."""
+    import numpy as np
+
+    inner = trees.feature >= 0
+    inner[list(trees.category or ())] = False
+    feature, threshold = trees.feature[inner], trees.threshold[inner]
+    order = np.lexsort((threshold, feature))
+    feature, threshold = feature[order], threshold[order]
+    new = np.ones(len(order), bool)
+    new[1:] = (feature[1:] != feature[:-1]) | (threshold[1:] != threshold[:-1])
+    feature, threshold = feature[new], threshold[new]
+    edges = np.searchsorted(feature, np.arange(width + 1))
+    return [threshold[a:b].tolist() for a, b in zip(edges[:-1], edges[1:])]
+
+
+def rounded(threshold: Array, dtype: str, strict: bool) -> Array:
+    """Thresholds in the type `dtype` that part its numbers as the given ones do."""
+    import numpy as np
+
+    if dtype == "float64":
+        return np.asarray(threshold, np.float64)
+    with np.errstate(over="ignore"):
+        near = threshold.astype(np.float32)
+    if strict:
+        return np.where(near < threshold, np.nextafter(near, np.float32(np.inf)), near)
+    return np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near)
+
+
+def _ensemble(graph: GraphBuilder, trees: Trees, x: Value, leaf: Array, target: Array | None, targets: int) -> str:
+    """The `TreeEnsemble` node, in the type of `x`."""
+    import numpy as np
+    from onnx import numpy_helper
+
+    if trees.category:
+        trees, x = _without_categories(graph, trees, x)
+    trees, leaf, target = _with_stumps(trees, leaf, target)
+    is_leaf = trees.feature < 0
+    inner, leaves = np.flatnonzero(~is_leaf), np.flatnonzero(is_leaf)
+    place = np.empty(len(is_leaf), np.int64)
+    place[inner], place[leaves] = np.arange(len(inner)), np.arange(len(leaves))
+    left, right = trees.left[inner], trees.right[inner]
+    mode = np.full(len(inner), LT if trees.strict else LEQ, np.uint8)
+    owner = np.zeros(len(leaves), np.int64) if target is None else target[leaves]
+    missing = trees.missing_left[inner]
+    return graph.ml(
+        "TreeEnsemble",
+        x.name,
+        aggregate_function=1,
+        leaf_targetids=owner.tolist(),
+        leaf_weights=numpy_helper.from_array(leaf[leaves].astype(x.dtype), ""),
+        n_targets=targets,
+        nodes_falseleafs=is_leaf[right].astype(int).tolist(),
+        nodes_falsenodeids=place[right].tolist(),
+        nodes_featureids=trees.feature[inner].tolist(),
+        nodes_missing_value_tracks_true=missing.astype(int).tolist() if missing.any() else None,
+        nodes_modes=numpy_helper.from_array(mode, ""),
+        nodes_splits=numpy_helper.from_array(rounded(trees.threshold[inner], x.dtype, trees.strict), ""),
+        nodes_trueleafs=is_leaf[left].astype(int).tolist(),
+        nodes_truenodeids=place[left].tolist(),
+        post_transform=0,
+        tree_roots=place[trees.roots].tolist(),
+    )
+
+
+def _with_stumps(trees: Trees, leaf: Array, target: Array | None) -> tuple[Trees, Array, Array | None]:
+    """The trees with a split above each root that is a leaf: the operator has no other way to write one."""
+    import numpy as np
+
+    alone = np.flatnonzero(trees.feature[trees.roots] < 0)
+    if not len(alone):
+        return trees, leaf, target
+    below = trees.roots[alone]
+    roots = trees.roots.copy()
+    roots[alone] = len(trees.feature) + np.arange(len(alone))
+    grown = replace(
+        trees,
+        roots=roots,
+        feature=np.append(trees.feature, np.zeros(len(alone), np.int64)),
+        threshold=np.append(trees.threshold, np.zeros(len(alone))),
+        left=np.append(trees.left, below),
+        right=np.append(trees.right, below),
+        missing_left=np.append(trees.missing_left, np.zeros(len(alone), bool)),
+    )
+    return grown, leaf, target
+
+
+def _without_categories(graph: GraphBuilder, trees: Trees, x: Value) -> tuple[Trees, Value]:
+    """The trees and the matrix with a 0/1 column for each distinct set, 0 where the code goes left.
+
+    Not `BRANCH_MEMBER`: ONNX Runtime merges chained membership nodes whose leaves weigh the same, wrongly.
+    """
+    import numpy as np
+
+    category = trees.category or {}
+    sets: dict[_Set, int] = {}
+    feature, threshold = trees.feature.copy(), trees.threshold.copy()
+    for node, codes in category.items():
+        key = (int(trees.feature[node]), codes, bool(trees.missing_left[node]))
+        feature[node] = sets.setdefault(key, x.width + len(sets))
+    threshold[np.fromiter(category, np.int64, len(category))] = 0.5
+    flags = graph.cast(Value(_flags(graph, list(sets), x), "uint8"), x.dtype)
+    wide = graph.op("Concat", x.name, flags.name, axis=1)
+    return replace(trees, feature=feature, threshold=threshold, category=None), replace(
+        x, name=wide, width=x.width + len(sets)
+    )
+
+
+def _flags(graph: GraphBuilder, sets: list[_Set], x: Value) -> str:
+    """`uint8 [N, sets]`: 0 where the row's code goes left, else 1.
+
+    One flat table; the stretch of a set holds the answer for: missing, negative, code 0, 1, ... and the code after
+    the greatest that any set of the column knows.
+    """
+    import numpy as np
+
+    features = sorted({feature for feature, _, _ in sets})
+    after = dict.fromkeys(features, 0)
+    for feature, codes, _ in sets:
+        after[feature] = max(after[feature], max(codes, default=-1) + 1)
+    stretches = [_stretch(codes, after[feature], missing_left) for feature, codes, missing_left in sets]
+    starts = np.cumsum([0, *map(len, stretches)])[:-1] + 2
+    codes_of = _codes(graph, x, features, [after[f] for f in features])
+    column = {f: i for i, f in enumerate(features)}
+    spread = graph.op("Gather", codes_of, graph.const([column[f] for f, _, _ in sets], "int64"), axis=1)
+    place = graph.op("Add", spread, graph.const(starts, "int64"))
+    return graph.op("Gather", graph.const(np.concatenate(stretches)), place)
+
+
+def _stretch(codes: frozenset[int], after: int, missing_left: bool) -> Array:
+    import numpy as np
+
+    goes_right = np.ones(after + 3, np.uint8)
+    goes_right[0] = not missing_left
+    goes_right[[code + 2 for code in codes if code >= 0]] = 0
+    return goes_right
+
+
+def _codes(graph: GraphBuilder, x: Value, features: list[int], after: list[int]) -> str:
+    """`int64 [N, len(features)]`: the codes; -1 for any below 0, `after` for any greater one, -2 for NaN."""
+    import numpy as np
+
+    cells = graph.op("Gather", x.name, graph.const(features, "int64"), axis=1)
+    capped = graph.op("Min", cells, graph.const(np.array(after, float), x.dtype))
+    capped = graph.op("Max", capped, graph.const([-1.0], x.dtype))
+    known = graph.op("Where", graph.op("IsNaN", cells), graph.const([-2.0], x.dtype), capped)
+    return graph.op("Cast", known, to=INT64)

@@ -1,0 +1,221 @@
+"""The process that loads the model: commands come in as JSON lines, replies go out on a pipe of their own.
+
+Standard output and standard error belong to the model's own noise.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+import warnings
+from pathlib import Path
+from typing import Any
+
+from . import for_file, for_object, load
+from ._answers import Answers, ask
+from ._frames import model_table, original_input
+from ._latency import measure, single_threaded
+from ._probes import make_probes, together
+from ._signature import inputs_of, signature_of
+from ._table import read_table, rows_of, write_table
+from .spec import Converter, Description, Signature, Table, TensorSpec, Unreadable, Unsupported
+
+PLAIN = ("example", "threshold", "category", "text")
+
+
+class Session:
+    """One loaded model and what has been found out about it."""
+
+    model: Any
+    converter: Converter
+    description: Description
+    inputs: tuple[TensorSpec, ...]
+    signature: Signature
+
+    def load(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Loads the model: the one command that runs code of the file."""
+        sys.path[:0] = request["code"]
+        path = Path(request["model"])
+        self.model = _unpickle(path, request) if request["kind"] != "other" else None
+        converter = for_file(path) if self.model is None else for_object(self.model)
+        if converter is None:
+            raise Unsupported(_no_converter(self.model, path))
+        self.converter = converter
+        if self.model is None:
+            assert converter.load is not None
+            self.model = converter.load(path)
+        self.description = converter.describe(self.model)
+        return {
+            "framework": converter.name,
+            "title": self.description.title,
+            "task": self.description.task,
+            "columns": [f.name for f in self.description.features] if self.description.named else [],
+            "width": len(self.description.features),
+            "notes": list(self.description.notes),
+            "precisions": list(converter.precisions(self.model)),
+            "versions": _versions(converter),
+        }
+
+    def probe(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Makes probes from the example, asks the original, and writes both."""
+        out = Path(request["out"])
+        example = model_table(self.description, read_table(Path(request["example"])))
+        self.inputs = inputs_of(self.description, example, request["frame_dtypes"])
+        answered = self._first_answer(example)
+        self.signature = signature_of(self.description, example, answered, request["frame_dtypes"])
+        probes = make_probes(self.description, self.inputs, example)
+        rows, kinds, columns = together(probes)
+        plain = sum(rows_of(p.rows) for p in probes if p.kind in PLAIN and p.kind == _leading(probes, p))
+        answers: Answers = ask(self._predict, rows, plain)
+        write_table(rows, out / "probes.npz")
+        write_table(answers.outputs, out / "answers.npz")
+        known = [[p.kind, p.column, p.tried, p.known] for p in probes if p.known]
+        return {
+            "signature": self.signature.to_json(),
+            "kinds": kinds,
+            "columns": columns,
+            "known": known,
+            "refused": {str(row): message for row, message in answers.refused.items()},
+            "values": {f.name: list(f.values) for f in self.description.features if f.values},
+        }
+
+    def _first_answer(self, example: Table) -> Table:
+        try:
+            return self._predict(example)
+        except Exception as error:
+            raise BadExample(f"the model does not take the example: {type(error).__name__}: {error}") from error
+
+    def _predict(self, rows: Table) -> Table:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return self.converter.predict(self.model, original_input(self.description, self.inputs, rows))
+
+    def convert(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Writes the graph in the precision `real`."""
+        real = request["real"]
+        model = self.converter.convert(self.model, self.description, self.signature.in_precision(real), real)
+        Path(request["out"]).write_bytes(model)
+        return {}
+
+    def predict(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Writes the original's answers to the rows of a table."""
+        write_table(self._predict(read_table(Path(request["rows"]))), Path(request["out"]))
+        return {}
+
+    def measure(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The original's latency by batch size, on one thread."""
+        rows = read_table(Path(request["rows"]))
+        single_threaded(self.model)
+
+        def prepare(batch: Table) -> Any:
+            return original_input(self.description, self.inputs, batch)
+
+        quick = self.converter.quick or self.converter.predict
+
+        def run(x: Any) -> object:
+            return quick(self.model, x)
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return {"batches": measure(run, prepare, rows, request["batches"], request["seconds"])}
+
+
+class BadExample(Exception):
+    """The example data do not fit the model."""
+
+
+def _leading(probes: list[Any], probe: Any) -> str:
+    """The probe's kind while only plain kinds have come before it, else nothing."""
+    before = probes[: probes.index(probe)]
+    return str(probe.kind) if all(p.kind in PLAIN for p in before) else ""
+
+
+def _unpickle(path: Path, request: dict[str, Any]) -> Any:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = _LOADERS[request["kind"]](path, request)
+    for warning in caught:
+        if type(warning.message).__name__ == "InconsistentVersionWarning":
+            raise Unreadable(_other_version(warning.message))
+    return model
+
+
+def _other_version(warning: Any) -> str:
+    return (
+        f"the model was saved by scikit-learn {warning.original_sklearn_version}, this interpreter has "
+        f"{warning.current_sklearn_version}: give the model's own interpreter with --python PATH"
+    )
+
+
+def _load_pickle(path: Path, request: dict[str, Any]) -> Any:
+    import pickle
+
+    with path.open("rb") as file:
+        return pickle.load(file)
+
+
+def _load_joblib(path: Path, request: dict[str, Any]) -> Any:
+    import joblib
+
+    return joblib.load(path)
+
+
+def _load_skops(path: Path, request: dict[str, Any]) -> Any:
+    import skops.io
+
+    return skops.io.load(path, trusted=[n for n in request["names"] if n in skops.io.get_untrusted_types(file=path)])
+
+
+_LOADERS = {"pickle": _load_pickle, "joblib": _load_joblib, "skops": _load_skops}
+
+
+def _no_converter(model: Any, path: Path) -> str:
+    from . import names
+
+    what = f"{type(model).__module__}.{type(model).__qualname__}" if model is not None else f"the file {path.name}"
+    return f"there is no converter for {what}; there are converters for: {', '.join(names())}"
+
+
+def _versions(converter: Converter) -> dict[str, str]:
+    modules = (converter.name, *converter.packages, "numpy", "onnx", "skl2onnx")
+    found = {m: getattr(sys.modules.get(m), "__version__", "") for m in modules}
+    return {m: str(v) for m, v in sorted(found.items()) if v}
+
+
+def serve(replies: int, memory: int) -> None:
+    """Answers commands from standard input until it closes; `replies`: the descriptor that replies go to."""
+    _limit_memory(memory)
+    session = Session()
+    with os.fdopen(os.dup(0)) as commands, os.fdopen(replies, "w") as out:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        for line in commands:
+            request = json.loads(line)
+            out.write(json.dumps(_reply(session, request)) + "\n")
+            out.flush()
+
+
+def _limit_memory(bytes_: int) -> None:
+    import resource
+
+    if bytes_:
+        resource.setrlimit(resource.RLIMIT_AS, (bytes_, bytes_))
+
+
+def _reply(session: Session, request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return {"ok": True, **getattr(session, request["command"])(request)}
+    except MemoryError:
+        return {"ok": False, "kind": "MemoryError", "message": "the memory limit was reached"}
+    except Exception as error:
+        traceback.print_exc()
+        return {
+            "ok": False,
+            "kind": type(error).__name__,
+            "message": str(error),
+            "missing": getattr(error, "name", None) if isinstance(error, ImportError) else None,
+        }
+
+
+__all__ = ["load", "serve"]

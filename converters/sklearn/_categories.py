@@ -1,0 +1,83 @@
+"""Categories to numbers: one lookup per column, in the type in which the original compares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .._graph import GraphBuilder, Value
+from ..spec import Scalar, Unsupported
+
+
+def lookup(value: Value, categories: Any, codes: Sequence[int], unknown: int, graph: GraphBuilder) -> str:
+    """`int64 [N, 1]`: the code of each cell's category, `unknown` where it is none of them."""
+    known = list(zip(categories.tolist(), codes))
+    value, keys, found = _text_keys(value, known) if value.dtype == "string" else _number_keys(value, known, graph)
+    if not keys:
+        return _constant(value, unknown, graph)
+    return graph.ml(
+        "LabelEncoder",
+        value.name,
+        keys_tensor=_tensor(keys, value.dtype),
+        values_tensor=_tensor(found, "int64"),
+        default_tensor=_tensor([unknown], "int64"),
+    )
+
+
+def _text_keys(value: Value, known: list[tuple[Any, int]]) -> tuple[Value, list[Any], list[int]]:
+    keys: dict[str, int] = {}
+    for category, code in known:
+        if not isinstance(category, str) and not is_missing(category):
+            raise Unsupported(
+                f"column {value.column or value.name!r} is text, but its categories hold {category!r} "
+                f"({type(category).__name__}): give the column one type before the fit"
+            )
+        text = value.missing if is_missing(category) else category
+        # None comes before NaN among the categories, and a missing cell is None where the model knows None
+        if text is not None:
+            keys.setdefault(text, code)
+    return value, list(keys), list(keys.values())
+
+
+def _number_keys(value: Value, known: list[tuple[Any, int]], graph: GraphBuilder) -> tuple[Value, list[Any], list[int]]:
+    numbers = [(c, code) for c, code in known if not isinstance(c, str) and c is not None]
+    if value.dtype in ("float32", "float64"):
+        return _float_keys(graph.cast(value, graph.real), numbers, graph.real)
+    whole = [(int(c), code) for c, code in numbers if c == c and abs(c) < 2**63 and int(c) == c]
+    return graph.cast(value, "int64"), [c for c, _ in whole], [code for _, code in whole]
+
+
+def _float_keys(value: Value, numbers: list[tuple[Any, int]], real: str) -> tuple[Value, list[Any], list[int]]:
+    import numpy as np
+
+    keys = np.array([c for c, _ in numbers], np.float64)
+    if real == "float32" and not np.array_equal(keys, keys.astype(np.float32), equal_nan=True):
+        raise Unsupported(f"categories of column {value.column or value.name!r} are no float32 numbers")
+    return value, keys.tolist(), [code for _, code in numbers]
+
+
+def _constant(value: Value, number: int, graph: GraphBuilder) -> str:
+    """`int64 [N, 1]` of one number."""
+    shape = graph.op("Shape", value.name)
+    return graph.op("Expand", graph.const([[number]], "int64"), shape)
+
+
+def _tensor(cells: Sequence[Any], dtype: str) -> Any:
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper
+
+    if dtype == "string":
+        return helper.make_tensor("", TensorProto.STRING, [len(cells)], [c.encode() for c in cells])
+    return numpy_helper.from_array(np.array(cells, dtype))
+
+
+def is_missing(category: Any) -> bool:
+    """Whether a category stands for a missing cell: None, NaN or pandas' NA."""
+    return category is None or type(category).__name__ == "NAType" or category != category
+
+
+def known_values(categories: Any) -> list[Scalar]:
+    """The categories as Python values; with the empty string where a missing text has a meaning of its own."""
+    cells: list[Scalar] = [None if type(c).__name__ == "NAType" else c for c in categories.tolist()]
+    text = any(isinstance(c, str) for c in cells)
+    return [*cells, ""] if text and "" not in cells and any(map(is_missing, cells)) else cells

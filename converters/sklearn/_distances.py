@@ -1,0 +1,46 @@
+"""Distances from each row to a set of known points, `[N, M]`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._graph import GraphBuilder
+
+
+def differences(graph: GraphBuilder, x: str, points: Any) -> str:
+    """`x - point` for every row and point, `[N, M, F]`."""
+    return graph.op("Sub", graph.op("Unsqueeze", x, graph.const([1], "int64")), graph.const(points))
+
+
+def squared(graph: GraphBuilder, x: str, points: Any) -> str:
+    """Squared euclidean distances from direct differences: exact to the last places, wherever the points lie."""
+    return graph.op("ReduceSumSquare", differences(graph, x, points), graph.const([2], "int64"), keepdims=0)
+
+
+def squared_by_product(graph: GraphBuilder, x: str, points: Any) -> str:
+    """Squared euclidean distances from one matrix product around the points' middle: little memory, and quick."""
+    import numpy as np
+
+    middle = points.mean(axis=0)
+    centred = points - middle
+    moved = graph.op("Sub", x, graph.const(middle))
+    own = graph.op("ReduceSumSquare", moved, graph.const([1], "int64"), keepdims=1)
+    crossed = graph.op("Gemm", moved, graph.const(-2 * centred.T), graph.const(np.square(centred).sum(axis=1)))
+    return graph.op("Max", graph.op("Add", crossed, own), graph.const(0.0))
+
+
+def nearness(graph: GraphBuilder, x: str, points: Any) -> str:
+    """Squared distances less each row's own square: the same order of points, without the row's magnitude."""
+    import numpy as np
+
+    middle = points.mean(axis=0)
+    centred = points - middle
+    moved = graph.op("Sub", x, graph.const(middle))
+    return graph.op("Gemm", moved, graph.const(-2 * centred.T), graph.const(np.square(centred).sum(axis=1)))
+
+
+def summed(graph: GraphBuilder, metric: str, apart: str) -> str:
+    """The distance of each difference on the last axis, for `manhattan` and `chebyshev`."""
+    kind = {"manhattan": "ReduceL1", "chebyshev": "ReduceMax"}[metric]
+    value = apart if kind == "ReduceL1" else graph.op("Abs", apart)
+    return graph.op(kind, value, graph.const([2], "int64"), keepdims=0)

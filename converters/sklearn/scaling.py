@@ -1,0 +1,157 @@
+"""Scalers: columns shifted, stretched, clipped, or rows brought to a norm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._graph import Frame, GraphBuilder, Value
+from .._steps import Answer, Step, Thresholds
+from ..spec import Unsupported
+from ._blocks import at_most, block
+
+
+def standard(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """`(x - mean_) / scale_`, each only where the scaler has it switched on."""
+    mean = fitted.mean_ if fitted.with_mean else None
+    scale = fitted.scale_ if fitted.with_std else None
+    return _shift_divide(frame, graph, mean, scale)
+
+
+def robust(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """`(x - center_) / scale_`, each only where the scaler has it switched on."""
+    center = fitted.center_ if fitted.with_centering else None
+    scale = fitted.scale_ if fitted.with_scaling else None
+    return _shift_divide(frame, graph, center, scale)
+
+
+def _shift_divide(frame: Frame, graph: GraphBuilder, shift: Any, scale: Any) -> Answer:
+    x = graph.matrix(frame)
+    name = x.name
+    if shift is not None:
+        name = graph.op("Sub", name, _row(shift, graph))
+    if scale is not None:
+        name = graph.op("Div", name, _row(scale, graph))
+    return block(name, x.width, graph)
+
+
+def _row(values: Any, graph: GraphBuilder) -> str:
+    import numpy as np
+
+    return graph.const(np.asarray(values, np.float64).reshape(1, -1))
+
+
+def min_max(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """`x * scale_ + min_`, clipped to the range where asked."""
+    x = graph.matrix(frame)
+    scale = _row(fitted.scale_, graph)
+    if graph.real == "float64":
+        name = graph.op("Add", graph.op("Mul", x.name, scale), _row(fitted.min_, graph))
+    else:  # the same, without the digits that float32 loses where the range is far from zero
+        above = graph.op("Mul", graph.op("Sub", x.name, _row(fitted.data_min_, graph)), scale)
+        low = float(fitted.feature_range[0])
+        name = graph.op("Add", above, graph.const(low)) if low else above
+    if fitted.clip:
+        name = _clip(name, *fitted.feature_range, graph)
+    return block(name, x.width, graph)
+
+
+def max_abs(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """`x / scale_`, clipped to [-1, 1] where asked."""
+    x = graph.matrix(frame)
+    name = graph.op("Div", x.name, _row(fitted.scale_, graph))
+    if getattr(fitted, "clip", False):
+        name = _clip(name, -1.0, 1.0, graph)
+    return block(name, x.width, graph)
+
+
+def _clip(name: str, low: float, high: float, graph: GraphBuilder) -> str:
+    """The values within the bounds; NaN stays NaN, which ONNX leaves open for its own Clip."""
+    for test, bound in (("Less", low), ("Greater", high)):
+        limit = graph.const(float(bound))
+        name = graph.op("Where", graph.op(test, name, limit), limit, name)
+    return name
+
+
+def normalizer(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """Each row over its norm; a row whose norm is next to zero stays as it is."""
+    x = graph.matrix(frame)
+    norm = _norm(fitted.norm, x.name, graph)
+    near_zero = graph.op("Less", norm, graph.const(_tiny()))
+    safe = graph.op("Where", near_zero, graph.const(1.0), norm)
+    return block(graph.op("Div", x.name, safe), x.width, graph)
+
+
+def _norm(kind: str, x: str, graph: GraphBuilder) -> str:
+    axis = graph.const([1], "int64")
+    if kind == "l2":
+        return graph.op("Sqrt", graph.op("ReduceSum", graph.op("Mul", x, x), axis))
+    return graph.op("ReduceSum" if kind == "l1" else "ReduceMax", graph.op("Abs", x), axis)
+
+
+def _tiny() -> float:
+    """Below this scikit-learn takes a norm for zero."""
+    import numpy as np
+
+    return float(10 * np.finfo(np.float64).eps)
+
+
+def binarizer(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """1 where `x > threshold`, else 0."""
+    x = graph.matrix(frame)
+    above = graph.op("Greater", x.name, at_most(fitted.threshold, graph))
+    return block(graph.cast(Value(above, "bool"), graph.real).name, x.width, graph)
+
+
+def function(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """The frame itself; a function of the user's own has no graph."""
+    if fitted.func is not None:
+        name = getattr(fitted.func, "__name__", repr(fitted.func))
+        raise Unsupported(
+            f"FunctionTransformer(func={name}): what a Python function computes cannot be read from it; "
+            "do this step before the model, or write it with transformers that have a converter"
+        )
+    return Answer(transformed=frame)
+
+
+def _min_max_back(fitted: Any, thresholds: Thresholds) -> Thresholds:
+    return [[(v - m) / s for v in t] for t, s, m in zip(thresholds, fitted.scale_.tolist(), fitted.min_.tolist())]
+
+
+def _standard_back(fitted: Any, thresholds: Thresholds) -> Thresholds:
+    return _affine(thresholds, fitted.scale_, fitted.mean_ if fitted.with_mean else None)
+
+
+def _robust_back(fitted: Any, thresholds: Thresholds) -> Thresholds:
+    return _affine(thresholds, fitted.scale_, fitted.center_)
+
+
+def _max_abs_back(fitted: Any, thresholds: Thresholds) -> Thresholds:
+    return _affine(thresholds, fitted.scale_, None)
+
+
+def _affine(thresholds: Thresholds, scale: Any, shift: Any) -> Thresholds:
+    import numpy as np
+
+    width = len(thresholds)
+    factors = np.ones(width) if scale is None else scale
+    offsets = np.zeros(width) if shift is None else shift
+    return [(np.asarray(t, float) * f + o).tolist() for t, f, o in zip(thresholds, factors, offsets)]
+
+
+def _same(fitted: Any, thresholds: Thresholds) -> Thresholds:
+    return thresholds
+
+
+def _binarizer_thresholds(fitted: Any) -> Thresholds:
+    return [[float(fitted.threshold)] for _ in range(fitted.n_features_in_)]
+
+
+STEPS = {
+    "StandardScaler": Step(standard, back=_standard_back),
+    "RobustScaler": Step(robust, back=_robust_back),
+    "MinMaxScaler": Step(min_max, back=_min_max_back),
+    "MaxAbsScaler": Step(max_abs, back=_max_abs_back),
+    "Normalizer": Step(normalizer),
+    "Binarizer": Step(binarizer, thresholds=_binarizer_thresholds),
+    "FunctionTransformer": Step(function, back=_same),
+}

@@ -1,0 +1,149 @@
+"""Classifiers made of binary ones, regressors of several targets, and models that ignore their input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .._graph import Frame, GraphBuilder
+from .._steps import Answer, Step, convert
+from ..spec import Unsupported
+from . import _distances as distances
+from . import _members as members
+from . import _scores as scores
+
+
+def _all(fitted: Any) -> Sequence[members.Member]:
+    return members.everywhere(fitted, fitted.estimators_)
+
+
+def one_vs_rest(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """The class whose member is surest; probabilities made to sum to 1."""
+    if fitted.multilabel_:
+        raise Unsupported("OneVsRestClassifier has several labels per row (multilabel): fit one classifier per label")
+    answers = [(each, convert(each, frame, graph)) for each in fitted.estimators_]
+    sure = [members.binary_score(each, a, graph) for each, a in answers]
+    proba = _rest_probabilities(fitted, answers, graph)
+    if len(answers) == 1:
+        index = scores.above(graph, scores.flat(graph, sure[0]), members.binary_threshold(fitted.estimators_[0]))
+        return Answer(index=index, probabilities=proba, decision=answers[0][1].decision)
+    decision = members.side_by_side(graph, sure)
+    decides = hasattr(fitted, "decision_function")
+    return Answer(index=scores.argmax(graph, decision), probabilities=proba, decision=decision if decides else None)
+
+
+def _rest_probabilities(fitted: Any, answers: Sequence[tuple[Any, Answer]], graph: GraphBuilder) -> str | None:
+    if not hasattr(fitted, "predict_proba"):
+        return None
+    parts = [
+        scores.pick(graph, members.given(a.probabilities, each, "probabilities"), 1) for each, a in answers
+    ]
+    whole = scores.with_complement(graph, parts[0]) if len(parts) == 1 else members.side_by_side(graph, parts)
+    return scores.normalised(graph, whole, None)
+
+
+def constant(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """`_ConstantPredictor`: a class that every row, or none, belonged to."""
+    value = float(fitted.y_[0])
+    column = repeated(graph, frame, [value])
+    both = repeated(graph, frame, [1 - value, value])
+    return Answer(probabilities=both, decision=column, prediction=column)
+
+
+def repeated(graph: GraphBuilder, frame: Frame, row: Any, dtype: str = "") -> str:
+    """`row` once for each row of the frame, `[N, len(row)]`."""
+    shape = graph.op("Shape", frame[0].name, start=0, end=1)
+    target = graph.op("Concat", shape, graph.const([1], "int64"), axis=0)
+    import numpy as np
+
+    return graph.op("Expand", graph.const(np.asarray(row)[None, :], dtype), target)
+
+
+def one_vs_one(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """Votes of a member per pair of classes, ties broken by confidence."""
+    seen = fitted.pairwise_indices_ or [None] * len(fitted.estimators_)
+    frames = [frame if s is None else graph.select(frame, [int(i) for i in s]) for s in seen]
+    answers = [(each, convert(each, part, graph)) for each, part in zip(fitted.estimators_, frames)]
+    sure = members.side_by_side(graph, [members.binary_score(each, a, graph) for each, a in answers])
+    chosen = [scores.column(graph, members.codes(each, a, graph)) for each, a in answers]
+    first_wins = graph.op("Equal", members.side_by_side(graph, chosen), graph.const(0, "int64"))
+    count = len(fitted.classes_)
+    decision = scores.one_vs_rest(graph, first_wins, graph.op("Neg", sure), count)
+    if count > 2:
+        return Answer(index=scores.argmax(graph, decision), decision=decision)
+    line = scores.flat(graph, scores.pick(graph, decision, 1))
+    threshold = members.binary_threshold(fitted.estimators_[0])
+    return Answer(index=scores.above(graph, line, threshold), decision=line)
+
+
+def output_code(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """The class whose code is nearest to the members' scores."""
+    answers = [(each, convert(each, frame, graph)) for each in fitted.estimators_]
+    sure = members.side_by_side(graph, [members.binary_score(each, a, graph) for each, a in answers])
+    away = distances.squared(graph, sure, fitted.code_book_)
+    return Answer(index=graph.op("ArgMin", away, axis=1, keepdims=0))
+
+
+def multi_output(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """One prediction per target, side by side."""
+    parts = [_prediction(each, frame, graph) for each in fitted.estimators_]
+    return Answer(prediction=members.side_by_side(graph, parts))
+
+
+def _prediction(fitted: Any, frame: Frame, graph: GraphBuilder) -> str:
+    value = convert(fitted, frame, graph).prediction
+    return scores.column(graph, members.given(value, fitted, "a prediction"))
+
+
+def chain(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """One prediction per target, each seeing those before it."""
+    order = [int(i) for i in fitted.order_]
+    found: list[str] = []
+    for each in fitted.estimators_:
+        before = tuple(members.block(graph, value, 1) for value in found)
+        found.append(_prediction(each, (*frame, *before), graph))
+    return Answer(prediction=members.side_by_side(graph, [found[order.index(t)] for t in range(len(order))]))
+
+
+def _chain_members(fitted: Any) -> list[members.Member]:
+    width = members.width_of(fitted)
+    return [(each, range(width)) for each in fitted.estimators_[:1]]
+
+
+def dummy_classifier(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """The same answer for every row."""
+    import numpy as np
+
+    if fitted.strategy not in ("most_frequent", "prior", "constant"):
+        raise Unsupported(f"DummyClassifier(strategy={fitted.strategy!r}) answers at random: nothing to reproduce")
+    if fitted.n_outputs_ != 1:
+        raise Unsupported("DummyClassifier has several targets: fit one per target")
+    given = np.ravel(fitted.constant)[0] if fitted.strategy == "constant" else None
+    best = int(np.argmax(fitted.class_prior_)) if given is None else list(fitted.classes_).index(given)
+    row = fitted.class_prior_ if fitted.strategy == "prior" else np.eye(len(fitted.classes_))[best]
+    index = scores.flat(graph, repeated(graph, frame, [best], "int64"))
+    return Answer(index=index, probabilities=repeated(graph, frame, row))
+
+
+def dummy_regressor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """The same numbers for every row."""
+    import numpy as np
+
+    value = repeated(graph, frame, np.asarray(fitted.constant_, float).ravel())
+    return Answer(prediction=scores.flat(graph, value) if fitted.n_outputs_ == 1 else value)
+
+
+_LABELS = "{} gives several labels per row: fit one classifier per label"
+
+STEPS = {
+    "OneVsRestClassifier": members.of_members(one_vs_rest, _all),
+    "_ConstantPredictor": Step(constant),
+    "OneVsOneClassifier": members.of_members(one_vs_one, lambda f: [] if f.pairwise_indices_ else _all(f)),
+    "OutputCodeClassifier": members.of_members(output_code, _all),
+    "MultiOutputRegressor": members.of_members(multi_output, _all),
+    "RegressorChain": members.of_members(chain, _chain_members),
+    "MultiOutputClassifier": members.refused(_LABELS),
+    "ClassifierChain": members.refused(_LABELS),
+    "DummyClassifier": Step(dummy_classifier),
+    "DummyRegressor": Step(dummy_regressor),
+}

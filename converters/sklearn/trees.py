@@ -1,0 +1,164 @@
+"""Decision trees and forests: they compare in float32, add in double, and divide by the number of trees after.
+
+Fitted on 300 trees of depth 12 (20 columns, one thread of a shared machine), leaf numbers into a table against a copy
+of each tree per class: 2 classes 2.4 MB and 54 us for one row against 4.6 MB and 107 us; 10 classes 6.1 MB and 90 us
+against 40 MB and 975 us. With one value in a leaf, the value itself in double: 14 MB and 62 us for 800,000 nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from .._graph import Frame, GraphBuilder, Value
+from .._steps import Answer, Step, Thresholds
+from .._trees import Trees, per_tree, tree_of, tree_sum, unique_thresholds
+from ._grown import (
+    SUMS,
+    arg_max,
+    column,
+    forest,
+    matrix,
+    outputs,
+    real,
+    refuse_many_targets,
+    shares,
+    single_values,
+)
+
+
+def _grown(fitted: Any) -> list[Any]:
+    """The `tree_` of one tree, or of each tree of a forest."""
+    if hasattr(fitted, "tree_"):
+        return [fitted.tree_]
+    return [each.tree_ for each in fitted.estimators_]
+
+
+def _mean(graph: GraphBuilder, total: str, count: int) -> str:
+    return graph.op("Div", total, graph.const(float(count), SUMS)) if count > 1 else total
+
+
+def classifier(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """The mean of the trees' class shares, and the first class with the highest."""
+    refuse_many_targets(fitted)
+    grown = _grown(fitted)
+    leaf = shares(grown)[:, : int(fitted.n_classes_)]
+    trees = forest(grown, leaf, targets=leaf.shape[1])
+    total = tree_sum(graph, trees, matrix(graph, frame, "float32"), "float32", SUMS)
+    mean = _mean(graph, total, len(grown))
+    return Answer(index=arg_max(graph, mean), probabilities=real(graph, mean))
+
+
+def regressor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """The mean of the trees' values, `[N]`, or `[N, T]` with several targets."""
+    grown = _grown(fitted)
+    many = fitted.n_outputs_ > 1
+    trees = forest(grown, outputs(grown), targets=fitted.n_outputs_) if many else forest(grown, single_values(grown))
+    total = tree_sum(graph, trees, matrix(graph, frame, "float32"), "float32", SUMS)
+    mean = real(graph, _mean(graph, total, len(grown)))
+    return Answer(prediction=mean if many else column(graph, mean))
+
+
+def _thresholds(fitted: Any) -> Thresholds:
+    grown = _grown(fitted)
+    return unique_thresholds(forest(grown, single_values(grown)), fitted.n_features_in_)
+
+
+def _isolation_trees(fitted: Any) -> Trees:
+    """The trees with the depth of each leaf, on the columns of the whole matrix."""
+    import numpy as np
+
+    grown = _grown(fitted)
+    parts = zip(fitted._decision_path_lengths, fitted._average_path_length_per_tree)
+    trees = forest(grown, np.concatenate([depth + average - 1.0 for depth, average in parts]))
+    chosen = np.stack([np.asarray(each, np.int64) for each in fitted.estimators_features_])
+    own = chosen[tree_of(trees), np.maximum(trees.feature, 0)]
+    return replace(trees, feature=np.where(trees.feature < 0, -1, own))
+
+
+def isolation_forest(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """The score less its offset, and -1 where it is below 0."""
+    trees = _isolation_trees(fitted)
+    depth = column(graph, tree_sum(graph, trees, matrix(graph, frame, "float32"), "float32", SUMS))
+    scale = _isolation_scale(fitted)
+    if scale:
+        power = graph.op("Div", depth, graph.const(-scale, SUMS))
+    else:
+        power = graph.op("Sub", graph.op("Mul", depth, graph.const(0.0, SUMS)), graph.const(1.0, SUMS))
+    score = graph.op("Neg", graph.op("Pow", graph.const(2.0, SUMS), power))
+    decision = graph.op("Sub", score, graph.const(float(fitted.offset_), SUMS))
+    outlier = graph.op("LessOrEqual", depth, graph.const(_deepest_outlier(scale, float(fitted.offset_)), SUMS))
+    label = graph.op("Where", outlier, graph.const(-1, "int64"), graph.const(1, "int64"))
+    return Answer(label=label, decision=real(graph, decision))
+
+
+def _isolation_scale(fitted: Any) -> float:
+    import numpy as np
+
+    rows = float(fitted._max_samples)
+    if rows <= 2:
+        average = float(rows == 2)
+    else:
+        average = float(2.0 * (np.log(rows - 1.0) + np.euler_gamma) - 2.0 * (rows - 1.0) / rows)
+    return len(fitted.estimators_) * average
+
+
+def _deepest_outlier(scale: float, offset: float) -> float:
+    """The greatest sum of depths that scikit-learn calls an outlier; the power is not equal to the last bit anywhere.
+
+    With `contamination` the offset may be a training row's own score, so the last bit decides that row's label.
+    """
+    import numpy as np
+
+    def outlier(depth: float) -> bool:
+        power = -np.divide(np.array([depth]), scale) if scale else np.array([-1.0])
+        return bool((-(2**power) - offset < 0)[0])
+
+    low, high = -1.0, 1e9
+    if not outlier(low) or outlier(high):
+        return float("inf") if outlier(high) else float("-inf")
+    while np.nextafter(low, high) < high:
+        middle = (low + high) / 2
+        low, high = (middle, high) if outlier(middle) else (low, middle)
+    return low
+
+
+def _isolation_thresholds(fitted: Any) -> Thresholds:
+    return unique_thresholds(_isolation_trees(fitted), fitted.n_features_in_)
+
+
+def embedding(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """A 0/1 column for each leaf of each tree."""
+    import numpy as np
+
+    grown = _grown(fitted)
+    trees = forest(grown, np.concatenate([np.arange(tree.node_count) for tree in grown]).astype(float))
+    reached = per_tree(graph, trees, matrix(graph, frame, "float32"), "float32")
+    known = fitted.one_hot_encoder_.categories_
+    owner = np.repeat(np.arange(len(known)), [len(leaves) for leaves in known])
+    spread = graph.op("Gather", reached, graph.const(owner, "int64"), axis=1)
+    hit = graph.op("Equal", spread, graph.const(np.concatenate(known).astype(float), SUMS))
+    one_hot = graph.cast(Value(hit, "bool", len(owner)), graph.real)
+    return Answer(transformed=(one_hot,))
+
+
+_CLASSIFIERS: Sequence[str] = (
+    "DecisionTreeClassifier",
+    "ExtraTreeClassifier",
+    "RandomForestClassifier",
+    "ExtraTreesClassifier",
+)
+_REGRESSORS: Sequence[str] = (
+    "DecisionTreeRegressor",
+    "ExtraTreeRegressor",
+    "RandomForestRegressor",
+    "ExtraTreesRegressor",
+)
+
+STEPS = {
+    **{name: Step(classifier, thresholds=_thresholds) for name in _CLASSIFIERS},
+    **{name: Step(regressor, thresholds=_thresholds) for name in _REGRESSORS},
+    "IsolationForest": Step(isolation_forest, thresholds=_isolation_thresholds),
+    "RandomTreesEmbedding": Step(embedding, thresholds=_thresholds),
+}

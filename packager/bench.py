@@ -1,0 +1,86 @@
+"""Latency of a graph, beside the original's with as many threads, on a machine that is named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from converters._latency import measure
+from converters.spec import Signature, Table
+
+from .environments.system import machine
+from .errors import LatencyError
+from .session import Session
+
+BATCHES = (1, 8, 64, 1000)
+THREADS = 1
+FORMAT = 1
+Numbers = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class LatencyReport:
+    """Quantiles in milliseconds and rows per second by batch size, and the machine that they belong to."""
+
+    graph: tuple[Numbers, ...]
+    original: tuple[Numbers, ...]
+    machine: Mapping[str, Any]
+    versions: Mapping[str, str]
+    threads: int = THREADS
+    provider: str = "CPUExecutionProvider"
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON object of this report; `speedup` is the original's median over the graph's."""
+        return {
+            "format": FORMAT,
+            "provider": self.provider,
+            "threads": self.threads,
+            "graph": [dict(b) for b in self.graph],
+            "original": [dict(b) for b in self.original],
+            "speedup": self.speedups(),
+            "machine": dict(self.machine),
+            "versions": dict(self.versions),
+        }
+
+    def speedups(self) -> dict[str, float]:
+        """By batch size, how many times faster the graph is than the original, by the medians."""
+        original = {b["batch"]: b["p50_ms"] for b in self.original}
+        return {
+            str(int(b["batch"])): round(original[b["batch"]] / b["p50_ms"], 2)
+            for b in self.graph
+            if b["batch"] in original and b["p50_ms"]
+        }
+
+
+def measure_graph(
+    model: Path | bytes, signature: Signature, rows: Table, seconds: float, batches: Sequence[int] = BATCHES
+) -> tuple[Numbers, ...]:
+    """The graph's latency on `THREADS` threads; making the input tensors is not timed, as on the other side."""
+    session = Session(model, signature, threads=THREADS)
+    return tuple(measure(session.run_feeds, session.feeds, rows, batches, seconds))
+
+
+def latency_report(
+    graph: Sequence[Numbers], original: Sequence[Numbers], versions: Mapping[str, str]
+) -> LatencyReport:
+    """The report of measurements just made on this machine."""
+    import onnxruntime
+
+    return LatencyReport(
+        tuple(graph), tuple(original), machine(), {**versions, "onnxruntime": str(onnxruntime.__version__)}
+    )
+
+
+def check_gate(report: LatencyReport, max_p99_ms: float | None) -> None:
+    """`LatencyError` where the graph's p99 at batch 1 is above the gate."""
+    if max_p99_ms is None:
+        return
+    single = next(b for b in report.graph if b["batch"] == 1)
+    if single["p99_ms"] > max_p99_ms:
+        raise LatencyError(
+            f"p99 at batch 1 is {single['p99_ms']:g} ms, above the gate of {max_p99_ms:g} ms",
+            p99_ms=single["p99_ms"],
+            max_p99_ms=max_p99_ms,
+        )

@@ -1,0 +1,267 @@
+"""The flow: a model file and example rows become a verified bundle."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from converters._table import write_table
+from converters.spec import Signature
+
+from . import __version__
+from .errors import ConversionError, UsageError
+from .worker import Limits, Worker
+
+Progress = Callable[[str], None]
+SECONDS_PER_BATCH_SIZE = 0.1
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for; see `mlpack build --help`."""
+
+    model: Path
+    example: Path
+    output: Path
+    name: str = ""
+    version: str = "1.0.0"
+    python: str = sys.executable
+    code: tuple[Path, ...] = ()
+    targets: tuple[str, ...] | None = None
+    precision: str = "auto"
+    rtol: float | None = None
+    atol: float | None = None
+    max_p99_ms: float | None = None
+    allow: tuple[str, ...] = ()
+    keep_failed: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def bundle_name(self) -> str:
+        """The given name, else the model file's, in the letters that a folder, a Maven artifact and a class can bear."""
+        stem = self.name or self.model.name.split(".")[0]
+        return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.") or "model"
+
+
+@dataclass(frozen=True)
+class Built:
+    """A finished build."""
+
+    bundle: Path
+    identity: str
+    signature: Signature
+    verification: Any
+    latency: Any
+
+    def to_json(self) -> dict[str, Any]:
+        """What `mlpack build --json` prints."""
+        return {
+            "bundle": str(self.bundle),
+            "identity": self.identity,
+            "signature": self.signature.to_json(),
+            "verification": self.verification.to_json(),
+            "latency": self.latency.to_json(),
+        }
+
+
+def build(request: Request, progress: Progress = lambda step: None) -> Built:
+    """The bundle at `OUTPUT/NAME-VERSION`; raises a kind of `MlpackError`, and then leaves nothing behind."""
+    from .bundle.writer import check_free
+    from .scan import require_trusted, scan
+
+    place = request.output / f"{request.bundle_name}-{request.version}"
+    _check(request)
+    check_free(place)
+    progress("reading the model file's imports")
+    found = scan(request.model, request.allow)
+    require_trusted(found, request.model)
+    with (
+        tempfile.TemporaryDirectory(prefix="mlpack-") as scratch,
+        Worker(request.python, Path(scratch), request.limits) as worker,
+    ):
+        return _build(request, place, found, worker, Path(scratch), progress)
+
+
+def _check(request: Request) -> None:
+    from runtimes import names
+
+    if not request.model.is_file():
+        raise UsageError(f"there is no model file {request.model}")
+    for folder in request.code:
+        if not folder.is_dir():
+            raise UsageError(f"--code {folder} is not a folder")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", request.version):
+        raise UsageError(f"the version {request.version!r} must be letters, digits and . _ + -, like 1.0.0")
+    unknown = [t for t in request.targets or () if t not in names()]
+    if unknown:
+        raise UsageError(f"there is no target {unknown[0]!r}; there are: {', '.join(names())}")
+
+
+def _build(request: Request, place: Path, found: Any, worker: Worker, scratch: Path, progress: Progress) -> Built:
+    from .environments.python import Capture
+
+    progress("loading the model in its own interpreter")
+    code = [str(folder.resolve()) for folder in request.code]
+    model = str(request.model.resolve())
+    worker.send("load", model=model, kind=found.kind, names=list(found.names), code=code)
+    environment = Capture(request.python)
+    example = _read_example(request, scratch)
+    loaded = worker.receive()
+    probes, signature = _probe(worker, scratch, example.frame_dtypes, progress)
+    proven = _prove(request, loaded, worker, scratch, signature, probes, progress)
+    latency = _latency(request, loaded, worker, scratch, proven, probes, progress)
+    progress("writing the bundle")
+    return _write(request, place, loaded, environment.result(), proven, probes, latency)
+
+
+def _read_example(request: Request, scratch: Path) -> Any:
+    """The example, written where the worker reads it; meanwhile the worker loads the model."""
+    from .tables import read_example
+
+    example = read_example(request.example)
+    write_table(example.table, scratch / "example.npz")
+    import onnxruntime  # noqa: F401  (0.1 s that would else come after the worker's reply)
+
+    return example
+
+
+def _probe(worker: Worker, scratch: Path, frame_dtypes: dict[str, str], progress: Progress) -> tuple[Any, Signature]:
+    from .verify.probes import Probes
+
+    progress("asking the original about probe rows")
+    example = str(scratch / "example.npz")
+    reply = worker.call("probe", example=example, frame_dtypes=frame_dtypes, out=str(scratch))
+    return Probes.read(scratch, reply), Signature.from_json(reply["signature"])
+
+
+def _prove(
+    request: Request,
+    loaded: dict[str, Any],
+    worker: Worker,
+    scratch: Path,
+    signature: Signature,
+    probes: Any,
+    progress: Progress,
+) -> Any:
+    from .verify.prove import Wanted, prove
+
+    def convert(real: str) -> bytes:
+        progress(f"converting to ONNX ({real}) and comparing")
+        out = scratch / f"model.{real}.onnx"
+        worker.call("convert", real=real, out=str(out))
+        return out.read_bytes()
+
+    wanted = Wanted(request.precision, request.rtol, request.atol)
+    return prove(convert, signature, probes, loaded["precisions"], wanted)
+
+
+def _latency(
+    request: Request,
+    loaded: dict[str, Any],
+    worker: Worker,
+    scratch: Path,
+    proven: Any,
+    probes: Any,
+    progress: Progress,
+) -> Any:
+    from .bench import BATCHES, check_gate, latency_report, measure_graph
+
+    progress("measuring latency")
+    rows, _, _ = probes.keep(probes.kinds == "example")
+    write_table(rows, scratch / "rows.npz")
+    graph = measure_graph(proven.model, proven.signature, rows, SECONDS_PER_BATCH_SIZE)
+    seconds = SECONDS_PER_BATCH_SIZE
+    reply = worker.call("measure", rows=str(scratch / "rows.npz"), batches=list(BATCHES), seconds=seconds)
+    report = latency_report(graph, reply["batches"], loaded["versions"])
+    check_gate(report, request.max_p99_ms)
+    return report
+
+
+def _write(
+    request: Request,
+    place: Path,
+    loaded: dict[str, Any],
+    environment: dict[str, Any],
+    proven: Any,
+    probes: Any,
+    latency: Any,
+) -> Built:
+    from .bundle.manifest import canonical
+    from .bundle.sbom import sbom
+    from .bundle.writer import write_bundle
+    from .golden import encode_case
+    from .report import report_html
+    from .verify.cases import golden_cases
+
+    name, version = request.bundle_name, request.version
+    facts = _facts(request, loaded, proven)
+    cases = golden_cases(proven.signature, probes, proven.report.tolerances)
+    golden = {p: c for case in cases for p, c in encode_case(case, name, version).items()}
+    digest = hashlib.sha256(proven.model).hexdigest()
+    source = f"model/source/{request.model.name}"
+    files: dict[str, bytes | Path] = {
+        source: request.model,
+        "model/model.onnx": proven.model,
+        "environment/environment.json": canonical(environment),
+        "reports/verification.json": canonical(proven.report.to_json()),
+        "sbom.cdx.json": sbom(name, version, digest, environment),
+        **{f"golden/{path}": content for path, content in golden.items()},
+        **_deploy(request, proven, golden),
+        **_code_files(request.code),
+    }
+    measured = {
+        "measurements/latency.json": canonical(latency.to_json()),
+        "reports/report.html": report_html(facts, proven.report, environment, latency),
+    }
+    manifest = write_bundle(place, facts, files, measured)
+    return Built(place, manifest.identity, proven.signature, proven.report, latency)
+
+
+def _facts(request: Request, loaded: dict[str, Any], proven: Any) -> dict[str, Any]:
+    return {
+        "name": request.bundle_name,
+        "version": request.version,
+        "mlpack": __version__,
+        "framework": loaded["framework"],
+        "title": loaded["title"],
+        "notes": loaded["notes"],
+        "source": f"model/source/{request.model.name}",
+        "precision": proven.precision,
+        "signature": proven.signature.to_json(),
+        "tolerances": proven.report.to_json()["tolerances"],
+        "tolerance_given_by_user": proven.report.user_tolerance,
+        "allowed": sorted(request.allow),
+    }
+
+
+def _deploy(request: Request, proven: Any, golden: dict[str, bytes]) -> dict[str, bytes]:
+    import runtimes
+    from runtimes.spec import Package
+
+    package = Package(request.bundle_name, request.version, proven.signature, proven.model, golden)
+    targets = runtimes.names() if request.targets is None else request.targets
+    return {
+        f"deploy/{target}/{path}": content
+        for target in sorted(set(targets))
+        for path, content in runtimes.load(target).render(package).items()
+    }
+
+
+def _code_files(folders: Sequence[Path]) -> dict[str, Path]:
+    """The user's own modules, without caches."""
+    files: dict[str, Path] = {}
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            relative = path.relative_to(folder)
+            if path.is_file() and "__pycache__" not in relative.parts and path.suffix != ".pyc":
+                target = f"model/code/{relative.as_posix()}"
+                if target in files:
+                    raise ConversionError(f"two --code folders hold {relative}: give one")
+                files[target] = path
+    return files

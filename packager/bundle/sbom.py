@@ -1,0 +1,44 @@
+"""The bundle's bill of materials, CycloneDX 1.6: the model and the distributions of its environment."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from .manifest import canonical
+
+
+def sbom(name: str, version: str, model_sha256: str, environment: Mapping[str, Any]) -> bytes:
+    """`sbom.cdx.json`, the same bytes for the same inputs: no clock, a serial number made of the content."""
+    from cyclonedx.model import HashAlgorithm, HashType
+    from cyclonedx.model.bom import Bom
+    from cyclonedx.model.component import Component, ComponentType
+    from cyclonedx.output.json import JsonV1Dot6
+    from packageurl import PackageURL
+
+    model = Component(
+        name=name,
+        version=version,
+        type=ComponentType.MACHINE_LEARNING_MODEL,
+        bom_ref=f"model:{name}@{version}",
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=model_sha256)],
+    )
+    bom = Bom(serial_number=uuid.uuid5(uuid.NAMESPACE_URL, f"mlpack:{name}:{version}:{model_sha256}"))
+    bom.metadata.component = model
+    for each in environment["distributions"]:
+        purl = PackageURL("pypi", None, each["name"].lower().replace("_", "-"), each["version"])
+        bom.components.add(
+            Component(
+                name=each["name"],
+                version=each["version"],
+                type=ComponentType.LIBRARY,
+                purl=purl,
+                bom_ref=purl.to_string(),
+            )
+        )
+    bom.register_dependency(model, bom.components)
+    plain = json.loads(JsonV1Dot6(bom).output_as_string())
+    plain["metadata"].pop("timestamp", None)
+    return canonical(plain)

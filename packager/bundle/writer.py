@@ -1,0 +1,88 @@
+"""A bundle written whole or not at all: into a temporary folder beside its place, fsynced, then renamed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+from .manifest import MEASURED, NAME, Entry, Manifest, canonical, entries_below, entry_of
+
+Files = Mapping[str, bytes | Path]
+"""Path in the bundle to its content, or to the file to copy."""
+
+
+def check_free(place: Path) -> None:
+    """`UsageError` where something lies at `place` already."""
+    if place.exists():
+        raise UsageError(f"{place} exists already: give another --version or --output, or remove it")
+
+
+def write_bundle(place: Path, facts: Mapping[str, Any], files: Files, measured: Files) -> Manifest:
+    """The manifest of the bundle that now lies at `place`.
+
+    `measured`: files that a clock had a hand in, listed apart and no part of the identity.
+    """
+    check_free(place)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with _scratch(place) as folder:
+        _fill(folder, files)
+        manifest = Manifest(facts, entries_below(folder))
+        _fill(folder, {NAME: manifest.encode()})
+        _fill(folder, measured)
+        listed = [entry_of(folder, folder / path) for path in sorted(measured)]
+        _fill(folder, {MEASURED + NAME: canonical({"identity": manifest.identity, "files": _listing(listed)})})
+        _sync(folder)
+        _rename(folder, place)
+    return manifest
+
+
+def _listing(entries: list[Entry]) -> dict[str, Any]:
+    return {e.path: {"sha256": e.sha256, "size": e.size} for e in entries}
+
+
+@contextmanager
+def _scratch(place: Path) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".partial", dir=place.parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _fill(folder: Path, files: Files) -> None:
+    for path, content in sorted(files.items()):
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, Path):
+            shutil.copyfile(content, target)
+        else:
+            target.write_bytes(content)
+
+
+def _sync(folder: Path) -> None:
+    """Every file and folder is on the disk before the name is."""
+    folder.chmod(0o755)
+    for path in [folder, *folder.rglob("*")]:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _rename(folder: Path, place: Path) -> None:
+    try:
+        os.rename(folder, place)
+    except OSError as error:
+        raise UsageError(f"{place} appeared while the bundle was being built: {error.strerror}") from error
+    descriptor = os.open(place.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,217 @@
+"""The command line: declares commands, calls one function each, prints. Everything else is imported when needed."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import __version__
+from .errors import MlpackError
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line.")
+_folder = click.Path(path_type=Path, file_okay=False)
+_file = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="mlpack")
+def cli() -> None:
+    """Turns a trained model into a bundle that computes the same anywhere, with the proof inside."""
+
+
+@cli.command()
+@click.argument("model", type=_file, required=False)
+@click.option("--example", type=_file, help="Example inputs: csv, parquet, npz, npy or json.")
+@click.option("-o", "--output", type=_folder, help="Where the bundle's folder goes.  [default: dist]")
+@click.option("--name", help="The bundle's name.  [default: the model file's]")
+@click.option("--version", "version_", help="The bundle's version.  [default: 1.0.0]")
+@click.option("--python", help="The interpreter that the model belongs to.  [default: mlpack's own]")
+@click.option("--code", type=_folder, multiple=True, help="A folder of your own modules that the model needs.")
+@click.option("--target", "targets", multiple=True, help="A project to write (java, cpp); repeatable.  [default: all]")
+@click.option("--precision", type=click.Choice(["auto", "float32", "float64"]), help="The graph's numbers.")
+@click.option("--rtol", type=float, help="Relative tolerance, instead of the type's own.")
+@click.option("--atol", type=float, help="Absolute tolerance, instead of the type's own.")
+@click.option("--max-p99", type=float, metavar="MS", help="Fail when the p99 at batch 1 is above.")
+@click.option("--allow", multiple=True, metavar="NAME", help="Trust one more name or module of a pickle.")
+@click.option("--vendor", is_flag=True, default=None, help="Put the environment's packages into the bundle.")
+@click.option("--keep-failed", is_flag=True, default=None, help="Keep what was made when the numbers differ.")
+@click.option("--config", type=_file, help="Read these options from a toml file, table [build].")
+@_as_json
+def build(config: Path | None, as_json: bool, **options: Any) -> None:
+    """Builds a verified bundle from MODEL and example inputs."""
+    from .build import build as build_bundle
+    from .config import build_request
+
+    def work() -> dict[str, Any]:
+        with _progress(as_json) as progress:
+            return build_bundle(build_request(config, options), progress).to_json()
+
+    _run(work, as_json, _say_built)
+
+
+@cli.command()
+@click.argument("bundle", type=_folder)
+@click.option("--target", "targets", multiple=True, help="Also build this project and replay the golden cases there.")
+@click.option("--provider", default="cpu", type=click.Choice(["cpu", "cuda", "tensorrt"]), show_default=True)
+@_as_json
+def verify(bundle: Path, targets: tuple[str, ...], provider: str, as_json: bool) -> None:
+    """Checks every digest of BUNDLE, then replays every golden case."""
+    from .check import check_bundle
+
+    def work() -> dict[str, Any]:
+        with _progress(as_json) as progress:
+            return check_bundle(bundle, targets, provider, progress)
+
+    _run(work, as_json, _say_verified)
+
+
+@cli.command()
+@click.argument("bundle", type=_folder)
+@click.option("--against", type=click.Choice(["original"]), help="Run the original beside it.")
+@click.option("--python", help="The original's interpreter.  [default: mlpack's own]")
+@click.option("--seconds", type=float, default=1.0, show_default=True, help="Time for each batch size.")
+@_as_json
+def bench(bundle: Path, against: str | None, python: str | None, seconds: float, as_json: bool) -> None:
+    """Measures BUNDLE's latency by batch size."""
+    from .bench import bench_bundle
+
+    _run(lambda: bench_bundle(bundle, against, python or sys.executable, seconds), as_json, _say_latency)
+
+
+@cli.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@_as_json
+def inspect(path: Path, as_json: bool) -> None:
+    """Says what a bundle or a model file is. Runs and loads nothing."""
+    from .inspect import inspect as look
+
+    _run(lambda: look(path), as_json, _say_facts)
+
+
+@cli.command()
+@click.argument("bundle", type=_folder)
+@click.argument("file", type=_file)
+@click.option("-o", "--output", type=_file, help="csv, parquet, npz or json, by its suffix.  [default: csv, printed]")
+@_as_json
+def predict(bundle: Path, file: Path, output: Path | None, as_json: bool) -> None:
+    """Answers every row of FILE, in order."""
+    from .predict import predict as answer
+
+    _run(lambda: answer(bundle, file, output), as_json, lambda facts: None)
+
+
+@cli.command()
+@_as_json
+def doctor(as_json: bool) -> None:
+    """Says what is installed, what is missing for which feature, and the command that mends it."""
+    from .doctor import doctor as look
+
+    _run(look, as_json, _say_doctor)
+
+
+def main() -> None:
+    """The entry point: runs the command, turns errors into exit codes, ends quietly when a pipe is closed."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        _fail({"exit": 2, "kind": "UsageError", "message": error.format_message()}, "--json" in sys.argv)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(141)
+
+
+def _run(work: Callable[[], dict[str, Any]], as_json: bool, say: Callable[[dict[str, Any]], None]) -> None:
+    try:
+        facts = work()
+    except MlpackError as error:
+        _fail(error.to_json(), as_json)
+    if as_json:
+        click.echo(json.dumps(facts, ensure_ascii=False, allow_nan=False))
+    else:
+        say(facts)
+
+
+def _fail(error: dict[str, Any], as_json: bool) -> None:
+    click.echo(f"mlpack: {error['message']}", err=True)
+    for row in error.get("worst", ()):
+        click.echo(f"  probe {row['probe']}: {row['inputs']}", err=True)
+        click.echo(f"    expected {row['expected']}\n    got      {row['got']}", err=True)
+    if as_json:
+        click.echo(json.dumps({"error": error}, ensure_ascii=False, default=str))
+    sys.exit(error["exit"])
+
+
+class _progress:
+    """Steps on a terminal; nothing in a pipe."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._status: Any = None
+        if sys.stderr.isatty() and not as_json:
+            from rich.console import Console
+
+            self._status = Console(stderr=True).status("starting")
+
+    def __enter__(self) -> Callable[[str], None]:
+        if self._status is None:
+            return lambda step: None
+        self._status.start()
+        return lambda step: self._status.update(step)
+
+    def __exit__(self, *error: object) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+
+def _say_built(facts: dict[str, Any]) -> None:
+    proof, latency = facts["verification"], facts["latency"]
+    click.echo(f"{facts['bundle']}")
+    click.echo(f"  identity   {facts['identity']}")
+    click.echo(f"  equal      {proof['rows']} probe rows, {proof['precision']}, no difference beyond the tolerance")
+    speed = ", ".join(f"{ratio:g}x at batch {batch}" for batch, ratio in latency["speedup"].items())
+    click.echo(f"  speed      {speed} (original's median over the graph's, 1 thread)")
+    click.echo(f"  report     {facts['bundle']}/reports/report.html")
+
+
+def _say_verified(facts: dict[str, Any]) -> None:
+    click.echo(f"{facts['bundle']} is as it was built ({facts['files']} files, {facts['identity']})")
+    for place, cases in facts["golden"].items():
+        click.echo(f"  {place}: {cases} golden cases answered as the original did")
+
+
+def _say_latency(facts: dict[str, Any]) -> None:
+    click.echo(f"{facts['machine']['cpu']}, {facts['threads']} thread(s), {facts['provider']}")
+    for side in ("graph", "original"):
+        for b in facts[side]:
+            click.echo(
+                f"  {side:8} batch {b['batch']:>5}  p50 {b['p50_ms']:9.4f} ms  p99 {b['p99_ms']:9.4f} ms  "
+                f"{b['rows_per_second']:>12,.0f} rows/s"
+            )
+
+
+def _say_facts(facts: dict[str, Any]) -> None:
+    for name, value in facts.items():
+        if isinstance(value, list):
+            click.echo(f"{name}:")
+            for each in value:
+                click.echo(f"  {each}")
+        else:
+            click.echo(f"{name}: {value}")
+
+
+def _say_doctor(facts: dict[str, Any]) -> None:
+    for each in facts["checks"]:
+        mark = "ok     " if each["found"] else "missing"
+        mend = "" if each["found"] else f"\n          {each['mend']}"
+        click.echo(f"{mark} {each['name']:14} {each['for']}{': ' + each['found'] if each['found'] else ''}{mend}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Options from the command line over those of a toml file."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .build import Request
+from .errors import UsageError
+
+_PATHS = ("model", "example", "output")
+_LISTS = ("code", "targets", "allow")
+_NAMES = {"version": "version_", "target": "targets", "max-p99": "max_p99", "keep-failed": "keep_failed"}
+KEYS: tuple[str, ...] = ("model", "example", "output", "name", "version", "python", "code", "target", "precision", "rtol", "atol")
+KEYS += ("max-p99", "allow", "vendor", "keep-failed")
+
+
+def build_request(config: Path | None, options: Mapping[str, Any]) -> Request:
+    """The request that a build gets: what was given on the command line, else the file's, else the default."""
+    given = {k: v for k, v in options.items() if v is not None and v != ()}
+    merged = {**(_from_file(config) if config else {}), **given}
+    for needed in ("model", "example"):
+        if needed not in merged:
+            raise UsageError(f"{needed} is missing: mlpack build MODEL --example FILE")
+    if merged.pop("vendor", False):
+        raise UsageError("--vendor is not there yet: this version records the environment but does not pack it")
+    return Request(
+        model=merged.pop("model"),
+        example=merged.pop("example"),
+        output=merged.pop("output", Path("dist")),
+        python=merged.pop("python", sys.executable),
+        version=merged.pop("version_", "1.0.0"),
+        max_p99_ms=merged.pop("max_p99", None),
+        **merged,
+    )
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    """The file's table [build], paths relative to the file."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8")).get("build", {})
+    except FileNotFoundError as error:
+        raise UsageError(f"there is no configuration file {path}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not toml: {error}") from error
+    unknown = sorted(set(table) - set(KEYS))
+    if unknown:
+        raise UsageError(f"{path}: unknown key {unknown[0]!r} in [build]; there are: {', '.join(sorted(KEYS))}")
+    named = {_NAMES.get(key, key): value for key, value in table.items()}
+    return {key: _typed(key, value, path) for key, value in named.items()}
+
+
+def _typed(key: str, value: Any, path: Path) -> Any:
+    if key in _PATHS and isinstance(value, str):
+        return path.parent / value
+    if key in _LISTS and isinstance(value, list) and all(isinstance(v, str) for v in value):
+        return tuple(path.parent / v for v in value) if key == "code" else tuple(value)
+    number, flag = (int, float), (bool,)
+    expected: dict[str, tuple[type, ...]] = {"rtol": number, "atol": number, "max_p99": number}
+    expected |= {"keep_failed": flag, "vendor": flag}
+    if isinstance(value, expected.get(key, (str,))) and key not in (*_PATHS, *_LISTS):
+        return value
+    raise UsageError(f"{path}: the value of {key.rstrip('_')!r} in [build] has the wrong type: {value!r}")

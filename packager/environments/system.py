@@ -1,0 +1,32 @@
+"""The machine: what a measurement belongs to."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+
+def machine() -> dict[str, Any]:
+    """CPU model and flags, cores, kernel, libc; no host name."""
+    facts = _cpu_facts()
+    return {
+        "cpu": facts.get("model name", platform.processor() or platform.machine()),
+        "cpu_flags": sorted(facts.get("flags", "").split()),
+        "cores": os.cpu_count() or 1,
+        "cores_usable": len(os.sched_getaffinity(0)),
+        "architecture": platform.machine(),
+        "kernel": f"{platform.system()} {platform.release()}",
+        "libc": " ".join(platform.libc_ver()),
+        "memory_bytes": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
+    }
+
+
+def _cpu_facts() -> dict[str, str]:
+    path = Path("/proc/cpuinfo")
+    if not path.is_file():
+        return {}
+    first = path.read_text(errors="replace").split("\n\n", 1)[0]
+    pairs = (line.split(":", 1) for line in first.splitlines() if ":" in line)
+    return {key.strip(): value.strip() for key, value in pairs}

@@ -1,0 +1,23 @@
+"""What a scan says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a model file asks its loader for.
+
+    `kind`: see `scan`. `names`: every dotted name that a loader would look up, `?` for one that is not static.
+    `refused`: those that are not on the allow-list. `packages`: top packages of the names. `root`: dotted name of the
+    outermost object's class, empty when unknown. `versions`: distribution to version, where the state tells.
+    """
+
+    kind: str
+    names: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    root: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)

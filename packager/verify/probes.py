@@ -1,0 +1,58 @@
+"""Probes with the original's answers, as the worker wrote them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from converters._table import read_table, rows_of, take
+from converters.spec import Table
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Rows, what each is for, and what the original said.
+
+    `kinds`, `columns`: per row, the kind of probe and the column that it changes. `refused`: row to the original's
+    message. `answers` holds the other rows, in order. `known`: kind, column, values tried, values known.
+    """
+
+    rows: Table
+    kinds: np.ndarray[Any, Any]
+    columns: np.ndarray[Any, Any]
+    answers: Table
+    refused: dict[int, str]
+    known: tuple[tuple[str, str, int, int], ...] = ()
+    values: dict[str, list[Any]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, folder: Path, reply: dict[str, Any]) -> Probes:
+        """The probes that the worker's reply tells of."""
+        return cls(
+            read_table(folder / "probes.npz"),
+            np.array(reply["kinds"], object),
+            np.array(reply["columns"], object),
+            read_table(folder / "answers.npz"),
+            {int(row): message for row, message in reply["refused"].items()},
+            tuple((k, c, t, n) for k, c, t, n in reply["known"]),
+            reply["values"],
+        )
+
+    @property
+    def count(self) -> int:
+        return rows_of(self.rows)
+
+    def answered(self) -> np.ndarray[Any, Any]:
+        """The positions of the rows that the original answered."""
+        mask = np.ones(self.count, bool)
+        mask[list(self.refused)] = False
+        return np.flatnonzero(mask)
+
+    def keep(self, mask: np.ndarray[Any, Any]) -> tuple[Table, Table, np.ndarray[Any, Any]]:
+        """Rows, answers and positions of the answered rows where `mask` (over all rows) holds."""
+        positions = self.answered()
+        chosen = mask[positions]
+        return take(self.rows, positions[chosen]), take(self.answers, chosen), positions[chosen]

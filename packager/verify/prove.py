@@ -1,0 +1,173 @@
+"""The cheapest graph that answers like the original, and the proof."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from converters._probes import LADDER
+from converters._table import take
+from converters.spec import Signature, Table
+
+from ..errors import ConversionError, MismatchError
+from ..golden import Tolerance
+from ..rules import refused_rows
+from ..session import Session
+from .comparison import Comparison, compare, tolerances, worst
+from .probes import Probes
+from .refusals import with_rules
+from .report import VerificationReport
+
+MANY = 4096
+SINGLES = 12
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user asked of the proof; None: the defaults of the type."""
+
+    precision: str = "auto"
+    rtol: float | None = None
+    atol: float | None = None
+
+
+@dataclass(frozen=True)
+class Proven:
+    """A graph with the signature that it was proved for."""
+
+    model: bytes
+    signature: Signature
+    precision: str
+    report: VerificationReport
+
+
+def prove(
+    convert: Callable[[str], bytes], signature: Signature, probes: Probes, precisions: Sequence[str], wanted: Wanted
+) -> Proven:
+    """The first precision that passes; `MismatchError` with the worst rows, or `ConversionError`, where none does.
+
+    Where nothing else differs than numbers that are very large, the last precision passes with a limit on them.
+    """
+    ruled = with_rules(signature, probes)
+    asked = precisions if wanted.precision == "auto" else (wanted.precision,)
+    failed: dict[str, str] = {}
+    attempts: list[Proven] = []
+    refusal: ConversionError | None = None
+    for real in asked:
+        try:
+            attempt = _attempt(convert(real), ruled.in_precision(real), real, probes, wanted, failed)
+        except ConversionError as error:
+            failed[real], refusal = str(error), error
+            continue
+        if attempt.report.equal:
+            return attempt
+        attempts.append(attempt)
+        failed[real] = f"{attempt.report.mismatches} of {attempt.report.rows} probe rows differ"
+    if not attempts:
+        raise refusal or ConversionError("the model offers no precision to convert to")
+    return _limited(attempts[-1], probes, wanted, failed) or _fail(attempts[-1])
+
+
+def _attempt(
+    model: bytes, signature: Signature, real: str, probes: Probes, wanted: Wanted, failed: dict[str, str]
+) -> Proven:
+    session = Session(model, signature)
+    kept = _in_reach(session.signature, probes)
+    rows, want, positions = probes.keep(kept)
+    kinds = probes.kinds[positions]
+    allowed = tolerances(signature, want, kinds == "example", wanted.rtol, wanted.atol)
+    got = session.run(rows)
+    comparison = compare(want, got, kinds, allowed)
+    errors = dict(comparison.errors)
+    for kind, part in _batches(session, rows, want, allowed):
+        errors[kind] = part.errors[kind]
+    forbidden = Counter(str(k) for k in probes.kinds[np.flatnonzero(~kept | _mask(probes))])
+    report = VerificationReport(
+        real,
+        "CPUExecutionProvider",
+        allowed,
+        wanted.rtol is not None or wanted.atol is not None,
+        errors,
+        dict(forbidden),
+        probes.known,
+        {p: reason for p, reason in failed.items() if p != real},
+        tuple(worst(rows, want, got, kinds, comparison.differs)),
+    )
+    return Proven(model, session.signature, real, report)
+
+
+def _mask(probes: Probes) -> np.ndarray[Any, Any]:
+    mask = np.zeros(probes.count, bool)
+    mask[list(probes.refused)] = True
+    return mask
+
+
+def _in_reach(signature: Signature, probes: Probes) -> np.ndarray[Any, Any]:
+    return ~refused_rows(signature, probes.rows, probes.count)
+
+
+def _batches(
+    session: Session, rows: Table, want: Table, allowed: dict[str, Tolerance]
+) -> Iterator[tuple[str, Comparison]]:
+    """The same rows in batches of other sizes and in another order: the answers may not depend on it."""
+    count = len(next(iter(want.values())))
+    singles = np.unique(np.linspace(0, count - 1, min(SINGLES, count)).astype(int))
+    alone = [session.run(take(rows, [i])) for i in singles]
+    stacked = {name: np.concatenate([a[name] for a in alone]) for name in want}
+    yield "batch of 1", compare(take(want, singles), stacked, _kind("batch of 1", len(singles)), allowed)
+    order = np.random.default_rng(0).permutation(max(count, MANY)) % count
+    many = session.run(take(rows, order))
+    yield "permuted batch", compare(take(want, order), many, _kind("permuted batch", len(order)), allowed)
+    empty = take(want, slice(0, 0))
+    yield "batch of 0", _empty(empty, session.run(take(rows, slice(0, 0))))
+
+
+def _kind(name: str, rows: int) -> np.ndarray[Any, Any]:
+    return np.full(rows, name, object)
+
+
+def _empty(want: Table, got: Table) -> Comparison:
+    """A batch of no rows counts as one row that differs where a shape does."""
+    from .comparison import Errors
+
+    errors = {n: Errors(1, int(got[n].shape != w.shape)) for n, w in want.items()}
+    return Comparison({"batch of 0": errors}, np.array([any(e.mismatches for e in errors.values())]))
+
+
+def _limited(attempt: Proven, probes: Probes, wanted: Wanted, failed: dict[str, str]) -> Proven | None:
+    """The same graph with a limit on large numbers, where nothing else differs and the example stays below it."""
+    for limit in reversed(LADDER):
+        signature = _with_limit(attempt.signature, limit)
+        kept = _in_reach(signature, probes)
+        if not kept[probes.kinds == "example"].all():
+            return None
+        again = _attempt(attempt.model, signature, attempt.precision, probes, wanted, failed)
+        if again.report.equal:
+            return again
+    return None
+
+
+def _with_limit(signature: Signature, limit: float) -> Signature:
+    def narrowed(spec: Any) -> Any:
+        if not spec.is_float:
+            return spec
+        features = tuple(narrowed(f) for f in spec.features)
+        return replace(spec, limit=limit if spec.limit is None else min(spec.limit, limit), features=features)
+
+    return replace(signature, inputs=tuple(narrowed(t) for t in signature.inputs))
+
+
+def _fail(attempt: Proven) -> Proven:
+    report = attempt.report
+    kinds = {k: max((e.mismatches for e in v.values()), default=0) for k, v in report.probes.items()}
+    where = ", ".join(f"{n} of kind {k!r}" for k, n in kinds.items() if n)
+    raise MismatchError(
+        f"the graph does not answer like the original on {report.mismatches} of {report.rows} probe rows ({where})",
+        precision=report.precision,
+        worst=list(report.worst),
+        verification=report.to_json(),
+    )

@@ -1,0 +1,82 @@
+"""From what the original refused to rules in the signature; a refusal that no rule can say stops the build."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from converters._probes import LADDER
+from converters.spec import Signature, TensorSpec
+
+from ..errors import ConversionError
+from ..rules import refused_rows
+from .probes import Probes
+
+FIRM = ("example", "threshold", "category", "text")
+
+
+def with_rules(signature: Signature, probes: Probes) -> Signature:
+    """The signature with a rule for everything that the original refused."""
+    if not probes.refused:
+        return signature
+    inputs = tuple(_input_rules(spec, probes) for spec in signature.inputs)
+    ruled = replace(signature, inputs=inputs)
+    _check(ruled, probes)
+    return ruled
+
+
+def _input_rules(spec: TensorSpec, probes: Probes) -> TensorSpec:
+    if spec.width == 1 and spec.name != "X":
+        return _rules(spec, probes, spec.name, probes.rows[spec.name])
+    features = []
+    for i, name in enumerate(spec.columns or [f"x{i}" for i in range(spec.width)]):
+        single = replace(spec, name=name, shape=("N", 1), columns=())
+        features.append(_rules(single, probes, f"x{i}", probes.rows[spec.name][:, i]))
+    same = {(f.nullable, f.limit, f.values) for f in features}
+    if len(same) == 1:
+        return replace(spec, nullable=features[0].nullable, limit=features[0].limit, values=features[0].values)
+    return replace(spec, features=tuple(features))
+
+
+def _rules(spec: TensorSpec, probes: Probes, column: str, cells: np.ndarray[Any, Any]) -> TensorSpec:
+    mine = probes.columns == column
+    refused = np.zeros(probes.count, bool)
+    refused[list(probes.refused)] = True
+
+    def refuses(*kinds: str) -> bool:
+        return bool((mine & refused & np.isin(probes.kinds, kinds)).any())
+
+    if refuses("missing"):
+        spec = replace(spec, nullable=False)
+    if refuses("large"):
+        bad = np.abs(cells[mine & refused & (probes.kinds == "large")].astype(float))
+        below = [step for step in LADDER if step < bad.min()]
+        spec = replace(spec, limit=below[-1] if below else 0.0)
+    if refuses("unseen", "odd") and probes.values.get(column):
+        spec = replace(spec, values=tuple(probes.values[column]))
+    return spec
+
+
+def _check(signature: Signature, probes: Probes) -> None:
+    ruled = refused_rows(signature, probes.rows, probes.count)
+    for row, message in probes.refused.items():
+        if not ruled[row]:
+            raise ConversionError(
+                f"the original refuses some rows and no rule can say which: probe {probes.kinds[row]!r} of column "
+                f"{probes.columns[row]!r}, {_shown(probes, row)}: {message}"
+            )
+    firm = np.flatnonzero(ruled & np.isin(probes.kinds, FIRM))
+    answered = [int(row) for row in firm if row not in probes.refused]
+    if answered:
+        raise ConversionError(
+            f"the rules that the original's refusals lead to forbid a row that it answers: "
+            f"{_shown(probes, answered[0])}"
+        )
+
+
+def _shown(probes: Probes, row: int) -> str:
+    cells = {name: values[row] for name, values in probes.rows.items()}
+    column = str(probes.columns[row])
+    return f"{column} = {cells[column]!r}" if column in cells else str(cells)[:400]

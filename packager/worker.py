@@ -1,0 +1,146 @@
+"""The model's own interpreter as a child process: started, asked, limited in time and memory, killed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from types import TracebackType
+from typing import Any
+
+import converters
+
+from .errors import ConversionError, MissingToolError, MlpackError, ModelError, UsageError
+
+_BOOT = """
+import importlib.util, sys
+if sys.path and not sys.path[0]:
+    del sys.path[0]
+folder, replies, memory = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+spec = importlib.util.spec_from_file_location(
+    "_mlpack_converters", folder + "/__init__.py", submodule_search_locations=[folder])
+package = importlib.util.module_from_spec(spec)
+sys.modules["_mlpack_converters"] = package
+spec.loader.exec_module(package)
+from _mlpack_converters import _worker
+_worker.serve(replies, memory)
+"""
+
+_ERRORS: dict[str, type[MlpackError]] = {
+    "Unsupported": ConversionError,
+    "Unreadable": ModelError,
+    "BadExample": UsageError,
+    "MemoryError": ModelError,
+}
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a worker may use: `seconds` per command, `memory` in bytes of address space (default: the machine's)."""
+
+    seconds: float = 1800.0
+    memory: int = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+class Worker:
+    """A child process that holds one model. Use as a context manager; leaving it kills the process."""
+
+    def __init__(self, python: str, scratch: Path, limits: Limits) -> None:
+        self._limits = limits
+        self._log = scratch / "worker.log"
+        read, write = os.pipe()
+        environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), "ORT_DISABLE_TELEMETRY": "1"}
+        environment |= {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+        folder = str(Path(converters.__file__).parent)
+        command = [python, "-c", _BOOT, folder, str(write), str(limits.memory)]
+        try:
+            with self._log.open("wb") as log:
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    cwd=scratch,
+                    env=environment,
+                    pass_fds=(write,),
+                    start_new_session=True,
+                )
+        except OSError as error:
+            os.close(read)
+            raise MissingToolError(f"the interpreter {python} cannot be started: {error.strerror}") from error
+        finally:
+            os.close(write)
+        self._replies = os.fdopen(read, "rb", buffering=0)
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.kill()
+
+    def kill(self) -> None:
+        """Ends the process and all that it started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._replies.close()
+
+    def send(self, command: str, **request: Any) -> None:
+        """Starts a command; `receive` waits for it."""
+        line = json.dumps({"command": command, **request}) + "\n"
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(line.encode())
+            self._process.stdin.flush()
+
+    def receive(self) -> dict[str, Any]:
+        """The reply; raises the error that the worker met, or tells how it died."""
+        reply: dict[str, Any] = json.loads(self._line())
+        if reply.pop("ok"):
+            return reply
+        raise _error(reply)
+
+    def call(self, command: str, **request: Any) -> dict[str, Any]:
+        """Sends a command and waits for its reply."""
+        self.send(command, **request)
+        return self.receive()
+
+    def _line(self) -> bytes:
+        buffer = bytearray()
+        end = monotonic() + self._limits.seconds
+        while not buffer.endswith(b"\n"):
+            ready, _, _ = select.select([self._replies], [], [], max(0.0, end - monotonic()))
+            if not ready:
+                self.kill()
+                raise ModelError(f"the model's process was stopped: no answer within {self._limits.seconds:g} s")
+            chunk = os.read(self._replies.fileno(), 1 << 20)
+            if not chunk:
+                raise ModelError(self._obituary())
+            buffer += chunk
+        return bytes(buffer)
+
+    def _obituary(self) -> str:
+        status = self._process.wait()
+        how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+        lines = self._log.read_text(errors="replace").strip().splitlines()[-3:]
+        return f"the model's process died ({how}) while it worked on the model; its last words: " + " / ".join(lines)
+
+
+def _error(reply: dict[str, Any]) -> MlpackError:
+    kind, message = reply["kind"], reply["message"]
+    if reply.get("missing"):
+        return ModelError(
+            f"the model needs the module {reply['missing']!r}, which its interpreter does not have: "
+            "give the interpreter that it was trained with (--python PATH), "
+            "or the folder of your own modules (--code DIR)"
+        )
+    if kind in _ERRORS:
+        return _ERRORS[kind](message)
+    return ModelError(f"the model cannot be read or asked: {kind}: {message}")
