@@ -67,11 +67,9 @@ def parse(model: Any) -> Parsed:
 def dump(model: Any) -> dict[str, Any]:
     """The model in CatBoost's own JSON form."""
     for kind in ("text", "embedding"):
-        columns = getattr(model, f"get_{kind}_feature_indices", list)()
+        columns = _positions(model, kind)
         if columns:
-            raise Unsupported(
-                f"CatBoost's {kind} features (column {columns[0]}) have no place in a graph: compute numbers"
-            )
+            raise Unsupported(f"CatBoost's {kind} features (column {columns[0]}) have no place in a graph")
     with TemporaryDirectory() as folder:
         path = Path(folder, "model.json")
         try:
@@ -80,6 +78,12 @@ def dump(model: Any) -> dict[str, Any]:
             raise Unsupported(f"CatBoost does not write this model as JSON: {error}") from error
         plain: dict[str, Any] = json.loads(path.read_bytes())
     return plain
+
+
+def _positions(model: Any, kind: str) -> list[int]:
+    """The columns of a kind of feature; none where the installed CatBoost is too old to know the kind."""
+    ask = getattr(model, f"get_{kind}_feature_indices", None)
+    return list(ask()) if ask is not None else []
 
 
 class _Splits:

@@ -50,6 +50,8 @@ def _matrix(table: Table, width: int) -> np.ndarray[Any, Any]:
 
 def original_input(description: Description, inputs: tuple[TensorSpec, ...], table: Table) -> Any:
     """What `Converter.predict` takes, from the columns of `table`."""
+    if description.inputs:
+        return table
     if description.document:
         return ["" if text is None else text for text in table["text"].ravel()]
     if not description.named:

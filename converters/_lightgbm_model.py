@@ -38,9 +38,8 @@ class LeafModels:
 @dataclass(frozen=True)
 class Parsed:
     """One booster. `per_round`: trees per boosting round, one per group. `average`: the sum is divided by the number
-    of rounds (`boosting=rf`). `zero_missing`: columns in which 0 is a missing cell. `tiny`: some threshold lies so
-    near to 0 that lightgbm's rounding of tiny numbers to 0 shows. `coded`: by column, the codes that splits know.
-    `listed`: columns that training took as categories."""
+    of rounds (`boosting=rf`). `zero_missing`: columns in which 0 is a missing cell. `coded`: by column, the codes that
+    splits know. `listed`: columns that training took as categories; `unused`: those that it found constant."""
 
     objective: str
     options: Mapping[str, str]
@@ -52,7 +51,6 @@ class Parsed:
     leaf_number: Array | None = None
     models: LeafModels | None = None
     zero_missing: tuple[int, ...] = ()
-    tiny: bool = False
     coded: Mapping[int, list[int]] = field(default_factory=dict)
     listed: tuple[int, ...] = ()
     unused: tuple[int, ...] = ()
@@ -69,7 +67,7 @@ def parsed(booster: Any) -> Parsed:
     per_round = int(header["num_tree_per_iteration"])
     common: dict[str, Any] = {
         "objective": name,
-        "options": dict(o.split(":", 1) if ":" in o else (o, "") for o in rest if o),
+        "options": {o.partition(":")[0]: o.partition(":")[2] for o in rest if o},
         "names": tuple(booster.feature_name()),
         "per_round": per_round,
         "rounds": len(trees) // max(per_round, 1),
@@ -83,8 +81,8 @@ def parsed(booster: Any) -> Parsed:
 
 
 def _fields(lines: str) -> dict[str, str]:
-    pairs = (line.partition("=") for line in lines.split("\n"))
-    return {key: value for key, _, value in pairs if key}
+    pairs = [line.split("=", 1) for line in lines.split("\n") if line]
+    return {pair[0]: pair[1] if len(pair) > 1 else "" for pair in pairs}
 
 
 class _Arrays:
@@ -115,22 +113,29 @@ def _with_trees(arrays: _Arrays, per_round: int, common: dict[str, Any]) -> Pars
     kind, default_left = (decision >> 2) & 3, (decision & _DEFAULT_LEFT) > 0
     natural = threshold >= 0
     missing_left = numeric & np.where(kind == _NO_MISSING, natural, default_left)
-    trees = _flat(arrays, feature, threshold, missing_left, per_round)
+    trees = _flat(arrays, feature, _beside_zero(threshold), missing_left, per_round)
     sets = _sets(arrays, threshold, ~numeric)
     coded: dict[int, set[int]] = {}
     for place, codes in sets.items():
         coded.setdefault(int(feature[place]), set()).update(codes)
-    near = numeric & (np.abs(threshold) < ZERO) & (threshold != 0)
     places = _places(arrays)
     return Parsed(
         trees=_replaced(trees, {int(places[i]): codes for i, codes in sets.items()}),
         leaf_number=_leaf_numbers(arrays),
         models=_leaf_models(arrays),
         zero_missing=_zero_missing(feature, numeric, kind, default_left, natural),
-        tiny=bool(near.any() or (numeric & (threshold == 0)).any()),
         coded={column: sorted(codes) for column, codes in coded.items()},
         **common,
     )
+
+
+def _beside_zero(threshold: Array) -> Array:
+    """The thresholds, those nearest to 0 moved so that all numbers up to `ZERO` go where 0 goes."""
+    import numpy as np
+
+    outside = np.nextafter(-ZERO, -np.inf)
+    moved = np.where((threshold >= -ZERO) & (threshold < 0), outside, threshold)
+    return np.where((threshold >= 0) & (threshold < ZERO), ZERO, moved)
 
 
 def _starts(arrays: _Arrays) -> Array:

@@ -28,7 +28,9 @@ def signature_of(
 
 
 def inputs_of(description: Description, example: Table, frame_dtypes: Mapping[str, str]) -> tuple[TensorSpec, ...]:
-    """One input per column of a model that knows names, one text, or one matrix."""
+    """One input per column of a model that knows names, one text, one matrix, or those of an ONNX file."""
+    if description.inputs:
+        return description.inputs
     if description.document:
         return (TensorSpec("text", "string", ("N", 1), missing=MISSING_TEXT),)
     if not description.named:

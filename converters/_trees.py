@@ -134,10 +134,10 @@ def tree_of(trees: Trees) -> Array:
 
 
 def unique_thresholds(trees: Trees, width: int) -> Thresholds:
-    """Per column, the thresholds that some node holds, in order; codes of categories are left out."""
+    """Per column, the finite thresholds that some node holds, in order; codes of categories are left out."""
     import numpy as np
 
-    inner = trees.feature >= 0
+    inner = (trees.feature >= 0) & np.isfinite(trees.threshold)
     inner[list(trees.category or ())] = False
     feature, threshold = trees.feature[inner], trees.threshold[inner]
     order = np.lexsort((threshold, feature))

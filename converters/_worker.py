@@ -92,6 +92,12 @@ class Session:
             warnings.simplefilter("ignore")
             return self.converter.predict(self.model, original_input(self.description, self.inputs, rows))
 
+    def adopt(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Takes the signature of a bundle that this model was built into, in place of `probe`."""
+        self.signature = Signature.from_json(request["signature"])
+        self.inputs = self.signature.inputs
+        return {}
+
     def convert(self, request: dict[str, Any]) -> dict[str, Any]:
         """Writes the graph in the precision `real`."""
         real = request["real"]

@@ -35,7 +35,7 @@ def load(path: Path) -> Any:
     import lightgbm
 
     try:
-        return lightgbm.Booster(model_file=str(path), params={"verbosity": -1})
+        return lightgbm.Booster(model_file=str(path))
     except lightgbm.basic.LightGBMError as error:
         raise Unreadable(f"lightgbm cannot read {path.name}: {error}") from error
 
@@ -83,11 +83,18 @@ def _categories(model: Any, content: Parsed) -> dict[int, list[Scalar]]:
             f"categorical_feature: the {len(held)} categorical columns of the data frame cannot be matched with the "
             f"{len(content.listed)} columns that lightgbm took as categories (an ordered category counts as a number)"
         )
-    return {column: list(values) for column, values in zip(columns, held)}
+    return {column: [_plain(v) for v in values] for column, values in zip(columns, held)}
+
+
+def _plain(value: Any) -> Scalar:
+    value = value.item() if hasattr(value, "item") else value
+    if not isinstance(value, (str, int, float, bool)):
+        raise Unsupported(f"categorical_feature: the category {value!r} is neither text nor a number")
+    return value
 
 
 def _covers(content: Parsed, column: int, values: list[Scalar]) -> bool:
-    return max(content.coded.get(column, ()), default=-1) < max(len(values), 32)
+    return max(content.coded.get(column, ()), default=-1) < len(values)
 
 
 def describe(model: Any) -> Description:
@@ -186,10 +193,10 @@ def _score(graph: GraphBuilder, content: Parsed, x: Value) -> str:
 
 
 def _prepared(graph: GraphBuilder, content: Parsed, x: Value) -> Value:
-    """The matrix with tiny numbers and zeros as lightgbm sees them."""
+    """The matrix with NaN for 0 in the columns where 0 is missing."""
     import numpy as np
 
-    if not (content.tiny or content.zero_missing):
+    if not content.zero_missing:
         return x
     small = graph.op("LessOrEqual", graph.op("Abs", x.name), graph.const(ZERO))
     instead = np.where(np.isin(np.arange(x.width), content.zero_missing), np.nan, 0.0)[None, :]

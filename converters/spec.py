@@ -158,7 +158,8 @@ class Description:
     `features`: one entry per column, in the model's order. `named`: the model was fitted on named columns, so the
     original is asked with a data frame; else with a matrix. `document`: the one input is a list of texts.
     `outputs`: name to width (0 for `[N]`) of what `Converter.predict` returns.
-    `notes`: facts worth a line in the report.
+    `notes`: facts worth a line in the report. `inputs`: the inputs of an ONNX file as it has them, of any rank and
+    type; empty for all other frameworks.
     """
 
     title: str
@@ -168,6 +169,7 @@ class Description:
     classes: tuple[Scalar, ...] = ()
     document: bool = False
     notes: tuple[str, ...] = ()
+    inputs: tuple[TensorSpec, ...] = ()
 
 
 @dataclass(frozen=True)

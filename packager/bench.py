@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from converters._latency import measure
+from converters._table import stack, write_table
 from converters.spec import Signature, Table
 
+from .bundle.reader import Bundle, open_bundle
 from .environments.system import machine
 from .errors import LatencyError
 from .session import Session
@@ -60,6 +62,24 @@ def measure_graph(
     """The graph's latency on `THREADS` threads; making the input tensors is not timed, as on the other side."""
     session = Session(model, signature, threads=THREADS)
     return tuple(measure(session.run_feeds, session.feeds, rows, batches, seconds))
+
+
+def bench_bundle(folder: Path, against: str | None, python: str, seconds: float) -> dict[str, Any]:
+    """The latency of a bundle's graph on its own golden rows; with `against`, of the original beside it."""
+    bundle = open_bundle(folder)
+    rows = stack([case.rows for case in bundle.golden() if case.probe == "example" and not case.error])
+    graph = measure_graph(bundle.model, bundle.signature, rows, seconds)
+    original, versions = _original(bundle, python, rows, seconds) if against else ((), {})
+    return latency_report(graph, original, versions).to_json()
+
+
+def _original(bundle: Bundle, python: str, rows: Table, seconds: float) -> tuple[Sequence[Numbers], dict[str, str]]:
+    from .original import original_worker
+
+    with original_worker(bundle, python) as (worker, loaded, scratch):
+        write_table(rows, scratch / "rows.npz")
+        reply = worker.call("measure", rows=str(scratch / "rows.npz"), batches=list(BATCHES), seconds=seconds)
+    return reply["batches"], loaded["versions"]
 
 
 def latency_report(

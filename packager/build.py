@@ -192,6 +192,8 @@ def _write(
     probes: Any,
     latency: Any,
 ) -> Built:
+    import runtimes
+
     from .bundle.manifest import canonical
     from .bundle.sbom import sbom
     from .bundle.writer import write_bundle
@@ -205,6 +207,7 @@ def _write(
     golden = {p: c for case in cases for p, c in encode_case(case, name, version).items()}
     digest = hashlib.sha256(proven.model).hexdigest()
     source = f"model/source/{request.model.name}"
+    targets = tuple(sorted(set(runtimes.names() if request.targets is None else request.targets)))
     files: dict[str, bytes | Path] = {
         source: request.model,
         "model/model.onnx": proven.model,
@@ -212,12 +215,12 @@ def _write(
         "reports/verification.json": canonical(proven.report.to_json()),
         "sbom.cdx.json": sbom(name, version, digest, environment),
         **{f"golden/{path}": content for path, content in golden.items()},
-        **_deploy(request, proven, golden),
+        **_deploy(request, targets, proven, golden),
         **_code_files(request.code),
     }
     measured = {
         "measurements/latency.json": canonical(latency.to_json()),
-        "reports/report.html": report_html(facts, proven.report, environment, latency),
+        "reports/report.html": report_html(facts, proven.report, environment, latency, targets),
     }
     manifest = write_bundle(place, facts, files, measured)
     return Built(place, manifest.identity, proven.signature, proven.report, latency)
@@ -240,15 +243,14 @@ def _facts(request: Request, loaded: dict[str, Any], proven: Any) -> dict[str, A
     }
 
 
-def _deploy(request: Request, proven: Any, golden: dict[str, bytes]) -> dict[str, bytes]:
+def _deploy(request: Request, targets: tuple[str, ...], proven: Any, golden: dict[str, bytes]) -> dict[str, bytes]:
     import runtimes
     from runtimes.spec import Package
 
     package = Package(request.bundle_name, request.version, proven.signature, proven.model, golden)
-    targets = runtimes.names() if request.targets is None else request.targets
     return {
         f"deploy/{target}/{path}": content
-        for target in sorted(set(targets))
+        for target in targets
         for path, content in runtimes.load(target).render(package).items()
     }
 

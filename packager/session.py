@@ -10,7 +10,7 @@ from typing import Any
 from converters._frames import graph_feeds
 from converters.spec import Signature, Table
 
-from .errors import DamagedError
+from .errors import DamagedError, MissingToolError
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
@@ -18,15 +18,20 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 class Session:
     """One loaded graph with its signature; inputs that the graph does not read are left out of it."""
 
-    def __init__(self, model: bytes | Path, signature: Signature, threads: int = 0) -> None:
+    def __init__(
+        self, model: bytes | Path, signature: Signature, threads: int = 0, provider: str = "CPUExecutionProvider"
+    ) -> None:
         import onnxruntime as ort
+
+        if provider not in ort.get_available_providers():
+            raise MissingToolError(f"this ONNX Runtime has no {provider}: pip install onnxruntime-gpu in its place")
 
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 4
         source = model if isinstance(model, bytes) else str(model)
         try:
-            self._session = ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+            self._session = ort.InferenceSession(source, options, providers=[provider])
         except Exception as error:
             raise DamagedError(f"ONNX Runtime cannot load the graph: {error}") from error
         read = {i.name for i in self._session.get_inputs()}

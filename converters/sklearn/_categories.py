@@ -77,7 +77,5 @@ def is_missing(category: Any) -> bool:
 
 
 def known_values(categories: Any) -> list[Scalar]:
-    """The categories as Python values; with the empty string where a missing text has a meaning of its own."""
-    cells: list[Scalar] = [None if type(c).__name__ == "NAType" else c for c in categories.tolist()]
-    text = any(isinstance(c, str) for c in cells)
-    return [*cells, ""] if text and "" not in cells and any(map(is_missing, cells)) else cells
+    """The categories as Python values; None and NaN are those of a missing cell."""
+    return [None if type(c).__name__ == "NAType" else c for c in categories.tolist()]

@@ -39,7 +39,7 @@ def _feature(name: str, thresholds: list[float], values: list[Scalar] | None) ->
         kind=kind,
         thresholds=tuple(float(t) for t in thresholds),
         values=tuple(known),
-        knows_empty="" in known,
+        knows_empty="" in known or len(known) < len(values),
         missing="none" if any(v is None for v in values) else "nan",
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Callable
 
 from .._graph import Frame, GraphBuilder, Value
 from .._steps import Answer, Step, Thresholds, back_through, convert, thresholds_of, values_of
@@ -16,7 +16,7 @@ BOTH = ("predict_proba", "decision_function")
 def given(value: str | None, fitted: Any, what: str) -> str:
     """The value; `Unsupported` where the member's converter does not give it."""
     if value is None:
-        raise Unsupported(f"the converter of {type(fitted).__name__} does not give {what}, which the model around it needs")
+        raise Unsupported(f"the converter of {type(fitted).__name__} does not give {what}, as its holder needs")
     return value
 
 
@@ -107,7 +107,7 @@ def width_of(fitted: Any) -> int:
 
 
 Member = tuple[Any, Sequence[int]]
-"""A fitted member and the positions of the columns that it sees."""
+"""A fitted member and the positions of the columns that it sees (past the frame's own: nothing is known)."""
 
 
 def everywhere(fitted: Any, members: Iterable[Any]) -> list[Member]:
@@ -120,7 +120,8 @@ def members_thresholds(fitted: Any, members: Iterable[Member]) -> Thresholds:
     found: list[set[float]] = [set() for _ in range(width_of(fitted))]
     for member, positions in members:
         for position, own in zip(positions, thresholds_of(member, len(positions))):
-            found[position].update(own)
+            if position < len(found):
+                found[position].update(own)
     return [sorted(values) for values in found]
 
 
@@ -129,7 +130,7 @@ def members_values(fitted: Any, members: Iterable[Member]) -> list[list[Scalar] 
     found: list[dict[Scalar, None] | None] = [None] * width_of(fitted)
     for member, positions in members:
         for position, own in zip(positions, values_of(member, len(positions))):
-            if own is not None:
+            if own is not None and position < len(found):
                 found[position] = {**(found[position] or {}), **dict.fromkeys(own)}
     return [None if values is None else list(values) for values in found]
 
@@ -158,8 +159,7 @@ def delegate(attribute: str, missing: str = "") -> Step:
 
 
 def of_members(
-    through: Any,
-    members: Any,
+    through: Callable[[Any, Frame, GraphBuilder], Answer], members: Callable[[Any], Iterable[Member]]
 ) -> Step:
     """A step whose thresholds and values are those of `members(fitted)`."""
     return Step(
@@ -176,5 +176,3 @@ def refused(reason: str) -> Step:
         raise Unsupported(reason.format(type(fitted).__name__))
 
     return Step(through)
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from .._graph import Frame, GraphBuilder, Value
@@ -10,7 +11,10 @@ from .._trees import Trees, per_tree, tree_sum, unique_thresholds, with_base
 from ..spec import Scalar, Unsupported
 from ._grown import SUMS, arg_max, column, forest, matrix, real, shares, single_values
 
-_TREE = ("DecisionTreeClassifier", "ExtraTreeClassifier", "DecisionTreeRegressor", "ExtraTreeRegressor")
+
+def _single_trees(estimators: Sequence[Any]) -> bool:
+    """Whether all are scikit-learn's own trees, so that they fit into one node of the graph."""
+    return all(type(each).__module__.startswith("sklearn.tree.") for each in estimators)
 
 
 def _boosted(fitted: Any) -> Trees:
@@ -32,7 +36,7 @@ def _boosted_raw(fitted: Any, frame: Frame, graph: GraphBuilder) -> str:
     first = fitted.init_
     if isinstance(first, str):
         return tree_sum(graph, trees, x, "float32", SUMS)
-    if type(first).__name__ in ("DummyClassifier", "DummyRegressor"):
+    if type(first).__module__ == "sklearn.dummy":
         if getattr(first, "strategy", "") == "stratified":
             raise Unsupported("init=DummyClassifier(strategy='stratified') answers at random")
         base = fitted._raw_predict_init(np.zeros((1, fitted.n_features_in_), np.float32))[0]
@@ -181,7 +185,7 @@ def _histogram_thresholds(fitted: Any) -> Thresholds:
     inner = unique_thresholds(_histogram(fitted), fitted.n_features_in_)
     found: Thresholds = [[] for _ in inner]
     for place, position in enumerate(plain):
-        found[position] = [t for t in inner[len(coded) + place] if t != float("inf")]
+        found[position] = inner[len(coded) + place]
     return found
 
 
@@ -228,7 +232,7 @@ def _ada_sum(fitted: Any, frame: Frame, graph: GraphBuilder) -> str:
     import numpy as np
 
     votes = [_votes(fitted, each, w) for each, w in zip(fitted.estimators_, fitted.estimator_weights_)]
-    if all(type(each).__name__ in _TREE for each in fitted.estimators_):
+    if _single_trees(fitted.estimators_):
         grown = [each.tree_ for each in fitted.estimators_]
         chosen = [vote[np.argmax(shares([tree]), axis=1)] for vote, tree in zip(votes, grown)]
         trees = forest(grown, np.concatenate(chosen), targets=len(fitted.classes_))
@@ -260,7 +264,7 @@ def ada_regressor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 def _ada_predictions(fitted: Any, frame: Frame, graph: GraphBuilder) -> str:
     """`float64 [N, estimators]`."""
-    if all(type(each).__name__ in _TREE for each in fitted.estimators_):
+    if _single_trees(fitted.estimators_):
         grown = [each.tree_ for each in fitted.estimators_]
         return per_tree(graph, forest(grown, single_values(grown)), matrix(graph, frame, "float32"), "float32")
     answers = [convert(each, frame, graph).prediction for each in fitted.estimators_]

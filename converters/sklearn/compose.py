@@ -62,11 +62,16 @@ def _pipeline_thresholds(fitted: Any) -> Thresholds:
 
 def _pipeline_values(fitted: Any) -> list[list[Scalar] | None]:
     width = _width_in(fitted)
+    found: list[list[Scalar] | None] = [None] * width
     for each, inside in zip(_active(fitted), _widths(_active(fitted), width)):
-        found = values_of(each, inside)
-        if any(v is not None for v in found) or inside != width:
-            return found if inside == width else [None] * width
-    return [None] * width
+        if inside != width:
+            break
+        found = [_both(a, b) for a, b in zip(found, values_of(each, width))]
+    return found
+
+
+def _both(first: list[Scalar] | None, second: list[Scalar] | None) -> list[Scalar] | None:
+    return [*(first or []), *(second or [])] or None
 
 
 def _width_in(fitted: Any) -> int:
@@ -126,7 +131,7 @@ def _column_transformer_values(fitted: Any) -> list[list[Scalar] | None]:
     for transformer, positions in _branches(fitted):
         if transformer is not None:
             for position, values in zip(positions, values_of(transformer, len(positions))):
-                found[position] = [*(found[position] or []), *(values or [])] or None
+                found[position] = _both(found[position], values)
     return found
 
 

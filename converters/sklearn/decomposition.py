@@ -61,7 +61,7 @@ def rbf_sampler(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     """`cos(x @ random_weights_ + random_offset_)`, scaled."""
     projected = graph.op("MatMul", graph.matrix(frame).name, graph.const(fitted.random_weights_))
     waves = graph.op("Cos", graph.op("Add", projected, _row(fitted.random_offset_, graph)))
-    scale = graph.const((2.0 / fitted.random_weights_.shape[1]) ** 0.5)
+    scale = graph.const([[(2.0 / fitted.random_weights_.shape[1]) ** 0.5]])
     return block(graph.op("Mul", waves, scale), fitted.random_weights_.shape[1], graph)
 
 
@@ -84,7 +84,8 @@ def _dot(fitted: Any, x: Value, graph: GraphBuilder) -> str:
 
 
 def _affine(fitted: Any, x: Value, graph: GraphBuilder) -> str:
-    scaled = graph.op("Mul", _dot(fitted, x, graph), graph.const(_gamma(fitted, x)))
+    # folded: ONNX Runtime fuses a MatMul and a number into one node that keeps the number in float32
+    scaled = graph.op("MatMul", x.name, graph.const(fitted.components_.T * _gamma(fitted, x)))
     return graph.op("Add", scaled, graph.const(1.0 if fitted.coef0 is None else float(fitted.coef0)))
 
 

@@ -126,7 +126,9 @@ def _simple_values(fitted: Any) -> list[list[Scalar] | None]:
 def _text_values(marker: Any, fill: Any) -> list[Scalar] | None:
     if not isinstance(fill, str):
         return None
-    return [None, ""] if marker is None else [""] if is_missing(marker) else [str(marker)]
+    if isinstance(marker, str):
+        return [marker]
+    return [None if marker is None else float("nan"), ""]
 
 
 def _spread(fitted: Any, thresholds: list[list[float]]) -> list[list[float]]:

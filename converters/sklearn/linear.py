@@ -155,7 +155,8 @@ def quadratic_discriminant(fitted: Any, frame: Frame, graph: GraphBuilder) -> An
     x = graph.op("Unsqueeze", graph.matrix(frame).name, graph.const([0], "int64"))
     apart = graph.op("Sub", x, graph.const(np.asarray(fitted.means_)[:, None, :]))
     turned = graph.op("MatMul", apart, graph.const(_axes(fitted)))
-    norm = graph.op("Transpose", graph.op("ReduceSumSquare", turned, graph.const([2], "int64"), keepdims=0), perm=[1, 0])
+    square = graph.op("ReduceSumSquare", turned, graph.const([2], "int64"), keepdims=0)
+    norm = graph.op("Transpose", square, perm=[1, 0])
     spread = np.array([np.log(s).sum() for s in fitted.scalings_])
     half = graph.op("Mul", graph.op("Add", norm, graph.const(spread)), graph.const(-0.5))
     posterior = graph.op("Add", half, graph.const(np.log(fitted.priors_)))
@@ -179,10 +180,10 @@ def _axes(fitted: Any) -> Any:
 
 
 _REGRESSORS = (
-    "ARDRegression BayesianRidge ElasticNet ElasticNetCV HuberRegressor Lars LarsCV Lasso LassoCV LassoLars LassoLarsCV "
-    "LassoLarsIC LinearRegression LinearSVR MultiTaskElasticNet MultiTaskElasticNetCV MultiTaskLasso MultiTaskLassoCV "
-    "OrthogonalMatchingPursuit OrthogonalMatchingPursuitCV PassiveAggressiveRegressor QuantileRegressor Ridge RidgeCV "
-    "SGDRegressor TheilSenRegressor"
+    "ARDRegression BayesianRidge ElasticNet ElasticNetCV HuberRegressor Lars LarsCV Lasso LassoCV LassoLars "
+    "LassoLarsCV LassoLarsIC LinearRegression LinearSVR MultiTaskElasticNet MultiTaskElasticNetCV MultiTaskLasso "
+    "MultiTaskLassoCV OrthogonalMatchingPursuit OrthogonalMatchingPursuitCV PassiveAggressiveRegressor "
+    "QuantileRegressor Ridge RidgeCV SGDRegressor TheilSenRegressor"
 )
 _CLASSIFIERS = "LinearSVC PassiveAggressiveClassifier Perceptron"
 

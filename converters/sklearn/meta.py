@@ -16,7 +16,8 @@ def _threshold_step(settings: Any) -> Step:
     """The step of a classifier that moves the threshold; `settings(fitted)`: the threshold and `pos_label`."""
 
     def through(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-        return _thresholded(fitted, *settings(fitted), frame, graph)
+        threshold, pos_label = settings(fitted)
+        return _thresholded(fitted, threshold, pos_label, frame, graph)
 
     return members.of_members(through, lambda fitted: members.everywhere(fitted, [_held(fitted)]))
 
@@ -33,9 +34,7 @@ def _tuned(fitted: Any) -> tuple[float | None, Any]:
     return float(fitted.best_threshold_), fitted._curve_scorer._get_pos_label()
 
 
-def _thresholded(
-    fitted: Any, threshold: float | None, pos_label: Any, frame: Frame, graph: GraphBuilder
-) -> Answer:
+def _thresholded(fitted: Any, threshold: float | None, pos_label: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     """The member's scores; the label from the score of the positive class, at or above the threshold."""
     inner = _held(fitted)
     answer = convert(inner, frame, graph)
@@ -74,7 +73,8 @@ def _ballot(index: str, count: int, weight: float, graph: GraphBuilder) -> str:
 
 def voting_regressor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     """The weighted average of the predictions."""
-    return Answer(prediction=members.mean(graph, _predictions(fitted.estimators_, frame, graph), fitted._weights_not_none))
+    parts = _predictions(fitted.estimators_, frame, graph)
+    return Answer(prediction=members.mean(graph, parts, fitted._weights_not_none))
 
 
 def _predictions(fitted: Iterable[Any], frame: Frame, graph: GraphBuilder) -> list[str]:

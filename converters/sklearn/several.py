@@ -35,9 +35,7 @@ def one_vs_rest(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 def _rest_probabilities(fitted: Any, answers: Sequence[tuple[Any, Answer]], graph: GraphBuilder) -> str | None:
     if not hasattr(fitted, "predict_proba"):
         return None
-    parts = [
-        scores.pick(graph, members.given(a.probabilities, each, "probabilities"), 1) for each, a in answers
-    ]
+    parts = [scores.pick(graph, members.given(a.probabilities, each, "probabilities"), 1) for each, a in answers]
     whole = scores.with_complement(graph, parts[0]) if len(parts) == 1 else members.side_by_side(graph, parts)
     return scores.normalised(graph, whole, None)
 
@@ -107,7 +105,7 @@ def chain(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 def _chain_members(fitted: Any) -> list[members.Member]:
     width = members.width_of(fitted)
-    return [(each, range(width)) for each in fitted.estimators_[:1]]
+    return [(each, range(width + i)) for i, each in enumerate(fitted.estimators_)]
 
 
 def dummy_classifier(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:

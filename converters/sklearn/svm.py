@@ -95,9 +95,7 @@ def _probabilities(fitted: Any, raw: str, count: int, graph: GraphBuilder) -> st
         raise Unsupported("probabilities of a support vector machine come from iterations that need float64")
     slope, offset = (graph.const(_dense(side)) for side in (fitted._probA, fitted._probB))
     fit = graph.op("Add", graph.op("Mul", raw, slope), offset)
-    pair = graph.op(
-        "Clip", scores.inverse_logit_of_negative(graph, fit), graph.const(1e-7), graph.const(1 - 1e-7)
-    )
+    pair = graph.op("Clip", scores.inverse_logit_of_negative(graph, fit), graph.const(1e-7), graph.const(1 - 1e-7))
     return coupled(graph, pair, count)
 
 

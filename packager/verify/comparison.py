@@ -15,18 +15,24 @@ from ..golden import Tolerance
 
 TYPE_TOLERANCE = {"float32": Tolerance(rtol=1e-5, atol=1e-6), "float64": Tolerance(rtol=1e-9, atol=1e-10)}
 WORST_SHOWN = 5
+LARGEST = 1.7976931348623157e308
+"""Stands for an infinite error: JSON has no infinity."""
 Mask = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Largest errors of one output over some rows, and how many rows differ by more than is allowed."""
+    """Largest errors of one output over some rows, and how many rows differ by more than is allowed.
+
+    `share`: the largest error as a share of what its own value is allowed (above 1: a mismatch).
+    """
 
     rows: int
     mismatches: int
     max_abs: float = 0.0
     max_rel: float = 0.0
     max_ulp: float = 0.0
+    share: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         return dict(vars(self))
@@ -97,7 +103,8 @@ def _same(expected: np.ndarray[Any, Any], actual: np.ndarray[Any, Any]) -> Mask:
     return np.asarray(expected == actual, np.bool_)
 
 
-Distance = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]
+Distance = tuple[np.ndarray[Any, Any], ...]
+"""Per row the largest error: absolute, relative, in ULP, and as a share of what is allowed."""
 
 
 def _floats(expected: np.ndarray[Any, Any], actual: np.ndarray[Any, Any], allowed: Tolerance) -> tuple[Mask, Distance]:
@@ -112,7 +119,8 @@ def _floats(expected: np.ndarray[Any, Any], actual: np.ndarray[Any, Any], allowe
         coarse = actual.dtype if actual.dtype.itemsize < expected.dtype.itemsize else expected.dtype
         spacing = np.spacing(np.abs(expected).astype(coarse)).astype(np.float64)
         ulp = np.where(difference == 0, 0.0, difference / spacing)
-    return _rows(~good), (_most(difference), _most(relative), _most(ulp))
+        share = np.where(difference == 0, 0.0, difference / (allowed.atol + allowed.rtol * np.abs(want)))
+    return _rows(~good), (_most(difference), _most(relative), _most(ulp), _most(share))
 
 
 def _rows(bad: Mask) -> Mask:
@@ -127,9 +135,9 @@ def _most(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 def _summary(chosen: Mask, bad: Mask, distance: Distance | None) -> Errors:
     rows, mismatches = int(chosen.sum()), int(bad[chosen].sum())
     if distance is None:
-        return Errors(rows, mismatches)
+        return Errors(rows, mismatches, share=LARGEST if mismatches else 0.0)
     largest = (float(part[chosen].max(initial=0.0)) for part in distance)
-    return Errors(rows, mismatches, *(value if np.isfinite(value) else 1.7976931348623157e308 for value in largest))
+    return Errors(rows, mismatches, *(value if np.isfinite(value) else LARGEST for value in largest))
 
 
 def worst(rows: Table, want: Table, got: Table, kinds: Mask, differs: Mask) -> list[dict[str, Any]]:

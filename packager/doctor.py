@@ -1,0 +1,79 @@
+"""`mlpack doctor`: what is installed, what is missing for which feature, the command that mends it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib import metadata
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that a feature needs; `find` gives its version, or nothing."""
+
+    name: str
+    purpose: str
+    find: Callable[[], str]
+    mend: str
+
+
+def doctor() -> dict[str, Any]:
+    """All checks with what they found."""
+    return {
+        "checks": [
+            {"name": c.name, "for": c.purpose, "found": c.find(), "mend": c.mend} for c in (*_packages(), *_tools())
+        ]
+    }
+
+
+def _packages() -> tuple[Check, ...]:
+    wanted = (
+        ("onnxruntime", "running graphs", "pip install onnxruntime"),
+        ("onnx", "converting", "pip install onnx"),
+        ("scikit-learn", "scikit-learn models", "pip install 'mlpack-toolkit[sklearn]'"),
+        ("skl2onnx", "scikit-learn classes without a converter of ours", "pip install 'mlpack-toolkit[sklearn]'"),
+        ("pandas", "models fitted on data frames", "pip install 'mlpack-toolkit[sklearn]'"),
+        ("xgboost-cpu", "xgboost models", "pip install 'mlpack-toolkit[xgboost]'"),
+        ("lightgbm", "lightgbm models", "pip install 'mlpack-toolkit[lightgbm]'"),
+        ("catboost", "catboost models", "pip install 'mlpack-toolkit[catboost]'"),
+    )
+    return tuple(Check(name, purpose, partial(_version, name), mend) for name, purpose, mend in wanted)
+
+
+def _tools() -> tuple[Check, ...]:
+    return (
+        Check("java", "the Java project", partial(_says, "java", "-version"), "apt-get install openjdk-17-jdk-headless"),
+        Check("mvn", "the Java project", partial(_says, "mvn", "--version"), "apt-get install maven"),
+        Check("g++", "the C++ project", partial(_says, "g++", "--version"), "apt-get install g++"),
+        Check("cmake", "the C++ project", partial(_says, "cmake", "--version"), "apt-get install cmake"),
+        Check("headers", "the C++ project", _headers, "python -m packager.setup_headers"),
+    )
+
+
+def _version(name: str) -> str:
+    for candidate in (name, name.removesuffix("-cpu")):
+        try:
+            return metadata.version(candidate)
+        except metadata.PackageNotFoundError:
+            continue
+    return ""
+
+
+def _says(tool: str, argument: str) -> str:
+    if shutil.which(tool) is None:
+        return ""
+    environment = {**os.environ, "LC_ALL": "C"}
+    done = subprocess.run([tool, argument], capture_output=True, text=True, timeout=60, env=environment)
+    return (done.stdout + done.stderr).strip().splitlines()[0] if done.returncode == 0 else ""
+
+
+def _headers() -> str:
+    from .setup_headers import default_folder
+
+    folder = default_folder()
+    return str(folder) if folder.is_dir() else ""

@@ -1,0 +1,74 @@
+"""`mlpack inspect`: what a bundle or a bare model file is. Runs and loads nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from converters.spec import TensorSpec
+
+from .bundle.manifest import NAME
+from .bundle.reader import open_bundle
+from .errors import UsageError
+
+
+def inspect(path: Path) -> dict[str, Any]:
+    """The facts, in the order in which a person wants them."""
+    if path.is_dir() and (path / NAME).is_file():
+        return _bundle(path)
+    if path.is_file():
+        return _model_file(path)
+    raise UsageError(f"{path} is neither a model file nor a bundle")
+
+
+def _bundle(path: Path) -> dict[str, Any]:
+    bundle = open_bundle(path)
+    facts, environment = bundle.manifest.facts, bundle.json("environment/environment.json")
+    proof = bundle.json("reports/verification.json")
+    interpreter = environment.get("interpreter", {})
+    return {
+        "bundle": f"{bundle.name} {bundle.version}",
+        "identity": bundle.identity,
+        "model": f"{facts['title']} ({facts['framework']}), {facts['source']}",
+        "task": bundle.signature.task,
+        "precision": facts["precision"],
+        "inputs": [_line(t) for t in bundle.signature.inputs],
+        "outputs": [_line(t) for t in bundle.signature.outputs],
+        "classes": list(bundle.signature.classes),
+        "verification": f"{proof['verdict']}: {proof['rows']} probe rows, {proof['mismatches']} differ",
+        "environment": f"{interpreter.get('implementation')} {interpreter.get('version')} on {interpreter.get('platform')}",
+        "distributions": [f"{d['name']}=={d['version']}" for d in environment.get("distributions", ())],
+        "files": len(bundle.manifest.files),
+        "allowed": list(facts["allowed"]),
+    }
+
+
+def _line(tensor: TensorSpec) -> str:
+    missing = "may be missing" if tensor.nullable else "never missing"
+    rules = [missing] if tensor.name and tensor.shape[-1:] != ("N",) else []
+    rules += [f"at most ±{tensor.limit:g}"] if tensor.limit is not None else []
+    rules += [f"one of {list(tensor.values)}"] if tensor.values is not None else []
+    return f"{tensor.name}: {tensor.dtype} {list(tensor.shape)} {', '.join(rules)}".rstrip()
+
+
+def _model_file(path: Path) -> dict[str, Any]:
+    from .scan import scan
+
+    found = scan(path)
+    facts: dict[str, Any] = {"file": path.name, "bytes": path.stat().st_size, "kind": found.kind}
+    if found.kind == "other":
+        return facts | _other(path)
+    return facts | {
+        "root": found.root,
+        "packages": list(found.packages),
+        "versions": [f"{name} {version}" for name, version in sorted(found.versions.items())],
+        "imports": list(found.names),
+        "not on the allow-list": list(found.refused),
+    }
+
+
+def _other(path: Path) -> dict[str, Any]:
+    import converters
+
+    converter = converters.for_file(path)
+    return {"framework": converter.name if converter else "unknown"}

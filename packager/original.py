@@ -1,0 +1,33 @@
+"""The original model of a bundle, loaded again in a worker."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .bundle.reader import Bundle
+from .scan import require_trusted, scan
+from .worker import Limits, Worker
+
+
+@contextmanager
+def original_worker(bundle: Bundle, python: str) -> Iterator[tuple[Worker, dict[str, Any], Path]]:
+    """A worker that holds the model of the bundle and its signature, what it said of the model, and a scratch folder."""
+    facts = bundle.manifest.facts
+    model = bundle.folder / facts["source"]
+    found = scan(model, facts["allowed"])
+    require_trusted(found, model)
+    code = bundle.folder / "model" / "code"
+    with tempfile.TemporaryDirectory(prefix="mlpack-") as scratch, Worker(python, Path(scratch), Limits()) as worker:
+        loaded = worker.call(
+            "load",
+            model=str(model.resolve()),
+            kind=found.kind,
+            names=list(found.names),
+            code=[str(code.resolve())] if code.is_dir() else [],
+        )
+        worker.call("adopt", signature=facts["signature"])
+        yield worker, loaded, Path(scratch)

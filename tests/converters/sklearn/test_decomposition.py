@@ -1,0 +1,64 @@
+"""Projections, feature maps and k-means against scikit-learn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn import cluster, decomposition, kernel_approximation, random_projection
+from sklearn.datasets import load_iris, load_wine
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from converters.spec import Unsupported
+from tests.converters.check import assert_same
+from tests.converters.sklearn.empty import assert_empty
+
+X, Y = load_wine(return_X_y=True)
+ROWS = np.vstack([X, X * -3, np.zeros((1, 13))])
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        decomposition.PCA(4),
+        decomposition.PCA(0.999, whiten=True),
+        decomposition.PCA(13, whiten=True),
+        decomposition.IncrementalPCA(3, whiten=True),
+        decomposition.TruncatedSVD(3),
+        decomposition.FastICA(3, random_state=0),
+        decomposition.FastICA(3, whiten=False, random_state=0),
+        decomposition.FactorAnalysis(3),
+        random_projection.GaussianRandomProjection(4, random_state=0),
+        random_projection.SparseRandomProjection(4, random_state=0),
+        kernel_approximation.RBFSampler(n_components=7, random_state=0),
+        kernel_approximation.Nystroem(n_components=7, random_state=0),
+        kernel_approximation.Nystroem(kernel="poly", degree=2, coef0=0.5, n_components=7, random_state=0),
+        kernel_approximation.Nystroem(kernel="sigmoid", n_components=7, random_state=0),
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore:FastICA did not converge", "ignore:Starting from version")
+def test_transformers(made: Any) -> None:
+    scaled = StandardScaler().fit(X)
+    fitted = make_pipeline(scaled, made.fit(scaled.transform(X)))
+    assert_same(fitted, ROWS)
+    assert_empty(fitted, ROWS)
+    assert_same(fitted, X.astype(np.float32).astype(float), "float32", atol=2e-5)
+
+
+def test_an_unknown_kernel_is_refused() -> None:
+    with pytest.raises(Unsupported, match="laplacian"):
+        assert_same(kernel_approximation.Nystroem(kernel="laplacian", n_components=3).fit(X), X)
+
+
+@pytest.mark.parametrize("kind", [cluster.KMeans, cluster.MiniBatchKMeans])
+def test_k_means(kind: Any) -> None:
+    iris = load_iris().data
+    fitted = kind(5, n_init=1, random_state=0).fit(iris)
+    assert_same(fitted, np.vstack([iris, iris * 7, fitted.cluster_centers_]))
+    assert_empty(fitted, iris)
+    model = make_pipeline(kind(5, n_init=1, random_state=0), LogisticRegression()).fit(iris, load_iris().target)
+    assert_same(model, iris)

@@ -1,0 +1,35 @@
+# ONNX Runtime: its headers are needed now, its library only when the program runs.
+#
+# ONNXRUNTIME_ROOT         a folder with include/ and lib/, as a release unpacks (variable of CMake or the environment)
+# ONNXRUNTIME_INCLUDE_DIR  the folder of onnxruntime_c_api.h (the same)
+# ONNXRUNTIME_LIBRARY      the default path of the shared library; at run time the environment goes first
+
+if(WIN32)
+  message(FATAL_ERROR "This project loads ONNX Runtime with dlopen: it builds on Linux and macOS.")
+endif()
+
+if(NOT ONNXRUNTIME_INCLUDE_DIR)
+  unset(ONNXRUNTIME_INCLUDE_DIR CACHE)
+  find_path(ONNXRUNTIME_INCLUDE_DIR onnxruntime_c_api.h
+    HINTS "$ENV{ONNXRUNTIME_INCLUDE_DIR}" "${ONNXRUNTIME_ROOT}" "$ENV{ONNXRUNTIME_ROOT}"
+    PATH_SUFFIXES include onnxruntime include/onnxruntime onnxruntime/core/session include/onnxruntime/core/session
+    DOC "The folder of onnxruntime_c_api.h")
+endif()
+if(NOT ONNXRUNTIME_INCLUDE_DIR OR NOT EXISTS "${ONNXRUNTIME_INCLUDE_DIR}/onnxruntime_c_api.h")
+  message(FATAL_ERROR
+    "ONNX Runtime's header onnxruntime_c_api.h was not found (ONNXRUNTIME_INCLUDE_DIR: ${ONNXRUNTIME_INCLUDE_DIR}).\n"
+    "Any one of these gets it:\n"
+    "  apt-get install libonnxruntime-dev      (Debian 13 and later)\n"
+    "  python -m packager.setup_headers        (where mlpack is installed), then set ONNXRUNTIME_INCLUDE_DIR to the printed folder\n"
+    "  unpack a release of ONNX Runtime >= 1.21 and configure with -DONNXRUNTIME_ROOT=FOLDER")
+endif()
+
+if(NOT ONNXRUNTIME_LIBRARY)
+  unset(ONNXRUNTIME_LIBRARY CACHE)
+  find_library(ONNXRUNTIME_LIBRARY onnxruntime
+    HINTS "${ONNXRUNTIME_ROOT}" "$ENV{ONNXRUNTIME_ROOT}" PATH_SUFFIXES lib
+    DOC "ONNX Runtime's shared library, the default at run time")
+endif()
+if(NOT ONNXRUNTIME_LIBRARY)
+  set(ONNXRUNTIME_LIBRARY "" CACHE FILEPATH "ONNX Runtime's shared library, the default at run time" FORCE)
+endif()

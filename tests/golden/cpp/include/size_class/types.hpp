@@ -1,0 +1,40 @@
+// Errors, options and cells: the small words of size-class 1.0.0.
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <variant>
+
+namespace size_class {
+
+/// The input is not what the model takes; the message names the row, the column and what to do.
+class InvalidInput : public std::invalid_argument {
+public:
+    using std::invalid_argument::invalid_argument;
+};
+
+/// The model file cannot be read, is another model, or failed while it ran.
+class ModelError : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+/// There is no ONNX Runtime library that can be used; the message lists what was tried.
+class LibraryError : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+struct Options {
+    /// Path of ONNX Runtime's shared library. Empty: the variable ONNXRUNTIME_LIBRARY of the environment, then
+    /// the path given to CMake, then the system's own library.
+    std::string library{};
+    /// Threads for one call of predict(). 0: one per core.
+    int threads = 0;
+};
+
+/// One value as it comes from a file or a message; std::monostate is a missing one.
+using Cell = std::variant<std::monostate, bool, std::int64_t, double, std::string>;
+
+}  // namespace size_class

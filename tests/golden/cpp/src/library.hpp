@@ -1,0 +1,13 @@
+// ONNX Runtime, loaded while the program runs: one binary serves every release since 1.21.
+#pragma once
+
+#include <onnxruntime_c_api.h>
+
+#include <string>
+
+namespace size_class::detail {
+
+/// The functions of the library at `path`; empty: see Options::library. Throws LibraryError.
+const OrtApi& load_runtime(const std::string& path);
+
+}  // namespace size_class::detail

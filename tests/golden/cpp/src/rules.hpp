@@ -1,0 +1,56 @@
+// What the model accepts, column by column, and the sentences for what it refuses.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+
+#include "size_class/types.hpp"
+
+namespace size_class::detail {
+
+/// Types of elements, in the order of the alternatives of Tensor::Data.
+enum class Type { float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64, boolean, text };
+
+/// A closed set of values; which of the three lists counts is a matter of the column's type.
+struct Values {
+    const char* const* texts;
+    const double* numbers;
+    const std::int64_t* integers;
+    std::size_t count;
+};
+
+/// No limit.
+constexpr double none = std::numeric_limits<double>::quiet_NaN();
+
+/// The rule of one column. Plain data, so that a table of thousands costs no code.
+struct Rule {
+    const char* name;
+    Type type;
+    bool nullable;         // a missing value is accepted: NaN, or std::nullopt in a text column
+    const char* missing;   // the text that stands for a missing value in the graph
+    double limit;          // the largest magnitude that is accepted; NaN: no limit, infinity included
+    const Values* values;  // the only values that are accepted; nullptr: any
+};
+
+/// Where a value stands, for messages: `row 3, column "x"`.
+struct Place {
+    const char* unit;
+    std::size_t index;
+    const char* noun;
+};
+
+/// Each throws InvalidInput when the rule refuses the value. `check` of a number takes NaN for a missing one.
+void check(const Rule& rule, const Place& place, double value);
+void check(const Rule& rule, const Place& place, std::int64_t value);
+void check(const Rule& rule, const Place& place, bool value);
+void check(const Rule& rule, const Place& place, const std::string& value);
+
+[[noreturn]] void refuse(const Rule& rule, const Place& place, const std::string& what);
+[[noreturn]] void refuse_missing(const Rule& rule, const Place& place);
+
+/// A number with all its digits.
+std::string shown(double value);
+
+}  // namespace size_class::detail

@@ -1,0 +1,22 @@
+# Fails unless the bundle's model and golden cases equal this project's copies, byte for byte.
+
+function(compare theirs ours)
+  if(NOT EXISTS "${theirs}" OR NOT EXISTS "${ours}")
+    message(SEND_ERROR "missing: one of ${theirs} and ${ours}")
+    return()
+  endif()
+  file(SHA256 "${theirs}" their_digest)
+  file(SHA256 "${ours}" our_digest)
+  if(NOT their_digest STREQUAL our_digest)
+    message(SEND_ERROR "differ: ${theirs} and ${ours}; one of them was changed after the bundle was made")
+  endif()
+endfunction()
+
+compare("${BUNDLE}/model/model.onnx" "${MODEL}")
+file(GLOB bundled RELATIVE "${BUNDLE}/golden" "${BUNDLE}/golden/*.json")
+file(GLOB copied RELATIVE "${GOLDEN}" "${GOLDEN}/*.json")
+set(cases ${bundled} ${copied})
+list(REMOVE_DUPLICATES cases)
+foreach(case IN LISTS cases)
+  compare("${BUNDLE}/golden/${case}" "${GOLDEN}/${case}")
+endforeach()

@@ -1,0 +1,139 @@
+#include "cases.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+#include <stdexcept>
+
+namespace size_class::tests {
+namespace {
+
+using nlohmann::json;
+
+json read_json(const std::filesystem::path& path) {
+    std::ifstream file(path);
+    if (!file) throw std::runtime_error(path.string() + " cannot be opened");
+    return json::parse(file);
+}
+
+bool is_float(const std::string& datatype) { return datatype.rfind("FP", 0) == 0; }
+
+Cell cell_from(const json& value, const std::string& datatype) {
+    if (value.is_null()) return std::monostate{};
+    if (value.is_boolean()) return value.get<bool>();
+    if (is_float(datatype)) {
+        if (value.is_number()) return value.get<double>();
+        const auto text = value.get<std::string>();
+        if (text == "NaN") return std::numeric_limits<double>::quiet_NaN();
+        if (text == "Infinity") return std::numeric_limits<double>::infinity();
+        if (text == "-Infinity") return -std::numeric_limits<double>::infinity();
+        throw std::runtime_error("\"" + text + "\" is no number");
+    }
+    if (value.is_string()) return value.get<std::string>();
+    if (value.is_number_integer()) return value.get<std::int64_t>();
+    return value.get<double>();
+}
+
+Columns columns_from(const json& tensors) {
+    Columns columns;
+    for (const json& tensor : tensors) {
+        Column column;
+        column.datatype = tensor.at("datatype").get<std::string>();
+        column.shape = tensor.at("shape").get<std::vector<std::int64_t>>();
+        for (const json& value : tensor.at("data")) column.data.push_back(cell_from(value, column.datatype));
+        const json parameters = tensor.value("parameters", json::object());
+        column.atol = parameters.value("atol", 0.0);
+        column.rtol = parameters.value("rtol", 0.0);
+        columns[tensor.at("name").get<std::string>()] = column;
+    }
+    return columns;
+}
+
+std::set<std::string> names_ending_in(const std::filesystem::path& folder, const std::string& suffix) {
+    std::set<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+        const std::string file = entry.path().filename().string();
+        const bool ends = file.size() > suffix.size() && file.compare(file.size() - suffix.size(), suffix.size(), suffix) == 0;
+        if (ends) names.insert(file.substr(0, file.size() - suffix.size()));
+    }
+    return names;
+}
+
+Case read_case(const std::filesystem::path& folder, const std::string& name) {
+    const json request = read_json(folder / (name + ".request.json"));
+    const json response = read_json(folder / (name + ".response.json"));
+    Case read{name, columns_from(request.at("inputs")), {}, response.contains("error")};
+    if (!read.refused) read.outputs = columns_from(response.at("outputs"));
+    if (!read.refused && read.outputs.empty()) throw std::runtime_error(name + ": the response holds no output");
+    return read;
+}
+
+bool close(double wanted, double got, const Column& column) {
+    if (std::isnan(wanted) || std::isnan(got)) return std::isnan(wanted) && std::isnan(got);
+    if (wanted == got) return true;
+    if (std::isinf(wanted) || std::isinf(got)) return false;
+    return std::fabs(got - wanted) <= column.atol + column.rtol * std::fabs(wanted);
+}
+
+bool same(const Cell& wanted, const Cell& got, const Column& column) {
+    const double* a = std::get_if<double>(&wanted);
+    const double* b = std::get_if<double>(&got);
+    return a != nullptr && b != nullptr ? close(*a, *b, column) : wanted == got;
+}
+
+std::string text_of(const Cell& cell) { return cell.index() == 0 ? "null" : std::visit([](const auto& value) {
+    std::ostringstream out;
+    out.precision(std::numeric_limits<double>::max_digits10);
+    if constexpr (!std::is_same_v<std::decay_t<decltype(value)>, std::monostate>) out << value;
+    return out.str();
+}, cell); }
+
+std::string text_of(const std::vector<std::int64_t>& shape) {
+    std::string text = "[";
+    for (const std::int64_t size : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
+    return text + "]";
+}
+
+std::string difference(const Column& wanted, const Column& got) {
+    // Of no rows nothing but their number is known.
+    const bool none = wanted.data.empty() && got.data.empty() && !wanted.shape.empty() && !got.shape.empty();
+    const bool same_shape = none ? wanted.shape.front() == got.shape.front() : wanted.shape == got.shape;
+    if (!same_shape) return "has shape " + text_of(got.shape) + " instead of " + text_of(wanted.shape);
+    if (wanted.data.size() != got.data.size()) {
+        return "has " + std::to_string(got.data.size()) + " elements instead of " + std::to_string(wanted.data.size());
+    }
+    for (std::size_t i = 0; i != wanted.data.size(); ++i) {
+        if (same(wanted.data[i], got.data[i], wanted)) continue;
+        return "element " + std::to_string(i) + " is " + text_of(got.data[i]) + " instead of " + text_of(wanted.data[i]);
+    }
+    return "";
+}
+
+}  // namespace
+
+std::vector<Case> read_cases(const std::filesystem::path& folder) {
+    const std::set<std::string> requests = names_ending_in(folder, ".request.json");
+    if (requests.empty()) throw std::runtime_error(folder.string() + " holds no golden case");
+    if (requests != names_ending_in(folder, ".response.json")) {
+        throw std::runtime_error(folder.string() + ": a request has no response, or a response no request");
+    }
+    std::vector<Case> cases;
+    for (const std::string& name : requests) cases.push_back(read_case(folder, name));
+    return cases;
+}
+
+std::string difference(const Columns& wanted, const Columns& got) {
+    for (const auto& [name, column] : wanted) {
+        const auto found = got.find(name);
+        if (found == got.end()) return "output \"" + name + "\" is not given";
+        const std::string how = difference(column, found->second);
+        if (!how.empty()) return "output \"" + name + "\" " + how;
+    }
+    return "";
+}
+
+}  // namespace size_class::tests
