@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -15,7 +17,7 @@ from converters._table import write_table
 from converters.spec import Signature
 
 from . import __version__
-from .errors import ConversionError, UsageError
+from .errors import ConversionError, MismatchError, UsageError
 from .worker import Limits, Worker
 
 Progress = Callable[[str], None]
@@ -44,7 +46,7 @@ class Request:
 
     @property
     def bundle_name(self) -> str:
-        """The given name, else the model file's, in the letters that a folder, a Maven artifact and a class can bear."""
+        """The given name, else the model file's, in the letters that a folder and a Maven artifact can bear."""
         stem = self.name or self.model.name.split(".")[0]
         return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.") or "model"
 
@@ -85,7 +87,20 @@ def build(request: Request, progress: Progress = lambda step: None) -> Built:
         tempfile.TemporaryDirectory(prefix="mlpack-") as scratch,
         Worker(request.python, Path(scratch), request.limits) as worker,
     ):
-        return _build(request, place, found, worker, Path(scratch), progress)
+        try:
+            return _build(request, place, found, worker, Path(scratch), progress)
+        except MismatchError as error:
+            if request.keep_failed:
+                _keep(Path(scratch), place.with_name(place.name + ".failed"), error)
+            raise
+
+
+def _keep(scratch: Path, place: Path, error: MismatchError) -> None:
+    """Leaves the graphs, the probes and both sides' answers for study."""
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(scratch, place)
+    (place / "error.json").write_text(json.dumps(error.to_json(), indent=1, default=str))
+    error.facts["kept"] = str(place)
 
 
 def _check(request: Request) -> None:

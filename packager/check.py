@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from .bundle.manifest import entry_of
 from .bundle.reader import Bundle, check_files, open_bundle
 from .errors import DamagedError, MismatchError, MissingToolError, UsageError
 from .golden import GoldenCase
@@ -65,7 +64,8 @@ def _answered(session: Session, case: GoldenCase) -> None:
     comparison = compare(case.answers, got, kinds, case.tolerances or {})
     if not comparison.equal:
         rows = worst(case.rows, case.answers, got, kinds, comparison.differs)
-        raise MismatchError(f"{case.identifier} ({case.probe}): the graph does not answer like the original", worst=rows)
+        said = f"{case.identifier} ({case.probe}): the graph does not answer like the original"
+        raise MismatchError(said, worst=rows)
 
 
 def _refused(session: Session, case: GoldenCase) -> None:
@@ -98,8 +98,3 @@ def _run(command: list[str], project: Path, environment: dict[str, str], target:
     if done.returncode:
         last = "\n".join((done.stdout + done.stderr).strip().splitlines()[-30:])
         raise MismatchError(f"the {target} project's own tests fail ({' '.join(command[:2])}):\n{last}")
-
-
-def digest(folder: Path, path: str) -> str:
-    """The sha256 of a file of a bundle."""
-    return entry_of(folder, folder / path).sha256

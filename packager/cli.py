@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -117,6 +118,7 @@ def doctor(as_json: bool) -> None:
 
 def main() -> None:
     """The entry point: runs the command, turns errors into exit codes, ends quietly when a pipe is closed."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
     try:
         cli(standalone_mode=False)
     except click.exceptions.Abort:

@@ -15,8 +15,8 @@ from .errors import UsageError
 _PATHS = ("model", "example", "output")
 _LISTS = ("code", "targets", "allow")
 _NAMES = {"version": "version_", "target": "targets", "max-p99": "max_p99", "keep-failed": "keep_failed"}
-KEYS: tuple[str, ...] = ("model", "example", "output", "name", "version", "python", "code", "target", "precision", "rtol", "atol")
-KEYS += ("max-p99", "allow", "vendor", "keep-failed")
+KEYS: tuple[str, ...] = ("model", "example", "output", "name", "version", "python", "code", "target", "precision")
+KEYS += ("rtol", "atol", "max-p99", "allow", "vendor", "keep-failed")
 
 
 def build_request(config: Path | None, options: Mapping[str, Any]) -> Request:

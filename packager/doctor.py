@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 
@@ -51,8 +52,14 @@ def _tools() -> tuple[Check, ...]:
         Check("mvn", "the Java project", partial(_says, "mvn", "--version"), "apt-get install maven"),
         Check("g++", "the C++ project", partial(_says, "g++", "--version"), "apt-get install g++"),
         Check("cmake", "the C++ project", partial(_says, "cmake", "--version"), "apt-get install cmake"),
+        Check("json", "the C++ project's tests", _json_header, "apt-get install nlohmann-json3-dev"),
         Check("headers", "the C++ project", _headers, "python -m packager.setup_headers"),
     )
+
+
+def _json_header() -> str:
+    path = Path("/usr/include/nlohmann/json.hpp")
+    return str(path) if path.is_file() else ""
 
 
 def _version(name: str) -> str:
@@ -73,7 +80,7 @@ def _says(tool: str, argument: str) -> str:
 
 
 def _headers() -> str:
-    from .setup_headers import default_folder
+    from .setup_headers import cache_folder, find_header
 
-    folder = default_folder()
-    return str(folder) if folder.is_dir() else ""
+    found = find_header(cache_folder() / "include")
+    return str(found) if found else ""

@@ -33,10 +33,10 @@ def _bundle(path: Path) -> dict[str, Any]:
         "task": bundle.signature.task,
         "precision": facts["precision"],
         "inputs": [_line(t) for t in bundle.signature.inputs],
-        "outputs": [_line(t) for t in bundle.signature.outputs],
+        "outputs": [f"{t.name}: {t.dtype} {_shape(t)}" for t in bundle.signature.outputs],
         "classes": list(bundle.signature.classes),
         "verification": f"{proof['verdict']}: {proof['rows']} probe rows, {proof['mismatches']} differ",
-        "environment": f"{interpreter.get('implementation')} {interpreter.get('version')} on {interpreter.get('platform')}",
+        "environment": " ".join(str(interpreter.get(k)) for k in ("implementation", "version", "platform")),
         "distributions": [f"{d['name']}=={d['version']}" for d in environment.get("distributions", ())],
         "files": len(bundle.manifest.files),
         "allowed": list(facts["allowed"]),
@@ -44,11 +44,15 @@ def _bundle(path: Path) -> dict[str, Any]:
 
 
 def _line(tensor: TensorSpec) -> str:
-    missing = "may be missing" if tensor.nullable else "never missing"
-    rules = [missing] if tensor.name and tensor.shape[-1:] != ("N",) else []
+    rules = ["may be missing" if tensor.nullable else "never missing"]
     rules += [f"at most ±{tensor.limit:g}"] if tensor.limit is not None else []
     rules += [f"one of {list(tensor.values)}"] if tensor.values is not None else []
-    return f"{tensor.name}: {tensor.dtype} {list(tensor.shape)} {', '.join(rules)}".rstrip()
+    rules += ["rules by column in manifest.json"] if tensor.features else []
+    return f"{tensor.name}: {tensor.dtype} {_shape(tensor)}, {', '.join(rules)}"
+
+
+def _shape(tensor: TensorSpec) -> str:
+    return "[" + ", ".join(map(str, tensor.shape)) + "]"
 
 
 def _model_file(path: Path) -> dict[str, Any]:

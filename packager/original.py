@@ -15,7 +15,7 @@ from .worker import Limits, Worker
 
 @contextmanager
 def original_worker(bundle: Bundle, python: str) -> Iterator[tuple[Worker, dict[str, Any], Path]]:
-    """A worker that holds the model of the bundle and its signature, what it said of the model, and a scratch folder."""
+    """A worker that holds the bundle's model and signature, what it said of the model, and a scratch folder."""
     facts = bundle.manifest.facts
     model = bundle.folder / facts["source"]
     found = scan(model, facts["allowed"])

@@ -17,9 +17,8 @@ from .errors import UsageError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MISSING_IN_CSV = (
-    ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"]
-)
+MISSING_IN_CSV = ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>"]
+MISSING_IN_CSV += ["N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"]
 """The cells of a csv file that mean "missing": those of `pandas.read_csv`."""
 BATCH_ROWS = 65536
 

@@ -33,9 +33,7 @@ def binary_score(fitted: Any, answer: Answer, graph: GraphBuilder) -> str:
     """`_predict_binary`, `[N, 1]`: a regressor's prediction, a decision, or the probability of the second class."""
     from sklearn.base import is_regressor
 
-    if type(fitted).__name__ == "_ConstantPredictor":
-        return given(answer.decision, fitted, "a decision")
-    if is_regressor(fitted):
+    if is_regressor(fitted) and type(fitted).__name__ != "_ConstantPredictor":
         return scores.column(graph, given(answer.prediction, fitted, "a prediction"))
     value, method = response(fitted, answer, ("decision_function", "predict_proba"))
     return scores.column(graph, value) if method == "decision_function" else scores.pick(graph, value, 1)

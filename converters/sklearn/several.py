@@ -41,19 +41,16 @@ def _rest_probabilities(fitted: Any, answers: Sequence[tuple[Any, Answer]], grap
 
 
 def constant(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """`_ConstantPredictor`: a class that every row, or none, belonged to."""
-    value = float(fitted.y_[0])
-    column = repeated(graph, frame, [value])
-    both = repeated(graph, frame, [1 - value, value])
-    return Answer(probabilities=both, decision=column, prediction=column)
+    """`_ConstantPredictor`, which stands where every row of the training data had the same code."""
+    return Answer(decision=repeated(graph, frame, [float(fitted.y_[0])]))
 
 
 def repeated(graph: GraphBuilder, frame: Frame, row: Any, dtype: str = "") -> str:
     """`row` once for each row of the frame, `[N, len(row)]`."""
-    shape = graph.op("Shape", frame[0].name, start=0, end=1)
-    target = graph.op("Concat", shape, graph.const([1], "int64"), axis=0)
     import numpy as np
 
+    shape = graph.op("Shape", frame[0].name, start=0, end=1)
+    target = graph.op("Concat", shape, graph.const([1], "int64"), axis=0)
     return graph.op("Expand", graph.const(np.asarray(row)[None, :], dtype), target)
 
 

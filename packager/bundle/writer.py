@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import tempfile
@@ -48,11 +49,20 @@ def _listing(entries: list[Entry]) -> dict[str, Any]:
 
 @contextmanager
 def _scratch(place: Path) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".partial", dir=place.parent))
+    _sweep(place)
+    folder = Path(tempfile.mkdtemp(prefix=f".{place.name}.{os.getpid()}.", suffix=".partial", dir=place.parent))
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep(place: Path) -> None:
+    """Removes what a build that was killed has left."""
+    for folder in place.parent.glob(f".{glob.escape(place.name)}.*.partial"):
+        process = folder.name.removeprefix(f".{place.name}.").split(".")[0]
+        if not Path("/proc", process).exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _fill(folder: Path, files: Files) -> None:

@@ -85,11 +85,18 @@ def test_models_of_the_onnx_package(family: str, loads: int) -> None:
             for i, output in enumerate(model.outputs):
                 same(want[output.ships_as], tensor(data / f"output_{i}.pb"))
                 same(got[output.ships_as], want[output.ships_as])
-                same(np.asarray(reference[i]), want[output.ships_as])
+                told = np.asarray(reference[i])
+                same(told.astype(object) if told.dtype.kind == "U" else told, want[output.ships_as])
     assert count["loads"] >= loads and count["loads"] + count["refused"] == len(_cases(family))
 
 
-@pytest.mark.parametrize("path", sorted((DATA / "light").glob("*.onnx")), ids=lambda p: p.stem)
+def _architectures() -> list[Any]:
+    heavy = ("light_vgg19",)
+    paths = sorted((DATA / "light").glob("*.onnx"))
+    return [pytest.param(p, id=p.stem, marks=[pytest.mark.slow] if p.stem in heavy else []) for p in paths]
+
+
+@pytest.mark.parametrize("path", _architectures())
 def test_known_architectures(path: Path) -> None:
     from onnx.backend.test.runner import Runner
 

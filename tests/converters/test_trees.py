@@ -12,7 +12,16 @@ import numpy as np
 import pytest
 
 from converters._graph import GraphBuilder
-from converters._trees import CELLS_AT_ONCE, Trees, per_tree, tree_of, tree_sum, unique_thresholds, with_base
+from converters._trees import (
+    CELLS_AT_ONCE,
+    Trees,
+    distinct_rows,
+    per_tree,
+    tree_of,
+    tree_sum,
+    unique_thresholds,
+    with_base,
+)
 from converters.spec import Signature, TensorSpec
 
 Array = np.ndarray[Any, Any]
@@ -175,3 +184,11 @@ def test_lists_each_threshold_once_and_no_codes() -> None:
             want[feature].add(float(trees.threshold[node]))
     assert unique_thresholds(trees, WIDTH) == [sorted(each) for each in want]
     assert not any(want[feature] for feature in CATEGORICAL) and all(want[:2])
+
+
+def test_finds_distinct_rows() -> None:
+    rows = np.random.default_rng(4).integers(0, 3, (500, 4)) / 3
+    found, place = distinct_rows(rows)
+    np.testing.assert_array_equal(found[place], rows)
+    assert len(found) == len({tuple(row) for row in rows.tolist()})
+    np.testing.assert_array_equal(found[0], rows[0])

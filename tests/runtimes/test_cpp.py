@@ -37,8 +37,18 @@ ELEMENT = {
     "int64": TensorProto.INT64,
     "bool": TensorProto.BOOL,
     "string": TensorProto.STRING,
+    "int32": TensorProto.INT32,
+    "uint8": TensorProto.UINT8,
 }
-OIP = {"float32": "FP64", "float64": "FP64", "int64": "INT64", "bool": "BOOL", "string": "BYTES"}
+OIP = {
+    "float32": "FP64",
+    "float64": "FP64",
+    "int64": "INT64",
+    "bool": "BOOL",
+    "string": "BYTES",
+    "int32": "INT64",
+    "uint8": "INT64",
+}
 F32_MAX = float(np.finfo(np.float32).max)
 Columns = Mapping[str, Sequence[Any]]
 
@@ -163,6 +173,41 @@ def tensors() -> tuple[Signature, bytes]:
     return signature, graph(signature, nodes, {"zero": np.float32(0)})
 
 
+def mixture() -> tuple[Signature, bytes]:
+    """One text per row, narrow integers, and matrices of text, integers and booleans; answers of every type."""
+    words = (
+        TensorSpec("first", "string", ("N",), nullable=True, missing="\uffff"),
+        TensorSpec("second", "string", ("N",), values=("a", "b")),
+    )
+    signature = Signature(
+        "classifier",
+        (
+            TensorSpec("document", "string", ("N",)),
+            column("code", "uint8", values=(1, 3, 255)),
+            TensorSpec("words", "string", ("N", 2), features=words),
+            TensorSpec("counts", "int32", ("N", 3)),
+            TensorSpec("flags", "bool", ("N", 2)),
+        ),
+        (
+            TensorSpec("label", "bool", ("N",)),
+            TensorSpec("scores", "float64", ("N", "K")),
+            TensorSpec("echo", "string", ("N",)),
+            TensorSpec("pairs", "string", ("N", 2)),
+            TensorSpec("both", "bool", ("N", 2)),
+        ),
+        (False, True),
+    )
+    nodes = [
+        node("Squeeze", "code axis", "flat"),
+        node("Equal", "flat three", "label"),
+        node("Cast", "counts", "scores", to=TensorProto.DOUBLE),
+        node("Identity", "document", "echo"),
+        node("Identity", "words", "pairs"),
+        node("Not", "flags", "both"),
+    ]
+    return signature, graph(signature, nodes, {"axis": np.array([1]), "three": np.uint8(3)})
+
+
 # Golden cases, as docs/golden-cases.md says.
 
 
@@ -179,7 +224,8 @@ def tensor(spec: TensorSpec, data: Sequence[Any], shape: Sequence[int], **parame
 
 
 def feed(spec: TensorSpec, data: Sequence[Any], shape: Sequence[int]) -> np.ndarray[Any, Any]:
-    known = [spec.missing if v is None and spec.is_text else v for v in data]
+    missing = next((s.missing for s in (spec, *spec.features) if s.missing), "")
+    known = [missing if v is None and spec.is_text else v for v in data]
     kind = object if spec.is_text else spec.dtype
     return np.array(known, dtype=kind).reshape(shape)
 
@@ -265,6 +311,25 @@ def plain_matrix_package() -> Package:
     return package_of("plain", plain_matrix(), {"X": [i / 7 for i in range(80)]}, {"X": []})
 
 
+def mixture_package() -> Package:
+    signature, model = mixture()
+    given: dict[str, Sequence[Any]] = {
+        "document": ["", "Ωmega\n😀"],
+        "code": [3, 255],
+        "words": [None, "a", "é", "b"],
+        "counts": [1, -(2**31), 2**31 - 1, 4, 5, 6],
+        "flags": [True, False, True, True],
+    }
+    golden = {
+        **golden_case("case-000", signature, model, given),
+        **refused_case("case-001", signature, {**given, "code": [3, 256]}),
+        **refused_case("case-002", signature, {**given, "counts": [2**31, 0, 0, 0, 0, 0]}),
+        **refused_case("case-003", signature, {**given, "words": ["x", None, "é", "b"]}),
+        **refused_case("case-004", signature, {**given, "words": ["x", "c", "é", "b"]}),
+    }
+    return Package("mixture", "1.0", signature, model, golden)
+
+
 def tensors_package() -> Package:
     signature, model = tensors()
     shapes = {"image": (2, 2, 3), "mask": (2, 2, 3), "word": (2,)}
@@ -278,6 +343,7 @@ PACKAGES = {
     "identifiers": identifiers_package,
     "wide": wide_package,
     "plain_matrix": plain_matrix_package,
+    "mixture": mixture_package,
     "tensors": tensors_package,
 }
 
@@ -703,3 +769,17 @@ def test_headers_are_looked_for_where_they_are_put(tmp_path: Path, monkeypatch: 
     assert cpp._headers() is None
     (cache_folder() / "include").mkdir(parents=True)
     assert cpp._headers() == cache_folder() / "include"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("tools")
+@pytest.mark.parametrize("name", PACKAGES)
+def test_readme_s_lines_compile(name: str, tmp_path: Path) -> None:
+    project = write(cpp.RUNTIME.render(PACKAGES[name]()), tmp_path)
+    snippet = (project / "README.md").read_text("utf-8").split("```")[1].removeprefix("cpp\n")
+    include, body = snippet.split("\n", 1)
+    (tmp_path / "snippet.cpp").write_text(f"{include}\nvoid f() {{\n{body}\n(void)answer;\n}}\n", "utf-8")
+    macro = f'-D{include.split("/")[0].removeprefix("#include <").upper()}_MODEL_PATH="model.onnx"'
+    command = ("g++", "-std=c++17", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", macro)
+    done = run(*command, f"-I{project}/include", str(tmp_path / "snippet.cpp"))
+    assert done.returncode == 0, log(done)

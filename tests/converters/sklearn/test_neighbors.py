@@ -102,5 +102,5 @@ def test_centroids(metric: str, priors: Any, shrink: float | None) -> None:
 def test_refused(settings: dict[str, Any]) -> None:
     x, y, _ = data(60)
     model = neighbors.KNeighborsClassifier(**settings).fit(x, y)
-    with pytest.raises(Unsupported, match="function of its own|no converter"):
+    with pytest.raises(Unsupported, match=r"function of its own|no converter"):
         answers(model, x, "float64")

@@ -1,0 +1,54 @@
+# Two commands set everything up on a bare Debian machine with Python 3.11:
+#   make demo   a real model becomes a bundle; its Java and C++ projects run their own tests
+#   make test   everything that the tests need, and the tests
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+WORKERS ?= 2
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+export ORT_DISABLE_TELEMETRY := 1
+
+.PHONY: demo test check slow toolchains clean
+
+demo: $(READY) toolchains
+	$(BIN)/python examples/penguins/train.py demo
+	$(BIN)/mlpack build demo/penguins.joblib --example demo/penguins.parquet -o demo/dist --target java --target cpp
+	$(BIN)/mlpack verify demo/dist/penguins-1.0.0 --target java --target cpp
+	@echo
+	@echo "Look at   demo/dist/penguins-1.0.0/reports/report.html   what was proved, and how fast it is"
+	@echo "          demo/dist/penguins-1.0.0/deploy/java/README.md the Maven project"
+	@echo "          demo/dist/penguins-1.0.0/deploy/cpp/README.md  the CMake project"
+
+test: $(READY) toolchains check
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The Python environment, exactly as requirements.txt says.
+$(READY): requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || (echo "Python 3.11 or later is needed: make PYTHON=/path/to/python3.11"; false)
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || (export DEBIAN_FRONTEND=noninteractive; $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy python3-venv)
+	rm -rf demo/dist
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check uv==0.13.8
+	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements.txt
+	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e .
+	touch $(READY)
+
+# What the generated Java and C++ projects are built with.
+toolchains: $(READY)
+	@missing=; \
+	command -v javac >/dev/null || missing="$$missing openjdk-17-jdk-headless"; \
+	command -v mvn >/dev/null || missing="$$missing maven"; \
+	command -v cmake >/dev/null || missing="$$missing cmake"; \
+	command -v g++ >/dev/null || missing="$$missing g++"; \
+	[ -f /usr/include/nlohmann/json.hpp ] || missing="$$missing nlohmann-json3-dev"; \
+	[ -z "$$missing" ] || (export DEBIAN_FRONTEND=noninteractive; $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing)
+	$(BIN)/python -m packager.setup_headers
+
+clean:
+	rm -rf $(VENV) build demo dist .mypy_cache .pytest_cache .ruff_cache

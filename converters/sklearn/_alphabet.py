@@ -1,0 +1,63 @@
+r"""Characters as this Python sees them: classes of a regular expression, lower case, what stands beside a sigma.
+
+ONNX Runtime has its own tables of Unicode and lower-cases by the machine's locale, so every class is written out as
+ranges of code points, taken from the interpreter of the model.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+SIGMA, FINAL_SIGMA, SMALL_SIGMA = "\u03a3", "\u03c2", "\u03c3"
+DOTTED_I, DOT_ABOVE = "\u0130", "\u0307"
+
+
+@lru_cache(maxsize=1)
+def everything() -> str:
+    """Every character but the surrogates, in order."""
+    return "".join(map(chr, [*range(0xD800), *range(0xE000, 0x110000)]))
+
+
+def members(pattern: str) -> set[str]:
+    """The characters that the one-character pattern matches."""
+    return set(re.findall(pattern, everything()))
+
+
+@lru_cache(maxsize=1)
+def lowered() -> dict[str, str]:
+    """Every character whose lower case is another one (the dotted capital I becomes two)."""
+    return {c: c.lower() for c in everything() if c.lower() != c}
+
+
+@lru_cache(maxsize=1)
+def cased() -> frozenset[str]:
+    """Characters that make a sigma before them a middle one."""
+    return frozenset(c for c in everything() if f"A{SIGMA}{c}".lower()[1] == SMALL_SIGMA)
+
+
+@lru_cache(maxsize=1)
+def ignored() -> frozenset[str]:
+    """Characters that a sigma looks past (apostrophes, full stops, accents)."""
+    seen = cased()
+    return frozenset(c for c in everything() if c not in seen and f"A{SIGMA}{c}A".lower()[1] == SMALL_SIGMA)
+
+
+def ranges(characters: set[str] | frozenset[str]) -> str:
+    r"""The inside of a character class for RE2, `\x{41}-\x{5A}…`."""
+    runs: list[list[int]] = []
+    for point in sorted(map(ord, characters)):
+        if runs and runs[-1][1] == point - 1:
+            runs[-1][1] = point
+        else:
+            runs.append([point, point])
+    return "".join(f"\\x{{{a:X}}}-\\x{{{b:X}}}" for a, b in runs)
+
+
+def raw_members(pattern: str, lowercase: bool) -> set[str]:
+    """The characters that the pattern matches once the text is in lower case."""
+    within = members(pattern)
+    if not lowercase:
+        return within
+    lower = lowered()
+    return {c for c in within if c not in lower} | {c for c, low in lower.items() if low[0] in within}
