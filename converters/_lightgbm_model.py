@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +56,12 @@ class Parsed:
     unused: tuple[int, ...] = ()
 
 
+def objective_of(booster: Any) -> str:
+    """The objective's name; empty for a function of the user's own."""
+    text = booster.model_to_string(num_iteration=1)
+    return _fields(text[: text.index("\n\n")]).get("objective", "").split(" ")[0]
+
+
 def parsed(booster: Any) -> Parsed:
     """The content of a booster: the rounds up to its best iteration, as `Booster.predict` takes them."""
     text = booster.model_to_string()
@@ -85,6 +91,13 @@ def _fields(lines: str) -> dict[str, str]:
     return {pair[0]: pair[1] if len(pair) > 1 else "" for pair in pairs}
 
 
+def _numbers(lines: Iterable[str], dtype: Any = float) -> Array:
+    """All numbers of the lines, each the double that its digits mean."""
+    import numpy as np
+
+    return np.fromstring(" ".join(lines), dtype, sep=" ")
+
+
 class _Arrays:
     """The fields of all trees, one tree after the other, each parsed in one go."""
 
@@ -98,10 +111,8 @@ class _Arrays:
 
     def field(self, name: str, dtype: Any = float) -> Array:
         """The numbers of a field of the inner nodes, or of the leaves."""
-        import numpy as np
-
-        text = " ".join(t.get(name, "") for t, n in zip(self.trees, self.leaves) if n > 1 or name == "leaf_value")
-        return np.array(text.split(), np.float64).astype(dtype)
+        wanted = (t.get(name, "") for t, n in zip(self.trees, self.leaves) if n > 1 or name == "leaf_value")
+        return _numbers(wanted).astype(dtype)
 
 
 def _with_trees(arrays: _Arrays, per_round: int, common: dict[str, Any]) -> Parsed:
@@ -240,31 +251,15 @@ def _leaf_models(arrays: _Arrays) -> LeafModels | None:
     """The leaf models; None where no tree has one."""
     import numpy as np
 
-    counts, features, coefficients, constants = [], [], [], []
-    for tree, leaves in zip(arrays.trees, arrays.leaves.tolist()):
-        linear = tree.get("is_linear", "0") == "1" and bool(tree.get("leaf_const"))
-        constants.append(tree["leaf_const" if linear else "leaf_value"])
-        counts.append(tree["num_features"] if linear else "0 " * leaves)
-        features.append(tree["leaf_features"] if linear else "")
-        coefficients.append(tree["leaf_coeff"] if linear else "")
-    count = np.array(" ".join(counts).split(), np.int64)
-    if not count.any():
-        constant = np.array(" ".join(constants).split(), np.float64)
-        return None if np.array_equal(constant, arrays.field("leaf_value")) else _constant_models(arrays, constant)
-    used = np.arange(count.max())[None, :] < count[:, None]
-    table = np.zeros(used.shape, np.int64)
-    weights = np.zeros(used.shape)
-    table[used] = np.array(" ".join(features).split(), np.int64)
-    weights[used] = np.array(" ".join(coefficients).split(), np.float64)
-    constant = np.array(" ".join(constants).split(), np.float64)
+    linear = [t.get("is_linear", "0") == "1" and bool(t.get("leaf_const")) for t in arrays.trees]
+    if not any(linear):
+        return None
+    both = list(zip(arrays.trees, linear))
+    count = _numbers(t["num_features"] if own else "0 " * int(t["num_leaves"]) for t, own in both).astype(np.int64)
+    used = np.arange(max(count.max(), 1))[None, :] < count[:, None]
+    features, coefficients = np.zeros(used.shape, np.int64), np.zeros(used.shape)
+    features[used] = _numbers((t["leaf_features"] for t, own in both if own), np.int64)
+    coefficients[used] = _numbers(t["leaf_coeff"] for t, own in both if own)
+    constant = _numbers(t["leaf_const" if own else "leaf_value"] for t, own in both)
     starts = np.concatenate([[0], np.cumsum(arrays.leaves)[:-1]])
-    return LeafModels(constant, table, weights, used, arrays.field("leaf_value"), starts)
-
-
-def _constant_models(arrays: _Arrays, constant: Array) -> LeafModels:
-    """Leaf models without a feature, whose constants are not the leaves' values."""
-    import numpy as np
-
-    none = np.zeros((len(constant), 1))
-    starts = np.concatenate([[0], np.cumsum(arrays.leaves)[:-1]])
-    return LeafModels(constant, none.astype(np.int64), none, none.astype(bool), arrays.field("leaf_value"), starts)
+    return LeafModels(constant, features, coefficients, used, arrays.field("leaf_value"), starts)

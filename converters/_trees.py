@@ -2,6 +2,12 @@
 
 `tree_sum` writes one `TreeEnsemble` (ai.onnx.ml 5). A leaf there carries one number for one target, so trees whose
 leaves carry vectors (a classifier's class shares) give the number of the leaf instead, and a table gives the vector.
+Measured on 300 trees of depth 12 (20 columns, one thread), against a copy of each tree per class:
+
+| classes | file | session | one row | 1000 rows |
+| --- | --- | --- | --- | --- |
+| 2 | 2.4 MB, copies 6.0 | 53 ms, 142 | 58 us, 138 | 32 ms, 54 |
+| 10 | 6.1 MB, copies 51 | 96 ms, 3022 | 80 us, 990 | 47 ms, 367 |
 """
 
 from __future__ import annotations
@@ -11,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ._graph import GraphBuilder, Value
+from ._membership import INT64, CodeSet, flags
 from ._steps import Thresholds
 
 if TYPE_CHECKING:
@@ -18,10 +25,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_Set = tuple[int, frozenset[int], bool]
-"""A tested column, the codes that go left, and whether NaN does."""
 LEQ, LT = 0, 1
-INT64 = 7
 MOST_IN_FLOAT32 = 2**24
 """Above this float32 skips integers."""
 CELLS_AT_ONCE = 4096
@@ -220,25 +224,31 @@ def _ensemble(graph: GraphBuilder, trees: Trees, x: Value, leaf: Array, target: 
 
 
 def _with_stumps(trees: Trees, leaf: Array, target: Array | None) -> tuple[Trees, Array, Array | None]:
-    """The trees with a split above each root that is a leaf: the operator has no other way to write one."""
+    """The trees with a split above each root that is a leaf: the operator has no other way to write one.
+
+    The leaf stands there twice: ONNX Runtime 1.28 misreads a split whose branches end in one and the same leaf.
+    """
     import numpy as np
 
     alone = np.flatnonzero(trees.feature[trees.roots] < 0)
     if not len(alone):
         return trees, leaf, target
-    below = trees.roots[alone]
+    below, count = trees.roots[alone], len(alone)
     roots = trees.roots.copy()
-    roots[alone] = len(trees.feature) + np.arange(len(alone))
+    roots[alone] = len(trees.feature) + np.arange(count)
+    twins = len(trees.feature) + count + np.arange(count)
+    none, leaves = np.zeros(count, np.int64), np.full(count, -1, np.int64)
     grown = replace(
         trees,
         roots=roots,
-        feature=np.append(trees.feature, np.zeros(len(alone), np.int64)),
-        threshold=np.append(trees.threshold, np.zeros(len(alone))),
-        left=np.append(trees.left, below),
-        right=np.append(trees.right, below),
-        missing_left=np.append(trees.missing_left, np.zeros(len(alone), bool)),
+        feature=np.concatenate([trees.feature, none, leaves]),
+        threshold=np.append(trees.threshold, np.zeros(2 * count)),
+        left=np.concatenate([trees.left, below, none]),
+        right=np.concatenate([trees.right, twins, none]),
+        missing_left=np.append(trees.missing_left, np.zeros(2 * count, bool)),
     )
-    return grown, leaf, target
+    leaf = np.concatenate([leaf, np.zeros(count, leaf.dtype), leaf[below]])
+    return grown, leaf, None if target is None else np.concatenate([target, none, target[below]])
 
 
 def _without_categories(graph: GraphBuilder, trees: Trees, x: Value) -> tuple[Trees, Value]:
@@ -249,55 +259,14 @@ def _without_categories(graph: GraphBuilder, trees: Trees, x: Value) -> tuple[Tr
     import numpy as np
 
     category = trees.category or {}
-    sets: dict[_Set, int] = {}
+    sets: dict[CodeSet, int] = {}
     feature, threshold = trees.feature.copy(), trees.threshold.copy()
     for node, codes in category.items():
         key = (int(trees.feature[node]), codes, bool(trees.missing_left[node]))
         feature[node] = sets.setdefault(key, x.width + len(sets))
     threshold[np.fromiter(category, np.int64, len(category))] = 0.5
-    flags = graph.cast(Value(_flags(graph, list(sets), x), "uint8"), x.dtype)
-    wide = graph.op("Concat", x.name, flags.name, axis=1)
+    tests = graph.cast(Value(flags(graph, x, list(sets)), "uint8"), x.dtype)
+    wide = graph.op("Concat", x.name, tests.name, axis=1)
     return replace(trees, feature=feature, threshold=threshold, category=None), replace(
         x, name=wide, width=x.width + len(sets)
     )
-
-
-def _flags(graph: GraphBuilder, sets: list[_Set], x: Value) -> str:
-    """`uint8 [N, sets]`: 0 where the row's code goes left, else 1.
-
-    One flat table; the stretch of a set holds the answer for: missing, negative, code 0, 1, ... and the code after
-    the greatest that any set of the column knows.
-    """
-    import numpy as np
-
-    features = sorted({feature for feature, _, _ in sets})
-    after = dict.fromkeys(features, 0)
-    for feature, codes, _ in sets:
-        after[feature] = max(after[feature], max(codes, default=-1) + 1)
-    stretches = [_stretch(codes, after[feature], missing_left) for feature, codes, missing_left in sets]
-    starts = np.cumsum([0, *map(len, stretches)])[:-1] + 2
-    codes_of = _codes(graph, x, features, [after[f] for f in features])
-    column = {f: i for i, f in enumerate(features)}
-    spread = graph.op("Gather", codes_of, graph.const([column[f] for f, _, _ in sets], "int64"), axis=1)
-    place = graph.op("Add", spread, graph.const(starts, "int64"))
-    return graph.op("Gather", graph.const(np.concatenate(stretches)), place)
-
-
-def _stretch(codes: frozenset[int], after: int, missing_left: bool) -> Array:
-    import numpy as np
-
-    goes_right = np.ones(after + 3, np.uint8)
-    goes_right[0] = not missing_left
-    goes_right[[code + 2 for code in codes if code >= 0]] = 0
-    return goes_right
-
-
-def _codes(graph: GraphBuilder, x: Value, features: list[int], after: list[int]) -> str:
-    """`int64 [N, len(features)]`: the codes; -1 for any below 0, `after` for any greater one, -2 for NaN."""
-    import numpy as np
-
-    cells = graph.op("Gather", x.name, graph.const(features, "int64"), axis=1)
-    capped = graph.op("Min", cells, graph.const(np.array(after, float), x.dtype))
-    capped = graph.op("Max", capped, graph.const([-1.0], x.dtype))
-    known = graph.op("Where", graph.op("IsNaN", cells), graph.const([-2.0], x.dtype), capped)
-    return graph.op("Cast", known, to=INT64)

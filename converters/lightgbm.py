@@ -13,10 +13,10 @@ from ._assemble import assemble
 from ._codes import coded
 from ._graph import Frame, GraphBuilder, Value
 from ._lightgbm_linear import linear_sum
-from ._lightgbm_model import ZERO, Parsed, parsed
+from ._lightgbm_model import ZERO, Parsed, objective_of, parsed
 from ._steps import Answer, Step, Thresholds
 from ._trees import tree_sum, unique_thresholds
-from .spec import Converter, Description, Feature, Scalar, Signature, Table, Unreadable, Unsupported
+from .spec import FLOATS, Converter, Description, Feature, Scalar, Signature, Table, Unreadable, Unsupported
 
 _WRAPPERS = ("LGBMClassifier", "LGBMRanker", "LGBMRegressor")
 _CLASSIFIES = ("binary", "multiclass", "multiclassova")
@@ -101,20 +101,19 @@ def describe(model: Any) -> Description:
     """The description of a booster, or of an object of the scikit-learn API."""
     content = parsed(_booster(model))
     task = _task(model, content)
-    named = _named(model, content)
     if task == "classifier" and callable(getattr(model, "objective_", None)):
         raise Unsupported("objective: an LGBMClassifier with a function as its objective answers raw scores")
     return Description(
         title=type(model).__name__,
         task=task,
         features=_features(model, content),
-        named=named,
+        named=_named(content),
         classes=_classes(model, content) if task == "classifier" else (),
         notes=("a native booster",) if _is_booster(model) else (),
     )
 
 
-def _named(model: Any, content: Parsed) -> bool:
+def _named(content: Parsed) -> bool:
     """Whether the model was fitted on columns with names of their own."""
     return content.names != tuple(f"Column_{i}" for i in range(len(content.names)))
 
@@ -143,7 +142,7 @@ def predict(model: Any, x: Any) -> Table:
     if type(model).__name__ == "LGBMClassifier":
         return {"label": np.asarray(model.predict(x)), "probabilities": np.asarray(model.predict_proba(x))}
     value = np.asarray(model.predict(x))
-    if not _is_booster(model) or parsed(model).objective not in _CLASSIFIES:
+    if not _is_booster(model) or objective_of(model) not in _CLASSIFIES:
         return {"prediction": value}
     probabilities = np.stack([1.0 - value, value], axis=1) if value.ndim == 1 else value
     return {"label": np.argmax(probabilities, axis=1), "probabilities": probabilities}
@@ -164,6 +163,8 @@ def convert(model: Any, description: Description, signature: Signature, real: st
 def _convert(model: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     _refuse_options(model)
     content = parsed(_booster(model))
+    if not _named(content) and not any(value.dtype in FLOATS for value in frame):
+        frame = (graph.matrix(frame, "float32"),)  # lightgbm's own cast of a matrix of integers
     x = coded(graph, frame, _categories(model, content), graph.real)
     value = _linked(graph, content, _score(graph, content, x))
     if _task(model, content) != "classifier":

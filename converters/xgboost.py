@@ -18,7 +18,7 @@ from ._trees import tree_sum, unique_thresholds
 from ._xgboost_model import EXPONENTIAL, HINGE, LOGISTIC, PLAIN, SOFT, Parsed, objective_of, parsed
 from .spec import Converter, Description, Feature, Scalar, Signature, Table, Unreadable, Unsupported
 
-_WRAPPERS = ("XGBClassifier", "XGBRFClassifier", "XGBRFRegressor", "XGBRanker", "XGBRegressor")
+_WRAPPERS = ("XGBClassifier", "XGBModel", "XGBRFClassifier", "XGBRFRegressor", "XGBRanker", "XGBRegressor")
 _CLASSIFIES = ("binary:hinge", "binary:logistic", *SOFT)
 _SINGLE = "float32"
 

@@ -88,13 +88,19 @@ def columns(signature: Signature) -> tuple[Column, ...]:
 def _columns(tensor: TensorSpec) -> Iterable[Column]:
     kind(tensor.dtype)
     width = tensor.width if len(tensor.shape) == 2 else 0
-    if width < 2:
-        return [Column(tensor.name, escape(tensor.name), 0, width, tensor)]
-    names = (
-        tensor.columns or tuple(f.name for f in tensor.features) or tuple(f"{tensor.name}[{i}]" for i in range(width))
-    )
-    rules = tensor.features or (tensor,) * width
+    rules = tensor.features or (tensor,) * tensor.width
+    if len(rules) != tensor.width or len(tensor.columns or rules) != tensor.width:
+        raise Unsupported(f"input {tensor.name!r} has {tensor.width} columns, and not as many rules or names")
+    names = [_name(tensor, rule, place) for place, rule in enumerate(rules)]
     return [Column(n, escape(tensor.name), i, width, r) for i, (n, r) in enumerate(zip(names, rules, strict=True))]
+
+
+def _name(tensor: TensorSpec, rule: TensorSpec, place: int) -> str:
+    if tensor.columns:
+        return tensor.columns[place]
+    if tensor.features and rule.name:
+        return rule.name
+    return tensor.name if tensor.width == 1 else f"{tensor.name}[{place}]"
 
 
 def tensors(signature: Signature) -> tuple[Column, ...]:

@@ -7,14 +7,32 @@ from typing import Any
 from .._graph import GraphBuilder
 
 
-def differences(graph: GraphBuilder, x: str, points: Any) -> str:
-    """`x - point` for every row and point, `[N, M, F]`."""
-    return graph.op("Sub", graph.op("Unsqueeze", x, graph.const([1], "int64")), graph.const(points))
+AT_ONCE = 16384
+"""Cells of points up to which all columns are compared at once; beyond, column by column, in less memory."""
 
 
-def squared(graph: GraphBuilder, x: str, points: Any) -> str:
-    """Squared euclidean distances from direct differences: exact to the last places, wherever the points lie."""
-    return graph.op("ReduceSumSquare", differences(graph, x, points), graph.const([2], "int64"), keepdims=0)
+def between(graph: GraphBuilder, x: str, points: Any, metric: str) -> str:
+    """Distances by direct differences, exact to the last places wherever the points lie.
+
+    `metric`: `sqeuclidean`, `manhattan` or `chebyshev`.
+    """
+    if points.size > AT_ONCE:
+        return _by_column(graph, x, points, metric)
+    apart = graph.op("Sub", graph.op("Unsqueeze", x, graph.const([1], "int64")), graph.const(points))
+    kind = {"sqeuclidean": "ReduceSumSquare", "manhattan": "ReduceL1", "chebyshev": "ReduceMax"}[metric]
+    value = graph.op("Abs", apart) if metric == "chebyshev" else apart
+    return graph.op(kind, value, graph.const([2], "int64"), keepdims=0)
+
+
+def _by_column(graph: GraphBuilder, x: str, points: Any, metric: str) -> str:
+    join = "Max" if metric == "chebyshev" else "Add"
+    found = ""
+    for i in range(points.shape[1]):
+        column = graph.op("Gather", x, graph.const([i], "int64"), axis=1)
+        apart = graph.op("Sub", column, graph.const(points[:, i]))
+        part = graph.op("Mul", apart, apart) if metric == "sqeuclidean" else graph.op("Abs", apart)
+        found = graph.op(join, found, part) if found else part
+    return found
 
 
 def squared_by_product(graph: GraphBuilder, x: str, points: Any) -> str:
@@ -37,10 +55,3 @@ def nearness(graph: GraphBuilder, x: str, points: Any) -> str:
     centred = points - middle
     moved = graph.op("Sub", x, graph.const(middle))
     return graph.op("Gemm", moved, graph.const(-2 * centred.T), graph.const(np.square(centred).sum(axis=1)))
-
-
-def summed(graph: GraphBuilder, metric: str, apart: str) -> str:
-    """The distance of each difference on the last axis, for `manhattan` and `chebyshev`."""
-    kind = {"manhattan": "ReduceL1", "chebyshev": "ReduceMax"}[metric]
-    value = apart if kind == "ReduceL1" else graph.op("Abs", apart)
-    return graph.op(kind, value, graph.const([2], "int64"), keepdims=0)

@@ -18,7 +18,7 @@ from . import _alphabet as abc
 from ._categories import _tensor
 
 _PATTERN = re.compile(r"(?:\(\?u\))?(?P<left>\\b)?(?P<one>\\w|\\S|\[[^\]]+\])(?P<more>.*?)(?P<right>\\b)?")
-_LONGEST = 900
+_MOST_REPEATS = 900
 
 
 @dataclass(frozen=True)
@@ -110,14 +110,16 @@ def _encode(keys: str, dtype: str, numbers: dict[Any, int], graph: GraphBuilder)
 def _sums(words: str, known: Iterable[str], graph: GraphBuilder) -> str:
     """`int64 [words]`: the sum of each word's characters, weighted by their places."""
     longest = max(map(len, known))
-    if longest > _LONGEST:
-        raise Unsupported(f"the vocabulary holds a word of {longest} characters; {_LONGEST} are the most")
-    too_long = graph.op("RegexFullMatch", words, pattern=f"(?s).{{{longest + 1},}}")
-    short = graph.op("Where", too_long, graph.const(["\x01"]), words)
-    expression = f"(?s)\\x{{130}}|[iI]\\x{{307}}|."
-    characters = graph.op(
+    short = words
+    if longest < _MOST_REPEATS:  # else one long word makes a wide table of all the others
+        too_long = graph.op("RegexFullMatch", words, pattern=f"(?s).{{{longest + 1},}}")
+        short = graph.op("Where", too_long, graph.const(["\x01"]), words)
+    expression = "(?s)[iI]\\x{307}|."
+    whole = graph.op(
         "Tokenizer", short, domain="com.microsoft", mark=0, mincharnum=1, pad_value="", tokenexp=expression
     )
+    ends = (graph.const([n], "int64") for n in (0, longest + 1, 1))
+    characters = graph.op("Slice", whole, *ends) if longest >= _MOST_REPEATS else whole
     codes = _encode_characters(characters, set("".join(known)), graph)
     if {abc.SMALL_SIGMA, abc.FINAL_SIGMA} & set("".join(known)):
         codes = _with_final_sigmas(characters, codes, graph)
@@ -148,21 +150,18 @@ def _with_final_sigmas(characters: str, codes: str, graph: GraphBuilder) -> str:
     """Codes in which a capital sigma at the end of a word is a final one: after a cased letter, before none."""
     kinds = {**dict.fromkeys(abc.cased(), 1), **dict.fromkeys(abc.ignored(), 2)}
     kind = _encode(characters, "string", kinds, graph)
-    one, axis = graph.const(1, "int64"), graph.const([2], "int64")
-    stands = graph.cast(Value(graph.op("Less", kind, graph.const(2, "int64")), "bool"), "int64").name
-    place = graph.op("CumSum", stands, graph.const(1, "int64"))
-    wide = graph.op("Unsqueeze", place, axis)
-    flat = graph.op("Unsqueeze", place, graph.const([1], "int64"))
-    is_cased = graph.op("Unsqueeze", graph.op("Equal", kind, one), graph.const([1], "int64"))
-
-    def neighbour(kind_of: str) -> str:
-        beside = graph.op("And", is_cased, graph.op("Equal", flat, graph.op(kind_of, wide, one)))
-        count = graph.op("ReduceSum", graph.cast(Value(beside, "bool"), "int64").name, axis, keepdims=0)
-        return graph.op("Greater", count, graph.const(0, "int64"))
-
+    one, length = graph.const([1], "int64"), graph.op("Shape", characters, start=1, end=2)
+    past = graph.cast(Value(graph.op("Equal", kind, graph.const([2], "int64")), "bool"), "int64").name
+    place = graph.op("CumSum", graph.op("Sub", one, past), graph.const(1, "int64"))
+    # the characters that a sigma does not look past, side by side; their places count from 1
+    spread = graph.op("CumSum", graph.op("Add", graph.op("Mul", kind, graph.const([0], "int64")), one), graph.const(1, "int64"))
+    _, order = graph.ops("TopK", (graph.op("Add", spread, graph.op("Mul", past, length)), length), 2, axis=1, largest=0)
+    is_cased = graph.cast(Value(graph.op("Equal", kind, one), "bool"), "int64").name
+    row = graph.op("Pad", graph.op("GatherElements", is_cased, order, axis=1), graph.const([0, 1, 0, 1], "int64"))
+    before = graph.op("GatherElements", row, graph.op("Sub", place, one), axis=1)
+    after = graph.op("GatherElements", row, graph.op("Add", place, one), axis=1)
     capital = graph.op("Equal", characters, graph.const([[abc.SIGMA]]))
-    after = graph.op("And", capital, neighbour("Sub"))
-    final = graph.op("And", after, graph.op("Not", neighbour("Add")))
+    final = graph.op("And", capital, graph.op("Greater", before, after))
     return graph.op("Where", final, graph.const([[_signed(_code(abc.FINAL_SIGMA))]], "int64"), codes)
 
 

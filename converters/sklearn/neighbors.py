@@ -58,9 +58,8 @@ def _nearest(fitted: Any, frame: Frame, graph: GraphBuilder) -> tuple[str, str]:
 
 
 def _all(graph: GraphBuilder, x: str, points: Any, metric: str) -> str:
-    if metric in ("euclidean", "sqeuclidean"):
-        return distances.squared(graph, x, points)
-    return distances.summed(graph, metric, distances.differences(graph, x, points))
+    """Every distance; squares for `euclidean`."""
+    return distances.between(graph, x, points, "sqeuclidean" if metric == "euclidean" else metric)
 
 
 def _smallest(graph: GraphBuilder, values: str, count: int) -> tuple[str, str]:

@@ -75,7 +75,7 @@ def output_code(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     """The class whose code is nearest to the members' scores."""
     answers = [(each, convert(each, frame, graph)) for each in fitted.estimators_]
     sure = members.side_by_side(graph, [members.binary_score(each, a, graph) for each, a in answers])
-    away = distances.squared(graph, sure, fitted.code_book_)
+    away = distances.between(graph, sure, fitted.code_book_, "sqeuclidean")
     return Answer(index=graph.op("ArgMin", away, axis=1, keepdims=0))
 
 

@@ -31,28 +31,33 @@ def _values(fitted: Any, frame: Frame, graph: GraphBuilder, weights: Any) -> str
 
 
 def _kernel(fitted: Any, x: str, graph: GraphBuilder, weights: Any) -> str:
+    points, gamma = _dense(fitted.support_vectors_), float(fitted._gamma)
     if fitted.kernel == "rbf":
-        return graph.op("Exp", graph.op("Mul", _far(fitted, x, graph, weights), graph.const(-float(fitted._gamma))))
+        return _bells(graph, x, points, gamma, weights)
     if fitted.kernel == "precomputed":
         return graph.op("Gather", x, graph.const(fitted.support_, "int64"), axis=1)
     if fitted.kernel not in ("poly", "sigmoid"):
         raise Unsupported(f"{type(fitted).__name__} has a kernel of its own: only the kernels with a name convert")
-    moved = scores.gemm(graph, x, _dense(fitted.support_vectors_).T * float(fitted._gamma), float(fitted.coef0))
-    if fitted.kernel == "sigmoid":
-        return graph.op("Tanh", moved)
-    return graph.op("Pow", moved, graph.const(float(fitted.degree)))
+    return _of_products(graph, fitted.kernel, x, points, gamma, float(fitted.coef0), float(fitted.degree))
 
 
-def _far(fitted: Any, x: str, graph: GraphBuilder, weights: Any) -> str:
-    """Squared distances; the quick form where its rounding cannot be seen in the sum."""
+def _of_products(graph: GraphBuilder, kind: str, x: str, points: Any, gamma: float, moved: float, degree: float) -> str:
+    """`tanh(gamma x y + moved)`, or that sum to a power."""
+    value = scores.gemm(graph, x, points.T * gamma, moved)
+    return graph.op("Tanh", value) if kind == "sigmoid" else graph.op("Pow", value, graph.const(degree))
+
+
+def _bells(graph: GraphBuilder, x: str, points: Any, gamma: float, weights: Any) -> str:
+    """`exp(-gamma |x - y|²)`; by the quick form of distances where its rounding cannot be seen in the sum."""
     import numpy as np
 
-    points = _dense(fitted.support_vectors_)
     reach = np.square(points - points.mean(axis=0)).sum(axis=1).max(initial=0.0)
     weight = max(1.0, float(np.abs(weights).sum(axis=0).max(initial=0.0)))
-    error = 8 * np.finfo(np.float64).eps * float(fitted._gamma) * reach * weight
+    error = 8 * np.finfo(np.float64).eps * gamma * reach * weight
     quick = error < LOST or graph.real == "float32"
-    return (distances.squared_by_product if quick else distances.squared)(graph, x, points)
+    product, direct = distances.squared_by_product, distances.between
+    far = product(graph, x, points) if quick else direct(graph, x, points, "sqeuclidean")
+    return graph.op("Exp", graph.op("Mul", far, graph.const(-gamma)))
 
 
 def _pairwise(fitted: Any) -> Any:
@@ -112,10 +117,34 @@ def one_class(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     return Answer(label=label, decision=decision)
 
 
+def kernel_ridge(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """Kernel ridge regression: kernels with the training rows, weighted."""
+    dual = _dense(fitted.dual_coef_)
+    weights = dual.reshape(len(dual), -1)
+    value = scores.gemm(graph, _ridge_kernel(fitted, graph.matrix(frame).name, weights, graph), weights, 0.0)
+    return Answer(prediction=scores.flat(graph, value) if dual.ndim == 1 else value)
+
+
+def _ridge_kernel(fitted: Any, x: str, weights: Any, graph: GraphBuilder) -> str:
+    points, kind = _dense(fitted.X_fit_), fitted.kernel
+    gamma = 1.0 / points.shape[1] if fitted.gamma is None else float(fitted.gamma)
+    if kind == "linear":
+        return scores.gemm(graph, x, points.T, 0.0)
+    if kind == "rbf":
+        return _bells(graph, x, points, gamma, weights)
+    if kind in ("poly", "polynomial", "sigmoid"):
+        return _of_products(graph, kind, x, points, gamma, float(fitted.coef0), float(fitted.degree))
+    if kind == "laplacian":
+        away = distances.between(graph, x, points, "manhattan")
+        return graph.op("Exp", graph.op("Mul", away, graph.const(-gamma)))
+    raise Unsupported(f"KernelRidge(kernel={kind!r}) has no converter")
+
+
 STEPS = {
     "SVC": Step(classifier),
     "NuSVC": Step(classifier),
     "SVR": Step(regressor),
     "NuSVR": Step(regressor),
+    "KernelRidge": Step(kernel_ridge),
     "OneClassSVM": Step(one_class),
 }

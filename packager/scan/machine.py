@@ -11,11 +11,12 @@ from typing import Any
 
 from .arrays import Dtype, dtype_from
 from .reader import Reader
-from .values import TAINTED, UNKNOWN, Fault, Global, Instance, Mapping, Wrapper, WrapperArgs, WrapperClass
+from .values import TAINTED, UNKNOWN, Fault, Global, Instance, Mapping, OldFormat, Wrapper, WrapperArgs, WrapperClass
 
 OPCODE_LIMIT = 20_000_000
 MEMO_LIMIT = 6_000_000
-DICT_LIMIT = 2_000_000
+CONTAINER_LIMIT = 2_000_000
+KEPT_ITEMS = 1024
 DEPTH_LIMIT = 100_000
 TEXT_LIMIT = 512 << 20
 """Bounds that no honest model comes near: what a hostile file of a few kilobytes can make a scan take."""
@@ -35,7 +36,7 @@ class Trace:
         self.unresolved = False
         self.wrappers = 0
         self.opcodes = 0
-        self.dicts = 0
+        self.containers = 0
         self.text = 0
         self.versions: dict[str, str] = {}
 
@@ -97,12 +98,17 @@ class Machine:
             raise Fault(f"it holds more than {TEXT_LIMIT >> 20} MiB of text")
         self.stack.append(text)
 
-    def mapping(self) -> Mapping:
+    def mapping(self) -> Any:
         """A new dict."""
-        self.trace.dicts += 1
-        if self.trace.dicts > DICT_LIMIT:
-            raise Fault(f"it makes more than {DICT_LIMIT} dicts")
-        return Mapping()
+        return Mapping() if self._follows_one_more() else UNKNOWN
+
+    def pack(self, items: list[Any]) -> Any:
+        """A tuple of these."""
+        return tuple(items) if len(items) <= KEPT_ITEMS and self._follows_one_more() else UNKNOWN
+
+    def _follows_one_more(self) -> bool:
+        self.trace.containers += 1
+        return self.trace.containers <= CONTAINER_LIMIT
 
     def mark(self) -> None:
         """Nothing; a mark is pushed."""
@@ -121,7 +127,7 @@ class Machine:
         looked_up = {(module, name), mapped} if self.nested else {mapped if self.protocol < 3 else (module, name)}
         self.trace.names |= looked_up
         if any(n[0].split(".")[0] in ("joblib", "sklearn") and n[1] in _OLD_WRAPPERS for n in looked_up):
-            raise Fault("it was written by a joblib older than 0.10: load it there and save it with a newer one")
+            raise OldFormat("it was written by a joblib older than 0.10: load it there and save it with a newer one")
         if _WRAPPER not in looked_up:
             self.stack.append(Global(*looked_up.pop()) if len(looked_up) == 1 else UNKNOWN)
         elif self.nested:

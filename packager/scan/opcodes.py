@@ -10,7 +10,6 @@ from .literals import LIST, LITERALS, Handler, text
 from .machine import OPCODE_LIMIT, Machine
 from .values import UNKNOWN, Fault, Global, Instance, Mapping, Wrapper, WrapperArgs, WrapperClass
 
-_KEPT_ITEMS = 1024
 _FROZENSET = Instance(Global("builtins", "frozenset"))
 _NDARRAY = Instance(Global("numpy", "ndarray"))
 _DTYPE = Global("numpy", "dtype")
@@ -162,7 +161,7 @@ def _push_tuple(machine: Machine, items: list[Any]) -> None:
         machine.stack.append(WrapperArgs(machine.checked(items[1:], items)))
     else:
         machine.checked(items, items)
-        machine.stack.append(tuple(items) if len(items) <= _KEPT_ITEMS else UNKNOWN)
+        machine.stack.append(machine.pack(items))
 
 
 def _collect(value: Any) -> Handler:

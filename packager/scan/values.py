@@ -15,6 +15,10 @@ class Fault(Exception):
     """The stream is not what a loader would read, or not what can be read without running it."""
 
 
+class OldFormat(Fault):
+    """A format that no added trust makes readable."""
+
+
 class Unknown:
     """A value that is not followed."""
 

@@ -239,6 +239,16 @@ def test_named_columns_of_every_type() -> None:
     assert [f.name for f in for_object(model).describe(model).features] == ["Größe", "n", "flag", "small"]  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("kind", ["matrix", "frame"])
+def test_large_integers(kind: str) -> None:
+    x: Any = np.stack([np.arange(ROWS) + 2**24, np.arange(ROWS) % 7], axis=1)
+    rows: Any = x[np.random.default_rng(0).permutation(ROWS)] + [[0, 1]]
+    if kind == "frame":
+        x, rows = (pd.DataFrame(v, columns=["id", "n"]) for v in (x, rows))
+    model = lgb.LGBMRegressor(**{**FEW, "min_child_samples": 1, "max_bin": 1000}).fit(x, np.arange(ROWS) % 5)
+    assert_same(model, rows)
+
+
 NATIVE = ("binary", "multiclass", "multiclassova", "regression", "poisson", "cross_entropy", "lambdarank")
 
 

