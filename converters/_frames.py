@@ -92,8 +92,9 @@ def graph_feeds(signature: Signature, table: Table) -> dict[str, Any]:
 def _feed(spec: TensorSpec, column: np.ndarray[Any, Any]) -> Any:
     import numpy as np
 
-    rows = len(column)
+    free = any(isinstance(d, str) for d in spec.shape[1:])
+    shape = column.shape if free else (len(column), *(int(d) for d in spec.shape[1:]))
     if spec.is_text:
         cells = [spec.missing if cell is None else cell for cell in column.ravel()]
-        return np.array(cells, object).reshape(rows, spec.width)
-    return np.ascontiguousarray(column.astype(spec.dtype)).reshape(rows, *(int(d) for d in spec.shape[1:]))
+        return np.array(cells, object).reshape(shape)
+    return np.ascontiguousarray(column.astype(spec.dtype)).reshape(shape)

@@ -59,7 +59,8 @@ def _column_input(feature: Feature, example: Table, frame_dtype: str) -> TensorS
 
 def _output(name: str, values: np.ndarray[Any, Any], description: Description) -> TensorSpec:
     shape = ("N", *values.shape[1:])
-    spec = TensorSpec(name, _dtype_of(values), shape)
+    kept = description.inputs and values.dtype.kind not in "OU"
+    spec = TensorSpec(name, values.dtype.name if kept else _dtype_of(values), shape)
     named = name == "probabilities" and len(description.classes) == values.shape[-1]
     return replace(spec, columns=tuple(map(str, description.classes))) if named else spec
 

@@ -78,6 +78,7 @@ class Session:
             "columns": columns,
             "known": known,
             "refused": {str(row): message for row, message in answers.refused.items()},
+            "features": [f.name for f in self.description.features],
             "values": {f.name: list(f.values) for f in self.description.features if f.values},
         }
 

@@ -108,7 +108,9 @@ class Signature:
         }
 
     def in_precision(self, real: str) -> Signature:
-        """The signature with every float tensor in the type `real`."""
+        """The signature with every float tensor in the type `real`; an ONNX file keeps its own types."""
+        if self.task == "graph":
+            return self
         return replace(
             self,
             inputs=tuple(_in_precision(t, real) for t in self.inputs),

@@ -14,7 +14,7 @@ from ._assemble import assemble
 from ._codes import coded
 from ._graph import Frame, GraphBuilder, Value
 from ._steps import Answer, Step, Thresholds
-from ._trees import tree_sum, unique_thresholds
+from ._trees import tree_sum, unique_thresholds, with_base
 from ._xgboost_model import EXPONENTIAL, HINGE, LOGISTIC, PLAIN, SOFT, Parsed, objective_of, parsed
 from .spec import Converter, Description, Feature, Scalar, Signature, Table, Unreadable, Unsupported
 
@@ -202,8 +202,9 @@ def _margin(graph: GraphBuilder, content: Parsed, x: Value) -> str:
     if content.trees is None:
         none = graph.op("ReduceSum", graph.op("Mul", x.name, graph.const(0.0, _SINGLE)), graph.const([1], "int64"))
         return graph.op("Where", graph.op("IsNaN", none), base, base)
-    total = tree_sum(graph, content.trees, x, _SINGLE)
-    return graph.op("Add", graph.cast(Value(total, graph.real), _SINGLE).name, base)
+    if content.trees.leaf.ndim == 2:
+        return graph.op("Add", tree_sum(graph, content.trees, x, _SINGLE, sums=_SINGLE), base)
+    return tree_sum(graph, with_base(content.trees, content.base.tolist()), x, _SINGLE, sums=_SINGLE)
 
 
 def _linear(graph: GraphBuilder, content: Parsed, x: Value) -> str:

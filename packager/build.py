@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from converters._table import write_table
-from converters.spec import Signature
+from converters.spec import Signature, Unsupported
 
 from . import __version__
 from .errors import ConversionError, MismatchError, UsageError
@@ -263,11 +263,16 @@ def _deploy(request: Request, targets: tuple[str, ...], proven: Any, golden: dic
     from runtimes.spec import Package
 
     package = Package(request.bundle_name, request.version, proven.signature, proven.model, golden)
-    return {
-        f"deploy/{target}/{path}": content
-        for target in targets
-        for path, content in runtimes.load(target).render(package).items()
-    }
+    files: dict[str, bytes] = {}
+    for target in targets:
+        try:
+            rendered = runtimes.load(target).render(package)
+        except Unsupported as error:
+            if request.targets is not None:
+                raise ConversionError(f"the target {target} cannot hold this model: {error}") from error
+            continue
+        files |= {f"deploy/{target}/{path}": content for path, content in rendered.items()}
+    return files
 
 
 def _code_files(folders: Sequence[Path]) -> dict[str, Path]:

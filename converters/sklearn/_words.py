@@ -126,7 +126,8 @@ def _sums(words: str, known: Iterable[str], graph: GraphBuilder) -> str:
     length = graph.op("Shape", characters, start=1, end=2)
     weights = graph.const([_signed(_weight(i)) for i in range(longest + 1)], "int64")
     kept = graph.op("Slice", weights, graph.const([0], "int64"), length)
-    return graph.op("ReduceSum", graph.op("Mul", codes, kept), graph.const([1], "int64"), keepdims=0)
+    # not ReduceSum, which loses the last digits of 64-bit integers in ONNX Runtime
+    return graph.op("MatMul", codes, kept)
 
 
 def _encode_characters(characters: str, letters: set[str], graph: GraphBuilder) -> str:

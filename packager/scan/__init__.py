@@ -19,7 +19,7 @@ from .opcodes import run
 from .reader import Reader, reader_of
 from .result import Scan
 from .skops_files import SCHEMA, scan_skops
-from .values import Fault, Instance, Mapping, OldFormat
+from .values import Fault, Final, Instance, Mapping
 
 __all__ = ["Scan", "require_trusted", "scan"]
 
@@ -100,7 +100,7 @@ def _scan_pickle(file: BinaryIO, allow: tuple[str, ...]) -> Scan:
         reader, compressed = reader_of(file)
         certain = reader.peek(1) == _PROTO
         root = _run_all(reader, trace)
-    except OldFormat:
+    except Final:
         raise
     except Fault:
         if not trace.names and not certain:

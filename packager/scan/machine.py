@@ -11,7 +11,7 @@ from typing import Any
 
 from .arrays import Dtype, dtype_from
 from .reader import Reader
-from .values import TAINTED, UNKNOWN, Fault, Global, Instance, Mapping, OldFormat, Wrapper, WrapperArgs, WrapperClass
+from .values import TAINTED, UNKNOWN, Fault, Final, Global, Instance, Mapping, Wrapper, WrapperArgs, WrapperClass
 
 OPCODE_LIMIT = 20_000_000
 MEMO_LIMIT = 6_000_000
@@ -127,7 +127,7 @@ class Machine:
         looked_up = {(module, name), mapped} if self.nested else {mapped if self.protocol < 3 else (module, name)}
         self.trace.names |= looked_up
         if any(n[0].split(".")[0] in ("joblib", "sklearn") and n[1] in _OLD_WRAPPERS for n in looked_up):
-            raise OldFormat("it was written by a joblib older than 0.10: load it there and save it with a newer one")
+            raise Final("it was written by a joblib older than 0.10: load it there and save it with a newer one")
         if _WRAPPER not in looked_up:
             self.stack.append(Global(*looked_up.pop()) if len(looked_up) == 1 else UNKNOWN)
         elif self.nested:

@@ -8,7 +8,7 @@ import os
 import zlib
 from typing import BinaryIO, Protocol
 
-from .values import Fault
+from .values import Fault, Final
 
 CHUNK = 1 << 18
 KEPT_TEXT = 512
@@ -18,6 +18,9 @@ _LZMA_MEMORY = 256 << 20
 
 COMPRESSED = {b"\x78": "zlib", b"\x1f\x8b": "gzip", b"BZ": "bz2", b"\x5d\x00": "lzma", b"\xfd7zXZ": "lzma"}
 """First bytes, as joblib tells them apart; none of them starts a pickle that loads."""
+
+_CERTAIN = (b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\0")
+"""First bytes that no other format has."""
 
 
 class Stream(Protocol):
@@ -83,9 +86,10 @@ class _Zlib:
 class CompressedStream:
     """What a compressed file holds: one compressed stream with nothing behind it, of bounded size."""
 
-    def __init__(self, file: BinaryIO, kind: str) -> None:
+    def __init__(self, file: BinaryIO, kind: str, certain: bool) -> None:
         self._file = file
         self._kind = kind
+        self._fault = Final if certain else Fault
         self._inner = _decompressor(kind)
         self._total = 0
 
@@ -107,10 +111,10 @@ class CompressedStream:
                 return data
             raw = self._file.read(CHUNK)
             if not raw:
-                raise Fault("it ends too early")
+                raise self._fault("it ends too early")
             return self._inner.decompress(raw, size)
         except (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError) as error:
-            raise Fault(f"its {self._kind} compression is damaged ({error})") from error
+            raise self._fault(f"its {self._kind} compression is damaged ({error})") from error
 
     def _check_end(self) -> None:
         if self._inner.unused_data or self._file.read(1):
@@ -249,5 +253,5 @@ def reader_of(file: BinaryIO) -> tuple[Reader, bool]:
     file.seek(0)
     for magic, kind in COMPRESSED.items():
         if head.startswith(magic):
-            return Reader(CompressedStream(file, kind)), True
+            return Reader(CompressedStream(file, kind, head.startswith(_CERTAIN))), True
     return Reader(PlainStream(file)), False

@@ -15,8 +15,8 @@ class Fault(Exception):
     """The stream is not what a loader would read, or not what can be read without running it."""
 
 
-class OldFormat(Fault):
-    """A format that no added trust makes readable."""
+class Final(Fault):
+    """A fault that settles the matter: this is no other kind of file, and no added trust makes it readable."""
 
 
 class Unknown:

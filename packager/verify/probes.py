@@ -18,6 +18,7 @@ class Probes:
 
     `kinds`, `columns`: per row, the kind of probe and the column that it changes. `refused`: row to the original's
     message. `answers` holds the other rows, in order. `known`: kind, column, values tried, values known.
+    `values`: by column, those that the model knows. `features`: the model's columns in order, as `columns` names them.
     """
 
     rows: Table
@@ -27,6 +28,7 @@ class Probes:
     refused: dict[int, str]
     known: tuple[tuple[str, str, int, int], ...] = ()
     values: dict[str, list[Any]] = field(default_factory=dict)
+    features: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, folder: Path, reply: dict[str, Any]) -> Probes:
@@ -39,6 +41,7 @@ class Probes:
             {int(row): message for row, message in reply["refused"].items()},
             tuple((k, c, t, n) for k, c, t, n in reply["known"]),
             reply["values"],
+            tuple(reply["features"]),
         )
 
     @property

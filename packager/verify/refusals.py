@@ -21,7 +21,10 @@ def with_rules(signature: Signature, probes: Probes) -> Signature:
     """The signature with a rule for everything that the original refused."""
     if not probes.refused:
         return signature
-    inputs = tuple(_input_rules(spec, probes) for spec in signature.inputs)
+    if signature.task == "graph":
+        inputs = signature.inputs
+    else:
+        inputs = tuple(_input_rules(spec, probes) for spec in signature.inputs)
     ruled = replace(signature, inputs=inputs)
     _check(ruled, probes)
     return ruled
@@ -31,9 +34,9 @@ def _input_rules(spec: TensorSpec, probes: Probes) -> TensorSpec:
     if spec.width == 1 and spec.name != "X":
         return _rules(spec, probes, spec.name, probes.rows[spec.name])
     features = []
-    for i, name in enumerate(spec.columns or [f"x{i}" for i in range(spec.width)]):
+    for i, (name, column) in enumerate(zip(spec.columns or probes.features, probes.features, strict=True)):
         single = replace(spec, name=name, shape=("N", 1), columns=())
-        features.append(_rules(single, probes, f"x{i}", probes.rows[spec.name][:, i]))
+        features.append(_rules(single, probes, column, probes.rows[spec.name][:, i]))
     same = {(f.nullable, f.limit, f.values) for f in features}
     if len(same) == 1:
         return replace(spec, nullable=features[0].nullable, limit=features[0].limit, values=features[0].values)

@@ -336,6 +336,14 @@ def test_no_rows_one_row_and_no_trees() -> None:
             same(model, rows[:count])
 
 
+@pytest.mark.parametrize("real", REALS)
+@pytest.mark.parametrize("base", [0.5, -1e4])
+def test_many_trees_add_up_in_the_same_order(base: float, real: str) -> None:
+    x, y = data()
+    model = xgb.XGBRegressor(n_estimators=400, max_depth=3, n_jobs=1, base_score=base).fit(x, y - 1)
+    assert_same(model, x, real, rtol=1e-7, atol=1e-9)
+
+
 def test_pruned_trees() -> None:
     x, y = data()
     model = xgb.XGBRegressor(n_estimators=5, max_depth=6, gamma=2.0, tree_method="exact", n_jobs=1).fit(x, y)

@@ -63,7 +63,7 @@ def test_a_truncated_joblib_file_is_a_model_error() -> None:
         broken(data[:end])
 
 
-@pytest.mark.parametrize("pack", [zlib.compress, gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
 def test_damaged_compression_is_a_model_error(pack: Any) -> None:
     data = pack(joblib_bytes([np.random.default_rng(0).normal(size=90_000)]))
     assert scanned(data).kind == "joblib"
@@ -414,7 +414,7 @@ def record_joblib_stubbed(data: bytes) -> set[str]:
     return loader.names
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.lists(st.sampled_from(SNIPPETS + CODES), max_size=25))
 def test_no_soup_of_instructions_hides_a_name(pieces: list[bytes]) -> None:
     data = b"".join(pieces) + b"."
@@ -431,7 +431,7 @@ MUTABLE = [
 ]
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(
     st.integers(0, 4), st.lists(st.tuples(st.integers(0, 10_000), st.binary(max_size=3), st.integers(0, 3)), max_size=4)
 )
@@ -443,7 +443,7 @@ def test_no_mutation_of_a_real_file_hides_a_name(which: int, edits: list[tuple[i
     superset(data, record_joblib_stubbed)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_crash_the_scan(data: bytes) -> None:
     for candidate in (data, b"\x80\x04" + data, b"PK\x03\x04" + data, b"\x1f\x8b" + data, zlib.compress(data)):

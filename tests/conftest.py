@@ -1,0 +1,46 @@
+"""What all tests share: a bundle from a fitted model, and the command line in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import pytest
+
+from tests.make import build_model
+
+Run = Callable[..., tuple[int, dict[str, Any], str]]
+
+
+@pytest.fixture
+def mlpack(tmp_path: Path) -> Run:
+    """Runs `mlpack ARGUMENTS --json`; gives the exit code, the object on the last line, and standard error."""
+
+    def run(*arguments: object) -> tuple[int, dict[str, Any], str]:
+        command = [sys.executable, "-m", "packager.cli", *map(str, arguments), "--json"]
+        root = str(Path(__file__).parent.parent)
+        done = subprocess.run(
+            command, capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": root}, timeout=600
+        )
+        lines = done.stdout.strip().splitlines()
+        return done.returncode, json.loads(lines[-1]) if lines else {}, done.stderr
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def penguins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the penguins' model, its example, and its bundle (with both projects) below `dist/`."""
+    from examples.penguins.train import train
+
+    folder = tmp_path_factory.mktemp("penguins")
+    train(folder)
+    build_model(folder / "penguins.joblib", folder / "penguins.parquet", folder / "dist", targets=None)
+    return folder

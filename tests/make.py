@@ -1,0 +1,37 @@
+"""A fitted model and example rows, written to files and built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from packager.build import Built, Request, build
+
+
+def save(model: Any, example: Any, folder: Path, name: str = "model") -> tuple[Path, Path]:
+    """The model as joblib and the example as parquet, npy or json, whichever fits."""
+    import joblib
+
+    folder.mkdir(parents=True, exist_ok=True)
+    joblib.dump(model, folder / f"{name}.joblib")
+    if isinstance(example, np.ndarray):
+        path = folder / f"{name}.npy"
+        np.save(path, example)
+    elif isinstance(example, list):
+        import json
+
+        path = folder / f"{name}.json"
+        path.write_text(json.dumps(example))
+    else:
+        path = folder / f"{name}.parquet"
+        example.to_parquet(path)
+    return folder / f"{name}.joblib", path
+
+
+def build_model(
+    model: Path, example: Path, output: Path, targets: tuple[str, ...] | None = (), **options: Any
+) -> Built:
+    """The finished build, without projects unless asked."""
+    return build(Request(model, example, output, targets=targets, **options))
