@@ -179,17 +179,46 @@ class GraphBuilder:
         name = self.op("Gather", value.name, self.const(positions, "int64"), axis=1)
         return replace(value, name=name, width=len(positions))
 
+    def add_node(self, node: onnx.NodeProto) -> None:
+        """Takes a node that is made already; its outputs bear names from `fresh`."""
+        self.domains.setdefault(node.domain, ML_OPSET if node.domain == "ai.onnx.ml" else 1)
+        self._nodes.append(node)
+
+    def add_initializer(self, tensor: onnx.TensorProto) -> None:
+        """Takes a constant that is made already, under a name from `fresh`."""
+        self._initializers.append(tensor)
+
     def model(self, signature: Signature) -> bytes:
-        """The serialised, checked model; inputs that nothing reads are left out."""
+        """The serialised, checked model; what no output hangs on is left out, inputs too."""
         from onnx import checker, helper
 
-        read = {name for node in self._nodes for name in node.input}
+        nodes, read = self._needed()
         inputs = [i for i in self._inputs if i.name in read]
-        graph = helper.make_graph(self._nodes, "model", inputs, self._outputs, self._initializers)
+        constants = [c for c in self._initializers if c.name in read]
+        graph = helper.make_graph(nodes, "model", inputs, self._outputs, constants)
         opsets = [helper.make_opsetid(d, v) for d, v in sorted(self.domains.items())]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="mlpack")
         checker.check_model(model)
         return bytes(model.SerializeToString(deterministic=True))
+
+    def _needed(self) -> tuple[list[onnx.NodeProto], set[str]]:
+        """The nodes that the outputs hang on, and all names that are read."""
+        read = {o.name for o in self._outputs}
+        kept = []
+        for node in reversed(self._nodes):
+            if not read.isdisjoint(node.output):
+                kept.append(node)
+                read |= _reads(node)
+        return kept[::-1], read
+
+
+def _reads(node: Any) -> set[str]:
+    """Names that a node reads, in the bodies of an If or a Loop too."""
+    names = set(node.input)
+    for attribute in node.attribute:
+        for body in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+            names.update(*(_reads(inner) for inner in body.node), (o.name for o in body.output))
+    return names
 
 
 def _onnx_type(dtype: str) -> int:

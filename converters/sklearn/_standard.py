@@ -4,9 +4,102 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._steps import Step
+from .._graph import Frame, GraphBuilder, Value
+from .._inline import inline
+from .._steps import Answer, Step
+from ..spec import Unsupported
+
+_KNOWN_WRONG = {
+    "TunedThresholdClassifierCV": "its threshold is lost",
+    "OneVsRestClassifier": "its labels are wrong around a model without probabilities",
+    "CalibratedClassifierCV": "its isotonic curves are inexact",
+    "GaussianProcessClassifier": "its graph needs an operator that ONNX Runtime lacks",
+    "RadiusNeighborsClassifier": "its graph fails at run time",
+    "RadiusNeighborsRegressor": "its graph fails at run time",
+    "RandomTreesEmbedding": "its answer is sparse",
+}
+"""Classes that skl2onnx converts and gets wrong without a word."""
 
 
 def standard_step(fitted: Any) -> Step | None:
     """A step that inlines the graph of skl2onnx; None where it has no converter for the class."""
-    return None
+    try:
+        from skl2onnx import supported_converters
+        from skl2onnx._supported_operators import sklearn_operator_name_map
+    except ImportError:
+        return None
+    known = sklearn_operator_name_map.get(type(fitted), "") in supported_converters(from_sklearn=False)
+    return Step(_convert) if known else None
+
+
+def _convert(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    name = type(fitted).__name__
+    if name in _KNOWN_WRONG:
+        raise Unsupported(f"the standard converter (skl2onnx) has no faithful graph for {name}: {_KNOWN_WRONG[name]}")
+    if any(hasattr(value, "fit") for value in fitted.get_params(deep=False).values()):
+        raise Unsupported(f"there is no converter for {name}, which holds other estimators")
+    x = graph.matrix(frame)
+    model = _standard_model(fitted, name, x)
+    try:
+        outputs = list(inline(model, {model.graph.input[0].name: x.name}, graph).values())
+    except Unsupported as reason:
+        raise Unsupported(f"the standard converter's graph for {name} cannot be used: {reason}") from None
+    widths = [_declared_width(output) for output in model.graph.output]
+    return _answer(fitted, x, outputs, widths, graph)
+
+
+def _standard_model(fitted: Any, name: str, x: Value) -> Any:
+    from skl2onnx import convert_sklearn
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+
+    kind = FloatTensorType if x.dtype == "float32" else DoubleTensorType
+    settings = {"initial_types": [("x", kind([None, x.width]))], "target_opset": {"": 21, "ai.onnx.ml": 3}}
+    reason: Exception | None = None
+    for options in ({id(fitted): {"zipmap": False}}, None):
+        try:
+            return convert_sklearn(fitted, options=options, **settings)
+        except Exception as error:  # it raises whatever comes up: the message is all there is
+            # the first attempt fails for every class that does not know the option; the second one's reason counts
+            reason = error
+    line = next((text.strip() for text in str(reason).splitlines() if text.strip()), type(reason).__name__)
+    raise Unsupported(f"the standard converter (skl2onnx) cannot convert {name}: {line}") from reason
+
+
+def _declared_width(output: Any) -> int | None:
+    """Columns of an output as its graph declares them; 0 for `[N]`, None where it does not say."""
+    dims = output.type.tensor_type.shape.dim
+    if len(dims) < 2:
+        return 0 if len(dims) == 1 else None
+    return int(dims[1].dim_value) if dims[1].HasField("dim_value") else None
+
+
+def _answer(fitted: Any, x: Value, outputs: list[str], widths: list[int | None], graph: GraphBuilder) -> Answer:
+    from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_regressor
+
+    if is_classifier(fitted):
+        return _classified(fitted, outputs, graph)
+    if is_outlier_detector(fitted):
+        return Answer(label=_flat(outputs[0], graph), decision=_real(_flat(outputs[1], graph), graph))
+    if is_clusterer(fitted):
+        return Answer(label=_flat(outputs[0], graph))
+    sample = _sample(fitted, x.width)
+    if is_regressor(fitted):
+        _check_width(fitted, sample.predict, widths[0])
+        return Answer(prediction=_real(outputs[0], graph))
+    width = _check_width(fitted, sample.transform, widths[0])
+    return Answer(transformed=(Value(_real(outputs[0], graph), graph.real, width),))
+
+
+class _sample:
+    """The original asked with one row of ones, which every class of numbers accepts."""
+
+    def __init__(self, fitted: Any, width: int) -> None:
+        import numpy as np
+
+        self._fitted, self._row = fitted, np.ones((1, width))
+
+    def predict(self) -> Any:
+        return self._fitted.predict(self._row)
+
+    def transform(self) -> Any:
+        return self._fitted.transform(self._row)

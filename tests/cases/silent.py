@@ -157,7 +157,7 @@ def neighbours_far_from_the_origin() -> Case:
 def neighbours_with_ties() -> Case:
     from sklearn.neighbors import KNeighborsClassifier
 
-    x, label, _ = _data(300, 3)
+    x, label, _ = _data(300, 4)
     grid = np.round(x)
     return KNeighborsClassifier().fit(grid, label), grid, grid
 
