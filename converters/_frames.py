@@ -97,4 +97,5 @@ def _feed(spec: TensorSpec, column: np.ndarray[Any, Any]) -> Any:
     if spec.is_text:
         cells = [spec.missing if cell is None else cell for cell in column.ravel()]
         return np.array(cells, object).reshape(shape)
-    return np.ascontiguousarray(column.astype(spec.dtype)).reshape(shape)
+    with np.errstate(over="ignore"):  # beyond float32 is infinity, as a caller's own cast makes it
+        return np.ascontiguousarray(column.astype(spec.dtype)).reshape(shape)

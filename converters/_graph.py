@@ -192,7 +192,7 @@ class GraphBuilder:
         """The serialised, checked model; what no output hangs on is left out, inputs too."""
         from onnx import checker, helper
 
-        nodes, read = self._needed()
+        nodes, read = self._living()
         inputs = [i for i in self._inputs if i.name in read]
         constants = [c for c in self._initializers if c.name in read]
         graph = helper.make_graph(nodes, "model", inputs, self._outputs, constants)
@@ -200,25 +200,6 @@ class GraphBuilder:
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="mlpack")
         checker.check_model(model)
         return bytes(model.SerializeToString(deterministic=True))
-
-    def _needed(self) -> tuple[list[onnx.NodeProto], set[str]]:
-        """The nodes that the outputs hang on, and all names that are read."""
-        read = {o.name for o in self._outputs}
-        kept = []
-        for node in reversed(self._nodes):
-            if not read.isdisjoint(node.output):
-                kept.append(node)
-                read |= _reads(node)
-        return kept[::-1], read
-
-
-def _reads(node: Any) -> set[str]:
-    """Names that a node reads, in the bodies of an If or a Loop too."""
-    names = set(node.input)
-    for attribute in node.attribute:
-        for body in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
-            names.update(*(_reads(inner) for inner in body.node), (o.name for o in body.output))
-    return names
 
 
 def _onnx_type(dtype: str) -> int:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 def inline(model: onnx.ModelProto, inputs: Mapping[str, str], graph: GraphBuilder) -> dict[str, str]:
     """The names in `graph` of the model's outputs; `inputs` gives those of its inputs."""
+    from onnx import inliner
+
+    model = inliner.inline_local_functions(model) if model.functions else model
     _refuse(model)
     names = dict(inputs)
     for tensor in model.graph.initializer:
@@ -28,8 +31,8 @@ def _refuse(model: onnx.ModelProto) -> None:
     trees = {n.op_type for n in model.graph.node if n.op_type.startswith("TreeEnsemble")}
     if trees:
         raise Unsupported(f"its graph holds {sorted(trees)[0]}, which our version of ai.onnx.ml has no more")
-    if model.functions or len(model.graph.sparse_initializer):
-        raise Unsupported("its graph holds functions or sparse constants")
+    if len(model.graph.sparse_initializer):
+        raise Unsupported("its graph holds sparse constants")
     if any(o.version > OPSET for o in model.opset_import if o.domain == ""):
         raise Unsupported(f"its graph is newer than opset {OPSET}")
 

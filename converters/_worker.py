@@ -166,6 +166,8 @@ def _load_pickle(path: Path, request: dict[str, Any]) -> Any:
 def _load_joblib(path: Path, request: dict[str, Any]) -> Any:
     import joblib
 
+    if tuple(int(part) for part in joblib.__version__.split(".")[:2]) < (1, 2):
+        raise Unreadable(f"joblib {joblib.__version__} reads array files otherwise than they were scanned: use 1.2 or later")
     return joblib.load(path)
 
 

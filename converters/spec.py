@@ -98,6 +98,12 @@ class Signature:
     outputs: tuple[TensorSpec, ...]
     classes: tuple[Scalar, ...] = ()
 
+    @property
+    def fixed_rows(self) -> int | None:
+        """How many rows a batch must have; None: any number (only an ONNX file as it came may be fixed)."""
+        sizes = {t.shape[0] for t in self.inputs if t.shape and isinstance(t.shape[0], int)}
+        return int(max(sizes)) if sizes else None
+
     def to_json(self) -> dict[str, Any]:
         """The JSON object of this signature."""
         return {

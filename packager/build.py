@@ -75,24 +75,22 @@ class Built:
 def build(request: Request, progress: Progress = lambda step: None) -> Built:
     """The bundle at `OUTPUT/NAME-VERSION`; raises a kind of `MlpackError`, and then leaves nothing behind."""
     from .bundle.writer import check_free
-    from .scan import require_trusted, scan
+    from .source import take_source
 
     place = request.output / f"{request.bundle_name}-{request.version}"
     _check(request)
     check_free(place)
-    progress("reading the model file's imports")
-    found = scan(request.model, request.allow)
-    require_trusted(found, request.model)
-    with (
-        tempfile.TemporaryDirectory(prefix="mlpack-") as scratch,
-        Worker(request.python, Path(scratch), request.limits) as worker,
-    ):
-        try:
-            return _build(request, place, found, worker, Path(scratch), progress)
-        except MismatchError as error:
-            if request.keep_failed:
-                _keep(Path(scratch), place.with_name(place.name + ".failed"), error)
-            raise
+    with tempfile.TemporaryDirectory(prefix="mlpack-") as name:
+        scratch = Path(name)
+        progress("reading the model file's imports")
+        source = take_source(request.model, scratch / "source", request.allow)
+        with Worker(request.python, scratch, request.limits) as worker:
+            try:
+                return _build(request, place, source, worker, scratch, progress)
+            except MismatchError as error:
+                if request.keep_failed:
+                    _keep(scratch, place.with_name(place.name + ".failed"), error)
+                raise
 
 
 def _keep(scratch: Path, place: Path, error: MismatchError) -> None:
@@ -118,13 +116,12 @@ def _check(request: Request) -> None:
         raise UsageError(f"there is no target {unknown[0]!r}; there are: {', '.join(names())}")
 
 
-def _build(request: Request, place: Path, found: Any, worker: Worker, scratch: Path, progress: Progress) -> Built:
+def _build(request: Request, place: Path, source: Any, worker: Worker, scratch: Path, progress: Progress) -> Built:
     from .environments.python import Capture
 
     progress("loading the model in its own interpreter")
     code = [str(folder.resolve()) for folder in request.code]
-    model = str(request.model.resolve())
-    worker.send("load", model=model, kind=found.kind, names=list(found.names), code=code)
+    worker.send("load", **source.request(), code=code)
     environment = Capture(request.python)
     example = _read_example(request, scratch)
     loaded = worker.receive()
@@ -132,7 +129,7 @@ def _build(request: Request, place: Path, found: Any, worker: Worker, scratch: P
     proven = _prove(request, loaded, worker, scratch, signature, probes, progress)
     latency = _latency(request, loaded, worker, scratch, proven, probes, progress)
     progress("writing the bundle")
-    return _write(request, place, loaded, environment.result(), proven, probes, latency)
+    return _write(request, place, source, loaded, environment.result(), proven, probes, latency)
 
 
 def _read_example(request: Request, scratch: Path) -> Any:
@@ -190,9 +187,10 @@ def _latency(
     progress("measuring latency")
     rows, _, _ = probes.keep(probes.kinds == "example")
     write_table(rows, scratch / "rows.npz")
-    graph = measure_graph(proven.model, proven.signature, rows, SECONDS_PER_BATCH_SIZE)
-    seconds = SECONDS_PER_BATCH_SIZE
-    reply = worker.call("measure", rows=str(scratch / "rows.npz"), batches=list(BATCHES), seconds=seconds)
+    fixed, seconds = proven.signature.fixed_rows, SECONDS_PER_BATCH_SIZE
+    batches = BATCHES if fixed is None else (fixed,)
+    graph = measure_graph(proven.model, proven.signature, rows, seconds, batches)
+    reply = worker.call("measure", rows=str(scratch / "rows.npz"), batches=list(batches), seconds=seconds)
     report = latency_report(graph, reply["batches"], loaded["versions"])
     check_gate(report, request.max_p99_ms)
     return report
@@ -201,6 +199,7 @@ def _latency(
 def _write(
     request: Request,
     place: Path,
+    source: Any,
     loaded: dict[str, Any],
     environment: dict[str, Any],
     proven: Any,
@@ -221,10 +220,9 @@ def _write(
     cases = golden_cases(proven.signature, probes, proven.report.tolerances)
     golden = {p: c for case in cases for p, c in encode_case(case, name, version).items()}
     digest = hashlib.sha256(proven.model).hexdigest()
-    source = f"model/source/{request.model.name}"
     targets = tuple(sorted(set(runtimes.names() if request.targets is None else request.targets)))
     files: dict[str, bytes | Path] = {
-        source: request.model,
+        **{f"model/source/{path}": file for path, file in source.relative().items()},
         "model/model.onnx": proven.model,
         "environment/environment.json": canonical(environment),
         "reports/verification.json": canonical(proven.report.to_json()),

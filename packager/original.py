@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .bundle.reader import Bundle
-from .scan import require_trusted, scan
+from .source import take_source
 from .worker import Limits, Worker
 
 
@@ -17,17 +17,11 @@ from .worker import Limits, Worker
 def original_worker(bundle: Bundle, python: str) -> Iterator[tuple[Worker, dict[str, Any], Path]]:
     """A worker that holds the bundle's model and signature, what it said of the model, and a scratch folder."""
     facts = bundle.manifest.facts
-    model = bundle.folder / facts["source"]
-    found = scan(model, facts["allowed"])
-    require_trusted(found, model)
     code = bundle.folder / "model" / "code"
-    with tempfile.TemporaryDirectory(prefix="mlpack-") as scratch, Worker(python, Path(scratch), Limits()) as worker:
-        loaded = worker.call(
-            "load",
-            model=str(model.resolve()),
-            kind=found.kind,
-            names=list(found.names),
-            code=[str(code.resolve())] if code.is_dir() else [],
-        )
-        worker.call("adopt", signature=facts["signature"])
-        yield worker, loaded, Path(scratch)
+    with tempfile.TemporaryDirectory(prefix="mlpack-") as name:
+        scratch = Path(name)
+        source = take_source(bundle.folder / facts["source"], scratch / "source", facts["allowed"])
+        with Worker(python, scratch, Limits()) as worker:
+            loaded = worker.call("load", **source.request(), code=[str(code.resolve())] if code.is_dir() else [])
+            worker.call("adopt", signature=facts["signature"])
+            yield worker, loaded, scratch

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._graph import GraphBuilder, Value
-from ..spec import Scalar, Unsupported
+from ..spec import Unsupported
 
 
 def lookup(value: Value, categories: Any, codes: Sequence[int], unknown: int, graph: GraphBuilder) -> str:
@@ -18,9 +18,9 @@ def lookup(value: Value, categories: Any, codes: Sequence[int], unknown: int, gr
     return graph.ml(
         "LabelEncoder",
         value.name,
-        keys_tensor=_tensor(keys, value.dtype),
-        values_tensor=_tensor(found, "int64"),
-        default_tensor=_tensor([unknown], "int64"),
+        keys_tensor=tensor(keys, value.dtype),
+        values_tensor=tensor(found, "int64"),
+        default_tensor=tensor([unknown], "int64"),
     )
 
 
@@ -62,7 +62,8 @@ def _constant(value: Value, number: int, graph: GraphBuilder) -> str:
     return graph.op("Expand", graph.const([[number]], "int64"), shape)
 
 
-def _tensor(cells: Sequence[Any], dtype: str) -> Any:
+def tensor(cells: Sequence[Any], dtype: str) -> Any:
+    """The ONNX tensor `[cells]` for an attribute, of numbers or of text."""
     import numpy as np
     from onnx import TensorProto, helper, numpy_helper
 
@@ -76,6 +77,6 @@ def is_missing(category: Any) -> bool:
     return category is None or type(category).__name__ == "NAType" or category != category
 
 
-def known_values(categories: Any) -> list[Scalar]:
+def known_values(categories: Any) -> list[Any]:
     """The categories as Python values; None and NaN are those of a missing cell."""
     return [None if type(c).__name__ == "NAType" else c for c in categories.tolist()]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from .._graph import Frame, GraphBuilder, Value
+from .._graph import _onnx_type as onnx_type
 from .._inline import inline
 from .._steps import Answer, Step
 from ..spec import Unsupported
+from ._categories import tensor
 
 _KNOWN_WRONG = {
     "TunedThresholdClassifierCV": "its threshold is lost",
@@ -16,7 +18,6 @@ _KNOWN_WRONG = {
     "GaussianProcessClassifier": "its graph needs an operator that ONNX Runtime lacks",
     "RadiusNeighborsClassifier": "its graph fails at run time",
     "RadiusNeighborsRegressor": "its graph fails at run time",
-    "RandomTreesEmbedding": "its answer is sparse",
 }
 """Classes that skl2onnx converts and gets wrong without a word."""
 
@@ -82,24 +83,48 @@ def _answer(fitted: Any, x: Value, outputs: list[str], widths: list[int | None],
         return Answer(label=_flat(outputs[0], graph), decision=_real(_flat(outputs[1], graph), graph))
     if is_clusterer(fitted):
         return Answer(label=_flat(outputs[0], graph))
-    sample = _sample(fitted, x.width)
+    shape = _one_answer(fitted, x.width).shape
+    width = shape[1] if len(shape) > 1 else 0
+    if widths[0] is not None and widths[0] != width and (width, widths[0]) != (0, 1):
+        raise Unsupported(
+            f"the standard converter (skl2onnx) gives {widths[0]} columns for {type(fitted).__name__}, not {width}"
+        )
     if is_regressor(fitted):
-        _check_width(fitted, sample.predict, widths[0])
         return Answer(prediction=_real(outputs[0], graph))
-    width = _check_width(fitted, sample.transform, widths[0])
     return Answer(transformed=(Value(_real(outputs[0], graph), graph.real, width),))
 
 
-class _sample:
-    """The original asked with one row of ones, which every class of numbers accepts."""
+def _one_answer(fitted: Any, width: int) -> Any:
+    """What the original answers for one row of ones, which every class of numbers accepts."""
+    import numpy as np
+    from sklearn.base import is_regressor
 
-    def __init__(self, fitted: Any, width: int) -> None:
-        import numpy as np
+    row = np.ones((1, width))
+    return np.asarray(fitted.predict(row) if is_regressor(fitted) else fitted.transform(row))
 
-        self._fitted, self._row = fitted, np.ones((1, width))
 
-    def predict(self) -> Any:
-        return self._fitted.predict(self._row)
+def _classified(fitted: Any, outputs: list[str], graph: GraphBuilder) -> Answer:
+    """The label as its place among the classes, and the probabilities where the model has them."""
+    classes = fitted.classes_.tolist()
+    kind = "string" if isinstance(classes[0], str) else "int64"
+    keys = classes if kind == "string" else [int(c) for c in classes]
+    label = _flat(outputs[0], graph)
+    index = graph.ml(
+        "LabelEncoder",
+        label,
+        keys_tensor=tensor(keys, kind),
+        values_tensor=tensor(range(len(keys)), "int64"),
+        default_tensor=tensor([0], "int64"),
+    )
+    if hasattr(fitted, "predict_proba"):
+        return Answer(index=index, probabilities=_real(outputs[1], graph))
+    return Answer(index=index, decision=_real(outputs[1], graph) if len(classes) > 2 else None)
 
-    def transform(self) -> Any:
-        return self._fitted.transform(self._row)
+
+def _flat(name: str, graph: GraphBuilder) -> str:
+    return graph.op("Reshape", name, graph.const([-1], "int64"))
+
+
+def _real(name: str, graph: GraphBuilder) -> str:
+    """The output in the graph's own type, whatever type the standard converter chose."""
+    return graph.op("Cast", name, to=onnx_type(graph.real))

@@ -10,14 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from .._graph import GraphBuilder, Value
 from ..spec import Unsupported
 from . import _alphabet as abc
-from ._categories import _tensor
+from ._categories import tensor
 
-_PATTERN = re.compile(r"(?:\(\?u\))?(?P<left>\\b)?(?P<one>\\w|\\S|\[[^\]]+\])(?P<more>.*?)(?P<right>\\b)?")
+_PATTERN = re.compile(
+    r"(?:\(\?u\))?(?P<left>\\b)?(?P<one>\\w|\\S|\[[^\]]+\])(?P<same>(?P=one)*)(?:\+|\{(?P<count>\d+),\})(?P<right>\\b)?"
+)
 _MOST_REPEATS = 900
 
 
@@ -33,30 +36,22 @@ class Alphabet:
     def of(cls, token_pattern: str, lowercase: bool) -> Alphabet:
         """The alphabet of a `token_pattern` that means: the longest runs of one class of characters."""
         found = _PATTERN.fullmatch(token_pattern)
-        one = found["one"] if found else ""
-        more = found["more"] if found else ""
-        again = more[len(one) :] if more.startswith(one) and one else more
-        count = re.fullmatch(r"\+|\{(\d+),\}", again)
-        plain = bool(found) and count is not None and ((one == r"\w") or not (found["left"] or found["right"]))
-        if not plain or count is None:
+        if found is None or (found["one"] != r"\w" and (found["left"] or found["right"])):
             raise Unsupported(
                 f"token_pattern={token_pattern!r} has no converter: runs of one class of characters have, like "
                 r"(?u)\b\w\w+\b, \w+, \S+ or [a-z]{3,}"
             )
-        least = int(count[1]) if count[1] else 1
-        if more is not again and count[1]:
-            least += 1
-        elif more is not again:
-            least = 2
+        least = len(found["same"]) // len(found["one"]) + int(found["count"] or 1)
         if least < 1:
             raise Unsupported(f"token_pattern={token_pattern!r} matches the empty text")
-        return cls(one, least, lowercase)
+        return cls(found["one"], least, lowercase)
 
     def holds(self, word: str) -> bool:
         """Whether a text can give this word."""
         whole = re.fullmatch(f"(?:{self.one}){{{self.least},}}", word) is not None
         return whole and (not self.lowercase or word.lower() == word)
 
+    @lru_cache(maxsize=8)  # noqa: B019 (a frozen value of three fields)
     def expression(self) -> str:
         """The RE2 pattern of a word in the text as it stands."""
         letters = abc.raw_members(self.one, self.lowercase)
@@ -66,11 +61,31 @@ class Alphabet:
             return f"[{abc.ranges(letters)}]{{{self.least},}}"
         if re.fullmatch(self.one, abc.DOT_ABOVE):
             if self.least > 2:
-                raise Unsupported("token_pattern counts more than two characters, marks among them, with lowercase=True")
+                raise Unsupported(
+                    "token_pattern counts more than two characters, marks among them, with lowercase=True"
+                )
             return f"[{abc.ranges(letters)}]{{{self.least},}}" + ("|\\x{130}" if self.least == 2 else "")
         # in lower case the dotted capital I is an i and a mark that is no letter: it ends its word
         rest = abc.ranges(letters - {abc.DOTTED_I})
         return f"[{rest}]{{{self.least - 1},}}\\x{{130}}|[{rest}]{{{self.least},}}"
+
+
+@lru_cache(maxsize=8)
+def expression(alphabet: Alphabet) -> str:
+    """The RE2 pattern of a word in the text as it stands."""
+    least, letters = alphabet.least, abc.raw_members(alphabet.one, alphabet.lowercase)
+    if not letters:
+        raise Unsupported(f"token_pattern: no character matches {alphabet.one}")
+    run = f"[{abc.ranges(letters)}]{{{least},}}"
+    if not alphabet.lowercase or abc.DOTTED_I not in letters:
+        return run
+    if re.fullmatch(alphabet.one, abc.DOT_ABOVE):
+        if least > 2:
+            raise Unsupported("token_pattern counts more than two characters, marks among them, with lowercase=True")
+        return run + ("|\\x{130}" if least == 2 else "")
+    # in lower case the dotted capital I is an i and a mark that is no letter: it ends its word
+    rest = abc.ranges(letters - {abc.DOTTED_I})
+    return f"[{rest}]{{{least - 1},}}\\x{{130}}|[{rest}]{{{least},}}"
 
 
 def word_numbers(text: str, alphabet: Alphabet, numbers: dict[str, int], graph: GraphBuilder) -> str:
@@ -82,7 +97,7 @@ def word_numbers(text: str, alphabet: Alphabet, numbers: dict[str, int], graph: 
         mark=0,
         mincharnum=1,
         pad_value="",
-        tokenexp=alphabet.expression(),
+        tokenexp=expression(alphabet),
     )
     flat = graph.op("Reshape", tokens, graph.const([-1], "int64"))
     if not alphabet.lowercase:
@@ -101,9 +116,9 @@ def _encode(keys: str, dtype: str, numbers: dict[Any, int], graph: GraphBuilder)
     return graph.ml(
         "LabelEncoder",
         keys,
-        keys_tensor=_tensor(list(numbers), dtype),
-        values_tensor=_tensor(list(numbers.values()), "int64"),
-        default_tensor=_tensor([0], "int64"),
+        keys_tensor=tensor(list(numbers), dtype),
+        values_tensor=tensor(list(numbers.values()), "int64"),
+        default_tensor=tensor([0], "int64"),
     )
 
 
@@ -141,9 +156,9 @@ def _encode_characters(characters: str, letters: set[str], graph: GraphBuilder) 
     return graph.ml(
         "LabelEncoder",
         characters,
-        keys_tensor=_tensor(list(codes), "string"),
-        values_tensor=_tensor(list(codes.values()), "int64"),
-        default_tensor=_tensor([1], "int64"),
+        keys_tensor=tensor(list(codes), "string"),
+        values_tensor=tensor(list(codes.values()), "int64"),
+        default_tensor=tensor([1], "int64"),
     )
 
 
@@ -155,7 +170,9 @@ def _with_final_sigmas(characters: str, codes: str, graph: GraphBuilder) -> str:
     past = graph.cast(Value(graph.op("Equal", kind, graph.const([2], "int64")), "bool"), "int64").name
     place = graph.op("CumSum", graph.op("Sub", one, past), graph.const(1, "int64"))
     # the characters that a sigma does not look past, side by side; their places count from 1
-    spread = graph.op("CumSum", graph.op("Add", graph.op("Mul", kind, graph.const([0], "int64")), one), graph.const(1, "int64"))
+    spread = graph.op(
+        "CumSum", graph.op("Add", graph.op("Mul", kind, graph.const([0], "int64")), one), graph.const(1, "int64")
+    )
     _, order = graph.ops("TopK", (graph.op("Add", spread, graph.op("Mul", past, length)), length), 2, axis=1, largest=0)
     is_cased = graph.cast(Value(graph.op("Equal", kind, one), "bool"), "int64").name
     row = graph.op("Pad", graph.op("GatherElements", is_cased, order, axis=1), graph.const([0, 1, 0, 1], "int64"))
@@ -166,6 +183,7 @@ def _with_final_sigmas(characters: str, codes: str, graph: GraphBuilder) -> str:
     return graph.op("Where", final, graph.const([[_signed(_code(abc.FINAL_SIGMA))]], "int64"), codes)
 
 
+@lru_cache(maxsize=8)
 def unclear_sigma(alphabet: Alphabet) -> str:
     """The RE2 pattern of a text in which a capital sigma's shape hangs on letters beyond its own word."""
     words = abc.raw_members(alphabet.one, True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from .._graph import Frame, GraphBuilder, Value
 from .._steps import Answer, Step
-from ..spec import Scalar, Unsupported
+from ..spec import Unsupported
 from ._blocks import block
 from ._categories import is_missing, known_values, lookup
 
@@ -93,7 +93,7 @@ def _plain(number: Any) -> float:
 
 
 def target(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The encoding of each cell's category, the target's mean where it is unknown; for each class where there are many."""
+    """The encoding of each cell's category, the target's mean where it is unknown; one per class of many."""
     import numpy as np
 
     columns = graph.columns(frame)
@@ -116,7 +116,7 @@ def _beside(parts: list[str], graph: GraphBuilder) -> str:
     return parts[0] if len(parts) == 1 else graph.op("Concat", *parts, axis=1)
 
 
-def _values(fitted: Any) -> list[list[Scalar]]:
+def _values(fitted: Any) -> list[list[Any]]:
     return [known_values(c) for c in fitted.categories_]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from .._graph import Frame, GraphBuilder, Value
 from .._steps import Answer, Step
-from ..spec import Scalar, Unsupported
+from ..spec import Unsupported
 from ._categories import is_missing
 
 
@@ -117,13 +117,13 @@ def indicator(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     return Answer(transformed=flags)
 
 
-def _simple_values(fitted: Any) -> list[list[Scalar] | None]:
+def _simple_values(fitted: Any) -> list[list[Any] | None]:
     """Nothing but what tells a missing text from an empty one, where the imputer reads objects."""
     text = fitted._fit_dtype.kind == "O"
     return [_text_values(fitted.missing_values, fill) if text else None for fill in fitted.statistics_]
 
 
-def _text_values(marker: Any, fill: Any) -> list[Scalar] | None:
+def _text_values(marker: Any, fill: Any) -> list[Any] | None:
     if not isinstance(fill, str):
         return None
     if isinstance(marker, str):

@@ -51,7 +51,7 @@ def min_max(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
         low = float(fitted.feature_range[0])
         name = graph.op("Add", above, graph.const(low)) if low else above
     if fitted.clip:
-        name = _clip(name, *fitted.feature_range, graph)
+        name = _clip(name, fitted.feature_range[0], fitted.feature_range[1], graph)
     return block(name, x.width, graph)
 
 

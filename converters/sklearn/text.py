@@ -30,7 +30,9 @@ def count(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     if stops and fitted.ngram_range[1] > 1:
         ids = _without_stops(ids, graph)
     counts = graph.op("TfIdfVectorizer", ids, **_pool(fitted, terms, numbers))
-    rows = graph.op("Slice", counts, graph.const([1], "int64"), graph.const([2**62], "int64"), graph.const([0], "int64"))
+    rows = graph.op(
+        "Slice", counts, graph.const([1], "int64"), graph.const([2**62], "int64"), graph.const([0], "int64")
+    )
     if fitted.binary:
         rows = graph.op("Min", rows, graph.const(1.0, "float32"))
     if fitted.lowercase and any({SMALL_SIGMA, FINAL_SIGMA} & set(word) for word in numbers):

@@ -22,7 +22,9 @@ def train(folder: Path) -> None:
     penguins = load_penguins()
     inputs = penguins[TEXTS + NUMBERS]
     numbers = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
-    columns = ColumnTransformer([("numbers", numbers, NUMBERS), ("texts", OneHotEncoder(handle_unknown="ignore"), TEXTS)])
+    columns = ColumnTransformer(
+        [("numbers", numbers, NUMBERS), ("texts", OneHotEncoder(handle_unknown="ignore"), TEXTS)]
+    )
     model = make_pipeline(columns, HistGradientBoostingClassifier(max_iter=60, random_state=0))
     model.fit(inputs, penguins["species"])
     folder.mkdir(parents=True, exist_ok=True)

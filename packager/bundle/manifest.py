@@ -54,7 +54,7 @@ class Manifest:
             files = plain.pop("files")
             number = plain.pop("format")
             entries = tuple(Entry(p, f["sha256"], f["size"]) for p, f in sorted(files.items()))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DamagedError(f"{NAME} is not a manifest: {error!r}") from error
         if number != FORMAT:
             raise DamagedError(f"{NAME} has format {number}, this mlpack reads format {FORMAT}: use a later mlpack")

@@ -66,6 +66,7 @@ _REFERRED = (
     "scipy._lib.array_api_compat.numpy._aliases.asarray",
     "sklearn.cluster._kmeans._kmeans_single_elkan",
     "sklearn.cluster._kmeans._kmeans_single_lloyd",
+    "sklearn.utils.validation.check_array",
 )
 
 

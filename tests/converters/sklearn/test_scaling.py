@@ -100,7 +100,9 @@ def test_power_at_degenerate_exponents(exponent: float) -> None:
 def test_quantiles(shape: str, n_quantiles: int) -> None:
     table = np.hstack([HOLES, np.round(HOLES[:, :2]), np.ones((len(X), 1))])
     fitted = pre.QuantileTransformer(n_quantiles=n_quantiles, output_distribution=shape).fit(table)
-    rows = np.vstack([table, around(fitted.quantiles_), fitted.quantiles_ + 1e-7, fitted.quantiles_ - 1e-7, table - 1e9])
+    rows = np.vstack(
+        [table, around(fitted.quantiles_), fitted.quantiles_ + 1e-7, fitted.quantiles_ - 1e-7, table - 1e9]
+    )
     assert_same(fitted, rows)
 
 
