@@ -188,6 +188,16 @@ class GraphBuilder:
         """Takes a constant that is made already, under a name from `fresh`."""
         self._initializers.append(tensor)
 
+    def _living(self) -> tuple[list[onnx.NodeProto], set[str]]:
+        """The nodes that an output depends on, and all names that they read."""
+        read = {output.name for output in self._outputs}
+        kept = []
+        for node in reversed(self._nodes):
+            if not read.isdisjoint(node.output):
+                kept.append(node)
+                read |= _reads(node)
+        return kept[::-1], read
+
     def model(self, signature: Signature) -> bytes:
         """The serialised, checked model; what no output hangs on is left out, inputs too."""
         from onnx import checker, helper
@@ -200,6 +210,15 @@ class GraphBuilder:
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="mlpack")
         checker.check_model(model)
         return bytes(model.SerializeToString(deterministic=True))
+
+
+def _reads(node: onnx.NodeProto) -> set[str]:
+    """The names that a node reads, those of the graphs inside it included."""
+    names = set(node.input)
+    for attribute in node.attribute:
+        for body in (attribute.g, *attribute.graphs):
+            names.update(*map(_reads, body.node), (output.name for output in body.output))
+    return names
 
 
 def _onnx_type(dtype: str) -> int:

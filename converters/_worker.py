@@ -93,6 +93,14 @@ class Session:
             warnings.simplefilter("ignore")
             return self.converter.predict(self.model, original_input(self.description, self.inputs, rows))
 
+    def _quick(self, x: Any) -> object:
+        """The cheapest call that all outputs follow from: labels are the largest of the probabilities."""
+        if self.converter.quick is not None:
+            return self.converter.quick(self.model, x)
+        if self.description.task == "classifier" and hasattr(self.model, "predict_proba"):
+            return self.model.predict_proba(x)
+        return self.converter.predict(self.model, x)
+
     def adopt(self, request: dict[str, Any]) -> dict[str, Any]:
         """Takes the signature of a bundle that this model was built into, in place of `probe`."""
         self.signature = Signature.from_json(request["signature"])
@@ -119,10 +127,8 @@ class Session:
         def prepare(batch: Table) -> Any:
             return original_input(self.description, self.inputs, batch)
 
-        quick = self.converter.quick or self.converter.predict
-
         def run(x: Any) -> object:
-            return quick(self.model, x)
+            return self._quick(x)
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -131,11 +131,6 @@ def predict(model: Any, x: Any) -> Table:
     return {"label": answer.ravel(), "probabilities": probabilities}
 
 
-def quick(model: Any, x: Any) -> object:
-    """One call from which all outputs follow."""
-    return model.predict_proba(x) if _is_classifier(model) else model.predict(x)
-
-
 def convert(model: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     """The answer of a fitted model: the sum of its trees behind the link of its loss."""
     _check(model)
@@ -250,5 +245,4 @@ CONVERTER = Converter(
     sniff=sniff,
     load=load,
     step=step,
-    quick=quick,
 )

@@ -192,7 +192,8 @@ class Converter:
     signature says; `real` is the type of the numbers inside, `float32` or `float64`. Raises `Unsupported`.
     `precisions`: forms worth trying, the cheapest first. `step(fitted)`: the step of one object of the framework, so
     that a pipeline of any framework can hold it (see `_steps.py`); None: no such class.
-    `quick(model, x)`: the cheapest call from which all outputs follow, for the clock; None: `predict`.
+    `quick(model, x)`: the cheapest call from which all outputs follow, for the clock; None: the model's own
+    `predict_proba` where it has one, else `predict`.
     """
 
     name: str

@@ -11,7 +11,7 @@ from .._assemble import assemble
 from .._steps import Step
 from ..spec import Converter
 from ._describe import describe
-from ._predict import predict, quick
+from ._predict import predict
 from ._standard import standard_step
 
 
@@ -35,5 +35,4 @@ CONVERTER = Converter(
     predict=predict,
     convert=assemble,
     step=step,
-    quick=quick,
 )

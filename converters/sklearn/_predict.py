@@ -33,13 +33,5 @@ def _classify(model: Any, x: Any) -> dict[str, Any]:
     return answer
 
 
-def quick(model: Any, x: Any) -> object:
-    """The one call that the outputs follow from."""
-    for name in ("predict_proba", "predict"):
-        if hasattr(model, name):
-            return getattr(model, name)(x)
-    return model.transform(x)
-
-
 def _dense(transformed: Any) -> Any:
     return transformed.toarray() if hasattr(transformed, "toarray") else transformed

@@ -48,7 +48,7 @@ class Bundle:
         """The parsed content of a JSON file of the bundle."""
         try:
             return json.loads((self.folder / path).read_bytes())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise DamagedError(f"{path} cannot be read: {error}") from error
 
     def golden(self) -> Iterator[GoldenCase]:
@@ -79,12 +79,9 @@ def open_bundle(folder: Path) -> Bundle:
 def check_files(bundle: Bundle) -> None:
     """`DamagedError` that names every changed, missing or extra file; measurements are held against their own list."""
     listed = {e.path: (e.sha256, e.size) for e in bundle.manifest.files}
-    measured = bundle.json(MEASURED + NAME) if (bundle.folder / MEASURED / NAME).is_file() else {}
     if bundle.raw_manifest != bundle.manifest.encode():
         raise DamagedError(f"{NAME} is not in canonical form: it was changed after the build")
-    if measured.get("identity") != bundle.identity:
-        raise DamagedError(f"{MEASURED}{NAME} names another bundle than {bundle.identity}: one was changed")
-    listed |= {path: (entry["sha256"], entry["size"]) for path, entry in measured.get("files", {}).items()}
+    listed |= _measured(bundle)
     found = {e.path: (e.sha256, e.size) for e in entries_below(bundle.folder)}
     for own in (NAME, MEASURED + NAME):
         found.pop(own, None)
@@ -96,3 +93,16 @@ def check_files(bundle: Bundle) -> None:
     named = [f"{kind}: {', '.join(paths)}" for kind, paths in faults.items() if paths]
     if named:
         raise DamagedError(f"the bundle {bundle.folder.name} is not as it was built; " + "; ".join(named), **faults)
+
+
+def _measured(bundle: Bundle) -> dict[str, tuple[str, int]]:
+    """What the measurements' own list says of each file."""
+    plain = bundle.json(MEASURED + NAME)
+    try:
+        identity = plain["identity"]
+        files = {path: (str(entry["sha256"]), int(entry["size"])) for path, entry in plain["files"].items()}
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise DamagedError(f"{MEASURED}{NAME} is not a list of files: {error!r}") from error
+    if identity != bundle.identity:
+        raise DamagedError(f"{MEASURED}{NAME} names another bundle than {bundle.identity}: one was changed")
+    return files

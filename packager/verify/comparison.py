@@ -56,7 +56,8 @@ def tolerances(
     """Per float output, what is allowed: by the coarser of the graph's type and the original's.
 
     The absolute part grows with the output's usual size: the median magnitude of the answers to the example rows
-    (at least 1), so that a price of 300 000 that happens to come out near zero is held to the rounding of prices.
+    (at least 1; of several columns the smallest), so that a price of 300 000 that happens to come out near zero is held
+    to the rounding of prices.
     """
     found = {}
     for spec in signature.outputs:
@@ -73,8 +74,9 @@ def tolerances(
 
 
 def _usual_size(values: np.ndarray[Any, Any]) -> float:
-    finite = np.abs(values[np.isfinite(values)])
-    return float(f"{np.median(finite):.3g}") if finite.size else 1.0
+    columns = np.abs(values).reshape(len(values), int(np.prod(values.shape[1:]))).T
+    medians = [np.median(column[np.isfinite(column)]) for column in columns if np.isfinite(column).any()]
+    return float(f"{min(medians):.3g}") if medians else 1.0
 
 
 def compare(want: Table, got: Table, kinds: Mask, allowed: Mapping[str, Tolerance]) -> Comparison:

@@ -17,7 +17,7 @@ from packager.bundle.reader import check_files, open_bundle
 from packager.errors import DamagedError, MlpackError, UsageError
 from tests.packager.conftest import Made
 
-many = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def paths_of(folder: Path) -> list[str]:

@@ -1,0 +1,40 @@
+"""Every example trains and becomes a bundle whose golden cases replay."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from packager.bundle.reader import check_files, open_bundle
+from packager.check import replay
+from tests.make import build_model
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = tuple(sorted(path.parent.name for path in (ROOT / "examples").glob("*/train.py")))
+FRAMEWORKS = {"catboost": "catboost", "lightgbm": "lightgbm", "onnx": "onnx", "penguins": "sklearn"}
+FRAMEWORKS |= {"text": "sklearn", "xgboost": "xgboost"}
+
+
+def test_every_example_is_listed() -> None:
+    assert set(EXAMPLES) == set(FRAMEWORKS)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_example_becomes_a_bundle(name: str, tmp_path: Path) -> None:
+    made = importlib.import_module(f"examples.{name}.train").train(tmp_path)
+    model, example = made or (tmp_path / "penguins.joblib", tmp_path / "penguins.parquet")
+    built = build_model(model, example, tmp_path / "dist")
+    assert built.verification.equal
+    bundle = open_bundle(built.bundle)
+    check_files(bundle)
+    assert bundle.manifest.facts["framework"] == FRAMEWORKS[name]
+    assert replay(bundle) >= 3
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_example_says_how_to_build_it(name: str) -> None:
+    module = importlib.import_module(f"examples.{name}.train")
+    assert module.__doc__ is not None
+    assert "mlpack build" in module.__doc__ or name == "penguins", "the docstring gives the command"
