@@ -19,7 +19,7 @@ POLL_SECONDS = 0.02
 
 @dataclass(frozen=True)
 class Usage:
-    """`wall`, `cpu`: seconds, of the command and of all that it started. `peak`: bytes, the peaks of its processes added."""
+    """`wall`, `cpu`: seconds of the command and of all that it started. `peak`: bytes, its processes' peaks added."""
 
     wall: float
     cpu: float

@@ -52,28 +52,25 @@ def _bare(saved: Saved) -> Usage:
 
 BARE = """
 import sys
-import joblib, numpy
+import joblib
+import numpy
 model = joblib.load(sys.argv[1])
 if sys.argv[2].endswith(".npy"):
     x = numpy.load(sys.argv[2])
+    asked = x.astype("float32")
+    feeds = {"X": asked}
 else:
     import pandas
     x = pandas.read_parquet(sys.argv[2])
+    asked = x.astype({c: "float32" for c in x.select_dtypes("number")})
+    feeds = {c: asked[c].to_numpy().reshape(-1, 1) for c in asked.select_dtypes("number")}
+    feeds |= {c: x[c].fillna("").to_numpy(object).reshape(-1, 1) for c in x.select_dtypes(exclude="number")}
 from skl2onnx import to_onnx
-options = {id(model): {"zipmap": False}}
-graph = to_onnx(model, x[:1], options=options, target_opset={"": 18, "ai.onnx.ml": 3})
+graph = to_onnx(model, asked[:1], options={id(model): {"zipmap": False}})
 import onnxruntime
 session = onnxruntime.InferenceSession(graph.SerializeToString())
-model.predict(x), model.predict_proba(x)
-frame = not isinstance(x, numpy.ndarray)
-feeds = {"X": x}
-if frame:
-    types = {i.name: i.type for i in session.get_inputs()}
-    texts = {n: x[n].fillna("").to_numpy(object) for n in types if "string" in types[n]}
-    rest = {n: x[n].to_numpy("float32" if "(float)" in t else "float64" if "double" in t else "int64")
-            for n, t in types.items() if n not in texts}
-    feeds = {n: v.reshape(-1, 1) for n, v in {**texts, **rest}.items()}
 session.run(None, feeds)
+model.predict(x), model.predict_proba(x)
 """
 
 

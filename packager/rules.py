@@ -84,7 +84,7 @@ def _outside(spec: TensorSpec, values: np.ndarray[Any, Any], missing: Mask | Non
 
 def _rows(mask: Any) -> Mask:
     flat = np.asarray(mask, bool)
-    return np.asarray(flat.reshape(len(flat), -1).any(axis=1)) if flat.ndim > 1 else flat
+    return np.asarray(flat.any(axis=tuple(range(1, flat.ndim))))
 
 
 def _listed(values: tuple[Any, ...]) -> str:

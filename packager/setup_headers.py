@@ -1,4 +1,6 @@
-"""`python -m packager.setup_headers [--into DIR]`: ONNX Runtime's C and C++ headers, from a Debian package.
+"""`python -m packager.setup_headers [--into DIR]`: what generated C++ projects find by themselves.
+
+ONNX Runtime's C and C++ headers, from a Debian package, and beside them a link to the library of Python's wheel.
 
 The headers are those of release 1.21: every newer library serves them, so one binary runs on all of them.
 apt is pointed at scratch folders: nothing of the system is installed or changed.
@@ -13,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 from .errors import MissingToolError, MlpackError, UsageError
@@ -49,6 +52,20 @@ def fetch_headers(into: Path, sources: Path = SOURCES) -> Path:
         _unpack(package, Path(scratch) / "tree")
         _keep(Path(scratch), into)
     return include
+
+
+def link_library(into: Path) -> Path | None:
+    """The link `into/lib/libonnxruntime.so` to the library of the installed wheel; None where there is no wheel."""
+    package = find_spec("onnxruntime")
+    folders = package.submodule_search_locations if package else None
+    found = [path for folder in folders or () for path in Path(folder, "capi").glob("libonnxruntime.so.*")]
+    if not found:
+        return None
+    link = into / "lib" / "libonnxruntime.so"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(min(found))
+    return link
 
 
 def find_header(include: Path) -> Path | None:
@@ -124,12 +141,13 @@ def _keep(scratch: Path, into: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit code; prints the folder to standard output."""
+    """The exit code; prints the header folder and the library."""
     parser = argparse.ArgumentParser(prog="python -m packager.setup_headers", description=__doc__)
     parser.add_argument("--into", type=Path, default=cache_folder(), help="the folder to fill (default: %(default)s)")
     into = parser.parse_args(arguments).into
     try:
         print(fetch_headers(into.absolute()))
+        print(link_library(into.absolute()) or "no library: pip install onnxruntime, and call this again")
     except MlpackError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

@@ -366,7 +366,18 @@ def test_the_search_for_names_finds_them() -> None:
     assert HOMES.search("open('/home/anna/x')") and HOMES.search("/root/work") and not HOMES.search("a/home/x")
 
 
-FRAMEWORKS = ("numpy", "onnx", "onnxruntime", "pyarrow", "sklearn", "pandas", "xgboost", "lightgbm", "catboost", "jinja2")
+FRAMEWORKS = (
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "pyarrow",
+    "sklearn",
+    "pandas",
+    "xgboost",
+    "lightgbm",
+    "catboost",
+    "jinja2",
+)
 
 
 @pytest.mark.parametrize("command", ["", "build", "verify", "bench", "inspect", "predict", "doctor"])

@@ -151,7 +151,8 @@ def _weighted(frame: Frame, weight: float | None, graph: GraphBuilder) -> Frame:
     if weight is None:
         return frame
     value = graph.matrix(frame)
-    scaled = graph.op("Mul", value.name, graph.const(weight))
+    # a row, not a number: ONNX Runtime fuses a number into the MatMul beside it, and keeps it in float32
+    scaled = graph.op("Mul", value.name, graph.const([[float(weight)] * value.width]))
     return (type(value)(scaled, value.dtype, value.width),)
 
 

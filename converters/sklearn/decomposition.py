@@ -1,4 +1,8 @@
-"""Projections and feature maps: a matrix product with little around it; k-means by its distances."""
+"""Projections and feature maps: a matrix product with little around it; k-means by its distances.
+
+The products are Gemm, not MatMul: ONNX Runtime fuses a MatMul and a number beside it into one node that keeps the
+number in float32, in a graph of float64 too.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +49,7 @@ def _project(frame: Frame, graph: GraphBuilder, mean: Any, matrix: Any, scale: A
     name = graph.matrix(frame).name
     if mean is not None:
         name = graph.op("Sub", name, _row(mean, graph))
-    name = graph.op("MatMul", name, graph.const(matrix))
+    name = graph.op("Gemm", name, graph.const(matrix))
     if scale is not None:
         name = graph.op("Div", name, _row(scale, graph))
     return block(name, matrix.shape[1], graph)
@@ -59,7 +63,7 @@ def _row(values: Any, graph: GraphBuilder) -> str:
 
 def rbf_sampler(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     """`cos(x @ random_weights_ + random_offset_)`, scaled."""
-    projected = graph.op("MatMul", graph.matrix(frame).name, graph.const(fitted.random_weights_))
+    projected = graph.op("Gemm", graph.matrix(frame).name, graph.const(fitted.random_weights_))
     waves = graph.op("Cos", graph.op("Add", projected, _row(fitted.random_offset_, graph)))
     scale = graph.const([[(2.0 / fitted.random_weights_.shape[1]) ** 0.5]])
     return block(graph.op("Mul", waves, scale), fitted.random_weights_.shape[1], graph)
@@ -72,7 +76,7 @@ def nystroem(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     if fitted.kernel not in kernels or fitted.kernel_params:
         raise Unsupported(f"Nystroem(kernel={fitted.kernel!r}) has no converter; those of {sorted(kernels)} have one")
     kernel = kernels[fitted.kernel](fitted, x, graph)
-    return block(graph.op("MatMul", kernel, graph.const(fitted.normalization_.T)), len(fitted.components_), graph)
+    return block(graph.op("Gemm", kernel, graph.const(fitted.normalization_.T)), len(fitted.components_), graph)
 
 
 def _gamma(fitted: Any, x: Value) -> float:
@@ -80,12 +84,11 @@ def _gamma(fitted: Any, x: Value) -> float:
 
 
 def _dot(fitted: Any, x: Value, graph: GraphBuilder) -> str:
-    return graph.op("MatMul", x.name, graph.const(fitted.components_.T))
+    return graph.op("Gemm", x.name, graph.const(fitted.components_.T))
 
 
 def _affine(fitted: Any, x: Value, graph: GraphBuilder) -> str:
-    # folded: ONNX Runtime fuses a MatMul and a number into one node that keeps the number in float32
-    scaled = graph.op("MatMul", x.name, graph.const(fitted.components_.T * _gamma(fitted, x)))
+    scaled = graph.op("Gemm", x.name, graph.const(fitted.components_.T * _gamma(fitted, x)))
     return graph.op("Add", scaled, graph.const(1.0 if fitted.coef0 is None else float(fitted.coef0)))
 
 
@@ -107,7 +110,7 @@ def _squared_distances(x: Value, points: Any, graph: GraphBuilder) -> str:
     import numpy as np
 
     own = graph.op("ReduceSum", graph.op("Mul", x.name, x.name), graph.const([1], "int64"))
-    product = graph.op("MatMul", x.name, graph.const(-2.0 * np.asarray(points).T))
+    product = graph.op("Gemm", x.name, graph.const(-2.0 * np.asarray(points).T))
     others = _row((np.asarray(points, float) ** 2).sum(1), graph)
     return graph.op("Max", graph.op("Add", graph.op("Add", product, own), others), graph.const(0.0))
 
@@ -119,7 +122,7 @@ def k_means(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     x = graph.matrix(frame)
     centers = np.asarray(fitted.cluster_centers_, float)
     # as scikit-learn does: without the part of the distance that is the row's own
-    product = graph.op("MatMul", x.name, graph.const(-2.0 * centers.T))
+    product = graph.op("Gemm", x.name, graph.const(-2.0 * centers.T))
     apart = graph.op("Add", product, _row((centers**2).sum(1), graph))
     label = graph.op("ArgMin", apart, axis=1, keepdims=0)
     distances = graph.op("Sqrt", _squared_distances(x, centers, graph))

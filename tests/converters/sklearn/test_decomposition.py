@@ -9,8 +9,8 @@ import pytest
 from sklearn import cluster, decomposition, kernel_approximation, random_projection
 from sklearn.datasets import load_iris, load_wine
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler
 
 from converters.spec import Unsupported
 from tests.converters.check import assert_same
@@ -47,6 +47,22 @@ def test_transformers(made: Any) -> None:
     assert_same(fitted, ROWS)
     assert_empty(fitted, ROWS)
     assert_same(fitted, X.astype(np.float32).astype(float), "float32", atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        decomposition.PCA(1, whiten=True),
+        make_pipeline(decomposition.PCA(1), MinMaxScaler((-1, 1))),
+        make_pipeline(decomposition.PCA(1), MaxAbsScaler()),
+        FeatureUnion(
+            [("a", decomposition.PCA(2)), ("b", decomposition.PCA(1))], transformer_weights={"a": 0.3, "b": 7}
+        ),
+    ],
+    ids=["whiten", "minmax", "maxabs", "union"],
+)
+def test_a_number_beside_a_product_keeps_its_digits(made: Any) -> None:
+    assert_same(made.fit(X), ROWS)
 
 
 def test_an_unknown_kernel_is_refused() -> None:

@@ -8,10 +8,17 @@ if(WIN32)
   message(FATAL_ERROR "This project loads ONNX Runtime with dlopen: it builds on Linux and macOS.")
 endif()
 
+# What mlpack's own set-up has fetched, if it has (python -m packager.setup_headers).
+if(DEFINED ENV{XDG_CACHE_HOME})
+  set(mlpack_cache "$ENV{XDG_CACHE_HOME}/mlpack/onnxruntime-headers")
+else()
+  set(mlpack_cache "$ENV{HOME}/.cache/mlpack/onnxruntime-headers")
+endif()
+
 if(NOT ONNXRUNTIME_INCLUDE_DIR)
   unset(ONNXRUNTIME_INCLUDE_DIR CACHE)
   find_path(ONNXRUNTIME_INCLUDE_DIR onnxruntime_c_api.h
-    HINTS "$ENV{ONNXRUNTIME_INCLUDE_DIR}" "${ONNXRUNTIME_ROOT}" "$ENV{ONNXRUNTIME_ROOT}"
+    HINTS "$ENV{ONNXRUNTIME_INCLUDE_DIR}" "${ONNXRUNTIME_ROOT}" "$ENV{ONNXRUNTIME_ROOT}" "${mlpack_cache}"
     PATH_SUFFIXES include onnxruntime include/onnxruntime onnxruntime/core/session include/onnxruntime/core/session
     DOC "The folder of onnxruntime_c_api.h")
 endif()
@@ -20,14 +27,14 @@ if(NOT ONNXRUNTIME_INCLUDE_DIR OR NOT EXISTS "${ONNXRUNTIME_INCLUDE_DIR}/onnxrun
     "ONNX Runtime's header onnxruntime_c_api.h was not found (ONNXRUNTIME_INCLUDE_DIR: ${ONNXRUNTIME_INCLUDE_DIR}).\n"
     "Any one of these gets it:\n"
     "  apt-get install libonnxruntime-dev      (Debian 13 and later)\n"
-    "  python -m packager.setup_headers        (where mlpack is installed), then set ONNXRUNTIME_INCLUDE_DIR to the printed folder\n"
+    "  python -m packager.setup_headers        (where mlpack is installed)\n"
     "  unpack a release of ONNX Runtime >= 1.21 and configure with -DONNXRUNTIME_ROOT=FOLDER")
 endif()
 
 if(NOT ONNXRUNTIME_LIBRARY)
   unset(ONNXRUNTIME_LIBRARY CACHE)
   find_library(ONNXRUNTIME_LIBRARY onnxruntime
-    HINTS "${ONNXRUNTIME_ROOT}" "$ENV{ONNXRUNTIME_ROOT}" PATH_SUFFIXES lib
+    HINTS "${ONNXRUNTIME_ROOT}" "$ENV{ONNXRUNTIME_ROOT}" "${mlpack_cache}" PATH_SUFFIXES lib
     DOC "ONNX Runtime's shared library, the default at run time")
 endif()
 if(NOT ONNXRUNTIME_LIBRARY)
