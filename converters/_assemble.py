@@ -24,7 +24,7 @@ def _value_of(spec: TensorSpec, answer: Answer, signature: Signature, graph: Gra
     if spec.name == "label" and answer.index is not None:
         return graph.op("Gather", graph.const(_array(signature.classes, spec.dtype), spec.dtype), answer.index)
     if spec.name == "transformed" and answer.transformed is not None:
-        return graph.matrix(answer.transformed).name
+        return graph.matrix(answer.transformed, spec.dtype).name
     names = {
         "label": answer.label,
         "probabilities": answer.probabilities,

@@ -10,6 +10,7 @@ from .spec import Table
 
 WARM_UP = 3
 LEAST_RUNS = 10
+FEWEST_RUNS = 5
 VARIED = 64
 
 
@@ -23,7 +24,8 @@ def measure(
     """Per batch size: quantiles in milliseconds, rows per second, and how many runs they come from.
 
     Every run takes other rows (a repeated row is answered from the processor's caches, far faster than in life).
-    `prepare` is not timed. At most `seconds` are spent on each batch size, but at least `LEAST_RUNS` runs.
+    `prepare` is not timed. `seconds` are spent on each batch size; where they do not suffice for `LEAST_RUNS` runs,
+    twice as long, and never fewer than `FEWEST_RUNS` runs.
     """
     return [_one_size(run, prepare, rows, size, seconds) for size in batches]
 
@@ -34,16 +36,22 @@ def _one_size(
     from time import perf_counter
 
     inputs = _varied(prepare, rows, size)
-    for x in inputs[:WARM_UP]:
-        run(x)
+    begun = perf_counter()
+    for i, x in enumerate(inputs[:WARM_UP]):
+        if not i or perf_counter() - begun < seconds:
+            run(x)
     times: list[float] = []
-    end = perf_counter() + seconds
-    while len(times) < LEAST_RUNS or perf_counter() < end:
+    begun = perf_counter()
+    while _goes_on(len(times), perf_counter() - begun, seconds):
         x = inputs[len(times) % len(inputs)]
         start = perf_counter()
         run(x)
         times.append(perf_counter() - start)
     return _quantiles(times, size)
+
+
+def _goes_on(runs: int, spent: float, seconds: float) -> bool:
+    return runs < FEWEST_RUNS or spent < seconds or (runs < LEAST_RUNS and spent < 2 * seconds)
 
 
 def _varied(prepare: Callable[[Table], Any], rows: Table, size: int) -> list[Any]:

@@ -54,9 +54,14 @@ def make_probes(description: Description, inputs: tuple[TensorSpec, ...], exampl
     for column in columns:
         probes += _threshold_probes(column, budget)
         probes += _value_probes(column)
-    for column in columns:
-        probes += _strange_probes(column)
+    probes += _by_likeness(columns)
     return [p for p in probes if rows_of(p.rows)] + _all_missing(columns)
+
+
+def _by_likeness(columns: list[_Column]) -> list[Probe]:
+    """The strange probes, like beside like: what a model refuses lies together, and is halved off in few steps."""
+    numbered = [(p.kind, i, p) for column in columns for i, p in enumerate(_strange_probes(column))]
+    return [probe for _, _, probe in sorted(numbered, key=lambda each: each[:2])]
 
 
 def _blank() -> Probe:
@@ -180,8 +185,8 @@ def _strange_probes(column: _Column) -> Iterator[Probe]:
     elif spec.is_float:
         yield Probe("odd", name, column.with_values(np.array([*ODD_FLOATS, *_between(column)])))
         yield Probe("missing", name, column.with_values(np.array([np.nan, np.nan])))
-        both = np.array([s * v for v in (*LADDER, *BEYOND) for s in (1.0, -1.0)])
-        yield Probe("large", name, column.with_values(both))
+        for step in (LADDER, BEYOND):
+            yield Probe("large", name, column.with_values(np.array([s * v for v in step for s in (1.0, -1.0)])))
     elif spec.dtype == "bool":
         yield Probe("category", name, column.with_values(np.array([False, True])), tried=2, known=2)
     else:

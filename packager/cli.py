@@ -18,6 +18,7 @@ from .errors import MlpackError
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line.")
 _folder = click.Path(path_type=Path, file_okay=False)
 _file = click.Path(path_type=Path, dir_okay=False)
+_seconds = click.FloatRange(min=0, min_open=True)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -76,7 +77,7 @@ def verify(bundle: Path, targets: tuple[str, ...], provider: str, as_json: bool)
 @click.argument("bundle", type=_folder)
 @click.option("--against", type=click.Choice(["original"]), help="Run the original beside it.")
 @click.option("--python", help="The original's interpreter.  [default: mlpack's own]")
-@click.option("--seconds", type=float, default=1.0, show_default=True, help="Time for each batch size.")
+@click.option("--seconds", type=_seconds, default=1.0, show_default=True, help="Time for each batch size.")
 @_as_json
 def bench(bundle: Path, against: str | None, python: str | None, seconds: float, as_json: bool) -> None:
     """Measures BUNDLE's latency by batch size."""
@@ -125,20 +126,23 @@ def main() -> None:
         sys.exit(130)
     except click.ClickException as error:
         _fail({"exit": 2, "kind": "UsageError", "message": error.format_message()}, "--json" in sys.argv)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(141)
 
 
 def _run(work: Callable[[], dict[str, Any]], as_json: bool, say: Callable[[dict[str, Any]], None]) -> None:
     try:
         facts = work()
+        if as_json:
+            click.echo(json.dumps(facts, ensure_ascii=False, allow_nan=False))
+        else:
+            say(facts)
     except MlpackError as error:
         _fail(error.to_json(), as_json)
-    if as_json:
-        click.echo(json.dumps(facts, ensure_ascii=False, allow_nan=False))
-    else:
-        say(facts)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(141)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _fail({"exit": 2, "kind": "UsageError", "message": f"{where}{error.strerror or error}"}, as_json)
 
 
 def _fail(error: dict[str, Any], as_json: bool) -> None:

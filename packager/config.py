@@ -47,6 +47,8 @@ def _from_file(path: Path) -> dict[str, Any]:
         raise UsageError(f"there is no configuration file {path}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not toml: {error}") from error
+    if not isinstance(table, dict):
+        raise UsageError(f"{path}: build must be a table: write [build]")
     unknown = sorted(set(table) - set(KEYS))
     if unknown:
         raise UsageError(f"{path}: unknown key {unknown[0]!r} in [build]; there are: {', '.join(sorted(KEYS))}")

@@ -10,7 +10,7 @@ from typing import Any
 from converters._frames import graph_feeds
 from converters.spec import Signature, Table
 
-from .errors import DamagedError, MissingToolError
+from .errors import DamagedError, MismatchError, MissingToolError
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
@@ -43,8 +43,11 @@ class Session:
         return graph_feeds(self.signature, table)
 
     def run_feeds(self, feeds: dict[str, Any]) -> Table:
-        """The outputs by name."""
-        return dict(zip(self._outputs, self._session.run(self._outputs, feeds), strict=True))
+        """The outputs by name; `MismatchError` where the graph stops, which an original's answer never does."""
+        try:
+            return dict(zip(self._outputs, self._session.run(self._outputs, feeds), strict=True))
+        except Exception as error:
+            raise MismatchError(f"the graph stops on these rows: {error}") from error
 
     def run(self, table: Table) -> Table:
         """The outputs by name, for the rows of a table."""

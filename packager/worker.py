@@ -54,6 +54,7 @@ class Worker:
 
     def __init__(self, python: str, scratch: Path, limits: Limits) -> None:
         self._limits = limits
+        self._command = ""
         self._log = scratch / "worker.log"
         read, write = os.pipe()
         environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), "ORT_DISABLE_TELEMETRY": "1"}
@@ -94,6 +95,7 @@ class Worker:
 
     def send(self, command: str, **request: Any) -> None:
         """Starts a command; `receive` waits for it."""
+        self._command = command
         line = json.dumps({"command": command, **request}) + "\n"
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
@@ -105,7 +107,7 @@ class Worker:
         reply: dict[str, Any] = json.loads(self._line())
         if reply.pop("ok"):
             return reply
-        raise _error(reply)
+        raise _error(reply, self._command)
 
     def call(self, command: str, **request: Any) -> dict[str, Any]:
         """Sends a command and waits for its reply."""
@@ -133,7 +135,7 @@ class Worker:
         return f"the model's process died ({how}) while it worked on the model; its last words: " + " / ".join(lines)
 
 
-def _error(reply: dict[str, Any]) -> MlpackError:
+def _error(reply: dict[str, Any], command: str) -> MlpackError:
     kind, message = reply["kind"], reply["message"]
     if reply.get("missing"):
         return ModelError(
@@ -143,4 +145,6 @@ def _error(reply: dict[str, Any]) -> MlpackError:
         )
     if kind in _ERRORS:
         return _ERRORS[kind](message)
+    if command == "convert":
+        return ConversionError(f"the converter fails on this model: {kind}: {message}")
     return ModelError(f"the model cannot be read or asked: {kind}: {message}")

@@ -158,7 +158,7 @@ def test_shared_files_of_a_family_know_no_variant() -> None:
 
 
 NAMES_OF_OTHERS = ("doctor.py", "scan/generate.py")
-"""What is installed on a machine, and the classes in other people's pickles: names of packages and tools, not of variants."""
+"""What is installed, and the classes in other people's pickles: names of packages and tools, not of variants."""
 
 
 def test_the_packager_names_no_variant() -> None:

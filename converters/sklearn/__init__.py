@@ -10,7 +10,7 @@ from typing import Any
 from .._assemble import assemble
 from .._steps import Step
 from ..spec import Converter
-from ._describe import describe
+from ._describe import describe, precisions
 from ._predict import predict
 from ._standard import standard_step
 
@@ -34,5 +34,6 @@ CONVERTER = Converter(
     describe=describe,
     predict=predict,
     convert=assemble,
+    precisions=precisions,
     step=step,
 )

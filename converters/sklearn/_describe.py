@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._steps import thresholds_of, values_of
-from ..spec import Description, Feature, Scalar, Unreadable, Unsupported
+from ..spec import FLOATS, Description, Feature, Scalar, Unreadable, Unsupported
 
 _TEXT = ("CountVectorizer", "TfidfVectorizer", "HashingVectorizer")
 
@@ -55,10 +55,17 @@ def task_of(model: Any) -> str:
         ("clusterer", is_clusterer),
     )
     task = next((name for name, holds in checks if holds(model)), "transformer")
-    method = "transform" if task == "transformer" else "predict"
-    if not hasattr(model, method):
-        raise Unsupported(f"{type(model).__name__} has no {method}: there is nothing that a graph could answer")
+    if task == "transformer" and not hasattr(model, "transform"):
+        task = "clusterer"
+    if not hasattr(model, "transform" if task == "transformer" else "predict"):
+        raise Unsupported(f"{type(model).__name__} neither predicts nor transforms: there is nothing to convert")
     return task
+
+
+def precisions(model: Any) -> tuple[str, ...]:
+    """Forms worth trying: a histogram boosting compares doubles, which float32 cannot hold apart."""
+    doubles = type(_last_step(model)).__name__.startswith("HistGradientBoosting")
+    return ("float64",) if doubles else FLOATS
 
 
 def _classes(model: Any) -> tuple[Scalar, ...]:

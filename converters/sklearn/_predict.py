@@ -19,8 +19,10 @@ def predict(model: Any, x: Any) -> Table:
         answer = {"transformed": _dense(model.transform(x))}
     elif task == "outlier":
         answer = {"label": model.predict(x), "decision_function": model.decision_function(x)}
+    elif task == "clusterer":
+        answer = _classify(model, x) if hasattr(model, "predict_proba") else {"label": model.predict(x)}
     else:
-        answer = {"label" if task == "clusterer" else "prediction": model.predict(x)}
+        answer = {"prediction": model.predict(x)}
     return {name: np.asarray(values) for name, values in answer.items()}
 
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,16 @@ from typing import Any
 from ..errors import UsageError
 from .manifest import MEASURED, NAME, Entry, Manifest, canonical, entries_below, entry_of
 
+SYNCED_AT_ONCE = 8
 Files = Mapping[str, bytes | Path]
 """Path in the bundle to its content, or to the file to copy."""
 
 
 def check_free(place: Path) -> None:
-    """`UsageError` where something lies at `place` already."""
+    """`UsageError` where something lies at `place` already, or nothing can be written there."""
+    lowest = next(folder for folder in place.absolute().parents if folder.exists())
+    if not lowest.is_dir() or not os.access(lowest, os.W_OK | os.X_OK, effective_ids=True):
+        raise UsageError(f"{place} cannot be written: {lowest} is not a folder that you may write to")
     if place.exists():
         raise UsageError(f"{place} exists already: give another --version or --output, or remove it")
 
@@ -29,17 +34,25 @@ def write_bundle(place: Path, facts: Mapping[str, Any], files: Files, measured: 
 
     `measured`: files that a clock had a hand in, listed apart and no part of the identity.
     """
-    check_free(place)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with _scratch(place) as folder:
-        _fill(folder, files)
-        manifest = Manifest(facts, entries_below(folder))
-        _fill(folder, {NAME: manifest.encode()})
-        _fill(folder, measured)
-        listed = [entry_of(folder, folder / path) for path in sorted(measured)]
-        _fill(folder, {MEASURED + NAME: canonical({"identity": manifest.identity, "files": _listing(listed)})})
-        _sync(folder)
-        _rename(folder, place)
+    try:
+        check_free(place)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with _scratch(place) as folder:
+            return _write(folder, place, facts, files, measured)
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        raise UsageError(f"the bundle cannot be written at {place}: {error.strerror}{where}") from error
+
+
+def _write(folder: Path, place: Path, facts: Mapping[str, Any], files: Files, measured: Files) -> Manifest:
+    _fill(folder, files)
+    manifest = Manifest(facts, entries_below(folder))
+    _fill(folder, {NAME: manifest.encode()})
+    _fill(folder, measured)
+    listed = [entry_of(folder, folder / path) for path in sorted(measured)]
+    _fill(folder, {MEASURED + NAME: canonical({"identity": manifest.identity, "files": _listing(listed)})})
+    _sync(folder)
+    _rename(folder, place)
     return manifest
 
 
@@ -78,12 +91,16 @@ def _fill(folder: Path, files: Files) -> None:
 def _sync(folder: Path) -> None:
     """Every file and folder is on the disk before the name is."""
     folder.chmod(0o755)
-    for path in [folder, *folder.rglob("*")]:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    with ThreadPoolExecutor(SYNCED_AT_ONCE) as pool:
+        list(pool.map(_sync_one, [folder, *folder.rglob("*")]))
+
+
+def _sync_one(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _rename(folder: Path, place: Path) -> None:

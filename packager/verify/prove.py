@@ -56,11 +56,11 @@ def prove(
     asked = precisions if wanted.precision == "auto" else (wanted.precision,)
     failed: dict[str, str] = {}
     attempts: list[Proven] = []
-    refusal: ConversionError | None = None
+    refusal: ConversionError | MismatchError | None = None
     for real in asked:
         try:
             attempt = _attempt(convert(real), ruled.in_precision(real), real, probes, wanted, failed)
-        except ConversionError as error:
+        except (ConversionError, MismatchError) as error:
             failed[real], refusal = str(error), error
             continue
         if attempt.report.equal:

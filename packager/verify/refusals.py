@@ -53,13 +53,17 @@ def _rules(spec: TensorSpec, probes: Probes, column: str, cells: np.ndarray[Any,
 
     if refuses("missing"):
         spec = replace(spec, nullable=False)
-    if refuses("large"):
-        bad = np.abs(cells[mine & refused & (probes.kinds == "large")].astype(float))
-        below = [step for step in LADDER if step < bad.min()]
-        spec = replace(spec, limit=below[-1] if below else 0.0)
     if refuses("unseen", "odd") and probes.values.get(column):
-        spec = replace(spec, values=tuple(probes.values[column]))
+        return replace(spec, values=tuple(probes.values[column]))
+    if refuses("large"):
+        spec = replace(spec, limit=_limit(cells[mine & refused & (probes.kinds == "large")]))
     return spec
+
+
+def _limit(refused: np.ndarray[Any, Any]) -> float | None:
+    """The largest step of the ladder below all numbers that are refused; None where even the first is refused."""
+    least = np.abs(refused.astype(float)).min()
+    return max((step for step in LADDER if step < least), default=None)
 
 
 def _check(signature: Signature, probes: Probes) -> None:

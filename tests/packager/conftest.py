@@ -9,9 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from packager.bundle.reader import Bundle, open_bundle
 from tests.make import build_model, save
+
+settings.register_profile("loaded machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("loaded machine")
 
 HOSTILE = "<script>alert(1)</script>"
 MOODS = ["😀", "naïve", "日本", ""]
