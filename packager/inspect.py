@@ -75,4 +75,34 @@ def _other(path: Path) -> dict[str, Any]:
     import converters
 
     converter = converters.for_file(path)
-    return {"framework": converter.name if converter else "unknown"}
+    facts = {"framework": converter.name if converter else "unknown"}
+    return facts | _onnx(path) if path.suffix.lower() == ".onnx" else facts
+
+
+def _onnx(path: Path) -> dict[str, Any]:
+    """Inputs, outputs and operator sets, from the file's own text: external data stays closed."""
+    import onnx
+
+    from .scan.onnx_files import check_external_data
+
+    beside = check_external_data(path)
+    model = onnx.load(path, load_external_data=False)
+    constants = {c.name for c in model.graph.initializer}
+    return {
+        "made by": f"{model.producer_name} {model.producer_version}".strip(),
+        "operator sets": [f"{o.domain or 'ai.onnx'} {o.version}" for o in model.opset_import],
+        "inputs": [_onnx_line(i) for i in model.graph.input if i.name not in constants],
+        "outputs": [_onnx_line(o) for o in model.graph.output],
+        "nodes": len(model.graph.node),
+        "external data": [file.name for file in beside],
+    }
+
+
+def _onnx_line(value: Any) -> str:
+    import onnx
+
+    tensor = value.type.tensor_type
+    if not value.type.HasField("tensor_type"):
+        return f"{value.name}: {value.type.WhichOneof('value')}"
+    shape = ", ".join(d.dim_param or (str(d.dim_value) if d.HasField("dim_value") else "?") for d in tensor.shape.dim)
+    return f"{value.name}: {onnx.TensorProto.DataType.Name(tensor.elem_type).lower()} [{shape}]"

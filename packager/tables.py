@@ -221,7 +221,9 @@ def _frame_dtypes(schema: pa.Schema) -> dict[str, str]:
     found = {f.name: "category" for f in schema if pa.types.is_dictionary(f.type)}
     for column in json.loads((schema.metadata or {}).get(b"pandas", b"{}")).get("columns", ()):
         numpy_type = column.get("numpy_type", "")
-        if numpy_type[:1].isupper() or numpy_type == "boolean":
+        if column.get("pandas_type") == "categorical":  # parquet itself forgets it where the categories are numbers
+            found[str(column["name"])] = "category"
+        elif numpy_type[:1].isupper() or numpy_type == "boolean":
             found[str(column["name"])] = numpy_type
     return found
 

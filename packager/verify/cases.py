@@ -12,8 +12,10 @@ from converters.spec import Signature
 from ..golden import GoldenCase, Tolerance, bare
 from ..rules import refused_rows
 from .probes import Probes
+from .refusals import FIRM
 
 ROWS = 8
+PIECES = 2
 REFUSALS = 4
 
 
@@ -37,14 +39,15 @@ def _answered(signature: Signature, probes: Probes) -> Iterator[GoldenCase]:
         if not count:
             continue
         chosen = np.unique(np.linspace(0, count - 1, min(count, _most(str(kind)))).astype(int))
-        yield GoldenCase("", str(kind), take(rows, chosen), take(answers, chosen))
+        for piece in np.array_split(chosen, PIECES if kind in FIRM and len(chosen) > ROWS else 1):
+            yield GoldenCase("", str(kind), take(rows, piece), take(answers, piece))
         if kind == "example":
             yield GoldenCase("", "batch of 1", take(rows, slice(0, 1)), take(answers, slice(0, 1)))
             yield GoldenCase("", "batch of 0", take(rows, slice(0, 0)), take(answers, slice(0, 0)))
 
 
 def _most(kind: str) -> int:
-    return 3 * ROWS if kind in ("unseen", "text") else ROWS
+    return 3 * ROWS if kind in ("unseen", *FIRM) else ROWS
 
 
 def _refused(signature: Signature, probes: Probes) -> Iterator[GoldenCase]:
