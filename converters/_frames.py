@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 def model_table(description: Description, table: Table) -> Table:
     """The columns that the model takes, under the names that its inputs have; raises `Unreadable`."""
     if description.task == "graph":
-        return table
+        alone = len(description.inputs) == len(table) == 1
+        return {description.inputs[0].name: next(iter(table.values()))} if alone else table
     if description.document:
         return {"text": _text_column(table)}
     if not description.named:
@@ -73,7 +74,17 @@ def _series(feature: Feature, spec: TensorSpec, column: np.ndarray[Any, Any]) ->
     if spec.frame_dtype == "category":
         return pd.Series(pd.Categorical(values, categories=_categories(feature, values)))
     series = pd.Series(values, dtype=object if spec.is_text else None)
-    return series.astype(spec.frame_dtype) if spec.frame_dtype else series
+    return _extended(series, spec.frame_dtype) if spec.frame_dtype else series
+
+
+def _extended(series: Any, frame_dtype: str) -> Any:
+    """The series in a pandas dtype; numbers that a nullable integer cannot hold make it a nullable float."""
+    try:
+        return series.astype(frame_dtype)
+    except (TypeError, ValueError, OverflowError):
+        if series.dtype.kind != "f":
+            raise
+        return series.astype("Float64")
 
 
 def _categories(feature: Feature, values: Any) -> list[Any]:

@@ -61,7 +61,7 @@ class Session:
     def probe(self, request: dict[str, Any]) -> dict[str, Any]:
         """Makes probes from the example, asks the original, and writes both."""
         out = Path(request["out"])
-        example = model_table(self.description, read_table(Path(request["example"])))
+        example = self._example(Path(request["example"]))
         self.inputs = inputs_of(self.description, example, request["frame_dtypes"])
         answered = self._first_answer(example)
         self.signature = signature_of(self.description, example, answered, request["frame_dtypes"])
@@ -81,6 +81,12 @@ class Session:
             "features": [f.name for f in self.description.features],
             "values": {f.name: list(f.values) for f in self.description.features if f.values},
         }
+
+    def _example(self, path: Path) -> Table:
+        try:
+            return model_table(self.description, read_table(path))
+        except Unreadable as error:
+            raise BadExample(str(error)) from error
 
     def _first_answer(self, example: Table) -> Table:
         try:

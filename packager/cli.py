@@ -78,12 +78,15 @@ def verify(bundle: Path, targets: tuple[str, ...], provider: str, as_json: bool)
 @click.option("--against", type=click.Choice(["original"]), help="Run the original beside it.")
 @click.option("--python", help="The original's interpreter.  [default: mlpack's own]")
 @click.option("--seconds", type=_seconds, default=1.0, show_default=True, help="Time for each batch size.")
+@click.option("--allow", multiple=True, metavar="NAME", help="Trust one more name or module of the original's pickle.")
 @_as_json
-def bench(bundle: Path, against: str | None, python: str | None, seconds: float, as_json: bool) -> None:
+def bench(
+    bundle: Path, against: str | None, python: str | None, seconds: float, allow: tuple[str, ...], as_json: bool
+) -> None:
     """Measures BUNDLE's latency by batch size."""
     from .bench import bench_bundle
 
-    _run(lambda: bench_bundle(bundle, against, python or sys.executable, seconds), as_json, _say_latency)
+    _run(lambda: bench_bundle(bundle, against, python or sys.executable, seconds, allow), as_json, _say_latency)
 
 
 @cli.command()

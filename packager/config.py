@@ -42,7 +42,7 @@ def build_request(config: Path | None, options: Mapping[str, Any]) -> Request:
 def _from_file(path: Path) -> dict[str, Any]:
     """The file's table [build], paths relative to the file."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get("build", {})
+        table: Any = tomllib.loads(path.read_text(encoding="utf-8")).get("build", {})
     except FileNotFoundError as error:
         raise UsageError(f"there is no configuration file {path}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -52,7 +52,7 @@ def _from_file(path: Path) -> dict[str, Any]:
     unknown = sorted(set(table) - set(KEYS))
     if unknown:
         raise UsageError(f"{path}: unknown key {unknown[0]!r} in [build]; there are: {', '.join(sorted(KEYS))}")
-    named = {_NAMES.get(key, key): value for key, value in table.items()}
+    named = {_NAMES.get(str(key), str(key)): value for key, value in table.items()}
     return {key: _typed(key, value, path) for key, value in named.items()}
 
 

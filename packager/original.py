@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,18 @@ from .worker import Limits, Worker
 
 
 @contextmanager
-def original_worker(bundle: Bundle, python: str) -> Iterator[tuple[Worker, dict[str, Any], Path]]:
-    """A worker that holds the bundle's model and signature, what it said of the model, and a scratch folder."""
+def original_worker(
+    bundle: Bundle, python: str, allow: Sequence[str]
+) -> Iterator[tuple[Worker, dict[str, Any], Path]]:
+    """A worker that holds the bundle's model and signature, what it said of the model, and a scratch folder.
+
+    `allow`: what the caller trusts besides; what the bundle says was allowed at its build counts for nothing.
+    """
     facts = bundle.manifest.facts
     code = bundle.folder / "model" / "code"
     with tempfile.TemporaryDirectory(prefix="mlpack-") as name:
         scratch = Path(name)
-        source = take_source(bundle.folder / facts["source"], scratch / "source", facts["allowed"])
+        source = take_source(bundle.folder / facts["source"], scratch / "source", allow)
         with Worker(python, scratch, Limits()) as worker:
             loaded = worker.call("load", **source.request(), code=[str(code.resolve())] if code.is_dir() else [])
             worker.call("adopt", signature=facts["signature"])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import ModelError
+from .errors import ModelError, UntrustedError
 from .scan import Scan, require_trusted, scan
 
 
@@ -35,7 +35,7 @@ def take_source(model: Path, folder: Path, allow: Sequence[str]) -> Source:
     try:
         found = scan(copy, allow)
         require_trusted(found, copy)
-        beside = _external(model, copy, folder) if _is_onnx(copy, found) else ()
+        beside = _external(model, copy, folder) if found.kind == "other" else ()
     except ModelError as error:
         raise type(error)(str(error).replace(str(copy), str(model)), **error.facts) from error
     return Source((copy, *beside), found)
@@ -48,16 +48,20 @@ def _copied(path: Path, folder: Path) -> Path:
         raise ModelError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _is_onnx(path: Path, found: Scan) -> bool:
-    return found.kind == "other" and path.suffix.lower() == ".onnx"
-
-
 def _external(model: Path, copy: Path, folder: Path) -> tuple[Path, ...]:
-    """Copies of the files that an ONNX model keeps its numbers in; they lie in its folder, or `UntrustedError`."""
+    """Copies of the files that an ONNX model, whatever it is called, keeps its numbers in; they lie in its folder."""
     from .scan.onnx_files import check_external_data
 
     beside = []
-    for path in check_external_data(model):
+    try:
+        named = check_external_data(model)
+    except UntrustedError:
+        raise
+    except ModelError:
+        if model.suffix.lower() == ".onnx":
+            raise
+        return ()
+    for path in named:
         target = folder / path.relative_to(model.parent.resolve())
         target.parent.mkdir(parents=True, exist_ok=True)
         beside.append(Path(shutil.copyfile(path, target)))

@@ -39,6 +39,7 @@ _ERRORS: dict[str, type[MlpackError]] = {
     "MemoryError": ModelError,
 }
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
+LAST_WORDS_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,11 @@ class Worker:
         return bytes(buffer)
 
     def _obituary(self) -> str:
-        status = self._process.wait()
+        try:
+            status = self._process.wait(LAST_WORDS_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return "the model's process was stopped: it closed its line to mlpack and went on"
         how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
         lines = self._log.read_text(errors="replace").strip().splitlines()[-3:]
         return f"the model's process died ({how}) while it worked on the model; its last words: " + " / ".join(lines)

@@ -114,7 +114,7 @@ def test_there_are_blocks_to_run() -> None:
 
 @pytest.mark.parametrize(("page", "block"), _runnable(), ids=lambda v: v if v.endswith(".md") else "block")
 def test_what_a_reader_types_gives_what_is_shown(page: str, block: str, penguins: Path, tmp_path: Path) -> None:
-    """`…` stands for anything within a line; a line of its own for any lines."""
+    """`…` stands for anything within a line; as a line of its own, for any lines."""
     shutil.copytree(penguins, tmp_path / "demo")
     shell = {**os.environ, "PATH": f"{_commands(tmp_path)}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
     for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
@@ -128,8 +128,12 @@ def test_what_a_reader_types_gives_what_is_shown(page: str, block: str, penguins
             text=True,
             timeout=300,
         )
-        pattern = ".*".join(map(re.escape, shown.split("…")))
-        assert re.fullmatch(pattern, done.stdout, re.DOTALL), f"{page}: {command}\n{done.stdout}"
+        assert re.fullmatch(_pattern(shown), done.stdout), f"{page}: {command}\n{done.stdout}"
+
+
+def _pattern(shown: str) -> str:
+    lines = ("(?:.*\n)*" if line == "…\n" else re.escape(line).replace("…", ".*") for line in shown.splitlines(True))
+    return "".join(lines)
 
 
 def _commands(folder: Path) -> Path:

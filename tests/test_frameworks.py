@@ -15,11 +15,9 @@ import pandas as pd
 import pytest
 
 from packager.build import Built
-from packager.errors import ConversionError, ModelError, UntrustedError
+from packager.errors import ConversionError, ModelError, UntrustedError, UsageError
 from packager.predict import predict
 from tests.make import build_model, save
-
-RTOL = 1e-5
 
 
 def _numbers(rows: int = 200, width: int = 3) -> Any:
@@ -153,19 +151,17 @@ def _from_categories(x: pd.DataFrame) -> Any:
     return x["size"].fillna(0) + (x["colour"] == "grün") * 2.0 - (x["code"].astype(float) == 10) * 1.5
 
 
-def _lightgbm_columns(tmp_path: Path) -> None:
+def test_a_lightgbm_file_knows_its_columns_as_lightgbm_has_renamed_them(tmp_path: Path) -> None:
     import lightgbm
 
     x = _frame()
     model = lightgbm.LGBMRegressor(n_estimators=8, verbose=-1).fit(x, _target(x))
     model.booster_.save_model(tmp_path / "model.txt")
-    rows = _write(x, tmp_path)
+    with pytest.raises(UsageError, match="lacks the column 'the_second'; it has: first, the second"):
+        build_model(tmp_path / "model.txt", _write(x, tmp_path), tmp_path / "dist")
+    rows = _write(x.rename(columns={"the second": "the_second"}), tmp_path)
     built = build_model(tmp_path / "model.txt", rows, tmp_path / "dist")
     _assert_predicts(built, rows, model.predict(x))
-
-
-def test_a_lightgbm_file_that_has_renamed_its_columns(tmp_path: Path) -> None:
-    _lightgbm_columns(tmp_path)
 
 
 def test_a_lightgbm_file_with_categories(tmp_path: Path) -> None:
@@ -181,18 +177,30 @@ def test_a_lightgbm_file_with_categories(tmp_path: Path) -> None:
     np.testing.assert_allclose(got["probability.1"], booster.predict(x), rtol=1e-4, atol=1e-6)
 
 
-def test_a_catboost_file(tmp_path: Path) -> None:
+def _catboost(folder: Path, categories: list[str]) -> tuple[Any, Any]:
     from catboost import CatBoostClassifier
 
     x = _with_categories().astype({"colour": object, "code": object})
     x["colour"], x["code"] = x["colour"].fillna("none"), x["code"].fillna(0).astype(int)
-    y = (_from_categories(x) > 0.5).astype(int)
-    model = CatBoostClassifier(iterations=8, depth=3, cat_features=["colour", "code"], verbose=0, max_ctr_complexity=1)
-    model.set_params(one_hot_max_size=10, allow_writing_files=False).fit(x, y)
-    model.save_model(str(tmp_path / "model.cbm"))
+    x = x[["size", *categories]]
+    y = (x["size"].fillna(0) + (x[categories[0]].isin(["grün", 10])) * 2 > 0.5).astype(int)
+    model = CatBoostClassifier(iterations=8, depth=3, one_hot_max_size=10, cat_features=categories)
+    model.set_params(verbose=0, allow_writing_files=False).fit(x, y)
+    model.save_model(str(folder / "model.cbm"))
+    return model, x
+
+
+def test_a_catboost_file(tmp_path: Path) -> None:
+    model, x = _catboost(tmp_path, ["code"])
     rows = _write(x, tmp_path)
     built = build_model(tmp_path / "model.cbm", rows, tmp_path / "dist")
     _assert_classifies(built, rows, model.predict(x), model.predict_proba(x))
+
+
+def test_a_catboost_file_that_keeps_hashes_of_text_is_refused(tmp_path: Path) -> None:
+    _, x = _catboost(tmp_path, ["colour"])
+    with pytest.raises(ConversionError, match="keeps only hashes of the categories of 'colour'"):
+        build_model(tmp_path / "model.cbm", _write(x, tmp_path), tmp_path / "dist")
 
 
 BOOSTERS = ("lightgbm", "xgboost", "histogram")
@@ -215,10 +223,19 @@ def _booster(kind: str) -> Any:
 @pytest.mark.parametrize("kind", BOOSTERS)
 def test_frames_with_categories(kind: str, tmp_path: Path) -> None:
     x = _with_categories()
+    if kind == "xgboost":  # whose files cut names beyond ASCII: see the next test
+        x["colour"] = x["colour"].cat.rename_categories({"grün": "green", "😀": "smile"})
     model = _booster(kind).fit(x, (_from_categories(x) > 0.5).astype(int))
     path, rows = save(model, x, tmp_path)
     built = build_model(path, rows, tmp_path / "dist")
     _assert_classifies(built, rows, model.predict(x), model.predict_proba(x))
+
+
+def test_xgboost_with_categories_beyond_ascii_is_refused(tmp_path: Path) -> None:
+    x = _with_categories()
+    path, rows = save(_booster("xgboost").fit(x, (_from_categories(x) > 0.5).astype(int)), x, tmp_path)
+    with pytest.raises(ConversionError, match="category names beyond ASCII"):
+        build_model(path, rows, tmp_path / "dist")
 
 
 @pytest.mark.parametrize("kind", BOOSTERS)

@@ -58,7 +58,7 @@ def load(folder: Path, body: str, limits: Limits = QUICK) -> str:
         ("os.kill(os.getpid(), 9)", r"died \(signal SIGKILL\)"),
         ("sys.exit(3)", r"died \(exit status 3\)"),
         ("raise KeyboardInterrupt", r"died \("),
-        ("os.closerange(3, 99); time.sleep(60)", r"died|no answer"),
+        ("os.closerange(3, 99); time.sleep(60)", "closed its line to mlpack and went on"),
         ("raise ValueError('broken 😀')", "ValueError: broken 😀"),
         ("raise RecursionError('deep')", "RecursionError: deep"),
         ("raise MemoryError", "the memory limit was reached"),
@@ -72,7 +72,7 @@ def test_whatever_ends_it_is_a_sentence(body: str, said: str, tmp_path: Path) ->
     started = time.monotonic()
     found = load(tmp_path, body, Limits(seconds=5.0))
     assert found.startswith("ModelError: ") and re.search(said, found), found
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 30
 
 
 def test_the_last_words_are_told(tmp_path: Path) -> None:
@@ -116,11 +116,13 @@ def test_noise_is_no_reply(stream: str, tmp_path: Path) -> None:
 
 def test_reading_standard_input_does_not_eat_commands(tmp_path: Path) -> None:
     with worker(tmp_path) as child:
-        child.send("load", **model(tmp_path, "return sys.stdin.read() + os.read(0, 10).decode()"))
-        child.send("load", **model(tmp_path, "return 1"))
-        for kind in ("str", "int"):
-            with pytest.raises(ConversionError, match=f"builtins.{kind}"):
-                child.receive()
+        request = model(tmp_path, "return sys.stdin.read() + os.read(0, 10).decode()")
+        child.send("load", **request)
+        child.send("load", **{**request, "model": str(tmp_path / "nowhere")})
+        with pytest.raises(ConversionError, match=r"builtins\.str"):
+            child.receive()
+        with pytest.raises(ModelError, match="nowhere"):
+            child.receive()
 
 
 def test_it_goes_on_after_an_error(tmp_path: Path, flowers: Made) -> None:

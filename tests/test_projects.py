@@ -1,0 +1,54 @@
+"""Java and C++ compile what mlpack wrote and answer every golden case as the original did."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from packager.bundle.manifest import entries_below
+from packager.bundle.reader import open_bundle
+from packager.check import check_bundle
+from packager.session import Session
+from tests.cases.models import MODELS
+from tests.converters.check import table_of
+from tests.make import build_model, save
+
+TARGETS = ("cpp", "java")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MODELS)
+def test_the_projects_replay_the_golden_cases(name: str, tmp_path: Path) -> None:
+    model, example = MODELS[name]()
+    bundle = build_model(*save(model, example, tmp_path), tmp_path / "dist", targets=TARGETS, name=name).bundle
+    _assert_kind(name, open_bundle(bundle).signature)
+    _assert_graph_is_right(bundle, model, example)
+    before = entries_below(bundle)
+    golden = check_bundle(bundle, TARGETS, "cpu", lambda step: None)["golden"]
+    assert set(golden) == {"CPUExecutionProvider", *TARGETS}
+    assert set(golden.values()) == {len(list((bundle / "golden").glob("*.request.json")))}
+    assert min(golden.values()) >= 6
+    assert entries_below(bundle) == before, "the projects' tests wrote into the bundle"
+
+
+def _assert_graph_is_right(bundle: Path, model: Any, example: Any) -> None:
+    got = Session(bundle / "model" / "model.onnx", open_bundle(bundle).signature).run(table_of(example))
+    if "label" in got:
+        assert list(got["label"]) == list(model.predict(example))
+    else:
+        np.testing.assert_allclose(got["prediction"], model.predict(example), rtol=1e-4, atol=1e-6)
+
+
+def _assert_kind(name: str, signature: Any) -> None:
+    """The case is what its name says: nothing slips away unseen."""
+    kinds = {
+        "text_and_numbers": lambda s: "string" in {t.dtype for t in s.inputs} and "groß 😀" in s.classes,
+        "forest_with_holes": lambda s: len(s.classes) == 5 and s.inputs[0].nullable,
+        "regressor": lambda s: s.outputs[0].name == "prediction" and s.outputs[0].shape == ("N", 2),
+        "booster_with_categories": lambda s: [t.frame_dtype for t in s.inputs] == ["", "category", "category"],
+        "large_identifiers": lambda s: {t.dtype for t in s.inputs} == {"int64"},
+    }
+    assert kinds[name](signature)
