@@ -179,7 +179,7 @@ def _load_joblib(path: Path, request: dict[str, Any]) -> Any:
     import joblib
 
     if tuple(int(part) for part in joblib.__version__.split(".")[:2]) < (1, 2):
-        raise Unreadable(f"joblib {joblib.__version__} reads array files otherwise than they were scanned: use 1.2 or later")
+        raise Unreadable(f"joblib {joblib.__version__} reads arrays otherwise than they were scanned: use 1.2 or later")
     return joblib.load(path)
 
 

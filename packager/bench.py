@@ -86,9 +86,7 @@ def _original(
     return reply["batches"], loaded["versions"]
 
 
-def latency_report(
-    graph: Sequence[Numbers], original: Sequence[Numbers], versions: Mapping[str, str]
-) -> LatencyReport:
+def latency_report(graph: Sequence[Numbers], original: Sequence[Numbers], versions: Mapping[str, str]) -> LatencyReport:
     """The report of measurements just made on this machine."""
     import onnxruntime
 

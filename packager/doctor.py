@@ -12,6 +12,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+JDK = "openjdk-17-jdk-headless"
+
 
 @dataclass(frozen=True)
 class Check:
@@ -48,7 +50,7 @@ def _packages() -> tuple[Check, ...]:
 
 def _tools() -> tuple[Check, ...]:
     return (
-        Check("java", "the Java project", partial(_says, "java", "-version"), "apt-get install openjdk-17-jdk-headless"),
+        Check("javac", "the Java project", partial(_says, "javac", "-version"), f"apt-get install {JDK}"),
         Check("mvn", "the Java project", partial(_says, "mvn", "--version"), "apt-get install maven"),
         Check("g++", "the C++ project", partial(_says, "g++", "--version"), "apt-get install g++"),
         Check("cmake", "the C++ project", partial(_says, "cmake", "--version"), "apt-get install cmake"),

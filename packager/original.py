@@ -14,9 +14,7 @@ from .worker import Limits, Worker
 
 
 @contextmanager
-def original_worker(
-    bundle: Bundle, python: str, allow: Sequence[str]
-) -> Iterator[tuple[Worker, dict[str, Any], Path]]:
+def original_worker(bundle: Bundle, python: str, allow: Sequence[str]) -> Iterator[tuple[Worker, dict[str, Any], Path]]:
     """A worker that holds the bundle's model and signature, what it said of the model, and a scratch folder.
 
     `allow`: what the caller trusts besides; what the bundle says was allowed at its build counts for nothing.

@@ -40,7 +40,7 @@ def test_right_or_refused(name: str, tmp_path: Path) -> None:
 
 
 def _assert_right(graph: Path, signature: Any, model: Any, x: Any) -> None:
-    """The graph answers like the original wherever the signature's rules let a row pass; elsewhere the original raises."""
+    """The graph answers like the original where the signature's rules let a row pass; elsewhere the original raises."""
     session = Session(graph, signature)
     table = table_of(x)
     refused = refused_rows(session.signature, table, len(x))

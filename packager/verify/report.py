@@ -18,7 +18,7 @@ class VerificationReport:
 
     `probes`: by kind and output, rows, mismatches and largest errors. `refused`: by kind, how many rows the original
     refuses and so every runtime does. `known`: by kind and column, how many thresholds or values were tried of those
-    that the model has. `tried`: precisions that did not pass, with the reason. `worst`: rows that differ (none when equal).
+    that the model has. `tried`: precisions that did not pass, and why. `worst`: rows that differ (none when equal).
     """
 
     precision: str

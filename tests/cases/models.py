@@ -1,4 +1,4 @@
-"""Small real models of the kinds that Java and C++ must carry; each function gives the fitted model and example rows."""
+"""Small real models of the kinds that Java and C++ must carry; each function gives the fitted model and its example."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models that the standard converters get wrong without an error: the rows of docs/facts that a build must not let through.
+"""Models that the standard converters get wrong without an error: none may get through a build.
 
 Each function gives a fitted model, example rows, and rows that would show the fault.
 """

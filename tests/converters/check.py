@@ -12,7 +12,7 @@ import numpy as np
 from converters import for_object
 from converters._frames import graph_feeds, original_input
 from converters._signature import signature_of
-from converters.spec import Table
+from converters.spec import Signature, Table
 
 RTOL = {"float32": 1e-5, "float64": 1e-9}
 ATOL = {"float32": 1e-6, "float64": 1e-10}
@@ -36,9 +36,26 @@ def _column(series: Any) -> np.ndarray[Any, Any]:
     return np.array([None if v is None or v != v else v for v in values], object)
 
 
+def converted(model: Any, x: Any, real: str) -> tuple[bytes, dict[str, Any]]:
+    """The graph in the type `real`, and what it is fed with for the rows of `x`."""
+    _, _, graph, feeds = _converted(model, x, real)
+    return graph, feeds
+
+
 def answers(model: Any, x: Any, real: str) -> tuple[Table, Table]:
     """What the original answers, and what the graph in the type `real` does."""
     import onnxruntime as ort
+
+    want, signature, graph, feeds = _converted(model, x, real)
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    got = session.run([t.name for t in signature.outputs], feeds)
+    return want, dict(zip((t.name for t in signature.outputs), got, strict=True))
+
+
+def _converted(model: Any, x: Any, real: str) -> tuple[Table, Signature, bytes, dict[str, Any]]:
+    import onnx
 
     converter = for_object(model)
     assert converter is not None
@@ -49,13 +66,8 @@ def answers(model: Any, x: Any, real: str) -> tuple[Table, Table]:
     want = converter.predict(model, original_input(description, first.inputs, table))
     signature = signature_of(description, table, want, dtypes).in_precision(real)
     graph = converter.convert(model, description, signature, real)
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    read = {i.name for i in session.get_inputs()}
-    feeds = {k: v for k, v in graph_feeds(signature, table).items() if k in read}
-    got = session.run([t.name for t in signature.outputs], feeds)
-    return want, dict(zip((t.name for t in signature.outputs), got, strict=True))
+    read = {i.name for i in onnx.load_model_from_string(graph).graph.input}
+    return want, signature, graph, {k: v for k, v in graph_feeds(signature, table).items() if k in read}
 
 
 def assert_same(model: Any, x: Any, real: str = "float64", rtol: float = 0, atol: float = 0) -> None:
