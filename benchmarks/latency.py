@@ -36,7 +36,7 @@ def _one(saved: Saved, output: Path, seconds: float) -> dict[str, Any]:
     bundle = open_bundle(built.bundle)
     rows = for_signature(bundle.signature, read_example(saved.example).table, saved.example.name)
     graph = measure_graph(bundle.model, bundle.signature, rows, seconds, BATCHES)
-    with original_worker(bundle, sys.executable) as (worker, _, scratch):
+    with original_worker(bundle, sys.executable, ()) as (worker, _, scratch):
         write_table(rows, scratch / "rows.npz")
         asked = {"rows": str(scratch / "rows.npz"), "batches": list(BATCHES), "seconds": seconds}
         original = worker.call("measure", **asked)["batches"]

@@ -15,6 +15,7 @@ from .errors import UsageError
 _PATHS = ("model", "example", "output")
 _LISTS = ("code", "targets", "allow")
 _NAMES = {"version": "version_", "target": "targets", "max-p99": "max_p99", "keep-failed": "keep_failed"}
+PRECISIONS = ("auto", "float32", "float64")
 KEYS: tuple[str, ...] = ("model", "example", "output", "name", "version", "python", "code", "target", "precision")
 KEYS += ("rtol", "atol", "max-p99", "allow", "vendor", "keep-failed")
 
@@ -64,6 +65,9 @@ def _typed(key: str, value: Any, path: Path) -> Any:
     number, flag = (int, float), (bool,)
     expected: dict[str, tuple[type, ...]] = {"rtol": number, "atol": number, "max_p99": number}
     expected |= {"keep_failed": flag, "vendor": flag}
-    if isinstance(value, expected.get(key, (str,))) and key not in (*_PATHS, *_LISTS):
+    fits = isinstance(value, expected.get(key, (str,))) and (expected.get(key) != number or not isinstance(value, bool))
+    if key == "precision" and value not in PRECISIONS:
+        raise UsageError(f"{path}: precision in [build] must be one of {', '.join(PRECISIONS)}, not {value!r}")
+    if fits and key not in (*_PATHS, *_LISTS):
         return value
     raise UsageError(f"{path}: the value of {key.rstrip('_')!r} in [build] has the wrong type: {value!r}")

@@ -18,7 +18,6 @@ from tests.make import save
 from tests.packager.conftest import Made
 
 Run = Callable[..., tuple[int, dict[str, Any], str]]
-EDGE = 2**24
 
 
 def fails(mlpack: Run, code: int, *arguments: object) -> str:
@@ -31,7 +30,9 @@ def fails(mlpack: Run, code: int, *arguments: object) -> str:
 
 
 def test_what_it_prints(flowers: Made, mlpack: Run, tmp_path: Path) -> None:
-    code, said, error = mlpack("build", flowers.model, "--example", flowers.example, "--target", "cpp", "--name", "Été 1")
+    code, said, error = mlpack(
+        "build", flowers.model, "--example", flowers.example, "--target", "cpp", "--name", "Été 1"
+    )
     assert (code, error) == (0, "")
     assert list(said) == ["bundle", "identity", "signature", "verification", "latency"]
     place = tmp_path / said["bundle"]
@@ -53,20 +54,23 @@ def test_what_it_prints(flowers: Made, mlpack: Run, tmp_path: Path) -> None:
         (["build", "nowhere", "--example", "EXAMPLE"], "there is no model file nowhere"),
         (["build", "MODEL", "--example", "nowhere.csv"], "there is no file nowhere.csv"),
         (["build", "MODEL", "--example", "MODEL"], "must be csv, parquet, npz, npy or json"),
-        (["build", "MODEL", "--example", "EXAMPLE", "--target", "cobol"], "there is no target 'cobol'; there are: cpp, java"),
+        (
+            ["build", "MODEL", "--example", "EXAMPLE", "--target", "cobol"],
+            "there is no target 'cobol'; there are: cpp, java",
+        ),
         (["build", "MODEL", "--example", "EXAMPLE", "--version", "../1"], "the version '../1' must be"),
         (["build", "MODEL", "--example", "EXAMPLE", "--code", "nowhere"], "--code nowhere is not a folder"),
         (["build", "MODEL", "--example", "EXAMPLE", "--precision", "float8"], "'float8' is not one of"),
         (["build", "MODEL", "--example", "EXAMPLE", "--config", "nowhere.toml"], "there is no configuration file"),
         (["build", "MODEL", "--example", "EXAMPLE", "--no-such-option"], "No such option"),
         (["build", "MODEL", "--example", "EXAMPLE", "-o", "/proc/nowhere"], "cannot be written"),
-        (["predict", "MODEL"], "Missing argument 'FILE'"),
+        (["predict", "BUNDLE"], "Missing argument 'FILE'"),
         (["verify", "nowhere"], "nowhere is not a bundle"),
         (["no-such-command"], "No such command"),
     ],
 )
 def test_wrong_usage(arguments: list[str], said: str, flowers: Made, mlpack: Run, tmp_path: Path) -> None:
-    names = {"MODEL": str(flowers.model), "EXAMPLE": str(flowers.example)}
+    names = {"MODEL": str(flowers.model), "EXAMPLE": str(flowers.example), "BUNDLE": str(flowers.folder)}
     assert said in fails(mlpack, 2, *(names.get(a, a) for a in arguments))
     assert not list(tmp_path.iterdir())
 
@@ -113,11 +117,13 @@ def test_no_converter(mlpack: Run, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="session")
 def ids(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A tree on identifiers beyond 2^24: float32 cannot tell them apart."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
+    """A line through seconds since 1970: float32 cannot tell them apart."""
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
 
-    x = EDGE + np.random.default_rng(2).integers(0, 64, (400, 2))
-    fitted = HistGradientBoostingClassifier(max_iter=8, random_state=0).fit(x, x[:, 0] % 2)
+    x = 1_700_000_000 + np.random.default_rng(5).integers(0, 1000, (200, 2)).astype(float)
+    fitted = make_pipeline(StandardScaler(), Ridge()).fit(x, x[:, 0] - 1_700_000_000)
     return save(fitted, x, tmp_path_factory.mktemp("ids"), "ids")
 
 
@@ -241,9 +247,6 @@ def test_a_configuration_without_the_table(configured: Path, mlpack: Run) -> Non
     assert "[build]" in fails(mlpack, 2, "build", "--config", configured)
 
 
-SCALE = "import numpy as np\n\ndef times_three(x):\n    return x * 3\n"
-
-
 def test_the_users_own_modules(mlpack: Run, tmp_path: Path) -> None:
     """Packed as they are, without caches, and found again when the original is loaded from the bundle."""
     from packager.original import original_worker
@@ -266,10 +269,12 @@ def test_the_users_own_modules(mlpack: Run, tmp_path: Path) -> None:
     code_number, said, error = mlpack(*given, "--allow", "own.Plain", "--code", code)
     assert code_number == 0, error
     bundle = open_bundle(Path(said["bundle"]))
-    packed = sorted(p.relative_to(bundle.folder / "model").as_posix() for p in (bundle.folder / "model/code").rglob("*.*"))
+    packed = sorted(
+        p.relative_to(bundle.folder / "model").as_posix() for p in (bundle.folder / "model/code").rglob("*.*")
+    )
     assert packed == ["code/own/__init__.py"]
     assert bundle.manifest.facts["allowed"] == ["own.Plain"]
     import sys
 
-    with original_worker(bundle, sys.executable) as (_, loaded, _scratch):
+    with original_worker(bundle, sys.executable, ["own.Plain"]) as (_, loaded, _scratch):
         assert loaded["framework"] == "sklearn"

@@ -49,7 +49,9 @@ def read(path: Path) -> pd.DataFrame:
 def sailors() -> pd.DataFrame:
     """Rows that the model never saw, without the empty text, which a csv cannot tell from a missing one."""
     rng = np.random.default_rng(5)
-    return pd.DataFrame({"age": rng.integers(18, 80, 300), "mood": rng.choice(MOODS[:3], 300), HOSTILE: rng.normal(size=300)})
+    return pd.DataFrame(
+        {"age": rng.integers(18, 80, 300), "mood": rng.choice(MOODS[:3], 300), HOSTILE: rng.normal(size=300)}
+    )
 
 
 @pytest.mark.parametrize("given", KINDS)
@@ -129,7 +131,13 @@ def test_no_rows_no_answers(flowers: Made, tmp_path: Path) -> None:
     ],
 )
 def test_a_refusal_names_row_and_column_and_leaves_nothing(
-    column: str, value: Any, said: str, crew: Made, sailors: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    column: str,
+    value: Any,
+    said: str,
+    crew: Made,
+    sailors: pd.DataFrame,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(tables, "BATCH_ROWS", 100)
     rows = sailors.copy()

@@ -50,7 +50,24 @@ def as_parquet(folder: Path, table: pa.Table | pd.DataFrame) -> Table:
 
 
 words = st.sampled_from(
-    ["a", "b c", "é", "😀", "日本", "1", "-2.5", "1e5", "x,y", 'say "hi"', "two\nlines", "NA", "", "nan", "None", "null"]
+    [
+        "a",
+        "b c",
+        "é",
+        "😀",
+        "日本",
+        "1",
+        "-2.5",
+        "1e5",
+        "x,y",
+        'say "hi"',
+        "two\nlines",
+        "NA",
+        "",
+        "nan",
+        "None",
+        "null",
+    ]
 )
 numbers = st.integers(-(2**53), 2**53).map(str) | st.floats(allow_nan=False, allow_infinity=False).map(repr)
 
@@ -72,7 +89,7 @@ def test_csv_as_pandas_reads_it(tmp_path: Path, cells: list[tuple[str, str, str]
         assert same(got[name], expected), (name, got[name], expected)
 
 
-@pytest.mark.parametrize("cell", [c for c in MISSING_IN_CSV])
+@pytest.mark.parametrize("cell", MISSING_IN_CSV)
 def test_every_word_for_missing(cell: str, tmp_path: Path) -> None:
     text = f"text,number\na,1.5\n{cell},{cell}\n"
     assert pd.read_csv(io.StringIO(text), skip_blank_lines=False).isna().iloc[1].all()
@@ -147,7 +164,9 @@ def test_a_column_of_nothing_is_nan(tmp_path: Path) -> None:
 
 
 def test_categories_are_remembered(tmp_path: Path) -> None:
-    frame = pd.DataFrame({"c": pd.Categorical(["😀", None, "a"]), "n": pd.Categorical([3, 1, 3]), "t": ["x", None, "y"]})
+    frame = pd.DataFrame(
+        {"c": pd.Categorical(["😀", None, "a"]), "n": pd.Categorical([3, 1, 3]), "t": ["x", None, "y"]}
+    )
     frame.to_parquet(tmp_path / "x.parquet")
     found = read_example(tmp_path / "x.parquet")
     assert list(found.table["c"]) == ["😀", None, "a"] and list(found.table["n"]) == [3, 1, 3]
@@ -198,7 +217,9 @@ def test_an_empty_or_broken_file_is_a_sentence(name: str, content: bytes, tmp_pa
         read_example(tmp_path / name)
 
 
-@pytest.mark.parametrize(("name", "content"), [("x.csv", b"a,b\n"), ("x.json", b"[]"), ("x.json", b"{}"), ("x.json", b'{"a": []}')])
+@pytest.mark.parametrize(
+    ("name", "content"), [("x.csv", b"a,b\n"), ("x.json", b"[]"), ("x.json", b"{}"), ("x.json", b'{"a": []}')]
+)
 def test_no_rows_is_a_sentence(name: str, content: bytes, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UsageError, match=r"x\.\w+ (holds no rows|must hold)"):
@@ -300,8 +321,11 @@ def test_stream_gives_what_the_signature_takes(suffix: str, tmp_path: Path) -> N
     if suffix == "npz":
         np.savez(path, **{c: frame[c].to_numpy().astype(str if c in "t more" else float) for c in frame})
     else:
-        {"csv": lambda p: frame.to_csv(p, index=False), "parquet": frame.to_parquet, "json": lambda p: p.write_text(
-            json.dumps(frame.to_dict("list")))}[suffix](path)
+        {
+            "csv": lambda p: frame.to_csv(p, index=False),
+            "parquet": frame.to_parquet,
+            "json": lambda p: p.write_text(json.dumps(frame.to_dict("list"))),
+        }[suffix](path)
     table = streamed(path, takes(column("n", "float32"), column("t", "string"), column("i", "int64")))
     assert list(table) == ["n", "t", "i"]
     assert table["n"].tolist() == [1, 2] and list(table["t"]) == ["1", "😀"]
@@ -332,8 +356,10 @@ def test_a_matrix_of_another_width(tmp_path: Path) -> None:
 def test_a_column_that_is_not_there(suffix: str, tmp_path: Path) -> None:
     frame = pd.DataFrame({"a": [1], "c": [2]})
     path = tmp_path / f"x.{suffix}"
-    {"csv": frame.to_csv, "json": lambda p: p.write_text('{"a": [1], "c": [2]}'), "parquet": frame.to_parquet}[suffix](path)
-    with pytest.raises(UsageError, match="lacks the column 'b'; it has: .*a, c"):
+    {"csv": frame.to_csv, "json": lambda p: p.write_text('{"a": [1], "c": [2]}'), "parquet": frame.to_parquet}[suffix](
+        path
+    )
+    with pytest.raises(UsageError, match=r"lacks the column 'b'; it has: .*a, c"):
         streamed(path, takes(column("a"), column("b")))
 
 
@@ -348,7 +374,9 @@ def test_a_column_that_is_not_there(suffix: str, tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("suffix", ["csv", "json"])
-def test_a_cell_of_another_kind_is_a_sentence(spec: TensorSpec, cell: str, said: str, suffix: str, tmp_path: Path) -> None:
+def test_a_cell_of_another_kind_is_a_sentence(
+    spec: TensorSpec, cell: str, said: str, suffix: str, tmp_path: Path
+) -> None:
     path = tmp_path / f"x.{suffix}"
     plain = float(cell) if cell and cell != "😀" else cell or None
     path.write_text(f"a,b\n{cell},1\n" if suffix == "csv" else json.dumps({"a": [plain], "b": [1]}))

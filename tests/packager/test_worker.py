@@ -183,13 +183,10 @@ def test_a_model_that_needs_a_users_module_of_our_name_is_built(
 
 def test_our_own_folders_are_not_on_the_models_path(tmp_path: Path) -> None:
     """`import converters` fails in a model that brings none, as it did where the model was trained."""
-    shown = "return str([n for n in ('converters', 'packager', 'templates', 'runtimes', 'spec', '_worker') if n in sys.modules])"
-    code = tmp_path / "code"
-    code.mkdir()
-    (code / "users_own.py").write_text(f"import sys\ndef run():\n    {shown.replace('return str', 'raise ValueError')}\n")
-    (tmp_path / "model.pkl").write_bytes(b"cusers_own\nrun\n(tR.")
+    names = ("converters", "packager", "templates", "runtimes", "spec", "_worker")
+    request = model(tmp_path, f"raise ValueError([n for n in {names} if n in sys.modules])")
     with worker(tmp_path) as child, pytest.raises(ModelError, match=r"ValueError: \[\]"):
-        child.call("load", model=str(tmp_path / "model.pkl"), kind="pickle", names=[], code=[str(code)])
+        child.call("load", **request)
 
 
 class Trace:
@@ -266,7 +263,9 @@ def python39() -> str:
 def test_converters_compile_under_python_39(tmp_path: Path) -> None:
     """And the probe of the environment, which runs there too."""
     sources = [*Path(converters.__file__).parent.rglob("*.py"), ROOT / "packager/environments/_python_probe.py"]
-    script = "import sys, py_compile\nfor p in sys.stdin.read().split():\n    py_compile.compile(p, sys.argv[1], doraise=True)"
+    script = (
+        "import sys, py_compile\nfor p in sys.stdin.read().split(): py_compile.compile(p, sys.argv[1], doraise=True)"
+    )
     names = "\n".join(map(str, sources))
     command = [python39(), "-c", script, str(tmp_path / "out.pyc")]
     done = subprocess.run(command, input=names, capture_output=True, text=True, timeout=60)
@@ -279,7 +278,7 @@ def test_the_worker_starts_under_python_39(tmp_path: Path) -> None:
         with pytest.raises(ConversionError, match=r"no converter for collections\.OrderedDict.*sklearn"):
             (tmp_path / "model.pkl").write_bytes(b"ccollections\nOrderedDict\n(tR.")
             child.call("load", model=str(tmp_path / "model.pkl"), kind="pickle", names=[], code=[])
-        with pytest.raises(ModelError, match="needs the module 'joblib'.*--python"):
+        with pytest.raises(ModelError, match=r"needs the module 'joblib'.*--python"):
             child.call("load", model=str(tmp_path / "model.pkl"), kind="joblib", names=[], code=[])
 
 

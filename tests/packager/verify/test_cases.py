@@ -97,7 +97,9 @@ def original_rows(bundle: Bundle, case: GoldenCase) -> object:
 
     if "X" in case.rows:
         return case.rows["X"]
-    columns = {name: pd.Series(c).where(pd.notna(c), np.nan) if c.dtype.kind == "O" else c for name, c in case.rows.items()}
+    columns = {
+        name: pd.Series(c).where(pd.notna(c), np.nan) if c.dtype.kind == "O" else c for name, c in case.rows.items()
+    }
     return pd.DataFrame(columns)
 
 

@@ -60,9 +60,7 @@ def at_most(top: float) -> Callable[[str], bytes]:
     """prediction = min(X, top)."""
 
     def convert(real: str) -> bytes:
-        return graph(
-            real, "prediction", lambda h: [h.make_node("Min", ["X", "top"], ["last"])], {"top": top}, False
-        )
+        return graph(real, "prediction", lambda h: [h.make_node("Min", ["X", "top"], ["last"])], {"top": top}, False)
 
     return convert
 
@@ -111,7 +109,10 @@ def test_float32_where_it_passes() -> None:
 def test_float64_where_float32_fails() -> None:
     proven = prove_labels(labels(example=[1.0, EDGE + 2], odd=[EDGE + 1]))
     assert proven.precision == "float64"
-    assert dict(proven.report.tried) == {"float32": "1 of 17 probe rows differ"} or "differ" in proven.report.tried["float32"]
+    assert (
+        dict(proven.report.tried) == {"float32": "1 of 17 probe rows differ"}
+        or "differ" in proven.report.tried["float32"]
+    )
     assert proven.signature.inputs[0].dtype == "float64"
     assert proven.model == above_the_edge("float64")
 
@@ -211,7 +212,9 @@ def test_an_answer_that_depends_on_the_batch_is_seen() -> None:
             "prediction",
             lambda h: [
                 h.make_node("Shape", ["X"], ["shape"], start=0, end=1),
-                h.make_node("Cast", ["shape"], ["rows"], to=TensorProto.DOUBLE if real == "float64" else TensorProto.FLOAT),
+                h.make_node(
+                    "Cast", ["shape"], ["rows"], to=TensorProto.DOUBLE if real == "float64" else TensorProto.FLOAT
+                ),
                 h.make_node("Equal", ["rows", "count"], ["whole"]),
                 h.make_node("Where", ["whole", "nought", "one"], ["shift"]),
                 h.make_node("Add", ["X", "shift"], ["last"]),

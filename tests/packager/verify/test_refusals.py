@@ -32,7 +32,9 @@ def single(spec: TensorSpec, rows: Rows, known: list[Any] | None = None) -> tupl
     kinds, columns = (np.array([r[i] for r in rows], object) for i in (0, 1))
     refused = {i: "ValueError: no" for i, r in enumerate(rows) if r[3]}
     signature = Signature("regressor", (spec,), (TensorSpec("prediction", "float64", ("N",)),))
-    probes = Probes(table, kinds, columns, {}, refused, values={spec.name: known} if known else {}, features=(spec.name,))
+    probes = Probes(
+        table, kinds, columns, {}, refused, values={spec.name: known} if known else {}, features=(spec.name,)
+    )
     return signature, probes
 
 
@@ -62,7 +64,10 @@ def test_missing_text() -> None:
 def test_large_numbers(first: float, limit: float) -> None:
     tried = [1e6, 1e12, 1e30, 1e39, math.inf]
     kept = [v for v in tried if v <= limit]
-    rows: Rows = [("example", "", 0.0, False), *(("large", "a", v, v not in kept) for v in tried if v in kept or v >= first)]
+    rows: Rows = [
+        ("example", "", 0.0, False),
+        *(("large", "a", v, v not in kept) for v in tried if v in kept or v >= first),
+    ]
     assert ruled(number("a"), rows).limit == limit
 
 
