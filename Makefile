@@ -35,8 +35,8 @@ $(READY): requirements.txt pyproject.toml
 	rm -rf demo/dist
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check uv==0.13.8
-	$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.txt
-	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e .
+	$(BIN)/uv pip install -q --system-certs --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.txt
+	$(BIN)/uv pip install -q --system-certs --python $(BIN)/python --no-deps -e .
 	touch $(READY)
 
 # What the generated Java and C++ projects are built with.
