@@ -13,6 +13,7 @@ import pytest
 
 from packager.build import Request, build
 from packager.bundle.reader import open_bundle
+from packager.config import build_request
 from packager.errors import MismatchError
 from tests.make import save
 from tests.packager.conftest import Made
@@ -63,7 +64,7 @@ def test_what_it_prints(flowers: Made, mlpack: Run, tmp_path: Path) -> None:
         (["build", "MODEL", "--example", "EXAMPLE", "--precision", "float8"], "'float8' is not one of"),
         (["build", "MODEL", "--example", "EXAMPLE", "--config", "nowhere.toml"], "there is no configuration file"),
         (["build", "MODEL", "--example", "EXAMPLE", "--no-such-option"], "No such option"),
-        (["build", "MODEL", "--example", "EXAMPLE", "-o", "/proc/nowhere"], "cannot be written"),
+        (["build", "MODEL", "--example", "EXAMPLE", "-o", "MODEL/below"], "cannot be written"),
         (["predict", "BUNDLE"], "Missing argument 'FILE'"),
         (["verify", "nowhere"], "nowhere is not a bundle"),
         (["no-such-command"], "No such command"),
@@ -71,7 +72,7 @@ def test_what_it_prints(flowers: Made, mlpack: Run, tmp_path: Path) -> None:
 )
 def test_wrong_usage(arguments: list[str], said: str, flowers: Made, mlpack: Run, tmp_path: Path) -> None:
     names = {"MODEL": str(flowers.model), "EXAMPLE": str(flowers.example), "BUNDLE": str(flowers.folder)}
-    assert said in fails(mlpack, 2, *(names.get(a, a) for a in arguments))
+    assert said in fails(mlpack, 2, *(names.get(a, a).replace("MODEL/", names["MODEL"] + "/") for a in arguments))
     assert not list(tmp_path.iterdir())
 
 
@@ -156,14 +157,6 @@ def test_float64_is_chosen_for_ids(ids: tuple[Path, Path], tmp_path: Path) -> No
     assert "float32" in built.verification.tried
 
 
-def test_the_users_tolerance_is_in_the_manifest(flowers: Made, tmp_path: Path) -> None:
-    built = build(Request(flowers.model, flowers.example, tmp_path, targets=(), rtol=1e-3, atol=1e-2))
-    facts = open_bundle(built.bundle).manifest.facts
-    assert facts["tolerance_given_by_user"] is True
-    assert facts["tolerances"] == {"probabilities": {"rtol": 1e-3, "atol": 1e-2}}
-    assert flowers.bundle.manifest.facts["tolerance_given_by_user"] is False
-
-
 def test_the_latency_gate(flowers: Made, mlpack: Run, tmp_path: Path) -> None:
     given = ("build", flowers.model, "--example", flowers.example, "--max-p99", 0.0000001)
     code, said, error = mlpack(*given)
@@ -214,14 +207,15 @@ def test_paths_are_relative_to_the_configuration(configured: Path, mlpack: Run) 
     assert code == 0, error
     bundle = open_bundle(configured.parent / "out" / "configured-2.3.4")
     assert said["identity"] == bundle.identity
-    assert bundle.manifest.facts["tolerances"]["probabilities"]["rtol"] == 1e-3
+    assert bundle.manifest.facts["tolerances"]["probabilities"] == {"rtol": 1e-3, "atol": 1e-6}
+    assert bundle.manifest.facts["tolerance_given_by_user"] is True
     assert not (bundle.folder / "deploy").exists()
 
 
-def test_the_command_line_wins(configured: Path, mlpack: Run, tmp_path: Path) -> None:
-    code, said, error = mlpack("build", "--config", configured, "--version", "9", "-o", tmp_path / "mine")
-    assert code == 0, error
-    assert said["bundle"] == str(tmp_path / "mine" / "configured-9")
+def test_the_command_line_wins(configured: Path, tmp_path: Path) -> None:
+    asked = build_request(configured, {"version_": "9", "output": tmp_path / "mine", "rtol": None, "targets": ()})
+    assert (asked.version, asked.output, asked.rtol) == ("9", tmp_path / "mine", 1e-3)
+    assert (asked.name, asked.targets, asked.model) == ("configured", (), configured.parent / "model.joblib")
 
 
 @pytest.mark.parametrize(

@@ -21,14 +21,14 @@ WATCH = """
 import sys
 calls = []
 def hook(event, args):
-    if event in ("pickle.find_class", "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "socket.connect", "os.fork"):
+    if event.startswith(("pickle.", "subprocess.", "socket.", "os.system", "os.exec", "os.posix_spawn", "os.fork")):
         calls.append(event)
 sys.addaudithook(hook)
 from pathlib import Path
 from packager.inspect import inspect
 inspect(Path(sys.argv[1]))
-heavy = ("sklearn", "onnxruntime", "pandas", "joblib", "scipy", "xgboost", "lightgbm", "catboost", "skops", "pickle")
-print(calls, [name for name in heavy[:-1] if name in sys.modules])
+heavy = ("sklearn", "onnxruntime", "pandas", "joblib", "scipy", "xgboost", "lightgbm", "catboost", "skops")
+print(calls, [name for name in heavy if name in sys.modules])
 """
 
 

@@ -119,7 +119,7 @@ def test_no_rows_no_answers(flowers: Made, tmp_path: Path) -> None:
             out = tmp_path / f"{name}.{kind}"
             assert predict(flowers.folder, tmp_path / name, out)["rows"] == 0
             assert len(read(out)) == 0
-            assert kind == "json" or list(read(out))[0] == "label", (name, kind)
+            assert kind == "json" or next(iter(read(out))) == "label", (name, kind)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_a_gap_far_down_is_named_by_its_row_in_the_file(
 
 @pytest.mark.parametrize("name", ["out.xlsx", "out", "out.npy"])
 def test_an_output_of_another_kind(name: str, flowers: Made, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="must end in one of .csv, .parquet, .npz, .json"):
+    with pytest.raises(UsageError, match=r"must end in one of \.csv, .parquet, .npz, .json"):
         predict(flowers.folder, flowers.example, tmp_path / name)
 
 

@@ -158,7 +158,7 @@ def test_a_users_module_of_our_name_is_theirs(name: str, tmp_path: Path) -> None
         child.call("load", model=str(tmp_path / "model.pkl"), kind="pickle", names=[], code=[str(code)])
 
 
-@pytest.mark.parametrize("name", ["converters", "templates"])
+@pytest.mark.parametrize("name", ["converters"])
 def test_a_model_that_needs_a_users_module_of_our_name_is_built(
     name: str, tmp_path: Path, mlpack: Callable[..., tuple[int, dict[str, Any], str]]
 ) -> None:

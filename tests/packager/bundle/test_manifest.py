@@ -93,7 +93,7 @@ def test_what_looks_like_a_manifest_is_damage(raw: bytes) -> None:
 
 
 def test_a_later_format_says_so() -> None:
-    with pytest.raises(DamagedError, match="format 2.*later mlpack"):
+    with pytest.raises(DamagedError, match=r"format 2.*later mlpack"):
         Manifest.decode(b'{"files": {}, "format": 2}')
 
 

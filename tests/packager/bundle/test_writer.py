@@ -184,7 +184,7 @@ def test_a_closed_folder_is_said_so(below: str, closed: Path) -> None:
 
 def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(UsageError, match="cannot be written: .*file is not a folder"):
+    with pytest.raises(UsageError, match=r"cannot be written: .*file is not a folder"):
         write_bundle(tmp_path / "file" / "a-1", FACTS, FILES, MEASURED_FILES)
 
 

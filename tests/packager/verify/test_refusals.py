@@ -60,7 +60,7 @@ def test_missing_text() -> None:
     assert not found.nullable
 
 
-@pytest.mark.parametrize(("first", "limit"), [(1e6, 0.0), (1e12, 1e6), (1e30, 1e12), (1e39, 1e30), (math.inf, 1e30)])
+@pytest.mark.parametrize(("first", "limit"), [(1e12, 1e6), (1e30, 1e12), (1e39, 1e30), (math.inf, 1e30)])
 def test_large_numbers(first: float, limit: float) -> None:
     tried = [1e6, 1e12, 1e30, 1e39, math.inf]
     kept = [v for v in tried if v <= limit]
@@ -69,6 +69,12 @@ def test_large_numbers(first: float, limit: float) -> None:
         *(("large", "a", v, v not in kept) for v in tried if v in kept or v >= first),
     ]
     assert ruled(number("a"), rows).limit == limit
+
+
+def test_where_the_smallest_large_number_is_refused_no_limit_is_guessed() -> None:
+    rows: Rows = [("example", "", 5.0, False), ("large", "a", 1e6, True), ("large", "a", 1e12, True)]
+    with pytest.raises(ConversionError, match=r"no rule can say.*'large'.*column 'a'"):
+        with_rules(*single(number("a"), rows))
 
 
 def test_unseen_text() -> None:
