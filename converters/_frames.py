@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .spec import Description, Feature, Signature, Table, TensorSpec, Unreadable
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+def with_own_names(description: Description, columns: Collection[str]) -> Description:
+    """The description with the example's column names, where the framework keeps others: lightgbm turns spaces to `_`."""
+    if not description.named:
+        return description
+    own = {name.replace(" ", "_"): name for name in columns}
+    features = tuple(f if f.name in columns else replace(f, name=own.get(f.name, f.name)) for f in description.features)
+    return replace(description, features=features)
 
 
 def model_table(description: Description, table: Table) -> Table:

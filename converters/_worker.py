@@ -15,7 +15,7 @@ from typing import Any
 
 from . import for_file, for_object, load
 from ._answers import Answers, ask
-from ._frames import model_table, original_input
+from ._frames import model_table, original_input, with_own_names
 from ._latency import measure, single_threaded
 from ._probes import make_probes, together
 from ._signature import inputs_of, signature_of
@@ -61,7 +61,9 @@ class Session:
     def probe(self, request: dict[str, Any]) -> dict[str, Any]:
         """Makes probes from the example, asks the original, and writes both."""
         out = Path(request["out"])
-        example = self._example(Path(request["example"]))
+        table = read_table(Path(request["example"]))
+        self.description = with_own_names(self.description, table)
+        example = self._example(table)
         self.inputs = inputs_of(self.description, example, request["frame_dtypes"])
         answered = self._first_answer(example)
         self.signature = signature_of(self.description, example, answered, request["frame_dtypes"])
@@ -82,9 +84,9 @@ class Session:
             "values": {f.name: list(f.values) for f in self.description.features if f.values},
         }
 
-    def _example(self, path: Path) -> Table:
+    def _example(self, table: Table) -> Table:
         try:
-            return model_table(self.description, read_table(path))
+            return model_table(self.description, table)
         except Unreadable as error:
             raise BadExample(str(error)) from error
 
@@ -111,6 +113,7 @@ class Session:
         """Takes the signature of a bundle that this model was built into, in place of `probe`."""
         self.signature = Signature.from_json(request["signature"])
         self.inputs = self.signature.inputs
+        self.description = with_own_names(self.description, [t.name for t in self.inputs])
         return {}
 
     def convert(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -57,7 +57,7 @@ class GoldenTest {
                 int at = part * size + i;
                 assertTrue(
                         isEqual(wanted, GoldenCase.cell(wanted, at), got.get(i)),
-                        name + "[" + at + "]: wanted " + wanted.get("data").get(at) + ", got " + got.get(i));
+                        golden.name() + ", " + name + "[" + at + "]: wanted " + wanted.get("data").get(at) + ", got " + got.get(i));
             }
         }
     }
