@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def with_own_names(description: Description, columns: Collection[str]) -> Description:
-    """The description with the example's column names, where the framework keeps others: lightgbm turns spaces to `_`."""
+    """The description with the example's column names, where the framework keeps others (lightgbm: `_` for spaces)."""
     if not description.named:
         return description
     own = {name.replace(" ", "_"): name for name in columns}
