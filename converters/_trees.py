@@ -182,9 +182,9 @@ def rounded(threshold: Array, dtype: str, strict: bool) -> Array:
         return np.asarray(threshold, np.float64)
     with np.errstate(over="ignore"):
         near = threshold.astype(np.float32)
-    if strict:
-        return np.where(near < threshold, np.nextafter(near, np.float32(np.inf)), near)
-    return np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near)
+        if strict:
+            return np.where(near < threshold, np.nextafter(near, np.float32(np.inf)), near)
+        return np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near)
 
 
 def _ensemble(graph: GraphBuilder, trees: Trees, x: Value, leaf: Array, target: Array | None, targets: int) -> str:
