@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -81,12 +82,21 @@ def _require(tool: str) -> None:
 def _debian_source(sources: Path) -> str:
     """The system's own source stanza for the Debian archive, with the suite replaced."""
     stanzas = [s for file in sorted(sources.glob("*.sources")) for s in re.split(r"\n\s*\n", file.read_text("utf-8"))]
-    for stanza in stanzas:
+    for stanza in [*stanzas, *_one_line_sources(sources)]:
         if _is_debian_archive(stanza):
             return re.sub(r"(?m)^Suites:.*$", f"Suites: {SUITE}", stanza.strip()) + "\n"
-    raise MissingToolError(
-        f"No *.sources file in {sources} names the Debian archive (suite, component main). {INSTEAD}"
-    )
+    raise MissingToolError(f"Nothing in {sources} or beside it names the Debian archive, component main. {INSTEAD}")
+
+
+def _one_line_sources(sources: Path) -> Iterator[str]:
+    """The entries of `sources.list` and `*.list`, the older form, as stanzas."""
+    files = [sources.parent / "sources.list", *sorted(sources.glob("*.list"))]
+    for file in filter(Path.is_file, files):
+        entries = re.findall(r"(?m)^deb[ \t]+(?:\[(.*?)\][ \t]+)?(\S+)[ \t]+(\S+)[ \t]+(.+)$", file.read_text("utf-8"))
+        for options, place, suite, components in entries:
+            stanza = f"Types: deb\nURIs: {place}\nSuites: {suite}\nComponents: {components}\n"
+            signed = re.search(r"signed-by=(\S+)", options)
+            yield stanza + (f"Signed-By: {signed[1]}\n" if signed else "")
 
 
 def _is_debian_archive(stanza: str) -> bool:

@@ -40,6 +40,24 @@ def test_source_keeps_all_but_the_suite(tmp_path: Path) -> None:
     ]
 
 
+def test_the_older_form_of_sources_is_read_too(tmp_path: Path) -> None:
+    parts = tmp_path / "sources.list.d"
+    parts.mkdir()
+    (tmp_path / "sources.list").write_text(
+        "# deb https://mirror.example/debian sid main\n"
+        "deb https://mirror.example/debian-security bookworm-security main\n"
+        "deb [arch=amd64 signed-by=/key.gpg] https://mirror.example/debian bookworm main contrib\n",
+        "utf-8",
+    )
+    assert setup_headers._debian_source(parts).splitlines() == [
+        "Types: deb",
+        "URIs: https://mirror.example/debian",
+        "Suites: trixie",
+        "Components: main contrib",
+        "Signed-By: /key.gpg",
+    ]
+
+
 @pytest.mark.parametrize(
     "text",
     [
