@@ -6,7 +6,7 @@ Standard library only, Python 3.9 and later: this file runs in the model's own i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Union
 
@@ -74,8 +74,9 @@ class TensorSpec:
     def to_json(self) -> dict[str, Any]:
         """The JSON object of this tensor; fields at their default are left out."""
         plain = {**asdict(self), "features": [f.to_json() for f in self.features]}
-        keep = {k: v for k, v in plain.items() if k in ("name", "dtype", "shape") or v not in ("", (), [], None)}
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in keep.items() if v is not False}
+        default = {f.name: f.default for f in fields(self)}
+        keep = {k: v for k, v in plain.items() if v != default[k] and v != []}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in keep.items()}
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> TensorSpec:

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from packager.build import Built
+from packager.bundle.reader import open_bundle
 from packager.errors import ConversionError, ModelError, UntrustedError
 from packager.predict import predict
 from tests.make import build_model, save
@@ -475,3 +476,19 @@ def test_what_a_bundle_holds(tmp_path: Path) -> None:
     assert 6 <= len(cases) <= 24
     probes = {json.loads(c.read_bytes())["parameters"]["probe"] for c in cases}
     assert {"example", "batch of 0", "batch of 1"} <= probes
+
+
+def test_a_null_in_a_text_column_that_never_had_one(penguins: Path, tmp_path: Path) -> None:
+    """The bundle says which text stands for it: the empty one here, U+FFFF where the model knows missing cells."""
+    import joblib
+
+    rows = pd.read_parquet(penguins / "penguins.parquet").head(40)
+    rows["island"] = rows["island"].astype(object).where(np.arange(40) % 2 == 0, None)
+    rows.to_parquet(tmp_path / "rows.parquet")
+    bundle = penguins / "dist" / "penguins-1.0.0"
+    missing = {t.name: t.missing for t in open_bundle(bundle).signature.inputs if t.is_text}
+    assert missing == {"island": "", "sex": "\uffff"}
+    predict(bundle, tmp_path / "rows.parquet", tmp_path / "answers.parquet")
+    want = joblib.load(penguins / "penguins.joblib").predict_proba(rows)
+    got = pd.read_parquet(tmp_path / "answers.parquet").drop(columns="label").to_numpy()
+    np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-10)

@@ -1,0 +1,35 @@
+"""The shared words come back from JSON as they went."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from converters.spec import Signature, TensorSpec
+
+TENSORS = (
+    TensorSpec("island", "string", ("N", 1), nullable=True, missing=""),
+    TensorSpec("sex", "string", ("N", 1), nullable=True, missing="\uffff", values=("male", "")),
+    TensorSpec("mass", "float64", ("N", 1), nullable=True, limit=1e30),
+    TensorSpec("nothing", "float64", ("N", 1), limit=0.0),
+    TensorSpec("closed", "int64", ("N", 1), values=()),
+    TensorSpec("flag", "bool", ("N", 1), frame_dtype="category"),
+    TensorSpec(
+        "X",
+        "float64",
+        ("N", 2),
+        columns=("a", ""),
+        features=(TensorSpec("a", "float64", ("N", 1)), TensorSpec("", "float64", ("N", 1), nullable=True)),
+    ),
+)
+
+
+@pytest.mark.parametrize("tensor", TENSORS, ids=lambda t: t.name)
+def test_a_tensor_comes_back_from_json(tensor: TensorSpec) -> None:
+    assert TensorSpec.from_json(json.loads(json.dumps(tensor.to_json()))) == tensor
+
+
+def test_a_signature_comes_back_from_json() -> None:
+    signature = Signature("classifier", TENSORS, (TensorSpec("label", "string", ("N",)),), ("é", ""))
+    assert Signature.from_json(json.loads(json.dumps(signature.to_json()))) == signature
