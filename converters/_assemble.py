@@ -17,7 +17,7 @@ def assemble(model: Any, description: Description, signature: Signature, real: s
     for spec in signature.outputs:
         value = _value_of(spec, answer, signature, graph)
         graph.output(spec.name, _shaped(value, spec, graph), spec.dtype, spec.shape)
-    return graph.model(signature)
+    return graph.model()
 
 
 def _value_of(spec: TensorSpec, answer: Answer, signature: Signature, graph: GraphBuilder) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from .spec import Dim, Signature, TensorSpec, Unsupported
+from .spec import Dim, TensorSpec, Unsupported
 
 if TYPE_CHECKING:
     import numpy as np
@@ -198,7 +198,7 @@ class GraphBuilder:
                 read |= _reads(node)
         return kept[::-1], read
 
-    def model(self, signature: Signature) -> bytes:
+    def model(self) -> bytes:
         """The serialised, checked model; what no output hangs on is left out, inputs too."""
         from onnx import checker, helper
 

@@ -10,10 +10,11 @@ import os
 import sys
 import traceback
 import warnings
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from . import for_file, for_object, load
+from . import for_file, for_object
 from ._answers import Answers, ask
 from ._frames import model_table, original_input, with_own_names
 from ._latency import measure, single_threaded
@@ -69,7 +70,7 @@ class Session:
         self.signature = signature_of(self.description, example, answered, request["frame_dtypes"])
         probes = make_probes(self.description, self.inputs, example)
         rows, kinds, columns = together(probes)
-        plain = sum(rows_of(p.rows) for p in probes if p.kind in PLAIN and p.kind == _leading(probes, p))
+        plain = sum(rows_of(p.rows) for p in takewhile(lambda p: p.kind in PLAIN, probes))
         answers: Answers = ask(self._predict, rows, plain)
         write_table(rows, out / "probes.npz")
         write_table(answers.outputs, out / "answers.npz")
@@ -146,12 +147,6 @@ class Session:
 
 class BadExample(Exception):
     """The example data do not fit the model."""
-
-
-def _leading(probes: list[Any], probe: Any) -> str:
-    """The probe's kind while only plain kinds have come before it, else nothing."""
-    before = probes[: probes.index(probe)]
-    return str(probe.kind) if all(p.kind in PLAIN for p in before) else ""
 
 
 def _unpickle(path: Path, request: dict[str, Any]) -> Any:
@@ -240,6 +235,3 @@ def _reply(session: Session, request: dict[str, Any]) -> dict[str, Any]:
             "message": str(error),
             "missing": getattr(error, "name", None) if isinstance(error, ImportError) else None,
         }
-
-
-__all__ = ["load", "serve"]

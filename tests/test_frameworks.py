@@ -492,3 +492,16 @@ def test_a_null_in_a_text_column_that_never_had_one(penguins: Path, tmp_path: Pa
     want = joblib.load(penguins / "penguins.joblib").predict_proba(rows)
     got = pd.read_parquet(tmp_path / "answers.parquet").drop(columns="label").to_numpy()
     np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-10)
+
+
+def test_a_boolean_column_whose_values_the_model_knows(tmp_path: Path) -> None:
+    """Such a column is probed twice with its values: once as the model's, once as all that a boolean can be."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    x = pd.DataFrame({"member": [True, False, True, True] * 20, "paid": [False, False, True, False] * 20})
+    model = make_pipeline(OneHotEncoder(), LogisticRegression()).fit(x, x["member"] ^ x["paid"])
+    model_file, example = save(model, x, tmp_path)
+    answers = _answers(build_model(model_file, example, tmp_path / "dist"), example)
+    assert answers["label"].tolist() == model.predict(x).tolist()

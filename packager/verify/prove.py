@@ -17,7 +17,7 @@ from ..errors import ConversionError, MismatchError
 from ..golden import Tolerance
 from ..rules import refused_rows
 from ..session import Session
-from .comparison import Comparison, compare, tolerances, worst
+from .comparison import Comparison, Errors, compare, tolerances, worst
 from .probes import Probes
 from .refusals import with_rules
 from .report import VerificationReport
@@ -133,8 +133,6 @@ def _kind(name: str, rows: int) -> np.ndarray[Any, Any]:
 
 def _empty(want: Table, got: Table) -> Comparison:
     """A batch of no rows counts as one row that differs where a shape does."""
-    from .comparison import Errors
-
     errors = {n: Errors(1, int(got[n].shape != w.shape)) for n, w in want.items()}
     return Comparison({"batch of 0": errors}, np.array([any(e.mismatches for e in errors.values())]))
 

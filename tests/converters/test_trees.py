@@ -22,7 +22,7 @@ from converters._trees import (
     unique_thresholds,
     with_base,
 )
-from converters.spec import Signature, TensorSpec
+from converters.spec import TensorSpec
 
 Array = np.ndarray[Any, Any]
 FORMS = ("float32", "float64")
@@ -98,7 +98,7 @@ def run(trees: Trees, x: Array, real: str, compare: str, targets: int, each: boo
     graph.output("y", name, "float64" if each else real, ("N", targets))
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
-    session = ort.InferenceSession(graph.model(Signature("regressor", (), ())), options)
+    session = ort.InferenceSession(graph.model(), options)
     with np.errstate(over="ignore"):
         return np.asarray(session.run(None, {"X": x.astype(real)})[0])
 

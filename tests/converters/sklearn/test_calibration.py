@@ -20,7 +20,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from converters._graph import GraphBuilder
 from converters._steps import convert
-from converters.spec import Signature, TensorSpec, Unsupported
+from converters.spec import TensorSpec, Unsupported
 from tests.converters.check import answers, assert_same
 from tests.converters.sklearn.empty import assert_empty
 
@@ -85,7 +85,7 @@ def predicted(model: IsotonicRegression, x: Any) -> Any:
     prediction = convert(model, frame, graph).prediction
     assert prediction is not None
     graph.output("prediction", prediction, "float64", ("N",))
-    session = ort.InferenceSession(graph.model(Signature("regressor", (), ())), providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(graph.model(), providers=["CPUExecutionProvider"])
     return session.run(None, {"X": np.asarray(x, float).reshape(-1, 1)})[0]
 
 
