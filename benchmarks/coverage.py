@@ -33,7 +33,7 @@ from packager.verify.prove import Proven, Wanted, prove
 from ._estimators import fitted, names
 
 PAGE = Path(__file__).parent.parent / "docs" / "coverage.md"
-EQUAL, REFUSED, DIFFERS = "equal", "refused", "differs"
+EQUAL, REFUSED, DIFFERS, FAILS = "equal", "refused", "differs", "fails"
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,8 @@ def judge(name: str, bare: bool = True) -> Verdict:
             return Verdict(name, REFUSED, reason=str(error), bare=_bare(model, example, None) if bare else "")
         except MismatchError as error:
             return Verdict(name, DIFFERS, reason=str(error), bare=_bare(model, example, probes) if bare else "")
+        except Exception as error:  # the build would end in an error nobody foresaw: shown as what it is
+            return Verdict(name, FAILS, reason=f"{type(error).__name__}: {error}", bare="")
         beside = _bare(model, example, probes) if bare else ""
         return _equal(name, model, proven, beside)
 

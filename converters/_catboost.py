@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from ._trees import Trees
+from ._tree_values import Trees
 from .spec import Unsupported
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _symmetric(trees: list[dict[str, Any]], splits: _Splits) -> Trees:
     inner = feature >= 0
     left = np.where(inner, 2 * (place - start) + 1 + start, 0)
     right = np.where(inner, left + 1, 0)
-    return _trees(roots, feature, threshold, left, right, missing_left, leaf)
+    return replace(_trees(roots, feature, threshold, left, right, missing_left, leaf), symmetric=True)
 
 
 def _free(trees: list[dict[str, Any]], splits: _Splits) -> Trees:

@@ -9,7 +9,8 @@ from ._assemble import assemble
 from ._catboost import SEARCHED, Parsed, integers_behind, parse
 from ._graph import Frame, GraphBuilder, Value
 from ._steps import Answer, Step, Thresholds
-from ._trees import tree_sum, unique_thresholds
+from ._tree_values import unique_thresholds
+from ._trees import tree_sum
 from .spec import Converter, Description, Feature, Scalar, Table, Unreadable, Unsupported
 
 _KINDS = ("CatBoost", "CatBoostClassifier", "CatBoostRegressor", "CatBoostRanker")

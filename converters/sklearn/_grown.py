@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Callable
 
 from .._graph import Frame, GraphBuilder, Value
-from .._trees import Trees
+from .._tree_values import Trees
 from ..spec import Unsupported
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import Any
 
 from .._graph import Frame, GraphBuilder, Value
 from .._steps import Answer, Step, Thresholds
-from .._trees import Trees, per_tree, tree_of, tree_sum, unique_thresholds
+from .._tree_values import Trees, tree_of, unique_thresholds
+from .._trees import per_tree, tree_sum
 from ._grown import (
     SUMS,
     arg_max,
