@@ -26,6 +26,7 @@ NOT_ROWS = ("MultiLabelBinarizer", "PatchExtractor")
 
 def names() -> tuple[str, ...]:
     """Every estimator of the table, in alphabetical order."""
+    from sklearn.experimental import enable_iterative_imputer  # noqa: F401  (it is listed only then)
     from sklearn.utils import all_estimators
 
     return tuple(name for name, _ in all_estimators() if name not in (*WITHOUT_INFERENCE, *NOT_ROWS))
@@ -33,6 +34,7 @@ def names() -> tuple[str, ...]:
 
 def fitted(name: str) -> tuple[Any, Example]:
     """The estimator of that name, fitted, and its example rows."""
+    from sklearn.experimental import enable_iterative_imputer  # noqa: F401  (it is listed only then)
     from sklearn.utils import all_estimators
 
     cls = dict(all_estimators())[name]
@@ -117,7 +119,9 @@ def _several(cls: Any) -> tuple[Any, Example]:
 
     if cls.__name__.endswith("Classifier"):
         x, y = _data("iris")
-        return cls([("linear", _logistic()), ("tree", DecisionTreeClassifier(max_depth=3, random_state=0))]).fit(x, y), x
+        return cls([("linear", _logistic()), ("tree", DecisionTreeClassifier(max_depth=3, random_state=0))]).fit(
+            x, y
+        ), x
     x, y = _data("diabetes")
     return cls([("linear", Ridge()), ("tree", DecisionTreeRegressor(max_depth=3, random_state=0))]).fit(x, y), x
 
@@ -264,6 +268,12 @@ def _counts(data: str = "digits", **options: Any) -> Fit:
     return fit
 
 
+def _grey(cls: Any) -> tuple[Any, Example]:
+    """Grey values as shares from 0 to 1: with whole numbers up to 16 every hidden unit is on, whatever the digit."""
+    x, _ = _data("digits")
+    return cls(n_components=8, random_state=0).fit(x[:300] / 16), x[:300] / 16
+
+
 def _kernel(cls: Any) -> tuple[Any, Example]:
     x, _ = _data("iris")
     kernel = x[:60] @ x[:60].T
@@ -314,11 +324,13 @@ _SPECIAL: dict[str, Fit] = {
     **dict.fromkeys(("StackingClassifier", "StackingRegressor", "VotingClassifier", "VotingRegressor"), _several),
     **dict.fromkeys(("LabelPropagation", "LabelSpreading", "SelfTrainingClassifier"), _some_unlabelled),
     **dict.fromkeys(("KNeighborsClassifier", "KNeighborsRegressor", "KNeighborsTransformer"), _scaled_wine()),
-    **dict.fromkeys(("RadiusNeighborsClassifier", "RadiusNeighborsRegressor"), _scaled_wine(radius=4.0)),
+    # without a label for outliers it raises on rows far from all others, which no rule on single columns can tell
+    "RadiusNeighborsClassifier": _scaled_wine(radius=4.0, outlier_label="most_frequent"),
+    "RadiusNeighborsRegressor": _scaled_wine(radius=4.0),
     "RadiusNeighborsTransformer": _scaled_wine(radius=4.0),
     "LocalOutlierFactor": _scaled_wine(novelty=True),
     **dict.fromkeys(("Isomap", "LocallyLinearEmbedding"), _scaled_wine()),
-    **dict.fromkeys(("KNNImputer", "SimpleImputer", "MissingIndicator"), _with_holes),
+    **dict.fromkeys(("KNNImputer", "IterativeImputer", "SimpleImputer", "MissingIndicator"), _with_holes),
     **dict.fromkeys(("CountVectorizer", "TfidfVectorizer", "HashingVectorizer"), _words),
     "TfidfTransformer": _counted,
     **dict.fromkeys(("DictVectorizer", "FeatureHasher"), _records),
@@ -333,8 +345,10 @@ _SPECIAL: dict[str, Fit] = {
     "SkewedChi2Sampler": _positive(),
     "LatentDirichletAllocation": _counts(n_components=5),
     "CategoricalNB": _coded,
-    "BernoulliRBM": _counts(n_components=8),
+    "BernoulliRBM": _grey,
     "KernelCenterer": _kernel,
+    # one component, as they come, has no choice to make
+    **dict.fromkeys(("GaussianMixture", "BayesianGaussianMixture"), _on("iris", n_components=3)),
     "SparseCoder": _dictionary,
     "FrozenEstimator": _frozen,
     "FunctionTransformer": _function,

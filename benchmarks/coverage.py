@@ -105,7 +105,11 @@ def _prove(worker: Worker, probes: Probes, signature: Signature, folder: Path) -
         try:
             worker.convert({"real": real, "out": str(folder / "model.onnx")})
         except Exception as error:  # as the worker does: a converter that fails refuses
-            what = str(error) if isinstance(error, Unsupported) else f"the converter fails: {type(error).__name__}: {error}"
+            what = (
+                str(error)
+                if isinstance(error, Unsupported)
+                else f"the converter fails: {type(error).__name__}: {error}"
+            )
             raise ConversionError(what) from error
         return (folder / "model.onnx").read_bytes()
 
@@ -221,9 +225,9 @@ def page(verdicts: Sequence[Verdict]) -> str:
 
 _INTRODUCTION = """# Coverage of scikit-learn
 
-Written by `python -m benchmarks.coverage --write`; do not edit. {total} estimators can infer on new data; each is fitted
-on real data and put through the proof of `mlpack build`: **{equal} equal, {refused} refused with a reason, {differs} stopped
-because the numbers differ**. No row is silently wrong. Plain skl2onnx on the same rows: {bare} equal.
+Written by `python -m benchmarks.coverage --write`; do not edit. {total} estimators can infer on new data; each is
+fitted on real data and put through the proof of `mlpack build`: **{equal} equal, {refused} refused with a reason,
+{differs} stopped because the numbers differ**. No row is silently wrong. Plain skl2onnx on the same rows: {bare} equal.
 
 *Largest error*: absolute, on the example rows. *Share of the tolerance*: over all probes, 1 is what is allowed
 (float32: 1e-5, float64: 1e-9). *Bare skl2onnx*: `to_onnx` as it comes, on the example rows and then on the probe rows
