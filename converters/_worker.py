@@ -160,7 +160,7 @@ def _unpickle(path: Path, request: dict[str, Any]) -> Any:
         try:
             model = _LOADERS[request["kind"]](path, request)
         except Exception as error:
-            _blame_the_version(request["versions"].get("scikit-learn"), error)
+            _blame_the_version(request.get("versions", {}).get("scikit-learn"), error)
             raise
     for warning in caught:
         saved = getattr(warning.message, "original_sklearn_version", None)

@@ -25,6 +25,7 @@ CSV_BLOCK = 1 << 20
 
 
 def read_csv(path: Path) -> pa.Table:
+    """The whole file; `UsageError` where it is no csv."""
     from pyarrow import ArrowInvalid, csv
 
     options = csv.ConvertOptions(
@@ -42,6 +43,7 @@ def read_csv(path: Path) -> pa.Table:
 
 
 def read_parquet(path: Path) -> pa.Table:
+    """The whole file without pandas' own index; `UsageError` where it is no parquet."""
     from pyarrow import ArrowInvalid, parquet
 
     try:
@@ -53,6 +55,7 @@ def read_parquet(path: Path) -> pa.Table:
 
 
 def csv_batches(path: Path, signature: Signature) -> Iterator[pa.RecordBatch]:
+    """The file in batches of about `CSV_BLOCK` bytes, columns in the types of the signature."""
     from pyarrow import ArrowInvalid, csv
 
     types = {t.name: t.dtype.replace("32", "64") for t in signature.inputs if t.width == 1}
@@ -86,6 +89,7 @@ def _present(path: Path, wanted: list[str], single: bool) -> list[str]:
 
 
 def parquet_batches(path: Path) -> Iterator[pa.RecordBatch]:
+    """The file in batches of `BATCH_ROWS` rows."""
     from pyarrow import ArrowInvalid, parquet
 
     try:
@@ -150,6 +154,7 @@ def _moment_dtype(kind: Any) -> str:
 
 
 def frame_dtypes(schema: pa.Schema) -> dict[str, str]:
+    """The pandas dtypes that the file remembers, by column, where they matter."""
     import pyarrow as pa
 
     found = {f.name: "category" for f in schema if pa.types.is_dictionary(f.type)}

@@ -34,7 +34,7 @@ def scaled(x: Any, by: float = 1.0, only: Any = None) -> Any:
         FunctionTransformer(scaled, kw_args={"by": 3.0, "only": [2, 0]}, inverse_func=np.exp, check_inverse=False),
         FunctionTransformer(partial(np.clip, a_min=1, a_max=2)),
     ],
-    ids=str,
+    ids=["identity", "log1p", "validated", "of a module", "partial"],
 )
 @pytest.mark.parametrize("real", ["float32", "float64"])
 def test_alone_and_before_a_model(transformer: Any, real: str) -> None:
