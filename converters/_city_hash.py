@@ -89,13 +89,11 @@ def _beyond(cells: Array, length: int) -> Array:
     import numpy as np
 
     k1 = _number(K1)
-    x: Array
-    y: Array
-    x, y, z = _long(cells, 0), _long(cells, length - 16) ^ k1, _long(cells, length - 56) ^ _number(K0)
+    x, y = _long(cells, 0), _long(cells, length - 16) ^ k1
     size: Array = np.full(len(cells), length, np.uint64)
-    v = _weak(cells, length - 64, size, y)
-    w = _weak(cells, length - 32, size * k1, np.full(len(cells), K0, np.uint64))
-    z = z + _shifted(v[1]) * k1  # type: ignore[assignment]
+    seed: Array = np.full(len(cells), K0, np.uint64)
+    v, w = _weak(cells, length - 64, size, y), _weak(cells, length - 32, size * k1, seed)
+    z: Array = (_long(cells, length - 56) ^ _number(K0)) + _shifted(v[1]) * k1
     x, y = _turned(z + x, 39) * k1, _turned(y, 33) * k1
     for at in range(0, length - 1 & ~63, 64):
         x = _turned(x + y + v[0] + _long(cells, at + 16), 37) * k1 ^ w[1]
