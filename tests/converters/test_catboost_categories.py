@@ -12,11 +12,14 @@ import pandas as pd
 import pytest
 
 from converters import _catboost_places
+from converters._assemble import assemble
 from converters._catboost import Parsed, parse
 from converters._city_hash import hashes_of
+from converters._signature import signature_of
+from converters.catboost import describe
 from converters.spec import Unsupported
 from packager.errors import ConversionError
-from tests.converters.check import answers, assert_same
+from tests.converters.check import answers, assert_same, table_of
 from tests.make import build_model, save
 
 catboost = pytest.importorskip("catboost")
@@ -174,17 +177,45 @@ def test_statistics_that_were_left_out_are_named() -> None:
         answers(model, x, "float64")
 
 
-def test_what_a_pipeline_makes_of_a_text_is_unknown_and_what_it_passes_is_not() -> None:
+def pipeline(step: Any, x: pd.DataFrame) -> Any:
+    """The step on the texts, the rest as it is, then a model."""
     compose = pytest.importorskip("sklearn.compose")
     from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import StandardScaler
 
-    x = frame()
-    model = catboost.CatBoostRegressor(iterations=9, cat_features=TEXTS, verbose=0, allow_writing_files=False)
-    scaled = compose.ColumnTransformer(
-        [("scale", StandardScaler(), ["n"])], remainder="passthrough", verbose_feature_names_out=False
+    columns = compose.ColumnTransformer(
+        [("texts", step, TEXTS)], remainder="passthrough", verbose_feature_names_out=False
     ).set_output(transform="pandas")
-    assert_same(Pipeline([("columns", scaled), ("model", model)]).fit(x, target(x)), hard_rows(x))
+    model = catboost.CatBoostRegressor(iterations=9, cat_features=TEXTS, verbose=0, allow_writing_files=False)
+    return Pipeline([("columns", columns), ("model", model)]).fit(x, target(frame()))
+
+
+@pytest.mark.parametrize("strategy", ["constant", "most_frequent"])
+def test_a_pipeline_that_passes_texts_on_or_fills_them(strategy: str) -> None:
+    impute = pytest.importorskip("sklearn.impute")
+    x = frame()
+    assert_same(pipeline("passthrough", x), hard_rows(x))
+    filled = impute.SimpleImputer(strategy=strategy, fill_value="none")
+    x.loc[::9, "city"] = None
+    assert_same(pipeline(filled, x), x)
+
+
+def test_whole_numbers_that_a_pipeline_makes_are_found() -> None:
+    preprocessing = pytest.importorskip("sklearn.preprocessing")
+    from sklearn.pipeline import make_pipeline
+
+    x = frame()[["n"]].fillna(0.0)
+    model = catboost.CatBoostRegressor(iterations=9, cat_features=[0], verbose=0, allow_writing_files=False)
+    whole = preprocessing.FunctionTransformer(lambda t: t.astype(int))
+    bins = preprocessing.KBinsDiscretizer(encode="ordinal", n_bins=3)
+    assert_same(make_pipeline(bins, whole, model).fit(x, target(frame())), x)
+
+
+def test_texts_without_an_example_are_refused() -> None:
+    x = frame()
+    model = fit(x=x)
+    signature = signature_of(describe(model), table_of(x), {"prediction": model.predict(x)})
+    with pytest.raises(Unsupported, match="hashes of the categories of 'city', and a graph cannot hash"):
+        assemble(model, describe(model), signature, "float64")
 
 
 def test_hashes_of_texts_of_every_length(tmp_path: Path) -> None:
