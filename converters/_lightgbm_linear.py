@@ -6,8 +6,7 @@ from dataclasses import replace
 
 from ._graph import GraphBuilder, Value
 from ._lightgbm_model import Parsed
-from ._tree_values import tree_of
-from ._trees import tree_sum
+from ._trees import tree_of, tree_sum
 
 
 def linear_sum(graph: GraphBuilder, content: Parsed, ready: Value, raw: Value) -> str:

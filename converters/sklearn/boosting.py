@@ -7,8 +7,7 @@ from typing import Any
 
 from .._graph import Frame, GraphBuilder, Value
 from .._steps import Answer, Step, Thresholds, convert, thresholds_of, transform
-from .._tree_values import Trees, unique_thresholds, with_base
-from .._trees import per_tree, tree_sum
+from .._trees import Trees, per_tree, tree_sum, unique_thresholds, with_base
 from ..spec import Scalar, Unsupported
 from ._grown import SUMS, arg_max, column, forest, matrix, real, shares, single_values
 

@@ -13,14 +13,12 @@ struct Trait {
     bool nullable;
     const char* missing;
     double limit;  // NaN: none
-    double least;  // NaN: none
-    double most;   // NaN: none
     bool closed;   // a closed set of values
 };
 
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
 const Trait traits[] = {
-    {'f', true, "", 3.4028234663852886e+38, none, none, false},
+    {'f', true, "", 3.4028234663852886e+38, false},
 };
 
 /// The cells of every row, in the order of SizeClass::columns().
