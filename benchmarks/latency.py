@@ -1,6 +1,6 @@
-"""ONNX Runtime beside the original, one thread each, as the bundles of many kinds of models have it.
+"""A bundle's graph beside the original, and beside other ways to run it: plain skl2onnx, treelite, tl2cgen's C code.
 
-`python -m benchmarks.latency [--json] [--seconds S]`; above 1 the graph is the faster one.
+One thread each. `python -m benchmarks.latency [--json] [--seconds S] [--no-peers]`; above 1 the graph is faster.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from converters._latency import measure as clocked
 from converters._table import write_table
+from converters.spec import Table
 from packager.bench import measure_graph
 from packager.build import Request, build
 from packager.bundle.reader import open_bundle
@@ -20,18 +22,21 @@ from packager.original import original_worker
 from packager.tables import for_signature, read_example
 
 from ._models import MODELS, ROWS, Saved, save
+from ._peers import Run, skl2onnx_run, tl2cgen_run, treelite_run
 from ._show import show
 
 BATCHES = (1, 1000)
 
 
-def measure(names: Sequence[str] = tuple(MODELS), seconds: float = 1.0, rows: int = ROWS) -> list[dict[str, Any]]:
+def measure(
+    names: Sequence[str] = tuple(MODELS), seconds: float = 1.0, rows: int = ROWS, peers: bool = True
+) -> list[dict[str, Any]]:
     """Per model and batch size, the medians in milliseconds and how many times faster the graph is."""
     with tempfile.TemporaryDirectory() as work:
-        return [_one(save(name, Path(work), rows), Path(work) / "dist", seconds) for name in names]
+        return [_one(save(name, Path(work), rows), Path(work) / "dist", seconds, peers) for name in names]
 
 
-def _one(saved: Saved, output: Path, seconds: float) -> dict[str, Any]:
+def _one(saved: Saved, output: Path, seconds: float, peers: bool) -> dict[str, Any]:
     built = build(Request(saved.model, saved.example, output, targets=()))
     bundle = open_bundle(built.bundle)
     rows = for_signature(bundle.signature, read_example(saved.example).table, saved.example.name)
@@ -40,13 +45,45 @@ def _one(saved: Saved, output: Path, seconds: float) -> dict[str, Any]:
         write_table(rows, scratch / "rows.npz")
         asked = {"rows": str(scratch / "rows.npz"), "batches": list(BATCHES), "seconds": seconds}
         original = worker.call("measure", **asked)["batches"]
+    ours = [b["p50_ms"] for b in graph]
     found: dict[str, Any] = {"model": saved.name, "precision": bundle.manifest.facts["precision"]}
-    for ours, theirs in zip(graph, original, strict=True):
-        size = int(ours["batch"])
+    for size, mine, theirs in zip(BATCHES, ours, original, strict=True):
         found[f"original ms, batch {size}"] = theirs["p50_ms"]
-        found[f"graph ms, batch {size}"] = ours["p50_ms"]
-        found[f"times faster, batch {size}"] = theirs["p50_ms"] / ours["p50_ms"]
+        found[f"graph ms, batch {size}"] = mine
+        found[f"times faster, batch {size}"] = theirs["p50_ms"] / mine
+    return found | (_beside(saved, rows, output, seconds, ours) if peers else {})
+
+
+def _beside(saved: Saved, rows: Table, folder: Path, seconds: float, ours: list[float]) -> dict[str, Any]:
+    """How many times faster the graph is than each peer; empty where the peer does not load the model."""
+    import joblib
+
+    model = joblib.load(saved.model)
+    x = rows["X"] if list(rows) == ["X"] else None
+    runs = (
+        {}
+        if x is None
+        else {
+            "skl2onnx": skl2onnx_run(model, x),
+            "treelite": treelite_run(model),
+            "tl2cgen": tl2cgen_run(model, folder),
+        }
+    )
+    found = {}
+    for peer in ("skl2onnx", "treelite", "tl2cgen"):
+        run = runs.get(peer)
+        times = _timed(run, x, seconds) if run is not None else [None] * len(BATCHES)
+        for size, mine, theirs in zip(BATCHES, ours, times, strict=True):
+            found[f"than {peer}, batch {size}"] = "" if theirs is None else theirs / mine
     return found
+
+
+def _timed(run: Run, x: Any, seconds: float) -> list[float]:
+    """Medians in milliseconds, of float32 rows, by batch size."""
+    import numpy as np
+
+    table = {"X": x.astype(np.float32)}
+    return [b["p50_ms"] for b in clocked(run, lambda t: t["X"], table, BATCHES, seconds)]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -56,8 +93,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="for each batch size and side")
     parser.add_argument("--rows", type=int, default=ROWS, help="rows of the example")
     parser.add_argument("--model", action="append", choices=list(MODELS))
+    parser.add_argument("--no-peers", action="store_true", help="the original alone beside the graph")
     given = parser.parse_args(arguments)
-    show("latency", measure(given.model or tuple(MODELS), given.seconds, given.rows), given.json)
+    found = measure(given.model or tuple(MODELS), given.seconds, given.rows, not given.no_peers)
+    show("latency", found, given.json)
 
 
 if __name__ == "__main__":

@@ -28,8 +28,9 @@ def load(name: str) -> Converter:
 
 
 def for_object(fitted: Any) -> Converter | None:
-    """The converter whose packages hold the object's class; None: there is none."""
-    return for_package(type(fitted).__module__.split(".")[0])
+    """The converter whose packages hold the object's class, else one that has a step for it; None: there is none."""
+    found = for_package(type(fitted).__module__.split(".")[0])
+    return found or next((c for c in map(load, names()) if c.step and not c.packages and c.step(fitted)), None)
 
 
 def for_package(package: str) -> Converter | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from ._graph import GraphBuilder
+from ._graph import GraphBuilder, Value
 from ._steps import Answer, convert
 from .spec import Description, Signature, TensorSpec, Unsupported
 
@@ -12,12 +13,19 @@ from .spec import Description, Signature, TensorSpec, Unsupported
 def assemble(model: Any, description: Description, signature: Signature, real: str) -> bytes:
     """The serialised ONNX model; see `Converter.convert`."""
     graph = GraphBuilder(real)
-    frame = tuple(graph.input(spec) for spec in signature.inputs)
+    frame = tuple(_input(spec, description, graph) for spec in signature.inputs)
     answer = convert(model, frame, graph)
     for spec in signature.outputs:
         value = _value_of(spec, answer, signature, graph)
         graph.output(spec.name, _shaped(value, spec, graph), spec.dtype, spec.shape)
     return graph.model()
+
+
+def _input(spec: TensorSpec, description: Description, graph: GraphBuilder) -> Value:
+    """An input, with the example's cells where it is one column."""
+    value = graph.input(spec)
+    cells = (description.example or {}).get(spec.name)
+    return replace(value, cells=cells) if value.width == 1 else value
 
 
 def _value_of(spec: TensorSpec, answer: Answer, signature: Signature, graph: GraphBuilder) -> str:
@@ -30,6 +38,8 @@ def _value_of(spec: TensorSpec, answer: Answer, signature: Signature, graph: Gra
         "probabilities": answer.probabilities,
         "decision_function": answer.decision,
         "prediction": answer.prediction,
+        "score_samples": answer.density,
+        **{f"probabilities_{i}": value for i, value in enumerate(answer.several)},
     }
     value = names.get(spec.name)
     if value is None:

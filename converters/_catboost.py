@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from ._trees import Trees
+from ._catboost_ctr import Ctr, categories_behind, statistics
+from ._city_hash import hashes_of_cells
+from ._tree_values import Trees
 from .spec import Unsupported
 
 if TYPE_CHECKING:
@@ -21,18 +23,15 @@ if TYPE_CHECKING:
 SEARCHED = range(-99_999, 2_000_000)
 """The integers that are tried when a hash is led back to the category it came from."""
 
-_STATISTICS = (
-    "the CatBoost model splits by target statistics (CTR) of categorical features, which hash any text that comes, "
-    "and a graph cannot: train with a one_hot_max_size above the number of categories, or encode the column before"
-)
-
 
 @dataclass(frozen=True)
 class Parsed:
     """A model as it computes: `scale * (sum of leaves) + bias`.
 
     `numbers`: position of each numeric column among the model's columns. `categories`: the same for categorical ones.
+    `missing_left`: per numeric column, a missing cell counts as below every border.
     `one_hot`: pairs (number of the categorical column, hash); each is a 0/1 column behind the numeric ones in `trees`.
+    `ctrs`: statistics of categories, those of one projection together; each is a column behind the 0/1 columns.
     """
 
     trees: Trees
@@ -40,16 +39,37 @@ class Parsed:
     bias: tuple[float, ...]
     numbers: tuple[int, ...]
     categories: tuple[int, ...]
+    missing_left: tuple[bool, ...]
     one_hot: tuple[tuple[int, int], ...]
+    ctrs: tuple[Ctr, ...]
     metadata: dict[str, Any]
+
+    def asked(self, number: int) -> bool:
+        """Whether the answer hangs on a categorical column at all."""
+        looked_at = {
+            n for ctr in self.ctrs for n in (*ctr.projection.categories, *(c for c, _ in ctr.projection.hashes))
+        }
+        return number in looked_at or any(owner == number for owner, _ in self.one_hot)
+
+    def combined(self, number: int) -> bool:
+        """Whether a statistic looks at a categorical column together with something else."""
+        return any(number in ctr.projection.categories and not ctr.projection.alone for ctr in self.ctrs)
+
+    def hashes(self, number: int) -> frozenset[int]:
+        """The hashes of a categorical column that are known by themselves: combinations hide theirs."""
+        own = {h for owner, h in self.one_hot if owner == number}
+        for ctr in self.ctrs:
+            own |= {h for owner, h in ctr.projection.hashes if owner == number}
+            if ctr.projection.alone and ctr.projection.categories == (number,):
+                own.update(categories_behind(ctr).tolist())
+        return frozenset(own)
 
 
 def parse(model: Any) -> Parsed:
-    """The parsed model; `Unsupported` where it holds more than numbers and one-hot categories."""
+    """The parsed model; `Unsupported` where it holds more than numbers and categories."""
     plain = dump(model)
     info = plain["features_info"]
-    numbers = info.get("float_features", [])
-    splits = _Splits(numbers)
+    splits = _Splits(info, statistics(plain))
     symmetric = plain.get("oblivious_trees")
     trees = _symmetric(symmetric, splits) if symmetric is not None else _free(plain["trees"], splits)
     scale, bias = plain["scale_and_bias"]
@@ -57,9 +77,11 @@ def parse(model: Any) -> Parsed:
         trees,
         float(scale),
         tuple(map(float, bias if isinstance(bias, list) else [bias])),
-        tuple(int(f["flat_feature_index"]) for f in numbers),
-        tuple(int(f["flat_feature_index"]) for f in info.get("categorical_features", [])),
+        tuple(int(f["flat_feature_index"]) for f in info.get("float_features") or []),
+        tuple(int(f["flat_feature_index"]) for f in _categorical(info)),
+        tuple(splits.missing_left),
         tuple(splits.one_hot),
+        tuple(splits.ctrs),
         plain["model_info"],
     )
 
@@ -87,22 +109,38 @@ def _positions(model: Any, kind: str) -> list[int]:
 
 
 class _Splits:
-    """Splits as (column, threshold, NaN goes left): numeric columns first, then one 0/1 column per category."""
+    """Splits as (column, threshold, NaN goes left): numeric columns, one 0/1 column per category, the statistics."""
 
-    def __init__(self, numbers: list[dict[str, Any]]) -> None:
-        self._width = len(numbers)
-        self._left = [f["nan_value_treatment"] != "AsTrue" for f in numbers]
-        self.one_hot: dict[tuple[int, int], int] = {}
+    def __init__(self, info: dict[str, Any], ctrs: tuple[Ctr, ...]) -> None:
+        numbers = info.get("float_features") or []
+        self.missing_left = [f["nan_value_treatment"] != "AsTrue" for f in numbers]
+        pairs = [(int(f["feature_index"]), int(v)) for f in _categorical(info) for v in f.get("values") or []]
+        self.one_hot = {pair: len(numbers) + i for i, pair in enumerate(pairs)}
+        first = {ctr.projection: i for i, ctr in reversed(list(enumerate(ctrs)))}
+        order = sorted(range(len(ctrs)), key=lambda i: (first[ctrs[i].projection], i))
+        self.ctrs = [ctrs[i] for i in order]
+        place = {i: len(numbers) + len(pairs) + n for n, i in enumerate(order)}
+        before = sum(len(f["borders"] or []) for f in numbers) + len(pairs)
+        borders = [(place[i], border) for i, ctr in enumerate(ctrs) for border in ctr.borders]
+        self._of_statistics = dict(enumerate(borders, before))
 
     def __call__(self, split: dict[str, Any]) -> tuple[int, float, bool]:
         kind = split["split_type"]
         if kind == "FloatFeature":
             column = split["float_feature_index"]
-            return column, split["border"], self._left[column]
+            return column, split["border"], self.missing_left[column]
         if kind == "OneHotFeature":
-            key = (int(split["cat_feature_index"]), int(split["value"]))
-            return self.one_hot.setdefault(key, self._width + len(self.one_hot)), 0.5, True
-        raise Unsupported(_STATISTICS if kind == "OnlineCtr" else f"there is no converter for CatBoost's {kind} splits")
+            return self.one_hot[int(split["cat_feature_index"]), int(split["value"])], 0.5, True
+        if kind != "OnlineCtr":
+            raise Unsupported(f"there is no converter for CatBoost's {kind} splits")
+        found, border = self._of_statistics.get(split["split_index"], (-1, None))
+        if border != split["border"]:
+            raise Unsupported("this version of CatBoost numbers the statistics of its splits in a way not known here")
+        return found, split["border"], True
+
+
+def _categorical(info: dict[str, Any]) -> list[dict[str, Any]]:
+    return info.get("categorical_features") or []
 
 
 def _symmetric(trees: list[dict[str, Any]], splits: _Splits) -> Trees:
@@ -128,7 +166,7 @@ def _symmetric(trees: list[dict[str, Any]], splits: _Splits) -> Trees:
     inner = feature >= 0
     left = np.where(inner, 2 * (place - start) + 1 + start, 0)
     right = np.where(inner, left + 1, 0)
-    return _trees(roots, feature, threshold, left, right, missing_left, leaf)
+    return replace(_trees(roots, feature, threshold, left, right, missing_left, leaf), symmetric=True)
 
 
 def _free(trees: list[dict[str, Any]], splits: _Splits) -> Trees:
@@ -185,43 +223,7 @@ def integers_behind(hashes: frozenset[int]) -> dict[int, list[int]]:
     for length in np.unique(lengths).tolist():
         group = texts[lengths == length]
         cells = group.view(np.uint8).reshape(-1, 8)[:, :length]
-        hashed = (_city(cells) & np.uint64(0xFFFFFFFF)).astype(np.uint32).view(np.int32)
+        hashed = hashes_of_cells(cells)
         for row in np.flatnonzero(np.isin(hashed, wanted)).tolist():
             found[int(hashed[row])].append(int(group[row]))
     return {h: sorted(v) for h, v in found.items()}
-
-
-def _city(cells: Array) -> Array:
-    """CityHash64 (version 1.0, as CatBoost has it) of texts of one length from 1 to 8 bytes, one per row."""
-    import numpy as np
-
-    k2, k3 = np.uint64(0x9AE16A3B2F90404F), np.uint64(0xC949D7C7509E6557)
-    length = cells.shape[1]
-    wide = cells.astype(np.uint64)
-    if length >= 4:
-        first, last = _word(wide[:, :4]), _word(wide[:, length - 4 :])
-        return _mix(np.uint64(length) + (first << np.uint64(3)), last)
-    y = wide[:, 0] + (wide[:, length >> 1] << np.uint64(8))
-    z = np.uint64(length) + (wide[:, -1] << np.uint64(2))
-    return _shifted(y * k2 ^ z * k3) * k2
-
-
-def _word(four: Array) -> Array:
-    import numpy as np
-
-    places = np.array([0, 8, 16, 24], np.uint64)
-    return np.asarray((four << places).sum(1, dtype=np.uint64))
-
-
-def _mix(u: Array, v: Array) -> Array:
-    import numpy as np
-
-    k = np.uint64(0x9DDFEA08EB382D69)
-    a = _shifted((u ^ v) * k)
-    return _shifted((v ^ a) * k) * k
-
-
-def _shifted(x: Array) -> Array:
-    import numpy as np
-
-    return np.asarray(x ^ (x >> np.uint64(47)))

@@ -71,7 +71,15 @@ def original_input(description: Description, inputs: tuple[TensorSpec, ...], tab
     import pandas as pd
 
     features = {f.name: f for f in description.features}
-    return pd.DataFrame({t.name: _series(features[t.name], t, table[t.name]) for t in inputs})
+    frame = pd.DataFrame({t.name: _series(features[t.name], t, table[t.name]) for t in inputs})
+    return _records(frame) if description.records else frame
+
+
+def _records(frame: Any) -> list[dict[str, Any]]:
+    """The rows as dictionaries, without what is missing."""
+    import pandas as pd
+
+    return [{key: cell for key, cell in row.items() if not pd.isna(cell)} for row in frame.to_dict("records")]
 
 
 def _series(feature: Feature, spec: TensorSpec, column: np.ndarray[Any, Any]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from .spec import Dim, TensorSpec, Unsupported
@@ -11,6 +11,8 @@ from .spec import Dim, TensorSpec, Unsupported
 if TYPE_CHECKING:
     import numpy as np
     import onnx
+
+    from ._sparse import Sparse
 
 OPSET = 21
 ML_OPSET = 5
@@ -22,7 +24,7 @@ class Value:
     """One tensor in a graph, `[N, width]`, or `[N]` where `width` is 0.
 
     `name`: in the graph. `dtype`: as in `TensorSpec`. `column`: the data frame column that it came from, if it did.
-    `missing`: in text, what stands for a missing cell.
+    `missing`: in text, what stands for a missing cell. `cells`: of a column of the example, what it holds there.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Value:
     width: int = 1
     column: str = ""
     missing: str | None = None
+    cells: Any = field(default=None, compare=False, repr=False)
 
 
 Frame = tuple[Value, ...]
@@ -37,7 +40,10 @@ Frame = tuple[Value, ...]
 
 
 class GraphBuilder:
-    """A graph under construction. `real`: the type of its numbers, `float32` or `float64`."""
+    """A graph under construction. `real`: the type of its numbers, `float32` or `float64`.
+
+    `sparse`: values that are known by their few numbers too. `refused`: values that no output may hang on, and why.
+    """
 
     def __init__(self, real: str) -> None:
         self.real = real
@@ -48,6 +54,8 @@ class GraphBuilder:
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
         self._taken: set[str] = set()
+        self.sparse: dict[str, Sparse] = {}
+        self.refused: dict[str, str] = {}
 
     def fresh(self, stem: str) -> str:
         """A name that is not taken yet."""
@@ -107,13 +115,15 @@ class GraphBuilder:
         return self._constants[key]
 
     def _text(self, array: np.ndarray[Any, Any]) -> str:
-        from onnx import TensorProto, helper
+        from onnx import TensorProto
 
         cells = [str(cell).encode() for cell in array.ravel()]
-        key = ("string", array.shape, b"\0".join(cells))
+        key = ("string", array.shape, repr(cells).encode())
         if key not in self._constants:
             self._constants[key] = self.fresh("c")
-            tensor = helper.make_tensor(self._constants[key], TensorProto.STRING, array.shape, cells)
+            # not helper.make_tensor, which drops a NUL at the end of a text
+            kind = TensorProto.STRING
+            tensor = TensorProto(name=self._constants[key], data_type=kind, dims=array.shape, string_data=cells)
             self._initializers.append(tensor)
         return self._constants[key]
 
@@ -148,6 +158,10 @@ class GraphBuilder:
             return parts[0]
         name = self.op("Concat", *(p.name for p in parts), axis=1)
         return Value(name, dtype or self.real, sum(p.width for p in parts))
+
+    def block(self, name: str, width: int) -> Value:
+        """A value of the graph's own type, `[N, width]`, as a part of a frame."""
+        return Value(name, self.real, width)
 
     def columns(self, frame: Frame) -> Frame:
         """The frame with every block split into single columns."""
@@ -203,6 +217,8 @@ class GraphBuilder:
         from onnx import checker, helper
 
         nodes, read = self._living()
+        for name in sorted(read & set(self.refused)):
+            raise Unsupported(self.refused[name])
         inputs = [i for i in self._inputs if i.name in read]
         constants = [c for c in self._initializers if c.name in read]
         graph = helper.make_graph(nodes, "model", inputs, self._outputs, constants)

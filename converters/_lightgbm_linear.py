@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from ._graph import GraphBuilder, Value
 from ._lightgbm_model import Parsed
-from ._trees import tree_of, tree_sum
+from ._tree_values import tree_of
+from ._trees import tree_sum
 
 
 def linear_sum(graph: GraphBuilder, content: Parsed, ready: Value, raw: Value) -> str:

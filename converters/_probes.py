@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 EXAMPLE_ROWS = 2000
 THRESHOLD_ROWS = 8000
 VALUES_PER_COLUMN = 300
-LADDER = (1e6, 1e12, 1e30)
+LADDER = (1e2, 1e4, 1e6, 1e12, 1e30)
 BEYOND = (1e39, float("inf"))
 INTEGERS = (0, -1, 2**24 + 1, 2**31, 2**53 + 1)
 ODD_FLOATS = (0.0, -0.0, 1e-30, -1.0, 0.5, 16777217.0, 9007199254740993.0)
@@ -183,14 +183,15 @@ def _strange_probes(column: _Column) -> Iterator[Probe]:
         yield Probe("empty", name, column.with_values(np.array([""], object)))
         yield Probe("missing", name, column.with_values(np.array([None, None], object)))
     elif spec.is_float:
-        yield Probe("odd", name, column.with_values(np.array([*ODD_FLOATS, *_between(column)])))
+        yield Probe("odd", name, column.with_values(np.array([*ODD_FLOATS, *_between(column), *_ends(column)])))
         yield Probe("missing", name, column.with_values(np.array([np.nan, np.nan])))
         for step in (LADDER, BEYOND):
             yield Probe("large", name, column.with_values(np.array([s * v for v in step for s in (1.0, -1.0)])))
     elif spec.dtype == "bool":
         yield Probe("category", name, column.with_values(np.array([False, True])), tried=2, known=2)
     else:
-        yield Probe("odd", name, column.with_values(np.array([*INTEGERS, *_between(column)], np.int64)))
+        codes = np.array([*INTEGERS, *_between(column), *_ends(column)], np.int64)
+        yield Probe("odd", name, column.with_values(codes))
 
 
 def _strangers(column: _Column) -> list[str]:
@@ -207,6 +208,19 @@ def _between(column: _Column) -> list[float]:
         return []
     beyond = [max(numbers) + 1, min(numbers) - 1]
     return [*beyond, max(numbers) - 0.3, min(numbers) + 0.5] if column.spec.is_float else beyond
+
+
+def _ends(column: _Column) -> list[float]:
+    """The numbers at which the model may begin to refuse, and their neighbours near and less near."""
+    import numpy as np
+
+    bounds = np.array(column.feature.bounds, np.float64)
+    if not bounds.size:
+        return []
+    if not column.spec.is_float:
+        return [float(v) for b in bounds for v in (np.floor(b) - 1, np.floor(b), np.ceil(b), np.ceil(b) + 1)]
+    steps = [bounds + n * np.spacing(np.abs(bounds)) for n in (-8, -4, -2, 2, 4, 8)]
+    return sorted({float(v) for v in np.concatenate([_neighbours(bounds, column.spec), *steps])})
 
 
 def _all_missing(columns: list[_Column]) -> list[Probe]:

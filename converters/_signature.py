@@ -19,6 +19,8 @@ def signature_of(
     description: Description, example: Table, answers: Table, frame_dtypes: Mapping[str, str] | None = None
 ) -> Signature:
     """The signature in float64; `Signature.in_precision` gives the other form."""
+    if "label" in answers and answers["label"].ndim > 1:
+        description = replace(description, classes=())
     return Signature(
         description.task,
         inputs_of(description, example, frame_dtypes or {}),
@@ -61,8 +63,9 @@ def _output(name: str, values: np.ndarray[Any, Any], description: Description) -
     shape = ("N", *values.shape[1:])
     kept = description.inputs and values.dtype.kind not in "OU"
     spec = TensorSpec(name, values.dtype.name if kept else _dtype_of(values), shape)
-    named = name == "probabilities" and len(description.classes) == values.shape[-1]
-    return replace(spec, columns=tuple(map(str, description.classes))) if named else spec
+    by_target = {f"probabilities_{i}": classes for i, classes in enumerate(description.targets)}
+    classes = {"probabilities": description.classes, **by_target}.get(name, ())
+    return replace(spec, columns=tuple(map(str, classes))) if classes and len(classes) == values.shape[-1] else spec
 
 
 def _dtype_of(values: np.ndarray[Any, Any]) -> str:

@@ -22,16 +22,20 @@ class Answer:
     """What a step gives: names of values in the graph.
 
     `transformed`: a transformer's frame. `index`: a classifier's `int64 [N]`, the position in `classes_`;
-    `label`: `int64 [N]` where there are no `classes_` (clusterers, outlier detectors). `probabilities`: `real [N, C]`;
+    `label`: `int64 [N]` where there are no `classes_` (clusterers, outlier detectors), `[N, T]` in the type of the
+    classes where there are several targets. `probabilities`: `real [N, C]`; `several`: one such matrix per target;
     `decision`: `real [N]` or `[N, C]`, what `decision_function` gives. `prediction`: `real [N]` or `[N, T]`.
+    `density`: `real [N]`, what `score_samples` gives where there is nothing else.
     """
 
     transformed: Frame | None = None
     index: str | None = None
     label: str | None = None
     probabilities: str | None = None
+    several: tuple[str, ...] = ()
     decision: str | None = None
     prediction: str | None = None
+    density: str | None = None
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Step:
 
     `convert(fitted, frame, graph)`. `thresholds(fitted)`: per input column. `back(fitted, thresholds)`: thresholds on
     the output columns, as thresholds on the input columns (empty lists where there is no way back).
+    `bounds(fitted)`: per input column, numbers at which it may begin to refuse. `moves(fitted)`: per output column the
+    position of the input column that it is, unchanged, or None where it is another; None: each stays in its place.
     `values(fitted)`: per input column the values that the step knows (categories), None for a column of numbers.
     """
 
@@ -47,18 +53,24 @@ class Step:
     thresholds: Callable[[Any], Thresholds] | None = None
     back: Callable[[Any, Thresholds], Thresholds] | None = None
     values: Callable[[Any], Sequence[Sequence[Scalar] | None]] | None = None
+    bounds: Callable[[Any], Thresholds] | None = None
+    moves: Callable[[Any], Sequence[int | None] | None] | None = None
 
 
 def step_of(fitted: Any) -> Step:
-    """The step for an object's exact class; a subclass may compute anything, so it does not inherit one."""
+    """The author's own step, else the exact class's: a subclass may compute anything, so it does not inherit one."""
     from . import for_object
+    from ._custom import advice, step
 
+    own = step(fitted)
+    if own is not None:
+        return own
     converter = for_object(fitted)
-    step = converter.step(fitted) if converter is not None and converter.step is not None else None
-    if step is None:
+    found = converter.step(fitted) if converter is not None and converter.step is not None else None
+    if found is None:
         kind = f"{type(fitted).__module__}.{type(fitted).__qualname__}"
-        raise Unsupported(f"there is no converter for {kind}")
-    return step
+        raise Unsupported(f"there is no converter for {kind}" + ("" if converter else f": {advice(kind)}"))
+    return found
 
 
 def convert(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
@@ -76,11 +88,20 @@ def transform(fitted: Any, frame: Frame, graph: GraphBuilder) -> Frame:
 
 def thresholds_of(fitted: Any, width: int) -> Thresholds:
     """Per input column, where the answer jumps; empty lists where the step does not say."""
+    return _numbers(fitted, width, lambda step: step.thresholds)
+
+
+def bounds_of(fitted: Any, width: int) -> Thresholds:
+    """Per input column, where the step may begin to refuse numbers; empty lists where it does not say."""
+    return _numbers(fitted, width, lambda step: step.bounds)
+
+
+def _numbers(fitted: Any, width: int, hook: Callable[[Step], Callable[[Any], Thresholds] | None]) -> Thresholds:
     try:
-        step = step_of(fitted)
+        asked = hook(step_of(fitted))
     except Unsupported:
         return [[] for _ in range(width)]
-    found = step.thresholds(fitted) if step.thresholds else []
+    found = asked(fitted) if asked else []
     return [list(f) for f in found] if len(found) == width else [[] for _ in range(width)]
 
 
@@ -102,3 +123,13 @@ def values_of(fitted: Any, width: int) -> list[list[Scalar] | None]:
         return [None] * width
     found = step.values(fitted) if step.values else []
     return [None if v is None else list(v) for v in found] if len(found) == width else [None] * width
+
+
+def moves_of(fitted: Any, width: int) -> list[int | None]:
+    """Per output column, the input column that it is; each in its place where the step does not say."""
+    try:
+        step = step_of(fitted)
+    except Unsupported:
+        return list(range(width))
+    found = step.moves(fitted) if step.moves else None
+    return list(range(width)) if found is None else list(found)

@@ -10,12 +10,14 @@ import os
 import sys
 import traceback
 import warnings
+from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from . import for_file, for_object
 from ._answers import Answers, ask
+from ._custom import advice, dotted, register
 from ._frames import model_table, original_input, with_own_names
 from ._latency import measure, single_threaded
 from ._probes import make_probes, together
@@ -39,6 +41,7 @@ class Session:
         """Loads the model: the one command that runs code of the file."""
         sys.path[:0] = request["code"]
         path = Path(request["model"])
+        register(request["code"])
         self.model = _unpickle(path, request) if request["kind"] != "other" else None
         converter = for_file(path) if self.model is None else for_object(self.model)
         if converter is None:
@@ -65,6 +68,7 @@ class Session:
         table = read_table(Path(request["example"]))
         self.description = with_own_names(self.description, table)
         example = self._example(table)
+        self.description = self.converter.adapt(self.model, replace(self.description, example=example))
         self.inputs = inputs_of(self.description, example, request["frame_dtypes"])
         answered = self._first_answer(example)
         self.signature = signature_of(self.description, example, answered, request["frame_dtypes"])
@@ -83,6 +87,7 @@ class Session:
             "refused": {str(row): message for row, message in answers.refused.items()},
             "features": [f.name for f in self.description.features],
             "values": {f.name: list(f.values) for f in self.description.features if f.values},
+            "bounds": {f.name: list(f.bounds) for f in self.description.features if f.bounds},
         }
 
     def _example(self, table: Table) -> Table:
@@ -152,17 +157,35 @@ class BadExample(Exception):
 def _unpickle(path: Path, request: dict[str, Any]) -> Any:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        model = _LOADERS[request["kind"]](path, request)
+        try:
+            model = _LOADERS[request["kind"]](path, request)
+        except Exception as error:
+            _blame_the_version(request.get("versions", {}).get("scikit-learn"), error)
+            raise
     for warning in caught:
-        if type(warning.message).__name__ == "InconsistentVersionWarning":
-            raise Unreadable(_other_version(warning.message))
+        saved = getattr(warning.message, "original_sklearn_version", None)
+        if saved is not None:
+            raise Unreadable(_other_version(str(saved)))
     return model
 
 
-def _other_version(warning: Any) -> str:
+def _blame_the_version(saved: str | None, error: Exception) -> None:
+    """Raises `Unreadable` where another scikit-learn saved the model, which is why the installed one stumbles."""
+    try:
+        import sklearn
+    except ImportError:  # what is missing is told as it is
+        return
+    if saved not in (None, sklearn.__version__):
+        raise Unreadable(f"{_other_version(str(saved))} (here: {str(error).splitlines()[0]})") from error
+
+
+def _other_version(saved: str) -> str:
+    import sklearn
+
     return (
-        f"the model was saved by scikit-learn {warning.original_sklearn_version}, this interpreter has "
-        f"{warning.current_sklearn_version}: give the model's own interpreter with --python PATH"
+        f"the model was saved by scikit-learn {saved}, this interpreter has {sklearn.__version__}, which may read it "
+        f"wrongly: give the interpreter that the model was trained with (--python PATH), or one that has "
+        f"scikit-learn=={saved}"
     )
 
 
@@ -193,8 +216,9 @@ _LOADERS = {"pickle": _load_pickle, "joblib": _load_joblib, "skops": _load_skops
 def _no_converter(model: Any, path: Path) -> str:
     from . import names
 
-    what = f"{type(model).__module__}.{type(model).__qualname__}" if model is not None else f"the file {path.name}"
-    return f"there is no converter for {what}; there are converters for: {', '.join(names())}"
+    what = dotted(type(model)) if model is not None else f"the file {path.name}"
+    own = f". Of a class of your own: {advice(what)}" if model is not None else ""
+    return f"there is no converter for {what}; there are converters for: {', '.join(names())}{own}"
 
 
 def _versions(converter: Converter) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ._trees import Trees
+from ._tree_values import Trees
 from ._xgboost_ubjson import parse
 from .spec import Scalar, Unsupported
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ._assemble import assemble
 from ._catboost import SEARCHED, Parsed, integers_behind, parse
+from ._catboost_places import category_columns, known_categories
 from ._graph import Frame, GraphBuilder, Value
 from ._steps import Answer, Step, Thresholds
-from ._trees import tree_sum, unique_thresholds
+from ._tree_values import unique_thresholds
+from ._trees import tree_sum
 from .spec import Converter, Description, Feature, Scalar, Table, Unreadable, Unsupported
 
 _KINDS = ("CatBoost", "CatBoostClassifier", "CatBoostRegressor", "CatBoostRanker")
@@ -79,10 +82,10 @@ def _notes(model: Any, parsed: Parsed) -> tuple[str, ...]:
     notes = []
     if type(model).__name__ == "CatBoost" and len(model.classes_):
         notes.append("the class CatBoost answers raw scores; load it as CatBoostClassifier for labels")
-    if parsed.one_hot:
+    if parsed.one_hot or parsed.ctrs:
         notes.append(
-            "CatBoost keeps hashes of categories, not the categories: they were found among the integers "
-            f"{SEARCHED.start} to {SEARCHED.stop - 1}; another integer with the same 32-bit hash would differ"
+            "CatBoost keeps hashes of categories, not the categories: they are found among the example's and the "
+            f"integers {SEARCHED.start} to {SEARCHED.stop - 1}; another one with the same 32-bit hash would differ"
         )
     return tuple(notes)
 
@@ -90,12 +93,30 @@ def _notes(model: Any, parsed: Parsed) -> tuple[str, ...]:
 def _feature(name: str, thresholds: list[float], values: list[Scalar] | None) -> Feature:
     if values is None:
         return Feature(name, thresholds=tuple(thresholds))
-    return Feature(name, kind="integer" if values else "", values=tuple(values))
+    return Feature(name, kind="integer" if values else "", values=tuple(values), knows_empty=True)
+
+
+def adapt(model: Any, description: Description) -> Description:
+    """The description with the categories that the model knows, among the example's own."""
+    parsed = parse(model)
+    features = list(description.features)
+    for number, position in enumerate(parsed.categories):
+        cells = (description.example or {}).get(features[position].name)
+        if cells is not None and cells.dtype.kind in "OU":
+            known = known_categories(parsed, number, cells, "string")
+            features[position] = replace(features[position], kind="text", values=tuple(known))
+        elif cells is not None and cells.dtype.kind in "iu":
+            known = known_categories(parsed, number, cells, "int64")
+            features[position] = replace(features[position], kind="integer", values=tuple(known))
+    return replace(description, features=tuple(features))
 
 
 def _columns(parsed: Parsed, width: int) -> Thresholds:
     """Per column of the model, its borders."""
-    found = unique_thresholds(parsed.trees, len(parsed.numbers) + len(parsed.one_hot))
+    found = unique_thresholds(parsed.trees, len(parsed.numbers))
+    for projection in {ctr.projection for ctr in parsed.ctrs}:
+        for number, border in projection.borders:
+            found[number] = sorted({*found[number], border})
     columns: Thresholds = [[] for _ in range(width)]
     for position, thresholds in zip(parsed.numbers, found):
         columns[position] = thresholds
@@ -105,10 +126,10 @@ def _columns(parsed: Parsed, width: int) -> Thresholds:
 def _known(parsed: Parsed, width: int) -> list[list[Scalar] | None]:
     """Per column of the model, the categories where all are integers; empty where not or none; None for numbers."""
     columns: list[list[Scalar] | None] = [None] * width
-    behind = integers_behind(frozenset(h for _, h in parsed.one_hot)) if parsed.one_hot else {}
     for number, position in enumerate(parsed.categories):
-        groups = [behind[h] for owner, h in parsed.one_hot if owner == number]
-        columns[position] = [i for group in groups for i in group] if all(groups) else []
+        asked = parsed.hashes(number)
+        groups = integers_behind(asked) if asked else {}
+        columns[position] = [i for group in groups.values() for i in group] if all(groups.values()) else []
     return columns
 
 
@@ -146,37 +167,14 @@ def convert(model: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def _matrix(parsed: Parsed, frame: Frame, graph: GraphBuilder) -> Value:
-    """The numeric columns in float32, as CatBoost compares them, then a 0/1 column per category of a split."""
-    parts: list[Value] = []
+    """The numeric columns in float32, as CatBoost compares them, then a column per category or statistic of a split."""
+    numbers = None
     if parsed.numbers:
-        numbers = graph.select(frame, parsed.numbers)
-        kinds = {v.dtype for v in numbers}
-        parts.append(graph.cast(graph.matrix(numbers, kinds.pop() if len(kinds) == 1 else "float32"), "float32"))
-    parts += _one_hot(parsed, frame, graph)
-    return graph.matrix(tuple(parts), "float32")
-
-
-def _one_hot(parsed: Parsed, frame: Frame, graph: GraphBuilder) -> list[Value]:
-    if not parsed.one_hot:
-        return []
-    behind = integers_behind(frozenset(h for _, h in parsed.one_hot))
-    return [_flag(graph.select(frame, [parsed.categories[n]])[0], behind[h], graph) for n, h in parsed.one_hot]
-
-
-def _flag(column: Value, integers: list[int], graph: GraphBuilder) -> Value:
-    """1 where the column holds one of `integers`, which share a hash."""
-    if not integers or column.dtype not in ("int64", "bool"):
-        raise Unsupported(
-            f"CatBoost keeps only hashes of the categories of {column.column or column.name!r}, and a graph cannot "
-            "hash text: encode the column as small integers before the model (an OrdinalEncoder in a pipeline)"
-        )
-    whole = graph.cast(column, "int64")
-    equal = graph.op("Equal", whole.name, graph.const([integers], "int64"))
-    flag = Value(equal, "bool", len(integers))
-    if len(integers) == 1:
-        return graph.cast(flag, "float32")
-    any_of = graph.op("ReduceMax", graph.cast(flag, "float32").name, graph.const([1], "int64"), keepdims=1)
-    return Value(any_of, "float32")
+        columns = graph.select(frame, parsed.numbers)
+        kinds = {v.dtype for v in columns}
+        numbers = graph.cast(graph.matrix(columns, kinds.pop() if len(kinds) == 1 else "float32"), "float32")
+    parts = category_columns(parsed, frame, numbers, graph)
+    return graph.matrix((numbers, *parts) if numbers else tuple(parts), "float32")
 
 
 def _binary(parsed: Parsed, raw: str, graph: GraphBuilder) -> Answer:
@@ -245,4 +243,5 @@ CONVERTER = Converter(
     sniff=sniff,
     load=load,
     step=step,
+    adapt=adapt,
 )

@@ -15,7 +15,8 @@ from ._graph import Frame, GraphBuilder, Value
 from ._lightgbm_linear import linear_sum
 from ._lightgbm_model import ZERO, Parsed, objective_of, parsed
 from ._steps import Answer, Step, Thresholds
-from ._trees import tree_sum, unique_thresholds
+from ._tree_values import unique_thresholds
+from ._trees import tree_sum
 from .spec import FLOATS, Converter, Description, Feature, Scalar, Signature, Table, Unreadable, Unsupported
 
 _WRAPPERS = ("LGBMClassifier", "LGBMRanker", "LGBMRegressor")

@@ -41,6 +41,7 @@ class TensorSpec:
     `nullable`: a missing cell is accepted (NaN in a float column, `missing` in a text column).
     `missing`: the text that stands for a missing cell in a text column.
     `limit`: largest magnitude that is accepted (infinity and beyond are refused); None: no limit.
+    `least`, `most`: smallest and largest number that is accepted, both inclusive; None: no such bound.
     `values`: the closed set of values that are accepted; None: any.
     `columns`: names of the columns of a matrix: features of an input, classes of `probabilities`.
     `frame_dtype`: the pandas dtype that the original wants for this column, where it matters.
@@ -53,6 +54,8 @@ class TensorSpec:
     nullable: bool = False
     missing: str | None = None
     limit: float | None = None
+    least: float | None = None
+    most: float | None = None
     values: tuple[Scalar, ...] | None = None
     columns: tuple[str, ...] = ()
     frame_dtype: str = ""
@@ -91,7 +94,7 @@ class Signature:
     """What a model takes and gives.
 
     `task`: `classifier`, `regressor`, `transformer`, `clusterer`, `outlier` or `graph` (an ONNX file as it came).
-    `classes`: the labels in the order of the columns of `probabilities`.
+    `classes`: the labels in the order of the columns of `probabilities`; none where a row has several labels.
     """
 
     task: str
@@ -147,6 +150,7 @@ class Feature:
 
     `kind`: `number`, `integer` (an integer or boolean column), `text` or `category` (a pandas categorical).
     `thresholds`: values at which the model's answer jumps, in the column's own units.
+    `bounds`: numbers at which the model begins to refuse, from above or below.
     `values`: the categories that the model knows (text, numbers or booleans).
     `knows_empty`: the empty string means something of its own to the model.
     `missing`: what stands for a missing cell in a text column of the original's frame: `nan` or `none`.
@@ -158,6 +162,7 @@ class Feature:
     values: tuple[Scalar, ...] = ()
     knows_empty: bool = False
     missing: str = "nan"
+    bounds: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -165,10 +170,13 @@ class Description:
     """What a loaded model says of itself.
 
     `features`: one entry per column, in the model's order. `named`: the model was fitted on named columns, so the
-    original is asked with a data frame; else with a matrix. `document`: the one input is a list of texts.
+    original is asked with a data frame; else with a matrix. `document`: the one input is a list of texts. `records`:
+    the original is asked with the rows as dictionaries, a missing cell's key left out.
+    `targets`: the classes of each target of a classifier of several, whose `classes` are empty.
     `outputs`: name to width (0 for `[N]`) of what `Converter.predict` returns.
     `notes`: facts worth a line in the report. `inputs`: the inputs of an ONNX file as it has them, of any rank and
-    type; empty for all other frameworks.
+    type; empty for all other frameworks. `example`: the columns of the example under the names of the inputs, where
+    it is at hand.
     """
 
     title: str
@@ -177,8 +185,11 @@ class Description:
     named: bool
     classes: tuple[Scalar, ...] = ()
     document: bool = False
+    records: bool = False
     notes: tuple[str, ...] = ()
     inputs: tuple[TensorSpec, ...] = ()
+    targets: tuple[tuple[Scalar, ...], ...] = ()
+    example: Table | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -188,13 +199,14 @@ class Converter:
     `name`: the file's own name. `packages`: top packages of the classes that it reads (`sklearn`).
     `sniff(path, head)`: whether a file that is not a pickle is of this framework (`head`: its first 4 KiB).
     `load(path)`: the model of such a file. `describe(model)`: see `Description`.
-    `predict(model, x)`: the original's answers: arrays by output name; `x` is a data frame, a matrix or a list of
-    texts. `convert(model, description, signature, real)`: the serialised ONNX model, its inputs and outputs as the
-    signature says; `real` is the type of the numbers inside, `float32` or `float64`. Raises `Unsupported`.
-    `precisions`: forms worth trying, the cheapest first. `step(fitted)`: the step of one object of the framework, so
-    that a pipeline of any framework can hold it (see `_steps.py`); None: no such class.
+    `predict(model, x)`: the original's answers: arrays by output name; `x` is a data frame, a matrix, records or
+    texts, as the description says. `convert(model, description, signature, real)`: the serialised ONNX model, its
+    inputs and outputs as the signature says; `real` is the type of the numbers inside, `float32` or `float64`. Raises
+    `Unsupported`. `precisions`: forms worth trying, the cheapest first. `step(fitted)`: the step of one object of the
+    framework, so that a pipeline of any framework can hold it (see `_steps.py`); None: no such class.
     `quick(model, x)`: the cheapest call from which all outputs follow, for the clock; None: the model's own
     `predict_proba` where it has one, else `predict`.
+    `adapt(model, description)`: the description, once it holds the example.
     """
 
     name: str
@@ -207,3 +219,4 @@ class Converter:
     precisions: Callable[[Any], tuple[str, ...]] = field(default=lambda model: FLOATS)
     step: Callable[[Any], Step | None] | None = None
     quick: Callable[[Any, Any], object] | None = None
+    adapt: Callable[[Any, Description], Description] = field(default=lambda model, description: description)

@@ -14,7 +14,8 @@ from ._assemble import assemble
 from ._codes import coded
 from ._graph import Frame, GraphBuilder, Value
 from ._steps import Answer, Step, Thresholds
-from ._trees import tree_sum, unique_thresholds, with_base
+from ._tree_values import unique_thresholds, with_base
+from ._trees import tree_sum
 from ._xgboost_model import EXPONENTIAL, HINGE, LOGISTIC, PLAIN, SOFT, Parsed, objective_of, parsed
 from .spec import Converter, Description, Feature, Scalar, Signature, Table, Unreadable, Unsupported
 

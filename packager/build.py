@@ -84,7 +84,7 @@ def build(request: Request, progress: Progress = lambda step: None) -> Built:
     with tempfile.TemporaryDirectory(prefix="mlpack-") as name:
         scratch = Path(name)
         progress("reading the model file's imports")
-        source = take_source(request.model, scratch / "source", request.allow)
+        source = take_source(request.model, scratch / "source", request.allow, request.code)
         with Worker(request.python, scratch, request.limits) as worker:
             try:
                 return _build(request, place, source, worker, scratch, progress)

@@ -46,6 +46,8 @@ def _bundle(path: Path) -> dict[str, Any]:
 def _line(tensor: TensorSpec) -> str:
     rules = ["may be missing" if tensor.nullable else "never missing"]
     rules += [f"at most ±{tensor.limit:g}"] if tensor.limit is not None else []
+    rules += [f"at least {tensor.least!r}"] if tensor.least is not None else []
+    rules += [f"at most {tensor.most!r}"] if tensor.most is not None else []
     rules += [f"one of {list(tensor.values)}"] if tensor.values is not None else []
     rules += ["rules by column in manifest.json"] if tensor.features else []
     return f"{tensor.name}: {tensor.dtype} {_shape(tensor)}, {', '.join(rules)}"

@@ -17,7 +17,8 @@ from .worker import Limits, Worker
 def original_worker(bundle: Bundle, python: str, allow: Sequence[str]) -> Iterator[tuple[Worker, dict[str, Any], Path]]:
     """A worker that holds the bundle's model and signature, what it said of the model, and a scratch folder.
 
-    `allow`: what the caller trusts besides; what the bundle says was allowed at its build counts for nothing.
+    `allow`: what the caller trusts besides; what the bundle says was allowed at its build counts for nothing. Modules
+    in the bundle are the builder's word too: without the caller's own for some name, none of them is found.
     """
     facts = bundle.manifest.facts
     code = bundle.folder / "model" / "code"
@@ -25,6 +26,8 @@ def original_worker(bundle: Bundle, python: str, allow: Sequence[str]) -> Iterat
         scratch = Path(name)
         source = take_source(bundle.folder / facts["source"], scratch / "source", allow)
         with Worker(python, scratch, Limits()) as worker:
-            loaded = worker.call("load", **source.request(), code=[str(code.resolve())] if code.is_dir() else [])
+            loaded = worker.call(
+                "load", **source.request(), code=[str(code.resolve())] if allow and code.is_dir() else []
+            )
             worker.call("adopt", signature=facts["signature"])
             yield worker, loaded, scratch

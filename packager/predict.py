@@ -60,15 +60,16 @@ def _check(signature: Signature, table: Table, before: int, file: Path) -> None:
 
 
 def _columns(signature: Signature, answers: Table) -> Table:
-    """One column per number: `label`, `probability.CLASS`, `prediction`, `NAME.0`, …"""
+    """One column per number: `label`, `probability.CLASS`, `prediction`, `NAME.0`, `probabilities_0.CLASS`, …"""
     found: Table = {}
     for spec in signature.outputs:
         values = answers[spec.name]
         flat = values.reshape(len(values), int(np.prod(values.shape[1:])))
         if values.ndim == 1 or values.shape[1:] == (1,):
             found[spec.name] = flat[:, 0]
-        elif spec.name == "probabilities" and spec.columns:
-            found |= {f"probability.{c}": flat[:, i] for i, c in enumerate(spec.columns)}
+        elif spec.name.startswith("probabilities") and spec.columns:
+            stem = "probability" if spec.name == "probabilities" else spec.name
+            found |= {f"{stem}.{c}": flat[:, i] for i, c in enumerate(spec.columns)}
         else:
             found |= {f"{spec.name}.{i}": flat[:, i] for i in range(flat.shape[1])}
     return found

@@ -21,7 +21,7 @@ MEANING = {
     "empty": "the empty string",
     "missing": "missing cells, column by column and all at once",
     "large": "very large and infinite numbers",
-    "odd": "zero, negative, tiny numbers, ids beyond 2^24 and 2^53, codes between the known ones",
+    "odd": "zero, negative, tiny numbers, ids beyond 2^24 and 2^53, codes between the known ones, ends of ranges",
     "text": "documents over the model's own words, other scripts, odd spacing",
     "batch of 0": "no rows at all: the shapes must be right",
     "batch of 1": "rows one by one",
@@ -110,6 +110,10 @@ def _input(tensor: TensorSpec) -> dict[str, Any]:
     refused = []
     if tensor.limit is not None:
         refused.append(f"beyond ±{tensor.limit:g}")
+    if tensor.least is not None:
+        refused.append(f"below {tensor.least!r}")
+    if tensor.most is not None:
+        refused.append(f"above {tensor.most!r}")
     if tensor.values is not None:
         refused.append(f"all but {', '.join(map(str, tensor.values))}")
     if tensor.features:

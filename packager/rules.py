@@ -58,13 +58,21 @@ def _broken(spec: TensorSpec, values: np.ndarray[Any, Any]) -> Iterator[tuple[Ma
         yield _rows(missing), "a missing value, and the model takes none here"
     if spec.is_text and spec.missing:
         yield _rows(np.asarray(values == spec.missing, bool)), f"the text {spec.missing!r} stands for a missing cell"
-    if spec.limit is not None:
-        with np.errstate(invalid="ignore"):
-            beyond = _rows(np.abs(values) > spec.limit)
-        yield beyond, f"a number beyond ±{spec.limit:g}, larger than the model was proved for"
+    yield from _beyond(spec, values)
     if spec.values is not None:
         known = _listed(spec.values)
         yield _rows(_outside(spec, values, missing)), f"a value that the model does not know; it knows {known}"
+
+
+def _beyond(spec: TensorSpec, values: np.ndarray[Any, Any]) -> Iterator[tuple[Mask, str]]:
+    with np.errstate(invalid="ignore"):
+        if spec.limit is not None:
+            beyond = _rows(np.abs(values) > spec.limit)
+            yield beyond, f"a number beyond ±{spec.limit:g}, larger than the model was proved for"
+        if spec.least is not None:
+            yield _rows(values < spec.least), f"a number below {spec.least!r}, and the model takes none there"
+        if spec.most is not None:
+            yield _rows(values > spec.most), f"a number above {spec.most!r}, and the model takes none there"
 
 
 def _missing(spec: TensorSpec, values: np.ndarray[Any, Any]) -> Mask | None:

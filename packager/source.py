@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ModelError, UntrustedError
-from .scan import Scan, require_trusted, scan
+from .scan import Scan, require_trusted, scan, vouched
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,23 @@ class Source:
 
     def request(self) -> dict[str, Any]:
         """What the worker's `load` is told."""
-        return {"model": str(self.files[0]), "kind": self.found.kind, "names": list(self.found.names)}
+        return {
+            "model": str(self.files[0]),
+            "kind": self.found.kind,
+            "names": list(self.found.names),
+            "versions": dict(self.found.versions),
+        }
 
 
-def take_source(model: Path, folder: Path, allow: Sequence[str]) -> Source:
-    """The model's files copied into `folder`; `ModelError` or `UntrustedError` where they are not fit to be loaded."""
+def take_source(model: Path, folder: Path, allow: Sequence[str], code: Sequence[Path] = ()) -> Source:
+    """The model's files copied into `folder`; `ModelError` or `UntrustedError` where they are not fit to be loaded.
+
+    `allow`: names that the user trusts. `code`: folders whose own classes and functions the user vouches for.
+    """
     folder.mkdir(parents=True)
     copy = _copied(model, folder)
     try:
-        found = scan(copy, allow)
+        found = scan(copy, allow, vouched(code))
         require_trusted(found, copy)
         beside = _external(model, copy, folder) if found.kind == "other" else ()
     except ModelError as error:

@@ -13,17 +13,14 @@ import numpy as np
 
 from converters.spec import Signature, Table, TensorSpec
 
+from .arrow import BATCH_ROWS, column_of, csv_batches, frame_dtypes, parquet_batches, read_csv, read_parquet
 from .errors import UsageError
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    pass
 
-MISSING_IN_CSV = ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>"]
-MISSING_IN_CSV += ["N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"]
-"""The cells of a csv file that mean "missing": those of `pandas.read_csv`."""
-BATCH_ROWS = 65536
-CSV_BLOCK = 1 << 20
-"""Bytes of csv in a batch: at 8 MiB the peak of memory was twice as high."""
+MOST_CELLS = 2**28
+"""Cells of a sparse example, which is held densely: 2 GiB."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +35,9 @@ def read_example(path: Path) -> Example:
     """All rows of a file."""
     suffix = _suffix(path)
     if suffix in (".csv", ".parquet"):
-        arrow = _read_csv(path) if suffix == ".csv" else _read_parquet(path)
-        table = {name: _column(name, arrow.column(name)) for name in arrow.column_names}
-        return _not_empty(Example(table, _frame_dtypes(arrow.schema)), path)
+        arrow = read_csv(path) if suffix == ".csv" else read_parquet(path)
+        table = {name: column_of(name, arrow.column(name)) for name in arrow.column_names}
+        return _not_empty(Example(table, frame_dtypes(arrow.schema)), path)
     return _not_empty(Example(_read_whole(path, suffix)), path)
 
 
@@ -48,8 +45,8 @@ def stream(path: Path, signature: Signature) -> Iterator[Table]:
     """The columns that the signature takes, batch by batch; memory does not grow with the file."""
     suffix = _suffix(path)
     if suffix in (".csv", ".parquet"):
-        batches = _csv_batches(path, signature) if suffix == ".csv" else _parquet_batches(path)
-        tables = ({n: _column(n, batch.column(n)) for n in batch.schema.names} for batch in batches)
+        batches = csv_batches(path, signature) if suffix == ".csv" else parquet_batches(path)
+        tables = ({n: column_of(n, batch.column(n)) for n in batch.schema.names} for batch in batches)
     else:
         whole = _read_whole(path, suffix)
         rows = len(next(iter(whole.values()), ()))
@@ -136,118 +133,6 @@ def _not_empty(example: Example, path: Path) -> Example:
     return example
 
 
-def _read_csv(path: Path) -> pa.Table:
-    from pyarrow import ArrowInvalid, csv
-
-    options = csv.ConvertOptions(
-        null_values=MISSING_IN_CSV, strings_can_be_null=True, quoted_strings_can_be_null=True, timestamp_parsers=[]
-    )
-    try:
-        table = csv.read_csv(path, convert_options=options)
-        dates = {f.name: "string" for f in table.schema if str(f.type).startswith(("date", "time"))}
-        if not dates:
-            return table
-        options.column_types = dates
-        return csv.read_csv(path, convert_options=options)
-    except ArrowInvalid as error:
-        raise UsageError(f"{path.name} cannot be read as csv: {error}") from error
-
-
-def _read_parquet(path: Path) -> pa.Table:
-    from pyarrow import ArrowInvalid, parquet
-
-    try:
-        table = parquet.read_table(path)
-    except (ArrowInvalid, OSError) as error:
-        raise UsageError(f"{path.name} cannot be read as parquet: {error}") from error
-    index = [n for n in table.column_names if n.startswith("__index_level_")]
-    return table.drop_columns(index)
-
-
-def _csv_batches(path: Path, signature: Signature) -> Iterator[pa.RecordBatch]:
-    from pyarrow import ArrowInvalid, csv
-
-    types = {t.name: t.dtype.replace("32", "64") for t in signature.inputs if t.width == 1}
-    options = csv.ConvertOptions(
-        null_values=MISSING_IN_CSV,
-        strings_can_be_null=True,
-        quoted_strings_can_be_null=True,
-        timestamp_parsers=[],
-        column_types=types,
-    )
-    read = csv.ReadOptions(block_size=CSV_BLOCK)
-    try:
-        if len(types) == len(signature.inputs):
-            options.include_columns = _present(path, list(types), len(signature.inputs) == 1)
-        with csv.open_csv(path, read_options=read, convert_options=options) as reader:
-            yield from reader
-    except ArrowInvalid as error:
-        raise UsageError(f"{path.name}: {error}") from error
-
-
-def _present(path: Path, wanted: list[str], single: bool) -> list[str]:
-    """The wanted columns of the file's head; none (all columns are read) where they are not all there."""
-    from pyarrow import csv
-
-    with csv.open_csv(path) as reader:
-        names = reader.schema.names
-    absent = [n for n in wanted if n not in names]
-    if absent and not single:
-        raise UsageError(f"{path.name} lacks the column {absent[0]!r}; it has: {', '.join(names)}")
-    return [] if absent else wanted
-
-
-def _parquet_batches(path: Path) -> Iterator[pa.RecordBatch]:
-    from pyarrow import ArrowInvalid, parquet
-
-    try:
-        with parquet.ParquetFile(path) as file:
-            yield from file.iter_batches(batch_size=BATCH_ROWS)
-    except (ArrowInvalid, OSError) as error:
-        raise UsageError(f"{path.name} cannot be read as parquet: {error}") from error
-
-
-def _column(name: str, column: Any) -> np.ndarray[Any, Any]:
-    """An arrow column in numpy: int64, float64 (NaN for null), bool, or text with None for null."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        return _column(name, column.cast(kind.value_type))
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return np.asarray(column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy())
-    if pa.types.is_null(kind):
-        return np.full(len(column), np.nan)
-    if pa.types.is_boolean(kind) and not column.null_count:
-        return np.asarray(pc.cast(column, pa.int8()).to_numpy()).astype(bool)
-    if pa.types.is_integer(kind) and not column.null_count:
-        try:
-            return np.asarray(pc.cast(column, pa.int64()).to_numpy())
-        except pa.ArrowInvalid as error:
-            raise UsageError(f"the column {name!r} holds whole numbers beyond 64 bits with a sign: {error}") from error
-    if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind):
-        values = pc.fill_null(pc.cast(column, pa.float64(), safe=False), float("nan"))
-        return np.asarray(values.to_numpy())
-    raise UsageError(
-        f"the column {name!r} holds {kind}{' with missing cells' if column.null_count else ''}: "
-        "give numbers, text or booleans (turn dates into numbers as the training did)"
-    )
-
-
-def _frame_dtypes(schema: pa.Schema) -> dict[str, str]:
-    import pyarrow as pa
-
-    found = {f.name: "category" for f in schema if pa.types.is_dictionary(f.type)}
-    for column in json.loads((schema.metadata or {}).get(b"pandas", b"{}")).get("columns", ()):
-        numpy_type = column.get("numpy_type", "")
-        if column.get("pandas_type") == "categorical":  # parquet itself forgets it where the categories are numbers
-            found[str(column["name"])] = "category"
-        elif numpy_type[:1].isupper() or numpy_type == "boolean":
-            found[str(column["name"])] = numpy_type
-    return found
-
-
 def _read_whole(path: Path, suffix: str) -> Table:
     """The columns of a file that is read at once; they are of one length."""
     try:
@@ -266,8 +151,19 @@ def _read_npy(path: Path) -> Table:
 
 def _read_npz(path: Path) -> Table:
     with np.load(path, allow_pickle=False) as arrays:
+        if {"format", "shape", "data"} <= set(arrays.files):
+            return {"X": _numbers(_dense(path, arrays["shape"]))}
         table = {name: _numbers(arrays[name]) for name in arrays.files}
     return {"X": next(iter(table.values()))} if len(table) == 1 and next(iter(table.values())).ndim == 2 else table
+
+
+def _dense(path: Path, shape: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The matrix of a file that `scipy.sparse.save_npz` wrote."""
+    from scipy.sparse import load_npz
+
+    if np.prod(shape.astype(float)) > MOST_CELLS:
+        raise UsageError(f"{path.name} holds {shape[0]} x {shape[1]} cells, too many for an example: give fewer rows")
+    return np.asarray(load_npz(path).toarray())
 
 
 def _numbers(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -303,7 +199,7 @@ def _cells(name: str, values: list[Any]) -> np.ndarray[Any, Any]:
     import pyarrow as pa
 
     try:
-        return _column(name, pa.array(values, from_pandas=True))
+        return column_of(name, pa.array(values, from_pandas=True))
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
         raise UsageError(f"the column {name!r} mixes kinds of values: {error}") from error
 

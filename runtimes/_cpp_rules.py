@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from converters.spec import INTEGERS, Scalar, TensorSpec, Unsupported
 
@@ -45,7 +46,7 @@ def column_rules(spec: TensorSpec) -> list[TensorSpec]:
 def _column(spec: TensorSpec, rule: TensorSpec, position: int) -> TensorSpec:
     named = spec.columns[position] if spec.columns else rule.name if spec.features else ""
     name = named or f"{spec.name}[{position}]"
-    return TensorSpec(name, spec.dtype, ("N", 1), rule.nullable, rule.missing, rule.limit, rule.values)
+    return replace(rule, name=name, dtype=spec.dtype, shape=("N", 1), columns=(), frame_dtype="", features=())
 
 
 class RuleTable:
@@ -59,11 +60,10 @@ class RuleTable:
     def add(self, column: TensorSpec) -> None:
         """Appends the rule of one column."""
         nullable = column.nullable and (column.is_float or column.is_text)
-        limit = "none" if column.limit is None else names.number(column.limit)
         values = "nullptr" if column.values is None else f"&{self._set(column, column.values)}"
         self.rules.append(
             f"{{{names.literal(column.name)}, Type::{type_name(column)}, {str(nullable).lower()}, "
-            f"{names.literal(column.missing or '')}, {limit}, {values}}}"
+            f"{names.literal(column.missing or '')}, {_bounds(column)}, {values}}}"
         )
 
     def _set(self, column: TensorSpec, values: tuple[Scalar, ...]) -> str:
@@ -104,6 +104,11 @@ def trait(column: TensorSpec) -> str:
     """The line of `tests/columns.hpp` for a column."""
     kind = {"std::string": "s", "bool": "b", "double": "f"}.get(cpp_type(column), "i")
     nullable = column.nullable and kind in "fs"
-    limit = "none" if column.limit is None else names.number(column.limit)
     closed = str(column.values is not None).lower()
-    return f"{{'{kind}', {str(nullable).lower()}, {names.literal(column.missing or '')}, {limit}, {closed}}}"
+    return f"{{'{kind}', {str(nullable).lower()}, {names.literal(column.missing or '')}, {_bounds(column)}, {closed}}}"
+
+
+def _bounds(column: TensorSpec) -> str:
+    """`limit`, `least` and `most`."""
+    bounds = (column.limit, column.least, column.most)
+    return ", ".join("none" if b is None else names.number(b) for b in bounds)

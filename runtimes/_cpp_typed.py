@@ -14,6 +14,8 @@ WIDEST_STRUCT = 20
 """A matrix with more named columns than this is an array: a struct of hundreds of members helps nobody."""
 WIDEST_ARRAY = 64
 """Wider outputs are vectors: an answer should not need much stack."""
+SHOWN = 12
+"""Most names of columns in a comment."""
 
 
 @dataclass(frozen=True)
@@ -117,9 +119,16 @@ def _member(name: str, spec: TensorSpec, source: int, part: list[TensorSpec], fi
         "double": "; NaN where it is missing",
         "std::optional<std::string>": "; std::nullopt where it is missing",
     }
-    limit = part[0].limit if len(part) == 1 else None
-    upto = f"; magnitudes up to {limit:.8g}" if limit is not None else ""
+    upto = _bounds(part[0]) if len(part) == 1 else ""
     return Member(name, kind, what + (missing.get(kind, "") if nullable else "") + upto, source, first, len(part))
+
+
+def _bounds(column: TensorSpec) -> str:
+    """What a comment says of the numbers that a column takes."""
+    limit, least, most = column.limit, column.least, column.most
+    said = f"; magnitudes up to {limit:.8g}" if limit is not None else ""
+    said += f"; no number below {least!r}" if least is not None else ""
+    return said + (f"; no number above {most!r}" if most is not None else "")
 
 
 def _put_line(member: Member, as_array: bool) -> str:
@@ -154,6 +163,9 @@ def _output(name: str, spec: TensorSpec, signature: Signature) -> Output:
     ordered = (
         ", in the order of classes()" if signature.classes and width == len(signature.classes) and not scalar else ""
     )
+    if spec.columns and not ordered and not scalar:
+        more = ", ..." if len(spec.columns) > SHOWN else ""
+        ordered = ", in the order " + ", ".join(map(names.literal, spec.columns[:SHOWN])) + more
     note = names.literal(spec.name) + ordered
     return Output(name, names.literal(spec.name), f"{kind} {name}{start}" if scalar else plural, note, scalar)
 

@@ -36,6 +36,10 @@ def _rule(rule: TensorSpec, dtype: str) -> str:
         said += f", {'NaN' if kind(dtype) is NUMBER else 'null'} where it is missing"
     if rule.limit is not None:
         said += f", of a magnitude up to {rule.limit:g}"
+    if rule.least is not None:
+        said += f", not below {rule.least!r}"
+    if rule.most is not None:
+        said += f", not above {rule.most!r}"
     if rule.values is not None:
         more = ", …" if len(rule.values) > SHOWN else ""
         said += f", one of {', '.join(_shown(v) for v in rule.values[:SHOWN])}{more}"
@@ -62,7 +66,7 @@ def _answer(output: TensorSpec, name: str, place: int, signature: Signature) -> 
         "says": f"<code>{javadoc(output.name)}</code>: {k.says}",
     }  # fmt: skip
     if keys:
-        key = _key_kind(keys, signature)
+        key = _key_kind(output, keys, signature)
         constant = f"NAMES_{place}"
         words |= {"key": key.boxed, "constant": constant, "parse": key.parse, "java": f"Map<{key.boxed}, {k.boxed}>"}
         words |= {"read": f"{name}.{k.many}(row, {constant})", "says": _named(output, keys)}
@@ -85,9 +89,9 @@ def _keys(output: TensorSpec, signature: Signature) -> tuple[Scalar, ...]:
     return names if known and len(set(map(str, names))) == len(names) else ()
 
 
-def _key_kind(keys: Sequence[Scalar], signature: Signature) -> Any:
+def _key_kind(output: TensorSpec, keys: Sequence[Scalar], signature: Signature) -> Any:
     labels = [o.dtype for o in signature.outputs if o.name == "label"]
-    if labels and list(keys) == list(signature.classes):
+    if labels and (list(keys) == list(signature.classes) or output.name.startswith("probabilities_")):
         return kind(labels[0])
     if all(isinstance(k, bool) for k in keys):
         return TRUTH
@@ -101,7 +105,7 @@ def output_table(signature: Signature) -> bytes:
     lines = []
     for output in signature.outputs:
         keys = _keys(output, signature)
-        of = _key_kind(keys, signature) if keys else TEXT
+        of = _key_kind(output, keys, signature) if keys else TEXT
         lines.append([output.name, *(_key(k, of) for k in keys)])
     return table(lines)
 

@@ -126,13 +126,17 @@ def column_table(found: Sequence[Column], escaped: frozenset[str], signature: Si
 def _line(column: Column, dtype: str, escaped: bool) -> list[str | None]:
     rule = column.rule
     missing = None if dtype != "string" else rule.missing if rule.missing is not None else "" if rule.nullable else None
-    limit = "NaN" if rule.limit is None else repr(float(rule.limit)).replace("inf", "Infinity")
+    bounds = [_bound(b) for b in (rule.limit, rule.least, rule.most)]
     values = None if rule.values is None else [_value(v, dtype) for v in rule.values if v == v]
     return [
         column.name, column.input, str(column.offset), str(column.width), dtype.upper(),
-        "escaped" if escaped else "plain", "nullable" if rule.nullable else "", missing, limit,
+        "escaped" if escaped else "plain", "nullable" if rule.nullable else "", missing, *bounds,
         *([None] if values is None else ["only", *values]),
     ]  # fmt: skip
+
+
+def _bound(value: float | None) -> str:
+    return "NaN" if value is None else repr(float(value)).replace("inf", "Infinity")
 
 
 def _value(value: Scalar, dtype: str) -> str:

@@ -97,6 +97,9 @@ def test_quoted_code_is_the_code() -> None:
     for page, source in (("converters", "converters/sklearn/scaling.py"), ("runtimes", "runtimes/java.py")):
         quoted = re.findall(r"```python\n(def .*?)```", (ROOT / f"docs/{page}.md").read_text(), re.DOTALL)
         assert quoted and all(block in (ROOT / source).read_text() for block in quoted)
+    own = "".join(path.read_text() for path in sorted((ROOT / "examples/user-code/code").glob("*.py")))
+    quoted = re.findall(r"```python\n(.*?)```", (ROOT / "docs/user-code.md").read_text(), re.DOTALL)
+    assert len(quoted) == 3 and all(block in own for block in quoted)
 
 
 def test_the_allow_list_is_as_long_as_said() -> None:
@@ -116,6 +119,7 @@ def test_there_are_blocks_to_run() -> None:
 def test_what_a_reader_types_gives_what_is_shown(page: str, block: str, penguins: Path, tmp_path: Path) -> None:
     """`…` stands for anything within a line; as a line of its own, for any lines."""
     shutil.copytree(penguins, tmp_path / "demo")
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     shell = {**os.environ, "PATH": f"{_commands(tmp_path)}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
     for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
         command, _, shown = part.partition("\n")

@@ -190,17 +190,18 @@ def _catboost(folder: Path, categories: list[str]) -> tuple[Any, Any]:
     return model, x
 
 
-def test_a_catboost_file(tmp_path: Path) -> None:
-    model, x = _catboost(tmp_path, ["code"])
+@pytest.mark.parametrize("categories", [["code"], ["colour"], ["colour", "code"]])
+def test_a_catboost_file(categories: list[str], tmp_path: Path) -> None:
+    model, x = _catboost(tmp_path, categories)
     rows = _write(x, tmp_path)
     built = build_model(tmp_path / "model.cbm", rows, tmp_path / "dist")
     _assert_classifies(built, rows, model.predict(x), model.predict_proba(x))
 
 
-def test_a_catboost_file_that_keeps_hashes_of_text_is_refused(tmp_path: Path) -> None:
+def test_a_catboost_file_whose_example_lacks_a_category_is_refused(tmp_path: Path) -> None:
     _, x = _catboost(tmp_path, ["colour"])
-    with pytest.raises(ConversionError, match="keeps only hashes of the categories of 'colour'"):
-        build_model(tmp_path / "model.cbm", _write(x, tmp_path), tmp_path / "dist")
+    with pytest.raises(ConversionError, match=r"lacks 1 of the \d categories that the model knows in column 'colour'"):
+        build_model(tmp_path / "model.cbm", _write(x[x["colour"] != "grün"], tmp_path), tmp_path / "dist")
 
 
 BOOSTERS = ("lightgbm", "xgboost", "histogram")

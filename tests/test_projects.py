@@ -37,7 +37,7 @@ def test_the_projects_replay_the_golden_cases(name: str, tmp_path: Path) -> None
 def _assert_graph_is_right(bundle: Path, model: Any, example: Any) -> None:
     got = Session(bundle / "model" / "model.onnx", open_bundle(bundle).signature).run(table_of(example))
     if "label" in got:
-        assert list(got["label"]) == list(model.predict(example))
+        np.testing.assert_array_equal(got["label"], model.predict(example))
     else:
         np.testing.assert_allclose(got["prediction"], model.predict(example), rtol=1e-4, atol=1e-6)
 
@@ -49,6 +49,12 @@ def _assert_kind(name: str, signature: Any) -> None:
         "forest_with_holes": lambda s: len(s.classes) == 5 and s.inputs[0].nullable,
         "regressor": lambda s: s.outputs[0].name == "prediction" and s.outputs[0].shape == ("N", 2),
         "booster_with_categories": lambda s: [t.frame_dtype for t in s.inputs] == ["", "category", "category"],
+        "several_targets_and_bounds": lambda s: (
+            [(o.name, o.shape) for o in s.outputs]
+            == [("label", ("N", 2)), ("probabilities_0", ("N", 3)), ("probabilities_1", ("N", 2))]
+            and {t.name: t.least for t in s.inputs} == {"width": 5e-324, "count": 1.0, "mood": None}
+        ),
+        "flags": lambda s: (s.outputs[0].dtype, s.outputs[0].shape) == ("bool", ("N", 3)),
         "large_identifiers": lambda s: {t.dtype for t in s.inputs} == {"int64"},
     }
     assert kinds[name](signature)

@@ -11,7 +11,7 @@ from .._assemble import assemble
 from .._steps import Step
 from ..spec import Converter
 from ._describe import describe, precisions
-from ._predict import predict
+from ._predict import predict, quick
 from ._standard import standard_step
 
 
@@ -36,4 +36,5 @@ CONVERTER = Converter(
     convert=assemble,
     precisions=precisions,
     step=step,
+    quick=quick,
 )

@@ -10,7 +10,6 @@ import re
 from functools import lru_cache
 
 SIGMA, FINAL_SIGMA, SMALL_SIGMA = "\u03a3", "\u03c2", "\u03c3"
-DOTTED_I, DOT_ABOVE = "\u0130", "\u0307"
 
 
 @lru_cache(maxsize=1)
@@ -19,9 +18,22 @@ def everything() -> str:
     return "".join(map(chr, [*range(0xD800), *range(0xE000, 0x110000)]))
 
 
-def members(pattern: str) -> set[str]:
+@lru_cache(maxsize=8)
+def members(pattern: str) -> frozenset[str]:
     """The characters that the one-character pattern matches."""
-    return set(re.findall(pattern, everything()))
+    return frozenset(re.findall(pattern, everything()))
+
+
+@lru_cache(maxsize=8)
+def class_of(pattern: str) -> str:
+    """The one-character pattern as the inside of a character class for RE2; empty where no character matches."""
+    gap = 0xD800
+    found = []
+    for run in re.finditer(f"(?:{pattern})+", everything()):
+        first, last = run.start(), run.end() - 1
+        cut = [(first, gap - 1), (gap, last)] if first < gap <= last else [(first, last)]
+        found += [tuple(n if n < gap else n + 0x800 for n in each) for each in cut]
+    return "".join(f"\\x{{{a:X}}}-\\x{{{b:X}}}" for a, b in found)
 
 
 @lru_cache(maxsize=1)
@@ -52,12 +64,3 @@ def ranges(characters: set[str] | frozenset[str]) -> str:
         else:
             runs.append([point, point])
     return "".join(f"\\x{{{a:X}}}-\\x{{{b:X}}}" for a, b in runs)
-
-
-def raw_members(pattern: str, lowercase: bool) -> set[str]:
-    """The characters that the pattern matches once the text is in lower case."""
-    within = members(pattern)
-    if not lowercase:
-        return within
-    lower = lowered()
-    return {c for c in within if c not in lower} | {c for c, low in lower.items() if low[0] in within}

@@ -11,7 +11,7 @@ from ..spec import Unsupported
 
 def lookup(value: Value, categories: Any, codes: Sequence[int], unknown: int, graph: GraphBuilder) -> str:
     """`int64 [N, 1]`: the code of each cell's category, `unknown` where it is none of them."""
-    known = list(zip(categories.tolist(), codes))
+    known = list(zip(_plain(categories), codes))
     value, keys, found = _text_keys(value, known) if value.dtype == "string" else _number_keys(value, known, graph)
     if not keys:
         return _constant(value, unknown, graph)
@@ -65,10 +65,12 @@ def _constant(value: Value, number: int, graph: GraphBuilder) -> str:
 def tensor(cells: Sequence[Any], dtype: str) -> Any:
     """The ONNX tensor `[cells]` for an attribute, of numbers or of text."""
     import numpy as np
-    from onnx import TensorProto, helper, numpy_helper
+    from onnx import TensorProto, numpy_helper
 
     if dtype == "string":
-        return helper.make_tensor("", TensorProto.STRING, [len(cells)], [c.encode() for c in cells])
+        # not helper.make_tensor, which drops a NUL at the end of a text
+        texts = [c.encode() for c in cells]
+        return TensorProto(data_type=TensorProto.STRING, dims=[len(cells)], string_data=texts)
     return numpy_helper.from_array(np.array(cells, dtype))
 
 
@@ -79,4 +81,15 @@ def is_missing(category: Any) -> bool:
 
 def known_values(categories: Any) -> list[Any]:
     """The categories as Python values; None and NaN are those of a missing cell."""
-    return [None if type(c).__name__ == "NAType" else c for c in categories.tolist()]
+    return [None if type(c).__name__ == "NAType" else c for c in _plain(categories)]
+
+
+def _plain(categories: Any) -> list[Any]:
+    """The categories as Python values; dates are whole numbers in their own unit, as a column of dates is."""
+    if categories.dtype.kind == "M":
+        return [int(c) for c in categories.astype("int64").tolist()]
+    values: list[Any] = categories.tolist()
+    moment = next((v for v in values if hasattr(v, "tzinfo")), None)
+    if moment is not None:
+        raise Unsupported(f"dates with a time zone ({moment!r}) as categories have no converter: drop the zone first")
+    return values

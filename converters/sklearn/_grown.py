@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Callable
 
 from .._graph import Frame, GraphBuilder, Value
-from .._trees import Trees
-from ..spec import Unsupported
+from .._tree_values import Trees
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,12 +64,12 @@ def single_values(trees: Sequence[Any]) -> Array:
     return _joined(trees, lambda tree: tree.value[:, 0, 0])
 
 
-def shares(trees: Sequence[Any]) -> Array:
-    """The classes' shares of each node `[M, C]`; versions before 1.3 kept counts."""
+def shares(trees: Sequence[Any], output: int = 0) -> Array:
+    """The classes' shares of each node `[M, C]`, of one of several targets; versions before 1.3 kept counts."""
     import numpy as np
     import sklearn
 
-    values = _joined(trees, lambda tree: tree.value[:, 0, :])
+    values = _joined(trees, lambda tree: tree.value[:, output, :])
     if tuple(int(part) for part in sklearn.__version__.split(".")[:2]) >= (1, 3):
         return values
     total = values.sum(axis=1, keepdims=True)
@@ -80,12 +79,6 @@ def shares(trees: Sequence[Any]) -> Array:
 def outputs(trees: Sequence[Any]) -> Array:
     """The values of each node of multi-output regression trees, `[M, targets]`."""
     return _joined(trees, lambda tree: tree.value[:, :, 0])
-
-
-def refuse_many_targets(fitted: Any) -> None:
-    """Nothing; `Unsupported` where a classifier has several targets."""
-    if getattr(fitted, "n_outputs_", 1) > 1:
-        raise Unsupported(f"{type(fitted).__name__} has several targets (multi-output): fit one classifier per target")
 
 
 def arg_max(graph: GraphBuilder, scores: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Callable
 
 from .._graph import Frame, GraphBuilder, Value
-from .._steps import Answer, Step, Thresholds, back_through, convert, thresholds_of, values_of
+from .._steps import Answer, Step, Thresholds, back_through, bounds_of, convert, thresholds_of, values_of
 from ..spec import Scalar, Unsupported
 from . import _scores as scores
 
@@ -113,11 +113,13 @@ def everywhere(fitted: Any, members: Iterable[Any]) -> list[Member]:
     return [(member, range(width_of(fitted))) for member in members]
 
 
-def members_thresholds(fitted: Any, members: Iterable[Member]) -> Thresholds:
-    """The thresholds of all members, each once."""
+def members_thresholds(
+    fitted: Any, members: Iterable[Member], numbers: Callable[[Any, int], Thresholds] = thresholds_of
+) -> Thresholds:
+    """The thresholds (or, with `bounds_of`, the bounds) of all members, each once."""
     found: list[set[float]] = [set() for _ in range(width_of(fitted))]
     for member, positions in members:
-        for position, own in zip(positions, thresholds_of(member, len(positions))):
+        for position, own in zip(positions, numbers(member, len(positions))):
             if position < len(found):
                 found[position].update(own)
     return [sorted(values) for values in found]
@@ -153,24 +155,17 @@ def delegate(attribute: str, missing: str = "") -> Step:
         thresholds=lambda fitted: thresholds_of(inner(fitted), width_of(fitted)),
         back=back,
         values=lambda fitted: values_of(inner(fitted), width_of(fitted)),
+        bounds=lambda fitted: bounds_of(inner(fitted), width_of(fitted)),
     )
 
 
 def of_members(
     through: Callable[[Any, Frame, GraphBuilder], Answer], members: Callable[[Any], Iterable[Member]]
 ) -> Step:
-    """A step whose thresholds and values are those of `members(fitted)`."""
+    """A step whose thresholds, values and bounds are those of `members(fitted)`."""
     return Step(
         through,
         thresholds=lambda fitted: members_thresholds(fitted, members(fitted)),
         values=lambda fitted: members_values(fitted, members(fitted)),
+        bounds=lambda fitted: members_thresholds(fitted, members(fitted), bounds_of),
     )
-
-
-def refused(reason: str) -> Step:
-    """A step that is `Unsupported` for a reason; `{}` in it is the class's name."""
-
-    def through(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-        raise Unsupported(reason.format(type(fitted).__name__))
-
-    return Step(through)

@@ -5,35 +5,81 @@ from __future__ import annotations
 from typing import Any
 
 from ..spec import Table
-from ._describe import task_of
+from ._describe import gives_decision, gives_probabilities, task_of
 
 
 def predict(model: Any, x: Any) -> Table:
     """Arrays by output name: see the names of outputs in the README."""
     import numpy as np
 
+    if len(x) == 1 and _flattens_one_row(model):
+        return {name: values[:1] for name, values in predict(model, _twice(x)).items()}
+    _refuse_what_spreads(model, x)
     task = task_of(model)
     if task == "classifier":
         answer = _classify(model, x)
     elif task == "transformer":
         answer = {"transformed": _dense(model.transform(x))}
+    elif task == "density":
+        answer = {"score_samples": model.score_samples(x)}
     elif task == "outlier":
         answer = {"label": model.predict(x), "decision_function": model.decision_function(x)}
     elif task == "clusterer":
-        answer = _classify(model, x) if hasattr(model, "predict_proba") else {"label": model.predict(x)}
+        answer = _classify(model, x) if gives_probabilities(model) else {"label": model.predict(x)}
     else:
         answer = {"prediction": model.predict(x)}
     return {name: np.asarray(values) for name, values in answer.items()}
 
 
 def _classify(model: Any, x: Any) -> dict[str, Any]:
-    answer = {"label": model.predict(x)}
-    if hasattr(model, "predict_proba"):
-        answer["probabilities"] = model.predict_proba(x)
-    elif hasattr(model, "decision_function"):
+    answer = {"label": _dense(model.predict(x))}
+    if gives_probabilities(model):
+        answer |= _probabilities(model.predict_proba(x))
+    elif gives_decision(model):
         answer["decision_function"] = model.decision_function(x)
     return answer
 
 
+def _probabilities(found: Any) -> dict[str, Any]:
+    """One matrix, or one per target."""
+    if isinstance(found, list):
+        return {f"probabilities_{i}": each for i, each in enumerate(found)}
+    return {"probabilities": found}
+
+
+def quick(model: Any, x: Any) -> object:
+    """The cheapest call that all outputs follow from: labels are the largest of the probabilities."""
+    rows = _twice(x) if len(x) == 1 and _flattens_one_row(model) else x
+    if task_of(model) == "classifier" and gives_probabilities(model):
+        return model.predict_proba(rows)
+    return predict(model, rows)
+
+
 def _dense(transformed: Any) -> Any:
     return transformed.toarray() if hasattr(transformed, "toarray") else transformed
+
+
+def _flattens_one_row(model: Any) -> bool:
+    """Whether sparse components are in it: these give one row alone as a vector, which no step after them takes."""
+    parts = [part for _, part in getattr(model, "steps", ())]
+    return type(model).__name__ in ("SparsePCA", "MiniBatchSparsePCA") or any(map(_flattens_one_row, parts))
+
+
+def _twice(x: Any) -> Any:
+    import numpy as np
+
+    return x.iloc[[0, 0]] if hasattr(x, "iloc") else np.concatenate([x, x])
+
+
+def _refuse_what_spreads(model: Any, x: Any) -> None:
+    """Raises where the original takes a row that spoils the answers to those beside it."""
+    import numpy as np
+
+    kind = type(model).__name__
+    if kind == "LabelBinarizer" and len(model.classes_) <= 2:
+        strange = [y for y in np.asarray(x).ravel().tolist() if y not in model.classes_.tolist()]
+        if strange:  # all rows would get a column more
+            raise ValueError(f"LabelBinarizer of {model.classes_.tolist()} does not know {strange[0]!r}")
+    if kind == "MiniBatchNMF" and (np.asarray(x) < 0).any():
+        # it starts from the root of the batch's mean, and raises only where that is negative
+        raise ValueError("MiniBatchNMF was given a negative number")

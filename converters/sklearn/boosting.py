@@ -7,7 +7,8 @@ from typing import Any
 
 from .._graph import Frame, GraphBuilder, Value
 from .._steps import Answer, Step, Thresholds, convert, thresholds_of, transform
-from .._trees import Trees, per_tree, tree_sum, unique_thresholds, with_base
+from .._tree_values import Trees, unique_thresholds, with_base
+from .._trees import per_tree, tree_sum
 from ..spec import Scalar, Unsupported
 from ._grown import SUMS, arg_max, column, forest, matrix, real, shares, single_values
 

@@ -98,8 +98,6 @@ def curve(fitted: Any, value: str, graph: GraphBuilder) -> str:
 
 def isotonic(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     """The regression by itself; as a transformer, the same value."""
-    if fitted.out_of_bounds == "raise":
-        raise Unsupported("IsotonicRegression(out_of_bounds='raise') refuses rows by value: choose 'clip' or 'nan'")
     value = curve(fitted, graph.matrix(frame).name, graph)
     return Answer(prediction=scores.flat(graph, value), transformed=(members.block(graph, value, 1),))
 
@@ -108,11 +106,17 @@ def _isotonic_thresholds(fitted: Any) -> list[list[float]]:
     return [[float(v) for v in fitted.X_thresholds_]]
 
 
+def _isotonic_ends(fitted: Any) -> list[list[float]]:
+    """The ends of the curve, where the original begins to refuse if it is told to."""
+    known = fitted.X_thresholds_ if fitted.out_of_bounds == "raise" else []
+    return [[float(known[i]) for i in (0, -1)] if len(known) > 1 else []]
+
+
 def _estimators(fitted: Any) -> list[members.Member]:
     return members.everywhere(fitted, [each.estimator for each in fitted.calibrated_classifiers_])
 
 
 STEPS = {
     "CalibratedClassifierCV": members.of_members(calibrated, _estimators),
-    "IsotonicRegression": Step(isotonic, thresholds=_isotonic_thresholds),
+    "IsotonicRegression": Step(isotonic, thresholds=_isotonic_thresholds, bounds=_isotonic_ends),
 }

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Callable
 
 from .._graph import Frame, GraphBuilder
-from .._steps import Answer, Step, Thresholds, back_through, convert, thresholds_of, transform, values_of
+from .._steps import (
+    Answer,
+    Step,
+    Thresholds,
+    back_through,
+    bounds_of,
+    convert,
+    moves_of,
+    thresholds_of,
+    transform,
+    values_of,
+)
 from ..spec import Scalar
+from ._records import names as record_names
+
+Numbers = Callable[[Any, int], Thresholds]
+"""`thresholds_of` or `bounds_of`."""
 
 
 def pipeline(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
@@ -36,8 +51,8 @@ def _active(fitted: Any) -> list[Any]:
 def _widths(steps: Sequence[Any], width: int) -> list[int]:
     """Columns that go into each step."""
     widths = [width]
-    for each in steps[:-1]:
-        widths.append(_width_out(each, widths[-1]))
+    for each, after in zip(steps, steps[1:]):
+        widths.append(getattr(after, "n_features_in_", None) or _width_out(each, widths[-1]))
     return widths
 
 
@@ -49,24 +64,32 @@ def _width_out(fitted: Any, width: int) -> int:
         return width
 
 
-def _pipeline_thresholds(fitted: Any) -> Thresholds:
-    steps = _active(fitted)
-    widths = _widths(steps, _width_in(fitted))
-    found = thresholds_of(steps[-1], widths[-1])
-    for each, width in zip(reversed(steps[:-1]), reversed(widths[:-1])):
-        through = back_through(each, found, width)
-        own = thresholds_of(each, width)
-        found = [a + b for a, b in zip(through, own)]
-    return found
+def _through_pipeline(numbers: Numbers) -> Callable[[Any], Thresholds]:
+    """What all steps say of their inputs, seen from the first one's."""
+
+    def of_all(fitted: Any) -> Thresholds:
+        steps = _active(fitted)
+        widths = _widths(steps, _width_in(fitted))
+        found = numbers(steps[-1], widths[-1])
+        for each, width in zip(reversed(steps[:-1]), reversed(widths[:-1])):
+            through = back_through(each, found, width)
+            found = [a + b for a, b in zip(through, numbers(each, width))]
+        return found
+
+    return of_all
 
 
 def _pipeline_values(fitted: Any) -> list[list[Scalar] | None]:
     width = _width_in(fitted)
     found: list[list[Scalar] | None] = [None] * width
+    places: list[int | None] = list(range(width))
     for each, inside in zip(_active(fitted), _widths(_active(fitted), width)):
-        if inside != width:
+        if inside != len(places):
             break
-        found = [_both(a, b) for a, b in zip(found, values_of(each, width))]
+        for place, values in zip(places, values_of(each, inside)):
+            if place is not None:
+                found[place] = _both(found[place], values)
+        places = [None if i is None else places[i] for i in moves_of(each, inside)]
     return found
 
 
@@ -75,7 +98,7 @@ def _both(first: list[Scalar] | None, second: list[Scalar] | None) -> list[Scala
 
 
 def _width_in(fitted: Any) -> int:
-    return int(getattr(fitted, "n_features_in_", 1))
+    return int(getattr(fitted, "n_features_in_", len(record_names(fitted)) or 1))
 
 
 def column_transformer(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
@@ -104,13 +127,18 @@ def _positions(fitted: Any, name: str) -> Sequence[int]:
     return [int(i) for i in chosen]
 
 
-def _column_transformer_thresholds(fitted: Any) -> Thresholds:
-    found: Thresholds = [[] for _ in range(_width_in(fitted))]
-    for transformer, positions in _branches(fitted):
-        if transformer is not None:
-            for position, own in zip(positions, thresholds_of(transformer, len(positions))):
-                found[position] += own
-    return found
+def _over_columns(numbers: Numbers) -> Callable[[Any], Thresholds]:
+    """What all transformers say of their columns."""
+
+    def of_all(fitted: Any) -> Thresholds:
+        found: Thresholds = [[] for _ in range(_width_in(fitted))]
+        for transformer, positions in _branches(fitted):
+            if transformer is not None:
+                for position, own in zip(positions, numbers(transformer, len(positions))):
+                    found[position] += own
+        return found
+
+    return of_all
 
 
 def _column_transformer_back(fitted: Any, thresholds: Thresholds) -> Thresholds:
@@ -147,6 +175,12 @@ def feature_union(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     return Answer(transformed=tuple(value for part in parts for value in part))
 
 
+def _union_bounds(fitted: Any) -> Thresholds:
+    width = _width_in(fitted)
+    found = [bounds_of(each, width) for _, each in fitted.transformer_list if not isinstance(each, str)]
+    return [[number for own in found for number in own[i]] for i in range(width)]
+
+
 def _weighted(frame: Frame, weight: float | None, graph: GraphBuilder) -> Frame:
     if weight is None:
         return frame
@@ -159,15 +193,17 @@ def _weighted(frame: Frame, weight: float | None, graph: GraphBuilder) -> Frame:
 STEPS = {
     "Pipeline": Step(
         pipeline,
-        thresholds=_pipeline_thresholds,
+        thresholds=_through_pipeline(thresholds_of),
         back=_pipeline_back,
         values=_pipeline_values,
+        bounds=_through_pipeline(bounds_of),
     ),
     "ColumnTransformer": Step(
         column_transformer,
-        thresholds=_column_transformer_thresholds,
+        thresholds=_over_columns(thresholds_of),
         back=_column_transformer_back,
         values=_column_transformer_values,
+        bounds=_over_columns(bounds_of),
     ),
-    "FeatureUnion": Step(feature_union),
+    "FeatureUnion": Step(feature_union, bounds=_union_bounds),
 }

@@ -79,7 +79,16 @@ def _filled(value: Value, mask: Value | None, fills: list[Any], keep_all: bool, 
     row = graph.const([known] if value.dtype != "string" else _texts(known, value), chosen.dtype)
     where = graph.select((mask,), kept)[0].name
     name = graph.op("Where", where, row, chosen.name)
-    return (Value(name, chosen.dtype, chosen.width, chosen.column, chosen.missing),)
+    return (Value(name, chosen.dtype, chosen.width, chosen.column, chosen.missing, _filled_cells(chosen, known[0])),)
+
+
+def _filled_cells(column: Value, fill: Any) -> Any:
+    """What the example holds in a text column, its missing cells filled; None where that is not known."""
+    import numpy as np
+
+    if column.cells is None or column.dtype != "string":
+        return None
+    return np.array([fill if cell is None else cell for cell in column.cells.ravel()], object)
 
 
 def _is_nan(fill: Any) -> bool:

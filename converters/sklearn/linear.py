@@ -8,6 +8,7 @@ from .._graph import Frame, GraphBuilder, Value
 from .._steps import Answer, Step
 from ..spec import Unsupported
 from . import _scores as scores
+from . import _targets as targets
 
 
 def _linear(fitted: Any, frame: Frame, graph: GraphBuilder) -> str:
@@ -101,10 +102,11 @@ def _is_one_vs_rest(fitted: Any) -> bool:
 
 
 def ridge(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """A ridge classifier of one target."""
-    if fitted._label_binarizer.y_type_.startswith("multilabel"):
-        raise Unsupported(f"{type(fitted).__name__} has several labels per row (multilabel): fit one per label")
-    return classifier(fitted, frame, graph)
+    """A ridge classifier; with several labels a row, each for itself."""
+    if not fitted._label_binarizer.y_type_.startswith("multilabel"):
+        return classifier(fitted, frame, graph)
+    decision = scores.gemm(graph, graph.matrix(frame).name, _weights(fitted.coef_), fitted.intercept_)
+    return targets.indicator(graph, scores.above(graph, decision, 0.0), decision=decision)
 
 
 def stochastic(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .._graph import Frame, GraphBuilder
+from .._graph import Frame, GraphBuilder, Value
 from .._steps import Answer, Step, convert, thresholds_of, values_of
 from ..spec import Unsupported
 from . import _members as members
 from . import _scores as scores
+from . import _targets as targets
 
 
 def _threshold_step(settings: Any) -> Step:
@@ -84,14 +85,17 @@ def _predictions(fitted: Iterable[Any], frame: Frame, graph: GraphBuilder) -> li
 
 def stacking(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     """The last model's answer on what the others answer, with the frame behind it where it passes through."""
+    many = isinstance(getattr(fitted, "_label_encoder", None), list)
     parts = [
-        _feature(fitted, each, method, convert(each, frame, graph), graph)
+        (_flags if many else _feature)(fitted, each, method, convert(each, frame, graph), graph)
         for each, method in zip(fitted.estimators_, fitted.stack_method_)
     ]
     value = members.side_by_side(graph, [name for name, _ in parts])
     meta = members.block(graph, value, sum(width for _, width in parts))
     last = fitted.final_estimator_
     answer = convert(last, (meta, *frame) if fitted.passthrough else (meta,), graph)
+    if many:
+        return _stacked_flags(fitted, answer, graph)
     if answer.index is None:
         return Answer(prediction=members.given(answer.prediction, last, "a prediction"))
     index = members.codes(last, answer, graph)
@@ -112,6 +116,31 @@ def _feature(fitted: Any, each: Any, method: str, answer: Answer, graph: GraphBu
         return scores.column(graph, value), 1
     ovo = getattr(each, "decision_function_shape", "ovr") == "ovo"
     return value, count * (count - 1) // 2 if ovo else count
+
+
+def _flags(fitted: Any, each: Any, method: str, answer: Answer, graph: GraphBuilder) -> tuple[str, int]:
+    """The same where a row has several labels: a column per label, less the first where there are just two."""
+    count = len(fitted.classes_)
+    if method == "predict":
+        return scores.as_real(graph, members.given(answer.label, each, "several labels")), count
+    if method == "predict_proba" and answer.several:
+        if any(len(known) != 2 for known in each.classes_):
+            raise Unsupported("StackingClassifier was fitted on a label that all rows or no row had: leave it out")
+        return members.side_by_side(graph, [scores.pick(graph, part, 1) for part in answer.several]), count
+    value, _ = members.response(each, answer, (method,))
+    drops = method == "predict_proba" and count == 2
+    return (scores.pick(graph, value, 1), 1) if drops else (value, count)
+
+
+def _stacked_flags(fitted: Any, answer: Answer, graph: GraphBuilder) -> Answer:
+    """The labels as they come; as chances the original gives those of each label's first class."""
+    label = members.given(answer.label, fitted.final_estimator_, "several labels")
+    if targets.type_of([each.classes_ for each in fitted._label_encoder]) == "bool":
+        label = graph.cast(Value(label, "int64"), "bool").name
+    if not answer.several:
+        return Answer(label=label, decision=answer.decision)
+    firsts = [scores.pick(graph, part, 0) for part in answer.several]
+    return Answer(label=label, probabilities=members.side_by_side(graph, firsts))
 
 
 def _stack_members(fitted: Any) -> list[members.Member]:

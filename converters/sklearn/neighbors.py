@@ -1,105 +1,30 @@
-"""Nearest neighbours and nearest centroids, by direct differences in the graph's own type.
-
-Among points at exactly the same distance the first in the order of the training rows is taken; the original's order
-depends on its tree and its threads, so rows on such ties may differ.
-"""
+"""Nearest neighbours, neighbours within a radius, nearest centroids, by direct differences in the graph's own type."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .._graph import Frame, GraphBuilder
+from .._graph import Frame, GraphBuilder, Value
 from .._steps import Answer, Step
 from ..spec import Unsupported
 from . import _distances as distances
 from . import _scores as scores
-
-SMALL = 4096
-"""Cells of training data up to which every distance is computed directly."""
-SPARE = 16
-"""Candidates beyond the neighbours that are measured exactly."""
-OUTLYING = 1e6
-"""Largest ratio of squared reaches at which the quick choice of candidates is safe."""
-
-_METRICS = {
-    "euclidean": "euclidean",
-    "l2": "euclidean",
-    "sqeuclidean": "sqeuclidean",
-    "manhattan": "manhattan",
-    "cityblock": "manhattan",
-    "l1": "manhattan",
-    "chebyshev": "chebyshev",
-}
+from . import _targets as targets
+from ._distances import Metric, metric_of
+from ._nearest import Ask, any_of, equals_of, inverse, nearest, points_of
 
 
-def _metric(fitted: Any) -> str:
-    settings = {k: v for k, v in (fitted.effective_metric_params_ or {}).items() if v is not None}
-    if callable(fitted.effective_metric_) or fitted.effective_metric_ not in _METRICS or set(settings) - {"p"}:
-        name, kind = fitted.effective_metric_, type(fitted).__name__
-        raise Unsupported(f"{kind} has the metric {name!r} with {settings}: there is no converter for it")
-    return _METRICS[fitted.effective_metric_]
-
-
-def _points(fitted: Any) -> Any:
-    import numpy as np
-
-    data = fitted._fit_X
-    return np.asarray(data.toarray() if hasattr(data, "toarray") else data, np.float64)
-
-
-def _nearest(fitted: Any, frame: Frame, graph: GraphBuilder) -> tuple[str, str]:
+def _nearest(fitted: Any, frame: Frame, graph: GraphBuilder, ask: Ask, count: int) -> tuple[str, str]:
     """The distances and the training rows of the nearest neighbours, both `[N, K]`, the nearest first."""
-    x, points, metric = graph.matrix(frame).name, _points(fitted), _metric(fitted)
-    if metric in ("euclidean", "sqeuclidean") and _many(points, fitted.n_neighbors):
-        square, rows = _by_candidates(graph, x, points, fitted.n_neighbors)
-    else:
-        square, rows = _smallest(graph, _all(graph, x, points, metric), fitted.n_neighbors)
-    return (graph.op("Sqrt", square) if metric == "euclidean" else square), rows
+    metric_of(fitted)
+    return nearest(graph, graph.matrix(frame).name, fitted, count, equals_of(fitted, count, ask))
 
 
-def _all(graph: GraphBuilder, x: str, points: Any, metric: str) -> str:
-    """Every distance; squares for `euclidean`."""
-    return distances.between(graph, x, points, "sqeuclidean" if metric == "euclidean" else metric)
-
-
-def _smallest(graph: GraphBuilder, values: str, count: int) -> tuple[str, str]:
-    found = graph.ops("TopK", [values, graph.const([count], "int64")], 2, axis=1, largest=0, sorted=1)
-    return found[0], found[1]
-
-
-def _many(points: Any, count: int) -> bool:
-    """Whether choosing candidates first saves work, and is safe: no row lies absurdly far from the others."""
-    import numpy as np
-
-    if points.size <= SMALL or len(points) <= 2 * (count + SPARE):
-        return False
-    reach = np.square(points - points.mean(axis=0)).sum(axis=1)
-    return bool(reach.max() <= OUTLYING * np.median(reach))
-
-
-def _by_candidates(graph: GraphBuilder, x: str, points: Any, count: int) -> tuple[str, str]:
-    """A matrix product chooses candidates; their distances are then measured directly."""
-    rough = distances.nearness(graph, x, points)
-    chosen = _smallest(graph, rough, count + SPARE)[1]
-    limit = graph.const([count + SPARE], "int64")
-    in_order = graph.ops("TopK", [chosen, limit], 2, axis=1, largest=0, sorted=1)[0]
-    near = graph.op("Gather", graph.const(points), in_order, axis=0)
-    apart = graph.op("Sub", graph.op("Unsqueeze", x, graph.const([1], "int64")), near)
-    exact = graph.op("ReduceSumSquare", apart, graph.const([2], "int64"), keepdims=0)
-    square, positions = _smallest(graph, exact, count)
-    return square, graph.op("GatherElements", in_order, positions, axis=1)
-
-
-def _weights(fitted: Any, away: str, graph: GraphBuilder) -> str | None:
-    """Inverse distances, `[N, K]`; where one is 0, the points at 0 count alone. None: all alike."""
-    if fitted.weights in (None, "uniform"):
-        return None
-    if fitted.weights != "distance":
+def _by_distance(fitted: Any) -> bool:
+    """Whether near neighbours weigh more."""
+    if fitted.weights not in (None, "uniform", "distance"):
         raise Unsupported(f"{type(fitted).__name__} weighs neighbours by a function of its own")
-    inverse = graph.op("Div", graph.const(1.0), away)
-    endless = scores.as_real(graph, graph.op("IsInf", inverse))
-    any_endless = graph.op("ReduceMax", endless, graph.const([1], "int64"), keepdims=1)
-    return graph.op("Where", graph.op("Greater", any_endless, graph.const(0.0)), endless, inverse)
+    return bool(fitted.weights == "distance")
 
 
 def _summed(table: Any, rows: str, weights: str | None, graph: GraphBuilder) -> str:
@@ -110,32 +35,164 @@ def _summed(table: Any, rows: str, weights: str | None, graph: GraphBuilder) -> 
     return graph.op("ReduceSum", lines, graph.const([1], "int64"), keepdims=0)
 
 
-def classifier(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The class with the most (or the nearest) neighbours, the first of equals."""
+def _total(values: str, graph: GraphBuilder) -> str:
+    return graph.op("ReduceSum", values, graph.const([1], "int64"), keepdims=1)
+
+
+def _ballots(fitted: Any) -> Any:
+    """For each training row, 1 in the column of its class; of several targets, the columns side by side."""
     import numpy as np
 
+    if not fitted.outputs_2d_:
+        return np.eye(len(fitted.classes_))[fitted._y]
+    return np.hstack([np.eye(len(known))[own] for known, own in zip(fitted.classes_, fitted._y.T)])
+
+
+def _targets(fitted: Any) -> Any:
+    import numpy as np
+
+    return np.asarray(fitted._y, np.float64).reshape(len(fitted._y), -1)
+
+
+def classifier(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """The class with the most (or the nearest) neighbours, the first of equals."""
+    table, by_distance = _ballots(fitted), _by_distance(fitted)
+    away, rows = _nearest(fitted, frame, graph, _shares_of_classes, fitted.n_neighbors)
+    votes = _summed(table, rows, inverse(away, graph) if by_distance else None, graph)
     if fitted.outputs_2d_:
-        raise Unsupported("KNeighborsClassifier has several targets: fit one classifier per target")
-    away, rows = _nearest(fitted, frame, graph)
-    table = np.eye(len(fitted.classes_))[fitted._y]
-    ballots = _summed(table, rows, _weights(fitted, away, graph), graph)
-    total = graph.op("ReduceSum", ballots, graph.const([1], "int64"), keepdims=1)
-    return Answer(index=scores.argmax(graph, ballots), probabilities=graph.op("Div", ballots, total))
+        sizes = [len(known) for known in fitted.classes_]
+        parts = graph.ops("Split", [votes, graph.const(sizes, "int64")], len(sizes), axis=1)
+        found = [graph.op("Div", part, _total(part, graph)) for part in parts]
+        return targets.several(graph, fitted.classes_, [scores.argmax(graph, part) for part in parts], found)
+    return Answer(index=scores.argmax(graph, votes), probabilities=graph.op("Div", votes, _total(votes, graph)))
+
+
+def _shares_of_classes(model: Any, x: Any) -> Any:
+    import numpy as np
+
+    found = model.predict_proba(x)
+    return np.hstack(found) if isinstance(found, list) else found
 
 
 def regressor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     """The average of the neighbours' targets."""
+    by_distance = _by_distance(fitted)
+    away, rows = _nearest(fitted, frame, graph, lambda model, x: model.predict(x), fitted.n_neighbors)
+    weights = inverse(away, graph) if by_distance else None
+    found = _summed(_targets(fitted), rows, weights, graph)
+    share = graph.const(float(fitted.n_neighbors)) if weights is None else _total(weights, graph)
+    value = graph.op("Div", found, share)
+    return Answer(prediction=scores.flat(graph, value) if fitted._y.ndim == 1 else value)
+
+
+def transformer(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """A column per training row: the distance to a near one (or 1), 0 for all others."""
+    apart = fitted.mode == "distance"
+    count = fitted.n_neighbors + int(apart)
+    away, rows = _nearest(fitted, frame, graph, lambda model, x: model.transform(x), count)
+    width = len(points_of(fitted))
+    batch = graph.op("Shape", rows, start=0, end=1)
+    nothing = graph.op("Expand", graph.const(0.0), graph.op("Concat", batch, graph.const([width], "int64"), axis=0))
+    cells = away if apart else graph.op("Expand", graph.const(1.0), graph.op("Shape", rows))
+    name = graph.op("ScatterElements", nothing, rows, cells, axis=1)
+    return Answer(transformed=(Value(name, graph.real, width),))
+
+
+def _within(fitted: Any, frame: Frame, graph: GraphBuilder) -> tuple[str, str]:
+    """Which training rows lie within the radius, and all distances, both `[N, M]`."""
+    metric = metric_of(fitted)
+    rank = distances.ranks(graph, graph.matrix(frame).name, points_of(fitted), metric)
+    near = graph.op("LessOrEqual", rank, graph.const(distances.rank_of(float(fitted.radius), metric)))
+    return near, distances.finished(graph, rank, metric)
+
+
+def _shares(fitted: Any, frame: Frame, graph: GraphBuilder) -> tuple[str, str]:
+    """The weights of all training rows, `[N, M]`, and which rows have no neighbour, `bool [N, 1]`."""
+    by_distance = _by_distance(fitted)
+    near, away = _within(fitted, frame, graph)
+    flags = scores.as_real(graph, near)
+    alone = graph.op("Not", any_of(flags, graph))
+    if not by_distance:
+        return flags, alone
+    touching = graph.op("And", near, graph.op("Equal", away, graph.const(0.0)))
+    touching = scores.as_real(graph, touching)
+    weights = graph.op("Where", near, graph.op("Div", graph.const(1.0), away), graph.const(0.0))
+    return graph.op("Where", any_of(touching, graph), touching, weights), alone
+
+
+def radius_classifier(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """The class with the most (or the nearest) neighbours; the label of outliers where there is none."""
     import numpy as np
 
-    away, rows = _nearest(fitted, frame, graph)
-    table = np.asarray(fitted._y, np.float64).reshape(len(fitted._y), -1)
-    weights = _weights(fitted, away, graph)
-    found = _summed(table, rows, weights, graph)
-    if weights is None:
-        value = graph.op("Div", found, graph.const(float(fitted.n_neighbors)))
+    if fitted.outputs_2d_:
+        raise Unsupported("RadiusNeighborsClassifier has several targets: fit one classifier per target")
+    table = _ballots(fitted)
+    if fitted.outlier_label_ is None:
+        raise Unsupported(
+            "RadiusNeighborsClassifier raises for a row without neighbours, and no rule on columns can tell such rows: "
+            'set outlier_label (a class, or "most_frequent") and fit again'
+        )
+    shares, alone = _shares(fitted, frame, graph)
+    votes = graph.op("Gemm", shares, graph.const(table))
+    given = _outlier_probabilities(fitted, frame)
+    total = graph.op("Where", alone, graph.const(1.0), _total(votes, graph))
+    probabilities = graph.op("Where", alone, graph.const(given[None]), graph.op("Div", votes, total))
+    best, lost = scores.argmax(graph, votes), scores.flat(graph, alone)
+    place = np.flatnonzero(fitted.classes_ == fitted.outlier_label_[0])
+    if given.any() or len(place) == 1:
+        own = int(given.argmax() if given.any() else place[0])
+        return Answer(index=graph.op("Where", lost, graph.const(own, "int64"), best), probabilities=probabilities)
+    known = np.append(fitted.classes_, fitted.outlier_label_[0])
+    names = graph.const(known if known.dtype.kind in "OU" else known.astype(_label_type(known)))
+    row = graph.op("Where", lost, graph.const(len(known) - 1, "int64"), best)
+    return Answer(label=graph.op("Gather", names, row), probabilities=probabilities)
+
+
+def _label_type(known: Any) -> str:
+    return {"b": "bool", "f": "float64"}.get(known.dtype.kind, "int64")
+
+
+def _outlier_probabilities(fitted: Any, frame: Frame) -> Any:
+    """What the original gives a row without neighbours, `[C]`.
+
+    Its quick form (brute force, a matrix of numbers) takes the label for a position among the classes.
+    """
+    import numpy as np
+    from sklearn.metrics._pairwise_distances_reduction import RadiusNeighborsClassMode
+
+    given, count = np.zeros(len(fitted.classes_)), len(fitted.classes_)
+    matrix = not hasattr(fitted, "feature_names_in_") and frame[0].dtype in ("float32", "float64")
+    like = np.zeros((1, fitted.n_features_in_)) if matrix else None
+    metric = fitted.effective_metric_
+    quick = fitted.weights == "uniform" and fitted._fit_method == "brute"
+    if quick and like is not None and RadiusNeighborsClassMode.is_usable_for(like, fitted._fit_X, metric):
+        places = [i for i in range(count) if i == fitted.outlier_label]
     else:
-        value = graph.op("Div", found, graph.op("ReduceSum", weights, graph.const([1], "int64"), keepdims=1))
+        places = np.flatnonzero(fitted.classes_ == fitted.outlier_label_[0]).tolist()
+    if len(places) == 1:
+        given[places[0]] = 1.0
+    return given
+
+
+def radius_regressor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """The average of the neighbours' targets; what numpy makes of NaN in the targets' type where there are none."""
+    import numpy as np
+
+    shares, alone = _shares(fitted, frame, graph)
+    total = graph.op("Where", alone, graph.const(1.0), _total(shares, graph))
+    value = graph.op("Div", graph.op("Gemm", shares, graph.const(_targets(fitted))), total)
+    with np.errstate(invalid="ignore"):
+        nothing = float(np.full_like(np.ravel(fitted._y)[:1], np.nan)[0])
+    value = graph.op("Where", alone, graph.const(nothing), value)
     return Answer(prediction=scores.flat(graph, value) if fitted._y.ndim == 1 else value)
+
+
+def radius_transformer(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """A column per training row: the distance to one within the radius (or 1), 0 for all others."""
+    near, away = _within(fitted, frame, graph)
+    flags = scores.as_real(graph, near)
+    name = graph.op("Where", near, away, graph.const(0.0)) if fitted.mode == "distance" else flags
+    return Answer(transformed=(Value(name, graph.real, len(points_of(fitted))),))
 
 
 def centroid(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
@@ -145,17 +202,17 @@ def centroid(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     if fitted.metric not in ("euclidean", "manhattan"):
         raise Unsupported(f"NearestCentroid(metric={fitted.metric!r}) has no converter")
     x = graph.matrix(frame).name
-    away = _all(graph, x, np.asarray(fitted.centroids_, float), fitted.metric)
-    nearest = graph.op("ArgMin", away, axis=1, keepdims=0)
+    away = distances.ranks(graph, x, np.asarray(fitted.centroids_, float), Metric(fitted.metric))
+    closest = graph.op("ArgMin", away, axis=1, keepdims=0)
     if not hasattr(fitted, "class_prior_"):
-        return Answer(index=nearest)
+        return Answer(index=closest)
     score = _discriminant(fitted, x, graph)
     uniform = np.isclose(fitted.class_prior_, 1 / len(fitted.classes_)).all()
     decision = score
     if len(fitted.classes_) == 2:
         decision = scores.flat(graph, graph.op("Sub", scores.pick(graph, score, 1), scores.pick(graph, score, 0)))
     proba = scores.exp_normalised(graph, score) if hasattr(fitted, "predict_proba") else None
-    index = nearest if uniform else scores.argmax(graph, score)
+    index = closest if uniform else scores.argmax(graph, score)
     return Answer(index=index, probabilities=proba, decision=decision)
 
 
@@ -165,13 +222,24 @@ def _discriminant(fitted: Any, x: str, graph: GraphBuilder) -> str:
 
     spread = np.where(fitted.within_class_std_dev_ != 0, fitted.within_class_std_dev_, 1.0)
     scaled = graph.op("Div", x, graph.const(spread))
-    away = _all(graph, scaled, fitted.centroids_ / spread, fitted.metric)
+    away = distances.ranks(graph, scaled, np.asarray(fitted.centroids_ / spread), Metric(fitted.metric))
     square = away if fitted.metric == "euclidean" else graph.op("Mul", away, away)
     return graph.op("Sub", graph.const(2.0 * np.log(fitted.class_prior_)), square)
+
+
+def components(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """The rows in the space of the learned metric."""
+    name = scores.gemm(graph, graph.matrix(frame).name, fitted.components_.T, 0.0)
+    return Answer(transformed=(Value(name, graph.real, len(fitted.components_)),))
 
 
 STEPS = {
     "KNeighborsClassifier": Step(classifier),
     "KNeighborsRegressor": Step(regressor),
+    "KNeighborsTransformer": Step(transformer),
+    "RadiusNeighborsClassifier": Step(radius_classifier),
+    "RadiusNeighborsRegressor": Step(radius_regressor),
+    "RadiusNeighborsTransformer": Step(radius_transformer),
     "NearestCentroid": Step(centroid),
+    "NeighborhoodComponentsAnalysis": Step(components),
 }

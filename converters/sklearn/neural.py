@@ -1,4 +1,4 @@
-"""Multi-layer perceptrons."""
+"""Multi-layer perceptrons, and the hidden layer of a restricted Boltzmann machine."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from .._graph import Frame, GraphBuilder
 from .._steps import Answer, Step
 from ..spec import Unsupported
 from . import _scores as scores
+from . import _targets as targets
+from ._blocks import block
 
 
 def _activate(kind: str, value: str, graph: GraphBuilder) -> str:
@@ -33,9 +35,12 @@ def _forward(fitted: Any, frame: Frame, graph: GraphBuilder) -> str:
 
 def classifier(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     """The label from the probabilities: more than 0.5, or the first largest."""
-    if fitted._label_binarizer.y_type_.startswith("multilabel") or len(fitted.classes_) < 2:
-        raise Unsupported("MLPClassifier needs one label per row and two classes or more: fit one per label")
+    many = fitted._label_binarizer.y_type_.startswith("multilabel")
+    if len(fitted.classes_) < 2 and not many:
+        raise Unsupported("MLPClassifier was fitted on one class only: there is nothing to tell apart")
     value = _forward(fitted, frame, graph)
+    if many:
+        return targets.indicator(graph, scores.above(graph, value, 0.5), value)
     if fitted.n_outputs_ > 1:
         return Answer(index=scores.argmax(graph, value), probabilities=value)
     index = scores.flat(graph, scores.above(graph, value, 0.5))
@@ -48,4 +53,11 @@ def regressor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     return Answer(prediction=scores.flat(graph, value) if fitted.n_outputs_ == 1 else value)
 
 
-STEPS = {"MLPClassifier": Step(classifier), "MLPRegressor": Step(regressor)}
+def boltzmann(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """How likely each hidden unit is on; the transform draws nothing."""
+    weights = fitted.components_.T
+    value = scores.gemm(graph, graph.matrix(frame).name, weights, fitted.intercept_hidden_)
+    return block(scores.sigmoid(graph, value), weights.shape[1], graph)
+
+
+STEPS = {"MLPClassifier": Step(classifier), "MLPRegressor": Step(regressor), "BernoulliRBM": Step(boltzmann)}

@@ -6,7 +6,6 @@ from typing import Any
 
 from .._graph import Frame, GraphBuilder, Value
 from .._steps import Answer, Step, Thresholds
-from ..spec import Unsupported
 from ._blocks import at_most, block
 
 
@@ -102,17 +101,6 @@ def binarizer(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     return block(graph.cast(Value(above, "bool"), graph.real).name, x.width, graph)
 
 
-def function(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The frame itself; a function of the user's own has no graph."""
-    if fitted.func is not None:
-        name = getattr(fitted.func, "__name__", repr(fitted.func))
-        raise Unsupported(
-            f"FunctionTransformer(func={name}): what a Python function computes cannot be read from it; "
-            "do this step before the model, or write it with transformers that have a converter"
-        )
-    return Answer(transformed=frame)
-
-
 def _min_max_back(fitted: Any, thresholds: Thresholds) -> Thresholds:
     return [[(v - m) / s for v in t] for t, s, m in zip(thresholds, fitted.scale_.tolist(), fitted.min_.tolist())]
 
@@ -138,10 +126,6 @@ def _affine(thresholds: Thresholds, scale: Any, shift: Any) -> Thresholds:
     return [(np.asarray(t, float) * f + o).tolist() for t, f, o in zip(thresholds, factors, offsets)]
 
 
-def _same(fitted: Any, thresholds: Thresholds) -> Thresholds:
-    return thresholds
-
-
 def _binarizer_thresholds(fitted: Any) -> Thresholds:
     return [[float(fitted.threshold)] for _ in range(fitted.n_features_in_)]
 
@@ -153,5 +137,4 @@ STEPS = {
     "MaxAbsScaler": Step(max_abs, back=_max_abs_back),
     "Normalizer": Step(normalizer),
     "Binarizer": Step(binarizer, thresholds=_binarizer_thresholds),
-    "FunctionTransformer": Step(function, back=_same),
 }

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from .._graph import Frame, GraphBuilder
-from .._steps import Answer, Step, Thresholds
+from .._steps import Answer, Step, Thresholds, convert, thresholds_of
 from ..spec import Unsupported
 
 _SELECTORS = (
     "GenericUnivariateSelect",
-    "RFE",
-    "RFECV",
     "SelectFdr",
     "SelectFpr",
     "SelectFromModel",
@@ -42,4 +41,22 @@ def _back(fitted: Any, thresholds: Thresholds) -> Thresholds:
     return found
 
 
-STEPS = {name: Step(select, back=_back) for name in _SELECTORS}
+def eliminate(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """The chosen columns, and what the estimator that was fitted on them answers."""
+    chosen = select(fitted, frame, graph).transformed or ()
+    try:
+        answer = convert(fitted.estimator_, chosen, graph)
+    except Unsupported:  # it only chose the columns: as a transformer this needs no graph of it
+        answer = Answer()
+    return replace(answer, transformed=chosen)
+
+
+def _eliminated(fitted: Any) -> Thresholds:
+    chosen = _chosen(fitted)
+    return _back(fitted, thresholds_of(fitted.estimator_, len(chosen)))
+
+
+STEPS = {
+    **{name: Step(select, back=_back) for name in _SELECTORS},
+    **{name: Step(eliminate, back=_back, thresholds=_eliminated) for name in ("RFE", "RFECV")},
+}

@@ -21,6 +21,11 @@ def power(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     return Answer(transformed=transform(fitted._scaler, bent, graph) if fitted.standardize else bent)
 
 
+def _power_bounds(fitted: Any) -> Thresholds:
+    """Box-Cox takes positive numbers only."""
+    return [[0.0] if fitted.method == "box-cox" else [] for _ in fitted.lambdas_]
+
+
 def _box_cox(lambdas: Any, x: str, graph: GraphBuilder) -> str:
     log = graph.op("Log", x)
     return _expm1_over(graph.const([lambdas]), log, bool((abs(lambdas) < 1e-19).any()), graph)
@@ -203,7 +208,7 @@ def _tails(x: str, inside: str, low: float, slopes: list[Any], graph: GraphBuild
 
 
 STEPS = {
-    "PowerTransformer": Step(power),
+    "PowerTransformer": Step(power, bounds=_power_bounds),
     "KBinsDiscretizer": Step(bins, thresholds=_bins_thresholds),
     "PolynomialFeatures": Step(polynomial),
     "SplineTransformer": Step(spline),

@@ -117,34 +117,10 @@ def one_class(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     return Answer(label=label, decision=decision)
 
 
-def kernel_ridge(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """Kernel ridge regression: kernels with the training rows, weighted."""
-    dual = _dense(fitted.dual_coef_)
-    weights = dual.reshape(len(dual), -1)
-    value = scores.gemm(graph, _ridge_kernel(fitted, graph.matrix(frame).name, weights, graph), weights, 0.0)
-    return Answer(prediction=scores.flat(graph, value) if dual.ndim == 1 else value)
-
-
-def _ridge_kernel(fitted: Any, x: str, weights: Any, graph: GraphBuilder) -> str:
-    points, kind = _dense(fitted.X_fit_), fitted.kernel
-    gamma = 1.0 / points.shape[1] if fitted.gamma is None else float(fitted.gamma)
-    if kind == "linear":
-        return scores.gemm(graph, x, points.T, 0.0)
-    if kind == "rbf":
-        return _bells(graph, x, points, gamma, weights)
-    if kind in ("poly", "polynomial", "sigmoid"):
-        return _of_products(graph, kind, x, points, gamma, float(fitted.coef0), float(fitted.degree))
-    if kind == "laplacian":
-        away = distances.between(graph, x, points, "manhattan")
-        return graph.op("Exp", graph.op("Mul", away, graph.const(-gamma)))
-    raise Unsupported(f"KernelRidge(kernel={kind!r}) has no converter")
-
-
 STEPS = {
     "SVC": Step(classifier),
     "NuSVC": Step(classifier),
     "SVR": Step(regressor),
     "NuSVR": Step(regressor),
-    "KernelRidge": Step(kernel_ridge),
     "OneClassSVM": Step(one_class),
 }

@@ -1,14 +1,18 @@
-"""Regressors of a transformed target: the prediction goes back through the inverse of the transformer."""
+"""What is done to a target: regressors of a transformed one, and labels as numbers.
+
+A prediction goes back through the inverse of the transformer. The encoders of labels take one column, `y`.
+"""
 
 from __future__ import annotations
 
 from typing import Any, Callable
 
-from .._graph import Frame, GraphBuilder
-from .._steps import Answer, convert
+from .._graph import Frame, GraphBuilder, Value
+from .._steps import Answer, Step, convert
 from ..spec import Unsupported
 from . import _members as members
 from . import _scores as scores
+from ._categories import known_values, lookup
 
 Inverse = Callable[[Any, str, GraphBuilder], str]
 
@@ -168,4 +172,35 @@ _INVERSES: dict[str, Inverse] = {
     "PowerTransformer": _power,
 }
 
-STEPS = {"TransformedTargetRegressor": members.of_members(regressor, lambda f: members.everywhere(f, [f.regressor_]))}
+
+def label_codes(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """LabelEncoder: the position of each label among the classes, `int64 [N]`."""
+    return Answer(transformed=(Value(_positions(fitted, frame, graph), "int64"),))
+
+
+def label_columns(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """LabelBinarizer: a column per class, or one for the second of two, `int64`."""
+    import numpy as np
+
+    if fitted.y_type_.startswith("multilabel"):
+        raise Unsupported("LabelBinarizer was fitted on several labels per row: there is nothing to binarize")
+    count = len(fitted.classes_)
+    columns = np.arange(count) if count > 2 else np.array([1])
+    hit = graph.op("Equal", _positions(fitted, frame, graph), graph.const(columns[None], "int64"))
+    numbers = (graph.const([[int(n)]], "int64") for n in (fitted.pos_label, fitted.neg_label))
+    return Answer(transformed=(Value(graph.op("Where", hit, *numbers), "int64", len(columns)),))
+
+
+def _positions(fitted: Any, frame: Frame, graph: GraphBuilder) -> str:
+    return lookup(frame[0], fitted.classes_, range(len(fitted.classes_)), -1, graph)
+
+
+def _labels(fitted: Any) -> list[list[Any]]:
+    return [known_values(fitted.classes_)]
+
+
+STEPS = {
+    "TransformedTargetRegressor": members.of_members(regressor, lambda f: members.everywhere(f, [f.regressor_])),
+    "LabelEncoder": Step(label_codes, values=_labels),
+    "LabelBinarizer": Step(label_columns, values=_labels),
+}

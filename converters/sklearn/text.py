@@ -1,4 +1,4 @@
-"""Texts to counts of words and of runs of words, and their weights by how rare they are."""
+"""Texts to counts of terms, and their weights by how rare they are; a term is a run of words or of characters."""
 
 from __future__ import annotations
 
@@ -6,90 +6,111 @@ from typing import Any
 
 from .._graph import Frame, GraphBuilder, Value
 from .._steps import Answer, Step
-from ..spec import Unsupported
+from ..spec import Scalar, Unsupported
 from ._alphabet import FINAL_SIGMA, SMALL_SIGMA
 from ._blocks import block
-from ._words import Alphabet, unclear_sigma, word_numbers
+from ._characters import character_numbers
+from ._documents import STOP, preprocess, refuse_options, stop_words, text_of, without_stops
+from ._words import Alphabet, word_numbers
 
-_STOP = -1
+Terms = dict[tuple[str, ...], int]
+"""Runs of words or characters, and their output columns."""
 
 
 def count(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     """How often each term of the vocabulary stands in the text."""
-    _refuse_options(fitted)
-    value = graph.columns(frame)[0]
-    if value.dtype != "string":
-        raise Unsupported(f"{type(fitted).__name__} takes text; column {value.column!r} is {value.dtype}")
-    alphabet = Alphabet.of(fitted.token_pattern, fitted.lowercase)
-    terms = _terms(fitted, alphabet)
-    numbers, stops = _numbers(fitted, alphabet, terms)
-    text = graph.op("Squeeze", value.name, graph.const([1], "int64"))
-    # a word before the batch: no operator below has to bear an empty batch, or one without a word
-    padded = graph.op("Concat", graph.const([next(iter(numbers))]), text, axis=0)
-    ids = word_numbers(padded, alphabet, numbers, graph)
-    if stops and fitted.ngram_range[1] > 1:
-        ids = _without_stops(ids, graph)
-    counts = graph.op("TfIdfVectorizer", ids, **_pool(fitted, terms, numbers))
-    rows = graph.op(
-        "Slice", counts, graph.const([1], "int64"), graph.const([2**62], "int64"), graph.const([0], "int64")
-    )
+    refuse_options(fitted)
+    text = text_of(fitted, frame, graph)
+    rows = (_count_words if fitted.analyzer == "word" else _count_characters)(fitted, text, graph)
     if fitted.binary:
         rows = graph.op("Min", rows, graph.const(1.0, "float32"))
-    if fitted.lowercase and any({SMALL_SIGMA, FINAL_SIGMA} & set(word) for word in numbers):
-        rows = _only_if_clear(rows, value, alphabet, graph)
     width = len(fitted.vocabulary_)
     return Answer(transformed=(graph.cast(Value(rows, "float32", width), graph.real),))
 
 
-def _refuse_options(fitted: Any) -> None:
-    """Options for which there is no graph that is right on every text."""
-    for name in ("preprocessor", "tokenizer", "strip_accents"):
-        if getattr(fitted, name) is not None:
-            raise Unsupported(f"{name}={getattr(fitted, name)!r} of {type(fitted).__name__} has no converter")
-    if fitted.analyzer != "word":
-        raise Unsupported(f"analyzer={fitted.analyzer!r} of {type(fitted).__name__} has no converter; 'word' has")
-    if fitted.input != "content":
-        raise Unsupported(f"input={fitted.input!r} of {type(fitted).__name__}: a graph reads no files")
+def _count_words(fitted: Any, text: str, graph: GraphBuilder) -> str:
+    alphabet = Alphabet.of(fitted.token_pattern)
+    terms = _terms(fitted, alphabet)
+    words = dict.fromkeys(word for term in sorted(terms) for word in term)
+    numbers = {word: i + 1 for i, word in enumerate(words)}
+    stops = stop_words(fitted, alphabet) if fitted.ngram_range[1] > 1 else []
+    known = set("".join([*numbers, *stops]))
+    if alphabet.makes(SMALL_SIGMA) != alphabet.makes(FINAL_SIGMA):
+        known.add(SMALL_SIGMA)
+    # a word before the batch: no operator below has to bear an empty batch, or one without a word
+    padded = graph.op("Concat", graph.const([next(iter(numbers))]), preprocess(fitted, text, known, graph), axis=0)
+    ids = word_numbers(padded, alphabet, {**numbers, **dict.fromkeys(stops, STOP)}, graph)
+    if stops:
+        ids = without_stops(ids, ids, graph)
+    return _counted(ids, fitted, terms, numbers, graph)
 
 
-def _terms(fitted: Any, alphabet: Alphabet) -> dict[tuple[str, ...], int]:
-    """Runs of words to output columns: those of the vocabulary that a text can give."""
+def _count_characters(fitted: Any, text: str, graph: GraphBuilder) -> str:
+    words_only = fitted.analyzer == "char_wb"
+    terms = _edged_terms(fitted) if words_only else _plain_terms(fitted)
+    numbers = {c: i + 1 for i, c in enumerate(sorted({c for term in terms for c in term}))}
+    padded = graph.op("Concat", graph.const(["A"]), preprocess(fitted, text, set(numbers), graph), axis=0)
+    rows = _counted(character_numbers(padded, words_only, numbers, graph), fitted, terms, numbers, graph)
+    return _with_spaces(rows, fitted, terms[(" ",)], graph) if words_only and (" ",) in terms else rows
+
+
+def _counted(ids: str, fitted: Any, terms: Terms, numbers: dict[str, int], graph: GraphBuilder) -> str:
+    """`float32 [N, V]`: the terms in each row of numbers but the first."""
+    counts = graph.op("TfIdfVectorizer", ids, **_pool(fitted, terms, numbers))
+    return graph.op("Slice", counts, *(graph.const([n], "int64") for n in (1, 2**62, 0)))
+
+
+def _plain_terms(fitted: Any) -> Terms:
     least, most = fitted.ngram_range
+    return _some({tuple(t): int(column) for t, column in fitted.vocabulary_.items() if least <= len(t) <= most})
+
+
+def _edged_terms(fitted: Any) -> Terms:
+    """Terms that lie within one word and the space at either end; a word too short for its terms is one as a whole."""
+    least, most = fitted.ngram_range
+    found = {}
+    for term, column in fitted.vocabulary_.items():
+        whole = len(term) > 2 and term[0] == term[-1] == " "
+        if any(map(str.isspace, term[1:-1])):
+            continue
+        if least <= len(term) <= most or (len(term) < least and whole):
+            found[tuple(term)] = int(column)
+    return _some(found)
+
+
+def _some(terms: Terms) -> Terms:
+    if not terms:
+        raise Unsupported("no text can give a term of the vocabulary: check its analyzer, ngram_range, token_pattern")
+    return terms
+
+
+def _with_spaces(rows: str, fitted: Any, column: int, graph: GraphBuilder) -> str:
+    """The counts with two spaces for each word, where one was counted between two words and at either end."""
+    import numpy as np
+
+    own = np.arange(len(fitted.vocabulary_))[None] == column
+    doubled = graph.op("Mul", rows, graph.const(np.where(own, 2.0, 1.0), "float32"))
+    return graph.op("Sub", doubled, graph.const(np.where(own, 2.0, 0.0), "float32"))
+
+
+def _terms(fitted: Any, alphabet: Alphabet) -> Terms:
+    """Runs of words that a text can give."""
+    least, most = fitted.ngram_range
+    spaced = alphabet.makes(" ")
+    if spaced and most > 1:
+        raise Unsupported("token_pattern matches spaces: with ngram_range beyond 1 its terms cannot be told apart")
     stops = frozenset(fitted.get_stop_words() or ())
     found = {}
     for term, column in fitted.vocabulary_.items():
-        words = tuple(term.split(" "))
+        words = (term,) if spaced else tuple(term.split(" "))
         if least <= len(words) <= most and all(alphabet.holds(w) and w not in stops for w in words):
             found[words] = int(column)
-    if not found:
-        raise Unsupported("no text can give a term of the vocabulary: its words do not match the token_pattern")
-    return found
+    return _some(found)
 
 
-def _numbers(fitted: Any, alphabet: Alphabet, terms: dict[tuple[str, ...], int]) -> tuple[dict[str, int], list[str]]:
-    """Words to numbers from 1 (stop words all one number), and the stop words that a text can give."""
-    words = dict.fromkeys(word for term in sorted(terms) for word in term)
-    stops = sorted(w for w in frozenset(fitted.get_stop_words() or ()) if alphabet.holds(w))
-    if fitted.ngram_range[1] == 1:
-        stops = []
-    return {**{word: i + 1 for i, word in enumerate(words)}, **dict.fromkeys(stops, _STOP)}, stops
-
-
-def _without_stops(ids: str, graph: GraphBuilder) -> str:
-    """The numbers with stop words moved to the end, so that their neighbours become neighbours of each other."""
-    shape = graph.op("Shape", ids)
-    length = graph.op("Gather", shape, graph.const([1], "int64"))
-    last = graph.op("Squeeze", length)
-    place = graph.op("Range", graph.const(0, "int64"), last, graph.const(1, "int64"))
-    is_stop = graph.op("Equal", ids, graph.const([[_STOP]], "int64"))
-    behind = graph.op("Where", is_stop, length, graph.const([0], "int64"))
-    _, order = graph.ops("TopK", (graph.op("Add", behind, place), length), 2, axis=1, largest=0, sorted=1)
-    return graph.op("GatherElements", ids, order, axis=1)
-
-
-def _pool(fitted: Any, terms: dict[tuple[str, ...], int], numbers: dict[str, int]) -> dict[str, Any]:
+def _pool(fitted: Any, terms: Terms, numbers: dict[str, int]) -> dict[str, Any]:
     """The attributes of TfIdfVectorizer; a term that no text can give still has its column."""
-    least, most = fitted.ngram_range
+    least, most = min(map(len, terms)), max(map(len, terms))
     by_length: dict[int, list[tuple[list[int], int]]] = {n: [] for n in range(1, most + 1)}
     for words, column in terms.items():
         by_length[len(words)].append(([numbers[w] for w in words], column))
@@ -113,11 +134,9 @@ def _pool(fitted: Any, terms: dict[tuple[str, ...], int], numbers: dict[str, int
     }
 
 
-def _only_if_clear(rows: str, value: Value, alphabet: Alphabet, graph: GraphBuilder) -> str:
-    """The rows; the run stops with an error where a text leaves a capital sigma's lower case open to its word alone."""
-    unclear = graph.op("RegexFullMatch", value.name, pattern=unclear_sigma(alphabet))
-    place = graph.cast(Value(unclear, "bool"), "int64").name
-    return graph.op("Add", rows, graph.op("Gather", graph.const([0.0], "float32"), place))
+def vocabulary(fitted: Any) -> list[list[Scalar] | None]:
+    """The terms that the fit found."""
+    return [list(fitted.vocabulary_)]
 
 
 def tfidf(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
@@ -144,14 +163,8 @@ def weigh(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     return block(name, x.width, graph)
 
 
-def hashing(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """Nothing: the hash of a text has no operator."""
-    raise Unsupported("HashingVectorizer has no converter: use CountVectorizer or TfidfVectorizer")
-
-
 STEPS = {
-    "CountVectorizer": Step(count),
-    "TfidfVectorizer": Step(tfidf),
+    "CountVectorizer": Step(count, values=vocabulary),
+    "TfidfVectorizer": Step(tfidf, values=vocabulary),
     "TfidfTransformer": Step(weigh),
-    "HashingVectorizer": Step(hashing),
 }

@@ -8,7 +8,9 @@ from typing import Any
 
 from .._graph import Frame, GraphBuilder, Value
 from .._steps import Answer, Step, Thresholds
-from .._trees import Trees, per_tree, tree_of, tree_sum, unique_thresholds
+from .._tree_values import Trees, tree_of, unique_thresholds
+from .._trees import per_tree, tree_sum
+from . import _targets as targets
 from ._grown import (
     SUMS,
     arg_max,
@@ -17,7 +19,6 @@ from ._grown import (
     matrix,
     outputs,
     real,
-    refuse_many_targets,
     shares,
     single_values,
 )
@@ -36,13 +37,28 @@ def _mean(graph: GraphBuilder, total: str, count: int) -> str:
 
 def classifier(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     """The mean of the trees' class shares, and the first class with the highest."""
-    refuse_many_targets(fitted)
     grown = _grown(fitted)
+    if fitted.n_outputs_ > 1:
+        return _several(fitted, frame, graph)
     leaf = shares(grown)[:, : int(fitted.n_classes_)]
     trees = forest(grown, leaf, targets=leaf.shape[1])
     total = tree_sum(graph, trees, matrix(graph, frame, "float32"), "float32", SUMS)
     mean = _mean(graph, total, len(grown))
     return Answer(index=arg_max(graph, mean), probabilities=real(graph, mean))
+
+
+def _several(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """The same for each of several targets."""
+    import numpy as np
+
+    grown = _grown(fitted)
+    sizes = [int(count) for count in fitted.n_classes_]
+    leaf = np.concatenate([shares(grown, i)[:, :count] for i, count in enumerate(sizes)], axis=1)
+    trees = forest(grown, leaf, targets=leaf.shape[1])
+    total = tree_sum(graph, trees, matrix(graph, frame, "float32"), "float32", SUMS)
+    parts = graph.ops("Split", [_mean(graph, total, len(grown)), graph.const(sizes, "int64")], len(sizes), axis=1)
+    indices, found = ([turn(graph, part) for part in parts] for turn in (arg_max, real))
+    return targets.several(graph, fitted.classes_, indices, found)
 
 
 def regressor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:

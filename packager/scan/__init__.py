@@ -9,7 +9,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from ..errors import ModelError, UntrustedError
 from .allowlist import refused_names
@@ -20,16 +20,27 @@ from .reader import Reader, reader_of
 from .result import Scan
 from .skops_files import SCHEMA, scan_skops
 from .values import Fault, Final, Instance, Mapping
+from .vouched import Vouched, vouched
 
-__all__ = ["Scan", "require_trusted", "scan"]
+__all__ = ["Scan", "Vouched", "require_trusted", "scan", "vouched"]
 
+
+class _Trusted(NamedTuple):
+    """What is trusted besides the list: `names` for any use, `mentioned` for being looked up only."""
+
+    names: tuple[str, ...]
+    mentioned: frozenset[str]
+
+
+_NOTHING = Vouched()
 _PICKLE_SUFFIXES = frozenset({".pkl", ".pickle", ".joblib", ".sav", ".skops"})
 _LZ4 = b"\x04\x22\x4d\x18"
 _PROTO = b"\x80"
 
 
-def scan(path: Path, allow: Sequence[str] = ()) -> Scan:
-    """What the file is by its content, and the names in it; `allow`: names or modules to trust besides.
+def scan(path: Path, allow: Sequence[str] = (), own: Vouched = _NOTHING) -> Scan:
+    """What the file is by its content, and the names in it; `allow`: names or modules to trust besides;
+    `own`: what the user's own modules define.
 
     Kinds: `pickle` (any loader), `joblib` (compressed, or raw arrays between the instructions: joblib alone may load
     it), `skops`, `other` (none of these: it must not be unpickled). Raises `ModelError` for a broken file.
@@ -38,7 +49,7 @@ def scan(path: Path, allow: Sequence[str] = ()) -> Scan:
         with path.open("rb") as file:
             head = file.read(len(_LZ4))
             file.seek(0)
-            found = _scan_file(path, file, head, tuple(allow))
+            found = _scan_file(path, file, head, _Trusted((*allow, *own.classes), own.functions))
     except OSError as error:
         raise ModelError(f"Cannot read {path}: {error.strerror or error}. Check the path.") from error
     if found.kind == "other" and path.suffix.lower() in _PICKLE_SUFFIXES:
@@ -64,7 +75,7 @@ def _broken(path: Path, reason: str) -> ModelError:
     return ModelError(f"{path} cannot be read as a model: {reason}. Save the model again, or check the file.")
 
 
-def _scan_file(path: Path, file: BinaryIO, head: bytes, allow: tuple[str, ...]) -> Scan:
+def _scan_file(path: Path, file: BinaryIO, head: bytes, allow: _Trusted) -> Scan:
     if not head:
         raise _broken(path, "it is empty")
     if head == _LZ4:
@@ -79,7 +90,7 @@ def _scan_file(path: Path, file: BinaryIO, head: bytes, allow: tuple[str, ...]) 
         raise _broken(path, str(fault)) from fault
 
 
-def _scan_zip(file: BinaryIO, allow: tuple[str, ...]) -> Scan:
+def _scan_zip(file: BinaryIO, allow: _Trusted) -> Scan:
     trace = Trace()
     try:
         with zipfile.ZipFile(file) as archive:
@@ -91,7 +102,7 @@ def _scan_zip(file: BinaryIO, allow: tuple[str, ...]) -> Scan:
     return _result("skops", trace, root, allow)
 
 
-def _scan_pickle(file: BinaryIO, allow: tuple[str, ...]) -> Scan:
+def _scan_pickle(file: BinaryIO, allow: _Trusted) -> Scan:
     trace = Trace()
     reader, compressed = None, False
     certain = False
@@ -105,7 +116,7 @@ def _scan_pickle(file: BinaryIO, allow: tuple[str, ...]) -> Scan:
     except Fault:
         if not trace.names and not certain:
             return Scan("other")
-        if not trace.unresolved and not refused_names(trace.names, trace.called, allow):
+        if not trace.unresolved and not refused_names(trace.names, trace.called, *allow):
             raise
     kind = "joblib" if compressed or trace.wrappers else "pickle"
     return _result(kind, trace, root, allow)
@@ -130,12 +141,12 @@ def _class_of(value: Any) -> str:
     return "builtins.dict" if isinstance(value, Mapping) else "builtins.tuple" if isinstance(value, tuple) else ""
 
 
-def _result(kind: str, trace: Trace, root: str, allow: tuple[str, ...]) -> Scan:
+def _result(kind: str, trace: Trace, root: str, allow: _Trusted) -> Scan:
     unknown = {"?"} if trace.unresolved else set()
     return Scan(
         kind,
         tuple(sorted({f"{module}.{name}" for module, name in trace.names} | unknown)),
-        tuple(sorted({*refused_names(trace.names, trace.called, allow), *unknown})),
+        tuple(sorted({*refused_names(trace.names, trace.called, *allow), *unknown})),
         tuple(sorted({module.split(".")[0] for module, _ in trace.names})),
         root,
         dict(sorted(trace.versions.items())),

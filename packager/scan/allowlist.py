@@ -24,13 +24,16 @@ def referred_names() -> frozenset[str]:
     return _listed("referred.txt")
 
 
-def refused_names(names: Names, called: Names, allow: Iterable[str]) -> tuple[str, ...]:
+def refused_names(
+    names: Names, called: Names, allow: Iterable[str], mentioned: frozenset[str] = frozenset()
+) -> tuple[str, ...]:
     """The dotted names out of `(module, qualified name)` that nothing allows, sorted.
 
-    `called`: those of them that loading would call. `allow`: what the user trusts besides.
+    `called`: those of them that loading would call. `allow`: what the user trusts besides. `mentioned`: functions of
+    the user's own that may be looked up, but not called.
     """
     extra, callable_names = frozenset(allow), allowed_names()
-    known = callable_names | referred_names()
+    known = callable_names | referred_names() | mentioned
     refused = {n for n in names if not _is_allowed(*n, extra, known)}
     refused |= {n for n in called if not _is_allowed(*n, extra, callable_names)}
     return tuple(sorted(f"{module}.{name}" for module, name in refused))

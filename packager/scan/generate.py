@@ -36,6 +36,10 @@ _SKLEARN_MODULES = (
 )
 """Modules whose every class is plain state."""
 
+_LOSSES = "sklearn._loss._loss"
+_FORMER_LOSSES = ("_loss",)
+"""scikit-learn 1.5 to 1.7 call the module so in their pickles; before, each class had a function that makes it."""
+
 _SKIPPED = (
     "_mocking",
     "test",
@@ -115,6 +119,9 @@ def _state_classes() -> Iterator[str]:
                 yield f"{path}.{name}"
                 if f"__pyx_unpickle_{name}" in vars(module):
                     yield f"{path}.__pyx_unpickle_{name}"
+                if path == _LOSSES:
+                    yield from (f"{place}.{name}" for place in _FORMER_LOSSES)
+                    yield from (f"{place}.__pyx_unpickle_{name}" for place in (path, *_FORMER_LOSSES))
 
 
 def _scores() -> Iterator[str]:

@@ -18,7 +18,8 @@ class Probes:
 
     `kinds`, `columns`: per row, the kind of probe and the column that it changes. `refused`: row to the original's
     message. `answers` holds the other rows, in order. `known`: kind, column, values tried, values known.
-    `values`: by column, those that the model knows. `features`: the model's columns in order, as `columns` names them.
+    `values`: by column, those that the model knows; `bounds`: where it may begin to refuse. `features`: the model's
+    columns in order, as `columns` names them.
     """
 
     rows: Table
@@ -29,6 +30,7 @@ class Probes:
     known: tuple[tuple[str, str, int, int], ...] = ()
     values: dict[str, list[Any]] = field(default_factory=dict)
     features: tuple[str, ...] = ()
+    bounds: dict[str, list[float]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path, reply: dict[str, Any]) -> Probes:
@@ -42,6 +44,7 @@ class Probes:
             tuple((k, c, t, n) for k, c, t, n in reply["known"]),
             reply["values"],
             tuple(reply["features"]),
+            reply["bounds"],
         )
 
     @property

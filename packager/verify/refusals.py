@@ -15,6 +15,10 @@ from ..rules import refused_rows
 from .probes import Probes
 
 FIRM = ("example", "threshold", "category", "text")
+NUMBERS = ("threshold", "category", "odd", "large")
+NEAR, TINY = 1e-5, 1e-40
+"""How far from a bound its probes lie: a step of float32, relative and beside zero."""
+RULES = ("nullable", "limit", "least", "most", "values")
 
 
 def with_rules(signature: Signature, probes: Probes) -> Signature:
@@ -37,9 +41,9 @@ def _input_rules(spec: TensorSpec, probes: Probes) -> TensorSpec:
     for i, (name, column) in enumerate(zip(spec.columns or probes.features, probes.features, strict=True)):
         single = replace(spec, name=name, shape=("N", 1), columns=())
         features.append(_rules(single, probes, column, probes.rows[spec.name][:, i]))
-    same = {(f.nullable, f.limit, f.values) for f in features}
-    if len(same) == 1:
-        return replace(spec, nullable=features[0].nullable, limit=features[0].limit, values=features[0].values)
+    rules = [{name: getattr(feature, name) for name in RULES} for feature in features]
+    if all(rule == rules[0] for rule in rules):
+        return replace(spec, **rules[0])
     return replace(spec, features=tuple(features))
 
 
@@ -53,11 +57,43 @@ def _rules(spec: TensorSpec, probes: Probes, column: str, cells: np.ndarray[Any,
 
     if refuses("missing"):
         spec = replace(spec, nullable=False)
+    if probes.bounds.get(column) and not spec.is_text:
+        tried = mine & np.isin(probes.kinds, NUMBERS)
+        spec = _bounded(spec, cells[tried & ~refused], cells[tried & refused], probes.bounds[column])
+        refused &= ~_outside(spec, cells)
     if refuses("unseen", "odd") and probes.values.get(column):
         return replace(spec, values=tuple(probes.values[column]))
     if refuses("large"):
         spec = replace(spec, limit=_limit(cells[mine & refused & (probes.kinds == "large")]))
     return spec
+
+
+def _bounded(spec: TensorSpec, taken: np.ndarray[Any, Any], refused: np.ndarray[Any, Any], bounds: Any) -> TensorSpec:
+    """The least and the most number that were answered, where refusals begin right beside them, at a known bound."""
+    taken, refused = (values[~np.isnan(values.astype(float))] for values in (taken, refused))
+    if not taken.size:
+        return spec
+    below, above = refused[refused < taken.min()], refused[refused > taken.max()]
+    if below.size and _at(bounds, below.max(), taken.min(), spec):
+        spec = replace(spec, least=float(taken.min()) + 0.0)
+    if above.size and _at(bounds, above.min(), taken.max(), spec):
+        spec = replace(spec, most=float(taken.max()) + 0.0)
+    return spec
+
+
+def _at(bounds: Any, refused: Any, taken: Any, spec: TensorSpec) -> bool:
+    """Whether both numbers lie at one of the bounds."""
+    return any(
+        max(abs(float(refused) - b), abs(float(taken) - b)) <= (NEAR * abs(b) + TINY if spec.is_float else 1)
+        for b in bounds
+    )
+
+
+def _outside(spec: TensorSpec, cells: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    least = -np.inf if spec.least is None else spec.least
+    most = np.inf if spec.most is None else spec.most
+    with np.errstate(invalid="ignore"):
+        return np.asarray((cells < least) | (cells > most))
 
 
 def _limit(refused: np.ndarray[Any, Any]) -> float | None:

@@ -66,6 +66,37 @@ def regressor() -> Model:
 
 
 @model
+def several_targets_and_bounds() -> Model:
+    """Two labels a row, which are text; two columns that take positive numbers only."""
+    from sklearn.compose import make_column_transformer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.multioutput import MultiOutputClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, PowerTransformer
+
+    rng = np.random.default_rng(6)
+    rows = 150
+    x = pd.DataFrame({"width": rng.gamma(2.0, 3.0, rows), "count": rng.integers(1, 90, rows)})
+    x["mood"] = rng.choice(["😀", "é", "plain"], rows)
+    size = np.select([x["width"] > 8, x["width"] > 3], ["groß 😀", "mittel"], "klein")
+    many = np.where((x["count"] > 40) ^ (x["mood"] == "é"), "viele", "")
+    columns = make_column_transformer(
+        (PowerTransformer("box-cox"), ["width", "count"]), (OneHotEncoder(handle_unknown="ignore"), ["mood"])
+    )
+    model = make_pipeline(columns, MultiOutputClassifier(LogisticRegression()))
+    return model.fit(x, np.column_stack([size, many])), x
+
+
+@model
+def flags() -> Model:
+    """Three labels a row, each true or false, from a matrix that no step looks at more closely."""
+    from sklearn.tree import DecisionTreeClassifier
+
+    x = np.random.default_rng(7).normal(size=(120, 3))
+    return DecisionTreeClassifier(max_depth=4, random_state=0).fit(x, x > [0.0, 0.5, -1.0]), x
+
+
+@model
 def booster_with_categories() -> Model:
     """A lightgbm booster on a frame whose columns are pandas categories, of text and of numbers."""
     from lightgbm import LGBMClassifier

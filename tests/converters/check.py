@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -59,8 +60,8 @@ def _converted(model: Any, x: Any, real: str) -> tuple[Table, Signature, bytes, 
 
     converter = for_object(model)
     assert converter is not None
-    description = converter.describe(model)
     table = table_of(x)
+    description = converter.adapt(model, replace(converter.describe(model), example=table))
     dtypes = {} if isinstance(x, (list, np.ndarray)) else {str(n): str(x[n].dtype) for n in x}
     first = signature_of(description, table, {}, dtypes)
     want = converter.predict(model, original_input(description, first.inputs, table))

@@ -235,17 +235,6 @@ def test_hashes_are_those_of_catboost(tmp_path: Path) -> None:
     assert all(set(found) & set(values) for found in integers_behind(hashes).values())
 
 
-def test_what_a_graph_cannot_hash_is_refused() -> None:
-    x = pd.DataFrame({"n": X0, "sex": np.where(KEY == 1, "männlich", "weiblich")})
-    one_hot = fit("CatBoostClassifier", (KEY == 1) ^ (X0 > 0), x, cat_features=["sex"])
-    assert parse(one_hot).one_hot
-    with pytest.raises(Unsupported, match="only hashes of the categories of 'sex'"):
-        answers(one_hot, x, "float64")
-    statistics = fit("CatBoostClassifier", KEY == 1, x.assign(sex=KEY.astype(str)), cat_features=["sex"])
-    with pytest.raises(Unsupported, match="target statistics"):
-        answers(statistics, x, "float64")
-
-
 def test_a_category_that_no_tree_asks_for_is_no_hindrance() -> None:
     x = pd.DataFrame({"word": ["same"] * ROWS, "n": X0})
     model = fit("CatBoostRegressor", X0, x, cat_features=["word"])

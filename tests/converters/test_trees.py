@@ -11,17 +11,10 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import numpy as np
 import pytest
 
+from converters import _tree_nodes
 from converters._graph import GraphBuilder
-from converters._trees import (
-    CELLS_AT_ONCE,
-    Trees,
-    distinct_rows,
-    per_tree,
-    tree_of,
-    tree_sum,
-    unique_thresholds,
-    with_base,
-)
+from converters._tree_values import Trees, tree_of, unique_thresholds, with_base
+from converters._trees import CELLS_AT_ONCE, distinct_rows, per_tree, tree_sum
 from converters.spec import TensorSpec
 
 Array = np.ndarray[Any, Any]
@@ -89,16 +82,20 @@ def rows(rng: np.random.Generator, trees: Trees, count: int) -> Array:
     return rng.choice(np.concatenate([*around, np.array(odd), np.arange(CODES + 3.0)]), (count, WIDTH))
 
 
+def written(trees: Trees, width: int, real: str, compare: str, targets: int, each: bool = False) -> bytes:
+    graph = GraphBuilder(real)
+    value = graph.input(TensorSpec("X", real, ("N", width)))
+    name = per_tree(graph, trees, value, compare) if each else tree_sum(graph, trees, value, compare)
+    graph.output("y", name, "float64" if each else real, ("N", targets))
+    return graph.model()
+
+
 def run(trees: Trees, x: Array, real: str, compare: str, targets: int, each: bool = False) -> Array:
     import onnxruntime as ort
 
-    graph = GraphBuilder(real)
-    value = graph.input(TensorSpec("X", real, ("N", x.shape[1])))
-    name = per_tree(graph, trees, value, compare) if each else tree_sum(graph, trees, value, compare)
-    graph.output("y", name, "float64" if each else real, ("N", targets))
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
-    session = ort.InferenceSession(graph.model(), options)
+    session = ort.InferenceSession(written(trees, x.shape[1], real, compare, targets, each), options)
     with np.errstate(over="ignore"):
         return np.asarray(session.run(None, {"X": x.astype(real)})[0])
 
@@ -174,6 +171,96 @@ def test_tells_what_each_tree_says() -> None:
     x = rows(rng, trees, 50)
     want = np.hstack([walk(replace(trees, roots=trees.roots[i : i + 1]), x, 1) for i in range(5)])
     np.testing.assert_array_equal(run(trees, x, "float64", "float64", 5, each=True), want)
+
+
+def symmetric(rng: np.random.Generator, depths: list[int], targets: int = 1) -> Trees:
+    """Heaps with one test per level, NaN to one side per column."""
+    to_left = rng.random(WIDTH) < 0.5
+    parts = []
+    for depth in depths:
+        feature, threshold = rng.integers(WIDTH, size=depth), rng.choice([0.1, 1 / 3, -0.7, 0.0], depth)
+        level = np.repeat(np.arange(depth + 1), 2 ** np.arange(depth + 1))
+        parts.append((np.append(feature, -1)[level], np.append(threshold, 0.0)[level]))
+    sizes = np.array([len(feature) for feature, _ in parts])
+    roots = np.cumsum(sizes) - sizes
+    feature, threshold = (np.concatenate(part) for part in zip(*parts, strict=True))
+    start, inner = np.repeat(roots, sizes), feature >= 0
+    left = np.where(inner, 2 * np.arange(len(feature)) - start + 1, 0)
+    leaf = rng.normal(size=(len(feature), targets))
+    return Trees(
+        roots,
+        feature,
+        threshold,
+        left,
+        np.where(inner, left + 1, 0),
+        to_left[feature],
+        leaf if targets > 1 else leaf[:, 0],
+        targets=targets,
+        symmetric=True,
+    )
+
+
+@pytest.mark.parametrize("targets", [1, 3])
+@pytest.mark.parametrize("depths", [[3, 3, 3], [0, 2, 5, 2, 0], [0], [1, 9]])
+def test_symmetric_trees_walk_alike(depths: list[int], targets: int) -> None:
+    rng = np.random.default_rng(len(depths))
+    trees = symmetric(rng, depths, targets)
+    x = rows(rng, trees, 200)
+    for real in FORMS:
+        want = walk(trees, seen(x, real, "float32"), targets)
+        limit = 1e-5 if real == "float32" else 1e-13
+        np.testing.assert_allclose(run(trees, x, real, "float32", targets), want, rtol=limit, atol=limit)
+        assert run(trees, x[:0], real, "float32", targets).shape == (0, targets)
+
+
+WAYS = ("one target", "targets apart", "targets together", "mixed targets", "vectors", "each tree", "symmetric")
+
+
+@pytest.mark.parametrize("small_cache", [False, True])
+@pytest.mark.parametrize("way", WAYS)
+def test_the_reference_evaluator_reads_every_way_alike(
+    way: str, small_cache: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Random trees with sets of codes; ONNX Runtime and onnx's own evaluator answer like a walk down the arrays."""
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+
+    monkeypatch.setattr(_tree_nodes, "NODES_AT_ONCE", 30 if small_cache else 2**15)
+    monkeypatch.setattr(_tree_nodes, "TARGETS_APART", 1 if way == "targets together" else 32)
+    for seed in range(4):
+        trees, targets = a_way_of_writing(way, np.random.default_rng(seed))
+        x = rows(np.random.default_rng(seed), trees, 60)
+        x = np.where(np.abs(x) > 1e9, 3.5, x)  # the evaluator in Python casts codes beyond an integer as it likes
+        each = way == "each tree"
+        model = written(trees, WIDTH, "float64", "float64", targets, each)
+        if each:
+            want = np.hstack([walk(replace(trees, roots=trees.roots[[i]]), x, 1) for i in range(targets)])
+        else:
+            want = walk(trees, x, targets)
+        theirs = ReferenceEvaluator(onnx.load_model_from_string(model)).run(None, {"X": x})[0]
+        np.testing.assert_allclose(theirs, want, rtol=1e-13, atol=1e-13)
+        np.testing.assert_allclose(run(trees, x, "float64", "float64", targets, each), want, rtol=1e-13, atol=1e-13)
+
+
+def a_way_of_writing(way: str, rng: np.random.Generator) -> tuple[Trees, int]:
+    if way == "symmetric":
+        return symmetric(rng, [2, 4, 0, 4]), 1
+    trees = grow(rng, 9, 4, True)
+    if way in ("targets apart", "targets together"):
+        return replace(trees, target=tree_of(trees) % 3, targets=3), 3
+    if way == "mixed targets":
+        return replace(trees, target=rng.integers(3, size=len(trees.feature)), targets=3), 3
+    if way == "vectors":
+        return replace(trees, leaf=rng.normal(size=(len(trees.feature), 3)), targets=3), 3
+    return trees, 9 if way == "each tree" else 1
+
+
+def test_a_target_without_trees_is_zero() -> None:
+    rng = np.random.default_rng(5)
+    trees = grow(rng, 4, 3, False)
+    trees = replace(trees, target=np.full(len(trees.feature), 1), targets=3)
+    x = rows(rng, trees, 20)
+    np.testing.assert_allclose(run(trees, x, "float64", "float64", 3), walk(trees, x, 3), rtol=1e-13, atol=1e-13)
 
 
 def test_lists_each_threshold_once_and_no_codes() -> None:

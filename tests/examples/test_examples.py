@@ -14,7 +14,7 @@ from tests.make import build_model
 ROOT = Path(__file__).parents[2]
 EXAMPLES = tuple(sorted(path.parent.name for path in (ROOT / "examples").glob("*/train.py")))
 FRAMEWORKS = {"catboost": "catboost", "lightgbm": "lightgbm", "onnx": "onnx", "penguins": "sklearn"}
-FRAMEWORKS |= {"text": "sklearn", "xgboost": "xgboost"}
+FRAMEWORKS |= {"text": "sklearn", "user-code": "sklearn", "xgboost": "xgboost"}
 
 
 def test_every_example_is_listed() -> None:
@@ -25,7 +25,8 @@ def test_every_example_is_listed() -> None:
 def test_example_becomes_a_bundle(name: str, tmp_path: Path) -> None:
     made = importlib.import_module(f"examples.{name}.train").train(tmp_path)
     model, example = made or (tmp_path / "penguins.joblib", tmp_path / "penguins.parquet")
-    built = build_model(model, example, tmp_path / "dist")
+    own = ROOT / "examples" / name / "code"
+    built = build_model(model, example, tmp_path / "dist", code=(own,) if own.is_dir() else ())
     assert built.verification.equal
     bundle = open_bundle(built.bundle)
     check_files(bundle)

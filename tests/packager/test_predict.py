@@ -76,6 +76,36 @@ def test_columns_of_several_targets(prices: Made, tmp_path: Path) -> None:
     assert np.allclose(answers, prices.fitted.predict(prices.rows), rtol=1e-5, atol=1)
 
 
+def test_columns_of_several_labels_and_of_their_classes(tmp_path: Path) -> None:
+    from sklearn.tree import DecisionTreeClassifier
+
+    from tests.packager.conftest import make
+
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    labels = np.column_stack([np.where(x[:, 0] > 0, "😀", "no"), np.where(x[:, 1] > 0, "a", "b")])
+    made = make(DecisionTreeClassifier(max_depth=3).fit(x, labels), x, tmp_path, "moods")
+    predict(made.folder, made.example, tmp_path / "out.csv")
+    answers = read(tmp_path / "out.csv")
+    classes = ["probabilities_0.no", "probabilities_0.😀", "probabilities_1.a", "probabilities_1.b"]
+    assert list(answers) == ["label.0", "label.1", *classes]
+    assert (answers[["label.0", "label.1"]].to_numpy() == made.fitted.predict(x)).all()
+    assert np.allclose(answers[classes], np.hstack(made.fitted.predict_proba(x)))
+
+
+def test_a_number_below_the_bound_is_refused_by_row(tmp_path: Path) -> None:
+    from sklearn.preprocessing import PowerTransformer
+
+    from tests.packager.conftest import make
+
+    x = np.random.default_rng(0).gamma(2.0, size=(60, 2))
+    made = make(PowerTransformer("box-cox").fit(x), x, tmp_path, "powers")
+    x[41, 1] = 0.0
+    np.save(tmp_path / "in.npy", x)
+    with pytest.raises(UsageError, match="row 41, column 'X': a number below 5e-324"):
+        predict(made.folder, tmp_path / "in.npy", tmp_path / "out.npz")
+    assert not (tmp_path / "out.npz").exists()
+
+
 def test_the_column_of_one_target(tmp_path: Path) -> None:
     from sklearn.linear_model import LinearRegression
 

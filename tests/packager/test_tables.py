@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from converters.spec import Signature, Table, TensorSpec
+from packager.arrow import MISSING_IN_CSV
 from packager.errors import UsageError
-from packager.tables import MISSING_IN_CSV, read_example, stream
+from packager.tables import read_example, stream
 
 Array = np.ndarray[Any, Any]
 many = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
@@ -114,10 +115,23 @@ def test_dates_in_a_csv_are_the_text_that_they_are(day: str, tmp_path: Path) -> 
     assert list(csv(tmp_path, f"day,n\n{day},1\n")["day"]) == [day]
 
 
-@pytest.mark.parametrize("kind", [pa.date32(), pa.timestamp("us"), pa.time64("us"), pa.list_(pa.int64())])
+def test_dates_are_whole_numbers_in_their_own_unit(tmp_path: Path) -> None:
+    moments = [None, 1_700_000_000_123_456]
+    table = pa.table(
+        {"day": pa.array([None, 19_000], pa.date32()), "at": pa.array(moments, pa.timestamp("us", "Europe/Oslo"))}
+    )
+    parquet.write_table(table, tmp_path / "x.parquet")
+    example = read_example(tmp_path / "x.parquet")
+    missing = np.iinfo(np.int64).min
+    assert example.table["day"].tolist() == [missing, 19_000 * 86_400]
+    assert example.table["at"].tolist() == [missing, 1_700_000_000_123_456]
+    assert example.frame_dtypes == {"day": "datetime64[s]", "at": "datetime64[us, Europe/Oslo]"}
+
+
+@pytest.mark.parametrize("kind", [pa.time64("us"), pa.duration("us"), pa.list_(pa.int64())])
 def test_what_is_no_number_text_or_boolean_is_refused(kind: pa.DataType, tmp_path: Path) -> None:
     table = pa.table({"day": pa.array([None], kind), "n": [1]})
-    with pytest.raises(UsageError, match=r"the column 'day' holds .*give numbers, text or booleans"):
+    with pytest.raises(UsageError, match=r"the column 'day' holds .*give numbers, text, booleans or dates"):
         as_parquet(tmp_path, table)
 
 

@@ -116,7 +116,7 @@ def penguins() -> Package:
         (
             spec("species", "string", "N", 1, nullable=True, missing="\uffff", values=("", "Adelie", "Gentoo")),
             spec("bill length (mm)", "float32", "N", 1, nullable=True, limit=1e6),
-            spec("class", "int64", "N", 1),
+            spec("class", "int64", "N", 1, least=1.0, most=3.0),
             spec("wet", "bool", "N", 1),
         ),
         (spec("label", "string", "N"), spec("probabilities", "float32", "N", 2)),
@@ -152,6 +152,8 @@ def penguins() -> Package:
         (case(species=["Adelie", "Emperor", ""]), "unknown category"),
         (case(**{"bill length (mm)": [1.0, 2e6, 3.0]}), "beyond the limit"),
         (case(**{"class": [1, None, 3]}), "a missing integer"),
+        (case(**{"class": [1, 0, 3]}), "below the least"),
+        (case(**{"class": [1, 4, 3]}), "above the most"),
     ]
     return package("penguins-sex", signature, graph, cases)
 
@@ -177,7 +179,7 @@ def features() -> Package:
     """A matrix of three named features with rules of their own: a record. One target, labels of numbers."""
     rules = (
         spec("a-b", "float32", nullable=True),
-        spec("a b", "float32", limit=10.0),
+        spec("a b", "float32", limit=10.0, least=-9.5, most=2.0),
         spec("getClass", "float32", values=(0.0, 1.0)),
     )
     signature = Signature(
@@ -190,6 +192,8 @@ def features() -> Package:
     rows = [1.5, -9.5, 0.0, float("nan"), 2.0, 1.0]
     cases = [({"X": ((2, 3), rows)}, ""), ({"X": ((1, 3), [1.0, 11.0, 0.0])}, "limit")]
     cases.append(({"X": ((1, 3), [1.0, 1.0, 0.5])}, "unknown value"))
+    cases.append(({"X": ((1, 3), [1.0, -9.500000000000002, 0.0])}, "below the least"))
+    cases.append(({"X": ((1, 3), [1.0, 2.0000000000000004, 0.0])}, "above the most"))
     return package("List", signature, graph, cases)
 
 

@@ -85,7 +85,7 @@ def penguins(weight: float = 0.5) -> tuple[Signature, bytes]:
         (
             column("species", "string", nullable=True, missing="\uffff"),
             column("bill length (mm)", "float32", nullable=True, limit=F32_MAX),
-            column("class", "float64"),
+            column("class", "float64", least=-5e-324, most=1e30),
             column("1st", "bool"),
             column("naïve", "string", values=("a", "é", '"\\??=\n')),
         ),
@@ -279,6 +279,8 @@ def penguins_package(weight: float = 0.5) -> Package:
         **golden_case("case-001", signature, model, {k: [] for k in PENGUINS}),
         **golden_case("case-002", signature, model, first),
         **refused_case("case-003", signature, {**first, "class": [float("nan")]}),
+        **refused_case("case-007", signature, {**first, "class": [-1e-323]}),
+        **refused_case("case-008", signature, {**first, "class": [1.0000000000000002e30]}),
         **refused_case("case-004", signature, {**first, "bill length (mm)": [1e39]}),
         **refused_case("case-005", signature, {**first, "naïve": ["b"]}),
         **refused_case("case-006", signature, {**first, "1st": [None]}),
@@ -524,7 +526,7 @@ def maven_library(folder: Path, version: str = "1.28.0") -> Path:
 @pytest.mark.slow
 def test_one_binary_serves_an_older_release(built: Built, tmp_path: Path) -> None:
     done = built.replay(ONNXRUNTIME_LIBRARY=str(maven_library(tmp_path)))
-    assert (done.returncode, done.stdout) == (0, "7 cases replayed, 0 failed\n"), log(done)
+    assert (done.returncode, done.stdout) == (0, "9 cases replayed, 0 failed\n"), log(done)
 
 
 @pytest.mark.slow
@@ -643,6 +645,19 @@ def small_package() -> Package:
     request = {"id": "case-000", "inputs": [tensor(signature.inputs[0], [1.5], (1, 1))]}
     response = {"id": "case-000", "error": "no answer"}
     return Package("size-class", "1.0.0", signature, b"not a model", files("case-000", request, response))
+
+
+def test_several_targets_are_arrays_in_the_order_of_their_classes() -> None:
+    outputs = (
+        TensorSpec("label", "string", ("N", 2)),
+        TensorSpec("probabilities_0", "float32", ("N", 2), columns=("no", "😀")),
+    )
+    made = small_package()
+    signature = replace(made.signature, outputs=outputs, classes=())
+    header = cpp.RUNTIME.render(replace(made, signature=signature))["include/size_class/size_class.hpp"].decode()
+    assert "std::array<std::string, 2> label{};" in header
+    assert '/// "probabilities_0", in the order "no", "😀"\n    std::array<double, 2> probabilities_0{};' in header
+    assert "classes()" not in header
 
 
 def test_whole_project_is_as_it_was() -> None:

@@ -16,7 +16,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from converters.spec import Signature, Unsupported
-from runtimes import _java_fields, _java_names, load
+from runtimes import _java_answers, _java_fields, _java_names, load
 from runtimes._java_text import escape, java_graph
 from runtimes.spec import Package
 from tests.runtimes.java_models import ALL, canonical, emoji, features, ids, model, penguins, spec, tokens
@@ -276,6 +276,30 @@ def test_an_element_type_that_java_lacks_is_refused() -> None:
 def test_a_graph_with_text_keeps_working_in_python() -> None:
     """The rewritten copy is a valid model still."""
     onnx.checker.check_model(onnx.load_from_string(java_graph(emoji().model).model))
+
+
+def test_several_targets_are_an_array_of_labels_and_a_map_per_target() -> None:
+    columns = {"label": (), "probabilities_0": ("0", "10"), "probabilities_1": ("0", "1", "2")}
+    outputs = tuple(
+        spec(name, "float64" if known else "int64", "N", len(known) or 2, columns=known)
+        for name, known in columns.items()
+    )
+    signature = Signature("classifier", (spec("X", "float64", "N", 1),), outputs)
+    found = [(a["field"], a["java"]) for a in _java_answers.answers(signature)]
+    assert found == [
+        ("label", "long[]"), ("probabilities0", "Map<Long, Double>"), ("probabilities1", "Map<Long, Double>"),
+    ]  # fmt: skip
+    assert _java_answers.output_table(signature) == b"label\nprobabilities_0\t0\t10\nprobabilities_1\t0\t1\t2\n"
+
+
+def test_the_bounds_of_a_column_are_in_its_line_and_in_its_words() -> None:
+    rule = spec("a", "float64", "N", 1, least=5e-324, most=2.0)
+    signature = Signature("regressor", (rule,), (spec("prediction", "float32", "N"),))
+    found = _java_fields.columns(signature)
+    line = _java_fields.column_table(found, frozenset(), signature).decode().rstrip("\n").split("\t")
+    assert line[8:11] == ["NaN", "5e-324", "2.0"]
+    (field,) = _java_answers.fields(found, signature)
+    assert field["says_rule"] == "a number, not below 5e-324, not above 2.0"
 
 
 def test_columns_carry_their_own_rules_and_names() -> None:

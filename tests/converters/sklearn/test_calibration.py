@@ -18,6 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import BernoulliNB, GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 
+from converters import for_object
 from converters._graph import GraphBuilder
 from converters._steps import convert
 from converters.spec import TensorSpec, Unsupported
@@ -107,6 +108,9 @@ def test_isotonic_of_one_point() -> None:
     assert predicted(model, [1, 2, 3]).tolist() == model.predict([1, 2, 3]).tolist() == [4, 4, 4]
 
 
-def test_isotonic_that_raises_is_refused() -> None:
-    with pytest.raises(Unsupported, match="refuses rows"):
-        predicted(IsotonicRegression(out_of_bounds="raise").fit([1, 2], [3, 4]), [1])
+def test_isotonic_that_raises_says_where() -> None:
+    model = IsotonicRegression(out_of_bounds="raise").fit([1, 2, 4], [3, 4, 4.5])
+    converter = for_object(model)
+    assert converter is not None
+    assert [f.bounds for f in converter.describe(model).features] == [(1.0, 4.0)]
+    assert predicted(model, [1, 3, 4]).tolist() == model.predict([1, 3, 4]).tolist()

@@ -1,4 +1,4 @@
-"""Projections, feature maps and k-means against scikit-learn."""
+"""Projections and feature maps against scikit-learn."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn import cluster, decomposition, kernel_approximation, random_projection
-from sklearn.datasets import load_iris, load_wine
-from sklearn.linear_model import LogisticRegression
+from sklearn import cross_decomposition, decomposition, kernel_approximation, random_projection
+from sklearn.datasets import load_wine
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler
 
-from converters.spec import Unsupported
 from tests.converters.check import assert_same
 from tests.converters.sklearn.empty import assert_empty
 
@@ -34,9 +32,6 @@ ROWS = np.vstack([X, X * -3, np.zeros((1, 13))])
         random_projection.GaussianRandomProjection(4, random_state=0),
         random_projection.SparseRandomProjection(4, random_state=0),
         kernel_approximation.RBFSampler(n_components=7, random_state=0),
-        kernel_approximation.Nystroem(n_components=7, random_state=0),
-        kernel_approximation.Nystroem(kernel="poly", degree=2, coef0=0.5, n_components=7, random_state=0),
-        kernel_approximation.Nystroem(kernel="sigmoid", n_components=7, random_state=0),
     ],
     ids=str,
 )
@@ -47,6 +42,13 @@ def test_transformers(made: Any) -> None:
     assert_same(fitted, ROWS)
     assert_empty(fitted, ROWS)
     assert_same(fitted, X.astype(np.float32).astype(float), "float32", atol=2e-5)
+
+
+@pytest.mark.parametrize("made", [cross_decomposition.PLSSVD(2), cross_decomposition.PLSSVD(1, scale=False)], ids=str)
+def test_partial_least_squares_svd(made: Any) -> None:
+    fitted = made.fit(X, np.column_stack([Y, X[:, 2] ** 2]))
+    assert_same(fitted, ROWS)
+    assert_empty(fitted, ROWS)
 
 
 @pytest.mark.parametrize(
@@ -63,18 +65,3 @@ def test_transformers(made: Any) -> None:
 )
 def test_a_number_beside_a_product_keeps_its_digits(made: Any) -> None:
     assert_same(made.fit(X), ROWS)
-
-
-def test_an_unknown_kernel_is_refused() -> None:
-    with pytest.raises(Unsupported, match="laplacian"):
-        assert_same(kernel_approximation.Nystroem(kernel="laplacian", n_components=3).fit(X), X)
-
-
-@pytest.mark.parametrize("kind", [cluster.KMeans, cluster.MiniBatchKMeans])
-def test_k_means(kind: Any) -> None:
-    iris = load_iris().data
-    fitted = kind(5, n_init=1, random_state=0).fit(iris)
-    assert_same(fitted, np.vstack([iris, iris * 7, fitted.cluster_centers_]))
-    assert_empty(fitted, iris)
-    model = make_pipeline(kind(5, n_init=1, random_state=0), LogisticRegression()).fit(iris, load_iris().target)
-    assert_same(model, iris)

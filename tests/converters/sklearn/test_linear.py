@@ -11,7 +11,6 @@ import pytest
 from sklearn import cross_decomposition, discriminant_analysis, linear_model, svm
 from sklearn.datasets import make_classification, make_regression
 
-from converters.spec import Unsupported
 from tests.converters.check import answers, assert_same
 from tests.converters.sklearn.empty import assert_empty
 
@@ -192,13 +191,6 @@ def test_integer_and_float_columns_of_a_frame() -> None:
     model = linear.LinearRegression().fit(frame, frame["w"] * 2 + frame["on"])
     assert_same(model, frame, rtol=1e-7)
     assert_empty(model, frame[:2])
-
-
-def test_multilabel_ridge_is_refused() -> None:
-    x, y = classes(2)
-    model = linear.RidgeClassifier().fit(x, np.column_stack([y, 1 - y]))
-    with pytest.raises(Unsupported, match="multilabel"):
-        answers(model, x, "float64")
 
 
 def test_outliers() -> None:

@@ -221,14 +221,6 @@ def test_several_targets(order: Any) -> None:
     check(multioutput.MultiOutputRegressor(svm.SVR()).fit(x, y), x)
 
 
-@pytest.mark.parametrize("kind", [multioutput.ClassifierChain, multioutput.MultiOutputClassifier])
-def test_several_labels_are_refused(kind: Any) -> None:
-    x, y = classes(2)
-    model = kind(Logistic()).fit(x, np.column_stack([y == "b", x[:, 0] > 0]).astype(int))
-    with pytest.raises(Unsupported):
-        answers(model, x, "float64")
-
-
 @pytest.mark.parametrize("strategy", ["mean", "median", "quantile"])
 def test_dummy_regressor(strategy: str) -> None:
     for targets in (1, 2):

@@ -1,4 +1,4 @@
-"""Perceptrons: every activation, both sides of a tie, saturated outputs, empty batches."""
+"""Perceptrons and a Boltzmann machine: every activation, both sides of a tie, saturated outputs, empty batches."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.datasets import make_classification, make_regression
-from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.neural_network import BernoulliRBM, MLPClassifier, MLPRegressor
 
 from converters.spec import Unsupported
 from tests.converters.check import answers, assert_same
@@ -64,8 +64,13 @@ def test_half_is_the_first_class() -> None:
     assert_same(model, x)
 
 
-def test_several_labels_are_refused() -> None:
+def test_one_class_only_is_refused() -> None:
     x, y = classes(2)
-    model = fit(MLPClassifier((3,), max_iter=5, random_state=0), x, np.column_stack([y, 1 - y]))
-    with pytest.raises(Unsupported, match="one label per row"):
+    model = fit(MLPClassifier((3,), max_iter=5, random_state=0), x, np.zeros_like(y))
+    with pytest.raises(Unsupported, match="one class only"):
         answers(model, x, "float64")
+
+
+def test_hidden_units_of_a_boltzmann_machine() -> None:
+    x = np.random.default_rng(0).random((60, 9))
+    check(BernoulliRBM(4, n_iter=3, learning_rate=0.3, random_state=0).fit(x), x)

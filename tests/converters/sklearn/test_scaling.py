@@ -144,9 +144,3 @@ def test_splines(extrapolation: str, degree: int, include_bias: bool) -> None:
     fitted = made.fit(X[:, :4])
     knots = np.array([s.t for s in fitted.bsplines_]).T
     assert_same(fitted, np.vstack([OUTSIDE[:, :4], around(knots)]), atol=1e-9)
-
-
-def test_a_function_of_the_users_own_is_refused() -> None:
-    assert_same(pre.FunctionTransformer().fit(X), X)
-    with pytest.raises(Unsupported, match="log1p"):
-        assert_same(pre.FunctionTransformer(np.log1p).fit(X), X)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.decomposition import KernelPCA
-from sklearn.gaussian_process import GaussianProcessClassifier, GaussianProcessRegressor
 from sklearn.impute import KNNImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.manifold import Isomap
@@ -27,7 +26,6 @@ X, Y = load_iris(return_X_y=True)
 @pytest.mark.parametrize(
     ("model", "x"),
     [
-        (GaussianProcessRegressor(random_state=0), X),
         (NeighborhoodComponentsAnalysis(2, max_iter=5, random_state=0), X),
     ],
     ids=lambda v: type(v).__name__,
@@ -54,8 +52,6 @@ def test_inside_a_pipeline_and_twice_in_one_graph() -> None:
 
 
 def test_reasons_are_named() -> None:
-    with pytest.raises(Unsupported, match="GaussianProcessClassifier"):
-        assert_same(GaussianProcessClassifier().fit(X[:100], Y[:100]), X)
     with pytest.raises(Unsupported, match="Isomap"):
         assert_same(Isomap().fit(X), X)
 

@@ -10,7 +10,6 @@ import pytest
 from scipy import sparse
 from sklearn import svm
 from sklearn.datasets import make_classification, make_regression
-from sklearn.kernel_ridge import KernelRidge
 
 from converters._graph import GraphBuilder, Value
 from converters._steps import convert
@@ -133,21 +132,3 @@ def test_own_kernel_is_refused() -> None:
     model = svm.SVC(kernel=lambda a, b: a @ b.T).fit(x, y)
     with pytest.raises(Unsupported, match="kernel of its own"):
         convert(model, (Value("X", "float64", 5),), GraphBuilder("float64"))
-
-
-RIDGES: list[dict[str, Any]] = [*KERNELS, {"kernel": "laplacian"}, {"kernel": "laplacian", "gamma": 2.0}]
-
-
-@pytest.mark.parametrize("settings", RIDGES, ids=str)
-@pytest.mark.parametrize("targets", [1, 2])
-def test_kernel_ridge(targets: int, settings: dict[str, Any]) -> None:
-    x, y = make_regression(80, 5, n_targets=targets, noise=1.0, random_state=1)
-    model = KernelRidge(**settings).fit(x, y)
-    assert_same(model, np.vstack([x, x * 2]), rtol=1e-8)
-    assert_empty(model, x[:3])
-
-
-def test_kernel_ridge_of_cosines_is_refused() -> None:
-    x, y = make_regression(80, 5, random_state=1)
-    with pytest.raises(Unsupported, match="cosine"):
-        answers(KernelRidge(kernel="cosine").fit(x, y), x, "float64")

@@ -19,7 +19,6 @@ from sklearn.ensemble import (
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
 
 from converters import for_object
-from converters.spec import Unsupported
 from tests.converters.check import assert_same
 from tests.converters.sklearn.empty import assert_empty
 
@@ -193,12 +192,3 @@ def test_trees_of_one_node_and_empty_batches(real: str) -> None:
         assert_same(model, plain, real)
         assert_same(model, plain[:1], real)
         assert_empty(model, plain, real)
-
-
-def test_refuses_several_targets_of_a_classifier() -> None:
-    x = data()
-    model = RandomForestClassifier(2).fit(x, np.column_stack([classes(x, 2), classes(x, 3)]))
-    converter = for_object(model)
-    assert converter is not None
-    with pytest.raises(Unsupported, match="several targets"):
-        converter.describe(model)

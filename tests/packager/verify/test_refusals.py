@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,20 +27,23 @@ def number(name: str) -> TensorSpec:
     return TensorSpec(name, "float64", ("N", 1), nullable=True)
 
 
-def single(spec: TensorSpec, rows: Rows, known: list[Any] | None = None) -> tuple[Signature, Probes]:
+def single(
+    spec: TensorSpec, rows: Rows, known: list[Any] | None = None, bounds: list[float] | None = None
+) -> tuple[Signature, Probes]:
     cells = np.array([*(r[2] for r in rows), None], object)[:-1]
     table = {spec.name: cells if spec.is_text else cells.astype(np.float64)}
     kinds, columns = (np.array([r[i] for r in rows], object) for i in (0, 1))
     refused = {i: "ValueError: no" for i, r in enumerate(rows) if r[3]}
     signature = Signature("regressor", (spec,), (TensorSpec("prediction", "float64", ("N",)),))
-    probes = Probes(
-        table, kinds, columns, {}, refused, values={spec.name: known} if known else {}, features=(spec.name,)
-    )
+    values, ends = ({spec.name: own} if own else {} for own in (known, bounds))
+    probes = Probes(table, kinds, columns, {}, refused, values=values, features=(spec.name,), bounds=ends)
     return signature, probes
 
 
-def ruled(spec: TensorSpec, rows: Rows, known: list[Any] | None = None) -> TensorSpec:
-    signature, probes = single(spec, rows, known)
+def ruled(
+    spec: TensorSpec, rows: Rows, known: list[Any] | None = None, bounds: list[float] | None = None
+) -> TensorSpec:
+    signature, probes = single(spec, rows, known, bounds)
     found = with_rules(signature, probes)
     assert list(np.flatnonzero(refused_rows(found, probes.rows, probes.count))) == list(probes.refused)
     return found.inputs[0]
@@ -75,6 +79,59 @@ def test_where_the_smallest_large_number_is_refused_no_limit_is_guessed() -> Non
     rows: Rows = [("example", "", 5.0, False), ("large", "a", 1e6, True), ("large", "a", 1e12, True)]
     with pytest.raises(ConversionError, match=r"no rule can say.*'large'.*column 'a'"):
         with_rules(*single(number("a"), rows))
+
+
+def odd(*values: tuple[float, bool]) -> Rows:
+    return [("example", "", 0.5, False), *(("odd", "a", value, refused) for value, refused in values)]
+
+
+def test_a_bound_that_is_taken_itself() -> None:
+    rows = odd((-1.0, True), (-5e-324, True), (-0.0, False), (5e-324, False), (2.0, False), (-1e6, True))
+    found = ruled(number("a"), rows, bounds=[0.0])
+    assert (found.least, found.most, found.limit) == (0.0, None, None)
+    assert math.copysign(1, found.least or 0) == 1
+
+
+def test_a_bound_that_is_refused_itself_begins_at_the_next_number() -> None:
+    rows = odd((-1.0, True), (0.0, True), (5e-324, False), (1.0, False), (2.0, False))
+    assert ruled(number("a"), rows, bounds=[0.0]).least == 5e-324
+
+
+def test_bounds_on_both_sides_beside_a_limit_and_the_missing() -> None:
+    rows = odd((0.1, False), (np.nextafter(0.1, 0), True), (0.7, False), (np.nextafter(0.7, 1), True), (0.5, False))
+    rows += [("large", "a", math.inf, True), ("missing", "a", math.nan, True)]
+    found = ruled(number("a"), rows, bounds=[0.1, 0.7])
+    assert (found.least, found.most, found.limit, found.nullable) == (0.1, 0.7, None, False)
+
+
+def test_what_no_known_bound_explains_stops_the_build() -> None:
+    rows = odd((-1.0, True), (0.0, False), (5e-324, False))
+    with pytest.raises(ConversionError, match=r"no rule can say.*'odd'"):
+        with_rules(*single(number("a"), rows, bounds=[0.0]))
+    with pytest.raises(ConversionError, match=r"no rule can say.*'odd'"):
+        with_rules(*single(number("a"), odd((-5e-324, True), (0.0, False))))
+
+
+def test_a_bound_that_the_original_does_not_keep_is_not_written() -> None:
+    rows = [*odd((-5e-324, False), (0.0, False)), ("large", "a", math.inf, True), ("large", "a", 1e6, False)]
+    found = ruled(number("a"), rows, bounds=[0.0])
+    assert (found.least, found.limit) == (None, 1e30)
+
+
+def test_whole_numbers() -> None:
+    spec = TensorSpec("a", "int64", ("N", 1))
+    signature, probes = single(number("a"), odd((-1, True), (0, False), (1, False)), bounds=[0.0])
+    probes = replace(probes, rows={"a": probes.rows["a"].astype(np.int64)})
+    assert with_rules(replace(signature, inputs=(spec,)), probes).inputs[0].least == 0
+
+
+def test_a_bound_in_words() -> None:
+    spec = replace(number("a"), least=0.5, most=2.0)
+    broken = violations(Signature("regressor", (spec,), ()), {"a": np.array([0.25, 0.5, 2.0, 2.5, math.nan])})
+    assert [str(v) for v in broken] == [
+        "row 0, column 'a': a number below 0.5, and the model takes none there",
+        "row 3, column 'a': a number above 2.0, and the model takes none there",
+    ]
 
 
 def test_unseen_text() -> None:

@@ -32,9 +32,16 @@ bool holds(const T* values, std::size_t count, const U& value) {
     return std::find(values, values + count, value) != values + count;
 }
 
-void check_limit(const Rule& rule, const Place& place, double value) {
-    if (std::isnan(rule.limit) || std::fabs(value) <= rule.limit) return;
-    refuse(rule, place, shown(value) + " is refused, as the model takes magnitudes up to " + shown(rule.limit));
+void check_bounds(const Rule& rule, const Place& place, double value) {
+    if (std::fabs(value) > rule.limit) {
+        refuse(rule, place, shown(value) + " is refused, as the model takes magnitudes up to " + shown(rule.limit));
+    }
+    if (value < rule.least) {
+        refuse(rule, place, shown(value) + " is refused, as the model takes no number below " + shown(rule.least));
+    }
+    if (value > rule.most) {
+        refuse(rule, place, shown(value) + " is refused, as the model takes no number above " + shown(rule.most));
+    }
 }
 
 }  // namespace
@@ -60,14 +67,14 @@ void check(const Rule& rule, const Place& place, double value) {
         if (!rule.nullable) refuse_missing(rule, place);
         return;
     }
-    check_limit(rule, place, value);
+    check_bounds(rule, place, value);
     if (rule.values != nullptr && !holds(rule.values->numbers, rule.values->count, value)) {
         refuse_unknown(rule, place, shown(value));
     }
 }
 
 void check(const Rule& rule, const Place& place, std::int64_t value) {
-    check_limit(rule, place, static_cast<double>(value));
+    check_bounds(rule, place, static_cast<double>(value));
     if (rule.values != nullptr && !holds(rule.values->integers, rule.values->count, value)) {
         refuse_unknown(rule, place, std::to_string(value));
     }

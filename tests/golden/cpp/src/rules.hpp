@@ -31,6 +31,8 @@ struct Rule {
     bool nullable;         // a missing value is accepted: NaN, or std::nullopt in a text column
     const char* missing;   // the text that stands for a missing value in the graph
     double limit;          // the largest magnitude that is accepted; NaN: no limit, infinity included
+    double least;          // the smallest number that is accepted; NaN: no such bound
+    double most;           // the largest number that is accepted; NaN: no such bound
     const Values* values;  // the only values that are accepted; nullptr: any
 };
 

@@ -17,7 +17,7 @@ using detail::Type;
 namespace {
 
 const Rule rules[] = {
-    {"size (mm)", Type::float32, true, "", 3.4028234663852886e+38, nullptr},
+    {"size (mm)", Type::float32, true, "", 3.4028234663852886e+38, none, none, nullptr},
 };
 constexpr std::size_t width = sizeof(rules) / sizeof(rules[0]);
 

@@ -115,6 +115,12 @@ private:
     std::string name_;
 };
 
+void test_bounds(const Trial& trial, const Trait& trait) {
+    const double infinity = std::numeric_limits<double>::infinity();
+    if (!std::isnan(trait.least)) trial.refused("a number below the least", std::nextafter(trait.least, -infinity));
+    if (!std::isnan(trait.most)) trial.refused("a number above the most", std::nextafter(trait.most, infinity));
+}
+
 void test_number(const Trial& trial, const Trait& trait) {
     const double infinity = std::numeric_limits<double>::infinity();
     if (trait.nullable) trial.taken("NaN", std::nan(""));
@@ -124,6 +130,7 @@ void test_number(const Trial& trial, const Trait& trait) {
         trial.refused("minus infinity", -infinity);
         if (trait.limit < 1e300) trial.refused("a number beyond the limit", trait.limit * 2 + 1);
     }
+    test_bounds(trial, trait);
     trial.refused("a text", Cell(std::string("text")));
 }
 

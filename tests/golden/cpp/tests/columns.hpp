@@ -13,12 +13,14 @@ struct Trait {
     bool nullable;
     const char* missing;
     double limit;  // NaN: none
+    double least;  // NaN: none
+    double most;   // NaN: none
     bool closed;   // a closed set of values
 };
 
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
 const Trait traits[] = {
-    {'f', true, "", 3.4028234663852886e+38, false},
+    {'f', true, "", 3.4028234663852886e+38, none, none, false},
 };
 
 /// The cells of every row, in the order of SizeClass::columns().

@@ -16,6 +16,8 @@ import java.util.stream.Collectors;
  * @param escaped its text travels escaped, see {@link Text}
  * @param missing the text that stands for a missing cell
  * @param limit the largest magnitude that is taken; NaN: no limit
+ * @param least the smallest number that is taken; NaN: no such bound
+ * @param most the largest number that is taken; NaN: no such bound
  * @param values the only values that are taken; null: any
  */
 record Column(
@@ -28,6 +30,8 @@ record Column(
         boolean nullable,
         String missing,
         double limit,
+        double least,
+        double most,
         Set<Object> values) {
     /** Every column, in the model's order. */
     static final List<Column> ALL = Resource.table("columns.tsv").stream().map(Column::read).toList();
@@ -40,8 +44,8 @@ record Column(
 
     private static Column read(List<String> fields) {
         Type type = Type.valueOf(fields.get(4));
-        Set<Object> values = fields.get(9) == null ? null : new LinkedHashSet<>();
-        for (int i = 10; i < fields.size(); i++) {
+        Set<Object> values = fields.get(11) == null ? null : new LinkedHashSet<>();
+        for (int i = 12; i < fields.size(); i++) {
             values.add(value(type, fields.get(i)));
         }
         return new Column(
@@ -54,6 +58,8 @@ record Column(
                 fields.get(6).equals("nullable"),
                 fields.get(7),
                 Double.parseDouble(fields.get(8)),
+                Double.parseDouble(fields.get(9)),
+                Double.parseDouble(fields.get(10)),
                 values);
     }
 
@@ -130,6 +136,7 @@ record Column(
             throw refusal(
                     at, "is " + value + ", and the model takes magnitudes up to " + limit + ": give a smaller number");
         }
+        within(value, at);
         if (values != null) {
             known(value + 0.0, at);
         }
@@ -145,6 +152,7 @@ record Column(
             throw refusal(at, "is " + value + ", and the model takes whole numbers from " + type.smallest + " to "
                     + type.largest + (beyond ? " and up to " + limit + " in magnitude" : "") + ": give one of these");
         }
+        within(value, at);
         if (values != null) {
             known(value, at);
         }
@@ -176,6 +184,15 @@ record Column(
             return escaped ? Text.escape(value) : Text.plain(value);
         } catch (IllegalArgumentException e) {
             throw refusal(at, e.getMessage());
+        }
+    }
+
+    private void within(double value, int at) {
+        if (value < least) {
+            throw refusal(at, "is " + value + ", and the model takes no number below " + least + ": give a larger one");
+        }
+        if (value > most) {
+            throw refusal(at, "is " + value + ", and the model takes no number above " + most + ": give a smaller one");
         }
     }
 

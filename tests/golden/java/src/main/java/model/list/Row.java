@@ -6,7 +6,7 @@ import java.util.Map;
  * One row of the model's input.
  *
  * @param aB <code>a-b</code>: a number, NaN where it is missing
- * @param aB2 <code>a b</code>: a number, of a magnitude up to 10
+ * @param aB2 <code>a b</code>: a number, of a magnitude up to 10, not below -9.5, not above 2.0
  * @param getClassValue <code>getClass</code>: a number, one of 0.0, 1.0
  */
 public record Row(

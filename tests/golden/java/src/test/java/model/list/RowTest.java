@@ -110,6 +110,18 @@ class RowTest {
     }
 
     @Test
+    void refusesNumbersOutsideTheBounds() {
+        for (Column column : Column.ALL) {
+            if (!Double.isNaN(column.least()) && column.type().isFloat()) {
+                refusesCell(column, Math.nextDown(column.least()));
+            }
+            if (!Double.isNaN(column.most()) && column.type().isFloat()) {
+                refusesCell(column, Math.nextUp(column.most()));
+            }
+        }
+    }
+
+    @Test
     void refusesValuesThatTheModelDoesNotKnow() {
         for (Column column : Column.ALL) {
             if (column.values() != null && column.type() != Type.BOOL) {

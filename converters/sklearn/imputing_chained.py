@@ -1,0 +1,65 @@
+"""The imputer that predicts each column from the others, in rounds, by the models of its fit.
+
+The original leaves a batch in which every cell is missing at its first filling; in a batch with other rows the same
+row goes through the rounds. A graph over rows cannot know the batch, and always goes through the rounds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._graph import Frame, GraphBuilder, Value
+from .._steps import Answer, Step, convert
+from ..spec import Unsupported
+from . import _scores as scores
+from ._categories import is_missing
+
+
+def chained(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
+    """The frame with missing cells filled, without the columns that had none in the fit; then the indicators."""
+    import numpy as np
+
+    if fitted.sample_posterior:
+        raise Unsupported("IterativeImputer(sample_posterior=True) draws at random: fit with sample_posterior=False")
+    x = graph.matrix(frame)
+    holes = _holes(x.name, fitted.missing_values, graph)
+    keeps = bool(getattr(fitted, "keep_empty_features", False))
+    kept = [int(i) for i in np.flatnonzero(~fitted._is_empty_feature | keeps)]
+    if not kept:
+        raise Unsupported("the IterativeImputer drops every column: none had a value in the fit")
+    first = convert(fitted.initial_imputer_, (x,), graph).transformed
+    assert first is not None
+    columns = [value.name for value in graph.columns((graph.matrix(first),))]
+    masks = [scores.pick(graph, holes, i) for i in kept]
+    for step in fitted.imputation_sequence_ if fitted.n_iter_ else ():
+        if not fitted._is_empty_feature[kept[step.feat_idx]]:
+            columns[step.feat_idx] = _moved(fitted, step, columns, masks[step.feat_idx], graph)
+    blocks: tuple[Value, ...] = (Value(graph.op("Concat", *columns, axis=1), graph.real, len(columns)),)
+    if fitted.add_indicator and len(fitted.indicator_.features_):
+        blocks += graph.select((Value(holes, "bool", x.width),), [int(i) for i in fitted.indicator_.features_])
+    return Answer(transformed=blocks)
+
+
+def _holes(x: str, marker: Any, graph: GraphBuilder) -> str:
+    """Which cells are missing, `bool [N, F]`."""
+    if is_missing(marker):
+        return graph.op("IsNaN", x)
+    return graph.op("Equal", x, graph.const([[float(marker)]]))
+
+
+def _moved(fitted: Any, step: Any, columns: list[str], mask: str, graph: GraphBuilder) -> str:
+    """The column with its missing cells predicted from the present state of its neighbours."""
+    i = step.feat_idx
+    near = [columns[int(n)] for n in step.neighbor_feat_idx]
+    state = near[0] if len(near) == 1 else graph.op("Concat", *near, axis=1)
+    answer = convert(step.estimator, (Value(state, graph.real, len(near)),), graph)
+    if answer.prediction is None:
+        raise Unsupported(f"IterativeImputer holds a {type(step.estimator).__name__}, which gives no prediction")
+    value = scores.column(graph, answer.prediction)
+    for kind, limit in (("Max", float(fitted._min_value[i])), ("Min", float(fitted._max_value[i]))):
+        if abs(limit) != float("inf"):
+            value = graph.op(kind, value, graph.const([[limit]]))
+    return graph.op("Where", mask, value, columns[i])
+
+
+STEPS = {"IterativeImputer": Step(chained)}

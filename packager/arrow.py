@@ -1,0 +1,168 @@
+"""Columns of csv and parquet files, through Arrow: numbers, text, booleans, dates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from converters.spec import Signature
+
+from .errors import UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MISSING_IN_CSV = ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>"]
+MISSING_IN_CSV += ["N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"]
+"""The cells of a csv file that mean "missing": those of `pandas.read_csv`."""
+BATCH_ROWS = 65536
+CSV_BLOCK = 1 << 20
+"""Bytes of csv in a batch: at 8 MiB the peak of memory was twice as high."""
+
+
+def read_csv(path: Path) -> pa.Table:
+    """The whole file; `UsageError` where it is no csv."""
+    from pyarrow import ArrowInvalid, csv
+
+    options = csv.ConvertOptions(
+        null_values=MISSING_IN_CSV, strings_can_be_null=True, quoted_strings_can_be_null=True, timestamp_parsers=[]
+    )
+    try:
+        table = csv.read_csv(path, convert_options=options)
+        dates = {f.name: "string" for f in table.schema if str(f.type).startswith(("date", "time"))}
+        if not dates:
+            return table
+        options.column_types = dates
+        return csv.read_csv(path, convert_options=options)
+    except ArrowInvalid as error:
+        raise UsageError(f"{path.name} cannot be read as csv: {error}") from error
+
+
+def read_parquet(path: Path) -> pa.Table:
+    """The whole file without pandas' own index; `UsageError` where it is no parquet."""
+    from pyarrow import ArrowInvalid, parquet
+
+    try:
+        table = parquet.read_table(path)
+    except (ArrowInvalid, OSError) as error:
+        raise UsageError(f"{path.name} cannot be read as parquet: {error}") from error
+    index = [n for n in table.column_names if n.startswith("__index_level_")]
+    return table.drop_columns(index)
+
+
+def csv_batches(path: Path, signature: Signature) -> Iterator[pa.RecordBatch]:
+    """The file in batches of about `CSV_BLOCK` bytes, columns in the types of the signature."""
+    from pyarrow import ArrowInvalid, csv
+
+    types = {t.name: t.dtype.replace("32", "64") for t in signature.inputs if t.width == 1}
+    options = csv.ConvertOptions(
+        null_values=MISSING_IN_CSV,
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=True,
+        timestamp_parsers=[],
+        column_types=types,
+    )
+    read = csv.ReadOptions(block_size=CSV_BLOCK)
+    try:
+        if len(types) == len(signature.inputs):
+            options.include_columns = _present(path, list(types), len(signature.inputs) == 1)
+        with csv.open_csv(path, read_options=read, convert_options=options) as reader:
+            yield from reader
+    except ArrowInvalid as error:
+        raise UsageError(f"{path.name}: {error}") from error
+
+
+def _present(path: Path, wanted: list[str], single: bool) -> list[str]:
+    """The wanted columns of the file's head; none (all columns are read) where they are not all there."""
+    from pyarrow import csv
+
+    with csv.open_csv(path) as reader:
+        names = reader.schema.names
+    absent = [n for n in wanted if n not in names]
+    if absent and not single:
+        raise UsageError(f"{path.name} lacks the column {absent[0]!r}; it has: {', '.join(names)}")
+    return [] if absent else wanted
+
+
+def parquet_batches(path: Path) -> Iterator[pa.RecordBatch]:
+    """The file in batches of `BATCH_ROWS` rows."""
+    from pyarrow import ArrowInvalid, parquet
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            yield from file.iter_batches(batch_size=BATCH_ROWS)
+    except (ArrowInvalid, OSError) as error:
+        raise UsageError(f"{path.name} cannot be read as parquet: {error}") from error
+
+
+def column_of(name: str, column: Any) -> np.ndarray[Any, Any]:
+    """An arrow column in numpy: int64, float64 (NaN for null), bool, or text with None for null."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return column_of(name, column.cast(kind.value_type))
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return np.asarray(column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy())
+    if pa.types.is_null(kind):
+        return np.full(len(column), np.nan)
+    if _is_moment(kind):
+        return _moments(column)
+    if pa.types.is_boolean(kind) and not column.null_count:
+        return np.asarray(pc.cast(column, pa.int8()).to_numpy()).astype(bool)
+    if pa.types.is_integer(kind) and not column.null_count:
+        try:
+            return np.asarray(pc.cast(column, pa.int64()).to_numpy())
+        except pa.ArrowInvalid as error:
+            raise UsageError(f"the column {name!r} holds whole numbers beyond 64 bits with a sign: {error}") from error
+    if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind):
+        values = pc.fill_null(pc.cast(column, pa.float64(), safe=False), float("nan"))
+        return np.asarray(values.to_numpy())
+    raise UsageError(
+        f"the column {name!r} holds {kind}{' with missing cells' if column.null_count else ''}: "
+        "give numbers, text, booleans or dates"
+    )
+
+
+def _is_moment(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
+
+
+def _moments(column: Any) -> np.ndarray[Any, Any]:
+    """Dates and times as whole numbers in their own unit since 1970; a missing one as pandas keeps it, -2^63."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    moments = column.cast(pa.timestamp("s")) if pa.types.is_date(column.type) else column
+    return np.asarray(pc.fill_null(pc.cast(moments, pa.int64()), np.iinfo(np.int64).min).to_numpy())
+
+
+def _moment_dtype(kind: Any) -> str:
+    """The pandas dtype of a column of dates or times."""
+    import pyarrow as pa
+
+    if pa.types.is_date(kind):
+        return "datetime64[s]"
+    return f"datetime64[{kind.unit}{f', {kind.tz}' if kind.tz else ''}]"
+
+
+def frame_dtypes(schema: pa.Schema) -> dict[str, str]:
+    """The pandas dtypes that the file remembers, by column, where they matter."""
+    import pyarrow as pa
+
+    found = {f.name: "category" for f in schema if pa.types.is_dictionary(f.type)}
+    found |= {f.name: _moment_dtype(f.type) for f in schema if _is_moment(f.type)}
+    for column in json.loads((schema.metadata or {}).get(b"pandas", b"{}")).get("columns", ()):
+        numpy_type = column.get("numpy_type", "")
+        if column.get("pandas_type") == "categorical":  # parquet itself forgets it where the categories are numbers
+            found[str(column["name"])] = "category"
+        elif numpy_type[:1].isupper() or numpy_type == "boolean":
+            found[str(column["name"])] = numpy_type
+    return found
