@@ -364,7 +364,7 @@ def test_the_interpreter_that_was_asked_for(tmp_path: Path) -> None:
 
 
 def test_a_module_of_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A class of the user's needs `--allow` to be loaded, and has no converter then."""
+    """A class of the user's needs `--code` to be loaded, and has no converter then."""
     (tmp_path / "mine").mkdir()
     source = "from sklearn.linear_model import LogisticRegression\nclass Mine(LogisticRegression):\n    pass\n"
     (tmp_path / "mine" / "my_models.py").write_text(source)
@@ -374,11 +374,11 @@ def test_a_module_of_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     x = _numbers()
     path, rows = save(my_models.Mine().fit(x, _labels(x)), x, tmp_path)
     with pytest.raises(UntrustedError, match=r"my_models\.Mine"):
-        build_model(path, rows, tmp_path / "dist", code=(tmp_path / "mine",))
+        build_model(path, rows, tmp_path / "dist")
     with pytest.raises(ModelError, match=r"my_models.*--code"):
         build_model(path, rows, tmp_path / "dist", allow=("my_models.Mine",))
     with pytest.raises(ConversionError, match=r"my_models\.Mine"):
-        build_model(path, rows, tmp_path / "dist", code=(tmp_path / "mine",), allow=("my_models.Mine",))
+        build_model(path, rows, tmp_path / "dist", code=(tmp_path / "mine",))
 
 
 def _graph(weights: Any) -> Any:

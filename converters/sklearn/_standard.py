@@ -1,4 +1,4 @@
-"""The standard converter (skl2onnx) as a step, for classes that have none of our own yet."""
+"""The standard converter (skl2onnx) as a step, for classes that a newer scikit-learn has and we have not yet."""
 
 from __future__ import annotations
 
@@ -10,17 +10,6 @@ from .._inline import inline
 from .._steps import Answer, Step
 from ..spec import Unsupported
 from ._categories import tensor
-
-_KNOWN_WRONG = {
-    "TunedThresholdClassifierCV": "its threshold is lost",
-    "OneVsRestClassifier": "its labels are wrong around a model without probabilities",
-    "CalibratedClassifierCV": "its isotonic curves are inexact",
-    "GaussianProcessClassifier": "its graph needs an operator that ONNX Runtime lacks",
-    "RadiusNeighborsClassifier": "its graph fails at run time",
-    "RadiusNeighborsRegressor": "its graph fails at run time",
-}
-"""Classes that skl2onnx converts and gets wrong without a word."""
-
 
 def standard_step(fitted: Any) -> Step | None:
     """A step that inlines the graph of skl2onnx; None where it has no converter for the class."""
@@ -35,8 +24,6 @@ def standard_step(fitted: Any) -> Step | None:
 
 def _convert(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     name = type(fitted).__name__
-    if name in _KNOWN_WRONG:
-        raise Unsupported(f"the standard converter (skl2onnx) has no faithful graph for {name}: {_KNOWN_WRONG[name]}")
     if any(hasattr(value, "fit") for value in fitted.get_params(deep=False).values()):
         raise Unsupported(f"there is no converter for {name}, which holds other estimators")
     x = graph.matrix(frame)
