@@ -11,6 +11,7 @@ from .._steps import Answer, Step
 from ..spec import Unsupported
 from ._categories import tensor
 
+
 def standard_step(fitted: Any) -> Step | None:
     """A step that inlines the graph of skl2onnx; None where it has no converter for the class."""
     try:
