@@ -26,21 +26,22 @@ NOT_ROWS = ("MultiLabelBinarizer", "PatchExtractor")
 
 def names() -> tuple[str, ...]:
     """Every estimator of the table, in alphabetical order."""
-    from sklearn.experimental import enable_iterative_imputer  # noqa: F401  (it is listed only then)
-    from sklearn.utils import all_estimators
-
-    return tuple(name for name, _ in all_estimators() if name not in (*WITHOUT_INFERENCE, *NOT_ROWS))
+    return tuple(name for name in _classes() if name not in (*WITHOUT_INFERENCE, *NOT_ROWS))
 
 
 def fitted(name: str) -> tuple[Any, Example]:
     """The estimator of that name, fitted, and its example rows."""
-    from sklearn.experimental import enable_iterative_imputer  # noqa: F401  (it is listed only then)
-    from sklearn.utils import all_estimators
-
-    cls = dict(all_estimators())[name]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _SPECIAL.get(name, _usual)(cls)
+        return _SPECIAL.get(name, _usual)(_classes()[name])
+
+
+def _classes() -> dict[str, Any]:
+    """All of scikit-learn's estimators by name, the experimental ones among them."""
+    from sklearn.experimental import enable_halving_search_cv, enable_iterative_imputer  # noqa: F401  (listed only then)
+    from sklearn.utils import all_estimators
+
+    return dict(all_estimators())
 
 
 @lru_cache(maxsize=8)
@@ -108,8 +109,9 @@ def _frozen(cls: Any) -> tuple[Any, Example]:
 
 def _searched(cls: Any) -> tuple[Any, Example]:
     x, y = _data("iris")
-    options = {"n_iter": 2, "random_state": 0} if cls.__name__ == "RandomizedSearchCV" else {}
-    return cls(_logistic(), {"C": [0.1, 1.0]}, **options).fit(x, y), x
+    few = {"RandomizedSearchCV": {"n_iter": 2}, "HalvingRandomSearchCV": {"n_candidates": 2}}
+    seed = {} if cls.__name__ == "GridSearchCV" else {"random_state": 0}
+    return cls(_logistic(), {"C": [0.1, 1.0]}, **seed, **few.get(cls.__name__, {})).fit(x, y), x
 
 
 def _several(cls: Any) -> tuple[Any, Example]:
@@ -329,6 +331,7 @@ _SPECIAL: dict[str, Fit] = {
     **dict.fromkeys(("RFE", "RFECV", "SelectFromModel", "SequentialFeatureSelector"), _around_classifier),
     **dict.fromkeys(("FixedThresholdClassifier", "TunedThresholdClassifierCV"), _two_classes),
     **dict.fromkeys(("GridSearchCV", "RandomizedSearchCV"), _searched),
+    **dict.fromkeys(("HalvingGridSearchCV", "HalvingRandomSearchCV"), _searched),
     **dict.fromkeys(("StackingClassifier", "StackingRegressor", "VotingClassifier", "VotingRegressor"), _several),
     **dict.fromkeys(("LabelPropagation", "LabelSpreading", "SelfTrainingClassifier"), _some_unlabelled),
     **dict.fromkeys(("KNeighborsClassifier", "KNeighborsRegressor", "KNeighborsTransformer"), _scaled_wine()),

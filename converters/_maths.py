@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._graph import GraphBuilder
+from ._graph import GraphBuilder, _onnx_type
 from .spec import Unsupported
 
 
@@ -53,15 +53,23 @@ class Maths:
 
 
 class Wholes(Maths):
-    """Integers, which wrap round where they are too large, as numpy's do."""
+    """Integers, which wrap round where they are too large, as numpy's do.
+
+    ONNX Runtime 1.31 looks at the lower 32 bits only in `Max`, `Min`, `Clip` and `Sign` of int64.
+    """
 
     def maximum(self, x: str, y: str) -> str:
-        return self.op("Max", x, y)
+        return self.where(self.op("Greater", x, y), x, y)
 
     def minimum(self, x: str, y: str) -> str:
-        return self.op("Min", x, y)
+        return self.where(self.op("Less", x, y), x, y)
 
     fmax, fmin = maximum, minimum
+
+    def sign(self, x: str) -> str:
+        zero, kind = self.n(0), _onnx_type(self.kind)
+        above, below = (self.op("Cast", self.op(test, x, zero), to=kind) for test in ("Greater", "Less"))
+        return self.op("Sub", above, below)
 
     def floor(self, x: str) -> str:
         return x

@@ -6,6 +6,7 @@ import math
 from functools import reduce as fold
 from typing import Any, Callable
 
+from ._maths import Wholes
 from ._symbols import MIXES, is_symbol, kind_of
 from .spec import Unsupported
 
@@ -88,7 +89,9 @@ def _extreme(kind: str, worst: float) -> Callable[[Any, Any], str]:
             flags = x.astype(np.int32)
             return str(flags.made(_row(x, kind, flags.name), flags.ghost).cast(dtype))
         if dtype.kind != "f":
-            return _row(x, kind, x.name)
+            wholes = Wholes(graph, kind_of(dtype, graph))
+            pick = wholes.maximum if kind == "ReduceMax" else wholes.minimum
+            return fold(pick, _cells(x, dtype))  # ReduceMax looks at 32 bits only, as Max does
         real = kind_of(dtype, graph)
         spoilt = graph.op("IsNaN", x.name)
         clean = graph.op("Where", spoilt, graph.const(worst, real), x.name)

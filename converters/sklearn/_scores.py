@@ -61,8 +61,16 @@ def softmax(graph: GraphBuilder, value: str) -> str:
 
 def exp_normalised(graph: GraphBuilder, log_joint: str) -> str:
     """`exp(log_joint - logsumexp(log_joint))` of each row, rounded where the original rounds."""
-    total = graph.op("ReduceLogSumExp", log_joint, graph.const([1], "int64"), keepdims=1)
-    return graph.op("Exp", graph.op("Sub", log_joint, total))
+    return graph.op("Exp", graph.op("Sub", log_joint, log_sum(graph, log_joint)))
+
+
+def log_sum(graph: GraphBuilder, value: str) -> str:
+    """`log(sum(exp(value)))` of each row, `[N, 1]`, by hand: `ReduceLogSumExp` takes minus infinity for the largest."""
+    row = graph.const([1], "int64")
+    most = graph.op("ReduceMax", value, row, keepdims=1)
+    most = graph.op("Where", graph.op("IsInf", most), graph.const(0.0), most)
+    total = graph.op("ReduceSum", graph.op("Exp", graph.op("Sub", value, most)), row, keepdims=1)
+    return graph.op("Add", graph.op("Log", total), most)
 
 
 def argmax(graph: GraphBuilder, value: str) -> str:

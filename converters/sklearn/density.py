@@ -38,7 +38,7 @@ def kernel_density(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
         with np.errstate(divide="ignore"):
             kernel = graph.op("Add", kernel, graph.const(np.log(np.asarray(weights))[None]))
     norm = _log_norm(float(fitted.bandwidth_), points.shape[1], fitted.kernel) - np.log(total)
-    return Answer(density=graph.op("Add", _log_sum(graph, kernel), graph.const(float(norm))))
+    return Answer(density=graph.op("Add", scores.flat(graph, scores.log_sum(graph, kernel)), graph.const(float(norm))))
 
 
 def _refuse_lost_digits(fitted: Any, points: Any) -> None:
@@ -100,15 +100,6 @@ def _log_norm(width: float, columns: int, kind: str) -> float:
     from sklearn.neighbors._kd_tree import kernel_norm
 
     return float(kernel_norm(width, columns, kind, return_log=True))
-
-
-def _log_sum(graph: GraphBuilder, value: str) -> str:
-    """`log(sum(exp(value)))` of each row, `[N]`, by hand: `ReduceLogSumExp` takes minus infinity for the largest."""
-    row = graph.const([1], "int64")
-    most = graph.op("ReduceMax", value, row, keepdims=1)
-    most = graph.op("Where", graph.op("IsInf", most), graph.const(0.0), most)
-    total = graph.op("ReduceSum", graph.op("Exp", graph.op("Sub", value, most)), row, keepdims=1)
-    return scores.flat(graph, graph.op("Add", graph.op("Log", total), most))
 
 
 def envelope(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:

@@ -91,7 +91,7 @@ def _plain() -> Iterator[str]:
 
 def _estimators() -> Iterator[str]:
     from sklearn.base import BaseEstimator
-    from sklearn.experimental import enable_iterative_imputer  # noqa: F401  (it is listed only then)
+    from sklearn.experimental import enable_halving_search_cv, enable_iterative_imputer  # noqa: F401  (listed only then)
     from sklearn.utils import all_estimators
 
     estimators = {cls for _, cls in all_estimators()}

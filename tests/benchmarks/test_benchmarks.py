@@ -12,6 +12,7 @@ import pytest
 TINY: dict[str, Sequence[str]] = {
     "build": ("--runs", "1", "--rows", "50", "--model", "text pipeline"),
     "forest": ("--trees", "5", "--rows", "200"),
+    "forms": ("--seconds", "0.01", "--rows", "50", "--model", "xgboost", "--type", "float32"),
     "latency": ("--seconds", "0.01", "--rows", "50", "--model", "linear pipeline"),
     "predict": ("--rows", "3000", "--runs", "1"),
 }

@@ -93,6 +93,7 @@ HOLES = X.copy()
 HOLES[3, 1], HOLES[5, 2], HOLES[7] = np.nan, np.inf, np.nan
 WHOLE = RNG.integers(-9, 9, (30, 4))
 WHOLE[0] = [0, -1, np.iinfo(np.int64).min, 5]
+LARGE = np.random.default_rng(3).integers(2**31, 2**33, (30, 4)) * np.array([1, -1, 1, 1])
 
 
 def in_place(x: Any) -> Any:
@@ -173,6 +174,22 @@ INTEGERS: list[Callable[[Any], Any]] = [
 def test_integers(position: int) -> None:
     """Division by 0 and of the smallest integer by -1 would end ONNX Runtime's process."""
     assert_same(FunctionTransformer(INTEGERS[position]).fit(WHOLE), WHOLE)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        np.sign,
+        np.abs,
+        lambda x: np.maximum(x[:, [0, 1]], x[:, [2, 1]] + 1),
+        lambda x: np.minimum(x[:, [0, 1]], x[:, [3, 1]] - 1),
+        lambda x: np.clip(x, 2**31 + 9, 2**32 + 9),
+        lambda x: np.column_stack([x.max(axis=1), x.min(axis=1), x.sum(axis=1), x.argmax(axis=1)]),
+    ],
+)
+def test_integers_beyond_32_bits(function: Callable[[Any], Any]) -> None:
+    """ONNX Runtime's own `Max`, `Min`, `Clip`, `Sign`, `ReduceMax` and `ReduceMin` see the lower half only."""
+    assert_same(FunctionTransformer(function).fit(LARGE), LARGE)
 
 
 REFUSED: list[tuple[Callable[[Any], Any], str]] = [

@@ -56,6 +56,11 @@ def test_gaussian_with_priors_far_from_zero() -> None:
     assert_same(model, np.vstack([far, far * 100, -far, np.full((1, 4), 1e200)]))
 
 
+def test_a_class_that_cannot_be() -> None:
+    x, y = counts()
+    assert_same(bayes.GaussianNB(priors=[0.0, 0.5, 0.5]).fit(x, y), x)
+
+
 def test_bernoulli_at_its_threshold() -> None:
     x, y = counts()
     model = bayes.BernoulliNB(binarize=0.1).fit(x, y)

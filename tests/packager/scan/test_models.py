@@ -10,7 +10,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
-from sklearn.experimental import enable_iterative_imputer  # noqa: F401  (it is listed only then)
+from sklearn.experimental import enable_halving_search_cv, enable_iterative_imputer  # noqa: F401  (listed only then)
 from sklearn.utils import all_estimators
 
 from packager.scan import require_trusted, scan
