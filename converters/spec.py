@@ -93,7 +93,8 @@ class TensorSpec:
 class Signature:
     """What a model takes and gives.
 
-    `task`: `classifier`, `regressor`, `transformer`, `clusterer`, `outlier` or `graph` (an ONNX file as it came).
+    `task`: `classifier`, `regressor`, `transformer`, `clusterer`, `outlier`, `density` (it scores rows and answers no
+    label) or `graph` (an ONNX file as it came).
     `classes`: the labels in the order of the columns of `probabilities`; none where a row has several labels.
     """
 
@@ -173,7 +174,6 @@ class Description:
     original is asked with a data frame; else with a matrix. `document`: the one input is a list of texts. `records`:
     the original is asked with the rows as dictionaries, a missing cell's key left out.
     `targets`: the classes of each target of a classifier of several, whose `classes` are empty.
-    `outputs`: name to width (0 for `[N]`) of what `Converter.predict` returns.
     `notes`: facts worth a line in the report. `inputs`: the inputs of an ONNX file as it has them, of any rank and
     type; empty for all other frameworks. `example`: the columns of the example under the names of the inputs, where
     it is at hand.
