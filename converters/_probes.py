@@ -49,7 +49,7 @@ def make_probes(description: Description, inputs: tuple[TensorSpec, ...], exampl
         return [*probes, Probe("text", "text", {"text": np.array(rows, object)}), _blank()]
     if description.task == "graph":
         return probes
-    columns = list(_columns(description, inputs, example))
+    columns = list(columns_of(description, inputs, example))
     budget = max(THRESHOLD_ROWS // max(1, sum(bool(c.feature.thresholds) for c in columns)), 25)
     for column in columns:
         probes += _threshold_probes(column, budget)
@@ -58,7 +58,7 @@ def make_probes(description: Description, inputs: tuple[TensorSpec, ...], exampl
     return [p for p in probes if rows_of(p.rows)] + _all_missing(columns)
 
 
-def _by_likeness(columns: list[_Column]) -> list[Probe]:
+def _by_likeness(columns: list[Column]) -> list[Probe]:
     """The strange probes, like beside like: what a model refuses lies together, and is halved off in few steps."""
     numbered = [(p.kind, i, p) for column in columns for i, p in enumerate(_strange_probes(column))]
     return [probe for _, _, probe in sorted(numbered, key=lambda each: each[:2])]
@@ -79,7 +79,7 @@ def _spread(example: Table, most: int) -> Table:
 
 
 @dataclass(frozen=True)
-class _Column:
+class Column:
     """One column of the example, and how to put other values in it."""
 
     feature: Feature
@@ -87,10 +87,14 @@ class _Column:
     position: int
     example: Table
 
+    def cells(self, table: Table) -> np.ndarray[Any, Any]:
+        """This column of a table like the example."""
+        values = table[self.spec.name]
+        return values[:, self.position] if self.position >= 0 else values
+
     @property
     def values(self) -> np.ndarray[Any, Any]:
-        table = self.example[self.spec.name]
-        return table[:, self.position] if self.position >= 0 else table
+        return self.cells(self.example)
 
     def with_values(self, values: np.ndarray[Any, Any], base: np.ndarray[Any, Any] | None = None) -> Table:
         """Example rows (those at `base`, else one after the other) with this column replaced."""
@@ -106,15 +110,16 @@ class _Column:
         return table
 
 
-def _columns(description: Description, inputs: tuple[TensorSpec, ...], example: Table) -> Iterator[_Column]:
+def columns_of(description: Description, inputs: tuple[TensorSpec, ...], example: Table) -> Iterator[Column]:
+    """One per feature, in the model's order."""
     matrix = not description.named
     by_name = {t.name: t for t in inputs}
     for i, feature in enumerate(description.features):
         spec = inputs[0] if matrix else by_name[feature.name]
-        yield _Column(feature, spec, i if matrix else -1, example)
+        yield Column(feature, spec, i if matrix else -1, example)
 
 
-def _threshold_probes(column: _Column, budget: int) -> list[Probe]:
+def _threshold_probes(column: Column, budget: int) -> list[Probe]:
     """Each threshold exactly and its neighbours in float32 and float64, on the row whose own value is nearest."""
     import numpy as np
 
@@ -145,7 +150,7 @@ def _neighbours(thresholds: np.ndarray[Any, Any], spec: TensorSpec) -> np.ndarra
     return np.stack([thresholds, *exact, single.astype(np.float64), *beside], axis=1).ravel()
 
 
-def _value_probes(column: _Column) -> list[Probe]:
+def _value_probes(column: Column) -> list[Probe]:
     """Each value that the model knows."""
     import numpy as np
 
@@ -173,7 +178,7 @@ def _cell_type(spec: TensorSpec) -> Any:
     return object if spec.is_text else np.dtype(spec.dtype)
 
 
-def _strange_probes(column: _Column) -> Iterator[Probe]:
+def _strange_probes(column: Column) -> Iterator[Probe]:
     """What the model may refuse: unseen values, the empty string, missing cells, large numbers."""
     import numpy as np
 
@@ -194,14 +199,14 @@ def _strange_probes(column: _Column) -> Iterator[Probe]:
         yield Probe("odd", name, column.with_values(codes))
 
 
-def _strangers(column: _Column) -> list[str]:
+def _strangers(column: Column) -> list[str]:
     known = [v for v in column.feature.values if isinstance(v, str)]
     seen = sorted({v for v in column.values if isinstance(v, str)})[:1]
     varied = [f(v) for v in [*known[:1], *seen] for f in (str.upper, str.lower, lambda v: v + " ", lambda v: " " + v)]
     return [s for s in dict.fromkeys([*STRANGERS, *varied]) if s not in known]
 
 
-def _between(column: _Column) -> list[float]:
+def _between(column: Column) -> list[float]:
     """Codes beside the known ones: the next integers and, in a float column, fractions."""
     numbers = [float(v) for v in column.feature.values if not isinstance(v, str)]
     if not numbers:
@@ -210,7 +215,7 @@ def _between(column: _Column) -> list[float]:
     return [*beyond, max(numbers) - 0.3, min(numbers) + 0.5] if column.spec.is_float else beyond
 
 
-def _ends(column: _Column) -> list[float]:
+def _ends(column: Column) -> list[float]:
     """The numbers at which the model may begin to refuse, and their neighbours near and less near."""
     import numpy as np
 
@@ -223,7 +228,7 @@ def _ends(column: _Column) -> list[float]:
     return sorted({float(v) for v in np.concatenate([_neighbours(bounds, column.spec), *steps])})
 
 
-def _all_missing(columns: list[_Column]) -> list[Probe]:
+def _all_missing(columns: list[Column]) -> list[Probe]:
     """One row in which everything that can be missing is."""
     import numpy as np
 

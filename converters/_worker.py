@@ -18,9 +18,10 @@ from typing import Any
 from . import for_file, for_object
 from ._answers import Answers, ask
 from ._custom import advice, dotted, register
+from ._edges import with_edges
 from ._frames import model_table, original_input, with_own_names
 from ._latency import measure, single_threaded
-from ._probes import make_probes, together
+from ._probes import Probe, make_probes, together
 from ._signature import inputs_of, signature_of
 from ._table import read_table, rows_of, write_table
 from .spec import Converter, Description, Signature, Table, TensorSpec, Unreadable, Unsupported
@@ -72,10 +73,12 @@ class Session:
         self.inputs = inputs_of(self.description, example, request["frame_dtypes"])
         answered = self._first_answer(example)
         self.signature = signature_of(self.description, example, answered, request["frame_dtypes"])
-        probes = make_probes(self.description, self.inputs, example)
+        probes, answers = self._asked(example)
+        edged = with_edges(self.description, self.inputs, example, probes, list(answers.refused), self._predict)
+        if edged != self.description:
+            self.description = edged
+            probes, answers = self._asked(example)
         rows, kinds, columns = together(probes)
-        plain = sum(rows_of(p.rows) for p in takewhile(lambda p: p.kind in PLAIN, probes))
-        answers: Answers = ask(self._predict, rows, plain)
         write_table(rows, out / "probes.npz")
         write_table(answers.outputs, out / "answers.npz")
         known = [[p.kind, p.column, p.tried, p.known] for p in probes if p.known]
@@ -89,6 +92,11 @@ class Session:
             "values": {f.name: list(f.values) for f in self.description.features if f.values},
             "bounds": {f.name: list(f.bounds) for f in self.description.features if f.bounds},
         }
+
+    def _asked(self, example: Table) -> tuple[list[Probe], Answers]:
+        probes = make_probes(self.description, self.inputs, example)
+        plain = sum(rows_of(p.rows) for p in takewhile(lambda p: p.kind in PLAIN, probes))
+        return probes, ask(self._predict, together(probes)[0], plain)
 
     def _example(self, table: Table) -> Table:
         try:

@@ -27,6 +27,10 @@ _INVERSES = {
     "rad2deg": "deg2rad",
 }
 """Rising or falling functions of numpy: a threshold behind one is a threshold in front of it."""
+_EXACT = ("sqrt", "negative", "deg2rad", "rad2deg")
+"""Those that numpy rounds alike on every processor; the others' last digit depends on it."""
+_CLEAR = 2.0**-46
+"""How far from a threshold, relative to it and at least to 1, the last digit no longer matters."""
 
 
 def function(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
@@ -79,7 +83,8 @@ def _back(fitted: Any, thresholds: Thresholds) -> Thresholds:
         return thresholds
     name = getattr(fitted.func, "__name__", "")
     if name in _INVERSES and _is_numpys(fitted.func, name):
-        return [_inverted(_INVERSES[name], values) for values in thresholds]
+        asked = thresholds if name in _EXACT else [_beside(values) for values in thresholds]
+        return [_inverted(_INVERSES[name], values) for values in asked]
     found = None if function_step(fitted.func) is not None else _rehearsed(fitted)
     if found is None or len(found.origin) != len(thresholds):
         return []
@@ -102,6 +107,11 @@ def _is_numpys(func: Any, name: str) -> bool:
     import numpy as np
 
     return getattr(np, name, None) is func
+
+
+def _beside(values: list[float]) -> list[float]:
+    """A number to either side of each."""
+    return [v + side * _CLEAR * max(abs(v), 1.0) for v in values for side in (-1.0, 1.0)]
 
 
 def _inverted(name: str, values: list[float]) -> list[float]:

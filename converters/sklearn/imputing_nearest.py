@@ -98,22 +98,30 @@ def _refuse_what_hangs_on_rounding(fitted: Any) -> None:
     import numpy as np
 
     holed = np.flatnonzero((fitted._mask_fit_X & fitted._valid_mask).any(axis=1))[:ASKED]
-    if len(holed):
-        mask = fitted._mask_fit_X[holed]
-        tied, wrong = _otherwise(fitted, np.array(fitted._fit_X[holed], np.float64), mask)
-        if (tied & wrong).any():
-            raise Unsupported(_TIES.format((tied & wrong).sum(), len(holed), fitted.n_neighbors))
+    pierced = _pierced(fitted)
+    rows = np.array(fitted._fit_X[: len(pierced)], np.float64)
+    asked = np.array(fitted._fit_X[holed], np.float64) if len(holed) else rows
+    tied, wrong = _otherwise(fitted, asked, fitted._mask_fit_X[holed] if len(holed) else pierced)
+    if (tied & wrong).any():
+        raise Unsupported(_TIES.format((tied & wrong).sum(), len(asked), fitted.n_neighbors))
     if fitted.weights == "distance":
-        rows = np.array(fitted._fit_X[:ASKED], np.float64)
         place, width = np.arange(len(rows)), rows.shape[1]
-        holes = fitted._mask_fit_X[:ASKED].copy()
-        holes[place, place % width] = True
         far = rows.copy()
         far[place, (place + 1) % width] = FAR
-        apart = holes.copy()
+        apart = pierced.copy()
         apart[place, (place + 1) % width] = width == 1
-        if _otherwise(fitted, rows, holes)[1].any() or _otherwise(fitted, far, apart)[1].any():
+        if _otherwise(fitted, rows, pierced)[1].any() or _otherwise(fitted, far, apart)[1].any():
             raise Unsupported(_NOISE)
+
+
+def _pierced(fitted: Any) -> Any:
+    """Which cells of the first training rows are missing, with one more in each row."""
+    import numpy as np
+
+    holes = np.array(fitted._mask_fit_X[:ASKED])
+    place = np.arange(len(holes))
+    holes[place, place % holes.shape[1]] = True
+    return holes
 
 
 _TIES = (

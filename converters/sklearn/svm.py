@@ -55,8 +55,12 @@ def _bells(graph: GraphBuilder, x: str, points: Any, gamma: float, weights: Any)
     weight = max(1.0, float(np.abs(weights).sum(axis=0).max(initial=0.0)))
     error = 8 * np.finfo(np.float64).eps * gamma * reach * weight
     quick = error < LOST or graph.real == "float32"
-    product, direct = distances.squared_by_product, distances.between
-    far = product(graph, x, points) if quick else direct(graph, x, points, "sqeuclidean")
+    if quick:
+        most = 1e15 if graph.real == "float32" else 1e100  # their squares are finite, and all is 0 from there on
+        near = graph.op("Clip", x, graph.const(-most), graph.const(most))
+        far = distances.squared_by_product(graph, near, points)
+    else:
+        far = distances.between(graph, x, points, "sqeuclidean")
     return graph.op("Exp", graph.op("Mul", far, graph.const(-gamma)))
 
 

@@ -14,6 +14,8 @@ from ..errors import ConversionError
 from ..rules import refused_rows
 from .probes import Probes
 
+Array = np.ndarray[Any, Any]
+
 FIRM = ("example", "threshold", "category", "text")
 NUMBERS = ("threshold", "category", "odd", "large")
 NEAR, TINY = 1e-5, 1e-40
@@ -47,7 +49,7 @@ def _input_rules(spec: TensorSpec, probes: Probes) -> TensorSpec:
     return replace(spec, features=tuple(features))
 
 
-def _rules(spec: TensorSpec, probes: Probes, column: str, cells: np.ndarray[Any, Any]) -> TensorSpec:
+def _rules(spec: TensorSpec, probes: Probes, column: str, cells: Array) -> TensorSpec:
     mine = probes.columns == column
     refused = np.zeros(probes.count, bool)
     refused[list(probes.refused)] = True
@@ -59,7 +61,8 @@ def _rules(spec: TensorSpec, probes: Probes, column: str, cells: np.ndarray[Any,
         spec = replace(spec, nullable=False)
     if probes.bounds.get(column) and not spec.is_text:
         tried = mine & np.isin(probes.kinds, NUMBERS)
-        spec = _bounded(spec, cells[tried & ~refused], cells[tried & refused], probes.bounds[column])
+        own = cells[probes.kinds == "example"]
+        spec = _bounded(spec, own, cells[tried & ~refused], cells[tried & refused], probes.bounds[column])
         refused &= ~_outside(spec, cells)
     if refuses("unseen", "odd") and probes.values.get(column):
         return replace(spec, values=tuple(probes.values[column]))
@@ -68,17 +71,24 @@ def _rules(spec: TensorSpec, probes: Probes, column: str, cells: np.ndarray[Any,
     return spec
 
 
-def _bounded(spec: TensorSpec, taken: np.ndarray[Any, Any], refused: np.ndarray[Any, Any], bounds: Any) -> TensorSpec:
-    """The least and the most number that were answered, where refusals begin right beside them, at a known bound."""
-    taken, refused = (values[~np.isnan(values.astype(float))] for values in (taken, refused))
-    if not taken.size:
+def _bounded(spec: TensorSpec, own: Array, taken: Array, refused: Array, bounds: Any) -> TensorSpec:
+    """The least and the most number around the example's own, where refusals begin right beside them, at a known
+    bound. What lies beyond is forbidden, too, where the original answers it again."""
+    own, taken, refused = (values[~np.isnan(values.astype(float))] for values in (own, taken, refused))
+    if not own.size:
         return spec
-    below, above = refused[refused < taken.min()], refused[refused > taken.max()]
-    if below.size and _at(bounds, below.max(), taken.min(), spec):
-        spec = replace(spec, least=float(taken.min()) + 0.0)
-    if above.size and _at(bounds, above.min(), taken.max(), spec):
-        spec = replace(spec, most=float(taken.max()) + 0.0)
-    return spec
+    least = _next(refused[refused < own.min()], np.concatenate([taken, own]), bounds, spec, 1)
+    most = _next(refused[refused > own.max()], np.concatenate([taken, own]), bounds, spec, -1)
+    return replace(spec, least=least, most=most)
+
+
+def _next(refused: Array, taken: Array, bounds: Any, spec: TensorSpec, sign: int) -> float | None:
+    """The number that is answered right after the last refused one; None where that lies at no known bound."""
+    if not refused.size:
+        return None
+    last = sign * np.max(sign * refused)
+    first = sign * np.min(sign * taken[sign * taken > sign * last])
+    return float(first) + 0.0 if _at(bounds, last, first, spec) else None
 
 
 def _at(bounds: Any, refused: Any, taken: Any, spec: TensorSpec) -> bool:
@@ -89,14 +99,14 @@ def _at(bounds: Any, refused: Any, taken: Any, spec: TensorSpec) -> bool:
     )
 
 
-def _outside(spec: TensorSpec, cells: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _outside(spec: TensorSpec, cells: Array) -> Array:
     least = -np.inf if spec.least is None else spec.least
     most = np.inf if spec.most is None else spec.most
     with np.errstate(invalid="ignore"):
         return np.asarray((cells < least) | (cells > most))
 
 
-def _limit(refused: np.ndarray[Any, Any]) -> float | None:
+def _limit(refused: Array) -> float | None:
     """The largest step of the ladder below all numbers that are refused; None where even the first is refused."""
     least = np.abs(refused.astype(float)).min()
     return max((step for step in LADDER if step < least), default=None)

@@ -69,8 +69,10 @@ def test_a_registered_function_goes_by_its_graph(monkeypatch: pytest.MonkeyPatch
 def test_splits_behind_a_function_of_numpy_are_probed_in_front_of_it() -> None:
     forest = make_pipeline(FunctionTransformer(np.log1p), RandomForestRegressor(2, max_depth=2, random_state=0))
     found = thresholds_of(forest.fit(X, X[:, 0]), 3)
-    splits = [t.tree_.threshold[t.tree_.feature == 0] for t in forest[-1].estimators_]
-    assert found[0] == pytest.approx(sorted({*np.expm1(np.concatenate(splits)).tolist()}))
+    splits = np.unique(np.concatenate([t.tree_.threshold[t.tree_.feature == 0] for t in forest[-1].estimators_]))
+    below, above = np.array(found[0]).reshape(-1, 2).T
+    assert below == pytest.approx(np.expm1(splits), rel=1e-12)
+    assert (np.log1p(below) < splits).all() and (splits < np.log1p(above)).all()
 
 
 def test_splits_behind_columns_that_stay_are_probed() -> None:

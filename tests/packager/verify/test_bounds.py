@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_iris, load_wine
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline, make_union
-from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, PowerTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScaler, PowerTransformer, StandardScaler
 
 from converters._table import write_table
 from converters._worker import Session
@@ -82,6 +83,41 @@ def test_columns_by_name_each_with_its_own_bound(tmp_path: Path) -> None:
 def test_side_by_side(tmp_path: Path) -> None:
     model = make_union(StandardScaler(), positive()).fit(FLOWERS)
     assert ruled(model, FLOWERS, tmp_path)[0].least == 5e-324
+
+
+@pytest.mark.parametrize(("function", "least"), [(np.log, 5e-324), (np.log1p, -1 + 2**-53), (np.sqrt, 0.0)])
+def test_where_nothing_knows_the_bound_the_original_is_asked(function: Any, least: float, tmp_path: Path) -> None:
+    model = make_pipeline(FunctionTransformer(function), LogisticRegression()).fit(FLOWERS, KINDS)
+    assert ruled(model, FLOWERS, tmp_path)[0].least == least
+
+
+def test_whole_numbers_and_numbers_from_above(tmp_path: Path) -> None:
+    root = make_column_transformer((FunctionTransformer(lambda x: np.sqrt(45 - x)), ["b"]), (StandardScaler(), ["a"]))
+    model = make_pipeline(root, LogisticRegression()).fit(FRAME, KINDS)
+    b = ruled(model, FRAME, tmp_path)[1]
+    assert (b.least, b.most) == (None, 45.0)
+
+
+def test_an_isolated_refusal_bounds_the_side_where_the_example_lies(tmp_path: Path) -> None:
+    """The logarithm of 0 is infinite, which the forest refuses; that of -1 is NaN, which it answers."""
+    forest = RandomForestClassifier(3, random_state=0)
+    (x,) = ruled(make_pipeline(FunctionTransformer(np.log), forest).fit(FLOWERS, KINDS), FLOWERS, tmp_path)
+    assert x.least == 5e-324
+
+
+def test_a_bound_beyond_the_one_that_is_known(tmp_path: Path) -> None:
+    """To a negative power even a small positive number is infinite."""
+    wines, kinds = load_wine(return_X_y=True)
+    model = make_pipeline(positive(), LogisticRegression(max_iter=1000)).fit(wines, kinds)
+    least = [column.least or 0 for column in ruled(model, wines, tmp_path)[0].features]
+    assert model[0].lambdas_[4] < -1 and least[4] > 1e-300
+    assert model[0].lambdas_[3] > 0 and least[3] == 5e-324
+    row = wines[:1].copy()
+    row[0, 4] = least[4]
+    model.predict(row)
+    row[0, 4] = np.nextafter(least[4], 0)
+    with pytest.raises(ValueError, match="infinity"):
+        model.predict(row)
 
 
 def test_a_step_that_refuses_nothing_has_no_bound(tmp_path: Path) -> None:
