@@ -54,7 +54,9 @@ def _spans(column: Column, cells: Array, lost: Array) -> Iterator[Edge]:
 
     cells, own = cells.astype(np.float64), column.values.astype(np.float64)
     taken = np.concatenate([cells[~lost], own[~np.isnan(own)]])
-    bad = np.array([v for v in cells[lost & np.isfinite(cells)] if _has_no_limit(float(v), taken)])
+    bad = cells[lost & np.isfinite(cells)]
+    if column.spec.is_float:
+        bad = np.array([v for v in bad if _has_no_limit(float(v), taken)])
     for sign in (1.0, -1.0):
         beyond = bad[sign * bad < np.nanmin(sign * own)] if np.isfinite(own).any() else bad[:0]
         if beyond.size:
