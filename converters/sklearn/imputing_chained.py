@@ -12,7 +12,7 @@ from .._graph import Frame, GraphBuilder, Value
 from .._steps import Answer, Step, convert
 from ..spec import Unsupported
 from . import _scores as scores
-from ._categories import is_missing
+from ._holes import holes_of, imputed
 
 
 def chained(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
@@ -22,7 +22,7 @@ def chained(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     if fitted.sample_posterior:
         raise Unsupported("IterativeImputer(sample_posterior=True) draws at random: fit with sample_posterior=False")
     x = graph.matrix(frame)
-    holes = _holes(x.name, fitted.missing_values, graph)
+    holes = holes_of(x.name, fitted.missing_values, graph)
     keeps = bool(getattr(fitted, "keep_empty_features", False))
     kept = [int(i) for i in np.flatnonzero(~fitted._is_empty_feature | keeps)]
     if not kept:
@@ -34,17 +34,7 @@ def chained(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     for step in fitted.imputation_sequence_ if fitted.n_iter_ else ():
         if not fitted._is_empty_feature[kept[step.feat_idx]]:
             columns[step.feat_idx] = _moved(fitted, step, columns, masks[step.feat_idx], graph)
-    blocks: tuple[Value, ...] = (Value(graph.op("Concat", *columns, axis=1), graph.real, len(columns)),)
-    if fitted.add_indicator and len(fitted.indicator_.features_):
-        blocks += graph.select((Value(holes, "bool", x.width),), [int(i) for i in fitted.indicator_.features_])
-    return Answer(transformed=blocks)
-
-
-def _holes(x: str, marker: Any, graph: GraphBuilder) -> str:
-    """Which cells are missing, `bool [N, F]`."""
-    if is_missing(marker):
-        return graph.op("IsNaN", x)
-    return graph.op("Equal", x, graph.const([[float(marker)]]))
+    return imputed(fitted, columns, holes, x.width, graph)
 
 
 def _moved(fitted: Any, step: Any, columns: list[str], mask: str, graph: GraphBuilder) -> str:

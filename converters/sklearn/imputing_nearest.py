@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._graph import Frame, GraphBuilder, Value
+from .._graph import Frame, GraphBuilder
 from .._steps import Answer, Step
 from ..spec import Unsupported
 from . import _distances as distances
 from . import _scores as scores
 from ._categories import is_missing
 from ._distances import Metric
+from ._holes import holes_of, imputed
 from ._nearest import ROUNDING, any_of, inverse, like_fitted, smallest
 
 ASKED = 500
@@ -25,7 +26,7 @@ def nearest_rows(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
         raise Unsupported("KNNImputer has a metric or weights of its own (a function): there is no converter for them")
     _refuse_what_hangs_on_rounding(fitted)
     x = graph.matrix(frame)
-    holes = _holes(x.name, fitted.missing_values, graph)
+    holes = holes_of(x.name, fitted.missing_values, graph)
     open_x = x.name if is_missing(fitted.missing_values) else _opened(x.name, holes, graph)
     away = distances.ranks(graph, open_x, _points(fitted), Metric("nan_euclidean"))
     away = graph.op("Where", graph.op("IsNaN", away), graph.const(float("inf")), away)
@@ -37,23 +38,7 @@ def nearest_rows(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
             columns.append(graph.op("Where", scores.pick(graph, holes, i), fill, own))
         elif getattr(fitted, "keep_empty_features", False):
             columns.append(graph.op("Mul", scores.as_real(graph, scores.pick(graph, holes, i)), graph.const(0.0)))
-    if not columns:
-        raise Unsupported("the KNNImputer drops every column: none had a value in the fit")
-    blocks: tuple[Value, ...] = (Value(graph.op("Concat", *columns, axis=1), graph.real, len(columns)),)
-    if fitted.add_indicator and len(fitted.indicator_.features_):
-        blocks += graph.select((Value(holes, "bool", x.width),), [int(i) for i in fitted.indicator_.features_])
-    return Answer(transformed=blocks)
-
-
-def _holes(x: str, marker: Any, graph: GraphBuilder) -> str:
-    """Which cells are missing, `bool [N, F]`."""
-    import numpy as np
-
-    if is_missing(marker):
-        return graph.op("IsNaN", x)
-    if graph.real == "float32" and float(np.float32(marker)) != float(marker):
-        raise Unsupported(f"missing_values={marker!r} is no float32 number")
-    return graph.op("Equal", x, graph.const([[float(marker)]]))
+    return imputed(fitted, columns, holes, x.width, graph)
 
 
 def _opened(x: str, holes: str, graph: GraphBuilder) -> str:
