@@ -11,6 +11,7 @@ import sys
 import traceback
 import warnings
 from dataclasses import replace
+from importlib import util
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,14 @@ class Session:
             "notes": list(self.description.notes),
             "precisions": list(converter.precisions(self.model)),
             "versions": _versions(converter),
+            "libraries": _libraries(),
+            "can_convert": util.find_spec("onnx") is not None,
         }
+
+    def lend(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Takes in packages that its own environment lacks, behind its own."""
+        sys.path.append(request["folder"])
+        return {}
 
     def probe(self, request: dict[str, Any]) -> dict[str, Any]:
         """Makes probes from the example, asks the original, and writes both."""
@@ -235,6 +243,16 @@ def _versions(converter: Converter) -> dict[str, str]:
     return {m: str(v) for m, v in sorted(found.items()) if v}
 
 
+def _libraries() -> list[dict[str, Any]]:
+    """The linear algebra and threading libraries that are loaded; none where nobody can tell."""
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        return []
+    told = [{k: v for k, v in each.items() if k != "filepath"} for each in threadpool_info()]
+    return sorted(told, key=lambda each: json.dumps(each, sort_keys=True))
+
+
 def serve(replies: int, memory: int) -> None:
     """Answers commands from standard input until it closes; `replies`: the descriptor that replies go to."""
     _limit_memory(memory)
@@ -265,5 +283,5 @@ def _reply(session: Session, request: dict[str, Any]) -> dict[str, Any]:
             "ok": False,
             "kind": type(error).__name__,
             "message": str(error),
-            "missing": getattr(error, "name", None) if isinstance(error, ImportError) else None,
+            "missing": error.name if isinstance(error, ModuleNotFoundError) else None,
         }

@@ -9,12 +9,12 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from converters._table import write_table
+from converters._table import read_table, rows_of, write_table
 from converters.spec import Signature, Unsupported
 
 from . import __version__
@@ -42,6 +42,8 @@ class Request:
     atol: float | None = None
     max_p99_ms: float | None = None
     allow: tuple[str, ...] = ()
+    vendor: bool = False
+    lock: Path | None = None
     keep_failed: bool = False
     limits: Limits = field(default_factory=Limits)
 
@@ -61,6 +63,7 @@ class Built:
     signature: Signature
     verification: Any
     latency: Any
+    environment: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
         """What `mlpack build --json` prints."""
@@ -70,6 +73,7 @@ class Built:
             "signature": self.signature.to_json(),
             "verification": self.verification.to_json(),
             "latency": self.latency.to_json(),
+            "environment": self.environment,
         }
 
 
@@ -107,6 +111,8 @@ def _check(request: Request) -> None:
 
     if not request.model.is_file():
         raise UsageError(f"there is no model file {request.model}")
+    if request.lock is not None and not request.lock.is_file():
+        raise UsageError(f"there is no lock file {request.lock}")
     for folder in request.code:
         if not folder.is_dir():
             raise UsageError(f"--code {folder} is not a folder")
@@ -118,19 +124,26 @@ def _check(request: Request) -> None:
 
 
 def _build(request: Request, place: Path, source: Any, worker: Worker, scratch: Path, progress: Progress) -> Built:
-    from .environments.python import Capture
+    from .environments import given_lock, record
 
+    given = given_lock(request.lock) if request.lock else None
     progress("loading the model in its own interpreter")
     code = [str(folder.resolve()) for folder in request.code]
     worker.send("load", **source.request(), code=code)
-    environment = Capture(request.python)
+    recording = record(request.python)
     example = _read_example(request, scratch)
     loaded = worker.receive()
+    if not loaded["can_convert"]:
+        progress("installing what converting needs beside the model's environment")
+        worker.call("lend", folder=str(recording.converter_packages()))
     probes, signature = _probe(worker, scratch, example.frame_dtypes, progress)
     proven = _prove(request, loaded, worker, scratch, signature, probes, progress)
     latency = _latency(request, loaded, worker, scratch, proven, probes, progress)
+    progress("locking the environment")
+    packages = (*source.found.packages, *loaded["versions"])
+    environment = recording.result(packages, request.vendor, given)
     progress("writing the bundle")
-    return _write(request, place, source, loaded, environment.result(), proven, probes, latency)
+    return _write(request, place, source, loaded, environment, proven, probes, latency, worker, scratch)
 
 
 def _read_example(request: Request, scratch: Path) -> Any:
@@ -207,42 +220,59 @@ def _write(
     place: Path,
     source: Any,
     loaded: dict[str, Any],
-    environment: dict[str, Any],
+    environment: Any,
     proven: Any,
     probes: Any,
     latency: Any,
+    worker: Worker,
+    scratch: Path,
 ) -> Built:
     import runtimes
 
     from .bundle.manifest import canonical
     from .bundle.sbom import sbom
     from .bundle.writer import write_bundle
+    from .environments.system import machine
     from .golden import encode_case
     from .report import report_html
     from .verify.cases import golden_cases
 
     name, version = request.bundle_name, request.version
-    facts = _facts(request, loaded, proven)
-    cases = golden_cases(proven.signature, probes, proven.report.tolerances)
+    facts = _facts(request, loaded, proven) | {"environment": environment.facts}
+    cases = _asked(golden_cases(proven.signature, probes, proven.report.tolerances), worker, scratch)
     golden = {p: c for case in cases for p, c in encode_case(case, name, version).items()}
     digest = hashlib.sha256(proven.model).hexdigest()
     targets = tuple(sorted(set(runtimes.names() if request.targets is None else request.targets)))
     files: dict[str, bytes | Path] = {
         **{f"model/source/{path}": file for path, file in source.relative().items()},
         "model/model.onnx": proven.model,
-        "environment/environment.json": canonical(environment),
+        **environment.files,
         "reports/verification.json": canonical(proven.report.to_json()),
-        "sbom.cdx.json": sbom(name, version, digest, environment),
+        "sbom.cdx.json": sbom(name, version, digest, environment.document),
         **{f"golden/{path}": content for path, content in golden.items()},
         **_deploy(request, targets, proven, golden),
         **_code_files(request.code),
     }
     measured = {
         "measurements/latency.json": canonical(latency.to_json()),
-        "reports/report.html": report_html(facts, proven.report, environment, latency, targets),
+        "measurements/machine.json": canonical(machine() | environment.settings | {"libraries": loaded["libraries"]}),
+        "reports/report.html": report_html(facts, proven.report, environment.document, latency, targets),
     }
     manifest = write_bundle(place, facts, files, measured)
-    return Built(place, manifest.identity, proven.signature, proven.report, latency)
+    told = {"distributions": len(environment.document["distributions"]), **environment.facts}
+    return Built(place, manifest.identity, proven.signature, proven.report, latency, told)
+
+
+def _asked(cases: Sequence[Any], worker: Worker, scratch: Path) -> list[Any]:
+    """The cases with what the original says to just their rows: in another batch its last bits may be others."""
+    again = []
+    for case in cases:
+        if not case.error and rows_of(case.rows):
+            write_table(case.rows, scratch / "rows.npz")
+            worker.call("predict", rows=str(scratch / "rows.npz"), out=str(scratch / "answers.npz"))
+            case = replace(case, answers=read_table(scratch / "answers.npz"))
+        again.append(case)
+    return again
 
 
 def _facts(request: Request, loaded: dict[str, Any], proven: Any) -> dict[str, Any]:

@@ -42,6 +42,7 @@ def cli() -> None:
 @click.option("--max-p99", type=float, metavar="MS", help="Fail when the p99 at batch 1 is above.")
 @click.option("--allow", multiple=True, metavar="NAME", help="Trust one more name or module of a pickle.")
 @click.option("--vendor", is_flag=True, default=None, help="Put the environment's packages into the bundle.")
+@click.option("--lock", type=_file, help="A lock file of yours: kept, and held against what is installed.")
 @click.option("--keep-failed", is_flag=True, default=None, help="Keep what was made when the numbers differ.")
 @click.option("--config", type=_file, help="Read these options from a toml file, table [build].")
 @_as_json
@@ -109,6 +110,34 @@ def predict(bundle: Path, file: Path, output: Path | None, as_json: bool) -> Non
     from .predict import predict as answer
 
     _run(lambda: answer(bundle, file, output), as_json, lambda facts: None)
+
+
+@cli.command()
+@click.argument("a", type=_folder)
+@click.argument("b", type=_folder)
+@_as_json
+def diff(a: Path, b: Path, as_json: bool) -> None:
+    """Says what changed from bundle A to bundle B: environment, signature, graph, answers."""
+    from .diff import diff as compare
+
+    _run(lambda: compare(a, b), as_json, _say_diff)
+
+
+@cli.command()
+@click.argument("bundle", type=_folder)
+@click.option("--into", type=_folder, required=True, help="Where the environment goes; a new folder.")
+@click.option("--python", help="The interpreter to make it of.  [default: one of the same version]")
+@click.option("--allow", multiple=True, metavar="NAME", help="Trust one more name or module of the original's pickle.")
+@_as_json
+def reproduce(bundle: Path, into: Path, python: str | None, allow: tuple[str, ...], as_json: bool) -> None:
+    """Makes the original's environment again, asks the original again, and compares."""
+    from .reproduce import reproduce as again
+
+    def work() -> dict[str, Any]:
+        with _progress(as_json) as progress:
+            return again(bundle, into, python, allow, progress)
+
+    _run(work, as_json, _say_reproduced)
 
 
 @cli.command()
@@ -186,13 +215,41 @@ def _say_built(facts: dict[str, Any]) -> None:
     click.echo(f"  equal      {proof['rows']} probe rows, {proof['precision']}, no difference beyond the tolerance")
     speed = ", ".join(f"{ratio:g}x at batch {batch}" for batch, ratio in latency["speedup"].items())
     click.echo(f"  speed      {speed} (original's median over the graph's, 1 thread)")
+    click.echo(f"  locked     {_locked(facts['environment'])}")
     click.echo(f"  report     {facts['bundle']}/reports/report.html")
+
+
+def _locked(environment: dict[str, Any]) -> str:
+    doubts = [f"{each['name']} ({each['why']})" for each in environment["unproved"]]
+    given = environment.get("given")
+    differing = [f"{given['file']}: {each['name']} {each['kind']}" for each in given["differences"]] if given else []
+    kept = ", wheels in the bundle" if environment["vendored"] else ""
+    proved = (
+        f"{environment['distributions'] - len(doubts)} of {environment['distributions']} distributions proved{kept}"
+    )
+    return "".join(
+        [
+            proved,
+            *(f"\n             not proved: {doubt}" for doubt in doubts),
+            *(f"\n             {line}" for line in differing),
+        ]
+    )
 
 
 def _say_verified(facts: dict[str, Any]) -> None:
     click.echo(f"{facts['bundle']} is as it was built ({facts['files']} files, {facts['identity']})")
     for place, cases in facts["golden"].items():
         click.echo(f"  {place}: {cases} golden cases answered as the original did")
+
+
+def _say_reproduced(facts: dict[str, Any]) -> None:
+    golden, found = facts["golden"], facts["interpreter"]
+    click.echo(f"{facts['environment']}: Python {found['found']}, {facts['distributions']} distributions as they were")
+    click.echo(f"  {golden['same_bits']} of {golden['cases']} golden cases: the original answers with the same bits")
+    if golden["within_tolerance"]:
+        click.echo(f"  {golden['within_tolerance']} within the tolerance")
+    for each in facts["differs"]:
+        click.echo(f"  not as it was: {each}")
 
 
 def _say_latency(facts: dict[str, Any]) -> None:
@@ -211,8 +268,19 @@ def _say_facts(facts: dict[str, Any]) -> None:
             click.echo(f"{name}:")
             for each in value:
                 click.echo(f"  {each}")
+        elif isinstance(value, dict):
+            click.echo(f"{name}:")
+            for key, names in value.items():
+                click.echo(f"  {key}: {', '.join(names)}")
         else:
             click.echo(f"{name}: {value}")
+
+
+def _say_diff(facts: dict[str, Any]) -> None:
+    from .diff.text import lines
+
+    for line in lines(facts):
+        click.echo(line)
 
 
 def _say_doctor(facts: dict[str, Any]) -> None:

@@ -12,12 +12,12 @@ import tomllib
 from .build import Request
 from .errors import UsageError
 
-_PATHS = ("model", "example", "output")
+_PATHS = ("model", "example", "output", "lock")
 _LISTS = ("code", "targets", "allow")
 _NAMES = {"version": "version_", "target": "targets", "max-p99": "max_p99", "keep-failed": "keep_failed"}
 PRECISIONS = ("auto", "float32", "float64")
 KEYS: tuple[str, ...] = ("model", "example", "output", "name", "version", "python", "code", "target", "precision")
-KEYS += ("rtol", "atol", "max-p99", "allow", "vendor", "keep-failed")
+KEYS += ("rtol", "atol", "max-p99", "allow", "vendor", "lock", "keep-failed")
 
 
 def build_request(config: Path | None, options: Mapping[str, Any]) -> Request:
@@ -27,8 +27,6 @@ def build_request(config: Path | None, options: Mapping[str, Any]) -> Request:
     for needed in ("model", "example"):
         if needed not in merged:
             raise UsageError(f"{needed} is missing: mlpack build MODEL --example FILE")
-    if merged.pop("vendor", False):
-        raise UsageError("--vendor is not there yet: this version records the environment but does not pack it")
     return Request(
         model=merged.pop("model"),
         example=merged.pop("example"),

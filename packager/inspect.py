@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from converters.spec import TensorSpec
 from .bundle.manifest import NAME
 from .bundle.reader import open_bundle
 from .errors import UsageError
+
+UNSTATED = "not stated"
 
 
 def inspect(path: Path) -> dict[str, Any]:
@@ -38,9 +41,31 @@ def _bundle(path: Path) -> dict[str, Any]:
         "verification": f"{proof['verdict']}: {proof['rows']} probe rows, {proof['mismatches']} differ",
         "environment": " ".join(str(interpreter.get(k)) for k in ("implementation", "version", "platform")),
         "distributions": [f"{d['name']}=={d['version']}" for d in environment.get("distributions", ())],
+        "licences": _licences(environment),
+        "altered": [_altered(d) for d in environment.get("distributions", ()) if d.get("altered")],
+        "not on the index": [f"{u['name']} {u['version']}: {u['why']}" for u in _unproved(facts)],
         "files": len(bundle.manifest.files),
         "allowed": list(facts["allowed"]),
     }
+
+
+def _licences(environment: Mapping[str, Any]) -> dict[str, list[str]]:
+    """By licence, the distributions that state it; last those that state none."""
+    found: dict[str, list[str]] = {}
+    for each in environment.get("distributions", ()):
+        found.setdefault(each.get("licence") or UNSTATED, []).append(each["name"])
+    order = sorted(found, key=lambda licence: (licence == UNSTATED, licence.lower(), licence))
+    return {licence: found[licence] for licence in order}
+
+
+def _altered(each: Mapping[str, Any]) -> str:
+    return f"{each['name']} {each['version']}: {', '.join(each['altered'])}"
+
+
+def _unproved(facts: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """What no index was found to have as it is installed, when the bundle was built."""
+    found: Sequence[Mapping[str, Any]] = facts.get("environment", {}).get("unproved", ())
+    return found
 
 
 def _line(tensor: TensorSpec) -> str:

@@ -48,6 +48,7 @@ def report_html(
         "python_usage": _python_usage(facts, signature),
         "targets": targets,
         "environment": {**environment["interpreter"], "libc": environment["libc"]},
+        "unproved": facts["environment"]["unproved"],
         "distributions": [f"{d['name']} {d['version']}" for d in environment["distributions"]],
     }
     escaped = {key: _escaped(value) for key, value in values.items()}

@@ -17,6 +17,7 @@ from typing import Any
 import converters
 
 from .errors import ConversionError, MissingToolError, MlpackError, ModelError, UsageError
+from .places import program
 
 _BOOT = """
 import importlib.util, sys
@@ -61,7 +62,7 @@ class Worker:
         environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), "ORT_DISABLE_TELEMETRY": "1"}
         environment |= {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
         folder = str(Path(converters.__file__).parent)
-        command = [python, "-c", _BOOT, folder, str(write), str(limits.memory)]
+        command = [program(python), "-c", _BOOT, folder, str(write), str(limits.memory)]
         try:
             with self._log.open("wb") as log:
                 self._process = subprocess.Popen(

@@ -262,7 +262,7 @@ BAD: dict[str, tuple[int, tuple[str, ...]]] = {
     "file as output": (2, ("build", "model.joblib", "--example", "rows.csv", "-o", "rows.csv")),
     "output below a file": (2, ("build", "model.joblib", "--example", "rows.csv", "-o", "rows.csv/dist")),
     "the bundle is there already": (2, ("build", "model.joblib", "--example", "rows.csv")),
-    "vendor is not there yet": (2, ("build", "model.joblib", "--example", "rows.csv", "--vendor")),
+    "there is no lock file": (2, ("build", "model.joblib", "--example", "rows.csv", "--lock", "nowhere.lock")),
     "missing configuration": (2, ("build", "--config", "none.toml")),
     "garbage configuration": (2, ("build", "--config", "random.csv")),
     "configuration of an unknown key": (2, ("build", "--config", "unknown.toml")),

@@ -333,10 +333,11 @@ KNOWN_HOSTS = (
     "catboost.ai",
     "kserve.github.io",
     "cmake.org",
+    "files.pythonhosted.org",
     "127.0.0.1",
     "localhost",
 )
-"""Namespaces, licences and documentation; none is asked for anything by mlpack or by what it writes."""
+"""Namespaces, licences and documentation, and the public home of wheels, the one host that a lock may name."""
 HOMES = re.compile(r"(?<![\w.{}$-])/(?:home|root|Users)/\w+|(?<![\w.{}$-])/(?:work|opt)/(?:main|shared|wheels)\b")
 
 

@@ -56,13 +56,13 @@ def _feature(name: str, thresholds: list[float], values: list[Scalar] | None, bo
 
 def task_of(model: Any) -> str:
     """The task, by the tags of the last step that has an opinion."""
-    from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_regressor
+    from sklearn.base import is_classifier, is_outlier_detector, is_regressor
 
     checks = (
         ("classifier", is_classifier),
         ("regressor", is_regressor),
         ("outlier", is_outlier_detector),
-        ("clusterer", is_clusterer),
+        ("clusterer", _is_clusterer),
     )
     task = next((name for name, holds in checks if holds(model)), "transformer")
     if task == "transformer" and not hasattr(model, "transform"):
@@ -74,6 +74,14 @@ def task_of(model: Any) -> str:
             return "density"
         raise Unsupported(f"{type(model).__name__} neither predicts nor transforms: there is nothing to convert")
     return task
+
+
+def _is_clusterer(model: Any) -> bool:
+    """By the function of scikit-learn 1.6 and later, or by the mark that earlier ones go by."""
+    from sklearn import base
+
+    known = getattr(base, "is_clusterer", None)
+    return bool(known(model)) if known else getattr(model, "_estimator_type", None) == "clusterer"
 
 
 def precisions(model: Any) -> tuple[str, ...]:

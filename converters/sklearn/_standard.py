@@ -10,6 +10,7 @@ from .._inline import inline
 from .._steps import Answer, Step
 from ..spec import Unsupported
 from ._categories import tensor
+from ._describe import task_of
 
 
 def standard_step(fitted: Any) -> Step | None:
@@ -63,13 +64,12 @@ def _declared_width(output: Any) -> int | None:
 
 
 def _answer(fitted: Any, x: Value, outputs: list[str], widths: list[int | None], graph: GraphBuilder) -> Answer:
-    from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_regressor
-
-    if is_classifier(fitted):
+    task = task_of(fitted)
+    if task == "classifier":
         return _classified(fitted, outputs, graph)
-    if is_outlier_detector(fitted):
+    if task == "outlier":
         return Answer(label=_flat(outputs[0], graph), decision=_real(_flat(outputs[1], graph), graph))
-    if is_clusterer(fitted):
+    if task == "clusterer":
         return Answer(label=_flat(outputs[0], graph))
     shape = _one_answer(fitted, x.width).shape
     width = shape[1] if len(shape) > 1 else 0
@@ -77,7 +77,7 @@ def _answer(fitted: Any, x: Value, outputs: list[str], widths: list[int | None],
         raise Unsupported(
             f"the standard converter (skl2onnx) gives {widths[0]} columns for {type(fitted).__name__}, not {width}"
         )
-    if is_regressor(fitted):
+    if task == "regressor":
         return Answer(prediction=_real(outputs[0], graph))
     return Answer(transformed=(Value(_real(outputs[0], graph), graph.real, width),))
 

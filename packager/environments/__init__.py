@@ -1,0 +1,36 @@
+"""Environments: what a model was made in, recorded beside its build and made again from a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._rebuild import Interpreter
+    from ._recording import Given, Recording
+
+FOLDER = "environment"
+
+
+def record(python: str) -> Recording:
+    """A recording of the interpreter's environment, under way."""
+    from ._recording import Recording
+
+    return Recording(python)
+
+
+def given_lock(path: Path) -> Given:
+    """The user's own lock file, to be kept and held against what is installed; `UsageError` where it is none."""
+    from ._recording import Given
+
+    return Given.read(path)
+
+
+def rebuild(bundle: Path, wanted: dict[str, Any], into: Path, python: str | None) -> Interpreter:
+    """The interpreter of a fresh environment in `into`, as the bundle's lock says; whole, or not there."""
+    from . import _conda as conda
+    from ._rebuild import find_interpreter, rebuild, rebuild_conda
+
+    if (bundle / conda.LOCK).is_file():
+        return rebuild_conda(bundle, into, wanted["interpreter"]["version"])
+    return rebuild(bundle, into, find_interpreter(wanted["interpreter"], python))

@@ -19,8 +19,21 @@ def machine() -> dict[str, Any]:
         "architecture": platform.machine(),
         "kernel": f"{platform.system()} {platform.release()}",
         "libc": " ".join(platform.libc_ver()),
+        "gpus": _gpus(),
         "memory_bytes": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
     }
+
+
+def _gpus() -> list[str]:
+    """Models of NVIDIA's GPUs and the driver's version, as the driver tells them."""
+    driver = Path("/proc/driver/nvidia")
+    if not driver.is_dir():
+        return []
+    told = sorted((driver / "gpus").glob("*/information"))
+    models = [
+        line.partition(":")[2].strip() for path in told for line in path.read_text().splitlines() if "Model" in line
+    ]
+    return [*models, *(driver / "version").read_text().splitlines()[:1]]
 
 
 def _cpu_facts() -> dict[str, str]:

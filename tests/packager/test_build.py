@@ -35,7 +35,7 @@ def test_what_it_prints(flowers: Made, mlpack: Run, tmp_path: Path) -> None:
         "build", flowers.model, "--example", flowers.example, "--target", "cpp", "--name", "Été 1"
     )
     assert (code, error) == (0, "")
-    assert list(said) == ["bundle", "identity", "signature", "verification", "latency"]
+    assert list(said) == ["bundle", "identity", "signature", "verification", "latency", "environment"]
     place = tmp_path / said["bundle"]
     bundle = open_bundle(place)
     assert place == tmp_path / "dist" / "t-1-1.0.0"
@@ -226,7 +226,7 @@ def test_the_command_line_wins(configured: Path, tmp_path: Path) -> None:
         ("version = 3", "'version' in [build] has the wrong type: 3"),
         ("code = 'folder'", "'code' in [build] has the wrong type"),
         ("rtol = true", "'rtol' in [build] has the wrong type"),
-        ("vendor = true", "--vendor is not there yet"),
+        ('lock = "nowhere.lock"', "there is no lock file"),
         ("= 3", "is not toml"),
     ],
 )

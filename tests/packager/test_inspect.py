@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import subprocess
 import sys
@@ -51,6 +52,40 @@ def test_a_bundle(crew: Made) -> None:
     assert facts["verification"].startswith("equal: ")
     assert any(line.startswith("scikit-learn==") for line in facts["distributions"])
     assert facts["files"] == len(crew.bundle.manifest.files)
+
+
+def test_an_environment_by_licence_and_what_no_index_had(copy: Path) -> None:
+    def installed(name: str, licence: str, *altered: str) -> dict[str, Any]:
+        return {"name": name, "version": "1.0", "licence": licence, "altered": list(altered)}
+
+    found = [installed("zlibby", "MIT"), installed("mine", ""), installed("b", "BSD-3-Clause"), installed("a", "MIT")]
+    edit(copy / "environment/environment.json", distributions=[*found, installed("bent", "MIT", "bent/x.py")])
+    why = "the index has no wheel of this version (any more)"
+    edit(copy / "manifest.json", environment={"unproved": [{"name": "mine", "version": "1.0", "why": why}]})
+    facts = inspect(copy)
+    assert list(facts["licences"]) == ["BSD-3-Clause", "MIT", "not stated"]
+    assert facts["licences"]["MIT"] == ["zlibby", "a", "bent"] and facts["licences"]["not stated"] == ["mine"]
+    assert facts["altered"] == ["bent 1.0: bent/x.py"]
+    assert facts["not on the index"] == [f"mine 1.0: {why}"]
+
+
+def test_an_older_capture_states_no_licence(copy: Path) -> None:
+    edit(copy / "environment/environment.json", distributions=[{"name": "numpy", "version": "2.0", "installer": "pip"}])
+    edit(copy / "manifest.json", environment={})
+    facts = inspect(copy)
+    assert facts["licences"] == {"not stated": ["numpy"]} and facts["altered"] == [] == facts["not on the index"]
+
+
+def test_the_command_lists_the_licences(flowers: Made) -> None:
+    command = [sys.executable, "-m", "packager.cli", "inspect", str(flowers.folder.resolve())]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    after = done.stdout.partition("\nlicences:\n")[2].splitlines()
+    expected = [f"  {licence}: {', '.join(names)}" for licence, names in inspect(flowers.folder)["licences"].items()]
+    assert expected and after[: len(expected)] == expected
+
+
+def edit(path: Path, **facts: Any) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **facts}))
 
 
 class Gadget:

@@ -12,17 +12,22 @@ from pathlib import Path
 
 import pytest
 
-from packager.environments.python import Capture
+from packager.environments._python import Capture
 from packager.errors import EnvironmentFault, MissingToolError
 
 
 def test_this_environment() -> None:
-    facts = Capture(sys.executable).result()
-    assert (facts["format"], facts["language"]) == (1, "python")
+    captured = Capture(sys.executable).result()
+    facts = captured.document(frozenset({"numpy"}))
+    assert (facts["format"], facts["language"]) == (2, "python")
     assert facts["interpreter"]["version"] == platform.python_version()
     assert facts["libc"].startswith(("glibc", "musl"))
-    found = {d["name"]: d["version"] for d in facts["distributions"]}
-    assert found["numpy"] == metadata.version("numpy") and found["onnx"] == metadata.version("onnx")
+    found = {d["name"]: d for d in facts["distributions"]}
+    assert found["numpy"]["version"] == metadata.version("numpy") and "onnx" in found
+    assert [name for name, each in found.items() if each["needed"]] == ["numpy"]
+    assert found["numpy"]["origin"] == "index" and not found["numpy"]["altered"]
+    assert found["numpy"]["files"] > 500 and found["numpy"]["record"].startswith("sha256:")
+    assert "BSD" in found["numpy"]["licence"] and found["mlpack-toolkit"]["origin"] == "editable"
     names = [d["name"] for d in facts["distributions"]]
     assert names == sorted(names, key=str.lower) and len(names) == len(set(names))
 
@@ -30,7 +35,7 @@ def test_this_environment() -> None:
 def test_no_path_and_no_host_is_told() -> None:
     import socket
 
-    said = json.dumps(Capture(sys.executable).result())
+    said = json.dumps(Capture(sys.executable).result().document(frozenset()))
     for secret in (sys.prefix, str(Path.home()) + "/", os.getcwd() + "/", f'"{socket.gethostname()}"'):
         assert secret not in said, secret
 
@@ -45,9 +50,9 @@ def test_twice_the_same_wherever_asked(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_another_environment_has_its_own(tmp_path: Path) -> None:
     venv.create(tmp_path / "bare", with_pip=False)
-    facts = Capture(str(tmp_path / "bare" / "bin" / "python")).result()
-    assert facts["distributions"] == []
-    assert facts["interpreter"]["cache_tag"] == sys.implementation.cache_tag
+    captured = Capture(str(tmp_path / "bare" / "bin" / "python")).result()
+    assert captured.distributions == ()
+    assert captured.facts["interpreter"]["cache_tag"] == sys.implementation.cache_tag
 
 
 def test_no_interpreter() -> None:
@@ -68,5 +73,5 @@ def test_every_pythons_probe(tmp_path: Path) -> None:
     if not usable:
         pytest.skip("there is no other Python here")
     for python in usable:
-        facts = Capture(str(python)).result()
+        facts = Capture(str(python)).result().facts
         assert facts["interpreter"]["version"] == python.parts[-3]

@@ -1,0 +1,135 @@
+"""What changed between two graphs, read as files: nothing runs, and no external data is opened."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import DamagedError
+
+
+@dataclass
+class Facts:
+    """A graph in numbers. `settings`: per operator, a digest of each node's attributes. `constants`: by name, digest
+    and bytes; those of an inner graph under the node's path."""
+
+    sha256: str
+    opsets: dict[str, int]
+    settings: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    constants: dict[str, tuple[str, int]] = field(default_factory=dict)
+
+    @property
+    def nodes(self) -> dict[str, int]:
+        """How many nodes there are of each operator."""
+        return {name: found.total() for name, found in self.settings.items()}
+
+
+def graph_changes(a: Path, b: Path) -> dict[str, Any]:
+    """What changed from one ONNX file to the other.
+
+    `settings`: operators with as many nodes as before, and other attributes (a tree's thresholds are attributes).
+    """
+    before, after = _facts(a), _facts(b)
+    return {
+        "same": before.sha256 == after.sha256,
+        "sha256": {"from": before.sha256, "to": after.sha256},
+        "opsets": _counts("domain", before.opsets, after.opsets),
+        "nodes": _counts("operator", before.nodes, after.nodes),
+        "settings": [
+            name
+            for name in sorted(before.settings.keys() & after.settings.keys())
+            if before.nodes[name] == after.nodes[name] and before.settings[name] != after.settings[name]
+        ],
+        "constants": _constant_changes(before.constants, after.constants),
+    }
+
+
+def _counts(key: str, a: Mapping[str, int], b: Mapping[str, int]) -> list[dict[str, Any]]:
+    """What one side lacks counts 0."""
+    names = sorted({*a, *b})
+    return [{key: n, "from": a.get(n, 0), "to": b.get(n, 0)} for n in names if a.get(n, 0) != b.get(n, 0)]
+
+
+def _constant_changes(a: Mapping[str, tuple[str, int]], b: Mapping[str, tuple[str, int]]) -> dict[str, Any]:
+    changed = [name for name in a.keys() & b.keys() if a[name] != b[name]]
+    return {
+        "from": _sum(a.values()),
+        "to": _sum(b.values()),
+        "added": _sum(b[name] for name in b.keys() - a.keys()),
+        "removed": _sum(a[name] for name in a.keys() - b.keys()),
+        "changed": _sum(b[name] for name in changed),
+    }
+
+
+def _sum(found: Iterable[tuple[str, int]]) -> dict[str, int]:
+    sizes = [size for _, size in found]
+    return {"count": len(sizes), "bytes": sum(sizes)}
+
+
+def _facts(path: Path) -> Facts:
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    raw = path.read_bytes()
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(raw)
+    except (DecodeError, RuntimeError) as error:
+        raise DamagedError(f"{path} is not an ONNX file: {error}") from error
+    opsets = {o.domain or "ai.onnx": o.version for o in model.opset_import}
+    facts = Facts(hashlib.sha256(raw).hexdigest(), opsets)
+    for prefix, nodes, constants in _scopes(model):
+        for node in nodes:
+            facts.settings[_operator(node)][_settings(node)] += 1
+        facts.constants |= {prefix + c.name: (_digest(c), _bytes(c)) for c in constants}
+    return facts
+
+
+def _scopes(model: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Path, nodes and constants of the graph, of its functions, and of every graph inside a node."""
+    todo = [("", model.graph.node, model.graph.initializer)]
+    todo += [(f"{f.name}/", f.node, ()) for f in model.functions]
+    while todo:
+        prefix, nodes, constants = todo.pop()
+        yield prefix, nodes, constants
+        for i, node in enumerate(nodes):
+            inner = [g for at in node.attribute for g in (*([at.g] if at.HasField("g") else ()), *at.graphs)]
+            todo += [(f"{prefix}{node.op_type}.{i}.{k}/", g.node, g.initializer) for k, g in enumerate(inner)]
+
+
+def _operator(node: Any) -> str:
+    return f"{node.domain}.{node.op_type}" if node.domain else str(node.op_type)
+
+
+def _settings(node: Any) -> str:
+    """A digest of the attributes, whatever their order; inner graphs are scopes of their own."""
+    plain = sorted(_raw(at) for at in node.attribute if not at.HasField("g") and not at.graphs)
+    return hashlib.sha256(b"".join(hashlib.sha256(raw).digest() for raw in plain)).hexdigest()
+
+
+def _digest(tensor: Any) -> str:
+    return hashlib.sha256(_raw(tensor)).hexdigest()
+
+
+def _raw(message: Any) -> bytes:
+    return bytes(message.SerializeToString(deterministic=True))
+
+
+def _bytes(tensor: Any) -> int:
+    """What the numbers take in memory, of texts what their letters take."""
+    import onnx
+
+    if tensor.data_type == onnx.TensorProto.STRING:
+        return sum(map(len, tensor.string_data))
+    try:
+        each: int = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)).itemsize
+    except KeyError:  # a type that this onnx does not know
+        return len(tensor.raw_data)
+    return math.prod(map(int, tensor.dims)) * each

@@ -1,0 +1,127 @@
+"""A fresh environment from a bundle's lock: the interpreter found, the wheels installed by digest, through uv."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import tomllib
+
+from ..errors import DamagedError, EnvironmentFault, UsageError
+from ..places import program
+from . import FOLDER
+from . import _conda as conda
+from ._uv import last_words, uv
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """One that is installed here. `exact`: the very version that the environment was captured from."""
+
+    path: str
+    version: str
+    exact: bool
+
+
+def find_interpreter(wanted: Mapping[str, Any], given: str | None) -> Interpreter:
+    """The given one, else one of the very version, else one of the same minor version; `EnvironmentFault` otherwise."""
+    version, kind = str(wanted["version"]), str(wanted["implementation"])
+    minor = version.rpartition(".")[0]
+    found = _installed(kind) if given is None else _one(given, kind)
+    fitting = [each for each in found if each[0].rpartition(".")[0] == minor]
+    for each in sorted(fitting, key=lambda each: each[0] != version):
+        return Interpreter(each[1], each[0], each[0] == version)
+    have = ", ".join(sorted({each[0] for each in found})) or "none"
+    raise EnvironmentFault(
+        f"there is no {kind} {minor} here (found: {have}): install {version}, for example by "
+        f"`uv python install {version}` or as your system's python{minor}, or give it with --python"
+    )
+
+
+def _one(given: str, kind: str) -> list[tuple[str, str]]:
+    """Version and path of the interpreter that the user gave."""
+    script = "import platform; print(platform.python_implementation(), platform.python_version())"
+    try:
+        done = subprocess.run([program(given), "-c", script], capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UsageError(f"--python {given} cannot be started: {error}") from error
+    found = done.stdout.split()
+    return [(found[1], program(given))] if done.returncode == 0 and found[:1] == [kind] else []
+
+
+def _installed(kind: str) -> list[tuple[str, str]]:
+    """Versions and paths of those that uv knows of, and of pyenv's."""
+    told = uv("python", "list", "--only-installed", "--all-versions", "--output-format", "json").stdout
+    found = [(p["version"], p["path"]) for p in json.loads(told or "[]") if p["implementation"] == kind.lower()]
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    if kind == "CPython":
+        found += [(path.parts[-3], str(path)) for path in sorted(root.glob("versions/[0-9]*/bin/python"))]
+    return found
+
+
+def rebuild(bundle: Path, into: Path, interpreter: Interpreter) -> Interpreter:
+    """The new environment's own; `into` is whole or not there. Vendored wheels need no network."""
+    if into.exists():
+        raise UsageError(f"{into} is there already: give a folder that is not")
+    beside = into.with_name(f".{into.name}.{os.getpid()}.partial")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        made = uv("venv", "--relocatable", "--python", interpreter.path, beside)
+        if made.returncode:
+            raise EnvironmentFault(f"no environment can be made of {interpreter.path}: {last_words(made)}")
+        _install(bundle / FOLDER, beside / "bin" / "python", "sync")
+        beside.rename(into)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return replace(interpreter, path=str(into / "bin" / "python"))
+
+
+def rebuild_conda(bundle: Path, into: Path, version: str) -> Interpreter:
+    """The interpreter of the rebuilt conda environment, with what pip had installed in it."""
+    path = conda.rebuild(bundle, into, finish=lambda python: _install(bundle / FOLDER, python, "install"))
+    return Interpreter(str(path), version, True)
+
+
+def _install(folder: Path, interpreter: Path, how: str) -> None:
+    """Nothing; the pins of the lock are installed. `how`: `sync` for an environment that holds nothing else."""
+    plain = tomllib.loads((folder / "pylock.toml").read_text("utf-8"))
+    wheels = [wheel for package in plain["packages"] for wheel in package["wheels"]]
+    vendored = all("path" in wheel and _is_there(folder, wheel) for wheel in wheels)
+    public = all("url" in wheel for wheel in wheels)
+    if not wheels:
+        return
+    python = ("--python", interpreter)
+    listed = () if how == "sync" else ("--no-deps", "--requirements")
+    if vendored or public:
+        source = folder / "pylock.toml"
+        offline = ("--offline",) if vendored else ()
+        done = uv("pip", how, *python, *offline, "--preview-features", "pylock", *listed, source)
+    else:
+        source = folder / "requirements.txt"
+        done = uv("pip", how, *python, "--require-hashes", "--only-binary", ":all:", *listed, source)
+    if done.returncode:
+        damaged = "ash mismatch" in done.stderr or "lockfile records" in done.stderr
+        fault = DamagedError if damaged else EnvironmentFault
+        raise fault(f"the environment cannot be installed from {source.name}: {last_words(done)}")
+
+
+def _is_there(folder: Path, wheel: Mapping[str, Any]) -> bool:
+    """Whether the bundle holds the wheel; `DamagedError` where it is not the one that the lock names."""
+    path = folder / str(wheel["path"])
+    if path.parent != folder / "wheels":
+        raise DamagedError(f"pylock.toml names a wheel outside of the bundle: {wheel['path']}")
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != wheel["hashes"]["sha256"]:
+        raise DamagedError(f"the wheel {path.name} is not the one that pylock.toml names: its sha256 differs")
+    return True

@@ -1,0 +1,115 @@
+"""`mlpack reproduce`: the original's environment made again, the original asked again, its answers compared."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from converters._table import read_table, rows_of, write_table
+from converters.spec import Table
+
+from .bundle.reader import Bundle, check_files, open_bundle
+from .environments import rebuild
+from .errors import EnvironmentFault, MismatchError
+from .golden import GoldenCase
+from .original import original_worker
+from .verify.comparison import compare, worst
+
+Array = np.ndarray[Any, Any]
+Progress = Callable[[str], None]
+
+
+def reproduce(
+    folder: Path, into: Path, python: str | None, allow: Sequence[str], progress: Progress = lambda step: None
+) -> dict[str, Any]:
+    """What was rebuilt and how its answers compare: `bits` where all are the same, else `tolerance`.
+
+    Raises `DamagedError` for a bundle that was changed, `EnvironmentFault` where the environment cannot be made again,
+    `MismatchError` where the original answers otherwise than it did.
+    """
+    bundle = open_bundle(folder)
+    progress("checking every digest")
+    check_files(bundle)
+    wanted = bundle.json("environment/environment.json")
+    _check_complete(bundle, wanted)
+    progress("installing the environment")
+    interpreter = rebuild(folder, wanted, into, python)
+    progress("asking the original again")
+    return {
+        "bundle": str(folder),
+        "environment": str(into),
+        "interpreter": {"wanted": wanted["interpreter"]["version"], "found": interpreter.version},
+        "distributions": len(wanted["distributions"]) - len(_missing(bundle)),
+        "golden": _asked_again(bundle, interpreter.path, allow),
+        "differs": _otherwise(wanted, interpreter),
+    }
+
+
+def _missing(bundle: Bundle) -> set[str]:
+    """Distributions that the lock does not hold."""
+    import tomllib
+    from packaging.utils import canonicalize_name
+
+    locked = {p["name"] for p in tomllib.loads((bundle.folder / "environment/pylock.toml").read_text())["packages"]}
+    present = bundle.json("environment/environment.json")["distributions"]
+    return {str(canonicalize_name(each["name"])) for each in present if each["origin"] != "conda"} - locked
+
+
+def _check_complete(bundle: Bundle, wanted: Mapping[str, Any]) -> None:
+    """`EnvironmentFault` where the lock lacks what the model needs."""
+    from packaging.utils import canonicalize_name
+
+    missing = _missing(bundle)
+    lacking = [d for d in wanted["distributions"] if d.get("needed") and canonicalize_name(d["name"]) in missing]
+    if lacking:
+        named = ", ".join(f"{d['name']} {d['version']}" for d in lacking)
+        raise EnvironmentFault(
+            f"the bundle's lock has no wheel for {named}, which the model needs (its manifest says why): "
+            "build the bundle again with --vendor"
+        )
+
+
+def _otherwise(wanted: Mapping[str, Any], interpreter: Any) -> list[str]:
+    """What is not as it was where the bundle was built, and can change the last bits."""
+    libc, processor = " ".join(platform.libc_ver()), platform.machine()
+    differing = []
+    if not interpreter.exact:
+        differing.append(f"Python {interpreter.version} for {wanted['interpreter']['version']}")
+    if libc != wanted["libc"]:
+        differing.append(f"{libc} for {wanted['libc']}")
+    if not str(wanted["interpreter"]["platform"]).endswith(processor):
+        differing.append(f"{processor} for {wanted['interpreter']['platform']}")
+    return differing
+
+
+def _asked_again(bundle: Bundle, python: str, allow: Sequence[str]) -> dict[str, Any]:
+    """How many cases were answered with the very bits, and how many within their tolerance only."""
+    same = count = 0
+    with original_worker(bundle, python, allow) as (worker, _, scratch):
+        for case in bundle.golden():
+            if not case.error and rows_of(case.rows):  # of no rows, the answer is the graph's own
+                write_table(case.rows, scratch / "rows.npz")
+                worker.call("predict", rows=str(scratch / "rows.npz"), out=str(scratch / "again.npz"))
+                same += _same_bits(case, read_table(scratch / "again.npz"))
+                count += 1
+    return {"cases": count, "same_bits": same, "within_tolerance": count - same}
+
+
+def _same_bits(case: GoldenCase, got: Table) -> bool:
+    """Whether every bit is the same; `MismatchError` where an answer is beyond the tolerance."""
+    kinds = np.full(len(next(iter(case.answers.values()))), case.probe, object)
+    comparison = compare(case.answers, got, kinds, case.tolerances or {})
+    if not comparison.equal:
+        rows = worst(case.rows, case.answers, got, kinds, comparison.differs)
+        raise MismatchError(f"{case.identifier} ({case.probe}): the original answers otherwise than it did", worst=rows)
+    return all(_equal(want, got[name]) for name, want in case.answers.items())
+
+
+def _equal(want: Array, got: Array) -> bool:
+    if want.dtype.kind != "f":
+        return bool((want == got).all())
+    return want.dtype == got.dtype and bool(np.array_equal(want, got, equal_nan=True))
