@@ -381,7 +381,7 @@ FRAMEWORKS = (
 )
 
 
-@pytest.mark.parametrize("command", ["", "build", "verify", "bench", "inspect", "predict", "doctor"])
+@pytest.mark.parametrize("command", ["", "build", "verify", "bench", "inspect", "predict", "reproduce", "diff", "doctor"])
 def test_help_imports_no_framework(command: str) -> None:
     code = (
         "import sys; from packager.cli import cli\n"
