@@ -381,7 +381,10 @@ FRAMEWORKS = (
 )
 
 
-@pytest.mark.parametrize("command", ["", "build", "verify", "bench", "inspect", "predict", "reproduce", "diff", "doctor"])
+COMMANDS = ("build", "verify", "bench", "inspect", "predict", "reproduce", "diff", "doctor")
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_imports_no_framework(command: str) -> None:
     code = (
         "import sys; from packager.cli import cli\n"

@@ -28,7 +28,7 @@ Found = dict[str, Wheel | str]
 
 
 def find(distributions: Sequence[Distribution], python: str) -> Found:
-    """The index's wheel of each, by version and tags; `python`: the interpreter's version, such as 3.11."""
+    """The index's wheel of each, by version and tags; `python`: the interpreter's version, such as 3.11.7."""
     found: Found = {}
     asked = []
     for each in distributions:
@@ -140,12 +140,14 @@ def _read(each: Distribution, offer: Mapping[str, Any]) -> Wheel | str:
 
 
 def _remote_record(url: str) -> tuple[int, str]:
-    """The wheel's size and the digest of its RECORD, from the end of the file."""
-    size, tail = _tail(url, TAIL)
-    try:
-        return size, record_of(_Tail(size, tail))
-    except _Before as error:
-        return size, record_of(_Tail(size, _tail(url, size - error.start + 2**12)[1]))
+    """The wheel's size and the digest of its RECORD, from the end of the file, as far back as it takes."""
+    length = TAIL
+    while True:
+        size, tail = _tail(url, length)
+        try:
+            return size, record_of(_Tail(size, tail))
+        except _Before as error:
+            length = size - error.start
 
 
 def _tail(url: str, length: int) -> tuple[int, bytes]:

@@ -47,7 +47,7 @@ def lock(captured: Captured, found: Found, needed: frozenset[str], vendor: bool)
 
 def look_up(captured: Captured) -> Found:
     """The index's wheel of each distribution, or why there is none."""
-    return find(captured.distributions, captured.local["markers"]["python_version"])
+    return find(captured.distributions, captured.local["markers"]["python_full_version"])
 
 
 def _vendored(captured: Captured, found: Found, folder: Path) -> Found:

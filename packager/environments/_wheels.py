@@ -48,7 +48,9 @@ def write_whole(path: Path, content: bytes) -> None:
 def record_of(wheel: Any) -> str:
     """The digest of a wheel's RECORD, of the rows that stand in the installed one too; `wheel`: a path or a file."""
     with zipfile.ZipFile(wheel) as archive:
-        name = next(n for n in archive.namelist() if n.endswith(".dist-info/RECORD") and n.count("/") == 1)
+        name = next((n for n in archive.namelist() if n.endswith(".dist-info/RECORD") and n.count("/") == 1), None)
+        if name is None:
+            raise ValueError("it holds no RECORD")
         rows = list(csv.reader(archive.read(name).decode().splitlines()))
     return record_digest((_installed(row[0]), row[1]) for row in rows if len(row) == 3 and row[1])
 
