@@ -44,6 +44,8 @@ def _packages() -> tuple[Check, ...]:
         ("xgboost-cpu", "xgboost models", "pip install 'mlpack-toolkit[xgboost]'"),
         ("lightgbm", "lightgbm models", "pip install 'mlpack-toolkit[lightgbm]'"),
         ("catboost", "catboost models", "pip install 'mlpack-toolkit[catboost]'"),
+        ("uv", "locking and rebuilding environments", "pip install uv"),
+        ("py-rattler", "rebuilding conda environments", "pip install 'mlpack-toolkit[conda]'"),
     )
     return tuple(Check(name, purpose, partial(_version, name), mend) for name, purpose, mend in wanted)
 

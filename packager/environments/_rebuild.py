@@ -7,16 +7,16 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import tomllib
 
-from ..errors import DamagedError, EnvironmentFault, UsageError
+from ..errors import DamagedError, EnvironmentFault, MissingToolError, UsageError
 from ..places import program
-from . import FOLDER
+from . import FOLDER, _debian_python
 from . import _conda as conda
 from ._uv import last_words, uv
 
@@ -31,18 +31,27 @@ class Interpreter:
 
 
 def find_interpreter(wanted: Mapping[str, Any], given: str | None) -> Interpreter:
-    """The given one, else one of the very version, else one of the same minor version; `EnvironmentFault` otherwise."""
+    """The given one, else one of the very version, else one of the same minor version, here or of an earlier Debian;
+    `EnvironmentFault` otherwise."""
     version, kind = str(wanted["version"]), str(wanted["implementation"])
     minor = version.rpartition(".")[0]
     found = _installed(kind) if given is None else _one(given, kind)
     fitting = [each for each in found if each[0].rpartition(".")[0] == minor]
-    for each in sorted(fitting, key=lambda each: each[0] != version):
-        return Interpreter(each[1], each[0], each[0] == version)
+    if fitting:
+        return _first(sorted(fitting, key=lambda each: each[0] != version), version)
     have = ", ".join(sorted({each[0] for each in found})) or "none"
-    raise EnvironmentFault(
-        f"there is no {kind} {minor} here (found: {have}): install {version}, for example by "
-        f"`uv python install {version}` or as your system's python{minor}, or give it with --python"
-    )
+    hint = f"install {version}, for example by `uv python install {version}` or as your system's python{minor}"
+    fault = f"there is no {kind} {minor} here (found: {have})"
+    if given is None and kind == "CPython" and _debian_python.offers(minor):
+        try:
+            return _first(_one(str(_debian_python.fetched(minor)), kind), version)
+        except MissingToolError as error:
+            fault += f", and the one of Debian cannot be had: {error}"
+    raise EnvironmentFault(f"{fault}: {hint}, or give it with --python")
+
+
+def _first(found: Sequence[tuple[str, str]], version: str) -> Interpreter:
+    return Interpreter(found[0][1], found[0][0], found[0][0] == version)
 
 
 def _one(given: str, kind: str) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from packager import setup_headers
+from packager.debian import debian_source
 from packager.errors import MissingToolError
 
 STANZAS = """# a mirror
@@ -30,7 +31,7 @@ def sources(folder: Path, text: str) -> Path:
 
 
 def test_source_keeps_all_but_the_suite(tmp_path: Path) -> None:
-    found = setup_headers._debian_source(sources(tmp_path, STANZAS))
+    found = debian_source(sources(tmp_path, STANZAS), "trixie")
     assert found.splitlines()[1:] == [
         "Types: deb",
         "URIs: https://mirror.example/debian",
@@ -49,7 +50,7 @@ def test_the_older_form_of_sources_is_read_too(tmp_path: Path) -> None:
         "deb [arch=amd64 signed-by=/key.gpg] https://mirror.example/debian bookworm main contrib\n",
         "utf-8",
     )
-    assert setup_headers._debian_source(parts).splitlines() == [
+    assert debian_source(parts, "trixie").splitlines() == [
         "Types: deb",
         "URIs: https://mirror.example/debian",
         "Suites: trixie",
@@ -68,8 +69,8 @@ def test_the_older_form_of_sources_is_read_too(tmp_path: Path) -> None:
     ],
 )
 def test_no_debian_archive_says_what_to_do(tmp_path: Path, text: str) -> None:
-    with pytest.raises(MissingToolError, match="ONNXRUNTIME_INCLUDE_DIR"):
-        setup_headers._debian_source(sources(tmp_path, text))
+    with pytest.raises(MissingToolError, match="names the Debian archive.*ONNXRUNTIME_INCLUDE_DIR"):
+        setup_headers.fetch_headers(tmp_path / "headers", sources(tmp_path, text))
 
 
 def test_no_apt_says_what_to_do(
