@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shutil
@@ -15,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from converters._table import read_table, rows_of, write_table
-from converters.spec import Signature, Unsupported
+from converters.spec import Signature
 
-from . import __version__
-from .errors import ConversionError, MismatchError, UsageError
+from .errors import MismatchError, UsageError
 from .worker import Limits, Worker
 
 Progress = Callable[[str], None]
@@ -124,7 +122,9 @@ def _check(request: Request) -> None:
 
 
 def _build(request: Request, place: Path, source: Any, worker: Worker, scratch: Path, progress: Progress) -> Built:
+    from .contents import write
     from .environments import given_lock, record
+    from .verify.cases import golden_cases
 
     given = given_lock(request.lock) if request.lock else None
     progress("loading the model in its own interpreter")
@@ -142,8 +142,11 @@ def _build(request: Request, place: Path, source: Any, worker: Worker, scratch: 
     progress("locking the environment")
     packages = (*source.found.packages, *loaded["versions"])
     environment = recording.result(packages, request.vendor, given)
+    cases = _asked(golden_cases(proven.signature, probes, proven.report.tolerances), worker, scratch)
     progress("writing the bundle")
-    return _write(request, place, source, loaded, environment, proven, probes, latency, worker, scratch)
+    manifest = write(request, place, source, loaded, environment, proven, cases, latency)
+    told = {"distributions": len(environment.document["distributions"]), **environment.facts}
+    return Built(place, manifest.identity, proven.signature, proven.report, latency, told)
 
 
 def _read_example(request: Request, scratch: Path) -> Any:
@@ -215,54 +218,6 @@ def _latency(
     return report
 
 
-def _write(
-    request: Request,
-    place: Path,
-    source: Any,
-    loaded: dict[str, Any],
-    environment: Any,
-    proven: Any,
-    probes: Any,
-    latency: Any,
-    worker: Worker,
-    scratch: Path,
-) -> Built:
-    import runtimes
-
-    from .bundle.manifest import canonical
-    from .bundle.sbom import sbom
-    from .bundle.writer import write_bundle
-    from .environments.system import machine
-    from .golden import encode_case
-    from .report import report_html
-    from .verify.cases import golden_cases
-
-    name, version = request.bundle_name, request.version
-    facts = _facts(request, loaded, proven) | {"environment": environment.facts}
-    cases = _asked(golden_cases(proven.signature, probes, proven.report.tolerances), worker, scratch)
-    golden = {p: c for case in cases for p, c in encode_case(case, name, version).items()}
-    digest = hashlib.sha256(proven.model).hexdigest()
-    targets = tuple(sorted(set(runtimes.names() if request.targets is None else request.targets)))
-    files: dict[str, bytes | Path] = {
-        **{f"model/source/{path}": file for path, file in source.relative().items()},
-        "model/model.onnx": proven.model,
-        **environment.files,
-        "reports/verification.json": canonical(proven.report.to_json()),
-        "sbom.cdx.json": sbom(name, version, digest, environment.document),
-        **{f"golden/{path}": content for path, content in golden.items()},
-        **_deploy(request, targets, proven, golden),
-        **_code_files(request.code),
-    }
-    measured = {
-        "measurements/latency.json": canonical(latency.to_json()),
-        "measurements/machine.json": canonical(machine() | environment.settings | {"libraries": loaded["libraries"]}),
-        "reports/report.html": report_html(facts, proven.report, environment.document, latency, targets),
-    }
-    manifest = write_bundle(place, facts, files, measured)
-    told = {"distributions": len(environment.document["distributions"]), **environment.facts}
-    return Built(place, manifest.identity, proven.signature, proven.report, latency, told)
-
-
 def _asked(cases: Sequence[Any], worker: Worker, scratch: Path) -> list[Any]:
     """The cases with what the original says to just their rows: in another batch its last bits may be others."""
     again = []
@@ -273,51 +228,3 @@ def _asked(cases: Sequence[Any], worker: Worker, scratch: Path) -> list[Any]:
             case = replace(case, answers=read_table(scratch / "answers.npz"))
         again.append(case)
     return again
-
-
-def _facts(request: Request, loaded: dict[str, Any], proven: Any) -> dict[str, Any]:
-    return {
-        "name": request.bundle_name,
-        "version": request.version,
-        "mlpack": __version__,
-        "framework": loaded["framework"],
-        "title": loaded["title"],
-        "notes": loaded["notes"],
-        "source": f"model/source/{request.model.name}",
-        "precision": proven.precision,
-        "signature": proven.signature.to_json(),
-        "tolerances": proven.report.to_json()["tolerances"],
-        "tolerance_given_by_user": proven.report.user_tolerance,
-        "allowed": sorted(request.allow),
-    }
-
-
-def _deploy(request: Request, targets: tuple[str, ...], proven: Any, golden: dict[str, bytes]) -> dict[str, bytes]:
-    import runtimes
-    from runtimes.spec import Package
-
-    package = Package(request.bundle_name, request.version, proven.signature, proven.model, golden)
-    files: dict[str, bytes] = {}
-    for target in targets:
-        try:
-            rendered = runtimes.load(target).render(package)
-        except Unsupported as error:
-            if request.targets is not None:
-                raise ConversionError(f"the target {target} cannot hold this model: {error}") from error
-            continue
-        files |= {f"deploy/{target}/{path}": content for path, content in rendered.items()}
-    return files
-
-
-def _code_files(folders: Sequence[Path]) -> dict[str, Path]:
-    """The user's own modules, without caches."""
-    files: dict[str, Path] = {}
-    for folder in folders:
-        for path in sorted(folder.rglob("*")):
-            relative = path.relative_to(folder)
-            if path.is_file() and "__pycache__" not in relative.parts and path.suffix != ".pyc":
-                target = f"model/code/{relative.as_posix()}"
-                if target in files:
-                    raise ConversionError(f"two --code folders hold {relative}: give one")
-                files[target] = path
-    return files

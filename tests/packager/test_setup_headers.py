@@ -69,7 +69,7 @@ def test_the_older_form_of_sources_is_read_too(tmp_path: Path) -> None:
     ],
 )
 def test_no_debian_archive_says_what_to_do(tmp_path: Path, text: str) -> None:
-    with pytest.raises(MissingToolError, match="names the Debian archive.*ONNXRUNTIME_INCLUDE_DIR"):
+    with pytest.raises(MissingToolError, match=r"names the Debian archive.*ONNXRUNTIME_INCLUDE_DIR"):
         setup_headers.fetch_headers(tmp_path / "headers", sources(tmp_path, text))
 
 

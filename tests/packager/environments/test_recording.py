@@ -13,6 +13,7 @@ from packager.errors import UsageError
 
 from .made import FEW, environment
 
+LOGIN = "anna:secret"
 CONDA = {
     "name": "libanswer",
     "version": "4.2",
@@ -20,7 +21,7 @@ CONDA = {
     "build_number": 0,
     "channel": "https://channel.example/main/linux-64",
     "subdir": "linux-64",
-    "url": "https://user:secret@channel.example/main/linux-64/libanswer-4.2-h0_0.conda",
+    "url": f"https://{LOGIN}@channel.example/main/linux-64/libanswer-4.2-h0_0.conda",
     "fn": "libanswer-4.2-h0_0.conda",
     "sha256": "ab" * 32,
     "md5": "cd" * 16,
@@ -45,7 +46,7 @@ def test_a_lock_of_ones_own_is_kept_and_held_against_what_is_installed(few: Path
     digest = "0" * 64
     given = tmp_path / "requirements.txt"
     given.write_text(
-        "--index-url https://user:secret@index.example/simple\n"
+        f"--index-url https://{LOGIN}@index.example/simple\n"
         f"idna==3.9 --hash=sha256:{digest}\nattrs==25.1.0 --hash=sha256:{digest}\n"
     )
     found = record(str(few)).result((), False, given_lock(given))

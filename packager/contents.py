@@ -1,0 +1,108 @@
+"""What a bundle holds, from what a build found."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from converters.spec import Unsupported
+
+from . import __version__
+from .bench import LatencyReport
+from .bundle.manifest import Manifest, canonical
+from .bundle.sbom import sbom
+from .bundle.writer import write_bundle
+from .environments.system import machine
+from .errors import ConversionError
+from .golden import GoldenCase, encode_case
+from .report import report_html
+
+if TYPE_CHECKING:
+    from .build import Request
+    from .environments._recording import Recorded
+
+
+def write(
+    request: Request,
+    place: Path,
+    source: Any,
+    loaded: dict[str, Any],
+    environment: Recorded,
+    proven: Any,
+    cases: Sequence[GoldenCase],
+    latency: LatencyReport,
+) -> Manifest:
+    """The manifest of the bundle that now lies at `place`, whole."""
+    import runtimes
+
+    name, version = request.bundle_name, request.version
+    facts = _facts(request, loaded, proven) | {"environment": environment.facts}
+    golden = {p: c for case in cases for p, c in encode_case(case, name, version).items()}
+    digest = hashlib.sha256(proven.model).hexdigest()
+    targets = tuple(sorted(set(runtimes.names() if request.targets is None else request.targets)))
+    files: dict[str, bytes | Path] = {
+        **{f"model/source/{path}": file for path, file in source.relative().items()},
+        "model/model.onnx": proven.model,
+        **environment.files,
+        "reports/verification.json": canonical(proven.report.to_json()),
+        "sbom.cdx.json": sbom(name, version, digest, environment.document),
+        **{f"golden/{path}": content for path, content in golden.items()},
+        **_deploy(request, targets, proven, golden),
+        **_code_files(request.code),
+    }
+    measured = {
+        "measurements/latency.json": canonical(latency.to_json()),
+        "measurements/machine.json": canonical(machine() | environment.settings | {"libraries": loaded["libraries"]}),
+        "reports/report.html": report_html(facts, proven.report, environment.document, latency, targets),
+    }
+    return write_bundle(place, facts, files, measured)
+
+
+def _facts(request: Request, loaded: dict[str, Any], proven: Any) -> dict[str, Any]:
+    return {
+        "name": request.bundle_name,
+        "version": request.version,
+        "mlpack": __version__,
+        "framework": loaded["framework"],
+        "title": loaded["title"],
+        "notes": loaded["notes"],
+        "source": f"model/source/{request.model.name}",
+        "precision": proven.precision,
+        "signature": proven.signature.to_json(),
+        "tolerances": proven.report.to_json()["tolerances"],
+        "tolerance_given_by_user": proven.report.user_tolerance,
+        "allowed": sorted(request.allow),
+    }
+
+
+def _deploy(request: Request, targets: tuple[str, ...], proven: Any, golden: dict[str, bytes]) -> dict[str, bytes]:
+    import runtimes
+    from runtimes.spec import Package
+
+    package = Package(request.bundle_name, request.version, proven.signature, proven.model, golden)
+    files: dict[str, bytes] = {}
+    for target in targets:
+        try:
+            rendered = runtimes.load(target).render(package)
+        except Unsupported as error:
+            if request.targets is not None:
+                raise ConversionError(f"the target {target} cannot hold this model: {error}") from error
+            continue
+        files |= {f"deploy/{target}/{path}": content for path, content in rendered.items()}
+    return files
+
+
+def _code_files(folders: Sequence[Path]) -> dict[str, Path]:
+    """The user's own modules, without caches."""
+    files: dict[str, Path] = {}
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            relative = path.relative_to(folder)
+            if path.is_file() and "__pycache__" not in relative.parts and path.suffix != ".pyc":
+                target = f"model/code/{relative.as_posix()}"
+                if target in files:
+                    raise ConversionError(f"two --code folders hold {relative}: give one")
+                files[target] = path
+    return files
