@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ._table import rows_of
 from .spec import Description, Feature, Signature, Table, TensorSpec, Unreadable
 
 if TYPE_CHECKING:
@@ -70,9 +71,24 @@ def original_input(description: Description, inputs: tuple[TensorSpec, ...], tab
         return table["X"]
     import pandas as pd
 
-    features = {f.name: f for f in description.features}
-    frame = pd.DataFrame({t.name: _series(features[t.name], t, table[t.name]) for t in inputs})
+    specs = {t.name: t for t in inputs}
+    columns = {
+        f.name: _series(f, specs[f.name], table[f.name]) if f.name in specs and f.name in table else _unread(f, table)
+        for f in description.features
+    }
+    frame = pd.DataFrame(columns)
     return _records(frame) if description.records else frame
+
+
+def _unread(feature: Feature, table: Table) -> Any:
+    """A column that the graph does not read, and a request does not hold: any value does."""
+    import pandas as pd
+
+    text = feature.kind in ("text", "category")
+    values = [next(iter(feature.values), "" if text else 0.0)] * rows_of(table)
+    if feature.kind == "category":
+        return pd.Series(pd.Categorical(values, categories=list(feature.values) or None))
+    return pd.Series(values, dtype=object if text else None)
 
 
 def _records(frame: Any) -> list[dict[str, Any]]:

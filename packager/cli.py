@@ -51,11 +51,14 @@ def build(config: Path | None, as_json: bool, **options: Any) -> None:
     from .build import build as build_bundle
     from .config import build_request
 
+    made = []
+
     def work() -> dict[str, Any]:
         with _progress(as_json) as progress:
-            return build_bundle(build_request(config, options), progress).to_json()
+            made.append(build_bundle(build_request(config, options), progress))
+        return made[0].to_json()
 
-    _run(work, as_json, _say_built)
+    _run(work, as_json, lambda facts: _say_built(facts, made[0].environment))
 
 
 @cli.command()
@@ -208,14 +211,14 @@ class _progress:
             self._status.stop()
 
 
-def _say_built(facts: dict[str, Any]) -> None:
+def _say_built(facts: dict[str, Any], environment: dict[str, Any]) -> None:
     proof, latency = facts["verification"], facts["latency"]
     click.echo(f"{facts['bundle']}")
     click.echo(f"  identity   {facts['identity']}")
     click.echo(f"  equal      {proof['rows']} probe rows, {proof['precision']}, no difference beyond the tolerance")
     speed = ", ".join(f"{ratio:g}x at batch {batch}" for batch, ratio in latency["speedup"].items())
     click.echo(f"  speed      {speed} (original's median over the graph's, 1 thread)")
-    click.echo(f"  locked     {_locked(facts['environment'])}")
+    click.echo(f"  locked     {_locked(environment)}")
     click.echo(f"  report     {facts['bundle']}/reports/report.html")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from packager.build import Built
+from packager.bundle.reader import open_bundle
+from packager.reproduce import _asked_again
 from tests.make import build_model, save
 
 ROWS = 120
@@ -51,6 +54,8 @@ def test_a_column_of_dates(first: Any, visits: pd.DataFrame, tmp_path: Path) -> 
     built = _built(_after(first, visits), visits, tmp_path)
     inputs = {t.name: t for t in built.signature.inputs}
     assert ("day" in inputs) == (first is not None)
+    again = _asked_again(open_bundle(built.bundle), sys.executable, ())
+    assert again["same_bits"] == again["cases"] > 1
     if first is not None:
         assert inputs["day"].dtype == "int64" and inputs["day"].frame_dtype.startswith("datetime64[")
         assert built.verification.probes["category"]["label"].rows >= 9

@@ -65,7 +65,7 @@ def test_the_machine_is_named_and_not_the_host() -> None:
 
     facts = machine()
     assert set(facts) == {
-        *("cpu", "cpu_flags", "cores", "cores_usable", "architecture", "kernel", "libc", "memory_bytes")
+        *("cpu", "cpu_flags", "cores", "cores_usable", "architecture", "gpus", "kernel", "libc", "memory_bytes")
     }
     assert facts["cpu"] and facts["memory_bytes"] > 2**28
     assert socket.gethostname() not in [word for value in facts.values() for word in str(value).split()]

@@ -35,7 +35,7 @@ def test_what_it_prints(flowers: Made, mlpack: Run, tmp_path: Path) -> None:
         "build", flowers.model, "--example", flowers.example, "--target", "cpp", "--name", "Été 1"
     )
     assert (code, error) == (0, "")
-    assert list(said) == ["bundle", "identity", "signature", "verification", "latency", "environment"]
+    assert list(said) == ["bundle", "identity", "signature", "verification", "latency"]
     place = tmp_path / said["bundle"]
     bundle = open_bundle(place)
     assert place == tmp_path / "dist" / "t-1-1.0.0"
