@@ -11,6 +11,7 @@ import pytest
 
 TINY: dict[str, Sequence[str]] = {
     "build": ("--runs", "1", "--rows", "50", "--model", "text pipeline"),
+    "environments": ("--package", "idna==3.10", "--package", "pip==26.1"),
     "forest": ("--trees", "5", "--rows", "200"),
     "forms": ("--seconds", "0.01", "--rows", "50", "--model", "xgboost", "--type", "float32"),
     "latency": ("--seconds", "0.01", "--rows", "50", "--model", "linear pipeline"),
