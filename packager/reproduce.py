@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from converters.spec import Table
 
 from .bundle.reader import Bundle, check_files, open_bundle
 from .environments import rebuild
+from .environments.system import machine
 from .errors import EnvironmentFault, MismatchError
 from .golden import GoldenCase
 from .original import original_worker
@@ -45,7 +45,7 @@ def reproduce(
         "interpreter": {"wanted": wanted["interpreter"]["version"], "found": interpreter.version},
         "distributions": len(wanted["distributions"]) - len(_missing(bundle)),
         "golden": _asked_again(bundle, interpreter.path, allow),
-        "differs": _otherwise(wanted, interpreter),
+        "differs": _otherwise(wanted, bundle.json("measurements/machine.json"), interpreter),
     }
 
 
@@ -73,16 +73,15 @@ def _check_complete(bundle: Bundle, wanted: Mapping[str, Any]) -> None:
         )
 
 
-def _otherwise(wanted: Mapping[str, Any], interpreter: Any) -> list[str]:
+def _otherwise(wanted: Mapping[str, Any], before: Mapping[str, Any], interpreter: Any) -> list[str]:
     """What is not as it was where the bundle was built, and can change the last bits."""
-    libc, processor = " ".join(platform.libc_ver()), platform.machine()
-    differing = []
+    now, differing = machine(), []
     if not interpreter.exact:
         differing.append(f"Python {interpreter.version} for {wanted['interpreter']['version']}")
-    if libc != wanted["libc"]:
-        differing.append(f"{libc} for {wanted['libc']}")
-    if not str(wanted["interpreter"]["platform"]).endswith(processor):
-        differing.append(f"{processor} for {wanted['interpreter']['platform']}")
+    if now["libc"] != wanted["libc"]:
+        differing.append(f"{now['libc']} for {wanted['libc']}")
+    if (now["cpu"], now["cpu_flags"]) != (before.get("cpu"), before.get("cpu_flags")):
+        differing.append(f"processor {now['cpu']} for {before.get('cpu')} (or one with other instructions)")
     return differing
 
 

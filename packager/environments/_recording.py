@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -60,8 +60,17 @@ class Given:
 
     def compared(self, captured: Captured) -> dict[str, Any]:
         """Where what is installed is not what it says."""
-        found = differences(self.lock, captured.distributions, captured.local["markers"])
+        found = differences(self.lock, self._present(captured), captured.local["markers"])
         return {"file": self.name, "kind": self.lock.kind, "differences": [asdict(each) for each in found]}
+
+    def _present(self, captured: Captured) -> Sequence[Mapping[str, Any]]:
+        """What is installed, by conda's own names where the lock is conda's."""
+        prefix = Path(captured.local["prefix"])
+        if self.lock.kind != "conda-lock.yml" or not conda.is_conda(prefix):
+            return captured.distributions
+        others = [each for each in captured.distributions if each["origin"] != "conda"]
+        records = [{"name": r.name, "version": r.version, "origin": "conda"} for r in conda.records(prefix)]
+        return [*others, *records]
 
 
 class Recording:

@@ -6,15 +6,17 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from packager.build import Request, build
 from packager.bundle.reader import open_bundle
-from packager.environments._rebuild import find_interpreter
+from packager.environments import _debian_python
+from packager.environments._rebuild import Interpreter, find_interpreter
 from packager.errors import DamagedError, EnvironmentFault, UsageError
-from packager.reproduce import reproduce
+from packager.reproduce import _otherwise, reproduce
 from tests.packager.environments.made import environment, run
 
 FIT = """
@@ -110,6 +112,26 @@ def test_a_tampered_wheel_whose_digest_the_manifest_was_given_is_refused_too(ven
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle"]
 
 
+def test_interrupted_nothing_stays(vendored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*ignored: object) -> None:
+        assert next(path.name for path in tmp_path.iterdir()).endswith(".partial")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("packager.environments._rebuild._install", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        reproduce(vendored, tmp_path / "again", None, ())
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_processor_is_told(vendored: Path) -> None:
+    wanted = open_bundle(vendored).json("environment/environment.json")
+    here = Interpreter("python", wanted["interpreter"]["version"], True)
+    before = open_bundle(vendored).json("measurements/machine.json")
+    assert _otherwise(wanted, before, here) == []
+    elsewhere = _otherwise({**wanted, "libc": "glibc 2.17"}, {**before, "cpu": "Z80"}, replace(here, exact=False))
+    assert [line.partition(" for ")[2][:11] for line in elsewhere] == [here.version, "glibc 2.17", "Z80 (or one"]
+
+
 def test_an_interpreter_that_is_not_here() -> None:
     with pytest.raises(EnvironmentFault, match=r"there is no CPython 3\.2 here \(found: .*install 3\.2\.1"):
         find_interpreter({"implementation": "CPython", "version": "3.2.1"}, None)
@@ -128,11 +150,13 @@ def test_the_same_minor_version_serves_and_is_told() -> None:
 @pytest.mark.slow
 def test_an_old_python_with_an_old_scikit_learn(tmp_path: Path) -> None:
     """Its scikit-learn is of 2022, and it has nothing that converts: mlpack's own does."""
-    pythons = sorted(Path.home().glob(".pyenv/versions/3.10.*/bin/python"))
-    if not pythons:
-        pytest.skip("there is no Python 3.10 here")
-    old = environment(tmp_path / "old", "scikit-learn==1.1.3", "numpy==1.23.5", python=str(pythons[0]))
+    found = sorted(Path.home().glob(".pyenv/versions/3.10.*/bin/python"))
+    if not found and not _debian_python.offers("3.9"):
+        pytest.skip("there is no old Python to be had here")
+    python = found[0] if found else _debian_python.fetched("3.9")
+    version = run(python, "import platform; print(platform.python_version())", tmp_path).strip()
+    old = environment(tmp_path / "old", "scikit-learn==1.1.3", "numpy==1.23.5", python=str(python))
     bundle = made_by(old, tmp_path, vendor=False)
     told = reproduce(bundle, tmp_path / "again", None, ())
     assert told["golden"]["same_bits"] == told["golden"]["cases"] >= 4
-    assert told["interpreter"] == {"wanted": pythons[0].parts[-3], "found": pythons[0].parts[-3]}
+    assert told["interpreter"] == {"wanted": version, "found": version}

@@ -79,3 +79,10 @@ def test_in_a_conda_environment_both_locks_are_written(tmp_path: Path) -> None:
     }
     assert b"libanswer-4.2-h0_0.conda#sha256:abab" in found.files["environment/conda-explicit.txt"]
     assert not any(b"secret" in content for content in found.files.values())
+    (tmp_path / "conda-lock.yml").write_bytes(found.files["environment/conda-lock.yml"])
+    again = record(str(python)).result((), False, given_lock(tmp_path / "conda-lock.yml"))
+    assert again.facts["given"]["differences"] == []
+    (meta / "libanswer-4.2-h0_0.json").write_text(json.dumps({**CONDA, "version": "4.3"}))
+    other = record(str(python)).result((), False, given_lock(tmp_path / "conda-lock.yml"))
+    (difference,) = other.facts["given"]["differences"]
+    assert difference == {"name": "libanswer", "kind": "other version", "locked": "4.2", "installed": "4.3 (conda)"}
