@@ -159,4 +159,5 @@ def test_an_old_python_with_an_old_scikit_learn(tmp_path: Path) -> None:
     bundle = made_by(old, tmp_path, vendor=False)
     told = reproduce(bundle, tmp_path / "again", None, ())
     assert told["golden"]["same_bits"] == told["golden"]["cases"] >= 4
-    assert told["interpreter"] == {"wanted": version, "found": version}
+    assert told["interpreter"]["wanted"] == version
+    assert told["interpreter"]["found"].rpartition(".")[0] == version.rpartition(".")[0]
