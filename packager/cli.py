@@ -223,20 +223,20 @@ def _say_built(facts: dict[str, Any], environment: dict[str, Any]) -> None:
 
 
 def _locked(environment: dict[str, Any]) -> str:
-    doubts = [f"{each['name']} ({each['why']})" for each in environment["unproved"]]
-    given = environment.get("given")
-    differing = [f"{given['file']}: {each['name']} {each['kind']}" for each in given["differences"]] if given else []
+    """How many distributions are proved; the others by reason; where a lock of the user's own says otherwise."""
+    reasons: dict[str, list[str]] = {}
+    for each in environment["unproved"]:
+        reasons.setdefault(each["why"], []).append(each["name"])
+    lines = [f"not proved: {_some(names)} ({why})" for why, names in reasons.items()]
+    if given := environment.get("given"):
+        lines += [f"{given['file']}: {each['name']} {each['kind']}" for each in given["differences"]]
     kept = ", wheels in the bundle" if environment["vendored"] else ""
-    proved = (
-        f"{environment['distributions'] - len(doubts)} of {environment['distributions']} distributions proved{kept}"
-    )
-    return "".join(
-        [
-            proved,
-            *(f"\n             not proved: {doubt}" for doubt in doubts),
-            *(f"\n             {line}" for line in differing),
-        ]
-    )
+    count, doubts = environment["distributions"], len(environment["unproved"])
+    return "\n             ".join([f"{count - doubts} of {count} distributions proved{kept}", *lines])
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names) if len(names) < 6 else f"{', '.join(names[:3])} and {len(names) - 3} more"
 
 
 def _say_verified(facts: dict[str, Any]) -> None:

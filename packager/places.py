@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
+from functools import lru_cache
 from pathlib import Path
 
 
 def kept() -> Path:
     """The folder of answers and files that never change; it may be deleted at any time."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlpack"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return _passing() if passing() else _own()
+
+
+def passing() -> bool:
+    """Whether nothing can be kept, as the user's own folder cannot be written to."""
+    try:
+        _own().mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return True
+    return not os.access(_own(), os.W_OK)
+
+
+def _own() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlpack"
+
+
+@lru_cache(maxsize=1)
+def _passing() -> Path:
+    """A folder for this process alone."""
+    folder = tempfile.mkdtemp(prefix="mlpack-kept-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def program(name: str) -> str:

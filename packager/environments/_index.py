@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..places import kept
-from ._uv import last_words, listed, uv
+from ._uv import listed, uv
 from ._wheels import SECONDS, Distribution, Wheel, record_of, write_whole
 
 PUBLIC = "https://files.pythonhosted.org/"
@@ -22,6 +22,8 @@ PUBLIC = "https://files.pythonhosted.org/"
 TAIL = 2**18
 """Bytes at the end of a wheel in which its RECORD mostly lies."""
 AT_ONCE = 8
+UNREACHED = "the index could not be asked: is there a network?"
+"""Reasons go into the bundle, so they quote nobody: neither addresses nor the words of the day."""
 
 Found = dict[str, Wheel | str]
 """By distribution: its wheel, or why there is none."""
@@ -87,7 +89,7 @@ def _offers(pins: Sequence[str], python: str) -> dict[str, Any]:
         packages = tomllib.loads(done.stdout)["packages"]
         return {package["name"]: package.get("wheels", []) for package in packages}
     if "No solution found" not in done.stderr:
-        return dict.fromkeys(names, f"the index could not be asked: {last_words(done)}")
+        return dict.fromkeys(names, UNREACHED)
     if len(pins) == 1:
         return {names[0]: "the index has no wheel of this version (any more)"}
     middle = len(pins) // 2
@@ -129,8 +131,8 @@ def _read(each: Distribution, offer: Mapping[str, Any]) -> Wheel | str:
     place = str(offer["url"])
     try:
         size, record = _remote_record(place)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        return f"its wheel could not be read from the index: {error}"
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return "the index has a wheel that could not be read"
     public = place if place.startswith(PUBLIC) else ""
     wheel = Wheel(_file_of(offer), str(offer["hashes"]["sha256"]), size, record, public, place)
     path = _memory_of(each)

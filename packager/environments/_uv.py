@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import MissingToolError
+from ..places import kept, passing
 
 SECONDS = 1800.0
 
@@ -15,6 +16,8 @@ SECONDS = 1800.0
 def uv(*arguments: str | Path, given: str | None = None) -> subprocess.CompletedProcess[str]:
     """The finished command: `returncode`, `stdout`, `stderr`. It downloads no interpreter and reads no project."""
     environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
+    if passing():
+        environment.setdefault("UV_CACHE_DIR", str(kept() / "uv"))
     command = [find_uv(), *map(str, arguments), "--system-certs", "--no-config"]
     return subprocess.run(command, input=given, capture_output=True, text=True, timeout=SECONDS, env=environment)
 
