@@ -88,7 +88,7 @@ def _offers(pins: Sequence[str], python: str) -> dict[str, Any]:
     if done.returncode == 0:
         packages = tomllib.loads(done.stdout)["packages"]
         return {package["name"]: package.get("wheels", []) for package in packages}
-    if "No solution found" not in done.stderr:
+    if "No solution found" not in done.stderr or "network was disabled" in done.stderr:
         return dict.fromkeys(names, UNREACHED)
     if len(pins) == 1:
         return {names[0]: "the index has no wheel of this version (any more)"}
