@@ -34,10 +34,9 @@ def find(distributions: Sequence[Distribution], python: str) -> Found:
     found: Found = {}
     asked = []
     for each in distributions:
-        reason = _never_on_an_index(each)
-        known = None if reason else _remembered(each)
-        if reason or known:
-            found[each["name"]] = reason or known  # type: ignore[assignment]
+        known = _never_on_an_index(each) or _remembered(each)
+        if known:
+            found[each["name"]] = known
         else:
             asked.append(each)
     if asked:
