@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from converters._table import read_table, rows_of, write_table
+from converters._table import rows_of, write_table
 from converters.spec import Signature
 
 from .errors import MismatchError, ModelError, UsageError
@@ -223,9 +223,7 @@ def _asked(cases: Sequence[Any], worker: Worker, scratch: Path) -> list[Any]:
     again = []
     for case in cases:
         if not case.error and rows_of(case.rows):
-            write_table(case.rows, scratch / "rows.npz")
             with suppress(ModelError):  # it wants columns that the graph does not read: what it said before holds
-                worker.call("predict", rows=str(scratch / "rows.npz"), out=str(scratch / "answers.npz"))
-                case = replace(case, answers=read_table(scratch / "answers.npz"))
+                case = replace(case, answers=worker.predict(case.rows, scratch))
         again.append(case)
     return again

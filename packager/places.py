@@ -1,11 +1,14 @@
-"""Where mlpack keeps what it may need again, and how a program is named that any folder can start."""
+"""Where mlpack keeps and makes things, and how a program is named that any folder can start."""
 
 from __future__ import annotations
 
 import atexit
+import glob
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -39,3 +42,22 @@ def _passing() -> Path:
 def program(name: str) -> str:
     """A path made absolute; a bare name stays, to be looked up."""
     return os.path.abspath(name) if os.sep in name else name
+
+
+@contextmanager
+def beside(place: Path) -> Iterator[Path]:
+    """A folder beside `place`, so that what is made in it can be renamed; gone at the end, come what may."""
+    _sweep(place)
+    folder = Path(tempfile.mkdtemp(prefix=f".{place.name}.{os.getpid()}.", suffix=".partial", dir=place.parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep(place: Path) -> None:
+    """Removes what a process that was killed has left; nothing where no one can tell who still runs."""
+    for folder in place.parent.glob(f".{glob.escape(place.name)}.*.partial"):
+        process = folder.name.removeprefix(f".{place.name}.").split(".")[0]
+        if Path("/proc").is_dir() and not Path("/proc", process).exists():
+            shutil.rmtree(folder, ignore_errors=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from converters._table import read_table, rows_of, write_table
+from converters._table import rows_of
 from converters.spec import Table
 
 from .bundle.reader import Bundle, check_files, open_bundle
@@ -35,7 +35,8 @@ def reproduce(
     progress("checking every digest")
     check_files(bundle)
     wanted = bundle.json("environment/environment.json")
-    _check_complete(bundle, wanted)
+    missing = _missing(bundle, wanted)
+    _check_complete(wanted, missing)
     progress("installing the environment")
     interpreter = rebuild(folder, wanted, into, python)
     progress("asking the original again")
@@ -43,27 +44,26 @@ def reproduce(
         "bundle": str(folder),
         "environment": str(into),
         "interpreter": {"wanted": wanted["interpreter"]["version"], "found": interpreter.version},
-        "distributions": len(wanted["distributions"]) - len(_missing(bundle)),
+        "distributions": len(wanted["distributions"]) - len(missing),
         "golden": _asked_again(bundle, interpreter.path, allow),
         "differs": _otherwise(wanted, bundle.json("measurements/machine.json"), interpreter),
     }
 
 
-def _missing(bundle: Bundle) -> set[str]:
+def _missing(bundle: Bundle, wanted: Mapping[str, Any]) -> set[str]:
     """Distributions that the lock does not hold."""
     import tomllib
     from packaging.utils import canonicalize_name
 
     locked = {p["name"] for p in tomllib.loads((bundle.folder / "environment/pylock.toml").read_text())["packages"]}
-    present = bundle.json("environment/environment.json")["distributions"]
-    return {str(canonicalize_name(each["name"])) for each in present if each["origin"] != "conda"} - locked
+    own = (each["name"] for each in wanted["distributions"] if each["origin"] != "conda")
+    return {str(canonicalize_name(name)) for name in own} - locked
 
 
-def _check_complete(bundle: Bundle, wanted: Mapping[str, Any]) -> None:
+def _check_complete(wanted: Mapping[str, Any], missing: set[str]) -> None:
     """`EnvironmentFault` where the lock lacks what the model needs."""
     from packaging.utils import canonicalize_name
 
-    missing = _missing(bundle)
     lacking = [d for d in wanted["distributions"] if d.get("needed") and canonicalize_name(d["name"]) in missing]
     if lacking:
         named = ", ".join(f"{d['name']} {d['version']}" for d in lacking)
@@ -91,9 +91,7 @@ def _asked_again(bundle: Bundle, python: str, allow: Sequence[str]) -> dict[str,
     with original_worker(bundle, python, allow) as (worker, _, scratch):
         for case in bundle.golden():
             if not case.error and rows_of(case.rows):  # of no rows, the answer is the graph's own
-                write_table(case.rows, scratch / "rows.npz")
-                worker.call("predict", rows=str(scratch / "rows.npz"), out=str(scratch / "again.npz"))
-                same += _same_bits(case, read_table(scratch / "again.npz"))
+                same += _same_bits(case, worker.predict(case.rows, scratch))
                 count += 1
     return {"cases": count, "same_bits": same, "within_tolerance": count - same}
 

@@ -15,6 +15,8 @@ from types import TracebackType
 from typing import Any
 
 import converters
+from converters._table import read_table, write_table
+from converters.spec import Table
 
 from .errors import ConversionError, MissingToolError, MlpackError, ModelError, UsageError
 from .places import program
@@ -94,6 +96,12 @@ class Worker:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._replies.close()
+
+    def predict(self, rows: Table, scratch: Path) -> Table:
+        """The original's answers to the rows."""
+        write_table(rows, scratch / "rows.npz")
+        self.call("predict", rows=str(scratch / "rows.npz"), out=str(scratch / "answers.npz"))
+        return read_table(scratch / "answers.npz")
 
     def send(self, command: str, **request: Any) -> None:
         """Starts a command; `receive` waits for it."""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
+from ..places import beside
 from .manifest import MEASURED, NAME, Entry, Manifest, canonical, entries_below, entry_of
 
 SYNCED_AT_ONCE = 8
@@ -37,7 +35,7 @@ def write_bundle(place: Path, facts: Mapping[str, Any], files: Files, measured: 
     try:
         check_free(place)
         place.parent.mkdir(parents=True, exist_ok=True)
-        with _scratch(place) as folder:
+        with beside(place) as folder:
             return _write(folder, place, facts, files, measured)
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
@@ -58,24 +56,6 @@ def _write(folder: Path, place: Path, facts: Mapping[str, Any], files: Files, me
 
 def _listing(entries: list[Entry]) -> dict[str, Any]:
     return {e.path: {"sha256": e.sha256, "size": e.size} for e in entries}
-
-
-@contextmanager
-def _scratch(place: Path) -> Iterator[Path]:
-    _sweep(place)
-    folder = Path(tempfile.mkdtemp(prefix=f".{place.name}.{os.getpid()}.", suffix=".partial", dir=place.parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _sweep(place: Path) -> None:
-    """Removes what a build that was killed has left."""
-    for folder in place.parent.glob(f".{glob.escape(place.name)}.*.partial"):
-        process = folder.name.removeprefix(f".{place.name}.").split(".")[0]
-        if not Path("/proc", process).exists():
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _fill(folder: Path, files: Files) -> None:

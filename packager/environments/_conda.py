@@ -7,19 +7,18 @@ checks nothing: every archive is at hand and proved to be the locked one before 
 from __future__ import annotations
 
 import asyncio
-import glob
 import json
 import os
 import shutil
 import sysconfig
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from ..errors import DamagedError, EnvironmentFault, MissingToolError, UsageError
+from ..places import beside
 from ._conda_archives import Fetch, difference, download, vendor
 from ._conda_lock import EXPLICIT, LOCK, Locked, conda_platform, lock_files, read_lock
 from ._conda_record import CondaRecord, clean_url, is_conda, records
@@ -106,25 +105,13 @@ def _free(into: Path) -> Path:
 
 @contextmanager
 def _scratch(place: Path) -> Iterator[Path]:
-    """A folder beside `place`, so that what is made in it can be renamed; gone at the end, come what may."""
-    _sweep(place)
-    try:
-        start = f".{place.name}.{os.getpid()}."
-        folder = Path(tempfile.mkdtemp(prefix=start, suffix=".partial", dir=place.parent))
-    except OSError as error:
-        raise UsageError(f"nothing can be written beside {place}: {error.strerror}") from error
-    try:
+    """A folder beside `place`, gone at the end."""
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(beside(place))
+        except OSError as error:
+            raise UsageError(f"nothing can be written beside {place}: {error.strerror}") from error
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _sweep(place: Path) -> None:
-    """Removes what a rebuild that was killed has left."""
-    for folder in place.parent.glob(f".{glob.escape(place.name)}.*.partial"):
-        process = folder.name.removeprefix(f".{place.name}.").split(".")[0]
-        if Path("/proc").is_dir() and not Path("/proc", process).exists():
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _archive(bundle: Path, locked: Locked, scratch: Path, fetch: Fetch) -> Path:

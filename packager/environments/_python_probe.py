@@ -15,6 +15,7 @@ import os
 import platform
 import sys
 import sysconfig
+from collections.abc import Iterable
 from importlib import metadata
 from typing import Any
 
@@ -118,7 +119,7 @@ def _tops(each: metadata.Distribution, rows: list[list[str]]) -> list[str]:
 
 def _digests(each: metadata.Distribution, rows: list[list[str]], seen: dict[str, Any]) -> dict[str, Any]:
     """`record`: digest of what RECORD says of the publisher's files; `altered`: those that are not so (any more)."""
-    hashed = sorted((path, digest) for path, digest, _ in rows if digest and not _generated(path))
+    hashed = sorted((path, digest) for path, digest, _ in rows if digest and not generated(path))
     stamp = hashlib.sha256()
     for path, digest in hashed:
         stamp.update(f"{path},{digest},{_stat(each.locate_file(path))}\n".encode())
@@ -126,12 +127,18 @@ def _digests(each: metadata.Distribution, rows: list[list[str]], seen: dict[str,
     if seen.get(key, {}).get("stamp") != stamp.hexdigest():
         altered = [path for path, digest in hashed if _digest(each.locate_file(path), digest) != digest]
         seen[key] = {"stamp": stamp.hexdigest(), "altered": altered}
-    lines = "".join(f"{path},{digest}\n" for path, digest in hashed if not path.startswith("../"))
-    record = "sha256:" + hashlib.sha256(lines.encode()).hexdigest() if lines else ""
-    return {"files": len(hashed), "altered": seen[key]["altered"], "record": record}
+    return {"files": len(hashed), "altered": seen[key]["altered"], "record": record_digest(hashed)}
 
 
-def _generated(path: str) -> bool:
+def record_digest(rows: Iterable[tuple[str, str]]) -> str:
+    """`sha256:` of the sorted rows path, digest below site-packages: the form in which two RECORDs are compared."""
+    kept = sorted((path, digest) for path, digest in rows if not path.startswith("../") and not generated(path))
+    lines = "".join(f"{path},{digest}\n" for path, digest in kept)
+    return "sha256:" + hashlib.sha256(lines.encode()).hexdigest() if kept else ""
+
+
+def generated(path: str) -> bool:
+    """Whether an installer wrote the file: a script, or what it notes in a dist-info."""
     folder, _, name = path.rpartition("/")
     script = path.startswith("../") and "/bin/" in path
     return script or (folder.endswith(".dist-info") and name in GENERATED)

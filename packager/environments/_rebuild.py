@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from typing import Any
 import tomllib
 
 from ..errors import DamagedError, EnvironmentFault, MissingToolError, UsageError
-from ..places import program
+from ..places import beside, program
 from . import FOLDER, _debian_python
 from . import _conda as conda
 from ._uv import last_words, uv
@@ -79,17 +78,14 @@ def rebuild(bundle: Path, into: Path, interpreter: Interpreter) -> Interpreter:
     """The new environment's own; `into` is whole or not there. Vendored wheels need no network."""
     if into.exists():
         raise UsageError(f"{into} is there already: give a folder that is not")
-    beside = into.with_name(f".{into.name}.{os.getpid()}.partial")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        made = uv("venv", "--relocatable", "--python", interpreter.path, beside)
+    into.absolute().parent.mkdir(parents=True, exist_ok=True)
+    with beside(into.absolute()) as scratch:
+        environment = scratch / "environment"
+        made = uv("venv", "--relocatable", "--python", interpreter.path, environment)
         if made.returncode:
             raise EnvironmentFault(f"no environment can be made of {interpreter.path}: {last_words(made)}")
-        _install(bundle / FOLDER, beside / "bin" / "python", "sync")
-        beside.rename(into)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        _install(bundle / FOLDER, environment / "bin" / "python", "sync")
+        environment.rename(into)
     return replace(interpreter, path=str(into / "bin" / "python"))
 
 

@@ -9,14 +9,14 @@ import os
 import shutil
 import urllib.request
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import DamagedError, EnvironmentFault
 from ..places import kept
-from ._python_probe import GENERATED
+from ._python_probe import generated, record_digest
 from ._uv import last_words, uv
 
 SECONDS = 60.0
@@ -64,17 +64,6 @@ def _installed(path: str) -> str:
     return inside if scheme in ("purelib", "platlib") else f"../{inside}"
 
 
-def record_digest(rows: Iterable[tuple[str, str]]) -> str:
-    """`sha256:` of the sorted rows path, digest: the form in which two RECORDs are compared."""
-    kept = sorted((path, digest) for path, digest in rows if not path.startswith("../") and not _generated(path))
-    return "sha256:" + hashlib.sha256("".join(f"{p},{d}\n" for p, d in kept).encode()).hexdigest() if kept else ""
-
-
-def _generated(path: str) -> bool:
-    folder, _, name = path.rpartition("/")
-    return folder.endswith(".dist-info") and name in GENERATED
-
-
 def fetch(wheel: Wheel, folder: Path) -> Path:
     """The wheel's file in the folder, its sha256 checked."""
     held = kept() / "wheels" / wheel.sha256
@@ -106,7 +95,7 @@ def rebuilt(each: Distribution, place: Path, folder: Path) -> Wheel:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for name in sorted(rows):
             inside = _inside(name, stem)
-            if inside and not _generated(inside) and (place / name).is_file():
+            if inside and not generated(inside) and (place / name).is_file():
                 content = (place / name).read_bytes()
                 _put(archive, inside, content, os.access(place / name, os.X_OK))
                 digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
