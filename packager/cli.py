@@ -154,13 +154,23 @@ def doctor(as_json: bool) -> None:
 
 def main() -> None:
     """The entry point: runs the command, turns errors into exit codes, ends quietly when a pipe is closed."""
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
+    told_to_end = []
+
+    def end(number: int, frame: object) -> None:
+        told_to_end.append(number)
+        sys.exit(143)
+
+    signal.signal(signal.SIGTERM, end)
     try:
         cli(standalone_mode=False)
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:
         _fail({"exit": 2, "kind": "UsageError", "message": error.format_message()}, "--json" in sys.argv)
+    except Exception:
+        if told_to_end:  # while a library was imported, which makes an ImportError of whatever ends it
+            sys.exit(143)
+        raise
 
 
 def _run(work: Callable[[], dict[str, Any]], as_json: bool, say: Callable[[dict[str, Any]], None]) -> None:

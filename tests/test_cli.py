@@ -6,8 +6,10 @@ import json
 import os
 import pickle
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+
+from packager import cli
 
 ROOT = Path(__file__).parent.parent
 KINDS = {
@@ -403,6 +407,26 @@ def test_a_closed_pipe_ends_quietly(shelf: Path, tmp_path: Path) -> None:
     assert len(done.stdout.splitlines()) == 2
     assert done.stderr == ""
     assert done.returncode == 141
+
+
+def test_told_to_end_while_a_library_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An extension module that is interrupted while it is set up makes an ImportError of it."""
+
+    def importing(**options: Any) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(10)
+        except SystemExit as error:
+            raise ImportError("initialization failed") from error
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(cli, "cli", importing)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ended.value.code == 143
 
 
 def test_quiet_in_a_pipe(shelf: Path, tmp_path: Path) -> None:
