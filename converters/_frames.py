@@ -33,11 +33,31 @@ def model_table(description: Description, table: Table) -> Table:
         return {"X": _matrix(table, len(description.features))}
     names = [f.name for f in description.features]
     if list(table) == ["X"] and table["X"].ndim == 2 and table["X"].shape[1] == len(names):
-        return {name: table["X"][:, i] for i, name in enumerate(names)}
+        table = {name: table["X"][:, i] for i, name in enumerate(names)}
     absent = [n for n in names if n not in table]
     if absent:
         raise Unreadable(f"the example lacks the column {absent[0]!r}; it has: {', '.join(table)}")
-    return {name: table[name] for name in names}
+    return {f.name: _typed(f, table[f.name]) for f in description.features}
+
+
+def _typed(feature: Feature, column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The column in the type that the model has for it; whole numbers as text are written without a point."""
+    import numpy as np
+
+    text = column.dtype.kind in "OU"
+    if not feature.dtype or (text and feature.dtype == "string"):
+        return column
+    if text:
+        raise Unreadable(f"the column {feature.name!r} holds text, the model takes {_WORDS[feature.dtype]} there")
+    if feature.dtype == "string":
+        cells = [None if v != v else str(int(v)) if float(v).is_integer() else f"{v:.15g}" for v in column.tolist()]
+        return np.array(cells, object)
+    if feature.dtype == "bool" and not np.isin(column, (0, 1)).all():
+        raise Unreadable(f"the column {feature.name!r} must hold true or false")
+    return column.astype(feature.dtype)
+
+
+_WORDS = {"bool": "true or false", "float64": "numbers"}
 
 
 def _text_column(table: Table) -> np.ndarray[Any, Any]:
@@ -63,7 +83,7 @@ def _matrix(table: Table, width: int) -> np.ndarray[Any, Any]:
 
 def original_input(description: Description, inputs: tuple[TensorSpec, ...], table: Table) -> Any:
     """What `Converter.predict` takes, from the columns of `table`."""
-    if description.inputs:
+    if description.inputs or description.columnar:
         return table
     if description.document:
         return ["" if text is None else text for text in table["text"].ravel()]

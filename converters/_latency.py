@@ -20,18 +20,35 @@ def measure(
     rows: Table,
     batches: Sequence[int],
     seconds: float,
+    clock: Callable[[Any], float] | None = None,
 ) -> list[dict[str, float]]:
     """Per batch size: quantiles in milliseconds, rows per second, and how many runs they come from.
 
     Every run takes other rows (a repeated row is answered from the processor's caches, far faster than in life).
     `prepare` is not timed. `seconds` are spent on each batch size; where they do not suffice for `LEAST_RUNS` runs,
-    twice as long, and never fewer than `FEWEST_RUNS` runs.
+    twice as long, and never fewer than `FEWEST_RUNS` runs. `clock`: runs once and says by itself how long it took.
     """
-    return [_one_size(run, prepare, rows, size, seconds) for size in batches]
+    return [_one_size(run, prepare, rows, size, seconds, clock or _clocked(run)) for size in batches]
+
+
+def _clocked(run: Callable[[Any], object]) -> Callable[[Any], float]:
+    from time import perf_counter
+
+    def clock(x: Any) -> float:
+        start = perf_counter()
+        run(x)
+        return perf_counter() - start
+
+    return clock
 
 
 def _one_size(
-    run: Callable[[Any], object], prepare: Callable[[Table], Any], rows: Table, size: int, seconds: float
+    run: Callable[[Any], object],
+    prepare: Callable[[Table], Any],
+    rows: Table,
+    size: int,
+    seconds: float,
+    clock: Callable[[Any], float],
 ) -> dict[str, float]:
     from time import perf_counter
 
@@ -43,10 +60,7 @@ def _one_size(
     times: list[float] = []
     begun = perf_counter()
     while _goes_on(len(times), perf_counter() - begun, seconds):
-        x = inputs[len(times) % len(inputs)]
-        start = perf_counter()
-        run(x)
-        times.append(perf_counter() - start)
+        times.append(clock(inputs[len(times) % len(inputs)]))
     return _quantiles(times, size)
 
 

@@ -49,8 +49,7 @@ def _matrix_input(description: Description, example: Table) -> TensorSpec:
 
 
 def _column_input(feature: Feature, example: Table, frame_dtype: str) -> TensorSpec:
-    column = example[feature.name]
-    dtype = _dtype_of(column)
+    dtype = _dtype_of(example[feature.name])
     missing = None
     if dtype == "string":
         missing = MISSING_TEXT_WHERE_EMPTY_IS_KNOWN if feature.knows_empty else MISSING_TEXT

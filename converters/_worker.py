@@ -51,7 +51,7 @@ class Session:
         self.converter = converter
         if self.model is None:
             assert converter.load is not None
-            self.model = converter.load(path)
+            self.model = converter.load(path, request.get("given", {}))
         self.description = converter.describe(self.model)
         return {
             "framework": converter.name,
@@ -63,8 +63,14 @@ class Session:
             "precisions": list(converter.precisions(self.model)),
             "versions": _versions(converter),
             "libraries": _libraries(),
+            "own_environment": converter.environment is not None,
             "can_convert": util.find_spec("onnx") is not None,
         }
+
+    def environment(self, request: dict[str, Any]) -> dict[str, Any]:
+        """What the original runs in, of a framework whose models have an interpreter of their own."""
+        assert self.converter.environment is not None
+        return {"environment": self.converter.environment(self.model)}
 
     def lend(self, request: dict[str, Any]) -> dict[str, Any]:
         """Takes in packages that its own environment lacks, behind its own."""
@@ -161,9 +167,14 @@ class Session:
         def run(x: Any) -> object:
             return self._quick(x)
 
+        def clock(x: Any) -> float:
+            assert self.converter.clock is not None
+            return self.converter.clock(self.model, x)
+
+        own = clock if self.converter.clock is not None else None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return {"batches": measure(run, prepare, rows, request["batches"], request["seconds"])}
+            return {"batches": measure(run, prepare, rows, request["batches"], request["seconds"], own)}
 
 
 class BadExample(Exception):

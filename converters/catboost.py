@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def _has_sections(path: Path) -> bool:
     return all(word in content for word in (b'"features_info"', b'"scale_and_bias"', b'"model_info"'))
 
 
-def load(path: Path) -> Any:
+def load(path: Path, given: Mapping[str, Any]) -> Any:
     """The model of a file, in the class that fits its loss."""
     import catboost
 

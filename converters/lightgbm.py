@@ -6,6 +6,7 @@ A native booster answers as `Booster.predict` does, up to its best iteration; wh
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def sniff(path: Path, head: bytes) -> bool:
     return head.lstrip().startswith(b"tree") and b"num_tree_per_iteration=" in head
 
 
-def load(path: Path) -> Any:
+def load(path: Path, given: Mapping[str, Any]) -> Any:
     """The booster in a model file."""
     import lightgbm
 

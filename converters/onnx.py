@@ -5,6 +5,7 @@ What ships is the same bytes, save that data beside the file move into it and ma
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def sniff(path: Path, head: bytes) -> bool:
     return path.suffix.lower() == ".onnx" or begins_a_model(head)
 
 
-def load(path: Path) -> OnnxFile:
+def load(path: Path, given: Mapping[str, Any]) -> OnnxFile:
     """The file, opened in ONNX Runtime."""
     proto = read(path)
     check_versions(proto)

@@ -33,6 +33,10 @@ class Unreadable(Exception):
     """The model file cannot be read; the message says why and what to do."""
 
 
+class MissingTool(Exception):
+    """A program that the model needs is not here; the message says which, and how to get it."""
+
+
 @dataclass(frozen=True)
 class TensorSpec:
     """One input or output of a graph, and what the original model accepts in it.
@@ -155,6 +159,7 @@ class Feature:
     `values`: the categories that the model knows (text, numbers or booleans).
     `knows_empty`: the empty string means something of its own to the model.
     `missing`: what stands for a missing cell in a text column of the original's frame: `nan` or `none`.
+    `dtype`: the type of the column, whatever the example's is; empty: the example's.
     """
 
     name: str
@@ -164,6 +169,7 @@ class Feature:
     knows_empty: bool = False
     missing: str = "nan"
     bounds: tuple[float, ...] = ()
+    dtype: str = ""
 
 
 @dataclass(frozen=True)
@@ -176,7 +182,7 @@ class Description:
     `targets`: the classes of each target of a classifier of several, whose `classes` are empty.
     `notes`: facts worth a line in the report. `inputs`: the inputs of an ONNX file as it has them, of any rank and
     type; empty for all other frameworks. `example`: the columns of the example under the names of the inputs, where
-    it is at hand.
+    it is at hand. `columnar`: the original is asked with the columns as they are.
     """
 
     title: str
@@ -189,6 +195,7 @@ class Description:
     notes: tuple[str, ...] = ()
     inputs: tuple[TensorSpec, ...] = ()
     targets: tuple[tuple[Scalar, ...], ...] = ()
+    columnar: bool = False
     example: Table | None = field(default=None, compare=False, repr=False)
 
 
@@ -198,7 +205,8 @@ class Converter:
 
     `name`: the file's own name. `packages`: top packages of the classes that it reads (`sklearn`).
     `sniff(path, head)`: whether a file that is not a pickle is of this framework (`head`: its first 4 KiB).
-    `load(path)`: the model of such a file. `describe(model)`: see `Description`.
+    `load(path, given)`: the model of such a file; `given`: what the user says of it (`object`, `levels`, …).
+    `describe(model)`: see `Description`.
     `predict(model, x)`: the original's answers: arrays by output name; `x` is a data frame, a matrix, records or
     texts, as the description says. `convert(model, description, signature, real)`: the serialised ONNX model, its
     inputs and outputs as the signature says; `real` is the type of the numbers inside, `float32` or `float64`. Raises
@@ -207,6 +215,8 @@ class Converter:
     `quick(model, x)`: the cheapest call from which all outputs follow, for the clock; None: the model's own
     `predict_proba` where it has one, else `predict`.
     `adapt(model, description)`: the description, once it holds the example.
+    `clock(model, x)`: seconds of one answer by the original's own clock, where asking it costs time of its own.
+    `environment(model)`: what the original runs in, where that is not this interpreter.
     """
 
     name: str
@@ -215,8 +225,10 @@ class Converter:
     predict: Callable[[Any, Any], Table]
     convert: Callable[[Any, Description, Signature, str], bytes]
     sniff: Callable[[Path, bytes], bool] | None = None
-    load: Callable[[Path], Any] | None = None
+    load: Callable[[Path, Mapping[str, Any]], Any] | None = None
     precisions: Callable[[Any], tuple[str, ...]] = field(default=lambda model: FLOATS)
     step: Callable[[Any], Step | None] | None = None
     quick: Callable[[Any, Any], object] | None = None
     adapt: Callable[[Any, Description], Description] = field(default=lambda model, description: description)
+    clock: Callable[[Any, Any], float] | None = None
+    environment: Callable[[Any], dict[str, Any]] | None = None

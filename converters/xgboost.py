@@ -7,6 +7,7 @@ xgboost computes in float32, so the graph does too, whatever the type around it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def sniff(path: Path, head: bytes) -> bool:
     return start.startswith(b"{") and b"learner" in start and (b'"learner"' in start or b"L\0" in start)
 
 
-def load(path: Path) -> Any:
+def load(path: Path, given: Mapping[str, Any]) -> Any:
     """The model in a file: an object of the scikit-learn class that wrote it, else a native booster."""
     import json
 

@@ -146,7 +146,7 @@ def _read_whole(path: Path, suffix: str) -> Table:
 
 
 def _read_npy(path: Path) -> Table:
-    return {"X": _numbers(np.load(path, allow_pickle=False, mmap_mode="r"))}
+    return {"X": _numbers(np.load(path, allow_pickle=False, mmap_mode="c"))}
 
 
 def _read_npz(path: Path) -> Table:

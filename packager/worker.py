@@ -38,6 +38,7 @@ _worker.serve(replies, memory)
 _ERRORS: dict[str, type[MlpackError]] = {
     "Unsupported": ConversionError,
     "Unreadable": ModelError,
+    "MissingTool": MissingToolError,
     "BadExample": UsageError,
     "MemoryError": ModelError,
 }

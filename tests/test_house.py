@@ -32,7 +32,7 @@ HEAVY = ("numpy", "google", "packageurl", "rich", "pyarrow")
 """What `packager` alone may have at the head of a file that `mlpack --help` does not read."""
 LONGEST_FUNCTION = 60
 LONGEST_MODULE = 400
-FAMILIES = ("converters", "converters/sklearn", "runtimes", "packager/images", "packager/environments")
+FAMILIES = ("converters", "converters/sklearn", "converters/r", "runtimes", "packager/images", "packager/environments")
 """Folders whose files are variants: none of them knows another."""
 NOT_VARIANTS = ("spec", "engines", "system")
 
@@ -260,7 +260,7 @@ def convert(model, description, signature, real):
 
 CONVERTER = Converter(
     "novel", ("novel",), describe, predict, convert,
-    sniff=lambda path, head: head.startswith(b"NOVEL"), load=lambda path: object(),
+    sniff=lambda path, head: head.startswith(b"NOVEL"), load=lambda path, given: object(),
 )
 '''
 

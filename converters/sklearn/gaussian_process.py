@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from .._erf import erf
 from .._graph import Frame, GraphBuilder
 from .._steps import Answer, Step, Thresholds
 from ..spec import Unsupported
@@ -12,7 +13,6 @@ from . import _covariances as covariances
 from . import _kernels as kernels
 from . import _members as members
 from . import _scores as scores
-from ._erf import erf
 
 VISIBLE = 1e-6
 """Share of the largest target from which on rounding is too large for any equality."""

@@ -275,7 +275,7 @@ def test_files_give_the_model_that_was_saved(kind: str, loss: str, y: Any, form:
     model.save_model(str(path), format=form)
     converter = for_file(path)
     assert converter is not None and converter.name == "catboost" and converter.load is not None
-    loaded = converter.load(path)
+    loaded = converter.load(path, {})
     assert type(loaded).__name__ == kind
     got, want = loaded.predict(matrix()), model.predict(matrix())
     if form == "cbm" or want.dtype.kind != "f":
@@ -291,7 +291,7 @@ def test_other_json_is_not_ours_and_a_broken_file_is_named(tmp_path: Path) -> No
     broken.write_bytes(b"CBM1" + b"\0" * 20)
     assert for_file(other) is None or for_file(other).name != "catboost"  # type: ignore[union-attr]
     with pytest.raises(Unreadable, match=r"b\.cbm"):
-        for_file(broken).load(broken)  # type: ignore[union-attr,misc]
+        for_file(broken).load(broken, {})  # type: ignore[union-attr,misc]
 
 
 def test_a_pickle_and_a_pipeline() -> None:

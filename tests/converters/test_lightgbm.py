@@ -268,7 +268,7 @@ def test_native_boosters_and_their_files(objective: str, route: str, tmp_path: P
     booster.save_model(path)
     converter = for_file(path)
     assert converter is not None and converter.name == "lightgbm" and converter.load is not None
-    assert_same(converter.load(path), hard(booster, x))
+    assert_same(converter.load(path, {}), hard(booster, x))
 
 
 def raw_objective(y: Any, score: Any) -> tuple[Any, Any]:
@@ -298,7 +298,7 @@ def test_a_broken_file_is_unreadable(tmp_path: Path) -> None:
     converter = for_file(path)
     assert converter is not None and converter.name == "lightgbm" and converter.load is not None
     with pytest.raises(Unreadable, match=r"model\.txt"):
-        converter.load(path)
+        converter.load(path, {})
 
 
 def test_few_rows_and_trees_without_a_split() -> None:

@@ -31,7 +31,7 @@ NOTHING = Signature("graph", (), ())
 
 def opened(path: Path) -> OnnxFile:
     assert CONVERTER.load is not None
-    model: OnnxFile = CONVERTER.load(path)
+    model: OnnxFile = CONVERTER.load(path, {})
     return model
 
 

@@ -287,7 +287,7 @@ def test_native_boosters_and_their_files(objective: str, options: dict[str, Any]
     path.write_bytes(booster.save_raw("json" if suffix == "txt" else suffix))
     converter = for_file(path)
     assert converter is not None and converter.name == "xgboost" and converter.load is not None
-    same(converter.load(path), hard(booster, x))
+    same(converter.load(path, {}), hard(booster, x))
 
 
 @pytest.mark.parametrize("suffix", ["json", "ubj"])
@@ -300,7 +300,7 @@ def test_a_file_of_a_scikit_learn_class_becomes_that_class(kind: str, suffix: st
     model.save_model(path)
     converter = for_file(path)
     assert converter is not None and converter.load is not None
-    loaded = converter.load(path)
+    loaded = converter.load(path, {})
     assert type(loaded).__name__ == kind
     same(loaded, hard(model, x))
 
@@ -311,7 +311,7 @@ def test_a_broken_file_is_unreadable(tmp_path: Path) -> None:
     converter = for_file(path)
     assert converter is not None and converter.load is not None
     with pytest.raises(Unreadable, match=r"model\.json"):
-        converter.load(path)
+        converter.load(path, {})
 
 
 @pytest.mark.parametrize("text", ['{"a": 1}', "tree\nversion=v4\n", "learner", '["learner"]'])

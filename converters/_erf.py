@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .._graph import GraphBuilder
+from ._graph import GraphBuilder
 
 _NEAR = (9.60497373987051638749e0, 9.00260197203842689217e1, 2.23200534594684319226e3)
 _NEAR_TOP = (*_NEAR, 7.00332514112805075473e3, 5.55923013010394962768e4)
@@ -46,3 +46,18 @@ def _polynomial(graph: GraphBuilder, x: str, factors: Sequence[float]) -> str:
     for factor in factors[1:]:
         value = graph.op("Add", graph.op("Mul", value, x), graph.const(factor))
     return value
+
+
+def normal_cdf(graph: GraphBuilder, x: str) -> str:
+    """The distribution function of the standard normal; its lower tail keeps its digits down to 1e-30."""
+    half, one = graph.const(0.5), graph.const(1.0)
+    size = graph.op("Mul", graph.op("Abs", x), graph.const(0.5**0.5))
+    square = graph.op("Mul", size, size)
+    inner = graph.op("Mul", size, _ratio(graph, square, _NEAR_TOP, _NEAR_BOTTOM))
+    limit = graph.const(_ONE_FROM)
+    capped = graph.op("Where", graph.op("Greater", size, limit), limit, size)
+    falling = graph.op("Exp", graph.op("Neg", graph.op("Mul", capped, capped)))
+    outer = graph.op("Mul", falling, _ratio(graph, capped, _FAR_TOP, _FAR_BOTTOM))
+    near = graph.op("Less", size, one)
+    tail = graph.op("Mul", half, graph.op("Where", near, graph.op("Sub", one, inner), outer))
+    return graph.op("Where", graph.op("Greater", x, graph.const(0.0)), graph.op("Sub", one, tail), tail)

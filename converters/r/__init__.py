@@ -1,0 +1,23 @@
+"""R: fitted models in `.rds` and `.RData` files; one pair of files per kind of model, `KIND.R` and `KIND.py`.
+
+The R side (`_worker.R`) reads the file, exports it in the intermediate form (`_form.py`) and answers; everything behind
+the form works without R. Graphs are double precision throughout.
+"""
+
+from __future__ import annotations
+
+from ..spec import Converter
+from ._model import clock, convert, describe, environment, load, predict, sniff
+
+CONVERTER = Converter(
+    name="r",
+    packages=(),
+    sniff=sniff,
+    load=load,
+    describe=describe,
+    predict=predict,
+    convert=convert,
+    precisions=lambda model: ("float64",),
+    clock=clock,
+    environment=environment,
+)

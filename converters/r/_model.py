@@ -1,0 +1,166 @@
+"""An R model as every other framework's: loaded, described, asked, converted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .._graph import GraphBuilder
+from .._rds import Fault, Item, is_rds, plain, read
+from ..spec import Description, Feature, Signature, Table, TensorSpec, Unreadable, Unsupported
+from ._columns import Columns
+from ._form import Form, Input
+from ._kinds import Outputs, kind_of
+from ._session import SAFE_VERSION, RError, Session, no_network, rscript
+
+if TYPE_CHECKING:
+    import numpy as np
+
+OK, MISSING, UNSEEN = 0, 1, 2
+"""The output `status`: the row is answered; R answers NA or drops it; it holds a level that the model does not know."""
+_DTYPES = {"double": "float64", "logical": "bool", "factor": "string", "ordered": "string", "text": "string"}
+
+
+@dataclass(frozen=True)
+class RModel:
+    """A model that an R process holds, in the intermediate form."""
+
+    session: Session
+    form: Form
+    promises: int
+
+
+def sniff(path: Path, head: bytes) -> bool:
+    """Whether the file is one of R's, in its binary form."""
+    return is_rds(head)
+
+
+def load(path: Path, given: Mapping[str, Any]) -> RModel:
+    """The model of a file that R saved. `given`: `rscript`, the program; `object`, the model's name in a workspace;
+    `levels`, of factors that the model does not keep; `arguments`, of R's `predict`."""
+    try:
+        file = read(path.read_bytes())
+    except Fault as fault:
+        raise Unreadable(f"{path.name} cannot be read as R's: {fault}") from fault
+    session = Session(rscript(given.get("rscript", "")))
+    try:
+        families = str(Path(__file__).parent)
+        levels = {name: list(known) for name, known in given.get("levels", {}).items()}
+        asked = {"object": given.get("object", ""), "levels": levels, "arguments": given.get("arguments", {})}
+        session.ask("load", model=str(path), families=families, **asked)
+        form = Form.of(session.ask("export"))
+    except RError as error:
+        raise Unsupported(f"R says: {error}") from error
+    return RModel(session, form, file.promises)
+
+
+def describe(model: RModel) -> Description:
+    """What the form says of the model."""
+    form = model.form
+    kind = kind_of(form.kind)
+    thresholds = kind.thresholds(form.fields) if kind.thresholds else {}
+    return Description(
+        title=form.classes_of_r[0],
+        task=form.task,
+        features=tuple(_feature(each, tuple(thresholds.get(each.name, ()))) for each in form.inputs),
+        named=True,
+        classes=form.classes,
+        notes=_notes(model),
+        columnar=True,
+    )
+
+
+def _feature(each: Input, thresholds: tuple[float, ...]) -> Feature:
+    return Feature(
+        each.name,
+        kind="text" if each.levels else "number",
+        thresholds=thresholds,
+        values=each.levels,
+        knows_empty="" in each.levels or not each.levels,
+        dtype=_DTYPES.get(each.type, ""),
+    )
+
+
+def _notes(model: RModel) -> tuple[str, ...]:
+    version = ".".join(map(str, model.session.version))
+    notes = [f"fitted by R, class {' / '.join(model.form.classes_of_r)}; asked in R {version}"]
+    if model.session.version < SAFE_VERSION:
+        how = "without network and " if no_network() else ""
+        notes.append(
+            f"R before 4.4 can run code of a file while it reads it (CVE-2024-27322): it was read {how}with a home "
+            f"folder of its own; the file holds {model.promises} unevaluated expressions"
+        )
+    return tuple(notes)
+
+
+def predict(model: RModel, x: Table) -> Table:
+    """R's own answers: arrays by output name; text is empty where R has no label."""
+    answer = model.session.ask("predict", rows={name: _cells(column) for name, column in x.items()})
+    return {name: _answer(item) for name, item in answer.items().items()}
+
+
+def _cells(column: np.ndarray[Any, Any]) -> Any:
+    return column.tolist() if column.dtype.kind in "OU" else column
+
+
+def _answer(item: Item) -> np.ndarray[Any, Any]:
+    import numpy as np
+
+    values = plain(item)
+    if isinstance(values, list):
+        return np.array(["" if cell is None else cell for cell in values], object)
+    return np.asarray(values)
+
+
+def clock(model: RModel, x: Table) -> float:
+    """Seconds of one answer by R's own clock."""
+    answer = model.session.ask("clock", rows={name: _cells(column) for name, column in x.items()})
+    return float(answer.items()["seconds"].value[0])
+
+
+def environment(model: RModel) -> dict[str, Any]:
+    """What R and its packages are, as `_environment.R` finds it."""
+    found = plain(model.session.ask("environment"))
+    assert isinstance(found, dict)
+    return found
+
+
+def convert(model: RModel, description: Description, signature: Signature, real: str) -> bytes:
+    """The serialised graph of a loaded model."""
+    return graph_of(model.form, signature)
+
+
+def graph_of(form: Form, signature: Signature) -> bytes:
+    """The serialised graph of a form, in double precision."""
+    graph = GraphBuilder("float64")
+    columns = Columns(form.inputs, signature.inputs, graph)
+    outputs = kind_of(form.kind).convert(form.fields, columns)
+    for spec in signature.outputs:
+        value = _value_of(spec, outputs, form, columns)
+        shaped = graph.op("Reshape", value, graph.const([-1, *spec.shape[1:]], "int64"))
+        graph.output(spec.name, shaped, spec.dtype, spec.shape)
+    return graph.model()
+
+
+def _value_of(spec: TensorSpec, outputs: Outputs, form: Form, columns: Columns) -> str:
+    if spec.name in outputs:
+        return outputs[spec.name]
+    if spec.name == "status":
+        return _status(outputs, columns)
+    if spec.name == "label" and "index" in outputs:
+        return columns.graph.op("Gather", columns.graph.const([*form.classes, ""], "string"), outputs["index"])
+    raise Unsupported(f"the converter does not give the output {spec.name!r}")
+
+
+def _status(outputs: Outputs, columns: Columns) -> str:
+    """Per row what became of it, by the last output of numbers."""
+    graph = columns.graph
+    value = outputs[[name for name in outputs if name != "index"][-1]]
+    flat = graph.op("Reshape", value, graph.const([0, -1], "int64"))
+    number = graph.op("Cast", graph.op("IsNaN", flat), to=7)
+    found = graph.op("ReduceMax", graph.op("Cast", number, to=6), graph.const([1], "int64"), keepdims=0)
+    status = graph.op("Cast", found, to=7)
+    unseen = columns.unseen()
+    return graph.op("Where", unseen, graph.const(UNSEEN, "int64"), status) if unseen else status
