@@ -8,8 +8,9 @@ READY := $(VENV)/.ready
 WORKERS ?= 2
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export ORT_DISABLE_TELEMETRY := 1
+export RPY2_CFFI_MODE := ABI
 
-.PHONY: demo test check slow toolchains clean
+.PHONY: demo test check slow toolchains r clean
 
 demo: $(READY) toolchains
 	$(BIN)/python examples/penguins/train.py demo
@@ -20,7 +21,7 @@ demo: $(READY) toolchains
 	@echo "          demo/dist/penguins-1.0.0/deploy/java/README.md the Maven project"
 	@echo "          demo/dist/penguins-1.0.0/deploy/cpp/README.md  the CMake project"
 
-test: $(READY) toolchains check
+test: $(READY) toolchains r check
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 check: $(READY)
@@ -49,6 +50,14 @@ toolchains: $(READY)
 	[ -f /usr/include/nlohmann/json.hpp ] || missing="$$missing nlohmann-json3-dev"; \
 	[ -z "$$missing" ] || (export DEBIAN_FRONTEND=noninteractive; $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing)
 	$(BIN)/python -m packager.setup_headers
+
+# R and the packages whose models the tests fit.
+R_PACKAGES := caret e1071 earth gam gbm glmnet kernlab mass mgcv modeldata nnet randomforest ranger recipes rpart survival
+r:
+	@missing=; \
+	command -v Rscript >/dev/null || missing="r-base-core"; \
+	for package in $(R_PACKAGES); do dpkg -s r-cran-$$package >/dev/null 2>&1 || missing="$$missing r-cran-$$package"; done; \
+	[ -z "$$missing" ] || (export DEBIAN_FRONTEND=noninteractive; $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing)
 
 clean:
 	rm -rf $(VENV) build demo dist .mypy_cache .pytest_cache .ruff_cache

@@ -16,8 +16,8 @@ from converters._latency import measure as clocked
 from converters._table import write_table
 from converters.spec import Table
 from packager.bench import measure_graph
-from packager.build import Request, build
 from packager.bundle.reader import open_bundle
+from packager.flow import Request, build
 from packager.original import original_worker
 from packager.tables import for_signature, read_example
 

@@ -104,7 +104,7 @@ def _unread(feature: Feature, table: Table) -> Any:
     """A column that the graph does not read, and a request does not hold: any value does."""
     import pandas as pd
 
-    text = feature.kind in ("text", "category")
+    text = feature.kind in ("text", "category", "factor")
     values = [next(iter(feature.values), "" if text else 0.0)] * rows_of(table)
     if feature.kind == "category":
         return pd.Series(pd.Categorical(values, categories=list(feature.values) or None))

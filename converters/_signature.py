@@ -11,6 +11,7 @@ from .spec import Description, Feature, Signature, Table, TensorSpec, Unreadable
 if TYPE_CHECKING:
     import numpy as np
 
+FACTOR = "factor"
 MISSING_TEXT = ""
 MISSING_TEXT_WHERE_EMPTY_IS_KNOWN = "\uffff"
 
@@ -55,6 +56,8 @@ def _column_input(feature: Feature, example: Table, frame_dtype: str) -> TensorS
         missing = MISSING_TEXT_WHERE_EMPTY_IS_KNOWN if feature.knows_empty else MISSING_TEXT
     nullable = dtype in ("string", "float64")
     kept = frame_dtype if frame_dtype not in ("object", "str", "string") else ""
+    if feature.kind == FACTOR:
+        kept = FACTOR
     return TensorSpec(feature.name, dtype, ("N", 1), nullable=nullable, missing=missing, frame_dtype=kept)
 
 

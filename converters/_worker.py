@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 import traceback
 import warnings
 from dataclasses import replace
@@ -267,6 +268,7 @@ def _libraries() -> list[dict[str, Any]]:
 def serve(replies: int, memory: int) -> None:
     """Answers commands from standard input until it closes; `replies`: the descriptor that replies go to."""
     _limit_memory(memory)
+    tempfile.tempdir = os.getcwd()  # which goes with the worker, however that ends
     session = Session()
     with os.fdopen(os.dup(0)) as commands, os.fdopen(replies, "w") as out:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

@@ -65,22 +65,22 @@ def measure_graph(
 
 
 def bench_bundle(
-    folder: Path, against: str | None, python: str, seconds: float, allow: Sequence[str] = ()
+    folder: Path, against: str | None, python: str, seconds: float, allow: Sequence[str] = (), rscript: str = ""
 ) -> dict[str, Any]:
     """The latency of a bundle's graph on its own golden rows; with `against`, of the original beside it."""
     bundle = open_bundle(folder)
     rows = stack([case.rows for case in bundle.golden() if case.probe == "example" and not case.error])
     graph = measure_graph(bundle.model, bundle.signature, rows, seconds)
-    original, versions = _original(bundle, python, allow, rows, seconds) if against else ((), {})
+    original, versions = _original(bundle, python, allow, rscript, rows, seconds) if against else ((), {})
     return latency_report(graph, original, versions).to_json()
 
 
 def _original(
-    bundle: Bundle, python: str, allow: Sequence[str], rows: Table, seconds: float
+    bundle: Bundle, python: str, allow: Sequence[str], rscript: str, rows: Table, seconds: float
 ) -> tuple[Sequence[Numbers], dict[str, str]]:
     from .original import original_worker
 
-    with original_worker(bundle, python, allow) as (worker, loaded, scratch):
+    with original_worker(bundle, python, allow, rscript) as (worker, loaded, scratch):
         write_table(rows, scratch / "rows.npz")
         reply = worker.call("measure", rows=str(scratch / "rows.npz"), batches=list(BATCHES), seconds=seconds)
     return reply["batches"], loaded["versions"]

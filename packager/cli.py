@@ -18,6 +18,7 @@ from .errors import MlpackError
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line.")
 _folder = click.Path(path_type=Path, file_okay=False)
 _file = click.Path(path_type=Path, dir_okay=False)
+_rscript = click.option("--rscript", help="The Rscript of an R model.  [default: that of R_HOME, else on the path]")
 _seconds = click.FloatRange(min=0, min_open=True)
 
 
@@ -29,7 +30,7 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("model", type=_file, required=False)
-@click.option("--example", type=_file, help="Example inputs: csv, parquet, npz, npy or json.")
+@click.option("--example", type=_file, help="Example inputs: csv, parquet, npz, npy, json or rds.")
 @click.option("-o", "--output", type=_folder, help="Where the bundle's folder goes.  [default: dist]")
 @click.option("--name", help="The bundle's name.  [default: the model file's]")
 @click.option("--version", "version_", help="The bundle's version.  [default: 1.0.0]")
@@ -43,13 +44,17 @@ def cli() -> None:
 @click.option("--allow", multiple=True, metavar="NAME", help="Trust one more name or module of a pickle.")
 @click.option("--vendor", is_flag=True, default=None, help="Put the environment's packages into the bundle.")
 @click.option("--lock", type=_file, help="A lock file of yours: kept, and held against what is installed.")
+@_rscript
+@click.option("--object", help="The model's name in an R workspace that holds several objects.")
+@click.option("--training", type=_file, help="An R model's training frame (.rds), where it keeps no factor levels.")
+@click.option("--argument", "arguments", multiple=True, metavar="NAME=VALUE", help="An argument of R's predict().")
 @click.option("--keep-failed", is_flag=True, default=None, help="Keep what was made when the numbers differ.")
 @click.option("--config", type=_file, help="Read these options from a toml file, table [build].")
 @_as_json
 def build(config: Path | None, as_json: bool, **options: Any) -> None:
     """Builds a verified bundle from MODEL and example inputs."""
-    from .build import build as build_bundle
     from .config import build_request
+    from .flow import build as build_bundle
 
     made = []
 
@@ -83,14 +88,24 @@ def verify(bundle: Path, targets: tuple[str, ...], provider: str, as_json: bool)
 @click.option("--python", help="The original's interpreter.  [default: mlpack's own]")
 @click.option("--seconds", type=_seconds, default=1.0, show_default=True, help="Time for each batch size.")
 @click.option("--allow", multiple=True, metavar="NAME", help="Trust one more name or module of the original's pickle.")
+@_rscript
 @_as_json
 def bench(
-    bundle: Path, against: str | None, python: str | None, seconds: float, allow: tuple[str, ...], as_json: bool
+    bundle: Path,
+    against: str | None,
+    python: str | None,
+    seconds: float,
+    allow: tuple[str, ...],
+    rscript: str | None,
+    as_json: bool,
 ) -> None:
     """Measures BUNDLE's latency by batch size."""
     from .bench import bench_bundle
 
-    _run(lambda: bench_bundle(bundle, against, python or sys.executable, seconds, allow), as_json, _say_latency)
+    def work() -> dict[str, Any]:
+        return bench_bundle(bundle, against, python or sys.executable, seconds, allow, rscript or "")
+
+    _run(work, as_json, _say_latency)
 
 
 @cli.command()
@@ -131,14 +146,17 @@ def diff(a: Path, b: Path, as_json: bool) -> None:
 @click.option("--into", type=_folder, required=True, help="Where the environment goes; a new folder.")
 @click.option("--python", help="The interpreter to make it of.  [default: one of the same version]")
 @click.option("--allow", multiple=True, metavar="NAME", help="Trust one more name or module of the original's pickle.")
+@_rscript
 @_as_json
-def reproduce(bundle: Path, into: Path, python: str | None, allow: tuple[str, ...], as_json: bool) -> None:
+def reproduce(
+    bundle: Path, into: Path, python: str | None, allow: tuple[str, ...], rscript: str | None, as_json: bool
+) -> None:
     """Makes the original's environment again, asks the original again, and compares."""
     from .reproduce import reproduce as again
 
     def work() -> dict[str, Any]:
         with _progress(as_json) as progress:
-            return again(bundle, into, python, allow, progress)
+            return again(bundle, into, python, allow, progress, rscript)
 
     _run(work, as_json, _say_reproduced)
 
@@ -240,7 +258,7 @@ def _locked(environment: dict[str, Any]) -> str:
     lines = [f"not proved: {_some(names)} ({why})" for why, names in reasons.items()]
     if given := environment.get("given"):
         lines += [f"{given['file']}: {each['name']} {each['kind']}" for each in given["differences"]]
-    kept = ", wheels in the bundle" if environment["vendored"] else ""
+    kept = ", packages in the bundle" if environment["vendored"] else ""
     count, doubts = environment["distributions"], len(environment["unproved"])
     return "\n             ".join([f"{count - doubts} of {count} distributions proved{kept}", *lines])
 
@@ -257,7 +275,8 @@ def _say_verified(facts: dict[str, Any]) -> None:
 
 def _say_reproduced(facts: dict[str, Any]) -> None:
     golden, found = facts["golden"], facts["interpreter"]
-    click.echo(f"{facts['environment']}: Python {found['found']}, {facts['distributions']} distributions as they were")
+    what = f"{found['implementation'].replace('CPython', 'Python')} {found['found']}"
+    click.echo(f"{facts['environment']}: {what}, {facts['distributions']} distributions as they were")
     click.echo(f"  {golden['same_bits']} of {golden['cases']} golden cases: the original answers with the same bits")
     if golden["within_tolerance"]:
         click.echo(f"  {golden['within_tolerance']} within the tolerance")

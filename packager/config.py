@@ -9,15 +9,22 @@ from typing import Any
 
 import tomllib
 
-from .build import Request
 from .errors import UsageError
+from .flow import Request
 
-_PATHS = ("model", "example", "output", "lock")
-_LISTS = ("code", "targets", "allow")
-_NAMES = {"version": "version_", "target": "targets", "max-p99": "max_p99", "keep-failed": "keep_failed"}
+_PATHS = ("model", "example", "output", "lock", "training")
+_LISTS = ("code", "targets", "allow", "arguments")
+_NAMES = {
+    "version": "version_",
+    "target": "targets",
+    "argument": "arguments",
+    "max-p99": "max_p99",
+    "keep-failed": "keep_failed",
+}
 PRECISIONS = ("auto", "float32", "float64")
 KEYS: tuple[str, ...] = ("model", "example", "output", "name", "version", "python", "code", "target", "precision")
-KEYS += ("rtol", "atol", "max-p99", "allow", "vendor", "lock", "keep-failed")
+KEYS += ("rtol", "atol", "max-p99", "allow", "vendor", "lock", "rscript", "object", "training", "argument")
+KEYS += ("keep-failed",)
 
 
 def build_request(config: Path | None, options: Mapping[str, Any]) -> Request:

@@ -20,8 +20,8 @@ from .golden import GoldenCase, encode_case
 from .report import report_html
 
 if TYPE_CHECKING:
-    from .build import Request
     from .environments._recording import Recorded
+    from .flow import Request
 
 
 def write(
@@ -74,6 +74,7 @@ def _facts(request: Request, loaded: dict[str, Any], proven: Any) -> dict[str, A
         "tolerances": proven.report.to_json()["tolerances"],
         "tolerance_given_by_user": proven.report.user_tolerance,
         "allowed": sorted(request.allow),
+        **({"given": loaded["given"]} if loaded["given"] else {}),
     }
 
 

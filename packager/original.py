@@ -14,11 +14,14 @@ from .worker import Limits, Worker
 
 
 @contextmanager
-def original_worker(bundle: Bundle, python: str, allow: Sequence[str]) -> Iterator[tuple[Worker, dict[str, Any], Path]]:
+def original_worker(
+    bundle: Bundle, python: str, allow: Sequence[str], rscript: str = ""
+) -> Iterator[tuple[Worker, dict[str, Any], Path]]:
     """A worker that holds the bundle's model and signature, what it said of the model, and a scratch folder.
 
     `allow`: what the caller trusts besides; what the bundle says was allowed at its build counts for nothing. Modules
     in the bundle are the builder's word too: without the caller's own for some name, none of them is found.
+    `rscript`: the program that runs R, of an R model.
     """
     facts = bundle.manifest.facts
     code = bundle.folder / "model" / "code"
@@ -26,8 +29,8 @@ def original_worker(bundle: Bundle, python: str, allow: Sequence[str]) -> Iterat
         scratch = Path(name)
         source = take_source(bundle.folder / facts["source"], scratch / "source", allow)
         with Worker(python, scratch, Limits()) as worker:
-            loaded = worker.call(
-                "load", **source.request(), code=[str(code.resolve())] if allow and code.is_dir() else []
-            )
+            modules = [str(code.resolve())] if allow and code.is_dir() else []
+            given = {**facts.get("given", {}), "rscript": rscript}
+            loaded = worker.call("load", **source.request(), code=modules, given=given)
             worker.call("adopt", signature=facts["signature"])
             yield worker, loaded, scratch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from converters.spec import Table
 from .bundle.reader import Bundle, check_files, open_bundle
 from .environments import rebuild
 from .environments.system import machine
-from .errors import EnvironmentFault, MismatchError
+from .errors import MismatchError
 from .golden import GoldenCase
 from .original import original_worker
 from .verify.comparison import compare, worst
@@ -24,7 +25,12 @@ Progress = Callable[[str], None]
 
 
 def reproduce(
-    folder: Path, into: Path, python: str | None, allow: Sequence[str], progress: Progress = lambda step: None
+    folder: Path,
+    into: Path,
+    python: str | None,
+    allow: Sequence[str],
+    progress: Progress = lambda step: None,
+    rscript: str | None = None,
 ) -> dict[str, Any]:
     """What was rebuilt and how its answers compare: `bits` where all are the same, else `tolerance`.
 
@@ -35,49 +41,29 @@ def reproduce(
     progress("checking every digest")
     check_files(bundle)
     wanted = bundle.json("environment/environment.json")
-    missing = _missing(bundle, wanted)
-    _check_complete(wanted, missing)
     progress("installing the environment")
-    interpreter = rebuild(folder, wanted, into, python)
+    interpreter = rebuild(folder, wanted, into, python, rscript)
     progress("asking the original again")
     return {
         "bundle": str(folder),
         "environment": str(into),
-        "interpreter": {"wanted": wanted["interpreter"]["version"], "found": interpreter.version},
-        "distributions": len(wanted["distributions"]) - len(missing),
-        "golden": _asked_again(bundle, interpreter.path, allow),
+        "interpreter": {
+            "implementation": wanted["interpreter"]["implementation"],
+            "wanted": wanted["interpreter"]["version"],
+            "found": interpreter.version,
+        },
+        "distributions": interpreter.installed,
+        "golden": _asked_again(bundle, interpreter, allow),
         "differs": _otherwise(wanted, bundle.json("measurements/machine.json"), interpreter),
     }
-
-
-def _missing(bundle: Bundle, wanted: Mapping[str, Any]) -> set[str]:
-    """Distributions that the lock does not hold."""
-    import tomllib
-    from packaging.utils import canonicalize_name
-
-    locked = {p["name"] for p in tomllib.loads((bundle.folder / "environment/pylock.toml").read_text())["packages"]}
-    own = (each["name"] for each in wanted["distributions"] if each["origin"] != "conda")
-    return {str(canonicalize_name(name)) for name in own} - locked
-
-
-def _check_complete(wanted: Mapping[str, Any], missing: set[str]) -> None:
-    """`EnvironmentFault` where the lock lacks what the model needs."""
-    from packaging.utils import canonicalize_name
-
-    lacking = [d for d in wanted["distributions"] if d.get("needed") and canonicalize_name(d["name"]) in missing]
-    if lacking:
-        named = ", ".join(f"{d['name']} {d['version']}" for d in lacking)
-        raise EnvironmentFault(
-            f"the bundle's lock has no wheel for {named}, which the model needs (its manifest says why): "
-            "build the bundle again with --vendor"
-        )
 
 
 def _otherwise(wanted: Mapping[str, Any], before: Mapping[str, Any], interpreter: Any) -> list[str]:
     """What is not as it was where the bundle was built, and can change the last bits."""
     now, differing = machine(), []
     if not interpreter.exact:
-        differing.append(f"Python {interpreter.version} for {wanted['interpreter']['version']}")
+        said = wanted["interpreter"]
+        differing.append(f"{said['implementation']} {interpreter.version} for {said['version']}")
     if now["libc"] != wanted["libc"]:
         differing.append(f"{now['libc']} for {wanted['libc']}")
     if (now["cpu"], now["cpu_flags"]) != (before.get("cpu"), before.get("cpu_flags")):
@@ -85,10 +71,14 @@ def _otherwise(wanted: Mapping[str, Any], before: Mapping[str, Any], interpreter
     return differing
 
 
-def _asked_again(bundle: Bundle, python: str, allow: Sequence[str]) -> dict[str, Any]:
+def _asked_again(bundle: Bundle, interpreter: Any, allow: Sequence[str]) -> dict[str, Any]:
     """How many cases were answered with the very bits, and how many within their tolerance only."""
     same = count = 0
-    with original_worker(bundle, python, allow) as (worker, _, scratch):
+    with original_worker(bundle, interpreter.path or sys.executable, allow, interpreter.rscript) as (
+        worker,
+        _,
+        scratch,
+    ):
         for case in bundle.golden():
             if not case.error and rows_of(case.rows):  # of no rows, the answer is the graph's own
                 same += _same_bits(case, worker.predict(case.rows, scratch))

@@ -1,4 +1,4 @@
-"""Rows from files of any kind that `--example` takes: csv, parquet, npz, npy, json."""
+"""Rows from files of any kind that `--example` takes: csv, parquet, npz, npy, json, and R's rds."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from converters.spec import Signature, Table, TensorSpec
 
 from .arrow import BATCH_ROWS, column_of, csv_batches, frame_dtypes, parquet_batches, read_csv, read_parquet
 from .errors import UsageError
+from .r_frames import read_frame
 
 if TYPE_CHECKING:
     pass
@@ -122,7 +123,7 @@ def _suffix(path: Path) -> str:
         raise UsageError(f"there is no file {path}")
     suffix = path.suffix.lower()
     if suffix not in (".csv", ".parquet", *_READERS):
-        raise UsageError(f"{path.name} must be csv, parquet, npz, npy or json, by its suffix")
+        raise UsageError(f"{path.name} must be csv, parquet, npz, npy, json or rds, by its suffix")
     return suffix
 
 
@@ -212,4 +213,9 @@ def _matrix(rows: list[list[Any]]) -> np.ndarray[Any, Any]:
     return matrix
 
 
-_READERS: dict[str, Callable[[Path], Table]] = {".npy": _read_npy, ".npz": _read_npz, ".json": _read_json}
+_READERS: dict[str, Callable[[Path], Table]] = {
+    ".npy": _read_npy,
+    ".npz": _read_npz,
+    ".json": _read_json,
+    ".rds": read_frame,
+}

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from packager.build import Built, Request, build
+from packager.flow import Built, Request, build
 
 
 def save(model: Any, example: Any, folder: Path, name: str = "model") -> tuple[Path, Path]:

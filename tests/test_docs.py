@@ -16,9 +16,9 @@ import pytest
 import converters
 import runtimes
 from packager import errors
-from packager.build import Request, build
 from packager.cli import cli
 from packager.errors import MismatchError
+from packager.flow import Request, build
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")))

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from packager.build import Built
 from packager.bundle.reader import open_bundle
 from packager.errors import ConversionError, ModelError, UntrustedError
+from packager.flow import Built
 from packager.predict import predict
 from tests.make import build_model, save
 

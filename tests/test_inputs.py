@@ -14,8 +14,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from packager.build import Built
 from packager.bundle.reader import open_bundle
+from packager.flow import Built
 from packager.reproduce import _asked_again
 from tests.make import build_model, save
 

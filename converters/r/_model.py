@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._graph import GraphBuilder
 from .._rds import Fault, Item, is_rds, plain, read
+from .._signature import FACTOR
 from ..spec import Description, Feature, Signature, Table, TensorSpec, Unreadable, Unsupported
 from ._columns import Columns
 from ._form import Form, Input
@@ -75,10 +76,10 @@ def describe(model: RModel) -> Description:
 def _feature(each: Input, thresholds: tuple[float, ...]) -> Feature:
     return Feature(
         each.name,
-        kind="text" if each.levels else "number",
+        kind=FACTOR if each.type in (FACTOR, "ordered") else "number",
         thresholds=thresholds,
         values=each.levels,
-        knows_empty="" in each.levels or not each.levels,
+        knows_empty=True,  # a level may be "", and where it is none R stops on it, but not on NA
         dtype=_DTYPES.get(each.type, ""),
     )
 
@@ -122,9 +123,18 @@ def clock(model: RModel, x: Table) -> float:
 
 def environment(model: RModel) -> dict[str, Any]:
     """What R and its packages are, as `_environment.R` finds it."""
-    found = plain(model.session.ask("environment"))
-    assert isinstance(found, dict)
+    found: dict[str, Any] = _single(plain(model.session.ask("environment")))
     return found
+
+
+def _single(value: Any) -> Any:
+    """R knows vectors only: those of one cell as that cell."""
+    if isinstance(value, dict):
+        return {name: _single(each) for name, each in value.items()}
+    if isinstance(value, list) and any(isinstance(each, dict) for each in value):
+        return [_single(each) for each in value]
+    cells = value.tolist() if hasattr(value, "tolist") else value
+    return cells[0] if isinstance(cells, list) and len(cells) == 1 else cells
 
 
 def convert(model: RModel, description: Description, signature: Signature, real: str) -> bytes:
@@ -158,7 +168,7 @@ def _status(outputs: Outputs, columns: Columns) -> str:
     """Per row what became of it, by the last output of numbers."""
     graph = columns.graph
     value = outputs[[name for name in outputs if name != "index"][-1]]
-    flat = graph.op("Reshape", value, graph.const([0, -1], "int64"))
+    flat = graph.op("Flatten", value, axis=1)
     number = graph.op("Cast", graph.op("IsNaN", flat), to=7)
     found = graph.op("ReduceMax", graph.op("Cast", number, to=6), graph.const([1], "int64"), keepdims=0)
     status = graph.op("Cast", found, to=7)

@@ -7,6 +7,7 @@ import select
 import shutil
 import subprocess
 import tempfile
+import weakref
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from pathlib import Path
@@ -67,7 +68,7 @@ class Session:
 
     def __init__(self, program: str) -> None:
         self.version = version_of(program)
-        self._folder = Path(tempfile.mkdtemp(prefix="r-", dir=os.getcwd()))
+        self._folder = Path(tempfile.mkdtemp(prefix="mlpack-r-"))
         self._count = 0
         replies = self._folder / "replies"
         os.mkfifo(replies)
@@ -81,6 +82,7 @@ class Session:
             cwd=self._folder / "home",
             env=_environment(self._folder / "home"),
         )
+        weakref.finalize(self, _end, self._process, self._replies, self._folder)
 
     def ask(self, command: str, **request: Any) -> Item:
         """R's answer; `Unsupported` where our R code refuses, `RError` where R stops, `Unreadable` where it ends."""
@@ -120,6 +122,13 @@ class Session:
         status = self._process.wait()
         how = f"signal {-status}" if status < 0 else f"exit status {status}"
         return f"R ended ({how}) while it worked on the model; what it printed last is above"
+
+
+def _end(process: subprocess.Popen[bytes], replies: int, folder: Path) -> None:
+    process.kill()
+    process.wait()
+    os.close(replies)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _environment(home: Path) -> Mapping[str, str]:

@@ -122,6 +122,18 @@ unseen <- function(rows, inputs) {
   }
 }
 
+# Some of R's functions stop where a column holds nothing but NA, and answer NA to such a row among others (ns() of
+# splines does). Then the rows are asked again beside a whole one, whose answer is dropped.
+beside_another <- function(state, rows, ask) {
+  whole <- which(rowSums(is.na(rows)) == 0)
+  if (is.null(state$whole) && length(whole)) state$whole <- rows[whole[[1]], , drop = FALSE]
+  if (is.null(state$whole) || length(whole) || !nrow(rows)) return(ask(rows))
+  lapply(ask(rbind(rows, state$whole)), function(answer) {
+    kept <- seq_len(nrow(rows))
+    if (is.matrix(answer)) answer[kept, , drop = FALSE] else answer[kept]
+  })
+}
+
 # A formula with ns() or bs() finds them only where their package is attached, as it was when the model was fitted.
 attach_splines <- function(model) {
   tt <- if (!isS4(model)) tryCatch(stats::terms(model), error = function(e) NULL)
@@ -147,7 +159,7 @@ COMMANDS <- list(
   predict = function(state, request) {
     rows <- frame_of(request$rows, state$inputs)
     unseen(rows, state$inputs)
-    answers <- state$family$predict(state$model, rows, state$training)
+    answers <- beside_another(state, rows, function(rows) state$family$predict(state$model, rows, state$training))
     if (state$status) answers$status <- as.integer(rowSums(is.na(as.matrix(answers[[length(answers)]]))) > 0)
     answers
   },

@@ -16,7 +16,6 @@ def sbom(name: str, version: str, model_sha256: str, environment: Mapping[str, A
     from cyclonedx.model.bom import Bom
     from cyclonedx.model.component import Component, ComponentType
     from cyclonedx.output.json import JsonV1Dot6
-    from packageurl import PackageURL
 
     model = Component(
         name=name,
@@ -28,7 +27,7 @@ def sbom(name: str, version: str, model_sha256: str, environment: Mapping[str, A
     bom = Bom(serial_number=uuid.uuid5(uuid.NAMESPACE_URL, f"mlpack:{name}:{version}:{model_sha256}"))
     bom.metadata.component = model
     for each in environment["distributions"]:
-        purl = PackageURL("pypi", None, each["name"].lower().replace("_", "-"), each["version"])
+        purl = _purl(each, environment["language"])
         bom.components.add(
             Component(
                 name=each["name"],
@@ -42,3 +41,12 @@ def sbom(name: str, version: str, model_sha256: str, environment: Mapping[str, A
     plain = json.loads(JsonV1Dot6(bom).output_as_string())
     plain["metadata"].pop("timestamp", None)
     return canonical(plain)
+
+
+def _purl(each: Mapping[str, Any], language: str) -> Any:
+    """Where the world finds a distribution: R's own packages are a part of R."""
+    from packageurl import PackageURL
+
+    if language == "python":
+        return PackageURL("pypi", None, each["name"].lower().replace("_", "-"), each["version"])
+    return PackageURL("generic" if each["origin"] == "base" else "cran", None, each["name"], each["version"])

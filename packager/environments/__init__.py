@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ._rebuild import Interpreter
-    from ._recording import Given, Recording
+    from ._recording import Given, Recorded, Recording
 
 FOLDER = "environment"
 
@@ -26,11 +26,29 @@ def given_lock(path: Path) -> Given:
     return Given.read(path)
 
 
-def rebuild(bundle: Path, wanted: dict[str, Any], into: Path, python: str | None) -> Interpreter:
-    """The interpreter of a fresh environment in `into`, as the bundle's lock says; whole, or not there."""
-    from . import _conda as conda
-    from ._rebuild import find_interpreter, rebuild, rebuild_conda
+def recorded(told: dict[str, Any], vendor: bool, scratch: Path) -> Recorded:
+    """The environment of a model that runs in an interpreter of its own, from what that told."""
+    from . import _r as r
 
+    return r.recorded(told, vendor, scratch)
+
+
+def rebuild(
+    bundle: Path, wanted: dict[str, Any], into: Path, python: str | None, rscript: str | None = None
+) -> Interpreter:
+    """The interpreter of a fresh environment in `into`, as the bundle's lock says; whole, or not there."""
+    from dataclasses import replace
+
+    from . import _conda as conda
+    from . import _r as r
+    from ._r_rebuild import rebuild_r
+    from ._rebuild import complete, find_interpreter, rebuild, rebuild_conda
+
+    if (bundle / r.LOCK).is_file():
+        return rebuild_r(bundle, wanted, into, rscript)
+    installed = complete(bundle, wanted)
     if (bundle / conda.LOCK).is_file():
-        return rebuild_conda(bundle, into, wanted["interpreter"]["version"])
-    return rebuild(bundle, into, find_interpreter(wanted["interpreter"], python))
+        made = rebuild_conda(bundle, into, wanted["interpreter"]["version"])
+    else:
+        made = rebuild(bundle, into, find_interpreter(wanted["interpreter"], python))
+    return replace(made, installed=installed)

@@ -22,11 +22,14 @@ from ._uv import last_words, uv
 
 @dataclass(frozen=True)
 class Interpreter:
-    """One that is installed here. `exact`: the very version that the environment was captured from."""
+    """One that is installed here. `exact`: the very version that the environment was captured from. `rscript`: of an R
+    model, the program that runs it, and no `path`. `installed`: how many distributions the new environment has."""
 
     path: str
     version: str
     exact: bool
+    rscript: str = ""
+    installed: int = 0
 
 
 def find_interpreter(wanted: Mapping[str, Any], given: str | None) -> Interpreter:
@@ -72,6 +75,26 @@ def _installed(kind: str) -> list[tuple[str, str]]:
     if kind == "CPython":
         found += [(path.parts[-3], str(path)) for path in sorted(root.glob("versions/[0-9]*/bin/python"))]
     return found
+
+
+def complete(bundle: Path, wanted: Mapping[str, Any]) -> int:
+    """How many distributions the lock brings; `EnvironmentFault` where it lacks one that the model needs."""
+    from packaging.utils import canonicalize_name
+
+    locked = {p["name"] for p in tomllib.loads((bundle / FOLDER / "pylock.toml").read_text("utf-8"))["packages"]}
+    absent = [
+        each
+        for each in wanted["distributions"]
+        if each["origin"] != "conda" and canonicalize_name(each["name"]) not in locked
+    ]
+    lacking = [each for each in absent if each.get("needed")]
+    if lacking:
+        named = ", ".join(f"{each['name']} {each['version']}" for each in lacking)
+        raise EnvironmentFault(
+            f"the bundle's lock has no wheel for {named}, which the model needs (its manifest says why): "
+            "build the bundle again with --vendor"
+        )
+    return len(wanted["distributions"]) - len(absent)
 
 
 def rebuild(bundle: Path, into: Path, interpreter: Interpreter) -> Interpreter:

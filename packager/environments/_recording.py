@@ -27,7 +27,7 @@ class Recorded:
     this machine can change numbers."""
 
     document: dict[str, Any]
-    files: dict[str, bytes]
+    files: dict[str, bytes | Path]
     facts: dict[str, Any]
     settings: dict[str, Any]
 
@@ -101,7 +101,7 @@ class Recording:
         least = needed(packages, captured.distributions, markers)
         document = captured.document(least)
         locked = lock(captured, self._found, least, vendor)
-        files = {f"{FOLDER}/environment.json": canonical(document), **locked.files}
+        files: dict[str, bytes | Path] = {f"{FOLDER}/environment.json": canonical(document), **locked.files}
         if conda.is_conda(Path(captured.local["prefix"])):
             files |= _conda_files(captured, self._found, vendor)
         facts = locked.facts()

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from packager.build import Request, build
 from packager.bundle.reader import open_bundle
 from packager.environments import _debian_python
 from packager.environments._rebuild import Interpreter, find_interpreter
 from packager.errors import DamagedError, EnvironmentFault, UsageError
+from packager.flow import Request, build
 from packager.reproduce import _otherwise, reproduce
 from tests.packager.environments.made import environment, run
 

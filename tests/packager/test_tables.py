@@ -248,7 +248,7 @@ def test_a_csv_whose_rows_have_other_widths(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["x.xlsx", "x", "x.csv.gz", "x.txt"])
 def test_another_suffix(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text("a\n1\n")
-    with pytest.raises(UsageError, match="must be csv, parquet, npz, npy or json"):
+    with pytest.raises(UsageError, match="must be csv, parquet, npz, npy, json or rds"):
         read_example(tmp_path / name)
 
 

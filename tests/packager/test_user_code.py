@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from packager.build import Built
 from packager.bundle.reader import open_bundle
 from packager.errors import ConversionError, MismatchError, ModelError, UntrustedError
+from packager.flow import Built
 from packager.original import original_worker
 from tests.make import build_model, save
 

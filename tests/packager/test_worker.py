@@ -202,7 +202,7 @@ class Trace:
 WATCHED_BUILD = """
 import os, sys
 from pathlib import Path
-from packager.build import Request, build
+from packager.flow import Request, build
 from packager.errors import MlpackError
 model, example, output, *allow = sys.argv[1:]
 try:

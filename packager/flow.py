@@ -18,6 +18,7 @@ from converters._table import rows_of, write_table
 from converters.spec import Signature
 
 from .errors import MismatchError, ModelError, UsageError
+from .places import program
 from .worker import Limits, Worker
 
 Progress = Callable[[str], None]
@@ -43,6 +44,10 @@ class Request:
     allow: tuple[str, ...] = ()
     vendor: bool = False
     lock: Path | None = None
+    rscript: str = ""
+    object: str = ""
+    training: Path | None = None
+    arguments: tuple[str, ...] = ()
     keep_failed: bool = False
     limits: Limits = field(default_factory=Limits)
 
@@ -111,6 +116,8 @@ def _check(request: Request) -> None:
         raise UsageError(f"there is no model file {request.model}")
     if request.lock is not None and not request.lock.is_file():
         raise UsageError(f"there is no lock file {request.lock}")
+    if request.training is not None and not request.training.is_file():
+        raise UsageError(f"there is no training frame {request.training}")
     for folder in request.code:
         if not folder.is_dir():
             raise UsageError(f"--code {folder} is not a folder")
@@ -123,13 +130,15 @@ def _check(request: Request) -> None:
 
 def _build(request: Request, place: Path, source: Any, worker: Worker, scratch: Path, progress: Progress) -> Built:
     from .contents import write
-    from .environments import given_lock, record
+    from .environments import given_lock, record, recorded
+    from .given import given_of
     from .verify.cases import golden_cases
 
     given = given_lock(request.lock) if request.lock else None
     progress("loading the model in its own interpreter")
     code = [str(folder.resolve()) for folder in request.code]
-    worker.send("load", **source.request(), code=code)
+    said = given_of(request)
+    worker.send("load", **source.request(), code=code, given={**said, "rscript": program(request.rscript)})
     recording = record(request.python)
     example = _read_example(request, scratch)
     loaded = worker.receive()
@@ -140,11 +149,14 @@ def _build(request: Request, place: Path, source: Any, worker: Worker, scratch: 
     proven = _prove(request, loaded, worker, scratch, signature, probes, progress)
     latency = _latency(request, loaded, worker, scratch, proven, probes, progress)
     progress("locking the environment")
-    packages = (*source.found.packages, *loaded["versions"])
-    environment = recording.result(packages, request.vendor, given)
+    if loaded["own_environment"]:
+        environment = recorded(worker.call("environment")["environment"], request.vendor, scratch)
+    else:
+        packages = (*source.found.packages, *loaded["versions"])
+        environment = recording.result(packages, request.vendor, given)
     cases = _asked(golden_cases(proven.signature, probes, proven.report.tolerances), worker, scratch)
     progress("writing the bundle")
-    manifest = write(request, place, source, loaded, environment, proven, cases, latency)
+    manifest = write(request, place, source, loaded | {"given": said}, environment, proven, cases, latency)
     told = {"distributions": len(environment.document["distributions"]), **environment.facts}
     return Built(place, manifest.identity, proven.signature, proven.report, latency, told)
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from packager.build import Request, build
 from packager.bundle.reader import open_bundle
 from packager.config import build_request
 from packager.errors import MismatchError
+from packager.flow import Request, build
 from tests.make import save
 from tests.packager.conftest import Made
 
@@ -54,7 +54,7 @@ def test_what_it_prints(flowers: Made, mlpack: Run, tmp_path: Path) -> None:
         (["build", "MODEL"], "example is missing: mlpack build MODEL --example FILE"),
         (["build", "nowhere", "--example", "EXAMPLE"], "there is no model file nowhere"),
         (["build", "MODEL", "--example", "nowhere.csv"], "there is no file nowhere.csv"),
-        (["build", "MODEL", "--example", "MODEL"], "must be csv, parquet, npz, npy or json"),
+        (["build", "MODEL", "--example", "MODEL"], "must be csv, parquet, npz, npy, json or rds"),
         (
             ["build", "MODEL", "--example", "EXAMPLE", "--target", "cobol"],
             "there is no target 'cobol'; there are: cpp, java",
@@ -221,7 +221,7 @@ def test_the_command_line_wins(configured: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("colour = 'red'", "unknown key 'colour' in [build]; there are: allow, atol, code"),
+        ("colour = 'red'", "unknown key 'colour' in [build]; there are: allow, argument, atol, code"),
         ("precision = 'float8'", "float8"),
         ("version = 3", "'version' in [build] has the wrong type: 3"),
         ("code = 'folder'", "'code' in [build] has the wrong type"),

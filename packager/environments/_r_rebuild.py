@@ -1,0 +1,125 @@
+"""A fresh R library from a bundle's lock: every archive held against its sha256 before R sees it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import DamagedError, EnvironmentFault, MissingToolError, UsageError
+from ..places import beside, program
+from . import FOLDER
+from ._r_library import write_archive
+from ._rebuild import Interpreter
+
+LIBRARY = "library"
+SECONDS = 60.0
+_ASK = 'cat(as.character(getRversion()), R.version$platform, .libPaths(), sep = "\\n")'
+_STUB = """#!/bin/sh
+# Runs R with the packages of this folder alone, besides those that R itself brings.
+here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
+R_LIBS="$here/library" R_LIBS_SITE="$here/library" R_LIBS_USER="$here/library" exec {rscript} "$@"
+"""
+
+
+def rebuild_r(bundle: Path, wanted: Mapping[str, Any], into: Path, rscript: str | None) -> Interpreter:
+    """The `Rscript` of the new library; `into` is whole or not there. No network is asked."""
+    if into.exists():
+        raise UsageError(f"{into} is there already: give a folder that is not")
+    found = _find(wanted["interpreter"], rscript)
+    records: Mapping[str, Mapping[str, Any]] = json.loads((bundle / FOLDER / "renv.lock").read_bytes())["Packages"]
+    into.absolute().parent.mkdir(parents=True, exist_ok=True)
+    with beside(into.absolute()) as scratch:
+        (scratch / "made" / LIBRARY).mkdir(parents=True)
+        for name, record in records.items():
+            _install(name, record, bundle / FOLDER, found.libraries, scratch / "made" / LIBRARY)
+        stub = scratch / "made" / "Rscript"
+        stub.write_text(_STUB.format(rscript=_quoted(found.path)), "utf-8")
+        stub.chmod(0o755)
+        (scratch / "made").rename(into)
+    exact = found.version == wanted["interpreter"]["version"]
+    return Interpreter("", found.version, exact, str(into.absolute() / "Rscript"), len(records))
+
+
+def _quoted(path: str) -> str:
+    import shlex
+
+    return shlex.quote(path)
+
+
+class _Found:
+    """An R that is installed here."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        environment = {**os.environ, "LC_ALL": "C"}
+        try:
+            done = subprocess.run(
+                [path, "--vanilla", "-e", _ASK], capture_output=True, text=True, timeout=SECONDS, env=environment
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise MissingToolError(f"{path} cannot be started: {error}") from error
+        lines = done.stdout.splitlines()
+        if done.returncode or len(lines) < 3:
+            raise MissingToolError(f"{path} does not run as Rscript: {(done.stderr.splitlines() or ['silent'])[-1]}")
+        self.version, self.platform, *libraries = lines
+        self.libraries = [Path(library) for library in libraries]
+
+
+def _find(wanted: Mapping[str, Any], given: str | None) -> _Found:
+    """R of the same minor version on the same platform: installed packages run in no other."""
+    home = os.environ.get("R_HOME", "")
+    path = program(given) if given else os.path.join(home, "bin", "Rscript") if home else shutil.which("Rscript")
+    if not path:
+        raise EnvironmentFault(f"there is no R here: install R {wanted['version']}, or give its Rscript with --rscript")
+    found = _Found(path)
+    minor = str(wanted["version"]).rpartition(".")[0]
+    if found.version.rpartition(".")[0] != minor or found.platform != wanted["platform"]:
+        raise EnvironmentFault(
+            f"{path} is R {found.version} for {found.platform}, and the packages were made for R {minor} on "
+            f"{wanted['platform']}: install R {wanted['version']}, or give its Rscript with --rscript"
+        )
+    return found
+
+
+def _install(name: str, record: Mapping[str, Any], folder: Path, libraries: list[Path], into: Path) -> None:
+    """The package's tree: from the bundle, else from this machine where the very same is installed."""
+    if "Archive" in record:
+        _unpack(folder / _inside(record["Archive"]), record["Sha256"], name, into)
+        return
+    for library in libraries:
+        if (library / name / "DESCRIPTION").is_file() and write_archive(library / name, None) == record["Sha256"]:
+            shutil.copytree(library / name, into / name, symlinks=True)
+            return
+    debian = record.get("Debian", {})
+    hint = f", or install Debian's {debian['package']}={debian['version']}" if debian else ""
+    raise EnvironmentFault(
+        f"the bundle does not hold R's package {name} {record['Version']}, and this machine has no copy with the same "
+        f"files: build the bundle again with --vendor{hint}"
+    )
+
+
+def _inside(archive: str) -> str:
+    if Path(archive).parent.name != "r-packages" or len(Path(archive).parts) != 2:
+        raise DamagedError(f"renv.lock names an archive outside of the bundle: {archive}")
+    return archive
+
+
+def _unpack(archive: Path, sha256: str, name: str, into: Path) -> None:
+    """`DamagedError` unless the archive is the one that the lock names, and holds nothing but that package."""
+    if not archive.is_file():
+        raise DamagedError(f"the bundle lacks {archive.name}, which renv.lock names")
+    with archive.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+            raise DamagedError(f"{archive.name} is not the archive that renv.lock names: its sha256 differs")
+    with tarfile.open(archive) as members:
+        strange = [m.name for m in members if Path(m.name).parts[:1] != (name,)]
+        if strange:
+            raise DamagedError(f"{archive.name} holds {strange[0]}, which is no part of {name}")
+        members.extractall(into, filter="data")

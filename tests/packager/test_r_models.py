@@ -1,0 +1,195 @@
+"""R models from the file that `saveRDS` wrote to a bundle, and back to the same answers years later."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from converters.r._session import no_network
+from packager.environments._r_rebuild import _unpack
+from packager.errors import DamagedError
+from tests.conftest import Run
+
+SCRIPT = """
+folder <- commandArgs(TRUE)[[1]]
+put <- function(name, model) saveRDS(model, file.path(folder, paste0(name, ".rds")))
+library(rpart)
+tree <- rpart(Kyphosis ~ Age + Number + Start, kyphosis)
+put("tree", tree)
+write.csv(kyphosis, file.path(folder, "kyphosis.csv"), row.names = FALSE)
+line <- lm(Sepal.Length ~ Species * Petal.Width, iris)
+put("line", line)
+put("iris", iris)
+write.csv(iris, file.path(folder, "iris.csv"), row.names = FALSE)
+save(line, tree, folder, file = file.path(folder, "work.RData"))
+put("machine", e1071::svm(Petal.Length ~ Species + Petal.Width, iris))
+put("strange", structure(list(1), class = "never_heard_of"))
+put("frame", 1:3)
+put("noisy", local({ m <- line; class(m) <- c("noisy", "lm"); m }))
+"""
+
+
+ROOT = Path(__file__).parents[2]
+
+
+def offline(folder: Path, *arguments: object) -> dict[str, Any]:
+    """What `mlpack ARGUMENTS --json` says where there is no network."""
+    command = [*no_network(), sys.executable, "-m", "packager.cli", *map(str, arguments), "--json"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Models and rows that R saved."""
+    folder = tmp_path_factory.mktemp("r")
+    (folder / "fit.R").write_text(SCRIPT)
+    subprocess.run(["Rscript", "--vanilla", folder / "fit.R", folder], check=True, capture_output=True, timeout=120)
+    return folder
+
+
+def test_a_tree_comes_back_from_its_bundle_alone(mlpack: Run, shelf: Path, tmp_path: Path) -> None:
+    """Its package is in the bundle; without a network the answers have the same bits."""
+    command = ("build", shelf / "tree.rds", "--example", shelf / "kyphosis.csv", "--vendor", "--target", "cpp")
+    code, made, _ = mlpack(*command)
+    assert code == 0
+    assert [o["name"] for o in made["signature"]["outputs"]] == ["label", "probabilities", "status"]
+    bundle = tmp_path / made["bundle"]
+    lock = json.loads((bundle / "environment/renv.lock").read_text())
+    assert list(lock["Packages"]) == ["rpart"]
+    told = offline(tmp_path, "reproduce", bundle, "--into", "again")
+    assert told["golden"]["cases"] == told["golden"]["same_bits"] > 0
+    where = subprocess.run(
+        [tmp_path / "again/Rscript", "--vanilla", "-e", 'cat(find.package("rpart"))'], capture_output=True, text=True
+    )
+    assert where.stdout == str(tmp_path / "again/library/rpart")
+
+
+def test_two_builds_are_the_same(mlpack: Run, shelf: Path, tmp_path: Path) -> None:
+    command = ("build", shelf / "tree.rds", "--example", shelf / "kyphosis.csv", "--vendor")
+    one, two = (mlpack(*command, "-o", name)[1] for name in ("one", "two"))
+    assert one["identity"] == two["identity"]
+
+
+def test_a_tampered_package_is_not_unpacked(mlpack: Run, shelf: Path, tmp_path: Path) -> None:
+    code, made, _ = mlpack("build", shelf / "tree.rds", "--example", shelf / "kyphosis.csv", "--vendor")
+    assert code == 0
+    archive = tmp_path / made["bundle"] / "environment/r-packages/rpart_4.1.19.tar"
+    whole = archive.read_bytes()
+    archive.write_bytes(whole.replace(b"rpart", b"qpart", 1))
+    code, told, _ = mlpack("reproduce", made["bundle"], "--into", "again")
+    assert (code, (tmp_path / "again").exists()) == (8, False), told
+
+
+def test_an_archive_that_leaves_its_folder(shelf: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "rpart.tar"
+    with tarfile.open(archive, "w") as tar:
+        tar.add(shelf / "fit.R", "../outside")
+    with pytest.raises(DamagedError, match="which is no part of rpart"):
+        _unpack(archive, hashlib.sha256(archive.read_bytes()).hexdigest(), "rpart", tmp_path)
+
+
+def test_of_a_workspace_the_named_object(mlpack: Run, shelf: Path) -> None:
+    code, told, _ = mlpack("build", shelf / "work.RData", "--example", shelf / "iris.csv")
+    assert code == 4
+    assert (
+        told["error"]["message"] == "the file holds the objects folder, line, tree: name the model with --object NAME"
+    )
+    code, told, _ = mlpack("build", shelf / "work.RData", "--example", shelf / "iris.csv", "--object", "line")
+    assert code == 0
+    levels = {i["name"]: i.get("values") for i in told["signature"]["inputs"]}
+    assert levels == {"Species": ["setosa", "versicolor", "virginica"], "Petal.Width": None}
+
+
+def test_rows_that_r_saved(mlpack: Run, shelf: Path, tmp_path: Path) -> None:
+    code, made, _ = mlpack("build", shelf / "line.rds", "--example", shelf / "iris.rds")
+    assert code == 0
+    mlpack("predict", made["bundle"], shelf / "iris.rds", "-o", "answers.json")
+    assert len(json.loads((tmp_path / "answers.json").read_text())) in (2, 150)
+
+
+def test_levels_that_the_model_does_not_keep_are_asked_for(mlpack: Run, shelf: Path, tmp_path: Path) -> None:
+    command = ("build", shelf / "machine.rds", "--example", shelf / "iris.csv")
+    code, told, _ = mlpack(*command)
+    assert code == 4 and "--training FILE" in told["error"]["message"]
+    code, told, _ = mlpack(*command, "--training", shelf / "iris.rds")
+    assert code == 0
+    manifest = json.loads((tmp_path / told["bundle"] / "manifest.json").read_text())
+    assert manifest["given"]["levels"]["Species"] == ["setosa", "versicolor", "virginica"]
+    code, told, _ = mlpack("bench", told["bundle"], "--against", "original", "--seconds", "0.01")
+    assert code == 0 and told["original"]
+
+
+@pytest.mark.parametrize(
+    ("model", "code", "said"),
+    [
+        ("strange", 4, "there is no converter for R's class never_heard_of"),
+        ("noisy", 4, "there is no converter for R's class noisy lm"),
+        ("frame", 4, "there is no converter for R's class integer"),
+    ],
+)
+def test_what_is_no_known_model(mlpack: Run, shelf: Path, model: str, code: int, said: str) -> None:
+    found, told, _ = mlpack("build", shelf / f"{model}.rds", "--example", shelf / "iris.csv")
+    assert found == code and told["error"]["message"].startswith(said)
+
+
+def test_a_damaged_file(mlpack: Run, shelf: Path, tmp_path: Path) -> None:
+    whole = (shelf / "line.rds").read_bytes()
+    (tmp_path / "half.rds").write_bytes(whole[: len(whole) // 2])
+    code, told, _ = mlpack("build", tmp_path / "half.rds", "--example", shelf / "iris.csv")
+    assert code == 3 and "cannot be read as R's" in told["error"]["message"]
+
+
+def test_without_r(mlpack: Run, shelf: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("R_HOME", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    code, told, _ = mlpack("build", shelf / "line.rds", "--example", shelf / "iris.csv")
+    assert code == 9 and "--rscript PATH" in told["error"]["message"]
+
+
+def test_r_is_found_by_its_home_and_by_its_program(
+    mlpack: Run, shelf: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = shutil.which("Rscript")
+    assert program is not None
+    home = subprocess.run([program, "-e", "cat(R.home())"], capture_output=True, text=True).stdout
+    for tool in ("unshare", "sh", "uname", "sed", "grep", "dirname", "rm", "true"):
+        os.symlink(str(shutil.which(tool)), tmp_path / tool)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    command = ("build", shelf / "line.rds", "--example", shelf / "iris.csv", "--target", "cpp")
+    assert mlpack(*command, "--rscript", program, "--name", "one")[0] == 0
+    monkeypatch.setenv("R_HOME", home)
+    assert mlpack(*command, "--name", "two")[0] == 0
+
+
+PROGRAM = """
+import packager
+from rpy2 import robjects
+
+fit = robjects.r("lm(mpg ~ wt, mtcars)")
+built = packager.build(fit, robjects.r("mtcars"), output="dist", name="cars", target="java")
+print(built.identity)
+"""
+
+
+def test_a_program_hands_its_r_object_over(mlpack: Run, shelf: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads((tmp_path / "dist/cars-1.0.0/manifest.json").read_text())
+    assert manifest["title"] == "lm" and "sha256:" in done.stdout
+    assert mlpack("verify", "dist/cars-1.0.0")[0] == 0
