@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -216,11 +216,15 @@ def page(verdicts: Sequence[Verdict]) -> str:
     """The text of docs/coverage.md."""
     counts = {kind: sum(v.verdict == kind for v in verdicts) for kind in (EQUAL, REFUSED, DIFFERS)}
     bare = sum(v.bare.startswith("equal") for v in verdicts)
-    lines = rows(verdicts)
+    return _INTRODUCTION.format(total=len(verdicts), bare=bare, **counts) + table_of(rows(verdicts))
+
+
+def table_of(lines: Sequence[Mapping[str, str]]) -> str:
+    """The lines as a table of markdown."""
     head = list(lines[0])
     table = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     table += ["| " + " | ".join(line.values()) + " |" for line in lines]
-    return _INTRODUCTION.format(total=len(verdicts), bare=bare, **counts) + "\n".join(table) + "\n"
+    return "\n".join(table) + "\n"
 
 
 _INTRODUCTION = """# Coverage of scikit-learn

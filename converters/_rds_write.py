@@ -62,21 +62,36 @@ def _write_text(cells: Sequence[str | None], parts: list[bytes]) -> None:
 
 
 def _write_array(array: np.ndarray[Any, Any], parts: list[bytes]) -> None:
+    """A matrix column by column, as R has it."""
+    kind, cells = _cells(array.ravel(order="F"))
+    attributes = _HAS_ATTRIBUTES if array.ndim > 1 else 0
+    parts.append(struct.pack(">ii", kind | attributes, array.size) + cells)
+    if attributes:
+        _write_tag("dim", parts)
+        parts.append(struct.pack(f">ii{array.ndim}i", _INTEGER, array.ndim, *array.shape))
+        parts.append(struct.pack(">i", _NULL))
+
+
+def _cells(array: np.ndarray[Any, Any]) -> tuple[int, bytes]:
+    """R's type for the numbers, and their bytes; integers that are too large for R's become doubles."""
     import numpy as np
 
     if array.dtype.kind == "b":
-        parts.append(struct.pack(">ii", _LOGICAL, array.size) + array.astype(">i4").tobytes())
-    elif array.dtype.kind in "iu" and (not array.size or np.abs(array).max() < 2**31):
-        parts.append(struct.pack(">ii", _INTEGER, array.size) + array.astype(">i4").tobytes())
-    else:
-        bits = np.ascontiguousarray(array, np.float64).view(np.uint64).copy()
-        bits[np.isnan(array.astype(np.float64))] = NA_REAL_BITS
-        parts.append(struct.pack(">ii", _DOUBLE, array.size) + bits.astype(">u8").tobytes())
+        return _LOGICAL, array.astype(">i4").tobytes()
+    if array.dtype.kind in "iu" and (not array.size or np.abs(array).max() < 2**31):
+        return _INTEGER, array.astype(">i4").tobytes()
+    bits = np.ascontiguousarray(array, np.float64).view(np.uint64).copy()
+    bits[np.isnan(array.astype(np.float64))] = NA_REAL_BITS
+    return _DOUBLE, bits.astype(">u8").tobytes()
 
 
 def _write_names(names: Sequence[str], parts: list[bytes]) -> None:
-    name = b"names"
-    parts.append(struct.pack(">i", _PAIRS | _HAS_TAG) + struct.pack(">i", _SYMBOL))
-    parts.append(struct.pack(">ii", _CHAR | _ASCII, len(name)) + name)
+    _write_tag("names", parts)
     _write_text(names, parts)
     parts.append(struct.pack(">i", _NULL))
+
+
+def _write_tag(name: str, parts: list[bytes]) -> None:
+    """The head of an attribute's pair."""
+    parts.append(struct.pack(">ii", _PAIRS | _HAS_TAG, _SYMBOL))
+    parts.append(struct.pack(">ii", _CHAR | _ASCII, len(name)) + name.encode())

@@ -23,6 +23,8 @@ Table = dict[str, "np.ndarray[Any, Any]"]
 
 FLOATS = ("float32", "float64")
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+MOST_LEVELS = 1000
+"""Most levels of a column that is an enum in typed languages."""
 
 
 class Unsupported(Exception):
@@ -48,7 +50,8 @@ class TensorSpec:
     `least`, `most`: smallest and largest number that is accepted, both inclusive; None: no such bound.
     `values`: the closed set of values that are accepted; None: any.
     `columns`: names of the columns of a matrix: features of an input, classes of `probabilities`.
-    `frame_dtype`: the pandas dtype that the original wants for this column, where it matters.
+    `frame_dtype`: the pandas dtype that the original wants for this column, where it matters; `factor`: R's factor,
+    whose levels are a type of their own in typed languages.
     `features`: rules per column of a matrix input, in order; empty for a single column.
     """
 
@@ -77,6 +80,12 @@ class TensorSpec:
     @property
     def is_float(self) -> bool:
         return self.dtype in FLOATS
+
+    @property
+    def is_enum(self) -> bool:
+        """Whether its levels are few and fixed, a type of their own in typed languages; `values` are the levels."""
+        known = self.is_text and self.frame_dtype == "factor" and self.values is not None
+        return known and self.width == 1 and 0 < len(self.values or ()) <= MOST_LEVELS
 
     def to_json(self) -> dict[str, Any]:
         """The JSON object of this tensor; fields at their default are left out."""
@@ -153,7 +162,8 @@ def _in_precision(tensor: TensorSpec, real: str) -> TensorSpec:
 class Feature:
     """One column that the original was fitted on, as far as the fitted model knows it.
 
-    `kind`: `number`, `integer` (an integer or boolean column), `text` or `category` (a pandas categorical).
+    `kind`: `number`, `integer` (an integer or boolean column), `text`, `category` (a pandas categorical) or `factor`
+    (R's).
     `thresholds`: values at which the model's answer jumps, in the column's own units.
     `bounds`: numbers at which the model begins to refuse, from above or below.
     `values`: the categories that the model knows (text, numbers or booleans).
@@ -216,7 +226,8 @@ class Converter:
     `predict_proba` where it has one, else `predict`.
     `adapt(model, description)`: the description, once it holds the example.
     `clock(model, x)`: seconds of one answer by the original's own clock, where asking it costs time of its own.
-    `environment(model)`: what the original runs in, where that is not this interpreter.
+    `environment(model)`: what the original runs in, where that is not this interpreter. `look(path)`: what a file says
+    of itself, without loading it.
     """
 
     name: str
@@ -232,3 +243,4 @@ class Converter:
     adapt: Callable[[Any, Description], Description] = field(default=lambda model, description: description)
     clock: Callable[[Any, Any], float] | None = None
     environment: Callable[[Any], dict[str, Any]] | None = None
+    look: Callable[[Path], dict[str, Any]] | None = None

@@ -47,6 +47,7 @@ def cli() -> None:
 @_rscript
 @click.option("--object", help="The model's name in an R workspace that holds several objects.")
 @click.option("--training", type=_file, help="An R model's training frame (.rds), where it keeps no factor levels.")
+@click.option("--repository", help="A repository of R packages, whose sources --vendor takes.")
 @click.option("--argument", "arguments", multiple=True, metavar="NAME=VALUE", help="An argument of R's predict().")
 @click.option("--keep-failed", is_flag=True, default=None, help="Keep what was made when the numbers differ.")
 @click.option("--config", type=_file, help="Read these options from a toml file, table [build].")

@@ -23,7 +23,19 @@ _NAMES = {
 }
 PRECISIONS = ("auto", "float32", "float64")
 KEYS: tuple[str, ...] = ("model", "example", "output", "name", "version", "python", "code", "target", "precision")
-KEYS += ("rtol", "atol", "max-p99", "allow", "vendor", "lock", "rscript", "object", "training", "argument")
+KEYS += (
+    "rtol",
+    "atol",
+    "max-p99",
+    "allow",
+    "vendor",
+    "lock",
+    "rscript",
+    "object",
+    "training",
+    "argument",
+    "repository",
+)
 KEYS += ("keep-failed",)
 
 

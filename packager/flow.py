@@ -48,6 +48,7 @@ class Request:
     object: str = ""
     training: Path | None = None
     arguments: tuple[str, ...] = ()
+    repository: str = ""
     keep_failed: bool = False
     limits: Limits = field(default_factory=Limits)
 
@@ -112,12 +113,16 @@ def _keep(scratch: Path, place: Path, error: MismatchError) -> None:
 def _check(request: Request) -> None:
     from runtimes import names
 
+    from .environments import check_repository
+
     if not request.model.is_file():
         raise UsageError(f"there is no model file {request.model}")
     if request.lock is not None and not request.lock.is_file():
         raise UsageError(f"there is no lock file {request.lock}")
     if request.training is not None and not request.training.is_file():
         raise UsageError(f"there is no training frame {request.training}")
+    if request.repository:
+        check_repository(request.repository)
     for folder in request.code:
         if not folder.is_dir():
             raise UsageError(f"--code {folder} is not a folder")
@@ -150,7 +155,7 @@ def _build(request: Request, place: Path, source: Any, worker: Worker, scratch: 
     latency = _latency(request, loaded, worker, scratch, proven, probes, progress)
     progress("locking the environment")
     if loaded["own_environment"]:
-        environment = recorded(worker.call("environment")["environment"], request.vendor, scratch)
+        environment = recorded(worker.call("environment")["environment"], request.vendor, request.repository, scratch)
     else:
         packages = (*source.found.packages, *loaded["versions"])
         environment = recording.result(packages, request.vendor, given)

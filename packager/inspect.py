@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from converters.spec import TensorSpec
+from converters.spec import TensorSpec, Unreadable
 
 from .bundle.manifest import NAME
 from .bundle.reader import open_bundle
-from .errors import UsageError
+from .errors import ModelError, UsageError
 
 UNSTATED = "not stated"
 
@@ -102,7 +102,12 @@ def _other(path: Path) -> dict[str, Any]:
     import converters
 
     converter = converters.for_file(path)
-    facts = {"framework": converter.name if converter else "unknown"}
+    facts: dict[str, Any] = {"framework": converter.name if converter else "unknown"}
+    if converter is not None and converter.look is not None:
+        try:
+            return facts | converter.look(path)
+        except Unreadable as error:
+            raise ModelError(str(error)) from error
     return facts | _onnx(path) if path.suffix.lower() == ".onnx" else facts
 
 

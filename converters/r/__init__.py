@@ -7,7 +7,7 @@ the form works without R. Graphs are double precision throughout.
 from __future__ import annotations
 
 from ..spec import Converter
-from ._model import clock, convert, describe, environment, load, predict, sniff
+from ._model import adapt, clock, convert, describe, environment, load, look, predict, sniff
 
 CONVERTER = Converter(
     name="r",
@@ -18,6 +18,8 @@ CONVERTER = Converter(
     predict=predict,
     convert=convert,
     precisions=lambda model: ("float64",),
+    adapt=adapt,
     clock=clock,
     environment=environment,
+    look=look,
 )

@@ -40,7 +40,7 @@ class Columns:
 
     def matrix(self, names: tuple[str, ...] | list[str]) -> str:
         """Columns of numbers side by side, `float64 [N, width]`; a factor among them as its codes from 1, NaN."""
-        parts = [self.code_number(n) if self.inputs[n].levels else self.number(n) for n in names]
+        parts = [self.code_number(n) if self.inputs[n].is_factor else self.number(n) for n in names]
         return parts[0] if len(parts) == 1 else self.graph.op("Concat", *parts, axis=1)
 
     def levels(self, name: str) -> tuple[str, ...]:

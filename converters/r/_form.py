@@ -96,13 +96,19 @@ class Input:
     """One column that the model reads.
 
     `type`: `double`, `logical`, `factor`, `ordered`, `text`, or `any` (a column of numbers or text that the formula
-    makes a factor of). `levels`: of a factor, in R's order. `open`: other levels mean something to the model, too.
+    makes a factor of). `levels`: of a factor, in R's order; of another column those that the
+    formula makes of it. `open`: other levels mean something to the model, too.
     """
 
     name: str
     type: str
     levels: tuple[str, ...] = ()
     open: bool = False
+
+    @property
+    def is_factor(self) -> bool:
+        """Whether the column is a factor in R's frame."""
+        return self.type in ("factor", "ordered")
 
 
 @dataclass(frozen=True)
@@ -124,6 +130,11 @@ class Form:
         values = plain(item)
         if not isinstance(values, dict):
             raise Unreadable("the intermediate form must be named values")
+        return cls.of_values(values)
+
+    @classmethod
+    def of_values(cls, values: Mapping[str, Any]) -> Form:
+        """The form of named values."""
         fields = Fields(values)
         if fields.number("format") != FORMAT:
             raise Unreadable(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,21 @@ def sniff(path: Path, head: bytes) -> bool:
     return is_rds(head)
 
 
+def look(path: Path) -> dict[str, Any]:
+    """What a file says of itself: R's class, and who saved it. No R is asked."""
+    try:
+        file = read(path.read_bytes())
+    except Fault as fault:
+        raise Unreadable(f"{path.name} cannot be read as R's: {fault}") from fault
+    objects = file.root.items() if file.workspace else {"": file.root}
+    said = [f"{name}: {_class_of(item)}".removeprefix(": ") for name, item in objects.items()]
+    return {"objects": said, "saved by": f"R {file.version}", "unevaluated expressions": file.promises}
+
+
+def _class_of(item: Item) -> str:
+    return " / ".join(item.text("class")) or item.kind
+
+
 def load(path: Path, given: Mapping[str, Any]) -> RModel:
     """The model of a file that R saved. `given`: `rscript`, the program; `object`, the model's name in a workspace;
     `levels`, of factors that the model does not keep; `arguments`, of R's `predict`."""
@@ -58,8 +73,12 @@ def load(path: Path, given: Mapping[str, Any]) -> RModel:
 
 
 def describe(model: RModel) -> Description:
-    """What the form says of the model."""
-    form = model.form
+    """What the model says of itself, and how it was read."""
+    return replace(description_of(model.form), notes=_notes(model))
+
+
+def description_of(form: Form) -> Description:
+    """What a form says of its model."""
     kind = kind_of(form.kind)
     thresholds = kind.thresholds(form.fields) if kind.thresholds else {}
     return Description(
@@ -68,7 +87,6 @@ def describe(model: RModel) -> Description:
         features=tuple(_feature(each, tuple(thresholds.get(each.name, ()))) for each in form.inputs),
         named=True,
         classes=form.classes,
-        notes=_notes(model),
         columnar=True,
     )
 
@@ -76,12 +94,30 @@ def describe(model: RModel) -> Description:
 def _feature(each: Input, thresholds: tuple[float, ...]) -> Feature:
     return Feature(
         each.name,
-        kind=FACTOR if each.type in (FACTOR, "ordered") else "number",
+        kind=FACTOR if each.is_factor else "number",
         thresholds=thresholds,
-        values=each.levels,
+        values=each.levels if each.is_factor else (),
         knows_empty=True,  # a level may be "", and where it is none R stops on it, but not on NA
         dtype=_DTYPES.get(each.type, ""),
     )
+
+
+def adapt(model: RModel, description: Description) -> Description:
+    """The description with the levels that a formula makes of a column, in the type that the example has there."""
+    example = description.example or {}
+    made = {each.name: each.levels for each in model.form.inputs if each.levels and not each.is_factor}
+    features = tuple(
+        replace(f, values=_values(made[f.name], example[f.name])) if f.name in made and f.name in example else f
+        for f in description.features
+    )
+    return replace(description, features=features)
+
+
+def _values(levels: tuple[str, ...], column: np.ndarray[Any, Any]) -> tuple[str | float, ...]:
+    """Levels as the cells that they were."""
+    if column.dtype.kind in "OU":
+        return levels
+    return tuple(float(level) for level in levels if level not in ("TRUE", "FALSE"))
 
 
 def _notes(model: RModel) -> tuple[str, ...]:

@@ -195,11 +195,12 @@ inputs_of <- function(variables) {
   found <- list()
   add <- function(input) {
     known <- found[[input$name]]
+    if (is.null(input$levels)) input$levels <- known$levels
     if (is.null(known) || known$type == "any") found[[input$name]] <<- input
   }
-  walk <- function(e, type) {
-    if (identical(e$op, "column")) add(list(name = e$name, type = type))
-    if (!is.null(e$x)) walk(e$x, if (e$op == "recoded") "any" else "double")
+  walk <- function(e, type, levels = NULL) {
+    if (identical(e$op, "column")) add(list(name = e$name, type = type, levels = levels))
+    if (!is.null(e$x)) walk(e$x, if (e$op == "recoded") "any" else "double", if (e$op == "recoded") levels)
     for (each in e$args) walk(each, if (identical(e$name, "%in%") || compares_text(e)) "text" else "double")
   }
   for (v in variables) {
@@ -207,7 +208,7 @@ inputs_of <- function(variables) {
     if (direct && !is.null(v$levels)) {
       type <- if (v$class %in% c("logical", "ordered")) v$class else "factor"
       add(list(name = v$expression$name, type = type, levels = if (type != "logical") v$levels))
-    } else walk(v$expression, if (identical(v$class, "logical")) "logical" else "double")
+    } else walk(v$expression, if (identical(v$class, "logical")) "logical" else "double", v$levels)
   }
   unname(found)
 }

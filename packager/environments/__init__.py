@@ -26,11 +26,18 @@ def given_lock(path: Path) -> Given:
     return Given.read(path)
 
 
-def recorded(told: dict[str, Any], vendor: bool, scratch: Path) -> Recorded:
+def recorded(told: dict[str, Any], vendor: bool, repository: str, scratch: Path) -> Recorded:
     """The environment of a model that runs in an interpreter of its own, from what that told."""
     from . import _r as r
 
-    return r.recorded(told, vendor, scratch)
+    return r.recorded(told, vendor, repository, scratch)
+
+
+def check_repository(place: str) -> None:
+    """Nothing; `UsageError` where that is no repository of packages."""
+    from ._r_sources import check_repository
+
+    check_repository(place)
 
 
 def rebuild(

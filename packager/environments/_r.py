@@ -1,18 +1,22 @@
 """The environment of an R model: R itself, its libraries, and the packages that `predict` needs, as renv locks them.
 
 `renv.lock` has renv's first layout; what renv has no field for stands beside its own: `Sha256` of the package's archive
-(its installed tree as a tar), `Archive` where the bundle holds it, `Debian` where it came with a Debian package.
+(its installed tree as a tar, or its source), `Archive` where the bundle holds it, `Debian` where it came with a Debian
+package.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from . import FOLDER
 from ._r_library import Debian, debian_packages, write_archive
+from ._r_sources import fetch_source
 from ._recording import Recorded
 from .system import machine
 
@@ -26,21 +30,31 @@ ALTERED = "its files are not as its Debian package has them"
 Package = Mapping[str, Any]
 
 
-def recorded(told: Mapping[str, Any], vendor: bool, scratch: Path) -> Recorded:
-    """What there is, from what R told; with `vendor` their archives are written in `scratch`."""
+@dataclass(frozen=True)
+class Archive:
+    """The archive of one package: its installed tree, or its source. `path`: where it lies, None where it was digested
+    only."""
+
+    sha256: str
+    path: Path | None
+
+    def to_json(self) -> dict[str, str]:
+        return {"Sha256": self.sha256} | ({"Archive": f"{ARCHIVES}/{self.path.name}"} if self.path else {})
+
+
+def recorded(told: Mapping[str, Any], vendor: bool, repository: str, scratch: Path) -> Recorded:
+    """What there is, from what R told; with `vendor` the archives are written in `scratch`: those of sources that the
+    `repository` has, where one is given, else the installed trees."""
     packages = told["packages"]
     own = [each for each in packages if each.get("Priority") != _BASE]
     debian = debian_packages({each["Package"]: Path(each["path"]) for each in own})
-    files: dict[str, bytes | Path] = {}
-    digests = {}
-    for each in own:
-        archive = f"{ARCHIVES}/{each['Package']}_{each['Version']}.tar"
-        digests[each["Package"]] = _archived(each, scratch / archive if vendor else None)
-        if vendor:
-            files[f"{FOLDER}/{archive}"] = scratch / archive
+    archives = {each["Package"]: _archive(each, vendor, repository, scratch / ARCHIVES) for each in own}
+    files: dict[str, bytes | Path] = {
+        f"{FOLDER}/{ARCHIVES}/{archive.path.name}": archive.path for archive in archives.values() if archive.path
+    }
     document = _document(told, packages, debian)
     files[f"{FOLDER}/environment.json"] = _canonical(document)
-    files[LOCK] = _lock(told, own, debian, digests, vendor)
+    files[LOCK] = _lock(told, own, debian, archives)
     unproved = _unproved(own, debian)
     facts = {"vendored": vendor, "unproved": unproved, "lock": Path(LOCK).name}
     settings = {"libraries_of_r": told["libraries"]}
@@ -53,13 +67,18 @@ def _canonical(plain: Any) -> bytes:
     return canonical(plain)
 
 
-def _archived(package: Package, place: Path | None) -> str:
-    """The sha256 of a package's archive, which is written to `place` where given."""
-    if place is None:
-        return write_archive(Path(package["path"]), None)
-    place.parent.mkdir(parents=True, exist_ok=True)
+def _archive(package: Package, vendor: bool, repository: str, folder: Path) -> Archive:
+    """A package's archive; written into `folder` with `vendor`."""
+    name, version = str(package["Package"]), str(package["Version"])
+    if not vendor:
+        return Archive(write_archive(Path(package["path"]), None), None)
+    source = fetch_source(repository, name, version, folder) if repository else None
+    if source is not None:
+        return Archive(hashlib.sha256(source.read_bytes()).hexdigest(), source)
+    folder.mkdir(parents=True, exist_ok=True)
+    place = folder / f"{name}_{version}.tar"
     with place.open("wb") as file:
-        return write_archive(Path(package["path"]), file)
+        return Archive(write_archive(Path(package["path"]), file), place)
 
 
 def _document(told: Mapping[str, Any], packages: Sequence[Package], debian: Mapping[str, Debian]) -> dict[str, Any]:
@@ -93,8 +112,7 @@ def _lock(
     told: Mapping[str, Any],
     packages: Sequence[Package],
     debian: Mapping[str, Debian],
-    digests: Mapping[str, str],
-    vendor: bool,
+    archives: Mapping[str, Archive],
 ) -> bytes:
     """`renv.lock`: no repository is named, for the one of this machine is nobody else's business."""
     records = {}
@@ -103,8 +121,7 @@ def _lock(
         record: dict[str, Any] = {"Package": name, "Version": version, "Source": "Repository"}
         record |= {k: each[k] for k in ("Repository", "RemoteType", "RemoteUrl", "RemoteRef", "RemoteSha") if k in each}
         record["Requirements"] = _requirements(each)
-        record["Sha256"] = digests[name]
-        record |= {"Archive": f"{ARCHIVES}/{name}_{version}.tar"} if vendor else {}
+        record |= archives[name].to_json()
         record |= {"Debian": debian[name].to_json()} if name in debian else {}
         records[name] = record
     interpreter = told["interpreter"]

@@ -20,6 +20,8 @@ from ._rebuild import Interpreter
 
 LIBRARY = "library"
 SECONDS = 60.0
+COMPILE_SECONDS = 1800.0
+SOURCE = ".tar.gz"
 _ASK = 'cat(as.character(getRversion()), R.version$platform, .libPaths(), sep = "\\n")'
 _STUB = """#!/bin/sh
 # Runs R with the packages of this folder alone, besides those that R itself brings.
@@ -37,8 +39,8 @@ def rebuild_r(bundle: Path, wanted: Mapping[str, Any], into: Path, rscript: str 
     into.absolute().parent.mkdir(parents=True, exist_ok=True)
     with beside(into.absolute()) as scratch:
         (scratch / "made" / LIBRARY).mkdir(parents=True)
-        for name, record in records.items():
-            _install(name, record, bundle / FOLDER, found.libraries, scratch / "made" / LIBRARY)
+        for name in _in_order(records):
+            _install(name, records[name], bundle / FOLDER, found, scratch / "made" / LIBRARY)
         stub = scratch / "made" / "Rscript"
         stub.write_text(_STUB.format(rscript=_quoted(found.path)), "utf-8")
         stub.chmod(0o755)
@@ -71,6 +73,11 @@ class _Found:
         self.version, self.platform, *libraries = lines
         self.libraries = [Path(library) for library in libraries]
 
+    @property
+    def r(self) -> list[str]:
+        """The program beside it that runs R's own commands."""
+        return [str(Path(shutil.which(self.path) or self.path).with_name("R"))]
+
 
 def _find(wanted: Mapping[str, Any], given: str | None) -> _Found:
     """R of the same minor version on the same platform: installed packages run in no other."""
@@ -88,12 +95,27 @@ def _find(wanted: Mapping[str, Any], given: str | None) -> _Found:
     return found
 
 
-def _install(name: str, record: Mapping[str, Any], folder: Path, libraries: list[Path], into: Path) -> None:
+def _in_order(records: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The packages, each behind those that it needs: a source is installed against them."""
+    from graphlib import CycleError, TopologicalSorter
+
+    needs = {name: [n for n in record.get("Requirements", ()) if n in records] for name, record in records.items()}
+    try:
+        return list(TopologicalSorter(needs).static_order())
+    except CycleError as error:
+        raise DamagedError(f"renv.lock has packages that need each other: {error.args[1]}") from error
+
+
+def _install(name: str, record: Mapping[str, Any], folder: Path, found: _Found, into: Path) -> None:
     """The package's tree: from the bundle, else from this machine where the very same is installed."""
     if "Archive" in record:
-        _unpack(folder / _inside(record["Archive"]), record["Sha256"], name, into)
+        archive = _checked(folder / _inside(record["Archive"]), record["Sha256"])
+        if archive.name.endswith(SOURCE):
+            _compile(archive, found, into)
+        else:
+            _unpack(archive, name, into)
         return
-    for library in libraries:
+    for library in found.libraries:
         if (library / name / "DESCRIPTION").is_file() and write_archive(library / name, None) == record["Sha256"]:
             shutil.copytree(library / name, into / name, symlinks=True)
             return
@@ -111,13 +133,31 @@ def _inside(archive: str) -> str:
     return archive
 
 
-def _unpack(archive: Path, sha256: str, name: str, into: Path) -> None:
-    """`DamagedError` unless the archive is the one that the lock names, and holds nothing but that package."""
+def _compile(archive: Path, found: _Found, into: Path) -> None:
+    """Installs a source with R's own tools, against the packages that are there already."""
+    command = [*found.r, "CMD", "INSTALL", "--no-docs", "--no-test-load", f"--library={into}", str(archive)]
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", "R_LIBS": str(into), "R_LIBS_USER": str(into)}
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_SECONDS, env=environment)
+    except subprocess.TimeoutExpired as error:
+        raise EnvironmentFault(f"{archive.name} was not installed within {COMPILE_SECONDS:g} s") from error
+    if done.returncode:
+        last = " / ".join(done.stderr.strip().splitlines()[-3:])
+        raise EnvironmentFault(f"R cannot install {archive.name}: {last}")
+
+
+def _checked(archive: Path, sha256: str) -> Path:
+    """The archive; `DamagedError` unless it is the one that the lock names."""
     if not archive.is_file():
         raise DamagedError(f"the bundle lacks {archive.name}, which renv.lock names")
     with archive.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
             raise DamagedError(f"{archive.name} is not the archive that renv.lock names: its sha256 differs")
+    return archive
+
+
+def _unpack(archive: Path, name: str, into: Path) -> None:
+    """`DamagedError` unless the archive holds nothing but that package."""
     with tarfile.open(archive) as members:
         strange = [m.name for m in members if Path(m.name).parts[:1] != (name,)]
         if strange:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,27 @@ def test_example_becomes_a_bundle(name: str, tmp_path: Path) -> None:
     check_files(bundle)
     assert bundle.manifest.facts["framework"] == FRAMEWORKS[name]
     assert replay(bundle) >= 3
+
+
+IN_R = {"birthweight": ("birthweight.rds", "births.csv")}
+
+
+def test_every_example_in_r_is_listed() -> None:
+    assert {path.parent.name for path in (ROOT / "examples").glob("*/fit.R")} == set(IN_R)
+
+
+@pytest.mark.parametrize("name", IN_R)
+def test_example_in_r_becomes_a_bundle(name: str, tmp_path: Path) -> None:
+    script = ROOT / "examples" / name / "fit.R"
+    subprocess.run(["Rscript", "--vanilla", script, tmp_path], check=True, capture_output=True, timeout=120)
+    model, example = (tmp_path / file for file in IN_R[name])
+    built = build_model(model, example, tmp_path / "dist", targets=None)
+    assert built.verification.equal
+    bundle = open_bundle(built.bundle)
+    check_files(bundle)
+    assert bundle.manifest.facts["framework"] == "r"
+    assert replay(bundle) >= 3
+    assert "mlpack build" in script.read_text()
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

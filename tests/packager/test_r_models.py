@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -98,7 +97,7 @@ def test_an_archive_that_leaves_its_folder(shelf: Path, tmp_path: Path) -> None:
     with tarfile.open(archive, "w") as tar:
         tar.add(shelf / "fit.R", "../outside")
     with pytest.raises(DamagedError, match="which is no part of rpart"):
-        _unpack(archive, hashlib.sha256(archive.read_bytes()).hexdigest(), "rpart", tmp_path)
+        _unpack(archive, "rpart", tmp_path)
 
 
 def test_of_a_workspace_the_named_object(mlpack: Run, shelf: Path) -> None:
@@ -172,6 +171,51 @@ def test_r_is_found_by_its_home_and_by_its_program(
     assert mlpack(*command, "--rscript", program, "--name", "one")[0] == 0
     monkeypatch.setenv("R_HOME", home)
     assert mlpack(*command, "--name", "two")[0] == 0
+
+
+SOURCES = """
+folder <- commandArgs(TRUE)[[1]]
+for (name in c("below", "above")) {
+  dir.create(file.path(folder, name, "R"), recursive = TRUE)
+  writeLines(c(paste("Package:", name), "Version: 0.1.0", "Title: A Package", "Description: For a test.",
+    "Author: Nobody", "Maintainer: Nobody <nobody@example.invalid>", "License: CC0",
+    if (name == "above") "Imports: below"), file.path(folder, name, "DESCRIPTION"))
+  writeLines("export(f)", file.path(folder, name, "NAMESPACE"))
+  writeLines(if (name == "below") "f <- function(x) 2 * x" else "f <- function(x) below::f(x)",
+    file.path(folder, name, "R", "f.R"))
+}
+"""
+
+
+def test_sources_of_a_repository_are_built_again(mlpack: Run, shelf: Path, tmp_path: Path) -> None:
+    """Two packages, one needs the other; the repository has both as sources."""
+
+    def say(*command: object) -> None:
+        subprocess.run([str(c) for c in command], check=True, capture_output=True, timeout=120, cwd=tmp_path)
+
+    (tmp_path / "make.R").write_text(SOURCES)
+    say("Rscript", "--vanilla", "make.R", tmp_path)
+    place = tmp_path / "repository" / "src" / "contrib"
+    place.mkdir(parents=True)
+    (tmp_path / "library").mkdir()
+    for name in ("below", "above"):
+        say("R", "CMD", "build", "--no-build-vignettes", name)
+        (tmp_path / f"{name}_0.1.0.tar.gz").rename(place / f"{name}_0.1.0.tar.gz")
+        say("env", "R_LIBS=library", "R", "CMD", "INSTALL", "--library=library", place / f"{name}_0.1.0.tar.gz")
+    with_it = "m <- lm(mpg ~ wt, mtcars); m$helper <- above::f; saveRDS(m, 'm.rds'); write.csv(mtcars, 'm.csv')"
+    say("env", "R_LIBS=library", "Rscript", "--vanilla", "-e", with_it)
+    stub = tmp_path / "Rscript"
+    stub.write_text(f'#!/bin/sh\nR_LIBS={tmp_path}/library exec Rscript "$@"\n')
+    stub.chmod(0o755)
+    command = ("build", "m.rds", "--example", "m.csv", "--rscript", stub, "--vendor", "--target", "cpp")
+    code, made, _ = mlpack(*command, "--repository", "repository")
+    assert code == 0, made
+    kept = sorted(p.name for p in (tmp_path / made["bundle"] / "environment/r-packages").iterdir())
+    assert kept == ["above_0.1.0.tar.gz", "below_0.1.0.tar.gz"]
+    told = offline(tmp_path, "reproduce", made["bundle"], "--into", "again")
+    assert told["distributions"] == 2 and told["golden"]["same_bits"] == told["golden"]["cases"]
+    code, told, _ = mlpack(*command, "--repository", "library", "--name", "none")
+    assert code == 2 and "no folder src/contrib" in told["error"]["message"]
 
 
 PROGRAM = """

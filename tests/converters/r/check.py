@@ -19,7 +19,7 @@ from converters._probes import make_probes, together
 from converters._rds import NA_INTEGER, Item, read
 from converters._signature import inputs_of, signature_of
 from converters._table import rows_of, take
-from converters.r._model import RModel, convert, describe, load, predict
+from converters.r._model import RModel, adapt, convert, describe, load, predict
 from converters.spec import Signature, Table
 
 HERE = Path(__file__).parent
@@ -86,7 +86,7 @@ def asked(model: RModel, rows: Table) -> tuple[Probes, dict[int, str], Table, Si
     """Probes, those that R refuses with its message, its answers to the others, and the signature."""
     description = describe(model)
     example = model_table(description, rows)
-    description = replace(description, example=example)
+    description = adapt(model, replace(description, example=example))
     inputs = inputs_of(description, example, {})
     signature = signature_of(description, example, predict(model, example))
     table, kinds, _ = together(make_probes(description, inputs, example))
