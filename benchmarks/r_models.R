@@ -29,6 +29,11 @@ boost <- function(formula, data, distribution, ...) {
 
 put("lm", "factors, interaction, poly", lm(Sepal.Length ~ Species * poly(Petal.Length, 2) + Big, flowers), flowers)
 put("lm", "ns, bs, no intercept", lm(Sepal.Length ~ ns(Petal.Length, 3) + bs(Petal.Width) + Species - 1, flowers), flowers)
+put("lm", "two responses", lm(cbind(Sepal.Length, Sepal.Width) ~ Species * Petal.Length, flowers), flowers)
+put("aov", "two factors", aov(breaks ~ wool * tension, warpbreaks), warpbreaks)
+put("rlm", "MASS::rlm", rlm(stack.loss ~ ., stackloss), stackloss)
+put("nls", "Michaelis and Menten", nls(rate ~ top * conc / (half + conc), Puromycin, start = list(top = 200, half = 0.1)),
+  Puromycin)
 put("glm", "binomial, logit", glm(low ~ age + race + smoke, binomial, births), births)
 put("glm", "binomial, probit", glm(low ~ age + race, binomial("probit"), births), births)
 put("glm", "binomial, cloglog", glm(low ~ age + race, binomial("cloglog"), births), births)

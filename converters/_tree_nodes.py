@@ -27,17 +27,20 @@ TARGETS_APART = 32
 """Targets up to which each gets nodes of its own: a node costs a single row a microsecond."""
 
 
-def ensemble(graph: GraphBuilder, trees: Trees, x: Value) -> str:
-    """The sum of the trees' leaves per target, `[N, targets]`, in the type of `x`; `trees.leaf` is `[M]`."""
+def ensemble(graph: GraphBuilder, trees: Trees, x: Value, most: int = 0) -> str:
+    """The sum of the trees' leaves per target, `[N, targets]`, in the type of `x`; `trees.leaf` is `[M]`.
+
+    `most`: nodes in a group, `NODES_AT_ONCE` unless given.
+    """
     import numpy as np
 
-    owners = _owners(trees)
+    owners, most = _owners(trees), most or NODES_AT_ONCE
     if owners is not None and np.array_equal(owners, np.arange(trees.targets)):
-        parts = [_node(graph, _shifted(part), x) for part in _in_reach_of_cache(trees)]
+        parts = [_node(graph, _shifted(part), x) for part in _in_reach_of_cache(trees, most)]
         return graph.op("Concat", *parts, axis=1) if len(parts) > 1 else parts[0]
     if owners is None or not 1 < trees.targets <= TARGETS_APART:
-        return _added(graph, trees, x)
-    sums = [_added(graph, _only(trees, owners, target), x) for target in range(trees.targets)]
+        return _added(graph, trees, x, most)
+    sums = [_added(graph, _only(trees, owners, target), x, most) for target in range(trees.targets)]
     return graph.op("Concat", *sums, axis=1)
 
 
@@ -68,23 +71,23 @@ def _only(trees: Trees, owners: Array, target: int) -> Trees:
     return replace(part, leaf=leaf, target=None, targets=1)
 
 
-def _added(graph: GraphBuilder, trees: Trees, x: Value) -> str:
-    parts = [_node(graph, part, x) for part in _in_reach_of_cache(trees)]
+def _added(graph: GraphBuilder, trees: Trees, x: Value, most: int) -> str:
+    parts = [_node(graph, part, x) for part in _in_reach_of_cache(trees, most)]
     return graph.op("Sum", *parts) if len(parts) > 1 else parts[0]
 
 
-def _in_reach_of_cache(trees: Trees) -> Sequence[Trees]:
-    """The trees in groups of at most `NODES_AT_ONCE` nodes, in their order; a larger tree is a group."""
+def _in_reach_of_cache(trees: Trees, most: int) -> Sequence[Trees]:
+    """The trees in groups of at most `most` nodes, in their order; a larger tree is a group."""
     import numpy as np
 
-    if len(trees.feature) <= NODES_AT_ONCE:
+    if len(trees.feature) <= most:
         return [trees]
     sizes = np.bincount(tree_of(trees), minlength=len(trees.roots))
     groups: list[list[int]] = []
-    nodes = NODES_AT_ONCE
+    nodes = most
     for tree, size in enumerate(sizes.tolist()):
         nodes += size
-        if nodes > NODES_AT_ONCE:
+        if nodes > most:
             groups.append([])
             nodes = size
         groups[-1].append(tree)

@@ -23,20 +23,8 @@ _NAMES = {
 }
 PRECISIONS = ("auto", "float32", "float64")
 KEYS: tuple[str, ...] = ("model", "example", "output", "name", "version", "python", "code", "target", "precision")
-KEYS += (
-    "rtol",
-    "atol",
-    "max-p99",
-    "allow",
-    "vendor",
-    "lock",
-    "rscript",
-    "object",
-    "training",
-    "argument",
-    "repository",
-)
-KEYS += ("keep-failed",)
+KEYS += ("rtol", "atol", "max-p99", "allow", "vendor", "lock", "keep-failed")
+KEYS += ("rscript", "object", "training", "argument", "repository")
 
 
 def build_request(config: Path | None, options: Mapping[str, Any]) -> Request:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from converters.spec import Signature, TensorSpec
 
 from . import _cpp_names as names
+from ._cpp_levels import Levels, enums
 from ._cpp_rules import RuleTable, column_rules, cpp_type, trait, type_name
 
 WIDEST_STRUCT = 20
@@ -20,7 +21,7 @@ SHOWN = 12
 
 @dataclass(frozen=True)
 class Member:
-    """A member of `Row`: `width` columns of the input at `source`, their first rule at `first`."""
+    """A member of `Row`: `width` columns of the input at `source`, their first rule at `first`; `levels`: an enum's."""
 
     name: str
     type: str
@@ -28,11 +29,13 @@ class Member:
     source: int
     first: int
     width: int
+    levels: Levels | None = None
 
     @property
     def declaration(self) -> str:
         missing = "std::numeric_limits<double>::quiet_NaN()"
         start = {"double": f" = {missing}", "std::int64_t": " = 0", "bool": " = false"}.get(self.type, "")
+        start = "{}" if self.levels else start
         return (
             f"std::array<{self.type}, {self.width}> {self.name}{{}}"
             if self.width != 1
@@ -60,14 +63,15 @@ def is_tabular(signature: Signature) -> bool:
     return bool(signature.inputs) and known and batched and same and flat
 
 
-def typed_values(signature: Signature) -> dict[str, Any]:
+def typed_values(signature: Signature, package: str) -> dict[str, Any]:
     """What the templates of a tabular model are filled with. Raises `Unsupported` for an unknown element type."""
     columns = [column_rules(spec) for spec in signature.inputs]
     flat = [column for group in columns for column in group]
     table = RuleTable()
     for column in flat:
         table.add(column)
-    members = _members(signature, columns)
+    levels = enums(flat, package)
+    members = [_typed_by(m, levels.get(m.first)) for m in _members(signature, columns)]
     as_array = len(members) == 1 and members[0].width != 1
     return {
         "inputs": [{"type": type_name(spec), "dims": _dims(spec)} for spec in signature.inputs],
@@ -75,6 +79,7 @@ def typed_values(signature: Signature) -> dict[str, Any]:
         "input_list": [spec.name for spec in signature.inputs],
         "output_names": ", ".join(names.literal(spec.name) for spec in signature.outputs),
         "members": members,
+        "enums": list(levels.values()),
         "row_is_array": as_array,
         "row_note": members[0].note,
         "by_name": len({column.name for column in flat}) == len(flat),
@@ -121,6 +126,14 @@ def _member(name: str, spec: TensorSpec, source: int, part: list[TensorSpec], fi
     }
     upto = _bounds(part[0]) if len(part) == 1 else ""
     return Member(name, kind, what + (missing.get(kind, "") if nullable else "") + upto, source, first, len(part))
+
+
+def _typed_by(member: Member, levels: Levels | None) -> Member:
+    """The member with the type of its levels, where its column is an enum."""
+    if levels is None:
+        return member
+    kind = f"std::optional<{levels.type}>" if "optional" in member.type else levels.type
+    return replace(member, type=kind, levels=levels)
 
 
 def _bounds(column: TensorSpec) -> str:

@@ -28,7 +28,7 @@ def typed_usage(values: Mapping[str, Any], golden: Mapping[str, bytes]) -> list[
         lines += [f"row[{i}] = {_cell(cells, i, members[0].type)};" for i in range(min(SHOWN, members[0].width))]
     else:
         singles = [m for m in members if m.width == 1][:SHOWN]
-        lines += [f"row.{m.name} = {_cell(cells, m.first, m.type)};" for m in singles]
+        lines += [f"row.{m.name} = {_member_cell(cells, m, package)};" for m in singles]
     rest = len(values["column_names"]) - SHOWN
     lines += [f"// ... and {rest} more"] if rest > 0 else []
     lines += [
@@ -49,6 +49,14 @@ def first_row(golden: Mapping[str, bytes], inputs: Sequence[str]) -> list[Any]:
 
 def _row_of(tensor: Mapping[str, Any]) -> list[Any]:
     return list(tensor["data"][: len(tensor["data"]) // tensor["shape"][0]])
+
+
+def _member_cell(cells: list[Any], member: Member, package: str) -> str:
+    """A value of the golden row for a member, an enumerator where its column is an enum."""
+    given = cells[member.first] if member.first < len(cells) else None
+    if member.levels is None or (given is None and "optional" in member.type):
+        return _cell(cells, member.first, member.type if member.levels is None else "std::optional<std::string>")
+    return member.levels.value(given, package)
 
 
 def _cell(cells: list[Any], position: int, kind: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from converters.spec import Scalar, Signature, TensorSpec
 
 from ._java_fields import NUMBER, TEXT, TRUTH, TYPES, WHOLE, Column, kind, table
+from ._java_levels import Levels
 from ._java_names import identifiers, javadoc, literal
 from ._java_text import escape
 
@@ -16,18 +17,27 @@ Words = dict[str, Any]
 SHOWN = 12
 
 
-def fields(columns: Sequence[Column], signature: Signature) -> list[Words]:
-    """One entry per column of a row: its identifier, its Java type, what a comment says of it."""
+def fields(columns: Sequence[Column], signature: Signature, enums: Mapping[int, Levels] | None = None) -> list[Words]:
+    """One entry per column of a row: its identifier, its Java type, what a comment says of it; `enums` by position."""
     dtypes = {escape(t.name): t.dtype for t in signature.inputs}
     names = identifiers(c.name for c in columns)
-    return [_field(c, name, dtypes[c.input]) for c, name in zip(columns, names, strict=True)]
+    found = [_field(c, name, dtypes[c.input]) for c, name in zip(columns, names, strict=True)]
+    return [f | (_enum(f, enums[i]) if enums and i in enums else {}) for i, f in enumerate(found)]
 
 
 def _field(column: Column, name: str, dtype: str) -> Words:
     k = kind(dtype)
     rule = _rule(column.rule, dtype)
     says = f"<code>{javadoc(column.name)}</code>: {rule}"
-    return {"field": name, "java": k.java, "boxed": k.boxed, "put": k.put, "says": says, "says_rule": rule}
+    words: Words = {"field": name, "java": k.java, "boxed": k.boxed, "put": k.put, "says": says, "says_rule": rule}
+    return words | {"enum": None, "given": f"this.{name}"}
+
+
+def _enum(field: Words, levels: Levels) -> Words:
+    missing = ", null where it is missing" if levels.nullable else ""
+    says = f"<code>{javadoc(levels.column)}</code>: one of its levels{missing}"
+    given = f"this.{field['field']} == null ? null : this.{field['field']}.text"
+    return {"enum": levels, "java": levels.type, "boxed": levels.type, "put": "level", "says": says, "given": given}
 
 
 def _rule(rule: TensorSpec, dtype: str) -> str:
@@ -147,6 +157,8 @@ def first_row(golden: Mapping[str, bytes]) -> dict[str, list[Any]]:
 
 def cell(words: Words, value: Any) -> str:
     """A Java expression for a cell of the README's snippet."""
+    if words["enum"]:
+        return str(words["enum"].constant(value))
     if words["java"] == "String":
         return '""' if value is None else json.dumps(str(value), ensure_ascii=False)
     if words["java"] == "boolean":

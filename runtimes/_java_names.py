@@ -40,14 +40,15 @@ def identifiers(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
 
 
 def _camel(name: str) -> str:
-    words = _words(name.lower() if name.isupper() else name)
-    if not words:
+    parts = words(name.lower() if name.isupper() else name)
+    if not parts:
         return ""
-    joined = words[0][0].lower() + words[0][1:] + "".join(w[0].upper() + w[1:] for w in words[1:])
+    joined = parts[0][0].lower() + parts[0][1:] + "".join(w[0].upper() + w[1:] for w in parts[1:])
     return f"column{joined}" if joined[0].isdigit() else joined
 
 
-def _words(text: str) -> list[str]:
+def words(text: str) -> list[str]:
+    """The runs of letters and digits that Java takes inside an identifier."""
     plain = unicodedata.normalize("NFC", text)
     return "".join(c if _is_letter(c) or c in "0123456789" else " " for c in plain).split()
 
@@ -57,14 +58,15 @@ def _is_letter(c: str) -> bool:
     return ord(c) <= 0xFFDC and unicodedata.category(c) in ("Lu", "Ll", "Lt", "Lo")
 
 
-def _ascii_words(text: str) -> list[str]:
+def ascii_words(text: str) -> list[str]:
+    """The runs of ASCII letters and digits, accents taken off."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.findall("[A-Za-z0-9]+", plain)
 
 
 def class_name(name: str) -> str:
     """The class of a model: `penguins-sex` is `PenguinsSex`."""
-    joined = "".join(w[0].upper() + w[1:] for w in _ascii_words(name))
+    joined = "".join(w[0].upper() + w[1:] for w in ascii_words(name))
     if not joined or joined[0].isdigit():
         joined = f"Model{joined}"
     return f"{joined}Model" if joined in CLASSES else joined
@@ -72,13 +74,13 @@ def class_name(name: str) -> str:
 
 def package_name(name: str) -> str:
     """The Java package of a model: `penguins-sex` is `model.penguinssex`."""
-    joined = "".join(_ascii_words(name)).lower() or "unnamed"
+    joined = "".join(ascii_words(name)).lower() or "unnamed"
     return f"model.{'m' if joined[0].isdigit() or joined in KEYWORDS else ''}{joined}"
 
 
 def artifact(name: str) -> str:
     """The Maven artifact of a model: `Penguins sex` is `penguins-sex`."""
-    return "-".join(_ascii_words(name)).lower() or "unnamed"
+    return "-".join(ascii_words(name)).lower() or "unnamed"
 
 
 def maven_version(version: str) -> str:

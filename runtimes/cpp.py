@@ -29,7 +29,7 @@ def render(package: Package) -> dict[str, bytes]:
     """The project's files by relative path. Raises `Unsupported` for an element type that C++ code cannot carry."""
     shared = _shared_values(package)
     tabular = is_tabular(package.signature)
-    special = typed_values(package.signature) if tabular else tensor_values(package.signature)
+    special = typed_values(package.signature, shared["package"]) if tabular else tensor_values(package.signature)
     sources = ["library", "rules", "session", "text", "rows" if tabular else "checks"]
     values = {**shared, **special, "sources": sorted(sources)}
     values["usage"] = (typed_usage if tabular else tensor_usage)(values, package.golden)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from . import _java_answers as words
 from . import _java_fields as java_fields
 from . import _java_names as names
 from ._java_fields import Column
+from ._java_levels import Levels, enums
 from ._java_text import JavaGraph, escape, java_graph
 from .spec import Package, Runtime, Step
 
@@ -31,11 +32,14 @@ def render(package: Package) -> dict[str, bytes]:
     found = java_fields.columns(signature) if rows else java_fields.tensors(signature)
     graph = java_graph(package.model)
     values = _values(package, graph, rows)
+    layout = java_fields.layout(signature, found) if rows else ""
+    levels = enums(found, graph.escaped, values["type_name"]) if layout == "record" else {}
+    values["enums"] = list(levels.values())
     files = templates.render("java/common", values, FILTERS)
     if rows:
-        layout = java_fields.layout(signature, found)
-        values |= _row_values(package, found, layout)
+        values |= _row_values(package, found, layout, levels)
         files |= templates.render("java/rows", values, FILTERS) | templates.render(f"java/{layout}", values, FILTERS)
+        files |= _enum_files(values)
     else:
         values |= {"inputs": words.tensor_words(signature.inputs), "outputs": words.tensor_words(signature.outputs)}
         files |= templates.render("java/tensors", values, FILTERS)
@@ -84,11 +88,16 @@ def _text_note(signature: Signature, graph: JavaGraph) -> str:
     )
 
 
-def _row_values(package: Package, found: Sequence[Column], layout: str) -> dict[str, Any]:
+def _enum_files(values: dict[str, Any]) -> dict[str, bytes]:
+    made = [templates.render("java/levels", values | {"enum": one}, FILTERS) for one in values["enums"]]
+    return {path: content for files in made for path, content in files.items()}
+
+
+def _row_values(package: Package, found: Sequence[Column], layout: str, levels: Mapping[int, Levels]) -> dict[str, Any]:
     return {
         "layout": layout,
         "width": len(found),
-        "fields": words.fields(found, package.signature),
+        "fields": words.fields(found, package.signature, levels),
         "answers": words.answers(package.signature),
     }
 

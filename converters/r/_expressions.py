@@ -67,7 +67,8 @@ class Expressions:
         return self.pieces(self.value(e.of("x")), e)
 
     def pieces(self, x: str, e: Fields) -> str:
-        """Polynomials between `breaks`: `coefficients` piece x power x column, about each piece's origin."""
+        """Polynomials between `breaks`: `coefficients` piece x power x column, about each piece's origin; `ends`: the
+        values at minus and plus infinity."""
         import numpy as np
 
         graph, m = self.graph, self.maths
@@ -79,6 +80,9 @@ class Expressions:
         for power in reversed(range(coefficients.shape[1])):
             factors = graph.op("Gather", graph.const(np.ascontiguousarray(coefficients[:, power, :])), piece)
             total = m.add(m.multiply(total, u), factors) if total else factors
+        if e.has("ends"):
+            for end, row in zip((-float("inf"), float("inf")), e.numbers("ends"), strict=True):
+                total = m.where(graph.op("Equal", x, m.n(end)), graph.const(row.reshape(1, -1)), total)
         return total
 
     def _call(self, e: Fields) -> str:
@@ -112,7 +116,14 @@ class Expressions:
         return found
 
     def _raised(self, x: str, power: float) -> str:
-        return self.maths.square(x) if power == 2 else self.maths.power(x, self.maths.n(power))
+        if power == 2:
+            return self.maths.square(x)
+        found = self.maths.power(x, self.maths.n(power))
+        if power == int(power):
+            return found
+        # to C, which is asked here, minus infinity raised is infinity
+        endless = self.graph.op("Equal", x, self.maths.n(float("-inf")))
+        return self.maths.where(endless, self.maths.n(float("nan")), found)
 
     def _cut(self, e: Fields) -> str:
         """The code of the interval that a number lies in, from 0; NaN where it lies in none."""

@@ -41,8 +41,11 @@ def _probit(graph: GraphBuilder, maths: Reals, eta: str) -> str:
 
 
 def _cauchit(graph: GraphBuilder, maths: Reals, eta: str) -> str:
+    return cauchy_cdf(maths, _clamped(maths, eta, -_CAUCHIT_MOST, _CAUCHIT_MOST))
+
+
+def cauchy_cdf(maths: Reals, x: str) -> str:
     """`pcauchy`, which keeps the digits of its lower tail."""
-    x = _clamped(maths, eta, -_CAUCHIT_MOST, _CAUCHIT_MOST)
     pi = maths.n(3.141592653589793)
     far = maths.op("Greater", maths.absolute(x), maths.n(1.0))
     tail = maths.divide(maths.arctan(maths.divide(maths.n(1.0), maths.where(far, x, maths.n(1.0)))), pi)

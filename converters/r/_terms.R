@@ -159,9 +159,15 @@ design_of <- function(tt, xlevels, contrasts, training, columns = character()) {
     name <- said_variable(plain[[i]])
     variable_of(name, used[[i]], unname(classes[name]), xlevels[[name]], contrasts[[name]], where, training, columns)
   })
+  inputs <- inputs_of(variables)
+  for (input in inputs) {
+    if (input$type == "double" && !is.null(training$levels(input$name))) {
+      refuse("the formula takes the factor '", input$name, "' for a number, its level's place: make it a column of numbers")
+    }
+  }
   terms <- if (length(factors)) lapply(seq_len(ncol(factors)), function(j) as.integer(factors[, j])) else list()
   list(
-    inputs = inputs_of(variables),
+    inputs = inputs,
     variables = variables, terms = terms, intercept = attr(tt, "intercept") == 1,
     offsets = as.integer(attr(tt, "offset"))
   )

@@ -1,8 +1,9 @@
-# Linear predictors behind a link: lm, glm, MASS's glm.nb.
+# Linear predictors behind a link: lm (of several responses, too), aov, glm, MASS's glm.nb and rlm.
 
 export_linear <- function(model, training) {
   design <- design_of(stats::terms(model), model$xlevels, model$contrasts, training)
-  coefficients <- stats::coef(model)
+  coefficients <- as.matrix(stats::coef(model))
+  kept <- !is.na(coefficients[, 1])
   where <- environment(stats::terms(model))
   offset <- model$call$offset
   inputs <- design$inputs
@@ -13,17 +14,11 @@ export_linear <- function(model, training) {
   design$inputs <- NULL
   list(
     task = "regressor", inputs = inputs, design = design, offset = offset,
-    kept = which(!is.na(coefficients)) - 1L, coefficients = unname(coefficients[!is.na(coefficients)]),
+    kept = which(kept) - 1L, coefficients = unname(coefficients[kept, , drop = FALSE]),
     link = if (inherits(model, "glm")) link_of(stats::family(model)) else "identity"
   )
 }
 
-link_of <- function(family) {
-  known <- c("identity", "logit", "probit", "cloglog", "cauchit", "log", "inverse", "sqrt", "1/mu^2")
-  if (!family$link %in% known) refuse("the link ", family$link, " of the family ", family$family, " has no converter")
-  family$link
-}
-
 predict_linear <- function(model, rows, training) list(prediction = unname(stats::predict(model, rows, type = "response")))
 
-family("linear", c("lm", "glm lm", "negbin glm lm"), export_linear, predict_linear)
+family("linear", c("lm", "aov lm", "mlm lm", "rlm lm", "glm lm", "negbin glm lm"), export_linear, predict_linear)

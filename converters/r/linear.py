@@ -1,4 +1,4 @@
-"""Linear predictors behind a link: `lm`, `glm`, `glm.nb`."""
+"""Linear predictors behind a link: `lm`, `aov`, `glm`, `glm.nb`, `rlm`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _convert(fields: Fields, columns: Columns) -> Outputs:
     graph, design = columns.graph, Design(fields.of("design"), columns)
     kept = graph.const(fields.integers("kept"), "int64")
     chosen = graph.op("Gather", design.matrix(), kept, axis=1)
-    eta = graph.op("MatMul", chosen, graph.const(fields.numbers("coefficients").reshape(-1, 1)))
+    eta = graph.op("MatMul", chosen, graph.const(fields.numbers("coefficients")))
     if design.offset():
         eta = graph.op("Add", eta, design.offset())
     if fields.has("offset"):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._coupling import coupled
 from .._graph import Frame, GraphBuilder
 from .._steps import Answer, Step
 from ..spec import Unsupported
 from . import _distances as distances
 from . import _scores as scores
-from ._coupling import coupled
 
 LOST = 1e-11
 """Largest error of a kernel sum that is accepted for the quick form of distances."""

@@ -1,4 +1,4 @@
-"""lm, glm and glm.nb: every kind of term, every link, offsets both ways."""
+"""lm, aov, rlm, nls, glm and glm.nb: every kind of term, every link, offsets both ways."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from converters.spec import Unsupported
-from tests.converters.r.check import assert_equal, fit, loaded, rows_in
+from tests.converters.r.check import assert_equal, fit, levels_in, loaded, rows_in
 
 SCRIPT = """
 library(splines); library(MASS)
@@ -40,11 +40,18 @@ put("quasi", glm(yc ~ x1 + f, quasipoisson, train))
 put("quasibinomial", glm(yb ~ x1 + f, quasibinomial, train))
 put("quasi_sqrt", glm(yp ~ x1, quasi(link = "sqrt", variance = "mu"), train))
 put("negative", glm.nb(yc ~ x1 + g, train))
+put("several", lm(cbind(y, yp) ~ x1 + f + I(2 * x1), train))
+put("variance", aov(y ~ g * x1 + f, train))
+put("robust", rlm(y ~ x1 + g, train))
+put("exponential", nls(yp ~ a * exp(b * x1) + d, train, start = list(a = 1, b = 0.3, d = 0)))
+put("codes", lm(y ~ as.numeric(g), train))
+put("start", nls(height ~ SSasymp(age, top, low, rate), subset(datasets::Loblolly, Seed == "301")))
 put("whole_frame", lm(y ~ I(x1 - mean(x1)), train))
 put("ranked", lm(y ~ rank(x1), train))
 put("intervals", lm(y ~ cut(x1, 3), train))
 """
-REFUSED = {"whole_frame": "depends on all rows", "ranked": "depends on all rows", "intervals": "cut"}
+REFUSED = {"start": r"uses the function SSasymp\(\)"}
+REFUSED |= {"whole_frame": "depends on all rows", "ranked": "depends on all rows", "intervals": "cut"}
 EQUAL = [
     *(
         "simple",
@@ -61,7 +68,7 @@ EQUAL = [
     ),
     *("constant", "none", "binomial_logit", "binomial_probit", "binomial_cloglog", "binomial_cauchit"),
     *("binomial_splines", "poisson_offset", "poisson_argument", "gamma", "gamma_inverse", "gaussian_log"),
-    *("inverse_gaussian", "quasi", "quasibinomial", "quasi_sqrt", "negative"),
+    *("inverse_gaussian", "quasi", "quasibinomial", "quasi_sqrt", "negative", "several", "variance", "robust", "exponential"),
 ]
 
 
@@ -75,6 +82,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_equal(folder: Path, name: str) -> None:
     kinds = assert_equal(loaded(folder, name), rows_in(folder / "rows.rds"))
     assert kinds["example"] == 200
+
+
+def test_a_factor_s_codes_are_no_numbers_of_anybody_else(folder: Path) -> None:
+    """Only the training frame tells that the column was a factor."""
+    with pytest.raises(Unsupported, match="takes the factor 'g' for a number"):
+        loaded(folder, "codes", levels=levels_in(folder / "train.rds"))
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -13,8 +13,8 @@ from sklearn.gaussian_process import kernels as k
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from converters._graph import GraphBuilder
 from converters._erf import erf
+from converters._graph import GraphBuilder
 from converters.spec import TensorSpec, Unsupported
 from tests.converters.check import answers, assert_same
 from tests.converters.sklearn.empty import assert_empty

@@ -1,0 +1,7 @@
+# What the link of a family is called.
+
+link_of <- function(family) {
+  known <- c("identity", "logit", "probit", "cloglog", "cauchit", "log", "inverse", "sqrt", "1/mu^2")
+  if (!family$link %in% known) refuse("the link ", family$link, " of the family ", family$family, " has no converter")
+  family$link
+}

@@ -1,0 +1,19 @@
+"""What a model with weights reads, as `_regressors.R` exports it: the design of a formula, or columns of a matrix."""
+
+from __future__ import annotations
+
+from ._columns import Columns
+from ._design import Design
+from ._form import Fields
+
+
+def regressors(fields: Fields, columns: Columns) -> str:
+    """The columns without the intercept, `float64 [N, p]`."""
+    if not fields.has("design"):
+        return columns.matrix(fields.texts("features"))
+    design = Design(fields.of("design"), columns)
+    matrix, graph = design.matrix(), columns.graph
+    if not design.intercept:
+        return matrix
+    first, end = graph.const([1], "int64"), graph.const([2**31], "int64")
+    return graph.op("Slice", matrix, first, end, graph.const([1], "int64"))

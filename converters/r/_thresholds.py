@@ -1,0 +1,15 @@
+"""The numbers that the R side itself says are worth probing."""
+
+from __future__ import annotations
+
+from ._form import Fields
+from ._kinds import Thresholds
+
+
+def thresholds_in(fields: Fields) -> Thresholds:
+    """By column, the numbers in the field `thresholds`."""
+    named = fields.values.get("thresholds")
+    if not isinstance(named, dict):
+        return {}
+    found = fields.of("thresholds")
+    return {name: found.numbers(name).ravel().tolist() for name in named}

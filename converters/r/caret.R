@@ -1,0 +1,181 @@
+# caret: train(), its columns and its preProcess around a model of another class; a preProcess by itself.
+
+export_caret <- function(model, training) {
+  classes <- if (model$modelType == "Classification") levels(model)
+  caret_limits(model, classes)
+  columns <- caret_columns(model, training)
+  inner <- inner_form(model$finalModel, inner_training(columns$frame, caret_arguments(model)))
+  form <- list(
+    task = if (is.null(classes)) "regressor" else "classifier",
+    inputs = caret_inputs(columns$inputs, inner), classes = classes,
+    design = columns$design, names = columns$names, dropped = columns$dropped, recipe = columns$recipe,
+    steps = if (!is.null(model$preProcess)) preprocess_steps(model$preProcess), inner = inner
+  )
+  if (is.null(classes)) return(c(form, list(bounds = caret_bounds(model))))
+  c(form, list(rule = caret_rule(model), order = caret_order(classes, inner)))
+}
+
+CARET_RULES <- c(
+  glm = "second_from_half", glmStepAIC = "second_from_half", gam = "second_from_half", bam = "second_from_half",
+  earth = "second_above_half", gcvEarth = "second_above_half", gbm = "first_from_half", ranger = "largest",
+  svmRadial = "largest", svmLinear = "largest", svmPoly = "largest", svmRadialSigma = "largest",
+  svmRadialCost = "largest",
+  rpart = "same", rpart1SE = "same", rpart2 = "same", rf = "same", nnet = "same", lda = "same", qda = "same",
+  polr = "same",
+  multinom = "same", glmnet = "same", pcaNNet = "same"
+)
+
+caret_limits <- function(model, classes) {
+  if (is.list(model$method) || identical(model$method, "custom")) {
+    refuse("a method of one's own for caret's train() has no converter")
+  }
+  if (is.null(classes)) return()
+  if (!model$method %in% names(CARET_RULES)) {
+    refuse(
+      "for a factor, caret's method ", model$method, " has no converter; there are converters for: ",
+      paste(sort(names(CARET_RULES)), collapse = ", ")
+    )
+  }
+  fitted <- model$finalModel
+  without <- is.null(model$modelInfo$prob) ||
+    (inherits(fitted, "ksvm") && !length(unlist(methods::slot(fitted, "prob.model")))) ||
+    (inherits(fitted, "ranger") && fitted$treetype != "Probability estimation")
+  if (without) {
+    refuse(
+      "caret's model of the method ", model$method,
+      " gives no probabilities: fit it with trainControl(classProbs = TRUE)"
+    )
+  }
+}
+
+caret_rule <- function(model) CARET_RULES[[model$method]]
+
+# Where the classes of the inner model lie among caret's.
+caret_order <- function(classes, inner) {
+  if (is.null(inner$classes)) return(NULL)
+  if (!setequal(inner$classes, classes)) refuse("the classes of the model inside are not those of caret's train()")
+  match(classes, inner$classes) - 1L
+}
+
+caret_arguments <- function(model) {
+  tuned <- if (isS4(model$finalModel)) NULL else model$finalModel$tuneValue
+  switch(model$method,
+    gbm = list(n.trees = tuned$n.trees),
+    glmnet = list(s = model$finalModel$lambdaOpt),
+    list()
+  )
+}
+
+caret_columns <- function(model, training) {
+  if (inherits(model, "train.recipe")) {
+    recipe <- recipe_form(model$recipe)
+    return(list(inputs = recipe$inputs, recipe = recipe$steps, names = recipe$names))
+  }
+  kept <- caret_kept(model)
+  if (inherits(model, "train.formula")) {
+    tt <- stats::delete.response(model$terms)
+    if (length(attr(tt, "offset"))) {
+      refuse("an offset in the formula of caret's train() is left out by predict(): it has no converter")
+    }
+    design <- design_of(tt, model$xlevels, model$contrasts, training)
+    inputs <- design$inputs
+    design$inputs <- NULL
+    names <- model$coefnames
+    return(list(inputs = inputs, design = design, names = names, dropped = setdiff(names, kept(names))))
+  }
+  frame <- if (is.null(model$ptype)) model$trainingData else model$ptype
+  if (is.null(frame)) {
+    refuse("the model was fitted with returnData = FALSE by a caret that keeps no columns: fit it by a formula")
+  }
+  frame <- as.data.frame(frame)
+  names <- kept(setdiff(names(frame), c(".outcome", ".weights")))
+  list(inputs = lapply(names, function(name) caret_input(name, frame[[name]])), names = names, frame = frame[names])
+}
+
+# The columns that predict() leaves: those that the model inside was fitted on, where it says.
+caret_kept <- function(model) {
+  known <- if (isS4(model$finalModel)) NULL else model$finalModel$xNames
+  rotated <- !is.null(model$preProcess$method$pca) || !is.null(model$preProcess$method$ica)
+  function(names) if (is.null(known) || rotated) names else names[names %in% known]
+}
+
+caret_input <- function(name, column) {
+  if (is.factor(column)) list(
+    name = name, type = if (is.ordered(column)) "ordered" else "factor", levels = levels(column)
+  )
+  else if (is.logical(column)) list(name = name, type = "logical")
+  else if (is.numeric(column)) list(name = name, type = "double")
+  else refuse(
+    "caret was given the column ", name, " of the class ", class(column)[[1]],
+    ", which has no converter: make it a factor"
+  )
+}
+
+# A factor that goes into the model inside as it is may have other levels where that one takes them.
+caret_inputs <- function(inputs, inner) {
+  open <- vapply(Filter(function(each) isTRUE(each$open), inner$inputs), function(each) each$name, "")
+  lapply(inputs, function(each) if (each$name %in% open) c(each, list(open = TRUE)) else each)
+}
+
+caret_bounds <- function(model) {
+  bounds <- model$control$predictionBounds
+  if (is.logical(bounds)) bounds <- ifelse(bounds, model$yLimits, NA)
+  if (length(bounds) != 2 || all(is.na(bounds))) NULL else as.double(bounds)
+}
+
+predict_caret <- function(model, rows, training) {
+  kept <- caret_complete(model, rows)
+  asked <- rows[kept, , drop = FALSE]
+  if (model$modelType != "Classification") {
+    found <- rep(NA_real_, nrow(rows))
+    if (any(kept)) found[kept] <- as.double(stats::predict(model, asked))
+    return(list(prediction = found))
+  }
+  label <- rep(NA_character_, nrow(rows))
+  probabilities <- matrix(NA_real_, nrow(rows), length(levels(model)))
+  if (any(kept)) {
+    probabilities[kept, ] <- as.matrix(stats::predict(model, asked, type = "prob")[levels(model)])
+    label[kept] <- caret_label(model, asked, probabilities[kept, , drop = FALSE])
+  }
+  list(label = label, probabilities = probabilities)
+}
+
+# randomForest breaks a tie of votes at random.
+caret_label <- function(model, rows, probabilities) {
+  if (!inherits(model$finalModel, "randomForest")) return(as.character(stats::predict(model, rows)))
+  cutoff <- model$finalModel$forest$cutoff
+  most_probable(
+    sweep(probabilities, 2, if (is.null(names(cutoff))) cutoff else cutoff[levels(model)], "/"), levels(model)
+  )
+}
+
+# Behind a formula predict() drops a row in which anything is missing.
+caret_complete <- function(model, rows) {
+  if (!inherits(model, "train.formula")) return(rep(TRUE, nrow(rows)))
+  frame <- stats::model.frame(
+    stats::delete.response(model$terms), rows, na.action = stats::na.pass, xlev = model$xlevels
+  )
+  stats::complete.cases(frame)
+}
+
+export_preprocess <- function(model) {
+  names <- preprocess_columns(model)
+  steps <- preprocess_steps(model)
+  list(task = "transformer", inputs = double_inputs(names), steps = steps)
+}
+
+predict_preprocess <- function(model, rows) {
+  found <- stats::predict(model, rows[preprocess_columns(model)])
+  list(transformed = unname(as.matrix(found)))
+}
+
+family(
+  "caret", c("train", "train train.formula", "train.recipe train", "preProcess"),
+  function(model, training) if (inherits(model, "preProcess")) export_preprocess(model) else export_caret(
+    model, training
+  ),
+  function(model, rows, training) {
+    if (inherits(model, "preProcess")) predict_preprocess(model, rows) else predict_caret(model, rows, training)
+  },
+  packages = "caret"
+)

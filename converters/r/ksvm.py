@@ -1,0 +1,95 @@
+"""kernlab's `ksvm`: machines of pairs with votes or probabilities, joint machines, one class, regressions."""
+
+from __future__ import annotations
+
+from .._graph import GraphBuilder
+from .._reals import Reals
+from ._careful import shows_last_bits, summed
+from ._columns import Columns
+from ._form import Fields
+from ._kernlab import kernel
+from ._kinds import Kind, Outputs
+from ._minpair import minpair
+from ._pairs import most_votes, votes
+from ._regressors import regressors
+
+
+def _convert(fields: Fields, columns: Columns) -> Outputs:
+    graph, m = columns.graph, Reals(columns.graph, "float64")
+    raw = regressors(fields, columns)
+    gone = _any_missing(graph, raw)
+    x = m.divide(m.subtract(raw, _row(graph, fields, "center")), _row(graph, fields, "width"))
+    sums = [_sums(graph, fields, machine, x) for machine in fields.each("machines")]
+    decision = sums[0] if len(sums) == 1 else graph.op("Concat", *sums, axis=1)
+    numbers = _numbers(graph, fields, decision)
+    kept = {name: m.where(gone, m.n(float("nan")), value) for name, value in numbers.items()}
+    if fields.text("type") == "regression":
+        return kept
+    index = _index(graph, fields, decision)
+    count = graph.const(len(fields.texts("classes")), "int64")
+    flat = graph.op("Squeeze", gone, graph.const([1], "int64"))
+    return {"index": graph.op("Where", flat, count, index), **kept}
+
+
+def _row(graph: GraphBuilder, fields: Fields, name: str) -> str:
+    return graph.const(fields.numbers(name).reshape(1, -1))
+
+
+def _any_missing(graph: GraphBuilder, x: str) -> str:
+    """Whether any cell of a row is, `bool [N, 1]`."""
+    flags = graph.op("Cast", graph.op("IsNaN", x), to=_INT32)
+    return graph.op("Cast", graph.op("ReduceMax", flags, graph.const([1], "int64"), keepdims=1), to=_BOOL)
+
+
+def _sums(graph: GraphBuilder, fields: Fields, machine: Fields, x: str) -> str:
+    """The sums of one machine, `[N, T]`."""
+    weights, moved = machine.numbers("weights"), graph.const(machine.numbers("moved").reshape(1, -1))
+    name, parameters = fields.text("kernel"), fields.of("parameters") if fields.has("parameters") else Fields({})
+    if name == "vanillakernel":
+        return graph.op("Add", graph.op("MatMul", x, graph.const(weights)), moved)
+    value = kernel(graph, name, parameters, x, machine.numbers("vectors"), shows_last_bits(weights))
+    if weights.shape[1] == 1:
+        return graph.op("Add", summed(graph, value, weights[:, 0]), moved)
+    return graph.op("Add", graph.op("MatMul", value, graph.const(weights)), moved)
+
+
+def _numbers(graph: GraphBuilder, fields: Fields, decision: str) -> Outputs:
+    """What R answers in numbers, by output."""
+    kind = fields.text("type")
+    if kind == "regression":
+        if not fields.has("unit"):
+            return {"prediction": decision}
+        center, width = fields.numbers("unit").reshape(2, 1, 1)
+        return {"prediction": graph.op("Add", graph.op("Mul", decision, graph.const(width)), graph.const(center))}
+    if kind == "joint":
+        return {"votes": decision}
+    if not fields.has("slope"):
+        return {"decision": decision}
+    return {"probabilities": _probabilities(graph, fields, decision), "decision": decision}
+
+
+def _probabilities(graph: GraphBuilder, fields: Fields, decision: str) -> str:
+    """Of a decision that is no number, R takes the pair to be certain."""
+    m = Reals(graph, "float64")
+    fit = m.add(m.multiply(decision, _row(graph, fields, "slope")), _row(graph, fields, "offset"))
+    second = m.divide(m.n(1.0), m.add(m.n(1.0), m.exp(fit)))
+    second = m.where(graph.op("IsNaN", fit), m.n(0.0), second)
+    return minpair(graph, m.subtract(m.n(1.0), second), len(fields.texts("classes")))
+
+
+def _index(graph: GraphBuilder, fields: Fields, decision: str) -> str:
+    """The position of the label, `int64 [N]`."""
+    zero, kind = graph.const([[0.0]]), fields.text("type")
+    none = graph.op("IsNaN", decision)
+    if kind == "joint":
+        return graph.op("ArgMax", graph.op("Where", none, graph.const([[-float("inf")]]), decision), axis=1, keepdims=0)
+    if kind == "pairs":
+        first, second = graph.op("Less", decision, zero), graph.op("Greater", decision, zero)
+        return most_votes(graph, votes(graph, first, second, len(fields.texts("classes"))))
+    inside = graph.op("Cast", graph.op("Greater", decision, zero), to=_INT64)
+    place = graph.op("Where", none, graph.const([[2]], "int64"), inside)
+    return graph.op("Squeeze", place, graph.const([1], "int64"))
+
+
+_INT32, _INT64, _BOOL = 6, 7, 9
+KIND = Kind(_convert)

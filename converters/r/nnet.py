@@ -1,0 +1,25 @@
+"""nnet's `nnet`: networks with one hidden layer or none."""
+
+from __future__ import annotations
+
+from ._columns import Columns
+from ._form import Fields
+from ._kinds import Kind, Outputs
+from ._labels import index_of_largest
+from ._network import network
+from ._regressors import regressors
+from ._shares import two_classes
+
+
+def _convert(fields: Fields, columns: Columns) -> Outputs:
+    graph = columns.graph
+    answer = network(graph, fields.of("network"), regressors(fields, columns))
+    classes = fields.texts("classes")
+    if not classes:
+        return {"prediction": answer}
+    alone = int(fields.of("network").integers("sizes")[2]) == 1
+    probabilities = two_classes(graph, answer) if alone else answer
+    return {"index": index_of_largest(graph, probabilities, len(classes)), "probabilities": probabilities}
+
+
+KIND = Kind(_convert)

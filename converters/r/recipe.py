@@ -1,0 +1,17 @@
+"""Package recipes: the numbers that a prepped recipe makes of a row."""
+
+from __future__ import annotations
+
+from ._columns import Columns
+from ._form import Fields
+from ._kinds import Kind, Outputs
+from ._prepared import Prepared
+
+
+def _convert(fields: Fields, columns: Columns) -> Outputs:
+    prepared = Prepared(columns)
+    prepared.apply(fields.each("steps"))
+    return {"transformed": prepared.matrix(tuple(prepared.inputs))}
+
+
+KIND = Kind(_convert)

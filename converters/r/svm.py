@@ -1,0 +1,152 @@
+"""e1071's `svm`: libsvm's machines, their votes, and probabilities after Platt and by pairwise coupling."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .._coupling import coupled
+from .._graph import GraphBuilder
+from .._reals import Reals
+from ._careful import exponential, shows_last_bits, summed
+from ._columns import Columns
+from ._form import Fields
+from ._kernel_sums import inner_products, squared_distances
+from ._kinds import Kind, Outputs
+from ._pairs import most_votes, pairs, votes
+from ._regressors import regressors
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+LEAST = 1e-7
+"""libsvm keeps the probability of a pair away from 0 and 1 by this much."""
+
+
+def _convert(fields: Fields, columns: Columns) -> Outputs:
+    graph, m = columns.graph, Reals(columns.graph, "float64")
+    raw = regressors(fields, columns)
+    gone = _missing(graph, raw)
+    x = m.divide(m.subtract(raw, _row(graph, fields, "center")), _row(graph, fields, "width"))
+    decision = _decisions(graph, fields, _kernel(graph, fields, x))
+    kept = {name: m.where(gone, m.n(float("nan")), value) for name, value in _numbers(graph, fields, decision).items()}
+    if fields.text("type") == "regression":
+        return kept
+    index = _index(graph, fields, decision, kept)
+    count = graph.const(len(fields.texts("classes")), "int64")
+    flat = graph.op("Squeeze", gone, graph.const([1], "int64"))
+    return {"index": graph.op("Where", flat, count, index), **kept}
+
+
+def _row(graph: GraphBuilder, fields: Fields, name: str) -> str:
+    return graph.const(fields.numbers(name).reshape(1, -1))
+
+
+def _missing(graph: GraphBuilder, x: str) -> str:
+    """Whether any cell of a row is, `bool [N, 1]`."""
+    flags = graph.op("Cast", graph.op("IsNaN", x), to=_INT32)
+    return graph.op("Cast", graph.op("ReduceMax", flags, graph.const([1], "int64"), keepdims=1), to=_BOOL)
+
+
+def _kernel(graph: GraphBuilder, fields: Fields, x: str) -> str:
+    """The kernel of each row with each support vector, `[N, S]`, in the order of libsvm's own operations."""
+    vectors, gamma = fields.numbers("vectors"), graph.const([[fields.number("gamma")]])
+    kind = fields.text("kernel")
+    if kind == "radial":
+        falling = graph.op("Neg", graph.op("Mul", squared_distances(graph, x, vectors), gamma))
+        careful = shows_last_bits(fields.numbers("weights"))
+        return exponential(graph, falling) if careful else graph.op("Exp", falling)
+    inner = inner_products(graph, x, vectors)
+    if kind == "linear":
+        return inner
+    moved = graph.op("Add", graph.op("Mul", inner, gamma), graph.const([[fields.number("coef0")]]))
+    return graph.op("Tanh", moved) if kind == "sigmoid" else _raised(graph, moved, int(fields.number("degree")))
+
+
+def _raised(graph: GraphBuilder, base: str, power: int) -> str:
+    """By squares, as libsvm does."""
+    found = ""
+    while power > 0:
+        if power % 2:
+            found = graph.op("Mul", found, base) if found else base
+        base, power = graph.op("Mul", base, base), power // 2
+    return found or graph.op("Pow", base, graph.const([[0.0]]))
+
+
+def _decisions(graph: GraphBuilder, fields: Fields, kernel: str) -> str:
+    """The weighted sums, `[N, P]`: one per pair of classes, or one."""
+    weights, rho = fields.numbers("weights"), fields.numbers("rho")
+    counts = fields.integers("counts")
+    parts = _of_pairs(weights, counts) if fields.text("type") == "classes" else [(None, weights[:, 0])]
+    sums = [summed(graph, _taken(graph, kernel, places), own) for places, own in parts]
+    both = sums[0] if len(sums) == 1 else graph.op("Concat", *sums, axis=1)
+    return graph.op("Sub", both, graph.const(rho[: len(sums)].reshape(1, -1)))
+
+
+def _taken(graph: GraphBuilder, kernel: str, places: Array | None) -> str:
+    return kernel if places is None else graph.op("Gather", kernel, graph.const(places, "int64"), axis=1)
+
+
+def _of_pairs(weights: Array, counts: Array) -> list[tuple[Array | None, Array]]:
+    """Per decision between two classes the support vectors in it (none: all) and their weights."""
+    import numpy as np
+
+    ends = np.concatenate([[0], np.cumsum(counts)])
+    found: list[tuple[Array | None, Array]] = []
+    for i, j in pairs(len(counts)):
+        first, second = np.arange(ends[i], ends[i + 1]), np.arange(ends[j], ends[j + 1])
+        own = np.concatenate([weights[first, j - 1], weights[second, i]])
+        found.append((None if len(counts) == 2 else np.concatenate([first, second]), own))
+    return found
+
+
+def _numbers(graph: GraphBuilder, fields: Fields, decision: str) -> Outputs:
+    """What R answers in numbers, by output."""
+    if fields.text("type") == "regression":
+        if not fields.has("unit"):
+            return {"prediction": decision}
+        center, width = fields.numbers("unit").reshape(2, 1, 1)
+        return {"prediction": graph.op("Add", graph.op("Mul", decision, graph.const(width)), graph.const(center))}
+    if not fields.has("slope"):
+        return {"decision": decision}
+    return {"probabilities": _probabilities(graph, fields, decision), "decision": decision}
+
+
+def _probabilities(graph: GraphBuilder, fields: Fields, decision: str) -> str:
+    m = Reals(graph, "float64")
+    fit = m.add(m.multiply(decision, _row(graph, fields, "slope")), _row(graph, fields, "offset"))
+    pair = m.divide(m.n(1.0), m.add(m.n(1.0), m.exp(fit)))
+    least, most = m.n(LEAST), m.n(1 - LEAST)
+    pair = m.where(graph.op("Greater", pair, least), pair, least)  # NaN becomes the least, as in libsvm
+    pair = m.where(graph.op("Less", pair, most), pair, most)
+    count = len(fields.texts("classes"))
+    both = graph.op("Concat", pair, m.subtract(m.n(1.0), pair), axis=1) if count == 2 else coupled(graph, pair, count)
+    return graph.op("Gather", both, _order(graph, fields), axis=1)
+
+
+def _order(graph: GraphBuilder, fields: Fields) -> str:
+    """Where each class is among libsvm's, which are in the order of their first rows."""
+    return graph.const(fields.integers("order"), "int64")
+
+
+def _index(graph: GraphBuilder, fields: Fields, decision: str, answers: Outputs) -> str:
+    """The position of the label, `int64 [N]`."""
+    import numpy as np
+
+    if fields.text("type") == "one":
+        inside = graph.op("Greater", decision, graph.const([[0.0]]))
+        return graph.op("Squeeze", graph.op("Cast", inside, to=_INT64), graph.const([1], "int64"))
+    back = np.argsort(fields.integers("order"))  # the class of each place among libsvm's
+    if "probabilities" in answers:
+        own = graph.op("Gather", answers["probabilities"], graph.const(back, "int64"), axis=1)
+        clean = graph.op("Where", graph.op("IsNaN", own), graph.const([[0.0]]), own)
+        best = graph.op("ArgMax", clean, axis=1, keepdims=0)
+    else:
+        first = graph.op("Greater", decision, graph.const([[0.0]]))
+        best = most_votes(graph, votes(graph, first, graph.op("Not", first), len(back)))
+    return graph.op("Gather", graph.const(back, "int64"), best)
+
+
+_INT32, _INT64, _BOOL = 6, 7, 9
+KIND = Kind(_convert)
