@@ -10,6 +10,7 @@ import argparse
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -41,7 +42,8 @@ JPMML = {
     "lm": "lm", "glm": "glm", "negbin": "negbin", "polr": "polr", "multinom": "multinom", "nnet": "nnet.formula",
     "glmnet": "glmnet (elnet, lognet, fishnet, multnet)", "cv.glmnet": "cv.glmnet", "rpart": "rpart",
     "randomForest": "randomForest", "ranger": "ranger", "gbm": "gbm", "svm": "svm", "naiveBayes": "naiveBayes",
-    "earth": "earth", "kmeans": "kmeans", "train": "train", "preProcess": "preProcess (range, center, scale, medianImpute)",
+    "earth": "earth", "kmeans": "kmeans", "train": "train",
+    "preProcess": "preProcess (range, center, scale, medianImpute)",
 }  # fmt: skip
 """By our class, what jpmml-r 1.7.8 has for it."""
 ONLY_JPMML = (
@@ -73,8 +75,7 @@ class Fit:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one fit. `absolute`: the largest error on its rows; `relative`: on all probes, relative to the
-    larger of the answer and 1 there. `probes`: how many rows were compared."""
+    """What became of one fit. `absolute`: the largest error on its rows. `probes`: how many rows were compared."""
 
     fit: Fit
     verdict: str
@@ -142,34 +143,36 @@ def lines(verdicts: Sequence[Verdict]) -> list[dict[str, str]]:
 def page(verdicts: Sequence[Verdict], versions: str) -> str:
     """The text of docs/coverage-r.md."""
     kinds = sorted({v.fit.kind for v in verdicts if v.verdict == EQUAL}, key=str.lower)
-    return _INTRODUCTION.format(
-        count=len(kinds), versions=versions, table=table_of(lines(verdicts)), others=ONLY_JPMML, read=_read_classes()
-    )
+    known = ", ".join(f"`{name}`" for name in known_classes())
+    table = table_of(lines(verdicts))
+    return _INTRODUCTION.format(count=len(kinds), versions=versions, table=table, others=ONLY_JPMML, known=known)
 
 
-def _read_classes() -> str:
-    """The values of `class(model)` that there is a converter for, or a refusal with a reason, as R lists them."""
-    here = Path(__file__).parent.parent / "converters" / "r"
-    script = (
-        f'for (f in c("_worker.R", sort(list.files("{here}", "^_[^w].*[.]R$")), sort(list.files("{here}", "^[^_].*[.]R$"))))'
-        f' {{ e <- parse(file.path("{here}", f)); for (x in e) if (!identical(x[[1]], quote(serve)) &&'
-        " !identical(x[[2]], quote(HERE)) && !identical(x[[1]], quote(`for`))) eval(x, globalenv()) };"
-        ' cat(sort(ls(FAMILIES)), sep = "\\n")'
-    )
-    done = subprocess.run(["Rscript", "--vanilla", "-e", script], capture_output=True, text=True, check=True)
-    return ", ".join(f"`{name}`" for name in done.stdout.splitlines())
+def known_classes() -> list[str]:
+    """The values of `class(model)` that there is a converter for, or a refusal with a reason, sorted."""
+    families = Path(__file__).parent.parent / "converters" / "r"
+    calls = [
+        call
+        for path in families.glob("[a-z]*.R")
+        for call in re.findall(r'(?ms)^family\(\s*"\w+",\s*(c\(.*?\)|"[^"]*")', path.read_text("utf-8"))
+    ]
+    return sorted({name for call in calls for name in re.findall(r'"([^"]*)"', call)})
 
 
 _INTRODUCTION = """# Coverage of R models
 
-Written by `python -m benchmarks.coverage_r --write`; do not edit. Each model is fitted on data that ship with R and put through the proof of `mlpack build`
-({versions}): **{count} classes equal**. The tests hold every class in many more forms (options, links, kernels, contrasts, missing values) within 1e-11 of R's own answers.
-Beside it, what jpmml-r 1.7.8 says that it reads; it writes PMML, and proves nothing.
+Written by `python -m benchmarks.coverage_r --write`; do not edit. Each model is fitted on data that ship with R and
+put through the proof of `mlpack build`: **{count} classes equal**. The tests hold every class in many more forms
+(options, links, kernels, contrasts, missing values) within 1e-11 of R's own answers. Beside it, what jpmml-r 1.7.8 says
+that it reads; it writes PMML, and proves nothing.
+
+{versions}.
 
 {table}
 jpmml-r also reads, and mlpack does not: {others}.
 
-The values of `class(model)` that mlpack knows, to convert or to refuse with a reason: {read}. A class that is not listed is refused: another class's `predict()` may compute anything.
+The values of `class(model)` that mlpack knows, to convert or to refuse with a reason: {known}. A class that is not
+listed is refused: another class's `predict()` may compute anything.
 """
 
 

@@ -49,6 +49,7 @@ def report_html(
         "targets": targets,
         "environment": {**environment["interpreter"], "libc": environment["libc"]},
         "unproved": facts["environment"]["unproved"],
+        "lock": facts["environment"].get("lock", "pylock.toml"),
         "distributions": [f"{d['name']} {d['version']}" for d in environment["distributions"]],
     }
     escaped = {key: _escaped(value) for key, value in values.items()}

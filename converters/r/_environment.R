@@ -14,6 +14,7 @@ environment_of <- function(model, packages) {
     libraries = list(
       blas = basename(extSoftVersion()[["BLAS"]]), lapack = basename(La_library()), lapack_version = La_version()
     ),
+    locale = Sys.getlocale("LC_COLLATE"),
     packages = lapply(needed, described)
   )
 }

@@ -60,7 +60,11 @@ def load(path: Path, given: Mapping[str, Any]) -> RModel:
         file = read(path.read_bytes())
     except Fault as fault:
         raise Unreadable(f"{path.name} cannot be read as R's: {fault}") from fault
-    session = Session(rscript(given.get("rscript", "")))
+    return loaded_in(Session(rscript(given.get("rscript", ""))), path, given, file.promises)
+
+
+def loaded_in(session: Session, path: Path, given: Mapping[str, Any], promises: int = 0) -> RModel:
+    """The model of a file, held by that R process in place of another; `given` as for `load`."""
     try:
         families = str(Path(__file__).parent)
         levels = {name: list(known) for name, known in given.get("levels", {}).items()}
@@ -69,7 +73,7 @@ def load(path: Path, given: Mapping[str, Any]) -> RModel:
         form = Form.of(session.ask("export"))
     except RError as error:
         raise Unsupported(f"R says: {error}") from error
-    return RModel(session, form, file.promises)
+    return RModel(session, form, promises)
 
 
 def describe(model: RModel) -> Description:

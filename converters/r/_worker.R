@@ -143,6 +143,7 @@ attach_splines <- function(model) {
 COMMANDS <- list(
   load = function(state, request) {
     for (file in sort(list.files(request$families, "^[^_].*[.]R$", full.names = TRUE))) sys.source(file, globalenv())
+    rm(list = ls(state), envir = state)
     found <- loaded(request$model, request$object)
     state$model <- found$model
     state$family <- family_of(state$model)

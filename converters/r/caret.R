@@ -8,26 +8,30 @@ export_caret <- function(model, training) {
   form <- list(
     task = if (is.null(classes)) "regressor" else "classifier",
     inputs = caret_inputs(columns$inputs, inner), classes = classes,
-    design = columns$design, names = columns$names, dropped = columns$dropped, recipe = columns$recipe,
+    design = columns$design, names = columns$names, dropped = columns$dropped,
+    dropping = columns$dropping, recipe = columns$recipe,
     steps = if (!is.null(model$preProcess)) preprocess_steps(model$preProcess), inner = inner
   )
   if (is.null(classes)) return(c(form, list(bounds = caret_bounds(model))))
   c(form, list(rule = caret_rule(model), order = caret_order(classes, inner)))
 }
 
+# How a class comes of what the model inside answers: as it says itself, the largest probability's, or from the one
+# number that it gives for two classes.
 CARET_RULES <- c(
-  glm = "second_from_half", glmStepAIC = "second_from_half", gam = "second_from_half", bam = "second_from_half",
-  earth = "second_above_half", gcvEarth = "second_above_half", gbm = "first_from_half", ranger = "largest",
-  svmRadial = "largest", svmLinear = "largest", svmPoly = "largest", svmRadialSigma = "largest",
-  svmRadialCost = "largest",
-  rpart = "same", rpart1SE = "same", rpart2 = "same", rf = "same", nnet = "same", lda = "same", qda = "same",
-  polr = "same",
-  multinom = "same", glmnet = "same", pcaNNet = "same"
+  glm = "second_from_half", glmStepAIC = "second_from_half", earth = "second_above_half",
+  gcvEarth = "second_above_half", gbm = "first_from_half", ranger = "largest", svmRadial = "largest",
+  svmLinear = "largest", svmPoly = "largest",
+  svmRadialSigma = "largest", svmRadialCost = "largest", rpart = "same", rpart1SE = "same", rpart2 = "same",
+  rf = "same", nnet = "same", lda = "same", qda = "same", polr = "same", multinom = "same", glmnet = "same"
 )
 
 caret_limits <- function(model, classes) {
   if (is.list(model$method) || identical(model$method, "custom")) {
     refuse("a method of one's own for caret's train() has no converter")
+  }
+  if (inherits(model$finalModel, "gam")) {
+    refuse("mgcv's gam() inside caret's train() has no converter, as its smooths end far out: fit it by itself")
   }
   if (is.null(classes)) return()
   if (!model$method %in% names(CARET_RULES)) {
@@ -81,7 +85,9 @@ caret_columns <- function(model, training) {
     inputs <- design$inputs
     design$inputs <- NULL
     names <- model$coefnames
-    return(list(inputs = inputs, design = design, names = names, dropped = setdiff(names, kept(names))))
+    dropping <- caret_missing(training) == "na.omit"
+    dropped <- setdiff(names, kept(names))
+    return(list(inputs = inputs, design = design, names = names, dropped = dropped, dropping = dropping))
   }
   frame <- if (is.null(model$ptype)) model$trainingData else model$ptype
   if (is.null(frame)) {
@@ -124,29 +130,41 @@ caret_bounds <- function(model) {
 }
 
 predict_caret <- function(model, rows, training) {
-  kept <- caret_complete(model, rows)
+  missing <- caret_missing(training)
+  kept <- if (missing == "na.omit") caret_complete(model, rows) else rep(TRUE, nrow(rows))
   asked <- rows[kept, , drop = FALSE]
   if (model$modelType != "Classification") {
     found <- rep(NA_real_, nrow(rows))
-    if (any(kept)) found[kept] <- as.double(stats::predict(model, asked))
+    if (any(kept)) found[kept] <- as.double(stats::predict(model, asked, na.action = match.fun(missing)))
     return(list(prediction = found))
   }
   label <- rep(NA_character_, nrow(rows))
   probabilities <- matrix(NA_real_, nrow(rows), length(levels(model)))
   if (any(kept)) {
-    probabilities[kept, ] <- as.matrix(stats::predict(model, asked, type = "prob")[levels(model)])
-    label[kept] <- caret_label(model, asked, probabilities[kept, , drop = FALSE])
+    shares <- stats::predict(model, asked, type = "prob", na.action = match.fun(missing))
+    probabilities[kept, ] <- as.matrix(shares[levels(model)])
+    label[kept] <- caret_label(model, asked, missing, probabilities[kept, , drop = FALSE])
   }
   list(label = label, probabilities = probabilities)
 }
 
 # randomForest breaks a tie of votes at random.
-caret_label <- function(model, rows, probabilities) {
-  if (!inherits(model$finalModel, "randomForest")) return(as.character(stats::predict(model, rows)))
+caret_label <- function(model, rows, missing, probabilities) {
+  if (!inherits(model$finalModel, "randomForest")) {
+    return(as.character(stats::predict(model, rows, na.action = match.fun(missing))))
+  }
   cutoff <- model$finalModel$forest$cutoff
   most_probable(
     sweep(probabilities, 2, if (is.null(names(cutoff))) cutoff else cutoff[levels(model)], "/"), levels(model)
   )
+}
+
+caret_missing <- function(training) {
+  asked <- training$argument("na.action", "na.omit")
+  if (!asked %in% c("na.omit", "na.pass")) {
+    refuse("of caret's predict(), na.action = \"na.omit\" and \"na.pass\" have a converter")
+  }
+  asked
 }
 
 # Behind a formula predict() drops a row in which anything is missing.

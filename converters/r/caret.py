@@ -47,6 +47,8 @@ def _columns(fields: Fields, columns: Columns) -> tuple[Prepared, str]:
     prepared.put_matrix(names, matrix)
     for name in fields.texts("dropped"):
         del prepared.inputs[name], prepared.values[name]
+    if not fields.flag("dropping"):
+        return prepared, ""
     gone = graph.op("Cast", graph.op("IsNaN", matrix), to=_INT32)
     return prepared, graph.op("Cast", graph.op("ReduceMax", gone, graph.const([1], "int64"), keepdims=1), to=_BOOL)
 

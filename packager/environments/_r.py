@@ -47,7 +47,7 @@ def recorded(told: Mapping[str, Any], vendor: bool, repository: str, scratch: Pa
     `repository` has, where one is given, else the installed trees."""
     packages = told["packages"]
     own = [each for each in packages if each.get("Priority") != _BASE]
-    debian = debian_packages({each["Package"]: Path(each["path"]) for each in own})
+    debian = debian_packages({each["Package"]: Path(each["path"]) for each in packages})
     archives = {each["Package"]: _archive(each, vendor, repository, scratch / ARCHIVES) for each in own}
     files: dict[str, bytes | Path] = {
         f"{FOLDER}/{ARCHIVES}/{archive.path.name}": archive.path for archive in archives.values() if archive.path
@@ -89,6 +89,7 @@ def _document(told: Mapping[str, Any], packages: Sequence[Package], debian: Mapp
         "interpreter": {"implementation": LANGUAGE, **told["interpreter"]},
         "libc": machine()["libc"],
         "libraries": told["libraries"],
+        "locale": told["locale"],
         "distributions": [_distribution(each, debian.get(each["Package"])) for each in packages],
     }
 

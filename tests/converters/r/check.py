@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from converters._probes import make_probes, together
 from converters._rds import NA_INTEGER, Item, read
 from converters._signature import inputs_of, signature_of
 from converters._table import rows_of, take
-from converters.r._model import RModel, adapt, convert, describe, load, predict
-from converters.spec import Signature, Table
+from converters.r._model import RModel, adapt, convert, describe, loaded_in, predict
+from converters.r._session import Session, rscript
+from converters.spec import Signature, Table, Unreadable
 
 HERE = Path(__file__).parent
 CLOSE = 1e-11
@@ -56,9 +58,19 @@ def levels_in(path: Path) -> dict[str, list[str]]:
     return {name: item.text("levels") for name, item in items.items() if item.text("levels")}
 
 
+@cache
+def _process() -> Session:
+    """One R for all models of a run, one after the other: starting it takes longer than most tests."""
+    return Session(rscript(""))
+
+
 def loaded(folder: Path, name: str, **given: Any) -> RModel:
-    """The model that a script saved under that name."""
-    return load(folder / f"{name}.rds", given)
+    """The model that a script saved under that name; the one before it is gone then."""
+    try:
+        return loaded_in(_process(), folder / f"{name}.rds", given)
+    except Unreadable:  # this R is no more
+        _process.cache_clear()
+        raise
 
 
 def assert_equal(model: RModel, rows: Table, close: float = CLOSE) -> dict[str, int]:

@@ -28,6 +28,8 @@ put("earth_two", made_by(x, two, method = "earth", trControl = none, tuneGrid = 
 put("earth_three", made_by(x, three, method = "earth", trControl = none, tuneGrid = data.frame(nprune = 8, degree = 1)))
 holed <- x; holed$x2[1:50] <- NA; holed$still <- 1
 put("filled", made_by(holed, train$y, method = "lm", trControl = none, preProcess = c("zv", "center", "medianImpute")))
+put("filled_formula", made_by(y ~ x1 + x2 + g, data = holes, method = "lm", trControl = none, na.action = na.pass,
+  preProcess = "medianImpute"))
 put("tree", made_by(y3 ~ x1 + x2 + g, data = train, method = "rpart", trControl = none,
   tuneGrid = data.frame(cp = 0.005)))
 put("tree_columns", made_by(train[c("x1", "g", "f")], train$y, method = "rpart", trControl = none,
@@ -50,16 +52,29 @@ put("knn", made_by(x, two, method = "knn", trControl = none, tuneGrid = data.fra
 neighbours <- preProcess(x, c("center", "scale"))
 neighbours$method$knnImpute <- c("x1", "x2", "x3") # to fit it, caret wants a package more
 put("imputed", neighbours)
+put("gam", made_by(y ~ x1 + x2, data = train, method = "gam", trControl = none,
+  tuneGrid = data.frame(select = FALSE, method = "GCV.Cp")))
 put("yeo", preProcess(x, c("YeoJohnson", "center", "scale")))
 put("box", preProcess(x, c("BoxCox", "expoTrans")))
 put("all", preProcess(holed, c("zv", "range", "medianImpute"), rangeBounds = c(-1, 2)))
 put("signed", preProcess(x, c("center", "scale", "spatialSign")))
 """
 EQUAL = [
-    *("lm", "lm_factors", "bounds", "glm_pca", "glm_box", "earth_two", "earth_three", "filled", "tree_columns", "forest"),
+    *(
+        "lm",
+        "lm_factors",
+        "bounds",
+        "glm_pca",
+        "glm_box",
+        "earth_two",
+        "earth_three",
+        "filled",
+        "tree_columns",
+        "forest",
+    ),
     *("ranger", "gbm", "net", "svm", "glmnet", "yeo", "box", "all", "signed"),
 ]
-REFUSED = {"svm_plain": "classProbs", "knn": "method knn", "imputed": "knnImpute"}
+REFUSED = {"svm_plain": "classProbs", "knn": "method knn", "imputed": "knnImpute", "gam": "fit it by itself"}
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +99,9 @@ def test_refused_by_name(folder: Path, name: str) -> None:
 
 def test_splits_of_the_model_inside_are_probed(folder: Path) -> None:
     assert assert_equal(loaded(folder, "tree"), rows_in(folder / "rows.rds"))["threshold"] > 5
+
+
+def test_missing_cells_are_filled_where_they_are_passed_on(folder: Path) -> None:
+    model = loaded(folder, "filled_formula", arguments={"na.action": "na.pass"})
+    assert_equal(model, rows_in(folder / "rows.rds"))
+    assert_equal(loaded(folder, "filled_formula"), rows_in(folder / "rows.rds"))

@@ -68,7 +68,8 @@ EQUAL = [
     ),
     *("constant", "none", "binomial_logit", "binomial_probit", "binomial_cloglog", "binomial_cauchit"),
     *("binomial_splines", "poisson_offset", "poisson_argument", "gamma", "gamma_inverse", "gaussian_log"),
-    *("inverse_gaussian", "quasi", "quasibinomial", "quasi_sqrt", "negative", "several", "variance", "robust", "exponential"),
+    *("inverse_gaussian", "quasi", "quasibinomial", "quasi_sqrt", "negative", "several"),
+    *("variance", "robust", "exponential"),
 ]
 
 
