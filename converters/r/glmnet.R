@@ -104,9 +104,11 @@ predict_glmnet <- function(model, rows, training) {
 }
 
 family(
-  "glmnet", c(
-    paste(c(names(GLMNET_LINKS), "glmnetfit"), "glmnet"),
-    paste("relaxed", c(names(GLMNET_LINKS), "glmnetfit"), "glmnet"),
+  "glmnet",
+  c(
+    "elnet glmnet", "lognet glmnet", "fishnet glmnet", "multnet glmnet", "mrelnet glmnet", "coxnet glmnet",
+    "glmnetfit glmnet", "relaxed elnet glmnet", "relaxed lognet glmnet", "relaxed fishnet glmnet",
+    "relaxed multnet glmnet", "relaxed mrelnet glmnet", "relaxed coxnet glmnet", "relaxed glmnetfit glmnet",
     "cv.glmnet", "cv.relaxed cv.glmnet"
   ),
   export_glmnet, predict_glmnet, "glmnet"
