@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from packager.bundle.reader import open_bundle
+from packager.environments._rebuild import Interpreter
 from packager.flow import Built
 from packager.reproduce import _asked_again
 from tests.make import build_model, save
@@ -54,7 +55,7 @@ def test_a_column_of_dates(first: Any, visits: pd.DataFrame, tmp_path: Path) -> 
     built = _built(_after(first, visits), visits, tmp_path)
     inputs = {t.name: t for t in built.signature.inputs}
     assert ("day" in inputs) == (first is not None)
-    again = _asked_again(open_bundle(built.bundle), sys.executable, ())
+    again = _asked_again(open_bundle(built.bundle), Interpreter(sys.executable, "", True), ())
     assert again["same_bits"] == again["cases"] > 1
     if first is not None:
         assert inputs["day"].dtype == "int64" and inputs["day"].frame_dtype.startswith("datetime64[")

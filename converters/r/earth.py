@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._graph import GraphBuilder
@@ -21,60 +22,79 @@ _LINEAR = 2
 
 def _convert(fields: Fields, columns: Columns) -> Outputs:
     graph, design = columns.graph, Design(fields.of("design"), columns)
-    basis = _basis(graph, design.matrix(), fields.numbers("dirs"), fields.numbers("cuts"), int(design.intercept))
+    terms = _Terms(fields.numbers("dirs"), fields.numbers("cuts"), int(design.intercept))
+    responses = fields.each("responses")
     found = []
-    for response in fields.each("responses"):
-        eta = graph.op("MatMul", basis, graph.const(response.numbers("coefficients").reshape(-1, 1)))
+    for response, eta in zip(responses, terms.sums(graph, design.matrix(), responses)):
         eta = graph.op("Add", eta, design.offset()) if design.offset() else eta
         found.append(inverse_link(graph, response.text("link"), eta))
     return {"prediction": found[0] if len(found) == 1 else graph.op("Concat", *found, axis=1)}
 
 
-def _basis(graph: GraphBuilder, x: str, dirs: np.ndarray[Any, Any], cuts: np.ndarray[Any, Any], first: int) -> str:
-    """The value of each term, `float64 [N, terms]`; `first`: where the model matrix behind its intercept begins."""
-    import numpy as np
+class _Terms:
+    """Terms as products of factors, those of most factors first: what is multiplied further is always a head.
 
-    used = [np.flatnonzero(row) for row in dirs]
-    found = _ones(graph, x, len(dirs))
-    for depth in range(max((len(each) for each in used), default=0)):
-        terms = np.array([i for i, each in enumerate(used) if len(each) > depth])
-        places = np.array([used[i][depth] for i in terms])
-        value, flag = _factor(graph, x, places + first, dirs[terms, places], cuts[terms, places])
-        found = _multiplied(graph, found, terms, value, flag, len(dirs))
-    return found
+    Rows lie side by side in the graph, `[terms, N]`: picking a term is one copy then, and not one per row. `first`:
+    where the model matrix behind its intercept begins.
+    """
+
+    def __init__(self, dirs: np.ndarray[Any, Any], cuts: np.ndarray[Any, Any], first: int) -> None:
+        import numpy as np
+
+        used = [np.flatnonzero(row) for row in dirs]
+        self.order = np.argsort([-len(each) for each in used], kind="stable")
+        self.used = [used[i] for i in self.order]
+        self.dirs, self.cuts, self.first = dirs[self.order], cuts[self.order], first
+
+    def sums(self, graph: GraphBuilder, x: str, responses: Sequence[Fields]) -> list[str]:
+        """Per response the sum of the terms times their coefficients, `float64 [N, 1]`."""
+        import numpy as np
+
+        weights = np.stack([r.numbers("coefficients").ravel()[self.order] for r in responses])
+        rows, counts = graph.op("Transpose", x), self._counts()
+        total = self._constant(graph, rows, weights[:, counts[0] :])
+        product = ""
+        for depth, count in enumerate(counts[:-1]):
+            factor = self._factor(graph, rows, depth, count)
+            product = graph.op("Mul", _rows(graph, product, 0, count), factor) if product else factor
+            ended = weights[:, counts[depth + 1] : count]
+            if ended.size:
+                part = _rows(graph, product, counts[depth + 1], count)
+                total = graph.op("Add", total, graph.op("MatMul", graph.const(ended), part))
+        beside = graph.op("Transpose", total)
+        if len(responses) == 1:
+            return [beside]
+        return [graph.op("Gather", beside, graph.const([i], "int64"), axis=1) for i in range(len(responses))]
+
+    def _counts(self) -> list[int]:
+        """By depth, how many terms have a factor there; 0 at the end."""
+        deepest = max((len(each) for each in self.used), default=0)
+        return [sum(len(each) > depth for each in self.used) for depth in range(deepest + 1)]
+
+    def _constant(self, graph: GraphBuilder, rows: str, weights: np.ndarray[Any, Any]) -> str:
+        """The terms of no factor, `[responses, N]`."""
+        count = graph.op("Gather", graph.op("Shape", rows), graph.const([1], "int64"))
+        size = graph.op("Concat", graph.const([len(weights)], "int64"), count, axis=0)
+        return graph.op("Expand", graph.const(weights.sum(axis=1, keepdims=True)), size)
+
+    def _factor(self, graph: GraphBuilder, rows: str, depth: int, count: int) -> str:
+        """What R multiplies the terms by: the number, and then whether it is above the cut."""
+        import numpy as np
+
+        terms, places = np.arange(count), np.array([each[depth] for each in self.used[:count]])
+        dirs, cuts = self.dirs[terms, places], self.cuts[terms, places]
+        linear = (dirs == _LINEAR).reshape(-1, 1)
+        chosen = graph.op("Gather", rows, graph.const(places + self.first, "int64"), axis=0)
+        moved = graph.op("Sub", chosen, graph.const(np.where(linear.ravel(), 0.0, cuts).reshape(-1, 1)))
+        value = graph.op("Mul", moved, graph.const(np.where(linear.ravel(), 1.0, dirs).reshape(-1, 1)))
+        above = graph.op("Greater", value, graph.const([[0.0]]))
+        above = graph.op("Or", above, graph.const(linear, "bool")) if linear.any() else above
+        return graph.op("Mul", value, graph.op("Cast", above, to=_DOUBLE))
 
 
-def _ones(graph: GraphBuilder, x: str, width: int) -> str:
-    rows = graph.op("Gather", graph.op("Shape", x), graph.const([0], "int64"))
-    return graph.op("Expand", graph.const([[1.0]]), graph.op("Concat", rows, graph.const([width], "int64"), axis=0))
-
-
-def _factor(graph: GraphBuilder, x: str, places: Any, dirs: Any, cuts: Any) -> tuple[str, str]:
-    """What R multiplies a term by: the number, and then whether it is above the cut."""
-    import numpy as np
-
-    linear = dirs == _LINEAR
-    chosen = graph.op("Gather", x, graph.const(places, "int64"), axis=1)
-    moved = graph.op("Sub", chosen, graph.const(np.where(linear, 0.0, cuts).reshape(1, -1)))
-    value = graph.op("Mul", moved, graph.const(np.where(linear, 1.0, dirs).reshape(1, -1)))
-    above = graph.op("Or", graph.op("Greater", value, graph.const([[0.0]])), graph.const(linear.reshape(1, -1), "bool"))
-    return value, graph.op("Cast", above, to=_DOUBLE)
-
-
-def _multiplied(graph: GraphBuilder, found: str, terms: Any, value: str, flag: str, width: int) -> str:
-    """The terms at `terms` multiplied, the others as they are."""
-    import numpy as np
-
-    order = np.full(width, -1)
-    order[terms] = np.arange(len(terms))
-    kept = np.flatnonzero(order < 0)
-    old = graph.op("Gather", found, graph.const(terms, "int64"), axis=1)
-    new = graph.op("Mul", graph.op("Mul", old, value), flag)
-    if not len(kept):
-        return new
-    both = graph.op("Concat", new, graph.op("Gather", found, graph.const(kept, "int64"), axis=1), axis=1)
-    order[kept] = len(terms) + np.arange(len(kept))
-    return graph.op("Gather", both, graph.const(order, "int64"), axis=1)
+def _rows(graph: GraphBuilder, x: str, start: int, end: int) -> str:
+    places = (graph.const([start], "int64"), graph.const([end], "int64"), graph.const([0], "int64"))
+    return graph.op("Slice", x, *places)
 
 
 KIND = Kind(_convert, thresholds_in)

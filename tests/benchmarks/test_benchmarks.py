@@ -14,6 +14,7 @@ TINY: dict[str, Sequence[str]] = {
     "environments": ("--package", "idna==3.10", "--package", "pip==26.1"),
     "forest": ("--trees", "5", "--rows", "200"),
     "forms": ("--seconds", "0.01", "--rows", "50", "--model", "xgboost", "--type", "float32"),
+    "latency_r": ("--seconds", "0.01", "--rows", "200", "--model", "glm"),
     "latency": ("--seconds", "0.01", "--rows", "50", "--model", "linear pipeline"),
     "predict": ("--rows", "3000", "--runs", "1"),
 }

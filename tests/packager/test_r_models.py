@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from converters.r._session import no_network
-from packager.environments._r_rebuild import _unpack
-from packager.errors import DamagedError
+from packager.environments._r_rebuild import _unpack, rebuild_r
+from packager.errors import DamagedError, EnvironmentFault
 from tests.conftest import Run
 
 SCRIPT = """
@@ -237,3 +237,15 @@ def test_a_program_hands_its_r_object_over(mlpack: Run, shelf: Path, tmp_path: P
     manifest = json.loads((tmp_path / "dist/cars-1.0.0/manifest.json").read_text())
     assert manifest["title"] == "lm" and "sha256:" in done.stdout
     assert mlpack("verify", "dist/cars-1.0.0")[0] == 0
+
+
+def test_another_r_is_told_before_anything_is_unpacked(mlpack: Run, shelf: Path, tmp_path: Path) -> None:
+    """Installed packages run in R of the same minor version only."""
+    code, made, _ = mlpack("build", shelf / "line.rds", "--example", shelf / "iris.csv", "--target", "cpp")
+    assert code == 0
+    bundle = tmp_path / made["bundle"]
+    wanted = json.loads((bundle / "environment/environment.json").read_text())
+    wanted["interpreter"]["version"] = "3.6.1"
+    with pytest.raises(EnvironmentFault, match=r"install R 3\.6\.1, or give its Rscript with --rscript"):
+        rebuild_r(bundle, wanted, tmp_path / "again", None)
+    assert not (tmp_path / "again").exists()
