@@ -10,7 +10,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export ORT_DISABLE_TELEMETRY := 1
 export RPY2_CFFI_MODE := ABI
 
-.PHONY: demo test check slow toolchains r clean
+.PHONY: demo test check slow toolchains r engine clean
 
 demo: $(READY) toolchains
 	$(BIN)/python examples/penguins/train.py demo
@@ -21,7 +21,7 @@ demo: $(READY) toolchains
 	@echo "          demo/dist/penguins-1.0.0/deploy/java/README.md the Maven project"
 	@echo "          demo/dist/penguins-1.0.0/deploy/cpp/README.md  the CMake project"
 
-test: $(READY) toolchains r check
+test: $(READY) toolchains r engine check
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 check: $(READY)
@@ -57,6 +57,13 @@ r:
 	@missing=; \
 	command -v Rscript >/dev/null || missing="r-base-core"; \
 	for package in $(R_PACKAGES); do dpkg -s r-cran-$$package >/dev/null 2>&1 || missing="$$missing r-cran-$$package"; done; \
+	[ -z "$$missing" ] || (export DEBIAN_FRONTEND=noninteractive; $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing)
+
+# A container engine, which the tests start on a socket and in a folder of its own, and programs that read images.
+engine:
+	@missing=; \
+	command -v dockerd >/dev/null || missing="docker.io"; \
+	command -v skopeo >/dev/null || missing="$$missing skopeo"; \
 	[ -z "$$missing" ] || (export DEBIAN_FRONTEND=noninteractive; $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing)
 
 clean:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ._table import rows_of
-from .spec import Description, Feature, Signature, Table, TensorSpec, Unreadable
+from .spec import Description, Feature, Table, TensorSpec, Unreadable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -148,20 +148,3 @@ def _categories(feature: Feature, values: Any) -> list[Any]:
 
     known = list(feature.values)
     return known + sorted({v for v in values if not pd.isna(v)} - set(known))
-
-
-def graph_feeds(signature: Signature, table: Table) -> dict[str, Any]:
-    """What an ONNX Runtime session takes, from the columns of `table`: each in its input's type and shape."""
-    return {spec.name: _feed(spec, table[spec.name]) for spec in signature.inputs}
-
-
-def _feed(spec: TensorSpec, column: np.ndarray[Any, Any]) -> Any:
-    import numpy as np
-
-    free = any(isinstance(d, str) for d in spec.shape[1:])
-    shape = column.shape if free else (len(column), *(int(d) for d in spec.shape[1:]))
-    if spec.is_text:
-        cells = [spec.missing if cell is None else cell for cell in column.ravel()]
-        return np.array(cells, object).reshape(shape)
-    with np.errstate(over="ignore"):  # beyond float32 is infinity, as a caller's own cast makes it
-        return np.ascontiguousarray(column.astype(spec.dtype)).reshape(shape)

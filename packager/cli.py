@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ def build(config: Path | None, as_json: bool, **options: Any) -> None:
             made.append(build_bundle(build_request(config, options), progress))
         return made[0].to_json()
 
-    _run(work, as_json, lambda facts: _say_built(facts, made[0].environment))
+    _run(work, as_json, lambda facts: _say_built(facts, made[0].environment, made[0].notes))
 
 
 @cli.command()
@@ -132,6 +132,45 @@ def predict(bundle: Path, file: Path, output: Path | None, as_json: bool) -> Non
 
 
 @cli.command()
+@click.argument("bundle", type=_folder)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on; 0.0.0.0: all.")
+@click.option("--port", default=8080, type=click.IntRange(0, 65535), show_default=True, help="0: any that is free.")
+@click.option("--workers", default=1, type=click.IntRange(1, 256), show_default=True, help="Processes that answer.")
+@_as_json
+def serve(bundle: Path, host: str, port: int, workers: int, as_json: bool) -> None:
+    """Answers requests for BUNDLE over HTTP until it is told to end."""
+    from .serve import serve as answer
+
+    def ready(facts: dict[str, Any]) -> None:
+        click.echo(
+            json.dumps(facts) if as_json else f"{facts['name']} {facts['version']} answers at {facts['address']}"
+        )
+
+    _run(lambda: answer(bundle, host, port, workers, ready), as_json, lambda facts: None)
+
+
+@cli.command()
+@click.argument("bundle", type=_folder)
+@click.option("--tag", metavar="NAME:VERSION", help="The image's name.  [default: the bundle's name and version]")
+@click.option("--kind", help="The kind of image.  [default: oci]")
+@click.option("-o", "--output", type=_file, help="The archive.  [default: NAME-VERSION.tar]")
+@click.option("--base", type=click.Choice(["debian"]), default="debian", show_default=True, help="What lies below.")
+@click.option("--no-replay", is_flag=True, help="Do not start the image in a container engine.")
+@_as_json
+def image(
+    bundle: Path, tag: str | None, kind: str | None, output: Path | None, base: str, no_replay: bool, as_json: bool
+) -> None:
+    """Makes a container image that serves BUNDLE, then replays every golden case against it."""
+    from .images import make
+
+    def work() -> dict[str, Any]:
+        with _progress(as_json) as progress:
+            return make(bundle, tag, kind, output, base, not no_replay, progress)
+
+    _run(work, as_json, _say_image)
+
+
+@cli.command()
 @click.argument("a", type=_folder)
 @click.argument("b", type=_folder)
 @_as_json
@@ -195,7 +234,7 @@ def main() -> None:
 def _run(work: Callable[[], dict[str, Any]], as_json: bool, say: Callable[[dict[str, Any]], None]) -> None:
     try:
         facts = work()
-        if as_json:
+        if as_json and facts:
             click.echo(json.dumps(facts, ensure_ascii=False, allow_nan=False))
         else:
             say(facts)
@@ -240,7 +279,7 @@ class _progress:
             self._status.stop()
 
 
-def _say_built(facts: dict[str, Any], environment: dict[str, Any]) -> None:
+def _say_built(facts: dict[str, Any], environment: dict[str, Any], notes: Sequence[str]) -> None:
     proof, latency = facts["verification"], facts["latency"]
     click.echo(f"{facts['bundle']}")
     click.echo(f"  identity   {facts['identity']}")
@@ -249,6 +288,8 @@ def _say_built(facts: dict[str, Any], environment: dict[str, Any]) -> None:
     click.echo(f"  speed      {speed} (original's median over the graph's, 1 thread)")
     click.echo(f"  locked     {_locked(environment)}")
     click.echo(f"  report     {facts['bundle']}/reports/report.html")
+    for note in notes:
+        click.echo(f"  note       {note}")
 
 
 def _locked(environment: dict[str, Any]) -> str:
@@ -307,6 +348,20 @@ def _say_facts(facts: dict[str, Any]) -> None:
                 click.echo(f"  {key}: {', '.join(names)}")
         else:
             click.echo(f"{name}: {value}")
+
+
+def _say_image(facts: dict[str, Any]) -> None:
+    click.echo(facts["archive"])
+    click.echo(f"  tag        {facts['tag']}")
+    click.echo(f"  image      {facts['image']}")
+    click.echo(f"  digest     {facts['digest']}")
+    click.echo(f"  size       {facts['unpacked'] / 1e6:.1f} MB unpacked, {len(facts['layers'])} layers")
+    done = facts["replayed"]
+    if done is None:
+        click.echo(f"  replayed   nothing: {facts['why']}")
+    else:
+        first = f"first answer after {done['first_answer_s']:.2f} s"
+        click.echo(f"  replayed   {done['cases']} golden cases over HTTP in engine {done['engine']}, {first}")
 
 
 def _say_diff(facts: dict[str, Any]) -> None:

@@ -44,6 +44,8 @@ def _packages() -> tuple[Check, ...]:
         ("xgboost-cpu", "xgboost models", "pip install 'mlpack-toolkit[xgboost]'"),
         ("lightgbm", "lightgbm models", "pip install 'mlpack-toolkit[lightgbm]'"),
         ("catboost", "catboost models", "pip install 'mlpack-toolkit[catboost]'"),
+        ("uvicorn", "serving a bundle", "pip install 'mlpack-toolkit[serve]'"),
+        ("docker", "replaying in a container image", "pip install 'mlpack-toolkit[image]'"),
         ("rpy2", "handing over R objects from Python", "pip install 'mlpack-toolkit[r]'"),
         ("uv", "locking and rebuilding environments", "pip install uv"),
         ("py-rattler", "rebuilding conda environments", "pip install 'mlpack-toolkit[conda]'"),
@@ -54,6 +56,7 @@ def _packages() -> tuple[Check, ...]:
 def _tools() -> tuple[Check, ...]:
     return (
         Check("Rscript", "R models", partial(_says, "Rscript", "--version"), "apt-get install r-base-core"),
+        Check("docker", "container images", partial(_says, "docker", "--version"), "apt-get install docker.io"),
         Check("javac", "the Java project", partial(_says, "javac", "-version"), f"apt-get install {JDK}"),
         Check("mvn", "the Java project", partial(_says, "mvn", "--version"), "apt-get install maven"),
         Check("g++", "the C++ project", partial(_says, "g++", "--version"), "apt-get install g++"),

@@ -61,7 +61,8 @@ class Request:
 
 @dataclass(frozen=True)
 class Built:
-    """A finished build; `environment`: what the manifest says of it, and how many distributions there are."""
+    """A finished build; `environment`: what the manifest says of it, and how many distributions there are; `notes`:
+    what the report says of how the model was read."""
 
     bundle: Path
     identity: str
@@ -69,6 +70,7 @@ class Built:
     verification: Any
     latency: Any
     environment: dict[str, Any]
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """What `mlpack build --json` prints."""
@@ -163,7 +165,7 @@ def _build(request: Request, place: Path, source: Any, worker: Worker, scratch: 
     progress("writing the bundle")
     manifest = write(request, place, source, loaded | {"given": said}, environment, proven, cases, latency)
     told = {"distributions": len(environment.document["distributions"]), **environment.facts}
-    return Built(place, manifest.identity, proven.signature, proven.report, latency, told)
+    return Built(place, manifest.identity, proven.signature, proven.report, latency, told, tuple(loaded["notes"]))
 
 
 def _read_example(request: Request, scratch: Path) -> Any:

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from converters.spec import Signature, Table
+from runtimes.server.answers import columns_of
 
 from .bundle.reader import open_bundle
 from .errors import UsageError
@@ -44,7 +45,7 @@ def predict(folder: Path, file: Path, output: Path | None) -> dict[str, Any]:
         for table in stream(file, session.signature):
             _check(session.signature, table, rows, file)
             answers = session.run(table)
-            sink.write(_columns(bundle.signature, answers))
+            sink.write(columns_of(bundle.signature, answers))
             rows += len(next(iter(answers.values())))
     return {"rows": rows, "output": str(output) if output else "-"}
 
@@ -57,22 +58,6 @@ def _check(signature: Signature, table: Table, before: int, file: Path) -> None:
             row=before + broken.row,
             column=broken.column,
         )
-
-
-def _columns(signature: Signature, answers: Table) -> Table:
-    """One column per number: `label`, `probability.CLASS`, `prediction`, `NAME.0`, `probabilities_0.CLASS`, …"""
-    found: Table = {}
-    for spec in signature.outputs:
-        values = answers[spec.name]
-        flat = values.reshape(len(values), int(np.prod(values.shape[1:])))
-        if values.ndim == 1 or values.shape[1:] == (1,):
-            found[spec.name] = flat[:, 0]
-        elif spec.name.startswith("probabilities") and spec.columns:
-            stem = "probability" if spec.name == "probabilities" else spec.name
-            found |= {f"{stem}.{c}": flat[:, i] for i, c in enumerate(spec.columns)}
-        else:
-            found |= {f"{spec.name}.{i}": flat[:, i] for i in range(flat.shape[1])}
-    return found
 
 
 @contextmanager

@@ -30,6 +30,8 @@ MAY_IMPORT = {
 """Besides the standard library, at the head of a file; deeper inside, frameworks too."""
 HEAVY = ("numpy", "google", "packageurl", "rich", "pyarrow")
 """What `packager` alone may have at the head of a file that `mlpack --help` does not read."""
+SERVER = ("numpy", "orjson", "onnxruntime", "uvicorn")
+"""What the server, a program of its own, may have at the head of a file."""
 LONGEST_FUNCTION = 60
 LONGEST_MODULE = 400
 FAMILIES = ("converters", "converters/sklearn", "converters/r", "runtimes", "packager/images", "packager/environments")
@@ -113,8 +115,16 @@ def test_imports_run_one_way(folder: str) -> None:
 def test_frameworks_are_imported_inside_functions(folder: str) -> None:
     allowed = MAY_IMPORT[folder] + (HEAVY if folder == "packager" else ())
     early = [i for i in _all_imports(folder) if not i.late and i.name.split(".")[0] not in sys.stdlib_module_names]
-    wrong = [f"{i.where} imports {i.name}" for i in early if not _below(i.name, allowed)]
+    served = [i for i in early if i.where.startswith("runtimes/server/") and _below(i.name, SERVER)]
+    wrong = [f"{i.where} imports {i.name}" for i in early if not _below(i.name, allowed) and i not in served]
     assert not wrong, wrong
+
+
+def test_the_server_knows_itself_and_the_spec_alone() -> None:
+    """So that an image needs no more of this house than `runtimes/server` and `converters/spec.py`."""
+    found = [i for p in _modules("runtimes/server") for i in _imports(_tree(p), p) if _below(i.name, FOLDERS)]
+    strangers = [i for i in found if not _below(i.name, ("runtimes.server", "converters.spec"))]
+    assert found and not strangers, [f"{i.where} imports {i.name}" for i in strangers]
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -381,7 +391,7 @@ FRAMEWORKS = (
 )
 
 
-COMMANDS = ("build", "verify", "bench", "inspect", "predict", "reproduce", "diff", "doctor")
+COMMANDS = ("build", "verify", "bench", "inspect", "predict", "reproduce", "serve", "image", "diff", "doctor")
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

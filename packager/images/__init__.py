@@ -1,0 +1,80 @@
+"""One file per kind of container image; each ends in `IMAGE = Image(...)`. And what `mlpack image` does with one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .spec import Image
+
+DEFAULT = "oci"
+
+
+def names() -> tuple[str, ...]:
+    """The kinds that can be asked for, sorted; imports none of them."""
+    return tuple(sorted(m.name for m in iter_modules(__path__) if m.name != "spec" and m.name[0] != "_"))
+
+
+def load(name: str) -> Image:
+    """The kind of that name; raises `UsageError`."""
+    from ..errors import UsageError
+
+    if name not in names():
+        raise UsageError(f"there is no kind of image {name!r}; there are: {', '.join(names())}")
+    image: Image = import_module(f"{__name__}.{name}").IMAGE
+    return image
+
+
+def make(
+    folder: Path,
+    tag: str | None,
+    kind: str | None,
+    output: Path | None,
+    base: str,
+    replays: bool,
+    progress: Callable[[str], None],
+) -> dict[str, Any]:
+    """The facts of the image that now lies in `output`, a tar; raises `MismatchError` where it answers otherwise."""
+    from ..bundle.reader import check_files, open_bundle
+    from ..places import beside
+    from ._replay import replay
+    from .spec import Request, Tag
+
+    image, bundle = load(kind or DEFAULT), open_bundle(folder)
+    named = Tag.read(tag) if tag else Tag.of(bundle.name, bundle.version)
+    place = output or Path(f"{named.title}.tar")
+    _check_place(place)
+    progress("checking every file's digest")
+    check_files(bundle)
+    with beside(place) as scratch:
+        built = image.build(Request(bundle, named, base, scratch, progress))
+        replayed: dict[str, Any] = {"replayed": None, "why": "--no-replay"}
+        if replays:
+            progress("replaying the golden cases in a container")
+            replayed = replay(bundle, built, scratch)
+        facts = {"archive": str(place), "tag": str(named), "kind": image.name, "base": base, **built.to_json()}
+        _settle(built.archive, place)
+    return {**facts, **replayed}
+
+
+def _check_place(place: Path) -> None:
+    from ..errors import UsageError
+
+    if place.is_dir():
+        raise UsageError(f"{place} is a folder: name the archive's file with --output")
+    lowest = next(folder for folder in place.absolute().parents if folder.exists())
+    if not lowest.is_dir() or not os.access(lowest, os.W_OK | os.X_OK):
+        raise UsageError(f"{place} cannot be written: {lowest} is not a folder that you may write to")
+    place.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _settle(made: Path, place: Path) -> None:
+    """On the disk first, and under its name then."""
+    with made.open("rb") as file:
+        os.fsync(file.fileno())
+    made.replace(place)

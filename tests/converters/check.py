@@ -11,9 +11,10 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import numpy as np
 
 from converters import for_object
-from converters._frames import graph_feeds, original_input
+from converters._frames import original_input
 from converters._signature import signature_of
 from converters.spec import Signature, Table
+from runtimes.server.session import graph_feeds
 
 RTOL = {"float32": 1e-5, "float64": 1e-9}
 ATOL = {"float32": 1e-6, "float64": 1e-10}

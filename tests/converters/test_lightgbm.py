@@ -317,8 +317,8 @@ def test_few_rows_and_trees_without_a_split() -> None:
 def test_no_rows_give_no_rows(kind: str) -> None:
     import onnxruntime as ort
 
-    from converters._frames import graph_feeds
     from converters._signature import signature_of
+    from runtimes.server.session import graph_feeds
     from tests.converters.check import table_of
 
     x, y = data()

@@ -15,7 +15,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import numpy as np
 
 from converters._answers import ask
-from converters._frames import graph_feeds, model_table
+from converters._frames import model_table
 from converters._probes import make_probes, together
 from converters._rds import NA_INTEGER, Item, read
 from converters._signature import inputs_of, signature_of
@@ -23,6 +23,7 @@ from converters._table import rows_of, take
 from converters.r._model import RModel, adapt, convert, describe, loaded_in, predict
 from converters.r._session import Session, rscript
 from converters.spec import Signature, Table, Unreadable
+from runtimes.server.session import graph_feeds
 
 HERE = Path(__file__).parent
 CLOSE = 1e-11

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from converters._frames import graph_feeds, model_table
+from converters._frames import model_table
 from converters._rds import plain, read
 from converters._rds_write import write
 from converters._signature import signature_of
 from converters.r._form import FORMAT, Form
 from converters.r._model import description_of, graph_of
 from converters.spec import Table, Unreadable
+from runtimes.server.session import graph_feeds
 
 FORMS = sorted((Path(__file__).parent / "forms").glob("*.rds.gz"))
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from converters import for_object
-from converters._frames import graph_feeds, original_input
+from converters._frames import original_input
 from converters._signature import signature_of
+from runtimes.server.session import graph_feeds
 from tests.converters.check import table_of
 
 

@@ -1,0 +1,142 @@
+"""A container engine, asked through the Docker SDK: an image loaded, started in bounds, and all of it removed by id."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..errors import MissingToolError
+
+SECONDS = 120
+PIDS = 256
+HERE = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine that answers. `client`: the SDK's."""
+
+    client: Any
+    version: str
+
+
+@dataclass(frozen=True)
+class Running:
+    """A started container, `port` of it open on 127.0.0.1. `began`: `perf_counter` when it was started."""
+
+    port: int
+    began: float
+    alive: Callable[[], bool]
+    said: Callable[[], str]
+
+
+def find() -> Engine | str:
+    """The engine of `DOCKER_HOST`, else of the default socket; the reason where there is none."""
+    try:
+        import docker
+    except ImportError:
+        return "the package docker is not installed: pip install 'mlpack-toolkit[image]'"
+    place = urlsplit(os.environ.get("DOCKER_HOST", ""))
+    if place.hostname and place.scheme in ("tcp", "http", "https", "ssh") and place.hostname not in HERE:
+        return f"the container engine is on {place.hostname}: a port that it opens is not on this machine"
+    try:
+        client = docker.from_env(timeout=SECONDS)
+        return Engine(client, str(client.version()["Version"]))
+    except Exception as error:  # the SDK lets through what the libraries below it raise
+        return f"no container engine answers: {_first_line(error)}"
+
+
+@contextmanager
+def running(engine: Engine, archive: Path, port: int, memory: int) -> Iterator[Running]:
+    """A container of the archive's image: read-only, without rights, no way out, one port. Gone at the end.
+
+    `memory`: bytes that it may take. Raises `MissingToolError` where the engine does not do that.
+    """
+    import docker
+    from requests import RequestException
+
+    try:
+        with (
+            _loaded(engine.client, archive) as image,
+            _network(engine.client) as network,
+            _started(engine.client, image, network, port, memory) as found,
+        ):
+            yield found
+    except (docker.errors.DockerException, RequestException) as error:
+        said = f"the container engine does not run the image ({_first_line(error)}); --no-replay makes it all the same"
+        raise MissingToolError(said) from error
+
+
+@contextmanager
+def _loaded(client: Any, archive: Path) -> Iterator[str]:
+    """The image's id; it stays where the engine had it before."""
+    before = {image.id for image in client.images.list(all=True)}
+    with archive.open("rb") as file:
+        image = client.images.load(file)[0]
+    try:
+        yield str(image.id)
+    finally:
+        if image.id not in before:
+            client.images.remove(image.id, force=True)
+
+
+@contextmanager
+def _network(client: Any) -> Iterator[str]:
+    """The id of a network whose addresses nobody outside answers, so that only the open port leads in."""
+    options = {
+        "com.docker.network.bridge.enable_ip_masquerade": "false",
+        "com.docker.network.bridge.enable_icc": "false",
+    }
+    network = client.networks.create(f"mlpack-{secrets.token_hex(6)}", driver="bridge", options=options)
+    try:
+        yield str(network.id)
+    finally:
+        network.remove()
+
+
+@contextmanager
+def _started(client: Any, image: str, network: str, port: int, memory: int) -> Iterator[Running]:
+    container = client.containers.create(
+        image,
+        network=network,
+        ports={f"{port}/tcp": ("127.0.0.1", None)},
+        read_only=True,
+        cap_drop=["ALL"],
+        security_opt=["no-new-privileges"],
+        mem_limit=memory,
+        pids_limit=PIDS,
+    )
+    try:
+        began = time.perf_counter()
+        container.start()
+        yield Running(_open_port(container, port), began, lambda: _is_alive(container), lambda: _said(container))
+    finally:
+        with contextlib.suppress(OSError):
+            container.remove(force=True, v=True)
+
+
+def _open_port(container: Any, port: int) -> int:
+    container.reload()
+    bound = container.attrs["NetworkSettings"]["Ports"].get(f"{port}/tcp")
+    return int(bound[0]["HostPort"]) if bound else 0
+
+
+def _is_alive(container: Any) -> bool:
+    container.reload()
+    return bool(container.status == "running")
+
+
+def _said(container: Any) -> str:
+    return str(container.logs(tail=20).decode("utf-8", "replace"))
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]

@@ -1,0 +1,111 @@
+"""Every golden case over HTTP against an image's container; what differs is a `MismatchError`."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+from converters.spec import Table
+from runtimes.server.tensors import array_of
+
+from ..bundle.reader import Bundle
+from ..errors import DamagedError, MismatchError
+from ..golden import GoldenCase
+from ..verify.comparison import compare, worst
+from ._engine import Running, find, running
+from .spec import Built
+
+SECONDS = 120
+MEMORY = 1 << 30
+"""Bytes for the server, besides those for a graph while it is loaded."""
+
+
+def replay(bundle: Bundle, built: Built, scratch: Path, port: int = 8080) -> dict[str, Any]:
+    """How many cases were answered as the original did, and where; `replayed` is None where there is no engine."""
+    engine = find()
+    if isinstance(engine, str):
+        return {"replayed": None, "why": engine}
+    archive = scratch / "nameless.tar"
+    built.nameless(archive)
+    with running(engine, archive, port, MEMORY + 4 * bundle.model.stat().st_size) as container:
+        archive.unlink()
+        _wait(container)
+        cases, first = 0, 0.0
+        for case, request in _cases(bundle):
+            hold(case, *_asked(container, bundle, request))
+            first = first or time.perf_counter() - container.began
+            cases += 1
+    if not cases:
+        raise DamagedError(f"the bundle {bundle.folder} holds no golden case")
+    return {"replayed": {"engine": engine.version, "cases": cases, "first_answer_s": round(first, 3)}}
+
+
+def _cases(bundle: Bundle) -> Iterator[tuple[GoldenCase, bytes]]:
+    for case in bundle.golden():
+        yield case, (bundle.folder / "golden" / f"{case.identifier}.request.json").read_bytes()
+
+
+def _wait(container: Running) -> None:
+    """Until the server is ready; raises `MismatchError` with its own words where it ends before."""
+    until = time.monotonic() + SECONDS
+    while time.monotonic() < until and (container.port or container.alive()):
+        try:
+            if _call(container, "GET", "/v2/health/ready")[0] == 200:
+                return
+        except (OSError, http.client.HTTPException):
+            if not container.alive():
+                break
+        time.sleep(0.01)
+    raise MismatchError(f"the image's server was not ready within {SECONDS} s; it said:\n{container.said()}")
+
+
+def _asked(container: Running, bundle: Bundle, request: bytes) -> tuple[int, bytes]:
+    path = f"/v2/models/{quote(bundle.name)}/versions/{quote(bundle.version)}/infer"
+    try:
+        return _call(container, "POST", path, request)
+    except (OSError, http.client.HTTPException) as error:
+        raise MismatchError(f"the image's server did not answer ({error!r}); it said:\n{container.said()}") from error
+
+
+def _call(container: Running, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", container.port, timeout=SECONDS)
+    try:
+        connection.request(method, path, body, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()
+
+
+def hold(case: GoldenCase, status: int, body: bytes) -> None:
+    """Holds an answer over HTTP against the original's; raises `MismatchError`."""
+    said = f"{case.identifier} ({case.probe}): the image"
+    if case.error:
+        if not 400 <= status < 500:
+            raise MismatchError(f"{said} answers {status}, where the original refuses the rows")
+        return
+    if status != 200:
+        words = body[:300].decode("utf-8", "replace")
+        raise MismatchError(f"{said} answers {status}, where the original gives numbers: {words}")
+    got = _read(said, body)
+    if set(got) != set(case.answers):
+        raise MismatchError(f"{said} gives {', '.join(sorted(got))}, the original {', '.join(sorted(case.answers))}")
+    kinds = np.full(len(next(iter(case.answers.values()))), case.probe, object)
+    comparison = compare(case.answers, got, kinds, case.tolerances or {})
+    if not comparison.equal:
+        rows = worst(case.rows, case.answers, got, kinds, comparison.differs)
+        raise MismatchError(f"{said} does not answer like the original", worst=rows)
+
+
+def _read(said: str, body: bytes) -> Table:
+    try:
+        return {str(t["name"]): array_of(t) for t in json.loads(body)["outputs"]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise MismatchError(f"{said} gives what is no answer: {error!r}") from error

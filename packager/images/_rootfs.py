@@ -1,0 +1,238 @@
+"""The lowest layer without a registry: Python and the libraries that it needs, out of Debian's own packages."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..debian import unpacked
+from ..errors import MissingToolError
+from ..places import kept
+from ._layers import Folder, Source, below
+
+SUITES = {
+    "bookworm": ("3.11", "2_36", ("gcc-12-base", "libssl3")),
+    "trixie": ("3.13", "2_40", ("gcc-14-base", "libssl3t64", "libzstd1")),
+}
+"""By suite: its Python, the C library that wheels may ask for (the latest that uv knows), and the packages that the
+suite alone has under these names."""
+PACKAGES = (
+    "base-files", "libbz2-1.0", "libc6", "libexpat1", "libffi8", "libgcc-s1", "liblzma5", "libstdc++6", "libuuid1",
+    "zlib1g",
+)  # fmt: skip
+MACHINES = {
+    "x86_64": ("amd64", "ld-linux-x86-64.so.2"),
+    "aarch64": ("arm64", "ld-linux-aarch64.so.1"),
+}
+"""By machine: how Debian and OCI call it, and the program that starts all others."""
+STAYS = (
+    "bin",
+    "etc/debian_version",
+    "etc/os-release",
+    "lib",
+    "lib64",
+    "usr/bin",
+    "usr/lib",
+    "usr/lib64",
+    "usr/share/doc",
+    "var/lib/dpkg",
+    "sbin",
+    "usr/sbin",
+)
+DROPPED = (
+    "usr/lib/*-linux-gnu/gconv", "usr/lib/*-linux-gnu/engines-*", "usr/lib/binfmt.d", "usr/lib/python3*/config-*",
+    "usr/lib/python3*/ensurepip", "usr/lib/python3*/idlelib", "usr/lib/python3*/lib2to3", "usr/lib/python3*/pydoc_data",
+    "usr/lib/python3*/test", "usr/lib/python3*/tkinter", "usr/lib/python3*/turtle*",
+    "usr/lib/python3*/sitecustomize.py",
+    "usr/lib/python3*/lib-dynload/*test*", "usr/lib/python3*/lib-dynload/xxlimited*",
+    "usr/lib/python3*/lib-dynload/_curses*", "usr/lib/python3*/lib-dynload/_dbm*",
+    "usr/lib/python3*/lib-dynload/_sqlite3*", "usr/lib/python3*/lib-dynload/nis*",
+    "usr/lib/python3*/lib-dynload/readline*",
+)  # fmt: skip
+USERS = {
+    "etc/passwd": b"root:x:0:0:root:/root:/usr/sbin/nologin\nnonroot:x:65532:65532:nonroot:/tmp:/usr/sbin/nologin\n",
+    "etc/group": b"root:x:0:\nnonroot:x:65532:\n",
+    "etc/nsswitch.conf": b"passwd: files\ngroup: files\nhosts: files dns\n",
+}
+ABOUT = "mlpack.json"
+SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Base:
+    """A Debian tree on disk with its Python. `packages`: names and versions, `digests`: sha256 of each as fetched."""
+
+    tree: Path
+    suite: str
+    python: str
+    glibc: str
+    packages: dict[str, str]
+
+    @property
+    def program(self) -> str:
+        """The interpreter in the image."""
+        return f"/usr/bin/python{self.python}"
+
+    @property
+    def wheels(self) -> str:
+        """The platform whose wheels run there, in uv's words."""
+        return f"{platform.machine()}-manylinux_{self.glibc}"
+
+    def run(self, *arguments: str | Path) -> None:
+        """Runs the image's interpreter here, with its own C library; raises `MissingToolError`."""
+        libraries = self.tree / "usr" / "lib" / f"{platform.machine()}-linux-gnu"
+        loader = libraries / MACHINES[platform.machine()][1]
+        started = (loader, "--library-path", libraries, self.tree / self.program.lstrip("/"))
+        clean = {"PYTHONHOME": str(self.tree / "usr"), "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
+        _run((*started, "-S", *arguments), env=clean)
+
+    def compile(self, folder: Path, place: str) -> None:
+        """Compiles what lies below a folder, for `place` in the image: the same bytes each time, and never checked.
+
+        In one process, in order and without random hashes, else sets of constants come out in another order.
+        """
+        compileall = ("-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash", "-j", "1")
+        self.run(*compileall, "-s", folder, "-p", place, folder)
+
+    def source(self) -> dict[str, Source]:
+        """The layer's files."""
+        found: dict[str, Source] = {**below(self.tree, ""), **USERS, "tmp": Folder(0o1777)}
+        found.pop(ABOUT)
+        return found | {name: Folder() for name in ("dev", "proc", "sys", "run", "root")}
+
+
+def architecture() -> str:
+    """This machine as OCI calls it; raises `MissingToolError` for one that no image is made on."""
+    if platform.system() != "Linux" or platform.machine() not in MACHINES:
+        raise MissingToolError(f"images are made on Linux on {' or '.join(MACHINES)}, not on {platform.machine()}")
+    return MACHINES[platform.machine()][0]
+
+
+def suite_here() -> str:
+    """The Debian suite of this machine where it is one of those known, else the oldest of them."""
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:
+        release = {}
+    suite = release.get("VERSION_CODENAME", "")
+    return suite if release.get("ID") == "debian" and suite in SUITES else next(iter(SUITES))
+
+
+def debian(suite: str) -> Base:
+    """The tree of a suite: fetched from the Debian archive unless it was before. Raises `MissingToolError`."""
+    python, glibc, own = SUITES[suite]
+    interpreter = (f"python{python}-minimal", f"libpython{python}-minimal", f"libpython{python}-stdlib")
+    wanted = sorted((*PACKAGES, *own, *interpreter))
+    recipe = json.dumps([suite, architecture(), wanted, STAYS, DROPPED]).encode()
+    place = kept() / "images" / f"debian-{suite}-{hashlib.sha256(recipe).hexdigest()[:16]}"
+    if not (place / ABOUT).is_file():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
+            made = Base(Path(scratch) / "made", suite, python, glibc, {})
+            _make(made, wanted, Path(scratch))
+            _keep(made.tree, place)
+    packages = json.loads((place / ABOUT).read_bytes())
+    return Base(place, suite, python, glibc, packages)
+
+
+def _keep(made: Path, place: Path) -> None:
+    """Another process may have been faster with the same tree."""
+    try:
+        made.rename(place)
+    except OSError:
+        if not (place / ABOUT).is_file():
+            raise
+
+
+def _make(base: Base, wanted: Sequence[str], scratch: Path) -> None:
+    tree = unpacked(wanted, base.suite, scratch)
+    packages = _record(tree, sorted(scratch.glob("*.deb")))
+    _merge(tree)
+    _trim(tree)
+    _reduce_documents(tree)
+    tree.rename(base.tree)
+    library = f"usr/lib/python{base.python}"
+    base.compile(base.tree / library, f"/{library}")
+    (base.tree / ABOUT).write_text(json.dumps(packages, sort_keys=True), "utf-8")
+
+
+def _record(tree: Path, debs: Sequence[Path]) -> dict[str, str]:
+    """Package to version; and what scanners of images read of each, in the folder where they look for it."""
+    status = tree / "var" / "lib" / "dpkg" / "status.d"
+    status.mkdir(parents=True, exist_ok=True)
+    found = {}
+    for deb in debs:
+        control = _run(("dpkg-deb", "--field", deb))
+        fields = dict(line.split(": ", 1) for line in control.splitlines() if line[:1].isalpha() and ": " in line)
+        found[fields["Package"]] = fields["Version"]
+        (status / fields["Package"]).write_text(control, "utf-8")
+    return found
+
+
+def _merge(tree: Path) -> None:
+    """Puts `/bin`, `/lib` and the like where Debian's own links have them since bookworm."""
+    for name in ("bin", "sbin", "lib", "lib64"):
+        old, new = tree / name, tree / "usr" / name
+        if old.is_symlink():
+            continue
+        if old.is_dir():
+            shutil.copytree(old, new, symlinks=True, dirs_exist_ok=True)
+            shutil.rmtree(old)
+        new.mkdir(exist_ok=True)
+        old.symlink_to(f"usr/{name}")
+
+
+def _trim(tree: Path) -> None:
+    """Only what stays, and of it nothing that no server needs."""
+    for pattern in DROPPED:
+        for path in tree.glob(pattern):
+            _remove(path)
+    for path in sorted(tree.rglob("*"), reverse=True):
+        inside = path.relative_to(tree).as_posix()
+        if any(inside == stay or inside.startswith(f"{stay}/") for stay in STAYS):
+            continue
+        if path.is_symlink() or not path.is_dir():
+            path.unlink()
+        elif not any(path.iterdir()):
+            path.rmdir()
+    _remove_dead_links(tree)
+
+
+def _remove_dead_links(tree: Path) -> None:
+    """Links into what was dropped; one from the root is meant for the tree's."""
+    for path in [p for p in tree.rglob("*") if p.is_symlink()]:
+        target = os.readlink(path)
+        if not (tree / target.lstrip("/") if target.startswith("/") else path.parent / target).exists():
+            path.unlink()
+
+
+def _reduce_documents(tree: Path) -> None:
+    """Of all documents only the licences."""
+    for path in [p for p in (tree / "usr/share/doc").rglob("*") if p.is_file() and p.name != "copyright"]:
+        path.unlink()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def _run(command: Sequence[str | Path], env: dict[str, str] | None = None) -> str:
+    try:
+        done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=SECONDS, env=env)
+    except subprocess.TimeoutExpired:
+        raise MissingToolError(f"{command[0]} did not end within {SECONDS} s") from None
+    if done.returncode:
+        last = "\n".join((done.stdout + done.stderr).splitlines()[-5:])
+        raise MissingToolError(f"{Path(command[0]).name} stopped with exit {done.returncode}:\n{last}")
+    return done.stdout

@@ -1,0 +1,4 @@
+"""The Python server of a bundle: `python -m runtimes.server FOLDER`.
+
+Runs from this folder and `converters/spec.py` alone, with numpy, onnxruntime, uvicorn, httptools, uvloop and orjson.
+"""

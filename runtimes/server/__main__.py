@@ -1,0 +1,57 @@
+"""`python -m runtimes.server [FOLDER] [serve]`: serves the model of a folder until SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from .described import MANIFEST, PLACES, describe
+from .errors import Damaged, NoModel
+from .settings import from_environment
+from .supervisor import Supervisor
+
+
+def main() -> int:
+    """The exit code: 0 after SIGTERM, 2 for a wrong call, 8 for a model that is not as it was built."""
+    try:
+        options = _options()
+        described = describe(_folder(options.folder))
+        settings = from_environment(os.environ, host=options.host, port=options.port, workers=options.workers)
+        Supervisor(described, settings, lambda where: _say(described.name, described.version, where)).run()
+    except (NoModel, Damaged) as error:
+        print(f"mlpack: {error}", file=sys.stderr)
+        return 2 if isinstance(error, NoModel) else 8
+    return 0
+
+
+def _say(name: str, version: str, where: str) -> None:
+    print(f"{name} {version} answers at {where}", flush=True)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m runtimes.server", description=__doc__)
+    parser.add_argument("folder", nargs="*", help="the folder with manifest.json; 'serve' is tolerated before or after")
+    parser.add_argument("--host")
+    parser.add_argument("--port", type=int)
+    parser.add_argument("--workers", type=int)
+    options = parser.parse_args()
+    folders = [word for word in options.folder if word != "serve"]
+    if len(folders) > 1:
+        parser.error("there is more than one folder")
+    options.folder = folders[0] if folders else None
+    return options
+
+
+def _folder(given: str | None) -> Path:
+    if given is not None:
+        return Path(given)
+    found = next((Path(place) for place in PLACES if (Path(place) / MANIFEST).is_file()), None)
+    if found is None:
+        raise NoModel(f"name the model's folder: there is no {MANIFEST} in {' or '.join(PLACES)}")
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""The model of a bundle's folder, ready to be asked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from converters.spec import Table, TensorSpec
+
+from .columns import Columns
+from .described import GRAPH, Described
+from .errors import Damaged, GraphStops, Refusal
+from .session import Session
+from .tensors import Array, datatype_of
+
+
+class Model:
+    """A loaded graph with its rules."""
+
+    def __init__(self, described: Described, threads: int = 1) -> None:
+        for path, digest in described.digests.items():
+            _check(described.folder / path, digest)
+        self.name, self.version, self.identity = described.name, described.version, described.identity
+        self.folder = described.folder
+        self.signature = described.signature
+        self.session = Session(described.folder / GRAPH, described.signature, threads)
+        self.columns = Columns(described.signature, self.session.signature)
+        self.inputs = self.session.signature.inputs
+        self.free = any(isinstance(d, str) for t in (*self.inputs, *self.signature.outputs) for d in t.shape[1:])
+        self._outputs = frozenset(self.session.outputs)
+
+    def ask(self, table: Mapping[str, Array], outputs: Sequence[str] = (), most_rows: int = 0) -> Table:
+        """The answers to the rows of a table, all outputs or those that are named; raises `Refusal`."""
+        for name in outputs:
+            if name not in self._outputs:
+                raise Refusal(f"the model has no output {name[:80]!r}; it has: {', '.join(self.session.outputs)}")
+        for values in table.values():
+            if values.ndim and len(values) > most_rows > 0:
+                words = f"{len(values)} rows, and this server takes {most_rows} at once: send fewer"
+                raise Refusal(words, 413, "too_many_rows")
+        feeds = self.columns.feeds(table)
+        try:
+            return self.session.run_feeds(feeds, outputs)
+        except GraphStops as error:
+            if "allocate memory" in str(error) or "bad_alloc" in str(error):
+                raise Refusal("too little memory for these rows: send fewer", 503, "memory") from error
+            raise Refusal(str(error)) from error
+
+    def metadata(self) -> dict[str, Any]:
+        """The model's metadata in the protocol's words; -1 for a dimension of any size."""
+        return {
+            "name": self.name,
+            "versions": [self.version],
+            "platform": "onnxruntime_onnx",
+            "inputs": [_metadata(t) for t in self.inputs],
+            "outputs": [_metadata(t, self.free) for t in self.signature.outputs],
+        }
+
+
+def _metadata(spec: TensorSpec, free: bool = False) -> dict[str, Any]:
+    """`free`: an output whose dimensions follow from a request's; the signature has those of the example."""
+    datatype = "BYTES" if spec.is_text else datatype_of(np.dtype(spec.dtype))
+    shape = [d if isinstance(d, int) and not free else -1 for d in spec.shape]
+    return {"name": spec.name, "datatype": datatype, "shape": shape}
+
+
+def _check(path: Path, digest: str) -> None:
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise Damaged(f"{path} cannot be read: {error.strerror}") from error
+    if found != digest:
+        raise Damaged(f"{path} is not as it was built: its sha256 is {found}, the manifest says {digest}")

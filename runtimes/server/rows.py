@@ -1,0 +1,127 @@
+"""Rows as people write them, objects by column name or lists in order, to the model's columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from converters.spec import FLOATS, Table, TensorSpec
+
+from .errors import Refusal
+from .model import Model
+from .tensors import Array, array_of
+
+
+def table_of_rows(model: Model, rows: Any, most: int = 0) -> dict[str, Array]:
+    """The columns of rows: objects, lists, or bare values where the model has one column; raises `Refusal`."""
+    if type(rows) is not list:
+        raise Refusal("the rows must be a list")
+    within(len(rows), most)
+    if rows and type(rows[0]) is dict:
+        return table_of_cells(model, _by_name(model, rows))
+    return table_of_cells(model, _in_order(model, rows))
+
+
+def within(rows: int, most: int) -> None:
+    """`Refusal` where there are more rows than the server takes at once."""
+    if most and rows > most:
+        raise Refusal(f"{rows} rows, and this server takes {most} at once: send fewer", 413, "too_many_rows")
+
+
+def _by_name(model: Model, rows: list[Any]) -> dict[str, list[Any]]:
+    named = _named_matrix(model)
+    if named and type(rows[0]) is dict and model.inputs[0].name not in rows[0]:
+        cells = [[row[n] for n in named.columns] for row in _checked(model, rows, frozenset(named.columns))]
+        return {named.name: cells}
+    rows = _checked(model, rows, frozenset(model.columns.columns))
+    return {name: [row[name] for row in rows] for name in model.columns.columns}
+
+
+def _named_matrix(model: Model) -> TensorSpec | None:
+    """The only input, where it is a matrix whose columns have names."""
+    spec = model.inputs[0] if len(model.inputs) == 1 else None
+    return spec if spec is not None and len(spec.shape) == 2 and len(spec.columns) == spec.shape[1] else None
+
+
+def _checked(model: Model, rows: list[Any], wanted: frozenset[str]) -> list[dict[str, Any]]:
+    """The rows, each of them an object with all that is wanted and nothing that is unknown."""
+    for i, row in enumerate(rows):
+        if type(row) is not dict:
+            raise Refusal(f"row {i}: it must be an object, as the first row is")
+        if row.keys() == wanted:
+            continue
+        absent = sorted(wanted - row.keys())
+        if absent:
+            raise Refusal(f"row {i}: the column {absent[0]!r} is missing")
+        for name in row:
+            if name not in wanted and name not in model.columns.known:
+                raise model.columns.stranger(name, f"row {i}: ")
+    return rows
+
+
+def _in_order(model: Model, rows: list[Any]) -> dict[str, list[Any]]:
+    """Cells by column, of rows that are lists in the order of the model's columns, or bare values."""
+    inputs = model.signature.inputs
+    if len(inputs) == 1:
+        alone = len(inputs[0].shape) < 2 or inputs[0].shape[1:] == (1,)
+        for i, row in enumerate(rows):
+            if type(row) is dict:
+                raise Refusal(f"row {i}: it must be no object, as the first row is none")
+            if alone and type(row) is list and len(row) != 1:
+                raise Refusal(f"row {i}: it has {len(row)} cells, the model has one column")
+        return {inputs[0].name: [r[0] if alone and type(r) is list else r for r in rows]}
+    for i, row in enumerate(rows):
+        if type(row) is not list:
+            raise Refusal(f"row {i}: it must be {'an object or a list' if not i else 'a list, as the first row is'}")
+        if len(row) != len(inputs):
+            raise Refusal(f"row {i}: it has {len(row)} cells, the model has {len(inputs)} columns")
+    columns = list(zip(*rows, strict=True)) or [()] * len(inputs)
+    asked = model.columns.columns
+    return {t.name: list(c) for t, c in zip(inputs, columns, strict=True) if t.name in asked}
+
+
+def table_of_cells(model: Model, cells: Mapping[str, Any]) -> dict[str, Array]:
+    """The arrays of columns that are lists of cells, one per row; raises `Refusal`."""
+    table = {}
+    for name, column in cells.items():
+        held = model.columns.columns.get(name)
+        if held is not None:
+            table[name] = _array(held.spec, column)
+        elif name not in model.columns.known:
+            raise model.columns.stranger(name)
+    return table
+
+
+def _array(spec: TensorSpec, column: Any) -> Array:
+    if type(column) is not list:
+        raise Refusal(f"column {spec.name!r}: its cells must be a list, one for each row")
+    if not spec.shape:
+        raise Refusal(f"column {spec.name!r}: the model takes one value for all rows there: ask it by /v2")
+    dims = [d if isinstance(d, int) else _length(column, depth) for depth, d in enumerate(spec.shape[1:])]
+    flat = [1] if dims == [1] and not (column and type(column[0]) is list) else dims
+    return array_of({"name": spec.name, "datatype": _wire(spec), "shape": [len(column), *flat], "data": column})
+
+
+def _wire(spec: TensorSpec) -> str:
+    """The datatype in which a column's cells are read, before they are brought into the column's own."""
+    if spec.is_text:
+        return "BYTES"
+    if spec.dtype == "bool":
+        return "BOOL"
+    if spec.dtype in FLOATS or spec.dtype == "float16":
+        return "FP64"
+    return "UINT64" if spec.dtype == "uint64" else "INT64"
+
+
+def _length(column: Any, depth: int) -> int:
+    """How long the lists are at a depth, by the first of them."""
+    for _ in range(depth + 1):
+        column = column[0] if type(column) is list and column else None
+    return len(column) if type(column) is list else 0
+
+
+def same_length(model: Model, answers: Table, rows: int) -> None:
+    """`Refusal` where the answers are not one for each row."""
+    other: Sequence[str] = [n for n, v in answers.items() if not v.ndim or len(v) != rows]
+    if other:
+        raise Refusal(f"the output {other[0]!r} has no answer for each row: ask the model by /v2")

@@ -1,0 +1,82 @@
+"""A graph in ONNX Runtime, asked with columns."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from converters.spec import Signature, Table, TensorSpec
+
+from .errors import Damaged, GraphStops, NoProvider
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+
+class Session:
+    """One loaded graph with its signature; inputs that the graph does not read are left out of it.
+
+    Raises `NoProvider` and `Damaged`.
+    """
+
+    def __init__(
+        self, model: bytes | Path, signature: Signature, threads: int = 0, provider: str = "CPUExecutionProvider"
+    ) -> None:
+        import onnxruntime as ort
+
+        if provider not in ort.get_available_providers():
+            raise NoProvider(f"this ONNX Runtime has no {provider}: pip install onnxruntime-gpu in its place")
+        source = model if isinstance(model, bytes) else str(model)
+        try:
+            self._session = ort.InferenceSession(source, _options(threads), providers=[provider])
+        except Exception as error:
+            raise Damaged(f"ONNX Runtime cannot load the graph: {error}") from error
+        read = {i.name for i in self._session.get_inputs()}
+        self.signature = replace(signature, inputs=tuple(t for t in signature.inputs if t.name in read))
+        self.outputs = tuple(t.name for t in signature.outputs)
+
+    def feeds(self, table: Table) -> dict[str, Any]:
+        """The session's inputs from columns."""
+        return graph_feeds(self.signature, table)
+
+    def run_feeds(self, feeds: dict[str, Any], outputs: Sequence[str] = ()) -> Table:
+        """The outputs by name, all of them unless chosen; `GraphStops`, which an original's answer never does."""
+        names = outputs or self.outputs
+        try:
+            return dict(zip(names, self._session.run(names, feeds), strict=True))
+        except Exception as error:
+            raise GraphStops(f"the graph stops on these rows: {error}") from error
+
+    def run(self, table: Table) -> Table:
+        """The outputs by name, for the rows of a table."""
+        return self.run_feeds(self.feeds(table))
+
+
+def _options(threads: int) -> Any:
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # else waiting threads burn a core
+    return options
+
+
+def graph_feeds(signature: Signature, table: Table) -> dict[str, Any]:
+    """What an ONNX Runtime session takes, from the columns of `table`: each in its input's type and shape."""
+    return {spec.name: feed(spec, table[spec.name]) for spec in signature.inputs}
+
+
+def feed(spec: TensorSpec, column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A column in the type and the shape of its input; a missing text as the text that stands for it."""
+    free = any(isinstance(d, str) for d in spec.shape[1:])
+    shape = column.shape if free else (len(column), *(int(d) for d in spec.shape[1:]))
+    if spec.is_text:
+        cells = [spec.missing if cell is None else cell for cell in column.ravel()]
+        return np.array(cells, object).reshape(shape)
+    with np.errstate(over="ignore"):  # beyond float32 is infinity, as a caller's own cast makes it
+        return np.ascontiguousarray(column.astype(spec.dtype)).reshape(shape)

@@ -1,0 +1,78 @@
+"""What a server is told: options, and the variables that platforms set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .errors import NoModel
+
+PORT = 8080
+PORTS = ("SAGEMAKER_BIND_TO_PORT", "AIP_HTTP_PORT", "PORT")
+"""Variables that name the port, the first that is set wins; an option wins over all."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where to listen, and the bounds; those on requests, connections and bodies hold for each worker.
+
+    `threads`: ONNX Runtime's, per request. `requests`: taken and not yet answered. `buffer`: bytes of bodies at once.
+    `seconds`: for a request to arrive, and for an answer. `grace`: to finish what was taken, when told to end.
+    """
+
+    host: str = "0.0.0.0"
+    port: int = PORT
+    grpc_port: int = 0
+    workers: int = 1
+    threads: int = 1
+    body: int = 16 << 20
+    rows: int = 100_000
+    requests: int = 128
+    connections: int = 2048
+    header: int = 64 << 10
+    buffer: int = 128 << 20
+    seconds: int = 60
+    grace: int = 25
+    health_route: str = ""
+    predict_route: str = ""
+
+
+_VARIABLES = {
+    "HOST": "host",
+    "WORKERS": "workers",
+    "THREADS": "threads",
+    "MAX_BODY": "body",
+    "MAX_ROWS": "rows",
+    "MAX_REQUESTS": "requests",
+    "MAX_CONNECTIONS": "connections",
+    "MAX_HEADER": "header",
+    "MAX_BUFFER": "buffer",
+    "REQUEST_SECONDS": "seconds",
+    "GRACE_SECONDS": "grace",
+    "GRPC_PORT": "grpc_port",
+}
+VARIABLES = tuple(f"MLPACK_{name}" for name in _VARIABLES)
+
+
+def from_environment(environment: Mapping[str, str], **options: Any) -> Settings:
+    """The settings by the variables, and by the options that are given; raises `NoModel`."""
+    found: dict[str, Any] = {}
+    for name, attribute in _VARIABLES.items():
+        text = environment.get(f"MLPACK_{name}", "")
+        if text:
+            found[attribute] = text if attribute == "host" else _number(f"MLPACK_{name}", text)
+    port = next((name for name in PORTS if environment.get(name)), None)
+    if port is not None:
+        found["port"] = _number(port, environment[port])
+    found["health_route"] = environment.get("AIP_HEALTH_ROUTE", "")
+    found["predict_route"] = environment.get("AIP_PREDICT_ROUTE", "")
+    settings = replace(Settings(), **found)
+    return replace(settings, **{name: value for name, value in options.items() if value is not None})
+
+
+def _number(name: str, text: str) -> int:
+    least = 0 if name.endswith("PORT") else 1
+    if not text.isascii() or not text.isdigit() or len(text) > 12 or int(text) < least:
+        raise NoModel(f"the variable {name} must be a whole number from {least}, not {text!r}")
+    return int(text)

@@ -1,0 +1,215 @@
+"""Servers of small bundles: real processes on a free port, ended after the tests."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.make import build_model, save
+
+settings.register_profile("loaded machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("loaded machine")
+
+ROOT = Path(__file__).parents[3]
+HOSTILE = "</script><script>alert(1)</script>"
+SECONDS = 60
+
+
+@dataclass
+class Answer:
+    """What a server said."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Served:
+    """A server that runs."""
+
+    process: subprocess.Popen[str]
+    port: int
+    bundle: Path
+    facts: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return str(self.facts["name"])
+
+    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        """One request on a connection of its own; a body that is not bytes goes as JSON."""
+        sent = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, path, sent, {k.replace("_", "-"): v for k, v in headers.items()})
+            reply = connection.getresponse()
+            return Answer(reply.status, {k.lower(): v for k, v in reply.getheaders()}, reply.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str) -> Answer:
+        return self.ask("GET", path)
+
+    def post(self, path: str, body: Any, **headers: str) -> Answer:
+        return self.ask("POST", path, body, **headers)
+
+    def metric(self, line: str) -> float:
+        """The value of a line of `/metrics`; 0 where there is none."""
+        lines = self.get("/metrics").body.decode().splitlines()
+        return next((float(each.rpartition(" ")[2]) for each in lines if each.rpartition(" ")[0] == line), 0.0)
+
+
+Serve = Callable[..., Any]
+
+
+@contextmanager
+def serving(bundle: Path, *options: object, **variables: str) -> Iterator[Served]:
+    """`mlpack serve` on a free port."""
+    command = [sys.executable, "-m", "packager.cli", "serve", bundle, "--port", 0, "--json", *options]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+    process = subprocess.Popen(
+        list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+    alarm = threading.Timer(SECONDS, process.kill)
+    alarm.start()
+    try:
+        assert process.stdout is not None and process.stderr is not None
+        line = process.stdout.readline()
+        assert line, process.stderr.read()
+        facts = json.loads(line)
+        yield Served(process, int(facts["address"].rpartition(":")[2]), bundle, facts)
+    finally:
+        alarm.cancel()
+        process.terminate()
+        try:
+            process.communicate(timeout=35)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+
+
+def golden(bundle: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Every golden case, its request and its response."""
+    requests = sorted((bundle / "golden").glob("*.request.json"))
+    return [
+        (json.loads(p.read_bytes()), json.loads(Path(str(p).replace(".request.", ".response.")).read_bytes()))
+        for p in requests
+    ]
+
+
+@pytest.fixture(scope="session")
+def penguin_bundle(penguins: Path) -> Path:
+    return penguins / "dist" / "penguins-1.0.0"
+
+
+@pytest.fixture(scope="session")
+def flower_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A matrix of four numbers to three classes."""
+    from sklearn.datasets import load_iris
+    from sklearn.linear_model import LogisticRegression
+
+    x, y = load_iris(return_X_y=True)
+    folder = tmp_path_factory.mktemp("flowers")
+    return build_model(*save(LogisticRegression(max_iter=500).fit(x, y), x, folder, "flowers"), folder / "dist").bundle
+
+
+@pytest.fixture(scope="session")
+def crew_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Text that must be known, a flag, a whole number and a number with a hostile name, to two text classes."""
+    import pandas as pd
+    from sklearn.compose import ColumnTransformer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    rng = np.random.default_rng(0)
+    moods = rng.choice(["😀", "naïve", "日本", ""], 120)
+    rows = pd.DataFrame({"mood": moods, HOSTILE: rng.normal(size=120).round(3), "age": rng.integers(18, 80, 120)})
+    rows["aboard"] = rng.random(120) > 0.5
+    label = np.where(np.isin(moods, ["😀", "naïve"]) ^ (rows[HOSTILE] > 0), "<b>aye</b>", 'no "way"')
+    columns = ColumnTransformer([("text", OneHotEncoder(), ["mood"])], remainder="passthrough")
+    fitted = make_pipeline(columns, LogisticRegression(max_iter=2000)).fit(rows, label)
+    folder = tmp_path_factory.mktemp("crew")
+    return build_model(*save(fitted, rows, folder, "crew"), folder / "dist").bundle
+
+
+@pytest.fixture(scope="session")
+def typed_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An ONNX file with an input and an output of every other kind, one of them of two dimensions of any size."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    shapes = {
+        "half": ["N", 2],
+        "byte": ["N", 1],
+        "flag": ["N"],
+        "words": ["N", 2],
+        "grid": ["N", "H", 3],
+        "wide": ["N"],
+    }
+    kinds = ("FLOAT16", "UINT8", "BOOL", "STRING", "FLOAT", "UINT64")
+    inputs = [
+        helper.make_tensor_value_info(n, getattr(TensorProto, k), s)
+        for (n, s), k in zip(shapes.items(), kinds, strict=True)
+    ]
+    outputs = [
+        helper.make_tensor_value_info(f"{n}_out", getattr(TensorProto, k), s)
+        for (n, s), k in zip(shapes.items(), kinds, strict=True)
+    ]
+    nodes = [helper.make_node("Identity", [n], [f"{n}_out"]) for n in shapes]
+    graph = helper.make_graph(nodes, "typed", inputs, outputs)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    folder = tmp_path_factory.mktemp("typed")
+    onnx.save(model, folder / "typed.onnx")
+    example = {
+        "half": np.ones((3, 2), np.float16),
+        "byte": np.array([[1], [2], [3]], np.uint8),
+        "flag": np.array([True, False, True]),
+        "words": np.array([["a", "b"], ["c", "d"], ["e", "f"]]),
+        "grid": np.arange(18, dtype=np.float32).reshape(3, 2, 3),
+        "wide": np.array([1, 2, 3], np.uint64),
+    }
+    np.savez(folder / "rows.npz", **example)  # type: ignore[arg-type]
+    return build_model(folder / "typed.onnx", folder / "rows.npz", folder / "dist").bundle
+
+
+@pytest.fixture(scope="session")
+def penguin_server(penguin_bundle: Path) -> Iterator[Served]:
+    with serving(penguin_bundle) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def flower_server(flower_bundle: Path) -> Iterator[Served]:
+    with serving(flower_bundle) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def crew_server(crew_bundle: Path) -> Iterator[Served]:
+    with serving(crew_bundle) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def typed_server(typed_bundle: Path) -> Iterator[Served]:
+    with serving(typed_bundle) as server:
+        yield server
