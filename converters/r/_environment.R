@@ -36,7 +36,15 @@ packages_of <- function(model) {
   tt <- tryCatch(stats::terms(model), error = function(e) NULL)
   for (part in list(attr(tt, "variables"), attr(tt, "predvars"))) for (name in called_packages(part)) add(name)
   for (name in closures_in(model, 6)) add(name)
+  for (name in told_packages(model)) add(name)
   setdiff(found, ".GlobalEnv")
+}
+
+# What a caret model and a recipe say of themselves.
+told_packages <- function(model) {
+  told <- if (inherits(model, "train")) model$modelInfo$library
+    else if (inherits(model, "recipe")) tryCatch(generics::required_pkgs(model), error = function(e) NULL)
+  Filter(function(name) nzchar(system.file(package = name)), as.character(unlist(told)))
 }
 
 called_packages <- function(e) {

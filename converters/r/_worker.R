@@ -3,6 +3,7 @@
 # pipe by name. Base R only, and the packages that the model itself needs. Numbers travel as bits, in R's own form.
 FORMAT <- 1L
 FAMILIES <- new.env()
+NEEDED <- new.env() # `packages`: of all families that were asked for, those of models inside a model too
 
 # What is known of a class: `classes`: the values of class(model) that it is for, pasted together; `packages`: needed to
 # predict; `export(model, training)`: the fields of the intermediate form; `predict(model, rows, training)`: the answers
@@ -22,6 +23,7 @@ family_of <- function(model) {
   if (is.null(found)) {
     refuse("there is no converter for R's class ", name, "; there are converters for: ", paste(sort(ls(FAMILIES)), collapse = ", "))
   }
+  NEEDED$packages <- unique(c(NEEDED$packages, found$packages))
   for (package in found$packages) {
     if (!requireNamespace(package, quietly = TRUE)) {
       refuse("the model needs R's package ", package, ", which is not installed here: install.packages(\"", package, "\")")
@@ -144,6 +146,7 @@ COMMANDS <- list(
   load = function(state, request) {
     for (file in sort(list.files(request$families, "^[^_].*[.]R$", full.names = TRUE))) sys.source(file, globalenv())
     rm(list = ls(state), envir = state)
+    NEEDED$packages <- character()
     found <- loaded(request$model, request$object)
     state$model <- found$model
     state$family <- family_of(state$model)
@@ -170,7 +173,7 @@ COMMANDS <- list(
     state$family$predict(state$model, rows, state$training)
     list(seconds = as.double(Sys.time() - start, units = "secs"))
   },
-  environment = function(state, request) environment_of(state$model, state$family$packages)
+  environment = function(state, request) environment_of(state$model, NEEDED$packages)
 )
 
 answer <- function(state, request) {

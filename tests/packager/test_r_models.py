@@ -31,6 +31,8 @@ put("iris", iris)
 write.csv(iris, file.path(folder, "iris.csv"), row.names = FALSE)
 save(line, tree, folder, file = file.path(folder, "work.RData"))
 put("machine", e1071::svm(Petal.Length ~ Species + Petal.Width, iris))
+put("outer", caret::train(Kyphosis ~ Age + Start, kyphosis, method = "rpart",
+  trControl = caret::trainControl(method = "none"), tuneGrid = data.frame(cp = 0.01)))
 put("strange", structure(list(1), class = "never_heard_of"))
 put("frame", 1:3)
 put("noisy", local({ m <- line; class(m) <- c("noisy", "lm"); m }))
@@ -98,6 +100,14 @@ def test_an_archive_that_leaves_its_folder(shelf: Path, tmp_path: Path) -> None:
         tar.add(shelf / "fit.R", "../outside")
     with pytest.raises(DamagedError, match="which is no part of rpart"):
         _unpack(archive, "rpart", tmp_path)
+
+
+def test_a_model_inside_a_model_brings_its_package(mlpack: Run, shelf: Path, tmp_path: Path) -> None:
+    code, made, _ = mlpack("build", shelf / "outer.rds", "--example", shelf / "kyphosis.csv", "--target", "cpp")
+    assert code == 0
+    lock = json.loads((tmp_path / made["bundle"] / "environment/renv.lock").read_text())
+    assert {"caret", "rpart"} <= set(lock["Packages"])
+    assert all(len(package["Sha256"]) == 64 for package in lock["Packages"].values())
 
 
 def test_of_a_workspace_the_named_object(mlpack: Run, shelf: Path) -> None:
