@@ -84,7 +84,7 @@ def _altered(packages: Sequence[str]) -> set[str]:
 
 def write_archive(folder: Path, to: IO[bytes] | None) -> str:
     """The sha256 of the tar archive of an installed package, which goes to `to` where given: sorted, without times,
-    owners and compression, so that the same tree makes the same bytes anywhere."""
+    owners and compression, so that the same tree makes the same bytes anywhere. Links out of the package stay out."""
     digest = hashlib.sha256()
 
     class Sink(io.RawIOBase):
@@ -96,8 +96,14 @@ def write_archive(folder: Path, to: IO[bytes] | None) -> str:
 
     with tarfile.open(fileobj=Sink(), mode="w|", format=tarfile.PAX_FORMAT, bufsize=PIECE) as archive:
         for path in [folder, *sorted(folder.rglob("*"))]:
-            _add(archive, path, folder)
+            if not _leaves(path, folder):
+                _add(archive, path, folder)
     return digest.hexdigest()
+
+
+def _leaves(path: Path, folder: Path) -> bool:
+    """Whether it is a link out of the package: Debian's pages of help share what they show with others'."""
+    return path.is_symlink() and not path.resolve().is_relative_to(folder.resolve())
 
 
 def _add(archive: tarfile.TarFile, path: Path, folder: Path) -> None:

@@ -162,4 +162,7 @@ def _unpack(archive: Path, name: str, into: Path) -> None:
         strange = [m.name for m in members if Path(m.name).parts[:1] != (name,)]
         if strange:
             raise DamagedError(f"{archive.name} holds {strange[0]}, which is no part of {name}")
-        members.extractall(into, filter="data")
+        try:
+            members.extractall(into, filter="data")
+        except tarfile.FilterError as error:
+            raise DamagedError(f"{archive.name} holds what does not belong into a library: {error}") from error

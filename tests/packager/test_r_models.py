@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from converters.r._session import no_network
+from packager.environments._r_library import write_archive
 from packager.environments._r_rebuild import _unpack, rebuild_r
 from packager.errors import DamagedError, EnvironmentFault
 from tests.conftest import Run
@@ -100,6 +101,12 @@ def test_an_archive_that_leaves_its_folder(shelf: Path, tmp_path: Path) -> None:
         tar.add(shelf / "fit.R", "../outside")
     with pytest.raises(DamagedError, match="which is no part of rpart"):
         _unpack(archive, "rpart", tmp_path)
+    with tarfile.open(archive, "w") as tar:
+        link = tarfile.TarInfo("rpart/link")
+        link.type, link.linkname = tarfile.SYMTYPE, "../../outside"
+        tar.addfile(link)
+    with pytest.raises(DamagedError, match="does not belong into a library"):
+        _unpack(archive, "rpart", tmp_path)
 
 
 def test_a_model_inside_a_model_brings_its_package(mlpack: Run, shelf: Path, tmp_path: Path) -> None:
@@ -108,6 +115,21 @@ def test_a_model_inside_a_model_brings_its_package(mlpack: Run, shelf: Path, tmp
     lock = json.loads((tmp_path / made["bundle"] / "environment/renv.lock").read_text())
     assert {"caret", "rpart"} <= set(lock["Packages"])
     assert all(len(package["Sha256"]) == 64 for package in lock["Packages"].values())
+
+
+def test_a_link_out_of_a_package_is_no_part_of_its_archive(tmp_path: Path) -> None:
+    """Debian's glmnet has one in its help; what lies behind it is another package's."""
+    package = tmp_path / "p"
+    package.mkdir()
+    (package / "DESCRIPTION").write_text("Package: p")
+    without = write_archive(package, None)
+    (package / "inside").symlink_to("DESCRIPTION")
+    inside = write_archive(package, None)
+    (package / "outside").symlink_to("../../elsewhere")
+    with (tmp_path / "p.tar").open("wb") as file:
+        assert write_archive(package, file) == inside != without
+    _unpack(tmp_path / "p.tar", "p", tmp_path / "library")
+    assert (tmp_path / "library/p/inside").read_text() == "Package: p"
 
 
 def test_of_a_workspace_the_named_object(mlpack: Run, shelf: Path) -> None:

@@ -80,6 +80,8 @@ def assert_equal(model: RModel, rows: Table, close: float = CLOSE) -> dict[str, 
     What R refuses has no answer to be compared; where it refuses, the graph must at least answer.
     """
     probes, refused, want, signature = asked(model, rows)
+    alone = predict(model, take(model_table(describe(model), rows), slice(0, 1)))
+    assert {name: values.shape[1:] for name, values in alone.items()} == {n: v.shape[1:] for n, v in want.items()}
     got = run(model, signature, probes.rows)
     kept = np.array([row not in refused for row in range(rows_of(probes.rows))])
     for name, expected in want.items():
