@@ -1,4 +1,4 @@
-"""R's own file format, read and written without R: what R saves with `saveRDS` and `save`, in the binary XDR form.
+"""R's own file format, read without R: what R saves with `saveRDS` and `save`, in the binary XDR form.
 
 Reading runs nothing: promises, closures and byte code come out as items like any other.
 Grammar: "R Internals", section 1.8, and `src/main/serialize.c`.
@@ -41,7 +41,6 @@ _KINDS = {
     _RAW: "raw",
     _S4: "s4",
 }
-DEEPEST = 500
 _MOST_BYTES = 2**33
 
 
@@ -125,14 +124,18 @@ def read(raw: bytes) -> File:
     reader = _Reader(_after_magic(plain))
     try:
         root = reader.read()
-    except (struct.error, IndexError, KeyError, UnicodeDecodeError) as error:
+    except RecursionError as error:
+        raise Fault("it is nested too deeply") from error
+    except Fault:
+        raise
+    except (struct.error, LookupError, TypeError, ValueError, AttributeError) as error:  # a shape that R never writes
         raise Fault(f"it is damaged at byte {reader.at} ({error})") from error
     return File(root, reader.version, plain[:4] in (b"RDX2", b"RDX3"), reader.promises)
 
 
 class _Reader:
     def __init__(self, raw: bytes) -> None:
-        self.raw, self.at, self.depth, self.promises = raw, 0, 0, 0
+        self.raw, self.at, self.promises = raw, 0, 0
         self.references: list[Item] = []
         if not raw.startswith(b"X\n"):
             raise Fault("it is not in R's binary form")
@@ -159,12 +162,7 @@ class _Reader:
         return (self.integer() << 32) + self.integer() if count == -1 else count
 
     def read(self) -> Item:
-        self.depth += 1
-        if self.depth > DEEPEST:
-            raise Fault(f"it is nested deeper than {DEEPEST} levels")
-        found = self._item(self.integer())
-        self.depth -= 1
-        return found
+        return self._item(self.integer())
 
     def _item(self, flags: int) -> Item:
         kind, has_attributes, has_tag = flags & 255, bool(flags & 512), bool(flags & 1024)
@@ -283,8 +281,11 @@ class _Reader:
         form = info.value[0][1].value
         if form in ("compact_intseq", "compact_realseq"):
             count, start, step = state.value
+            if not 0 <= count <= _MOST_BYTES // 8:
+                raise Fault(f"it holds a sequence of {count:g} numbers")
             numbers = start + step * np.arange(int(count))
-            found = Item("integer" if form == "compact_intseq" else "double", numbers)
+            whole = form == "compact_intseq"
+            found = Item("integer" if whole else "double", numbers.astype(np.int32) if whole else numbers)
         elif form == "deferred_string":
             found = Item("text", _as_text(state.value[0][1]))
         elif form.startswith("wrap_"):
@@ -294,7 +295,7 @@ class _Reader:
         return Item(found.kind, found.value, attributes.items() if attributes.kind == "pairs" else found.attributes)
 
     def _byte_code(self, flags: int) -> Item:
-        self._shared: list[Item] = [Item("null")] * self._bounded(0)
+        self.integer()  # how many of its parts stand in it more than once
         self._code()
         if flags & 512:
             self._attributes()

@@ -12,13 +12,14 @@ from ._kinds import Kind, Outputs
 from ._minpair import minpair
 from ._pairs import most_votes, votes
 from ._regressors import regressors
+from ._rows import any_missing, row_of
 
 
 def _convert(fields: Fields, columns: Columns) -> Outputs:
     graph, m = columns.graph, Reals(columns.graph, "float64")
     raw = regressors(fields, columns)
-    gone = _any_missing(graph, raw)
-    x = m.divide(m.subtract(raw, _row(graph, fields, "center")), _row(graph, fields, "width"))
+    gone = any_missing(graph, raw)
+    x = m.divide(m.subtract(raw, row_of(graph, fields, "center")), row_of(graph, fields, "width"))
     sums = [_sums(graph, fields, machine, x) for machine in fields.each("machines")]
     decision = sums[0] if len(sums) == 1 else graph.op("Concat", *sums, axis=1)
     numbers = _numbers(graph, fields, decision)
@@ -29,16 +30,6 @@ def _convert(fields: Fields, columns: Columns) -> Outputs:
     count = graph.const(len(fields.texts("classes")), "int64")
     flat = graph.op("Squeeze", gone, graph.const([1], "int64"))
     return {"index": graph.op("Where", flat, count, index), **kept}
-
-
-def _row(graph: GraphBuilder, fields: Fields, name: str) -> str:
-    return graph.const(fields.numbers(name).reshape(1, -1))
-
-
-def _any_missing(graph: GraphBuilder, x: str) -> str:
-    """Whether any cell of a row is, `bool [N, 1]`."""
-    flags = graph.op("Cast", graph.op("IsNaN", x), to=_INT32)
-    return graph.op("Cast", graph.op("ReduceMax", flags, graph.const([1], "int64"), keepdims=1), to=_BOOL)
 
 
 def _sums(graph: GraphBuilder, fields: Fields, machine: Fields, x: str) -> str:
@@ -71,7 +62,7 @@ def _numbers(graph: GraphBuilder, fields: Fields, decision: str) -> Outputs:
 def _probabilities(graph: GraphBuilder, fields: Fields, decision: str) -> str:
     """Of a decision that is no number, R takes the pair to be certain."""
     m = Reals(graph, "float64")
-    fit = m.add(m.multiply(decision, _row(graph, fields, "slope")), _row(graph, fields, "offset"))
+    fit = m.add(m.multiply(decision, row_of(graph, fields, "slope")), row_of(graph, fields, "offset"))
     second = m.divide(m.n(1.0), m.add(m.n(1.0), m.exp(fit)))
     second = m.where(graph.op("IsNaN", fit), m.n(0.0), second)
     return minpair(graph, m.subtract(m.n(1.0), second), len(fields.texts("classes")))
@@ -91,5 +82,5 @@ def _index(graph: GraphBuilder, fields: Fields, decision: str) -> str:
     return graph.op("Squeeze", place, graph.const([1], "int64"))
 
 
-_INT32, _INT64, _BOOL = 6, 7, 9
+_INT64 = 7
 KIND = Kind(_convert)

@@ -14,6 +14,7 @@ from ._kernel_sums import inner_products, squared_distances
 from ._kinds import Kind, Outputs
 from ._pairs import most_votes, pairs, votes
 from ._regressors import regressors
+from ._rows import any_missing, row_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,8 +28,8 @@ LEAST = 1e-7
 def _convert(fields: Fields, columns: Columns) -> Outputs:
     graph, m = columns.graph, Reals(columns.graph, "float64")
     raw = regressors(fields, columns)
-    gone = _missing(graph, raw)
-    x = m.divide(m.subtract(raw, _row(graph, fields, "center")), _row(graph, fields, "width"))
+    gone = any_missing(graph, raw)
+    x = m.divide(m.subtract(raw, row_of(graph, fields, "center")), row_of(graph, fields, "width"))
     decision = _decisions(graph, fields, _kernel(graph, fields, x))
     kept = {name: m.where(gone, m.n(float("nan")), value) for name, value in _numbers(graph, fields, decision).items()}
     if fields.text("type") == "regression":
@@ -37,16 +38,6 @@ def _convert(fields: Fields, columns: Columns) -> Outputs:
     count = graph.const(len(fields.texts("classes")), "int64")
     flat = graph.op("Squeeze", gone, graph.const([1], "int64"))
     return {"index": graph.op("Where", flat, count, index), **kept}
-
-
-def _row(graph: GraphBuilder, fields: Fields, name: str) -> str:
-    return graph.const(fields.numbers(name).reshape(1, -1))
-
-
-def _missing(graph: GraphBuilder, x: str) -> str:
-    """Whether any cell of a row is, `bool [N, 1]`."""
-    flags = graph.op("Cast", graph.op("IsNaN", x), to=_INT32)
-    return graph.op("Cast", graph.op("ReduceMax", flags, graph.const([1], "int64"), keepdims=1), to=_BOOL)
 
 
 def _kernel(graph: GraphBuilder, fields: Fields, x: str) -> str:
@@ -115,7 +106,7 @@ def _numbers(graph: GraphBuilder, fields: Fields, decision: str) -> Outputs:
 
 def _probabilities(graph: GraphBuilder, fields: Fields, decision: str) -> str:
     m = Reals(graph, "float64")
-    fit = m.add(m.multiply(decision, _row(graph, fields, "slope")), _row(graph, fields, "offset"))
+    fit = m.add(m.multiply(decision, row_of(graph, fields, "slope")), row_of(graph, fields, "offset"))
     pair = m.divide(m.n(1.0), m.add(m.n(1.0), m.exp(fit)))
     least, most = m.n(LEAST), m.n(1 - LEAST)
     pair = m.where(graph.op("Greater", pair, least), pair, least)  # NaN becomes the least, as in libsvm
@@ -148,5 +139,5 @@ def _index(graph: GraphBuilder, fields: Fields, decision: str, answers: Outputs)
     return graph.op("Gather", graph.const(back, "int64"), best)
 
 
-_INT32, _INT64, _BOOL = 6, 7, 9
+_INT64 = 7
 KIND = Kind(_convert)

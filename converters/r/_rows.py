@@ -1,0 +1,19 @@
+"""What kinds of models ask of a row, and give it."""
+
+from __future__ import annotations
+
+from .._graph import GraphBuilder
+from ._form import Fields
+
+_INT32, _BOOL = 6, 9
+
+
+def row_of(graph: GraphBuilder, fields: Fields, name: str) -> str:
+    """The numbers of a field side by side, `float64 [1, width]`."""
+    return graph.const(fields.numbers(name).reshape(1, -1))
+
+
+def any_missing(graph: GraphBuilder, x: str) -> str:
+    """Whether any cell of a row is, `bool [N, 1]`."""
+    flags = graph.op("Cast", graph.op("IsNaN", x), to=_INT32)
+    return graph.op("Cast", graph.op("ReduceMax", flags, graph.const([1], "int64"), keepdims=1), to=_BOOL)
