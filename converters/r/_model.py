@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._graph import GraphBuilder
-from .._rds import Fault, Item, is_rds, plain, read
+from .._rds import Fault, File, Item, is_rds, plain, read
 from .._signature import FACTOR
 from ..spec import Description, Feature, Signature, Table, TensorSpec, Unreadable, Unsupported
 from ._columns import Columns
@@ -40,13 +40,17 @@ def sniff(path: Path, head: bytes) -> bool:
 
 def look(path: Path) -> dict[str, Any]:
     """What a file says of itself: R's class, and who saved it. No R is asked."""
-    try:
-        file = read(path.read_bytes())
-    except Fault as fault:
-        raise Unreadable(f"{path.name} cannot be read as R's: {fault}") from fault
+    file = _file(path)
     objects = file.root.items() if file.workspace else {"": file.root}
     said = [f"{name}: {_class_of(item)}".removeprefix(": ") for name, item in objects.items()]
     return {"objects": said, "saved by": f"R {file.version}", "unevaluated expressions": file.promises}
+
+
+def _file(path: Path) -> File:
+    try:
+        return read(path.read_bytes())
+    except Fault as fault:
+        raise Unreadable(f"{path.name} cannot be read as R's: {fault}") from fault
 
 
 def _class_of(item: Item) -> str:
@@ -56,10 +60,7 @@ def _class_of(item: Item) -> str:
 def load(path: Path, given: Mapping[str, Any]) -> RModel:
     """The model of a file that R saved. `given`: `rscript`, the program; `object`, the model's name in a workspace;
     `levels`, of factors that the model does not keep; `arguments`, of R's `predict`."""
-    try:
-        file = read(path.read_bytes())
-    except Fault as fault:
-        raise Unreadable(f"{path.name} cannot be read as R's: {fault}") from fault
+    file = _file(path)
     return loaded_in(Session(rscript(given.get("rscript", ""))), path, given, file.promises)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import tarfile
@@ -42,17 +44,11 @@ def rebuild_r(bundle: Path, wanted: Mapping[str, Any], into: Path, rscript: str 
         for name in _in_order(records):
             _install(name, records[name], bundle / FOLDER, found, scratch / "made" / LIBRARY)
         stub = scratch / "made" / "Rscript"
-        stub.write_text(_STUB.format(rscript=_quoted(found.path)), "utf-8")
+        stub.write_text(_STUB.format(rscript=shlex.quote(found.path)), "utf-8")
         stub.chmod(0o755)
         (scratch / "made").rename(into)
     exact = found.version == wanted["interpreter"]["version"]
     return Interpreter("", found.version, exact, str(into.absolute() / "Rscript"), len(records))
-
-
-def _quoted(path: str) -> str:
-    import shlex
-
-    return shlex.quote(path)
 
 
 class _Found:
@@ -99,6 +95,9 @@ def _in_order(records: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The packages, each behind those that it needs: a source is installed against them."""
     from graphlib import CycleError, TopologicalSorter
 
+    strange = [name for name in records if not re.fullmatch(r"[A-Za-z][A-Za-z0-9.]*", name)]
+    if strange:
+        raise DamagedError(f"renv.lock names {strange[0]!r}, which is no name of a package")
     needs = {name: [n for n in record.get("Requirements", ()) if n in records] for name, record in records.items()}
     try:
         return list(TopologicalSorter(needs).static_order())

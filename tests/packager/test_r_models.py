@@ -15,7 +15,7 @@ import pytest
 
 from converters.r._session import no_network
 from packager.environments._r_library import write_archive
-from packager.environments._r_rebuild import _unpack, rebuild_r
+from packager.environments._r_rebuild import _in_order, _unpack, rebuild_r
 from packager.errors import DamagedError, EnvironmentFault
 from tests.conftest import Run
 
@@ -115,6 +115,12 @@ def test_a_model_inside_a_model_brings_its_package(mlpack: Run, shelf: Path, tmp
     lock = json.loads((tmp_path / made["bundle"] / "environment/renv.lock").read_text())
     assert {"caret", "rpart"} <= set(lock["Packages"])
     assert all(len(package["Sha256"]) == 64 for package in lock["Packages"].values())
+
+
+@pytest.mark.parametrize("name", ["../outside", "a/b", "", ".."])
+def test_a_lock_names_packages_and_no_places(name: str) -> None:
+    with pytest.raises(DamagedError, match="is no name of a package"):
+        _in_order({"rpart": {}, name: {}})
 
 
 def test_a_link_out_of_a_package_is_no_part_of_its_archive(tmp_path: Path) -> None:
