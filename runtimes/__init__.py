@@ -19,3 +19,8 @@ def load(name: str) -> Runtime:
     """The runtime of that name."""
     runtime: Runtime = import_module(f"{__name__}.{name}").RUNTIME
     return runtime
+
+
+def of_image(kind: str) -> Runtime:
+    """The runtime whose project becomes that kind of container image."""
+    return next(runtime for runtime in map(load, names()) if runtime.image == kind)

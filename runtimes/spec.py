@@ -38,9 +38,13 @@ class Runtime:
     """A target: `render` gives its files by relative path, `steps` builds them and replays the golden cases.
 
     `steps(project, work)`: commands to run in the folder `project`; what they build goes below `work`.
+    `image`: the kind of container image that its project becomes; `program(project, work)`: the commands that build
+    the server of that image, which then lies at `work/server`, where it must be compiled.
     """
 
     name: str
     title: str
     render: Callable[[Package], dict[str, bytes]]
     steps: Callable[[Path, Path], tuple[Step, ...]]
+    image: str = ""
+    program: Callable[[Path, Path], tuple[Step, ...]] | None = None

@@ -30,7 +30,7 @@ MAY_IMPORT = {
 """Besides the standard library, at the head of a file; deeper inside, frameworks too."""
 HEAVY = ("numpy", "google", "packageurl", "rich", "pyarrow")
 """What `packager` alone may have at the head of a file that `mlpack --help` does not read."""
-SERVER = ("numpy", "orjson", "onnxruntime", "uvicorn")
+SERVER = ("numpy", "orjson", "onnxruntime", "uvicorn", "httptools")
 """What the server, a program of its own, may have at the head of a file."""
 LONGEST_FUNCTION = 60
 LONGEST_MODULE = 400
@@ -167,8 +167,8 @@ def test_shared_files_of_a_family_know_no_variant() -> None:
     assert not wrong, wrong
 
 
-NAMES_OF_OTHERS = ("doctor.py", "scan/generate.py", "scan/machine.py")
-"""What is installed, and the classes in other people's pickles: names of packages and tools, not of variants."""
+NAMES_OF_OTHERS = ("doctor.py", "scan/generate.py", "scan/machine.py", "images/docker.py")
+"""What is installed, the classes in other people's pickles, and an image's own kind: not names of variants."""
 
 
 def test_the_packager_names_no_variant() -> None:

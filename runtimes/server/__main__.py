@@ -1,4 +1,7 @@
-"""`python -m runtimes.server [FOLDER] [serve]`: serves the model of a folder until SIGTERM."""
+"""`python -m runtimes.server [FOLDER] [serve]`: serves the model of a folder until SIGTERM.
+
+`python -m runtimes.server health`: ends with 0 where such a server is ready, else with 1.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,21 @@ from pathlib import Path
 
 from .described import MANIFEST, PLACES, describe
 from .errors import Damaged, NoModel
+from .health import is_ready
 from .settings import from_environment
 from .supervisor import Supervisor
+
+HEALTH = "health"
 
 
 def main() -> int:
     """The exit code: 0 after SIGTERM, 2 for a wrong call, 8 for a model that is not as it was built."""
     try:
         options = _options()
-        described = describe(_folder(options.folder))
         settings = from_environment(os.environ, host=options.host, port=options.port, workers=options.workers)
+        if options.folder == HEALTH:
+            return 0 if is_ready(settings.host, settings.port) else 1
+        described = describe(_folder(options.folder))
         Supervisor(described, settings, lambda where: _say(described.name, described.version, where)).run()
     except (NoModel, Damaged) as error:
         print(f"mlpack: {error}", file=sys.stderr)
@@ -32,7 +40,8 @@ def _say(name: str, version: str, where: str) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m runtimes.server", description=__doc__)
-    parser.add_argument("folder", nargs="*", help="the folder with manifest.json; 'serve' is tolerated before or after")
+    said = "the folder with manifest.json; 'serve' is tolerated before or after; 'health' asks a running server"
+    parser.add_argument("folder", nargs="*", help=said)
     parser.add_argument("--host")
     parser.add_argument("--port", type=int)
     parser.add_argument("--workers", type=int)

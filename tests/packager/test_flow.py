@@ -57,7 +57,7 @@ def test_what_it_prints(flowers: Made, mlpack: Run, tmp_path: Path) -> None:
         (["build", "MODEL", "--example", "MODEL"], "must be csv, parquet, npz, npy, json or rds"),
         (
             ["build", "MODEL", "--example", "EXAMPLE", "--target", "cobol"],
-            "there is no target 'cobol'; there are: cpp, java",
+            "there is no target 'cobol'; there are: cpp, docker, java",
         ),
         (["build", "MODEL", "--example", "EXAMPLE", "--version", "../1"], "the version '../1' must be"),
         (["build", "MODEL", "--example", "EXAMPLE", "--code", "nowhere"], "--code nowhere is not a folder"),

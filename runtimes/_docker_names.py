@@ -1,0 +1,50 @@
+"""Names that registries, Kubernetes and Triton take, made from any name and version."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+
+LONGEST_LABEL = 40
+"""Letters: KServe adds `-predictor` and the namespace, and a DNS label ends at 63."""
+
+
+def dns_label(name: str) -> str:
+    """A name as DNS labels are: lower-case letters, digits and dashes, a letter first; the same for the same name.
+
+    A name that is cut, or of which nothing is left, ends in digits of its sha256, so that two never become one.
+    """
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    label = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+    mark = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    if not label:
+        return f"model-{mark}"
+    label = label if label[0].isalpha() else f"model-{label}"
+    return label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 9].rstrip('-')}-{mark}"
+
+
+def label_value(text: str) -> str:
+    """A text as the values of Kubernetes labels are; empty where nothing is left."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text)[:63].strip("-._")
+
+
+def image_name(name: str, version: str) -> str:
+    """`NAME:VERSION`, as `mlpack image` calls a bundle's image when it is not told."""
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "model"
+    return f"{plain}:{re.sub(r'[^A-Za-z0-9._-]', '-', version)[:128].lstrip('.-') or 'latest'}"
+
+
+def folder_name(name: str) -> str:
+    """A name as folders and URLs bear it everywhere."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model"
+
+
+def one_line(text: str) -> str:
+    """The text without what would end a line or a comment."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def quoted(text: str) -> str:
+    """A text as a Dockerfile's `LABEL` takes it, in quotes and never expanded."""
+    return '"' + re.sub(r'([\\"$])', r"\\\1", one_line(text)) + '"'
