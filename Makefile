@@ -59,11 +59,13 @@ r:
 	for package in $(R_PACKAGES); do dpkg -s r-cran-$$package >/dev/null 2>&1 || missing="$$missing r-cran-$$package"; done; \
 	[ -z "$$missing" ] || (export DEBIAN_FRONTEND=noninteractive; $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing)
 
-# A container engine, which the tests start on a socket and in a folder of its own, and programs that read images.
+# A container engine and a registry, which the tests start on a socket and in folders of their own, and what reads images.
 engine:
 	@missing=; \
 	command -v dockerd >/dev/null || missing="docker.io"; \
+	command -v docker-registry >/dev/null || missing="$$missing docker-registry"; \
 	command -v skopeo >/dev/null || missing="$$missing skopeo"; \
+	command -v podman >/dev/null || missing="$$missing podman"; \
 	[ -z "$$missing" ] || (export DEBIAN_FRONTEND=noninteractive; $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing)
 
 clean:

@@ -154,7 +154,12 @@ def serve(bundle: Path, host: str, port: int, workers: int, as_json: bool) -> No
 @click.option("--tag", metavar="NAME:VERSION", help="The image's name.  [default: the bundle's name and version]")
 @click.option("--kind", help="The kind of image.  [default: oci]")
 @click.option("-o", "--output", type=_file, help="The archive.  [default: NAME-VERSION.tar]")
-@click.option("--base", type=click.Choice(["debian"]), default="debian", show_default=True, help="What lies below.")
+@click.option(
+    "--base",
+    metavar="REFERENCE",
+    default="debian",
+    help="What lies below: NAME@sha256:…  [default: debian]",
+)
 @click.option("--no-replay", is_flag=True, help="Do not start the image in a container engine.")
 @_as_json
 def image(
@@ -351,10 +356,10 @@ def _say_facts(facts: dict[str, Any]) -> None:
 
 
 def _say_image(facts: dict[str, Any]) -> None:
-    click.echo(facts["archive"])
-    click.echo(f"  tag        {facts['tag']}")
-    click.echo(f"  image      {facts['image']}")
-    click.echo(f"  digest     {facts['digest']}")
+    click.echo(facts["archive"] or facts["tag"])
+    for name in ("tag", "image", "digest"):
+        if facts[name]:
+            click.echo(f"  {name:10} {facts[name]}")
     click.echo(f"  size       {facts['unpacked'] / 1e6:.1f} MB unpacked, {len(facts['layers'])} layers")
     done = facts["replayed"]
     if done is None:

@@ -14,15 +14,18 @@ SOURCES = Path("/etc/apt/sources.list.d")
 TIMEOUT = 300
 
 
-def unpacked(packages: Sequence[str], suite: str, scratch: Path, sources: Path = SOURCES) -> Path:
+def unpacked(
+    packages: Sequence[str], suite: str, scratch: Path, sources: Path = SOURCES, security: bool = False
+) -> Path:
     """The folder `scratch/tree` with the files of the packages, fetched by the system's own apt and its keys.
 
+    `security`: with the fixes of Debian's security archive, where the system takes them too.
     Raises `MissingToolError` where apt or dpkg is missing, or where apt does not serve the packages.
     """
     for tool in ("apt-get", "dpkg"):
         if shutil.which(tool) is None:
             raise MissingToolError(f"{tool} is not installed, so {packages[0]} of Debian {suite} cannot be fetched")
-    source = debian_source(sources, suite)
+    source = debian_source(sources, suite) + (security_source(sources, suite) if security else "")
     for folder in ("sources", "lists/partial", "cache/archives/partial", "tree"):
         (scratch / folder).mkdir(parents=True)
     (scratch / "sources" / "debian.sources").write_text(source, "utf-8")
@@ -42,11 +45,26 @@ def unpacked(packages: Sequence[str], suite: str, scratch: Path, sources: Path =
 
 def debian_source(sources: Path, suite: str) -> str:
     """The system's own source stanza for the Debian archive, with the suite replaced."""
-    stanzas = [s for file in sorted(sources.glob("*.sources")) for s in re.split(r"\n\s*\n", file.read_text("utf-8"))]
-    for stanza in [*stanzas, *_one_line_sources(sources)]:
-        if _is_debian_archive(stanza):
-            return re.sub(r"(?m)^Suites:.*$", f"Suites: {suite}", stanza.strip()) + "\n"
+    for stanza in _stanzas(sources):
+        if _is_debian(stanza, "debian"):
+            return _of_suite(stanza, suite)
     raise MissingToolError(f"Nothing in {sources} or beside it names the Debian archive, component main")
+
+
+def security_source(sources: Path, suite: str) -> str:
+    """The same for Debian's security archive, after an empty line; empty where the system has none."""
+    found = [stanza for stanza in _stanzas(sources) if _is_debian(stanza, "debian-security")]
+    return "\n" + _of_suite(found[0], f"{suite}-security") if found else ""
+
+
+def _stanzas(sources: Path) -> Iterator[str]:
+    for file in sorted(sources.glob("*.sources")):
+        yield from re.split(r"\n\s*\n", file.read_text("utf-8"))
+    yield from _one_line_sources(sources)
+
+
+def _of_suite(stanza: str, suite: str) -> str:
+    return re.sub(r"(?m)^Suites:.*$", f"Suites: {suite}", stanza.strip()) + "\n"
 
 
 def _one_line_sources(sources: Path) -> Iterator[str]:
@@ -60,13 +78,13 @@ def _one_line_sources(sources: Path) -> Iterator[str]:
             yield stanza + (f"Signed-By: {signed[1]}\n" if signed else "")
 
 
-def _is_debian_archive(stanza: str) -> bool:
+def _is_debian(stanza: str, archive: str) -> bool:
+    """Whether it names that archive, and the system uses it."""
     fields = dict(re.findall(r"(?m)^([A-Za-z-]+):[ \t]*(.*)$", stanza))
     active = fields.get("Enabled", "yes").lower() != "no" and "deb" in fields.get("Types", "").split()
-    archive = fields.get("URIs", "").rstrip("/").endswith("debian") and "-security" not in fields.get(
-        "Suites", "-security"
-    )
-    return active and archive and "main" in fields.get("Components", "").split()
+    suites, place = fields.get("Suites", ""), fields.get("URIs", "").rstrip("/")
+    named = place.endswith(f"/{archive}") and bool(suites) and (archive == "debian") != ("-security" in suites)
+    return active and named and "main" in fields.get("Components", "").split()
 
 
 def _run(command: tuple[str, ...], folder: Path, what: str) -> None:

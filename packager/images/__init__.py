@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -10,7 +11,7 @@ from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .spec import Image
+    from .spec import Image, Tag
 
 DEFAULT = "oci"
 
@@ -39,27 +40,51 @@ def make(
     replays: bool,
     progress: Callable[[str], None],
 ) -> dict[str, Any]:
-    """The facts of the image that now lies in `output`, a tar; raises `MismatchError` where it answers otherwise."""
+    """The facts of the image that now lies in `output`, a tar, or in the container engine that built it.
+
+    Raises `MismatchError` where it answers otherwise than the original; nothing of it is left then.
+    """
     from ..bundle.reader import check_files, open_bundle
     from ..places import beside
     from ._replay import replay
-    from .spec import Request, Tag
+    from .spec import Request, Tag, check_base
 
     image, bundle = load(kind or DEFAULT), open_bundle(folder)
+    check_base(base)
     named = Tag.read(tag) if tag else Tag.of(bundle.name, bundle.version)
-    place = output or Path(f"{named.title}.tar")
-    _check_place(place)
+    place = _place(image, named, output)
     progress("checking every file's digest")
     check_files(bundle)
-    with beside(place) as scratch:
-        built = image.build(Request(bundle, named, base, scratch, progress))
-        replayed: dict[str, Any] = {"replayed": None, "why": "--no-replay"}
-        if replays:
-            progress("replaying the golden cases in a container")
-            replayed = replay(bundle, built, scratch)
-        facts = {"archive": str(place), "tag": str(named), "kind": image.name, "base": base, **built.to_json()}
-        _settle(built.archive, place)
+    with beside(place) if place else tempfile.TemporaryDirectory(prefix="mlpack-") as scratch:
+        built = image.build(Request(bundle, named, base, Path(scratch), progress))
+        try:
+            replayed: dict[str, Any] = {"replayed": None, "why": "--no-replay"}
+            if replays:
+                progress("replaying the golden cases in a container")
+                replayed = replay(bundle, built)
+            built.keep()
+        except BaseException:
+            built.discard()
+            raise
+        facts = {"archive": place and str(place), "tag": str(named), "kind": image.name, "base": base}
+        facts |= built.to_json()
+        if built.archive and place:
+            _settle(built.archive, place)
     return {**facts, **replayed}
+
+
+def _place(image: Image, named: Tag, output: Path | None) -> Path | None:
+    """Where the archive will lie; none for an image that stays in its engine."""
+    from ..errors import UsageError
+
+    if image.archives:
+        place = output or Path(f"{named.title}.tar")
+        _check_place(place)
+        return place
+    if output:
+        words = f"kind {image.name} leaves the image in the container engine, under its tag"
+        raise UsageError(f"{words}: leave out --output, and docker save {named} -o {output} afterwards")
+    return None
 
 
 def _check_place(place: Path) -> None:

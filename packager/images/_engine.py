@@ -7,7 +7,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,12 +51,12 @@ def find() -> Engine | str:
         client = docker.from_env(timeout=SECONDS)
         return Engine(client, str(client.version()["Version"]))
     except Exception as error:  # the SDK lets through what the libraries below it raise
-        return f"no container engine answers: {_first_line(error)}"
+        return f"no container engine answers: {first_line(error)}"
 
 
 @contextmanager
-def running(engine: Engine, archive: Path, port: int, memory: int) -> Iterator[Running]:
-    """A container of the archive's image: read-only, without rights, no way out, one port. Gone at the end.
+def running(engine: Engine, loaded: AbstractContextManager[str], port: int, memory: int) -> Iterator[Running]:
+    """A container of the loaded image: read-only, without rights, no way out, one port. Gone at the end.
 
     `memory`: bytes that it may take. Raises `MissingToolError` where the engine does not do that.
     """
@@ -65,19 +65,20 @@ def running(engine: Engine, archive: Path, port: int, memory: int) -> Iterator[R
 
     try:
         with (
-            _loaded(engine.client, archive) as image,
+            loaded as image,
             _network(engine.client) as network,
             _started(engine.client, image, network, port, memory) as found,
         ):
             yield found
     except (docker.errors.DockerException, RequestException) as error:
-        said = f"the container engine does not run the image ({_first_line(error)}); --no-replay makes it all the same"
+        said = f"the container engine does not run the image ({first_line(error)}); --no-replay makes it all the same"
         raise MissingToolError(said) from error
 
 
 @contextmanager
-def _loaded(client: Any, archive: Path) -> Iterator[str]:
-    """The image's id; it stays where the engine had it before."""
+def archived(engine: Engine, archive: Path) -> Iterator[str]:
+    """The id of an archive's image; it stays where the engine had it before."""
+    client = engine.client
     before = {image.id for image in client.images.list(all=True)}
     with archive.open("rb") as file:
         image = client.images.load(file)[0]
@@ -138,5 +139,6 @@ def _said(container: Any) -> str:
     return str(container.logs(tail=20).decode("utf-8", "replace"))
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error of the engine says, in a line."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]

@@ -6,7 +6,6 @@ import http.client
 import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -27,15 +26,13 @@ MEMORY = 1 << 30
 """Bytes for the server, besides those for a graph while it is loaded."""
 
 
-def replay(bundle: Bundle, built: Built, scratch: Path, port: int = 8080) -> dict[str, Any]:
+def replay(bundle: Bundle, built: Built, port: int = 8080) -> dict[str, Any]:
     """How many cases were answered as the original did, and where; `replayed` is None where there is no engine."""
     engine = find()
     if isinstance(engine, str):
         return {"replayed": None, "why": engine}
-    archive = scratch / "nameless.tar"
-    built.nameless(archive)
-    with running(engine, archive, port, MEMORY + 4 * bundle.model.stat().st_size) as container:
-        archive.unlink()
+    memory = MEMORY + 4 * bundle.model.stat().st_size
+    with running(engine, built.loaded(engine), port, memory) as container:
         _wait(container)
         cases, first = 0, 0.0
         for case, request in _cases(bundle):

@@ -16,18 +16,19 @@ from pathlib import Path
 from ..debian import unpacked
 from ..errors import MissingToolError
 from ..places import kept
-from ._layers import Folder, Source, below
+from ._layers import Folder, Layer, Link, Source, below
 
 SUITES = {
-    "bookworm": ("3.11", "2_36", ("gcc-12-base", "libssl3")),
-    "trixie": ("3.13", "2_40", ("gcc-14-base", "libssl3t64", "libzstd1")),
+    "bookworm": ("3.11", "2.36", ("gcc-12-base", "libssl3")),
+    "trixie": ("3.13", "2.41", ("gcc-14-base", "libssl3t64", "libzstd1")),
 }
-"""By suite: its Python, the C library that wheels may ask for (the latest that uv knows), and the packages that the
-suite alone has under these names."""
+"""By suite: its Python, its C library, and the packages that the suite alone has under these names."""
 PACKAGES = (
     "base-files", "libbz2-1.0", "libc6", "libexpat1", "libffi8", "libgcc-s1", "liblzma5", "libstdc++6", "libuuid1",
     "zlib1g",
 )  # fmt: skip
+LIBRARIES = ("base-files", "libc6", "libgcc-s1", "libstdc++6")
+"""What a compiled program needs."""
 MACHINES = {
     "x86_64": ("amd64", "ld-linux-x86-64.so.2"),
     "aarch64": ("arm64", "ld-linux-aarch64.so.1"),
@@ -62,51 +63,83 @@ USERS = {
     "etc/group": b"root:x:0:\nnonroot:x:65532:\n",
     "etc/nsswitch.conf": b"passwd: files\ngroup: files\nhosts: files dns\n",
 }
+LEAST = (3, 11)
+"""The oldest Python that the server runs on."""
+MOST_GLIBC = 40
 ABOUT = "mlpack.json"
 SECONDS = 300
 
 
 @dataclass(frozen=True)
 class Base:
-    """A Debian tree on disk with its Python. `packages`: names and versions, `digests`: sha256 of each as fetched."""
+    """A tree on disk with a Python, and what it was made of, by which what is built upon it is kept.
+
+    `home`: the folder of the Python in the image; `place`: the folder where it looks for packages that are added.
+    `layers`: those of a base that was made elsewhere, with its `environment`.
+    """
 
     tree: Path
-    suite: str
+    title: str
     python: str
     glibc: str
     packages: dict[str, str]
+    home: str = "usr"
+    place: str = ""
+    libraries: tuple[str, ...] = ()
+    layers: tuple[Layer, ...] = ()
+    environment: tuple[str, ...] = ()
 
     @property
     def program(self) -> str:
         """The interpreter in the image."""
-        return f"/usr/bin/python{self.python}"
+        return f"/{self.home}/bin/python{self.python}"
 
     @property
     def wheels(self) -> str:
         """The platform whose wheels run there, in uv's words."""
         return f"{platform.machine()}-manylinux_{self.glibc}"
 
-    def run(self, *arguments: str | Path) -> None:
-        """Runs the image's interpreter here, with its own C library; raises `MissingToolError`."""
-        libraries = self.tree / "usr" / "lib" / f"{platform.machine()}-linux-gnu"
-        loader = libraries / MACHINES[platform.machine()][1]
-        started = (loader, "--library-path", libraries, self.tree / self.program.lstrip("/"))
-        clean = {"PYTHONHOME": str(self.tree / "usr"), "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
-        _run((*started, "-S", *arguments), env=clean)
+    def run(self, *arguments: str | Path) -> str:
+        """What the image's interpreter says, run here with its own C library; raises `MissingToolError`."""
+        libraries = [self.tree / folder for folder in self.libraries]
+        started = (loader(libraries), "--library-path", ":".join(map(str, libraries)), self.tree / self.program[1:])
+        clean = {"PYTHONHOME": str(self.tree / self.home), "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
+        return run((*started, *arguments), env=clean)
 
     def compile(self, folder: Path, place: str) -> None:
         """Compiles what lies below a folder, for `place` in the image: the same bytes each time, and never checked.
 
         In one process, in order and without random hashes, else sets of constants come out in another order.
         """
-        compileall = ("-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash", "-j", "1")
+        compileall = ("-S", "-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash", "-j", "1")
         self.run(*compileall, "-s", folder, "-p", place, folder)
 
     def source(self) -> dict[str, Source]:
         """The layer's files."""
         found: dict[str, Source] = {**below(self.tree, ""), **USERS, "tmp": Folder(0o1777)}
         found.pop(ABOUT)
+        if self.python:
+            found[f"{self.home}/bin/python3"] = Link(f"python{self.python}")
         return found | {name: Folder() for name in ("dev", "proc", "sys", "run", "root")}
+
+
+def glibc(version: str) -> str:
+    """The C library as the names of wheels have it, from `2.36`: the latest that uv knows where it is later."""
+    return f"2_{min(int(version.split('.')[1]), MOST_GLIBC)}"
+
+
+def triplet() -> str:
+    """How Debian calls the folders of this machine's libraries."""
+    return f"{platform.machine()}-linux-gnu"
+
+
+def loader(libraries: Sequence[Path]) -> Path:
+    """The program that starts all others, in the first of the folders that has it; raises `MissingToolError`."""
+    for folder in libraries:
+        found = folder / MACHINES[platform.machine()][1]
+        if found.is_file() and not os.path.isabs(os.readlink(found) if found.is_symlink() else ""):
+            return found
+    raise MissingToolError("the base has no GNU C library, which the server's packages need")
 
 
 def architecture() -> str:
@@ -128,19 +161,33 @@ def suite_here() -> str:
 
 def debian(suite: str) -> Base:
     """The tree of a suite: fetched from the Debian archive unless it was before. Raises `MissingToolError`."""
-    python, glibc, own = SUITES[suite]
+    python, _, own = SUITES[suite]
     interpreter = (f"python{python}-minimal", f"libpython{python}-minimal", f"libpython{python}-stdlib")
-    wanted = sorted((*PACKAGES, *own, *interpreter))
+    return _kept(suite, (*PACKAGES, *own, *interpreter), f"Python {python} from Debian {suite}")
+
+
+def libraries(suite: str) -> Base:
+    """The tree of a suite with the libraries of C and C++ alone, without a Python. Raises `MissingToolError`."""
+    return _kept(suite, (*LIBRARIES, SUITES[suite][2][0]), f"C++ libraries from Debian {suite}")
+
+
+def _kept(suite: str, packages: Sequence[str], title: str) -> Base:
+    wanted = sorted(packages)
     recipe = json.dumps([suite, architecture(), wanted, STAYS, DROPPED]).encode()
     place = kept() / "images" / f"debian-{suite}-{hashlib.sha256(recipe).hexdigest()[:16]}"
     if not (place / ABOUT).is_file():
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
-            made = Base(Path(scratch) / "made", suite, python, glibc, {})
-            _make(made, wanted, Path(scratch))
+            made = _base(Path(scratch) / "made", suite, title, {})
+            _make(made, suite, wanted, Path(scratch))
             _keep(made.tree, place)
-    packages = json.loads((place / ABOUT).read_bytes())
-    return Base(place, suite, python, glibc, packages)
+    return _base(place, suite, title, json.loads((place / ABOUT).read_bytes()))
+
+
+def _base(tree: Path, suite: str, title: str, packages: dict[str, str]) -> Base:
+    python, library, _ = SUITES[suite]
+    place = f"usr/local/lib/python{python}/dist-packages"
+    return Base(tree, title, python, glibc(library), packages, place=place, libraries=(f"usr/lib/{triplet()}",))
 
 
 def _keep(made: Path, place: Path) -> None:
@@ -152,15 +199,16 @@ def _keep(made: Path, place: Path) -> None:
             raise
 
 
-def _make(base: Base, wanted: Sequence[str], scratch: Path) -> None:
-    tree = unpacked(wanted, base.suite, scratch)
+def _make(base: Base, suite: str, wanted: Sequence[str], scratch: Path) -> None:
+    tree = unpacked(wanted, suite, scratch, security=True)
     packages = _record(tree, sorted(scratch.glob("*.deb")))
     _merge(tree)
     _trim(tree)
     _reduce_documents(tree)
     tree.rename(base.tree)
     library = f"usr/lib/python{base.python}"
-    base.compile(base.tree / library, f"/{library}")
+    if (base.tree / library).is_dir():
+        base.compile(base.tree / library, f"/{library}")
     (base.tree / ABOUT).write_text(json.dumps(packages, sort_keys=True), "utf-8")
 
 
@@ -170,7 +218,7 @@ def _record(tree: Path, debs: Sequence[Path]) -> dict[str, str]:
     status.mkdir(parents=True, exist_ok=True)
     found = {}
     for deb in debs:
-        control = _run(("dpkg-deb", "--field", deb))
+        control = run(("dpkg-deb", "--field", deb))
         fields = dict(line.split(": ", 1) for line in control.splitlines() if line[:1].isalpha() and ": " in line)
         found[fields["Package"]] = fields["Version"]
         (status / fields["Package"]).write_text(control, "utf-8")
@@ -227,7 +275,8 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
-def _run(command: Sequence[str | Path], env: dict[str, str] | None = None) -> str:
+def run(command: Sequence[str | Path], env: dict[str, str] | None = None) -> str:
+    """What the command says; raises `MissingToolError` with its last words where it fails."""
     try:
         done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=SECONDS, env=env)
     except subprocess.TimeoutExpired:

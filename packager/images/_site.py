@@ -35,15 +35,10 @@ DROPPED = (
 SCHEMES = ("purelib", "platlib")
 
 
-def place_of(base: Base) -> str:
-    """Where Debian's Python looks for packages that Debian did not bring, in the image and without a slash."""
-    return f"usr/local/lib/python{base.python}/dist-packages"
-
-
 def site(packages: Mapping[str, str], base: Base) -> Path:
     """A folder with the packages, compiled for the image; made unless it was before. Raises `EnvironmentFault`."""
     wheels = pinned(packages, base)
-    recipe = json.dumps([base.suite, base.packages, [w.sha256 for w in wheels], DROPPED]).encode()
+    recipe = json.dumps([base.title, base.packages, [w.sha256 for w in wheels], DROPPED]).encode()
     place = kept() / "images" / f"site-{hashlib.sha256(recipe).hexdigest()[:16]}"
     if not place.is_dir():
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -51,7 +46,7 @@ def site(packages: Mapping[str, str], base: Base) -> Path:
             made = Path(scratch) / "made"
             for wheel in wheels:
                 unzip(fetch(wheel, Path(scratch)), made)
-            base.compile(made, f"/{place_of(base)}")
+            base.compile(made, f"/{base.place}")
             if not place.is_dir():
                 made.rename(place)
     return place

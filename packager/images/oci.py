@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
-from ..bundle.manifest import NAME
-from ..bundle.reader import Bundle
-from ._archive import Configuration, write_archive
+from ._archive import Configuration
 from ._layers import Layer, Source, Tree, below, write_layer
+from ._pulled import pulled
 from ._rootfs import Base, architecture, debian, suite_here
+from ._runs import labels_of, model, runs
 from ._server import SERVER, Needs, needs
-from ._site import place_of, site
-from .spec import Built, Image, Request
+from ._site import site
+from ._written import written
+from .spec import DEBIAN, Built, Image, Request
 
-PORT = 8080
-BUNDLE = "bundle"
-USER = "65532:65532"
-SHIPPED = ("golden/", "model/model.onnx")
-"""Of a bundle's files: the graph, with what it keeps beside itself, and the recorded cases."""
+THREADS = {"OPENBLAS_NUM_THREADS": "1"}
 
 
 def build(request: Request) -> Built:
@@ -27,30 +23,38 @@ def build(request: Request) -> Built:
     machine = architecture()
     request.progress("looking at what the server needs")
     found = needs()
-    request.progress("taking Python from Debian's packages")
-    base = debian(suite_here())
+    base = _base(request)
     request.progress("taking the server's packages")
     layers = tuple(_layers(request, base, found))
     request.progress("writing the image")
-    configuration = Configuration(machine, _runs(request.bundle, base), _annotations(request.bundle))
-    archive = request.scratch / "image.tar"
-    digests = write_archive(archive, configuration, layers, str(request.tag))
+    labels = labels_of(request.bundle, "" if request.base == DEBIAN else request.base)
+    entry = [base.program, "-I", "-m", SERVER]
+    environment = {**dict(line.split("=", 1) for line in base.environment), **THREADS}
+    configuration = Configuration(machine, runs(request.bundle, entry, environment, labels), labels)
     packages = {
         "debian": tuple(f"{name} {version}" for name, version in sorted(base.packages.items())),
         "python": tuple(f"{name} {version}" for name, version in sorted(found.packages.items())),
     }
-    nameless = lambda path: write_archive(path, configuration, layers, None)  # noqa: E731
-    return Built(archive, digests.image, digests.manifest, layers, packages, nameless)
+    return written(request, configuration, layers, packages)
+
+
+def _base(request: Request) -> Base:
+    if request.base == DEBIAN:
+        request.progress("taking Python from Debian's packages")
+        return debian(suite_here())
+    request.progress("fetching the base")
+    return pulled(request.base, request.scratch)
 
 
 def _layers(request: Request, base: Base, found: Needs) -> list[Layer]:
     trees: dict[str, Tree] = {
-        f"Python {base.python} from Debian {base.suite}": base.source(),
-        "packages": below(site(found.packages, base), place_of(base)),
+        **({} if base.layers else {base.title: base.source()}),
+        "packages": below(site(found.packages, base), base.place),
         "server": _server(found, base, request.scratch),
-        "model": _model(request.bundle),
+        "model": model(request.bundle),
     }
-    return [write_layer(title, tree, request.scratch / f"layer-{i}") for i, (title, tree) in enumerate(trees.items())]
+    own = [write_layer(title, tree, request.scratch / f"layer-{i}") for i, (title, tree) in enumerate(trees.items())]
+    return [*base.layers, *own]
 
 
 def _server(found: Needs, base: Base, scratch: Path) -> dict[str, Source]:
@@ -60,45 +64,8 @@ def _server(found: Needs, base: Base, scratch: Path) -> dict[str, Source]:
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(source.read_bytes() if isinstance(source, Path) else b"")
-    base.compile(folder, f"/{place_of(base)}")
-    return below(folder, place_of(base))
-
-
-def _model(bundle: Bundle) -> dict[str, Source]:
-    """What of the bundle the image holds, as it lies in the bundle."""
-    paths = [NAME, *(entry.path for entry in bundle.manifest.files if entry.path.startswith(SHIPPED))]
-    return {f"{BUNDLE}/{path}": bundle.folder / path for path in paths}
-
-
-def _runs(bundle: Bundle, base: Base) -> dict[str, Any]:
-    """How its container runs: `serve`, as SageMaker calls it, is what it does anyhow."""
-    environment = {
-        "HOME": "/tmp",
-        "LANG": "C.UTF-8",
-        "OPENBLAS_NUM_THREADS": "1",
-        "ORT_DISABLE_TELEMETRY": "1",
-        "PATH": "/usr/bin",
-    }
-    return {
-        "User": USER,
-        "ExposedPorts": {f"{PORT}/tcp": {}},
-        "Env": [f"{name}={value}" for name, value in environment.items()],
-        "Entrypoint": [base.program, "-I", "-m", SERVER, f"/{BUNDLE}"],
-        "Cmd": ["serve"],
-        "WorkingDir": "/",
-        "Labels": {**_annotations(bundle), "com.amazonaws.sagemaker.capabilities.accept-bind-to-port": "true"},
-        "StopSignal": "SIGTERM",
-    }
-
-
-def _annotations(bundle: Bundle) -> dict[str, str]:
-    described = f"{bundle.name} {bundle.version}, which answers the Open Inference Protocol on port {PORT}"
-    return {
-        "org.opencontainers.image.title": bundle.name,
-        "org.opencontainers.image.version": bundle.version,
-        "org.opencontainers.image.description": described,
-        "mlpack.bundle.identity": bundle.identity,
-    }
+    base.compile(folder, f"/{base.place}")
+    return below(folder, base.place)
 
 
 IMAGE = Image("oci", build)

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..bundle.reader import Bundle
 from ..errors import UsageError
-from ._layers import Layer
+from ._engine import Engine
 
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _HOST = r"[A-Za-z0-9.-]+(?::[0-9]+)?/"
 _REFERENCE = re.compile(rf"((?:{_HOST})?{_PART}(?:/{_PART})*)(?::(\w[\w.-]{{0,127}}))?", re.ASCII)
+
+_PINNED = re.compile(rf"(?:{_REFERENCE.pattern}@)?sha256:[0-9a-f]{{64}}", re.ASCII)
+DEBIAN = "debian"
+"""The base that is made of Debian's packages."""
+
+
+def check_base(text: str) -> None:
+    """Holds that a base can only be one: Debian's packages, or an image named by its digest; raises `UsageError`."""
+    if text != DEBIAN and not _PINNED.fullmatch(text):
+        raise UsageError(
+            f"the base {text!r} may be another tomorrow: name its digest, like NAME@sha256:…, or say {DEBIAN}"
+        )
 
 
 @dataclass(frozen=True)
@@ -58,35 +71,40 @@ class Request:
     progress: Callable[[str], None]
 
 
+def nothing() -> None:
+    """Does nothing."""
+
+
 @dataclass(frozen=True)
 class Built:
-    """An image in an archive. `image`: digest of its configuration, as engines know it; `digest`: of its manifest.
+    """An image. `image`: digest of its configuration, as engines know it; `unpacked`: bytes of all its files.
 
-    `nameless`: writes the same image without a name to a path, for an engine that must not lose a name that it has.
+    `digest`: of its manifest, by which registries know it, and `archive`, the file that it lies in, of an image that
+    needs no engine. `loaded(engine)`: the image's id in a container engine, for as long as it is asked there, without a
+    name, so that the engine keeps those it has. `keep`: names an image that an engine made; `discard`: removes it.
     """
 
-    archive: Path
     image: str
-    digest: str
-    layers: tuple[Layer, ...]
+    layers: tuple[Mapping[str, Any], ...]
     packages: Mapping[str, tuple[str, ...]]
-    nameless: Callable[[Path], object]
-
-    @property
-    def unpacked(self) -> int:
-        """Bytes of all files."""
-        return sum(layer.unpacked for layer in self.layers)
+    unpacked: int
+    loaded: Callable[[Engine], AbstractContextManager[str]]
+    digest: str | None = None
+    archive: Path | None = None
+    keep: Callable[[], None] = nothing
+    discard: Callable[[], None] = nothing
 
     def to_json(self) -> dict[str, Any]:
         """What `--json` prints of it."""
-        layers = [{"title": e.title, "digest": f"sha256:{e.digest}", "bytes": e.size} for e in self.layers]
-        facts = {"image": self.image, "digest": self.digest, "bytes": self.archive.stat().st_size}
-        return {**facts, "unpacked": self.unpacked, "layers": layers, "packages": dict(self.packages)}
+        size = self.archive.stat().st_size if self.archive else None
+        facts = {"image": self.image, "digest": self.digest, "bytes": size, "unpacked": self.unpacked}
+        return {**facts, "layers": list(self.layers), "packages": dict(self.packages)}
 
 
 @dataclass(frozen=True)
 class Image:
-    """A kind of image: `build` writes it below the request's scratch folder."""
+    """A kind of image. `build` makes it; `archives`: it writes a file, else it leaves the image in an engine."""
 
     name: str
     build: Callable[[Request], Built]
+    archives: bool = True

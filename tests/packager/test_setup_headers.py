@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from packager import setup_headers
-from packager.debian import debian_source
+from packager.debian import debian_source, security_source
 from packager.errors import MissingToolError
 
 STANZAS = """# a mirror
@@ -39,6 +39,15 @@ def test_source_keeps_all_but_the_suite(tmp_path: Path) -> None:
         "Components: main contrib",
         "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg",
     ]
+
+
+def test_the_security_archive_is_asked_where_the_system_asks_it(tmp_path: Path) -> None:
+    """Its stanza comes after an empty line, so that both stand in one file."""
+    found = security_source(sources(tmp_path, STANZAS), "trixie")
+    assert found == (
+        "\nTypes: deb\nURIs: https://mirror.example/debian-security\nSuites: trixie-security\nComponents: main\n"
+    )
+    assert security_source(sources(tmp_path, STANZAS.partition("\n\n")[0]), "trixie") == ""
 
 
 def test_the_older_form_of_sources_is_read_too(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +18,14 @@ from typing import Any
 import pytest
 
 from packager.images import make
+from packager.images._archive import Configuration, write_archive
 from packager.images._layers import Layer, Tree, write_layer
+from packager.images._local_base import pip
+from packager.images._rootfs import architecture, debian, suite_here
+from packager.places import kept
 from tests.packager.conftest import Made
 
-INSTALL = "apt-get install -y --no-install-recommends docker.io skopeo podman"
+INSTALL = "apt-get install -y --no-install-recommends docker.io docker-registry skopeo podman"
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,14 @@ def layers(tmp_path: Path) -> tuple[Layer, ...]:
     return tuple(write_layer(f"number {i}", tree, tmp_path / f"layer-{i}") for i, tree in enumerate(trees))
 
 
+@pytest.fixture
+def client(engine: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The engine's client, and the engine is what mlpack finds."""
+    docker = pytest.importorskip("docker")
+    monkeypatch.setenv("DOCKER_HOST", engine)
+    return docker.from_env()
+
+
 @pytest.fixture(scope="module")
 def engine() -> Iterator[str]:
     """`DOCKER_HOST` of an engine with a socket and a folder of its own; it ends with the tests."""
@@ -90,3 +105,63 @@ def _wait(process: subprocess.Popen[bytes], folder: Path) -> None:
             time.sleep(0.2)
     last = "\n".join((folder / "log").read_text(errors="replace").splitlines()[-5:])
     pytest.skip(f"NOT TESTED: no container engine runs on this machine:\n{last}")
+
+
+def push(registry: str, name: str, layers: Sequence[Layer], environment: Sequence[str], folder: Path) -> str:
+    """The reference, with its digest, of an image of these layers that the registry then has."""
+    archive = folder / "image.tar"
+    write_archive(archive, Configuration(architecture(), {"Env": list(environment)}, {}), layers, f"{name}:1")
+    place = f"docker://{registry}/{name}:1"
+    subprocess.run(
+        [needs("skopeo"), "copy", "--quiet", "--dest-tls-verify=false", f"oci-archive:{archive}", place], check=True
+    )
+    looked = ["skopeo", "inspect", "--tls-verify=false", "--format", "{{.Digest}}", place]
+    digest = subprocess.run(looked, check=True, capture_output=True, text=True).stdout.strip()
+    return f"{registry}/{name}@{digest}"
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """HOST:PORT of a registry of the tests' own."""
+    program, folder = needs("docker-registry"), tmp_path_factory.mktemp("registry")
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{found.getsockname()[1]}"
+    settings = {
+        "version": 0.1,
+        "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
+        "http": {"addr": place},
+    }
+    (folder / "settings.yml").write_text(json.dumps(settings))
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([program, "serve", str(folder / "settings.yml")], stdout=log, stderr=log)
+    try:
+        until = time.monotonic() + 30
+        while time.monotonic() < until and process.poll() is None:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", int(place.split(":")[1])), 1):
+                break
+        yield place
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture
+def trusted(registry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The registry, which skopeo then asks without TLS; what mlpack keeps stays where it is."""
+    settings = tmp_path / "home/.config/containers"
+    settings.mkdir(parents=True)
+    (settings / "registries.conf").write_text(f'[[registry]]\nlocation = "{registry}"\ninsecure = true\n')
+    monkeypatch.setenv("XDG_CACHE_HOME", str(kept().parent))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    return registry
+
+
+@pytest.fixture(scope="module")
+def python_base(registry: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The reference of an image in the registry: Debian's Python with pip."""
+    folder, suite = tmp_path_factory.mktemp("base"), suite_here()
+    base = debian(suite)
+    trees = {"python": base.source(), "pip": pip(suite)}
+    layers = [write_layer(title, tree, folder / title) for title, tree in trees.items()]
+    return push(registry, "team/python", layers, ["PATH=/usr/local/bin:/usr/bin", "TEAM=us"], folder)

@@ -20,14 +20,6 @@ from .conftest import Archived
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def client(engine: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The engine's client, and the engine is what mlpack finds."""
-    docker = pytest.importorskip("docker")
-    monkeypatch.setenv("DOCKER_HOST", engine)
-    return docker.from_env()
-
-
 def _left(client: Any) -> tuple[list[Any], list[Any], list[Any]]:
     networks = [n.name for n in client.networks.list() if n.name.startswith("mlpack-")]
     return client.containers.list(all=True), [i.id for i in client.images.list(all=True)], networks

@@ -68,6 +68,7 @@ def test_every_digest_and_how_it_runs(image: Archived, crew: Made) -> None:
     assert runs["User"] == "65532:65532" and runs["ExposedPorts"] == {"8080/tcp": {}}
     assert "ORT_DISABLE_TELEMETRY=1" in runs["Env"] and runs["Cmd"] == ["serve"]
     assert runs["Entrypoint"][0].startswith("/usr/bin/python3") and runs["Entrypoint"][-1] == "/bundle"
+    assert runs["Healthcheck"]["Test"] == ["CMD", *runs["Entrypoint"][:-1], "health"]
     labels = runs["Labels"]
     assert labels["org.opencontainers.image.title"] == "crew" and labels["org.opencontainers.image.version"] == "1.0.0"
     assert labels["mlpack.bundle.identity"] == crew.bundle.identity == manifest["annotations"]["mlpack.bundle.identity"]
@@ -92,7 +93,7 @@ def test_its_files(image: Archived, crew: Made) -> None:
     assert golden | {"bundle/manifest.json", "bundle/model/model.onnx"} == {
         e.name for e in entries if e.name.startswith("bundle/") and e.isfile()
     }
-    assert {"etc/passwd", "usr/lib/os-release", "var/lib/dpkg/status.d/libc6"} <= names
+    assert {"etc/passwd", "usr/bin/python3", "usr/lib/os-release", "var/lib/dpkg/status.d/libc6"} <= names
     assert not [n for n in names if "libonnxruntime.so" in n or "/tests/" in n or "gconv" in n or "/grpc/" in n]
 
 

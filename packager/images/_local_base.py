@@ -1,0 +1,55 @@
+"""What lies below an image that an engine builds, where no registry is: Debian's Python with pip, as an image."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ..debian import unpacked
+from ..errors import DamagedError
+from ..places import kept
+from ._archive import Configuration, write_archive
+from ._engine import Engine
+from ._layers import Source, write_layer
+from ._rootfs import Base, architecture
+
+PIP = "python3-pip-whl"
+PLACE = "usr/lib/python3/dist-packages"
+
+
+def local_base(engine: Engine, suite: str, base: Base, scratch: Path) -> str:
+    """The name of the base image that the engine now has: `mlpack-base:SUITE-DIGEST`, which names its content."""
+    layers = [
+        write_layer(base.title, base.source(), scratch / "base-0"),
+        write_layer("pip", pip(suite), scratch / "base-1"),
+    ]
+    name = f"mlpack-base:{suite}-{layers[0].digest[:12]}{layers[1].digest[:12]}"
+    if not any(name in image.tags for image in engine.client.images.list()):
+        runs = {"Env": ["PATH=/usr/local/bin:/usr/bin", "LANG=C.UTF-8"], "Cmd": [base.program]}
+        archive = scratch / "base.tar"
+        write_archive(archive, Configuration(architecture(), runs, {}), layers, name)
+        with archive.open("rb") as file:
+            engine.client.images.load(file)
+    return name
+
+
+def pip(suite: str) -> dict[str, Source]:
+    """Debian's own wheel of pip, unpacked where Debian's Python looks."""
+    with zipfile.ZipFile(_wheel(suite)) as wheel:
+        return {f"{PLACE}/{name}": wheel.read(name) for name in wheel.namelist() if not name.endswith("/")}
+
+
+def _wheel(suite: str) -> Path:
+    folder = kept() / "images" / f"pip-{suite}"
+    if not any(folder.glob("*.whl")):
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder.parent) as scratch:
+            tree = unpacked([PIP], suite, Path(scratch))
+            for path in tree.rglob("pip-*.whl"):
+                path.replace(folder / path.name)
+    found = [path for path in sorted(folder.iterdir()) if re.fullmatch(r"pip-[\w.]+-py3-none-any\.whl", path.name)]
+    if not found:
+        raise DamagedError(f"Debian's package {PIP} of {suite} holds no wheel of pip")
+    return found[-1]

@@ -1,0 +1,45 @@
+"""The project that a kind of image is built from: the bundle's own, else rendered from what the bundle holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import runtimes
+from converters.spec import Unsupported
+from runtimes.spec import Package
+
+from ..bundle.manifest import NAME
+from ..bundle.reader import Bundle
+from ..errors import ConversionError
+
+SHIPPED = ("golden/", "model/model.onnx")
+
+
+def project(bundle: Bundle, kind: str) -> Mapping[str, bytes | Path]:
+    """The files by path in the project; raises `ConversionError` for a model that the project cannot hold."""
+    runtime = runtimes.of_image(kind)
+    place = f"deploy/{runtime.name}/"
+    own = [entry.path for entry in bundle.manifest.files if entry.path.startswith(place)]
+    if own:
+        return {path.removeprefix(place): bundle.folder / path for path in own}
+    golden = {path.name: path.read_bytes() for path in sorted((bundle.folder / "golden").iterdir())}
+    package = Package(bundle.name, bundle.version, bundle.signature, bundle.model.read_bytes(), golden)
+    try:
+        return runtime.render(package)
+    except Unsupported as error:
+        raise ConversionError(f"no image of kind {kind} can hold this model: {error}") from error
+
+
+def shipped(bundle: Bundle) -> dict[str, Path]:
+    """What of a bundle every image holds, by path: the manifest, the graph with what it keeps beside, the cases."""
+    paths = [NAME, *(entry.path for entry in bundle.manifest.files if entry.path.startswith(SHIPPED))]
+    return {path: bundle.folder / path for path in paths}
+
+
+def write(files: Mapping[str, bytes | Path], folder: Path) -> None:
+    """Lays the files out below a folder."""
+    for name, source in files.items():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(source if isinstance(source, bytes) else source.read_bytes())

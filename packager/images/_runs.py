@@ -1,0 +1,53 @@
+"""How the container of an image runs, and what its labels say: the same for every kind that mlpack writes itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..bundle.reader import Bundle
+from ._layers import Source
+from ._project import shipped
+
+PORT = 8080
+BUNDLE = "bundle"
+USER = "65532:65532"
+ENVIRONMENT = {"HOME": "/tmp", "LANG": "C.UTF-8", "ORT_DISABLE_TELEMETRY": "1", "PATH": "/usr/bin"}
+
+SECOND = 10**9
+HEALTH = {"Interval": 10 * SECOND, "Timeout": 5 * SECOND, "StartPeriod": 60 * SECOND, "Retries": 3}
+"""How often the server is asked, in nanoseconds."""
+
+
+def model(bundle: Bundle) -> dict[str, Source]:
+    """The layer's files: what of the bundle the image holds, as it lies in the bundle."""
+    return {f"{BUNDLE}/{path}": source for path, source in shipped(bundle).items()}
+
+
+def runs(bundle: Bundle, entry: Sequence[str], environment: Mapping[str, str], labels: Mapping[str, str]) -> Any:
+    """How its container runs: `serve`, as SageMaker calls it, is what it does anyhow."""
+    return {
+        "User": USER,
+        "ExposedPorts": {f"{PORT}/tcp": {}},
+        "Env": [f"{name}={value}" for name, value in sorted({**ENVIRONMENT, **environment}.items())],
+        "Entrypoint": [*entry, f"/{BUNDLE}"],
+        "Healthcheck": {"Test": ["CMD", *entry, "health"], **HEALTH},
+        "Cmd": ["serve"],
+        "WorkingDir": "/",
+        "Labels": {**labels, "com.amazonaws.sagemaker.capabilities.accept-bind-to-port": "true"},
+        "StopSignal": "SIGTERM",
+    }
+
+
+def labels_of(bundle: Bundle, base: str = "") -> dict[str, str]:
+    """What OCI's keys say of it; `base`: the reference of what it was made on, with its digest."""
+    described = f"{bundle.name} {bundle.version}, which answers the Open Inference Protocol on port {PORT}"
+    name, _, digest = base.rpartition("@")
+    lower = {"org.opencontainers.image.base.name": name, "org.opencontainers.image.base.digest": digest}
+    return {
+        "org.opencontainers.image.title": bundle.name,
+        "org.opencontainers.image.version": bundle.version,
+        "org.opencontainers.image.description": described,
+        "mlpack.bundle.identity": bundle.identity,
+        **({key: value for key, value in lower.items() if value} if digest else {}),
+    }
