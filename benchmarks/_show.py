@@ -18,11 +18,14 @@ def show(name: str, rows: Sequence[Row], as_json: bool) -> None:
         print(json.dumps({"benchmark": name, "rows": list(rows), "machine": facts}))
         return
     print(f"{name}: {facts['cpu']}, {facts['cores_usable']} cores, {facts['kernel']}\n")
+    print(table(rows), end="")
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows in Markdown; all have the columns of the first."""
     columns = list(rows[0])
-    print("| " + " | ".join(columns) + " |")
-    print("|" + " --- |" * len(columns))
-    for row in rows:
-        print("| " + " | ".join(_cell(row[c]) for c in columns) + " |")
+    lines = [columns, ["---"] * len(columns), *([_cell(row[c]) for c in columns] for row in rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _cell(value: Any) -> str:
