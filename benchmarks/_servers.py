@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from packager.environments._uv import last_words, uv
 from ._process import MLPACK, ROOT
 
 FEATURES = 30
+PROGRAM = "usr/bin/mlpack-server"
 QUIET = {
     "ORT_DISABLE_TELEMETRY": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -75,7 +78,7 @@ class Server:
 
 def servers() -> tuple[Server, ...]:
     """Ours first, then the peers."""
-    return (_ours(), _mlserver(), _mlflow("sklearn"), _mlflow("onnx"), _bentoml())
+    return (_python(), _native(), _mlserver(), _mlflow("sklearn"), _mlflow("onnx"), _bentoml())
 
 
 def set_up(folder: Path) -> None:
@@ -89,6 +92,8 @@ def set_up(folder: Path) -> None:
         if server.requirements and not (folder / _place(server) / "ready").is_file():
             _make(folder / _place(server), server.requirements)
     (folder / "bento_service.py").write_text(BENTO)
+    for server in filter(lambda each: each.image, servers()):
+        _make_image(folder, server.image)
     if not (folder / "mlflow-onnx").is_dir():
         _ran([_bin(folder, "mlflow", "python"), "-c", MLFLOW], folder)
 
@@ -97,7 +102,13 @@ def environment_of(folder: Path, server: Server) -> dict[str, str]:
     """What the server's process finds: its own programs first."""
     first = [str(folder / _place(server) / "bin")] if server.requirements else []
     path = os.pathsep.join([*first, os.environ["PATH"]])
-    return {**os.environ, **QUIET, "PYTHONPATH": str(folder if server.requirements else ROOT), "PATH": path}
+    return {
+        **os.environ,
+        **QUIET,
+        **server.environment,
+        "PYTHONPATH": str(folder if server.requirements else ROOT),
+        "PATH": path,
+    }
 
 
 def installed(folder: Path, server: Server) -> int:
@@ -118,11 +129,13 @@ def _install(place: Path, requirements: Sequence[str]) -> tuple[str | Path, ...]
     return ("pip", "install", "--quiet", "--compile-bytecode", "--python", place / "bin" / "python", *requirements)
 
 
-def _ran(command: Sequence[str], folder: Path) -> None:
+def _ran(command: Sequence[str], folder: Path) -> str:
+    """What it printed."""
     environment = {**os.environ, **QUIET, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)[:200]} fails:\n{done.stderr[-3000:]}")
+    return done.stdout
 
 
 def _place(server: Server) -> str:
@@ -141,16 +154,49 @@ def _label_of_v2(answer: Any) -> Any:
     return answer["outputs"][0]["data"][0]
 
 
-def _ours() -> Server:
+def _python() -> Server:
     command = ("serve", "dist/m-1", "--port")
     return Server(
-        "mlpack (kind oci)",
+        "mlpack, kind oci",
         lambda _, port: [*MLPACK, *command, str(port)],
         "/v2/models/m/infer",
         _v2,
         _label_of_v2,
         image="oci",
     )
+
+
+def _native() -> Server:
+    """The program out of the image, with the library that is installed beside mlpack."""
+    return Server(
+        "mlpack, kind native",
+        lambda folder, port: ["env", f"PORT={port}", str(folder / "native" / PROGRAM), "dist/m-1"],
+        "/v2/models/m/infer",
+        _v2,
+        _label_of_v2,
+        image="native",
+        environment={"ONNXRUNTIME_LIBRARY": _library()},
+    )
+
+
+def _library() -> str:
+    package = find_spec("onnxruntime")
+    assert package is not None and package.origin is not None
+    return str(next(Path(package.origin).with_name("capi").glob("libonnxruntime.so.*")))
+
+
+def _make_image(folder: Path, kind: str) -> None:
+    """The archive of our image and what was said of it; of its files those of the server."""
+    command = [*MLPACK, "image", "dist/m-1", "--kind", kind, "-o", f"{kind}.tar", "--no-replay", "--json"]
+    said = _ran(command, folder).splitlines()[-1]
+    (folder / f"{kind}.json").write_text(said)
+    (folder / kind).mkdir(exist_ok=True)
+    with tarfile.open(folder / f"{kind}.tar") as archive:
+        for layer in json.loads(said)["layers"]:
+            blob = archive.extractfile("blobs/sha256/" + layer["digest"].removeprefix("sha256:"))
+            with tarfile.open(fileobj=blob) as files:
+                if PROGRAM in files.getnames():
+                    files.extract(PROGRAM, folder / kind, filter="data")
 
 
 def _mlserver() -> Server:

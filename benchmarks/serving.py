@@ -29,7 +29,7 @@ import numpy as np
 
 from packager.environments.system import machine
 
-from ._process import MLPACK, ROOT
+from ._process import ROOT
 from ._servers import Server, environment_of, installed, servers, set_up
 from ._show import show, table
 
@@ -169,19 +169,12 @@ def _summary(server: Server, rounds: Sequence[Mapping[str, float]], size: float)
 
 def _sizes(folder: Path) -> dict[str, float]:
     """MB of each server's image: of ours as it is; of a peer's the same Python of Debian and what the peer installs."""
-    make = [*MLPACK, "image", "dist/m-1", "--no-replay", "--json", "-o"]
-    sizes, python = {}, 0.0
+    python = json.loads((folder / "oci.json").read_text())["layers"][0]["bytes"]
+    sizes = {}
     for server in servers():
-        if server.image:
-            command = [*make, f"{server.image}.tar", "--kind", server.image]
-            done = subprocess.run(
-                command, cwd=folder, env=environment_of(folder, server), capture_output=True, check=True
-            )
-            facts = json.loads(done.stdout.splitlines()[-1])
-            python = python or facts["layers"][0]["bytes"] / 1e6
-            sizes[server.name] = facts["unpacked"] / 1e6
-        else:
-            sizes[server.name] = python + installed(folder, server) / 1e6
+        own = folder / f"{server.image}.json"
+        size = json.loads(own.read_text())["unpacked"] if server.image else python + installed(folder, server)
+        sizes[server.name] = size / 1e6
     return sizes
 
 
