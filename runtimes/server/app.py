@@ -1,35 +1,34 @@
-"""The server as an ASGI application: routes, bounds, counters. What a route computes lies elsewhere."""
+"""What becomes of a request: its route, its bounds, the counters. How its bytes travel lies elsewhere."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 import traceback
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter, thread_time
-from typing import Any
+from urllib.parse import unquote
 
+import httptools
 import orjson
 
 from .errors import Refusal
 from .infer import Reply
 from .metrics import Board
 from .settings import Settings
+from .watch import Watch
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Answer = Callable[[Mapping[bytes, bytes], bytes], Reply]
-LATE = "mlpack.late"
-"""In a request's scope: it came when the server had taken as many as it may."""
 INLINE_BYTES = 64 << 10
 INLINE_SECONDS = 0.005
 """Larger bodies, and models that take more of the processor's time, are answered in a thread: the loop stays live."""
 THREADS = 2
-BOOKKEEPING = ("health", "metrics")
-"""Routes that are answered at any load, and never counted as in flight."""
+GONE = 499
+"""In the metrics: the sender went away before its request was answered."""
+AT_LIMIT = "the server is at its limit: try again later"
+RETRY = ((b"retry-after", b"1"),)
 
 
 @dataclass(frozen=True)
@@ -45,140 +44,195 @@ class Route:
         return b", ".join([*([b"GET", b"HEAD"] if self.get else []), *([b"POST"] if self.post else [])])
 
 
-class Gone(Exception):
-    """The sender went away before its request was whole."""
+class Exchange:
+    """One request: `whole` when all of it is here, `taken` when work on it has begun, `answered` when that is over."""
+
+    __slots__ = (
+        "answered",
+        "begun",
+        "body",
+        "buffered",
+        "headers",
+        "keep",
+        "method",
+        "path",
+        "route",
+        "taken",
+        "whole",
+    )
+    route: Route
+    path: str
+    method: bytes
+    keep: bool
+    begun: float
+
+    def __init__(self) -> None:
+        self.headers: dict[bytes, bytes] = {}
+        self.body: bytes | bytearray = b""
+        self.buffered = 0
+        self.taken = self.whole = self.answered = False
+
+    def add(self, piece: bytes) -> None:
+        """Takes one more piece of the body."""
+        if not self.body:
+            self.body = piece
+        elif type(self.body) is bytearray:
+            self.body += piece
+        else:
+            self.body = bytearray(self.body) + piece
 
 
 class App:
-    """Routes by path, one of them for all other paths."""
+    """Routes by path, one of them for all other paths. A request is taken, looked at as it grows, answered, done."""
 
     def __init__(self, routes: Mapping[str, Route], other: Route, settings: Settings, board: Board) -> None:
         self._routes = routes
         self._other = other
+        self._targets = {path.encode(): (route, path) for path, route in routes.items() if _is_plain(path)}
         self._settings = settings
         self._board = board
         self._pool = ThreadPoolExecutor(THREADS, "answer")
+        self._taken = 0
+        self._leaving = 0
         self._threads = 0
         self._buffered = 0
         self._pace = 0.0
+        self.watch = Watch(settings.seconds)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request."""
-        begun = perf_counter()
-        route = self._routes.get(scope["path"], self._other)
+    def direct(self, exchange: Exchange, target: bytes) -> None:
+        """Finds the route; raises `ValueError` and `HttpParserError` where the target is no URL."""
+        found = self._targets.get(target)
+        if found is None:
+            path = path_of(target)
+            found = self._routes.get(path, self._other), path
+        exchange.route, exchange.path = found
+
+    def take(self, exchange: Exchange) -> Reply | None:
+        """Begins with a request whose head is whole: the reply where that needs no body."""
+        exchange.begun = perf_counter()
+        exchange.taken = True
+        self._taken += 1
         self._board.enter()
-        status, rows = 499, 0
         try:
-            reply = await self._reply(route, scope, receive)
-            status, rows = reply.status, reply.rows
-        except Gone:
-            return
-        finally:
-            self._board.leave(route.label, status, perf_counter() - begun, rows)
-        await _send(send, reply, scope["method"] == "HEAD")
+            if exchange.method != b"POST" or exchange.route.post is None:
+                return self._without_body(exchange)
+            if self._taken > self._settings.requests:
+                raise Refusal(AT_LIMIT, 503, "overload")
+            if exchange.headers.get(b"content-encoding", b"identity") not in (b"identity", b""):
+                raise Refusal("this server reads no compressed bodies: send them as they are", 415, "encoding")
+        except Exception as error:
+            return self._excuse(error)
+        return None
 
-    async def _reply(self, route: Route, scope: Scope, receive: Receive) -> Reply:
-        try:
-            method = scope["method"]
-            if method == "POST" and route.post is not None:
-                return await self._answer(route.post, scope, receive)
-            if method in ("GET", "HEAD") and route.get is not None:
-                return route.get()
-            if route is self._other:
-                raise Refusal(f"there is nothing at {scope['path'][:200]!r}", 404, "route")
-            self._board.refuse("route")
-            return _error(f"{method} is not for this path", 405, ((b"allow", route.methods()),))
-        except Refusal as refusal:
-            self._board.refuse(refusal.reason)
-            later = ((b"retry-after", b"1"),) if refusal.status == 503 else ()
-            return _error(str(refusal), refusal.status, later)
-        except Gone:
-            raise
-        except Exception:
-            traceback.print_exc(file=sys.stderr)
-            return _error("the server made a mistake: its log has the details", 500)
+    def _without_body(self, exchange: Exchange) -> Reply:
+        method, route = exchange.method, exchange.route
+        if method in (b"GET", b"HEAD") and route.get is not None:
+            return route.get()
+        if route is self._other:
+            raise Refusal(f"there is nothing at {exchange.path[:200]!r}", 404, "route")
+        self._board.refuse("route")
+        return _error(f"{method.decode()} is not for this path", 405, ((b"allow", route.methods()),))
 
-    async def _answer(self, post: Answer, scope: Scope, receive: Receive) -> Reply:
-        if scope.get(LATE):
-            raise Refusal("the server is at its limit: try again later", 503, "overload")
-        headers = dict(scope["headers"])
-        if headers.get(b"content-encoding", b"identity") not in (b"identity", b""):
-            raise Refusal("this server reads no compressed bodies: send them as they are", 415, "encoding")
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Gone
-        if not message.get("more_body"):
-            body: bytes = message["body"]
-            self._bounded(len(body))
-            return await self._inline(post, headers, body)
-        return await self._long(post, headers, message["body"], receive)
-
-    def _bounded(self, size: int) -> None:
+    def grown(self, exchange: Exchange) -> Reply | None:
+        """The reply where the body is too large, as far as it is here."""
+        size = len(exchange.body)
+        if exchange.buffered or not exchange.whole:
+            self._buffered += size - exchange.buffered
+            exchange.buffered = size
+            announced = exchange.headers.get(b"content-length", b"")
+            size = max(size, int(announced) if announced.isdigit() else 0)
         if size > self._settings.body:
-            raise Refusal(f"the body has more than {self._settings.body} bytes: send fewer rows", 413, "too_large")
+            words = f"the body has more than {self._settings.body} bytes: send fewer rows"
+            return self._excuse(Refusal(words, 413, "too_large"))
+        if exchange.buffered and self._buffered > self._settings.buffer:
+            return self._excuse(Refusal("too many bodies are on their way: try again later", 503, "overload"))
+        return None
 
-    async def _inline(self, post: Answer, headers: Mapping[bytes, bytes], body: bytes) -> Reply:
-        if len(body) > INLINE_BYTES or self._pace > INLINE_SECONDS:
-            return await self._in_thread(post, headers, body)
-        begun = thread_time()
+    def is_quick(self, exchange: Exchange) -> bool:
+        """Whether a whole request is answered so soon that all others can wait for it."""
+        return len(exchange.body) <= INLINE_BYTES and self._pace <= INLINE_SECONDS
+
+    def answer(self, exchange: Exchange) -> Reply:
+        """The reply to a whole request."""
         try:
-            return post(headers, body)
-        finally:
-            self._pace += 0.1 * (thread_time() - begun - self._pace)
+            return self._answer(exchange, perf_counter(), perf_counter)
+        except Exception as error:
+            return self._excuse(error)
 
-    async def _long(self, post: Answer, headers: Mapping[bytes, bytes], first: bytes, receive: Receive) -> Reply:
-        """The reply to a body that comes in pieces."""
-        announced = headers.get(b"content-length", b"0")
-        self._bounded(int(announced) if announced.isdigit() else 0)
-        body, more = bytearray(), True
+    def _answer(self, exchange: Exchange, since: float, clock: Callable[[], float]) -> Reply:
+        body, post = bytes(exchange.body), exchange.route.post
+        assert post is not None
+        begun = clock()
+        options = self.watch.begin(since)
         try:
-            while True:
-                body += first
-                self._buffered += len(first)
-                self._bounded(len(body))
-                if self._buffered > self._settings.buffer:
-                    raise Refusal("too many bodies are on their way: try again later", 503, "overload")
-                if not more:
-                    return await self._inline(post, headers, bytes(body))
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise Gone
-                first, more = message.get("body", b""), message.get("more_body", False)
+            return post(exchange.headers, body)
+        except Refusal:
+            if options.terminate:
+                raise self._late() from None
+            raise
         finally:
-            self._buffered -= len(body)
+            self.watch.end(options)
+            if len(body) <= INLINE_BYTES:
+                self._pace += 0.1 * (clock() - begun - self._pace)
 
-    async def _in_thread(self, post: Answer, headers: Mapping[bytes, bytes], body: bytes) -> Reply:
+    async def answer_in_thread(self, exchange: Exchange) -> Reply:
+        """The reply to a whole request, made beside all others."""
         if self._threads >= self._settings.requests:
-            raise Refusal("the server is at its limit: try again later", 503, "overload")
+            return self._excuse(Refusal(AT_LIMIT, 503, "overload"))
         self._threads += 1
-        future = asyncio.get_running_loop().run_in_executor(self._pool, self._timed, post, headers, body)
+        loop = asyncio.get_running_loop()
+        future = loop.run_in_executor(self._pool, self._answer, exchange, perf_counter(), thread_time)
         future.add_done_callback(self._thread_done)
         try:
             return await asyncio.wait_for(asyncio.shield(future), self._settings.seconds)
         except TimeoutError:
             future.cancel()
-            raise Refusal(f"no answer within {self._settings.seconds} s: send fewer rows", 503, "time") from None
+            return self._excuse(self._late())
+        except Exception as error:
+            return self._excuse(error)
 
-    def _timed(self, post: Answer, headers: Mapping[bytes, bytes], body: bytes) -> Reply:
-        begun = thread_time()
-        try:
-            return post(headers, body)
-        finally:
-            if len(body) <= INLINE_BYTES:
-                self._pace += 0.1 * (thread_time() - begun - self._pace)
+    def _late(self) -> Refusal:
+        return Refusal(f"no answer within {self._settings.seconds} s: send fewer rows", 503, "time")
 
     def _thread_done(self, future: asyncio.Future[Reply]) -> None:
         self._threads -= 1
         if not future.cancelled():
             future.exception()
 
+    def done(self, exchange: Exchange, status: int, rows: int = 0) -> None:
+        """A request that was taken is over."""
+        exchange.answered = True
+        self._buffered -= exchange.buffered
+        self._board.leave(exchange.route.label, status, perf_counter() - exchange.begun, rows)
+        self._leaving += 1
+
+    def begin_turn(self) -> None:
+        """Counts no more what was answered in the loop's turn before this one: all that is there at once counts."""
+        self._taken -= self._leaving
+        self._leaving = 0
+
+    def _excuse(self, error: Exception) -> Reply:
+        """What is said in place of an answer."""
+        if not isinstance(error, Refusal):
+            traceback.print_exception(error, file=sys.stderr)
+            return _error("the server made a mistake: its log has the details", 500)
+        self._board.refuse(error.reason)
+        return _error(str(error), error.status, RETRY if error.status == 503 else ())
+
+
+def path_of(target: bytes) -> str:
+    """The path that a request's target names; raises `ValueError` and `HttpParserError` where it is no URL."""
+    path = httptools.parse_url(target).path.decode("ascii")
+    return unquote(path) if "%" in path else path
+
+
+def _is_plain(path: str) -> bool:
+    """Whether this is how a target that names the path looks."""
+    try:
+        return path_of(path.encode("ascii")) == path
+    except (ValueError, AttributeError, httptools.HttpParserError):
+        return False
+
 
 def _error(message: str, status: int, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Reply:
     return Reply(orjson.dumps({"error": message}), status, headers=headers)
-
-
-async def _send(send: Send, reply: Reply, bodyless: bool) -> None:
-    length = (b"content-length", str(len(reply.body)).encode())
-    headers = [(b"content-type", reply.kind), length, *reply.headers]
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if bodyless else reply.body})

@@ -29,11 +29,12 @@ class Column:
         rules = spec.features or (spec,)
         self._open = None if spec.is_text else np.array([r.nullable for r in rules])
         self._some_open = any(r.nullable for r in rules)
-        self._low = np.array([_low(r) for r in rules])
-        self._high = np.array([_high(r) for r in rules])
+        self._low = np.array([low_of(r) for r in rules])
+        self._high = np.array([high_of(r) for r in rules])
         self._symmetric = bool((self._low == -self._high).all()) and spec.dtype in _REALS
         self._bounds = (self._low.item(), self._high.item()) if len(rules) == 1 else None
         self._known = {i: frozenset(r.values) for i, r in enumerate(rules) if r.values is not None}
+        self._free = not self._known and bool((self._low <= 0).all() and (self._high >= 1).all())
         self._trailing = spec.shape[1:]
         self._quick_kind = "f" if spec.dtype in _REALS else "O" if spec.is_text else ""
         """Arrays of this kind need no more than the right shape; whole numbers and flags are looked at more closely."""
@@ -90,7 +91,7 @@ class Column:
         if self._open is None:
             return self._sound_text(values)
         if values.dtype.kind == "b":
-            return not self._known
+            return self._free
         if values.size == 1 and self._bounds is not None:
             value = values.item()
             if value != value:
@@ -125,11 +126,13 @@ class Column:
 _KINDS = {"f": "numbers", "i": "numbers", "u": "numbers", "b": "true or false", "O": "text"}
 
 
-def _low(rule: TensorSpec) -> float:
+def low_of(rule: TensorSpec) -> float:
+    """The least number that the rule allows."""
     return max(-np.inf if rule.limit is None else -rule.limit, -np.inf if rule.least is None else rule.least)
 
 
-def _high(rule: TensorSpec) -> float:
+def high_of(rule: TensorSpec) -> float:
+    """The largest number that the rule allows."""
     return min(np.inf if rule.limit is None else rule.limit, np.inf if rule.most is None else rule.most)
 
 

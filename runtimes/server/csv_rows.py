@@ -12,15 +12,14 @@ from converters.spec import TensorSpec
 
 from .errors import Refusal
 from .model import Model
-from .rows import table_of_cells, table_of_rows, within
-from .tensors import Array
+from .rows import Cells, cells_of_rows, within
 
 MISSING = {"", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A"}
 MISSING |= {"NA", "NULL", "NaN", "None", "n/a", "nan", "null"}
 """The cells that mean "missing": those of `pandas.read_csv`, as `mlpack predict` reads them."""
 
 
-def table_of_csv(model: Model, body: bytes, headed: bool, most: int = 0) -> dict[str, Array]:
+def cells_of_csv(model: Model, body: bytes, headed: bool, most: int = 0) -> Cells:
     """The columns of a csv body; `headed`: its first line names them. Raises `Refusal`."""
     try:
         lines = list(csv.reader(io.StringIO(body.decode("utf-8-sig")), strict=True))
@@ -36,11 +35,11 @@ def table_of_csv(model: Model, body: bytes, headed: bool, most: int = 0) -> dict
         within(len(lines), most)
         inputs = model.signature.inputs
         rows = [[_cell(t, i, v) for t, v in zip(inputs, line, strict=False)] for i, line in enumerate(lines)]
-        return table_of_rows(model, [r + [""] * (len(x) - len(r)) for r, x in zip(rows, lines, strict=True)])
+        return cells_of_rows(model, [r + [""] * (len(x) - len(r)) for r, x in zip(rows, lines, strict=True)])
     return _named(model, lines, most)
 
 
-def _named(model: Model, lines: list[list[str]], most: int) -> dict[str, Array]:
+def _named(model: Model, lines: list[list[str]], most: int) -> Cells:
     if not lines:
         raise Refusal("the csv is empty: its first line must name the columns")
     head, lines = lines[0], lines[1:]
@@ -59,11 +58,10 @@ def _named(model: Model, lines: list[list[str]], most: int) -> dict[str, Array]:
     for name in head:
         if name not in specs:
             raise model.columns.stranger(name)
-    columns = {name: [_cell(specs[name], i, line[at]) for i, line in enumerate(lines)] for at, name in enumerate(head)}
-    return table_of_cells(model, columns)
+    return {name: [_cell(specs[name], i, line[at]) for i, line in enumerate(lines)] for at, name in enumerate(head)}
 
 
-def _matrix(model: Model, spec: TensorSpec, lines: list[list[str]], headed: bool, most: int) -> dict[str, Array]:
+def _matrix(model: Model, spec: TensorSpec, lines: list[list[str]], headed: bool, most: int) -> Cells:
     """A matrix: its first line is a head where it is not all numbers, and may name the columns in another order."""
     head = lines[0] if headed and lines and not all(_is_number(cell) for cell in lines[0]) else None
     rows = lines[1:] if head is not None else lines
@@ -72,7 +70,7 @@ def _matrix(model: Model, spec: TensorSpec, lines: list[list[str]], headed: bool
     order: Iterable[int] = range(int(spec.shape[1]))
     if head is not None and spec.columns and sorted(head) == sorted(spec.columns):
         order = [head.index(name) for name in spec.columns]
-    return table_of_rows(model, [[_cell(spec, i, row[at]) for at in order] for i, row in enumerate(rows)])
+    return cells_of_rows(model, [[_cell(spec, i, row[at]) for at in order] for i, row in enumerate(rows)])
 
 
 def _even(lines: list[list[str]], width: int) -> None:

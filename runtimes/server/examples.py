@@ -10,7 +10,7 @@ from converters.spec import TensorSpec
 from .errors import Refusal
 from .infer import parse
 from .model import Model
-from .rows import table_of_rows
+from .rows import cells_of_rows, table_of_cells
 from .tensors import Array, array_of
 
 
@@ -20,7 +20,7 @@ def example_row(model: Model) -> dict[str, Any]:
         try:
             tensors = {t["name"]: array_of(t) for t in parse(path.read_bytes())["inputs"]}
             row = {spec.name: _first(tensors[spec.name]) for spec in model.inputs}
-            model.ask(table_of_rows(model, [row]))
+            model.ask(table_of_cells(model, cells_of_rows(model, [row])))
         except (OSError, Refusal, KeyError, TypeError, IndexError):
             continue
         return row

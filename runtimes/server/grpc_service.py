@@ -19,6 +19,7 @@ from .metrics import Board
 from .model import Model
 from .settings import Settings
 from .tensors import Array, array_of, datatype_of
+from .watch import Watch
 
 THREADS = 2
 _CONTENTS = {"BOOL": "bool_contents", "FP32": "fp32_contents", "FP64": "fp64_contents", "BYTES": "bytes_contents"}
@@ -108,7 +109,7 @@ def _array(tensor: Any, raw: bytes | None) -> Array:
     return array_of({"name": tensor.name, "datatype": tensor.datatype, "shape": shape, "data": data})
 
 
-def start(model: Model, settings: Settings, board: Board) -> Callable[[float], Any]:
+def start(model: Model, settings: Settings, board: Board, watch: Watch) -> Callable[[float], Any]:
     """Serves on its own threads; gives the function that ends it within so many seconds. Raises `Damaged`."""
     import grpc
 
@@ -120,7 +121,7 @@ def start(model: Model, settings: Settings, board: Board) -> Callable[[float], A
     handlers = {}
     for call in CALLS:
         handlers[call] = grpc.unary_unary_rpc_method_handler(
-            _handler(service, call, board, lock),
+            _handler(service, call, board, lock, watch),
             request_deserializer=service.made[f"{call}Request"].FromString,
             response_serializer=_serialised,
         )
@@ -138,18 +139,22 @@ def _serialised(message: Any) -> bytes:
     return bytes(message.SerializeToString())
 
 
-def _handler(service: Service, call: str, board: Board, lock: threading.Lock) -> Callable[[Any, Any], Any]:
+def _handler(
+    service: Service, call: str, board: Board, lock: threading.Lock, watch: Watch
+) -> Callable[[Any, Any], Any]:
     def handle(request: Any, context: Any) -> Any:
         import grpc
 
         begun, status, rows = perf_counter(), 500, 0
+        options = watch.begin(begun)
         with lock:
             board.enter()
         try:
             reply, rows = service.answer(call, request)
             status = 200
             return reply
-        except Refusal as refusal:
+        except Refusal as raised:
+            refusal = Refusal("no answer in time: send fewer rows", 503, "time") if options.terminate else raised
             status = refusal.status
             with lock:
                 board.refuse(refusal.reason)
@@ -158,6 +163,7 @@ def _handler(service: Service, call: str, board: Board, lock: threading.Lock) ->
             traceback.print_exc(file=sys.stderr)
             context.abort(grpc.StatusCode.INTERNAL, "the server made a mistake: its log has the details")
         finally:
+            watch.end(options)
             with lock:
                 board.leave("grpc", status, perf_counter() - begun, rows)
 

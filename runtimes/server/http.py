@@ -1,175 +1,303 @@
-"""uvicorn's HTTP/1.1 protocol with bounds of its own: heads, slow senders, connections, requests taken at once."""
+"""Connections that speak HTTP/1.1, with bounds on heads, on slow senders, and on answers that nobody reads.
+
+httptools reads. A request that is whole as it arrives is answered there and then, with one write.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import re
-import signal
-import socket
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
+from collections import deque
+from collections.abc import Sequence
+from http import HTTPStatus
+from time import monotonic
 from typing import Any
 
-import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import httptools
+from uvicorn.server import ServerState
 
-from .app import LATE, App, Receive, Scope, Send
+from .app import GONE, App, Exchange
+from .infer import JSON, Reply
 from .settings import Settings
+from .turns import Turns
 
 IDLE_SECONDS = 75
 LINGER_SECONDS = 1.0
-FINAL = (b"HTTP/1.1 2", b"HTTP/1.1 4", b"HTTP/1.1 5")
-MOST_AT_ONCE = 64
-OFFER = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
-TICKS = 10
-"""uvicorn ticks ten times a second."""
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+OFFER = re.compile(rb"\nupgrade:", re.IGNORECASE)
+BEGUN_OFFER = re.compile(rb"(?<=\n)(u(p(g(r(a(de?)?)?)?)?)?)\Z", re.IGNORECASE)
+_LINES = {s.value: b"HTTP/1.1 %d %b\r\ncontent-type: " % (s.value, s.phrase.encode()) for s in HTTPStatus}
+_PLAIN = _LINES[200] + JSON + b"\r\ncontent-length: %d\r\n\r\n%b"
 
 
-class Gate:
-    """How many requests have been taken and not yet answered, of all connections of this worker."""
+class Connection(asyncio.Protocol):
+    """One connection. Its requests stand in line; the first is worked on, the others wait.
 
-    def __init__(self, app: App, settings: Settings) -> None:
+    `begun`: when the request began that is not yet whole, 0 where there is none; `idle`: since when there is none.
+    """
+
+    transport: Any
+
+    def __init__(self, app: App, turns: Turns, settings: Settings, state: ServerState) -> None:
         self.app = app
+        self._turns = turns
         self.settings = settings
-        self.taken = 0
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request, and then counts it no more."""
-        try:
-            await self.app(scope, receive, send)
-        finally:
-            if scope.get(LATE) is False:
-                self.taken -= 1
-
-
-class Joined:
-    """A transport that sends the head of a response together with its body: one system call and one packet, not two."""
-
-    def __init__(self, transport: Any) -> None:
-        self._transport = transport
-        self._head = b""
-
-    def write(self, data: bytes) -> None:
-        """Keeps a head until the next call."""
-        if self._head:
-            data, self._head = self._head + data, b""
-        elif data.startswith(FINAL):
-            self._head = data
-            return
-        self._transport.write(data)
-
-    def flush(self) -> None:
-        """Sends a head to which no body belongs."""
-        if self._head:
-            self.write(b"")
-
-    def close(self) -> None:
-        """Closes once all is sent."""
-        self.flush()
-        self._transport.close()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-
-def protocol(gate: Gate) -> type[HttpToolsProtocol]:
-    """The class of connections that this gate is for."""
-    return type("Bounded", (Connection,), {"gate": gate})
-
-
-class Connection(HttpToolsProtocol):
-    """One connection. `begun`: when the request began that is not yet whole; `idle`: since when there is none."""
-
-    gate: Gate
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        self.state = state
         self.begun = 0.0
-        self.idle = time.monotonic()
-        self._head = 0
+        self.idle = monotonic()
+        self.line: deque[Exchange] = deque()
+        self._parser: Any = httptools.HttpRequestParser(self)
+        self._reading = Exchange()
+        self._target = self._line_end = self._kept_back = b""
         self._in_head = False
-        self._turned = False
+        self._head = 0  # bytes of a head, as far as it is here
+        self._mixed = False  # the bytes of this read are more than those of one head
+        self._unsent = b""
+        self._due = False  # it has a step in the loop's turn
+        self._working = False  # the first in line is with a thread
+        self._unread = False  # the other side does not read what it is sent
+        self._fault = (0, "")  # what is said, once all in line are answered, to a sender that does not speak HTTP
+        self._paused = self._ended = self._last = self._turned = False
 
-    def connection_made(self, transport: Any) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Takes the connection, or says at once that there are too many."""
-        full = len(self.connections) >= self.gate.settings.connections
-        super().connection_made(Joined(transport))  # type: ignore[arg-type]
+        self.transport = transport
+        full = len(self.state.connections) >= self.settings.connections
+        self.state.connections.add(self)  # type: ignore[arg-type]
         if full:
             self.turn_away(503, "there are too many connections: try again later")
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Lets go of what waits; what a thread works on is counted once that is over."""
+        self.state.connections.discard(self)
+        self._turned = True
+        self._parser = None
+        if self.line and not self._working:
+            self._give_up(self.line[0])
+        self.line.clear()
+
+    def eof_received(self) -> bool:
+        """Whether answers are still to come to a sender that has said all it had to say."""
+        self._ended = self._last = True
+        self._drop_unfinished()
+        return bool(self.line)
+
+    def _drop_unfinished(self) -> None:
+        if self.line and not self.line[-1].whole:
+            self._give_up(self.line.pop())
+
+    def _give_up(self, exchange: Exchange) -> None:
+        if exchange.taken:
+            self.app.done(exchange, GONE)
+
     def data_received(self, data: bytes) -> None:
-        """Reads on, unless the head grows beyond its bound; what comes after an answer without request is let go."""
-        if self._turned:
+        """Reads on; nothing more is read after bytes that are no HTTP."""
+        if self._turned or self._fault[0]:
             return
-        if b"pgrade" in data and (self._in_head or not self.begun):
-            data = _without_offer(data)
-        self._head += len(data)
-        super().data_received(data)
-        if not self._in_head:
-            self._head = 0
-        elif self._head > self.gate.settings.header and not self._turned:
-            self.turn_away(431, f"the head of the request has more than {self.gate.settings.header} bytes")
+        if self._in_head or not self.begun:
+            data = self._without_offer(data)
+        self._mixed = False
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._last = True
+        except httptools.HttpParserError:
+            self._fault = 400, "this is no HTTP/1.1 request"
+            self._drop_unfinished()
+        self._head = self._head + len(data) if self.begun and not self._mixed else 0
+        if self._head > self.settings.header:
+            self._fault = 431, f"the head of the request has more than {self.settings.header} bytes"
+            self._drop_unfinished()
+        self._go_on()
+
+    def _without_offer(self, data: bytes) -> bytes:
+        """The bytes with an offer to go on in another protocol (Java's client makes it) under a name without meaning.
+
+        The parser takes what follows such a head for that other protocol, and the body would be lost.
+        """
+        start, data, self._kept_back = len(self._line_end), self._line_end + self._kept_back + data, b""
+        self._line_end = b""
+        if b"pgrade" in data:
+            head, end, body = data.partition(b"\r\n\r\n")
+            data = OFFER.sub(b"\nX-pgrade:", head) + end + body
+        if b"\r\n\r\n" not in data:
+            if begun := BEGUN_OFFER.search(data):
+                data, self._kept_back = data[: begun.start()], begun.group()
+            self._line_end = data[-1:] if data.endswith(b"\n") else b""
+        return data[start:]
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        super().on_message_begin()
-        self.begun = time.monotonic()
+        self.begun = monotonic()
         self._in_head = True
+        self._target = b""
+        self._reading = Exchange()
+
+    def on_url(self, target: bytes) -> None:
+        """A piece of what is asked for."""
+        self._target += target
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header; those that come after a body mean nothing."""
+        if self._in_head:
+            self._reading.headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
-        """The head is whole: the request is taken, or marked as one too many."""
+        """The head is whole: the request stands in line."""
         self._in_head = False
-        queued = len(self.pipeline)
-        super().on_headers_complete()
-        if len(self.pipeline) > queued:
-            return  # it waits behind another of its own connection
-        gate = self.gate
-        self.scope[LATE] = gate.taken >= gate.settings.requests  # type: ignore[literal-required]
-        if gate.taken < gate.settings.requests:
-            gate.taken += 1
+        exchange, parser = self._reading, self._parser
+        exchange.method = parser.get_method()
+        exchange.keep = parser.should_keep_alive() and parser.get_http_version() != "1.0"
+        self.app.direct(exchange, self._target)
+        self.line.append(exchange)
+
+    def on_body(self, piece: bytes) -> None:
+        """A piece of the body."""
+        self._mixed = True
+        if not self._reading.answered:
+            self._reading.add(piece)
 
     def on_message_complete(self) -> None:
         """The request is whole."""
-        super().on_message_complete()
+        self._mixed = self._reading.whole = True
         self.begun = 0.0
-        self.idle = time.monotonic()
+        self.idle = monotonic()
 
-    def on_response_complete(self) -> None:
-        """The answer is whole."""
-        self.transport.flush()  # type: ignore[attr-defined]
-        super().on_response_complete()
+    def _go_on(self) -> None:
+        """Has the next turn where there is something to do."""
+        if self.line and not (self._due or self._working or self._unread):
+            self._due = True
+            self._turns.join(self)
+        if self._paused or self._unread or len(self.line) > 1:
+            self._throttle()
+        if self._fault[0] and not self.line:
+            self.turn_away(*self._fault)
 
-    def send_400_response(self, msg: str) -> None:
-        """Turns away what is no HTTP."""
-        self.turn_away(400, "this is no HTTP/1.1 request")
+    def step(self) -> None:
+        """Brings the first in line as far as it can go."""
+        self._due = False
+        if not self.line or self._turned:
+            return
+        exchange = self.line[0]
+        reply = self._early(exchange)
+        if reply is None and exchange.whole:
+            if self.app.is_quick(exchange):
+                reply = self.app.answer(exchange)
+            else:
+                self._working = True
+                task = asyncio.get_running_loop().create_task(self._threaded(exchange))
+                self.state.tasks.add(task)
+                task.add_done_callback(self.state.tasks.discard)
+        if reply is not None:
+            self._say(exchange, reply)
+
+    def _early(self, exchange: Exchange) -> Reply | None:
+        """The reply that needs no body, or no more of it."""
+        if exchange.taken:
+            return self.app.grown(exchange)
+        reply = self.app.take(exchange)
+        if reply is None:
+            reply = self.app.grown(exchange)
+            if reply is None and exchange.headers.get(b"expect", b"").lower() == b"100-continue":
+                self.transport.write(CONTINUE)
+        return reply
+
+    async def _threaded(self, exchange: Exchange) -> None:
+        reply = await self.app.answer_in_thread(exchange)
+        self._working = False
+        self.idle = monotonic()
+        if self._turned:
+            self.app.done(exchange, reply.status, reply.rows)
+        else:
+            self._say(exchange, reply)
+            self.send()
+
+    def _say(self, exchange: Exchange, reply: Reply) -> None:
+        self.app.done(exchange, reply.status, reply.rows)
+        self.line.popleft()
+        last = not exchange.keep or (self._last and not self.line)
+        self._unsent = _response(reply, exchange.method == b"HEAD", last)
+        if last:
+            self._turned = True
+            self.line.clear()
+
+    def send(self) -> None:
+        """Sends what has been said, and goes on."""
+        if self._unsent:
+            self.transport.write(self._unsent)
+            self._unsent = b""
+            if self._turned:
+                self.transport.close()
+        if not self._turned:
+            self._go_on()
+
+    def _throttle(self) -> None:
+        """Reads no further while requests wait in line, or answers are not read."""
+        wanted = self._unread or len(self.line) > 1
+        if wanted != self._paused and not self._ended and not self._turned:
+            self._paused = wanted
+            (self.transport.pause_reading if wanted else self.transport.resume_reading)()
+
+    def pause_writing(self) -> None:
+        """The other side does not read what it is sent: nothing is answered until it does."""
+        self._unread = True
+
+    def resume_writing(self) -> None:
+        """The other side has read."""
+        self._unread = False
+        if not self._turned:
+            self._go_on()
+
+    def shutdown(self) -> None:
+        """Closes once what was taken is answered."""
+        self._last = True
+        if not self.line:
+            self.transport.close()
 
     def turn_away(self, status: int, words: str) -> None:
-        """Answers without the application, and closes once the sender has had time to read it."""
+        """Says this much, and closes once the sender has had time to read it."""
         self._turned = True
         body = b'{"error":"' + words.encode() + b'"}'
         later = b"retry-after: 1\r\n" if status == 503 else b""
         head = b"HTTP/1.1 %d \r\ncontent-type: application/json\r\n%scontent-length: %d\r\nconnection: close\r\n\r\n"
-        self.transport.write(head % (status, later, len(body)))
-        self.transport.write(body)
+        self.transport.write(head % (status, later, len(body)) + body)
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self.loop.call_later(LINGER_SECONDS, self.transport.close)
+        asyncio.get_running_loop().call_later(LINGER_SECONDS, self.transport.close)
 
     def sweep(self, now: float) -> None:
         """Closes the connection where a request is on its way, an answer unread, or nothing asked for too long."""
         if self._turned:
             return
-        seconds = self.gate.settings.seconds
-        answered = self.cycle is None or self.cycle.response_complete
+        seconds = self.settings.seconds
         if self.begun and now - self.begun > seconds:
-            if self.cycle is None or not self.cycle.response_started:
-                self.turn_away(408, "the request took too long to arrive")
+            if self._reading.answered:
+                self.drop()
             else:
-                self.transport.close()
-        elif not self.begun and now - self.idle > (IDLE_SECONDS if answered else 2 * seconds):
-            self.transport.abort()
+                self.turn_away(408, "the request took too long to arrive")
+        elif not self.begun and now - self.idle > (2 * seconds if self._awaits() else IDLE_SECONDS):
+            self.drop()
+
+    def _awaits(self) -> bool:
+        """Whether an answer is being made, or being read."""
+        return bool(self.line) or self.transport.get_write_buffer_size() > 0
+
+    def drop(self) -> None:
+        """Ends the connection here and now."""
+        self._turned = True
+        self.transport.abort()
+
+
+def _response(reply: Reply, bodyless: bool, last: bool) -> bytes:
+    """The bytes of a response; `last`: the connection ends with it."""
+    length = len(reply.body)
+    if reply.status == 200 and reply.kind is JSON and not (reply.headers or bodyless or last):
+        return _PLAIN % (length, reply.body)
+    lines = [_LINES[reply.status], reply.kind, b"\r\ncontent-length: %d\r\n" % length]
+    lines += (b"%b: %b\r\n" % header for header in reply.headers)
+    if last:
+        lines.append(b"connection: close\r\n")
+    return b"".join([*lines, b"\r\n", b"" if bodyless else reply.body])
 
 
 def drop_unread(connections: Sequence[Connection]) -> None:
@@ -177,82 +305,7 @@ def drop_unread(connections: Sequence[Connection]) -> None:
     waiting = sorted(((c.transport.get_write_buffer_size(), c) for c in connections), key=lambda pair: -pair[0])
     total = sum(size for size, _ in waiting)
     for size, connection in waiting:
-        if total <= connection.gate.settings.buffer:
+        if total <= connection.settings.buffer:
             return
-        connection.transport.abort()
+        connection.drop()
         total -= size
-
-
-def _without_offer(data: bytes) -> bytes:
-    """The bytes with an offer to go on in another protocol (as Java's client makes) under a name that means nothing.
-
-    The parser takes what follows such a head for that other protocol, and the body would be lost.
-    """
-    head, end, body = data.partition(b"\r\n\r\n")
-    return OFFER.sub(b"\r\nX-pgrade:", head) + end + body
-
-
-class Server(uvicorn.Server):
-    """uvicorn's server: SIGTERM ends it once all that was taken is answered; `ready` is called when it listens."""
-
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], alone: Callable[[], bool]) -> None:
-        super().__init__(config)
-        self._ready = ready
-        self._alone = alone
-        self._connecting: set[asyncio.Task[Any]] = set()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """SIGTERM ends the server; an interrupt from the keyboard is the parent's to deal with."""
-        signal.signal(signal.SIGTERM, self._end)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        yield
-
-    def _end(self, number: int, frame: FrameType | None) -> None:
-        self.should_exit = True
-
-    async def startup(self, sockets: Any = None) -> None:
-        """Listens, then says so.
-
-        The loop's own servers are left out: uvloop takes one connection in each of its turns, and where the turns
-        are long, connections starve.
-        """
-        await super().startup([])
-        (self._listening,) = sockets
-        asyncio.get_running_loop().add_reader(self._listening.fileno(), self._accept)
-        self._ready()
-
-    def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
-        for _ in range(MOST_AT_ONCE):
-            try:
-                connection, _ = self._listening.accept()
-            except OSError:  # none is left, it went away again, or another worker was quicker
-                return
-            connection.setblocking(False)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            task = loop.create_task(loop.connect_accepted_socket(self._connection, connection))
-            self._connecting.add(task)
-            task.add_done_callback(self._connecting.discard)
-
-    def _connection(self) -> asyncio.Protocol:
-        made: Any = self.config.http_protocol_class
-        found: asyncio.Protocol = made(config=self.config, server_state=self.server_state, app_state={})
-        return found
-
-    async def shutdown(self, sockets: Any = None) -> None:
-        """Takes no more connections, then answers what was taken."""
-        asyncio.get_running_loop().remove_reader(self._listening.fileno())
-        await super().shutdown(sockets)
-
-    async def on_tick(self, counter: int) -> bool:
-        """Looks after slow connections once a second, and after the parent."""
-        if counter % TICKS == 0:
-            now = time.monotonic()
-            connections = [c for c in self.server_state.connections if isinstance(c, Connection)]
-            for connection in connections:
-                connection.sweep(now)
-            drop_unread(connections)
-            if self._alone():
-                return True
-        return await super().on_tick(counter)

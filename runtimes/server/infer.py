@@ -37,6 +37,9 @@ class Wanted(NamedTuple):
     all_binary: bool = False
 
 
+ALL = Wanted()
+
+
 def infer(model: Model, body: bytes | bytearray, header: bytes | None, most_rows: int = 0) -> Reply:
     """The response to a request's body; `header`: the length of its JSON part, where raw tensors follow."""
     request, raw = _split(body, header)
@@ -50,9 +53,7 @@ def answer(model: Model, request: Any, raw: memoryview | None = None, most_rows:
     identifier = request.get("id")
     if identifier is not None and type(identifier) is not str:
         raise Refusal("'id' must be a string")
-    table = _table(request.get("inputs"), raw)
-    wanted = _wanted(request)
-    answers = model.ask(table, wanted.names, most_rows)
+    answers, wanted = _asked(model, request, raw, most_rows)
     if wanted.names:
         answers = {name: answers[name] for name in wanted.names}
     head = {"model_name": model.name, "model_version": model.version}
@@ -63,6 +64,17 @@ def answer(model: Model, request: Any, raw: memoryview | None = None, most_rows:
         return _binary(head, answers, wanted, rows)
     outputs = [tensor_of(name, values) for name, values in answers.items()]
     return Reply(orjson.dumps({**head, "outputs": outputs}), rows=rows)
+
+
+def _asked(model: Model, request: dict[str, Any], raw: memoryview | None, most_rows: int) -> tuple[Table, Wanted]:
+    inputs = request.get("inputs")
+    feeds = model.quick.of_tensors(inputs, most_rows) if raw is None else None
+    if feeds is None:
+        table, wanted = _table(inputs, raw), _wanted(request)
+        return model.ask(table, wanted.names, most_rows), wanted
+    wanted = _wanted(request)
+    model.check(wanted.names)
+    return model.run(feeds.arrays, wanted.names), wanted
 
 
 def parse(body: bytes | bytearray | memoryview) -> Any:
@@ -117,6 +129,8 @@ def _object(plain: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def _wanted(request: dict[str, Any]) -> Wanted:
+    if "outputs" not in request and "parameters" not in request:
+        return ALL
     everything = _flag(_object(request, "parameters"), "binary_data_output", False)
     outputs = request.get("outputs")
     if not outputs and (outputs is None or type(outputs) is list):

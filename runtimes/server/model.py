@@ -14,6 +14,7 @@ from converters.spec import Table, TensorSpec
 from .columns import Columns
 from .described import GRAPH, Described
 from .errors import Damaged, GraphStops, Refusal
+from .quick import Quick
 from .session import Session
 from .tensors import Array, datatype_of
 
@@ -29,20 +30,28 @@ class Model:
         self.signature = described.signature
         self.session = Session(described.folder / GRAPH, described.signature, threads)
         self.columns = Columns(described.signature, self.session.signature)
+        self.quick = Quick(self.session.signature)
         self.inputs = self.session.signature.inputs
         self.free = any(isinstance(d, str) for t in (*self.inputs, *self.signature.outputs) for d in t.shape[1:])
         self._outputs = frozenset(self.session.outputs)
 
     def ask(self, table: Mapping[str, Array], outputs: Sequence[str] = (), most_rows: int = 0) -> Table:
         """The answers to the rows of a table, all outputs or those that are named; raises `Refusal`."""
-        for name in outputs:
-            if name not in self._outputs:
-                raise Refusal(f"the model has no output {name[:80]!r}; it has: {', '.join(self.session.outputs)}")
+        self.check(outputs)
         for values in table.values():
             if values.ndim and len(values) > most_rows > 0:
                 words = f"{len(values)} rows, and this server takes {most_rows} at once: send fewer"
                 raise Refusal(words, 413, "too_many_rows")
-        feeds = self.columns.feeds(table)
+        return self.run(self.columns.feeds(table), outputs)
+
+    def check(self, outputs: Sequence[str]) -> None:
+        """`Refusal` where the model has no output of one of the names."""
+        for name in outputs:
+            if name not in self._outputs:
+                raise Refusal(f"the model has no output {name[:80]!r}; it has: {', '.join(self.session.outputs)}")
+
+    def run(self, feeds: dict[str, Any], outputs: Sequence[str] = ()) -> Table:
+        """The answers to what has been found to be as the graph wants it; raises `Refusal`."""
         try:
             return self.session.run_feeds(feeds, outputs)
         except GraphStops as error:

@@ -8,12 +8,11 @@ from typing import Any
 import orjson
 
 from .answers import bare_rows, rows_of
-from .csv_rows import table_of_csv
+from .csv_rows import cells_of_csv
 from .errors import Refusal
 from .infer import LENGTH_HEADER, Reply, answer, infer, parse
 from .model import Model
-from .rows import same_length, table_of_cells, table_of_rows, within
-from .tensors import Array
+from .rows import Cells, ask_cells, cells_of_rows, within
 
 Headers = Mapping[bytes, bytes]
 MLFLOW = ("dataframe_split", "dataframe_records", "instances", "inputs")
@@ -22,9 +21,9 @@ MLFLOW = ("dataframe_split", "dataframe_records", "instances", "inputs")
 def predict(model: Model, headers: Headers, body: bytes, most: int) -> Reply:
     """Rows by column name, answered with a list of objects."""
     plain = parse(body)
-    table = table_of_rows(model, [plain] if type(plain) is dict else plain, most)
-    answers = _ask(model, table, most)
-    return _rows(rows_of(model.signature, answers))
+    cells = cells_of_rows(model, [plain] if type(plain) is dict else plain, most)
+    rows = rows_of(model.signature, ask_cells(model, cells, most))
+    return Reply(orjson.dumps(rows), rows=len(rows))
 
 
 def v2(model: Model, headers: Headers, body: bytes, most: int) -> Reply:
@@ -42,7 +41,7 @@ def instances(model: Model, headers: Headers, body: bytes, most: int) -> Reply:
         raise Refusal(f"the request has {unknown[0][:80]!r}, which means nothing here")
     _no_parameters(plain, "parameters")
     rows = plain["instances"] if "instances" in plain else plain["inputs"]
-    return _predictions(model, table_of_rows(model, rows, most), most)
+    return _predictions(model, cells_of_rows(model, rows, most), most)
 
 
 def invocations(model: Model, headers: Headers, body: bytes, most: int) -> Reply:
@@ -50,15 +49,15 @@ def invocations(model: Model, headers: Headers, body: bytes, most: int) -> Reply
     kind = headers.get(b"content-type", b"application/json").decode("latin-1").lower()
     if kind.startswith("text/csv"):
         headed = "header=absent" not in kind.replace(" ", "")
-        return _predictions(model, table_of_csv(model, body, headed, most), most)
+        return _predictions(model, cells_of_csv(model, body, headed, most), most)
     if LENGTH_HEADER in headers:
         return v2(model, headers, body, most)
     plain = parse(body)
     if type(plain) is not dict:
-        return _predictions(model, table_of_rows(model, plain, most), most)
+        return _predictions(model, cells_of_rows(model, plain, most), most)
     forms = [form for form in MLFLOW if form in plain]
     if not forms:
-        return _predictions(model, table_of_rows(model, [plain], most), most)
+        return _predictions(model, cells_of_rows(model, [plain], most), most)
     if len(forms) > 1:
         raise Refusal(f"the request has both {forms[0]!r} and {forms[1]!r}: send one")
     if forms == ["inputs"] and _is_v2(plain["inputs"]):
@@ -80,21 +79,21 @@ def _no_parameters(plain: dict[str, Any], key: str) -> None:
         raise Refusal(f"the model takes no {key!r}")
 
 
-def _split(model: Model, plain: Any, most: int) -> dict[str, Array]:
+def _split(model: Model, plain: Any, most: int) -> Cells:
     if type(plain) is not dict or type(plain.get("data")) is not list:
         raise Refusal("'dataframe_split' must be an object with 'columns' and 'data'")
     data, names = plain["data"], plain.get("columns")
     within(len(data), most)
     if names is None or (type(names) is list and _nameless(model, len(names))):
-        return table_of_rows(model, data)
+        return cells_of_rows(model, data)
     if type(names) is not list or not all(type(n) is str for n in names) or len(set(names)) != len(names):
         return _numbered(model, names, data)
     for i, row in enumerate(data):
         if type(row) is not list or len(row) != len(names):
             raise Refusal(f"row {i}: it must be a list of {len(names)} cells, one for each of 'columns'")
     if not data:
-        return table_of_cells(model, {name: [] for name in model.columns.columns})
-    return table_of_rows(model, [dict(zip(names, row, strict=True)) for row in data])
+        return {name: [] for name in model.columns.columns}
+    return cells_of_rows(model, [dict(zip(names, row, strict=True)) for row in data])
 
 
 def _nameless(model: Model, width: int) -> bool:
@@ -103,39 +102,29 @@ def _nameless(model: Model, width: int) -> bool:
     return len(model.inputs) == 1 and len(spec.shape) == 2 and spec.shape[1] == width and width > 1 and not spec.columns
 
 
-def _numbered(model: Model, names: Any, data: list[Any]) -> dict[str, Array]:
+def _numbered(model: Model, names: Any, data: list[Any]) -> Cells:
     """Columns that a data frame without names numbers from 0."""
     if type(names) is list and names == list(range(len(names))) and not any(type(n) is bool for n in names):
-        return table_of_rows(model, data)
+        return cells_of_rows(model, data)
     raise Refusal("'columns' must be a list of names, each there once")
 
 
-def _inputs(model: Model, plain: Any, most: int) -> dict[str, Array]:
+def _inputs(model: Model, plain: Any, most: int) -> Cells:
     """Columns by name, or rows."""
     if type(plain) is not dict:
-        return table_of_rows(model, plain, most)
+        return cells_of_rows(model, plain, most)
     for cells in plain.values():
         within(len(cells) if type(cells) is list else 0, most)
-    return table_of_cells(model, plain)
+    return plain
 
 
-def _records(model: Model, plain: Any, most: int) -> dict[str, Array]:
-    return table_of_rows(model, plain, most)
+def _records(model: Model, plain: Any, most: int) -> Cells:
+    return cells_of_rows(model, plain, most)
 
 
 _FORMS = {"dataframe_split": _split, "dataframe_records": _records, "instances": _records, "inputs": _inputs}
 
 
-def _predictions(model: Model, table: dict[str, Array], most: int) -> Reply:
-    rows = bare_rows(model.signature, _ask(model, table, most))
+def _predictions(model: Model, cells: Cells, most: int) -> Reply:
+    rows = bare_rows(model.signature, ask_cells(model, cells, most))
     return Reply(orjson.dumps({"predictions": rows}), rows=len(rows))
-
-
-def _ask(model: Model, table: dict[str, Array], most: int) -> dict[str, Array]:
-    answers = model.ask(table, most_rows=most)
-    same_length(model, answers, max((len(v) for v in table.values() if v.ndim), default=0))
-    return answers
-
-
-def _rows(rows: list[dict[str, Any]]) -> Reply:
-    return Reply(orjson.dumps(rows), rows=len(rows))

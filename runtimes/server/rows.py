@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from converters.spec import FLOATS, Table, TensorSpec
+from converters.spec import Table, TensorSpec
 
 from .errors import Refusal
 from .model import Model
-from .tensors import Array, array_of
+from .tensors import Array, array_of, wire_of
+
+Cells = dict[str, list[Any]]
+"""Columns by name, the cells as JSON gives them; those of a matrix are lists."""
 
 
-def table_of_rows(model: Model, rows: Any, most: int = 0) -> dict[str, Array]:
+def cells_of_rows(model: Model, rows: Any, most: int = 0) -> Cells:
     """The columns of rows: objects, lists, or bare values where the model has one column; raises `Refusal`."""
     if type(rows) is not list:
         raise Refusal("the rows must be a list")
     within(len(rows), most)
-    if rows and type(rows[0]) is dict:
-        return table_of_cells(model, _by_name(model, rows))
-    return table_of_cells(model, _in_order(model, rows))
+    return _by_name(model, rows) if rows and type(rows[0]) is dict else _in_order(model, rows)
 
 
 def within(rows: int, most: int) -> None:
@@ -28,7 +29,7 @@ def within(rows: int, most: int) -> None:
         raise Refusal(f"{rows} rows, and this server takes {most} at once: send fewer", 413, "too_many_rows")
 
 
-def _by_name(model: Model, rows: list[Any]) -> dict[str, list[Any]]:
+def _by_name(model: Model, rows: list[Any]) -> Cells:
     named = _named_matrix(model)
     if named and type(rows[0]) is dict and model.inputs[0].name not in rows[0]:
         cells = [[row[n] for n in named.columns] for row in _checked(model, rows, frozenset(named.columns))]
@@ -59,7 +60,7 @@ def _checked(model: Model, rows: list[Any], wanted: frozenset[str]) -> list[dict
     return rows
 
 
-def _in_order(model: Model, rows: list[Any]) -> dict[str, list[Any]]:
+def _in_order(model: Model, rows: list[Any]) -> Cells:
     """Cells by column, of rows that are lists in the order of the model's columns, or bare values."""
     inputs = model.signature.inputs
     if len(inputs) == 1:
@@ -99,18 +100,7 @@ def _array(spec: TensorSpec, column: Any) -> Array:
         raise Refusal(f"column {spec.name!r}: the model takes one value for all rows there: ask it by /v2")
     dims = [d if isinstance(d, int) else _length(column, depth) for depth, d in enumerate(spec.shape[1:])]
     flat = [1] if dims == [1] and not (column and type(column[0]) is list) else dims
-    return array_of({"name": spec.name, "datatype": _wire(spec), "shape": [len(column), *flat], "data": column})
-
-
-def _wire(spec: TensorSpec) -> str:
-    """The datatype in which a column's cells are read, before they are brought into the column's own."""
-    if spec.is_text:
-        return "BYTES"
-    if spec.dtype == "bool":
-        return "BOOL"
-    if spec.dtype in FLOATS or spec.dtype == "float16":
-        return "FP64"
-    return "UINT64" if spec.dtype == "uint64" else "INT64"
+    return array_of({"name": spec.name, "datatype": wire_of(spec), "shape": [len(column), *flat], "data": column})
 
 
 def _length(column: Any, depth: int) -> int:
@@ -120,8 +110,18 @@ def _length(column: Any, depth: int) -> int:
     return len(column) if type(column) is list else 0
 
 
-def same_length(model: Model, answers: Table, rows: int) -> None:
-    """`Refusal` where the answers are not one for each row."""
+def ask_cells(model: Model, cells: Mapping[str, Any], most: int = 0) -> Table:
+    """The answers to columns of cells, one for each row; raises `Refusal`."""
+    feeds = model.quick.of_cells(cells, most)
+    if feeds is not None:
+        return _for_each_row(model.run(feeds.arrays), feeds.rows)
+    table = table_of_cells(model, cells)
+    rows = max((len(v) for v in table.values() if v.ndim), default=0)
+    return _for_each_row(model.ask(table, most_rows=most), rows)
+
+
+def _for_each_row(answers: Table, rows: int) -> Table:
     other: Sequence[str] = [n for n, v in answers.items() if not v.ndim or len(v) != rows]
     if other:
         raise Refusal(f"the output {other[0]!r} has no answer for each row: ask the model by /v2")
+    return answers

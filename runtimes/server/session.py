@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from converters.spec import Signature, Table, TensorSpec
 from .errors import Damaged, GraphStops, NoProvider
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+STOP: ContextVar[Any] = ContextVar("stop", default=None)
+"""ONNX Runtime's options of what this thread runs, by which it can be stopped; None: it cannot."""
 
 
 class Session:
@@ -47,7 +50,7 @@ class Session:
         """The outputs by name, all of them unless chosen; `GraphStops`, which an original's answer never does."""
         names = outputs or self.outputs
         try:
-            return dict(zip(names, self._session.run(names, feeds), strict=True))
+            return dict(zip(names, self._session.run(names, feeds, STOP.get()), strict=True))
         except Exception as error:
             raise GraphStops(f"the graph stops on these rows: {error}") from error
 

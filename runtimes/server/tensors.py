@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from converters.spec import Scalar
+from converters.spec import FLOATS, Scalar, TensorSpec
 
 from .errors import Refusal
 
@@ -30,6 +30,17 @@ _EXACT = 2.0**53
 def datatype_of(dtype: np.dtype[Any]) -> str:
     """The protocol's name of a numpy type."""
     return _NAMES.get(dtype) or ("BYTES" if dtype.kind in "OU" else _DATATYPES[dtype.str[1:]])
+
+
+def wire_of(spec: TensorSpec) -> str:
+    """The datatype in which the cells of rows are read, before they are brought into their column's own."""
+    if spec.is_text:
+        return "BYTES"
+    if spec.dtype == "bool":
+        return "BOOL"
+    if spec.dtype in (*FLOATS, "float16"):
+        return "FP64"
+    return "UINT64" if spec.dtype == "uint64" else "INT64"
 
 
 def tensor_of(name: str, values: Array, matrix: bool = False) -> dict[str, Any]:

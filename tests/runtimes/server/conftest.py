@@ -93,6 +93,7 @@ def serving(bundle: Path, *options: object, **variables: str) -> Iterator[Served
     try:
         assert process.stdout is not None and process.stderr is not None
         line = process.stdout.readline()
+        alarm.cancel()
         assert line, process.stderr.read()
         facts = json.loads(line)
         yield Served(process, int(facts["address"].rpartition(":")[2]), bundle, facts)

@@ -15,11 +15,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from uvicorn.server import ServerState
 
 from converters.spec import TensorSpec
+from runtimes.server.app import App, Route
 from runtimes.server.columns import Column
 from runtimes.server.errors import Refusal
 from runtimes.server.http import Connection, drop_unread
+from runtimes.server.metrics import Board
 from runtimes.server.rules import violations
 from runtimes.server.settings import Settings
 from tests.runtimes.server.conftest import Answer, Served, golden, serving
@@ -232,25 +235,29 @@ def test_the_least_whole_number_is_beyond_a_limit() -> None:
     assert not Column(spec).sound(np.array([[-(2**63)]])) and not Column(spec).sound(np.array([[1], [-(2**63)]]))
 
 
-@pytest.mark.parametrize(("seconds", "ends"), [(119, False), (121, True)])
-def test_a_reader_that_stops(seconds: float, ends: bool) -> None:
-    """An answer that nobody reads is given up; a request that is being worked on is not."""
+def connection(settings: Settings, **transport: Any) -> Connection:
+    """A connection without a server, to a transport that can do this much."""
+    found = Connection(App({}, Route("other"), settings, Board(1)), None, settings, ServerState())  # type: ignore[arg-type]
+    found.transport = SimpleNamespace(**transport)
+    return found
+
+
+@pytest.mark.parametrize(("unread", "most"), [(9, 120), (0, 75)])
+@pytest.mark.parametrize("beyond", [-1, 1])
+def test_a_reader_that_stops(unread: int, most: float, beyond: int) -> None:
+    """An answer that nobody reads is given up, and sooner a connection on which nothing is asked."""
     ended: list[bool] = []
-    cycle = SimpleNamespace(response_complete=False, response_started=True)
-    transport = SimpleNamespace(abort=lambda: ended.append(True))
-    gate = SimpleNamespace(settings=Settings())
-    reading = SimpleNamespace(_turned=False, gate=gate, cycle=cycle, begun=0.0, idle=100.0, transport=transport)
-    Connection.sweep(reading, 100.0 + seconds)  # type: ignore[arg-type]
-    assert bool(ended) is ends
+    idle = connection(Settings(), get_write_buffer_size=lambda: unread, abort=lambda: ended.append(True))
+    idle.sweep(idle.idle + most + beyond)
+    assert bool(ended) is (beyond > 0)
 
 
 def test_answers_that_nobody_reads_are_bounded() -> None:
     """The largest go first."""
     ended: list[int] = []
 
-    def connection(size: int) -> Any:
-        transport = SimpleNamespace(get_write_buffer_size=lambda: size, abort=lambda: ended.append(size))
-        return SimpleNamespace(transport=transport, gate=SimpleNamespace(settings=Settings(buffer=100)))
+    def waiting(size: int) -> Connection:
+        return connection(Settings(buffer=100), get_write_buffer_size=lambda: size, abort=lambda: ended.append(size))
 
-    drop_unread([connection(size) for size in (30, 60, 50, 0, 5)])
+    drop_unread([waiting(size) for size in (30, 60, 50, 0, 5)])
     assert ended == [60]

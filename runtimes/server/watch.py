@@ -1,0 +1,53 @@
+"""What runs for too long is stopped: a graph ends before its next node once its run is told to terminate.
+
+Each run has options of its own for that, so that none is ever stopped in place of another.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+from onnxruntime import RunOptions
+
+from .session import STOP  # first: it sets the variable that ONNX Runtime reads as it loads  # isort: split
+
+QUIET = 4
+"""The log level of a run: a graph that stops says so to its caller, no line is written."""
+
+
+class Watch:
+    """All that is being answered, in any thread, and since when by `time.perf_counter`."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._running: dict[Any, float] = {}
+
+    def start(self) -> None:
+        """Begins to watch, in a thread that ends with the process."""
+        threading.Thread(target=self._watch, name="watch", daemon=True).start()
+
+    def begin(self, since: float) -> Any:
+        """The options of all that this thread now runs; `terminate` tells whether it was stopped."""
+        options = RunOptions()
+        options.log_severity_level = QUIET
+        STOP.set(options)
+        self._running[options] = since
+        return options
+
+    def end(self, options: Any) -> None:
+        """It is over, in good time or not."""
+        STOP.set(None)
+        del self._running[options]
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(min(1.0, self._seconds / 4))
+            self.look(time.perf_counter())
+
+    def look(self, now: float) -> None:
+        """Stops what began too long ago."""
+        for options, since in self._running.copy().items():
+            if now - since > self._seconds:
+                options.terminate = True
