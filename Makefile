@@ -48,6 +48,7 @@ toolchains: $(READY)
 	command -v cmake >/dev/null || missing="$$missing cmake"; \
 	command -v g++ >/dev/null || missing="$$missing g++"; \
 	[ -f /usr/include/nlohmann/json.hpp ] || missing="$$missing nlohmann-json3-dev"; \
+	[ -f /usr/include/boost/version.hpp ] || missing="$$missing libboost-dev"; \
 	[ -z "$$missing" ] || (export DEBIAN_FRONTEND=noninteractive; $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing)
 	$(BIN)/python -m packager.setup_headers
 

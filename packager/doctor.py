@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+SKOPEO = "apt-get install skopeo"
 JDK = "openjdk-17-jdk-headless"
 
 
@@ -62,13 +63,22 @@ def _tools() -> tuple[Check, ...]:
         Check("g++", "the C++ project", partial(_says, "g++", "--version"), "apt-get install g++"),
         Check("cmake", "the C++ project", partial(_says, "cmake", "--version"), "apt-get install cmake"),
         Check("json", "the C++ project's tests", _json_header, "apt-get install nlohmann-json3-dev"),
+        Check("boost", "the C++ server, images of kind native", _boost, "apt-get install libboost-dev"),
         Check("headers", "the C++ project", _headers, "python -m packager.setup_headers"),
+        Check("skopeo", "images on a base of a registry", partial(_says, "skopeo", "--version"), SKOPEO),
     )
 
 
 def _json_header() -> str:
-    path = Path("/usr/include/nlohmann/json.hpp")
-    return str(path) if path.is_file() else ""
+    return _file("/usr/include/nlohmann/json.hpp")
+
+
+def _boost() -> str:
+    return _file("/usr/include/boost/version.hpp")
+
+
+def _file(name: str) -> str:
+    return name if Path(name).is_file() else ""
 
 
 def _version(name: str) -> str:

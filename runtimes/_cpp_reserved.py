@@ -26,8 +26,8 @@ bsearch calloc cases cbrt ceil checks clean clock clone close columns connect co
 ctime daemon detail difftime div dlopen double dup edit_cache environ erf erfc exit exp expm1 fabs fdim
 fgets fjoin floor fma fmod fork fputs fread free frexp fwrite gamma getenv gets golden help hypot index
 install isnan j0 j1 jn kill labs ldexp ldiv lgamma library link listen llabs log logb lrint main malloc
-mblen memcpy mktime modf nan nice open package pause perror pipe pow printf putenv puts qsort raise rand
-random read realloc rebuild_cache recv remainder remove rename results rewind rindex rint round rows
+mblen memcpy mktime mlpack_server modf nan nice open package pause perror pipe pow printf putenv puts
+qsort raise rand random read realloc rebuild_cache recv remainder remove rename results rewind rindex rint round rows
 rules scalb select send session setenv shutdown signal signgam sin sinh sleep socket sqrt srand stat std
 stime strcmp strlen swab sync system tan tanh tensor tensors test tests text tgamma time times timezone
 tmpnam trunc types uname ungetc unlink utime vfork wait write y0 y1 yn

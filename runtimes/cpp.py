@@ -15,12 +15,16 @@ from typing import Any
 from templates import render as fill
 
 from . import _cpp_names as names
+from ._cpp_server import server_values
 from ._cpp_tensors import tensor_usage, tensor_values
 from ._cpp_typed import is_tabular, typed_values
 from ._cpp_usage import typed_usage
 from .spec import Package, Runtime, Step
 
 INSTALL = "apt-get install cmake g++ nlohmann-json3-dev"
+INSTALL_SERVER = "apt-get install cmake g++ libboost-dev"
+IN_IMAGE = "/usr/local/lib/libonnxruntime.so.1"
+"""Where an image's server finds ONNX Runtime."""
 OLDEST = (21, "1.21")
 """The oldest ONNX Runtime that serves the code: version of its table of functions, and release."""
 
@@ -31,10 +35,11 @@ def render(package: Package) -> dict[str, bytes]:
     tabular = is_tabular(package.signature)
     special = typed_values(package.signature, shared["package"]) if tabular else tensor_values(package.signature)
     sources = ["library", "rules", "session", "text", "rows" if tabular else "checks"]
-    values = {**shared, **special, "sources": sorted(sources)}
+    values = {**shared, **special, **server_values(package), "sources": sorted(sources)}
     values["usage"] = (typed_usage if tabular else tensor_usage)(values, package.golden)
     files = {
         **fill("cpp/common", values),
+        **fill("cpp/server", values),
         **fill("cpp/typed" if tabular else "cpp/tensors", values),
         "model/model.onnx": package.model,
         **{f"tests/golden/{name}": content for name, content in package.golden.items()},
@@ -76,6 +81,26 @@ def steps(project: Path, work: Path) -> tuple[Step, ...]:
     )
 
 
+def program(project: Path, work: Path) -> tuple[Step, ...]:
+    """The commands that build the HTTP server, small and the same each time, at `work/server`."""
+    source, build = str((project / "server").absolute()), str(work.absolute() / "build")
+    settings = {
+        "CMAKE_BUILD_TYPE": "Release",
+        "CMAKE_CXX_FLAGS": f"-ffile-prefix-map={project.absolute()}=.",
+        "CMAKE_CXX_FLAGS_RELEASE": "-O2 -DNDEBUG -D_FORTIFY_SOURCE=2 -fstack-protector-strong -ffunction-sections",
+        "CMAKE_EXE_LINKER_FLAGS": "-s -Wl,--gc-sections -Wl,-z,relro,-z,now",
+        "CMAKE_RUNTIME_OUTPUT_DIRECTORY": str(work.absolute()),
+        "ONNXRUNTIME_LIBRARY": IN_IMAGE,
+        "SERVER_NAME": "server",
+    }
+    configure = ("-S", source, "-B", build, *(f"-D{name}={value}" for name, value in settings.items()))
+    environment = _environment()
+    return (
+        Step("cmake", configure, INSTALL_SERVER, environment),
+        Step("cmake", ("--build", build, "--parallel", "2"), INSTALL_SERVER, environment),
+    )
+
+
 def _environment() -> dict[str, str]:
     """Where ONNX Runtime's headers and library lie, unless the user has said so already."""
     found = {"ORT_DISABLE_TELEMETRY": "1"}
@@ -103,4 +128,4 @@ def _library() -> Path | None:
     return min(found, default=None)
 
 
-RUNTIME = Runtime("cpp", "C++17 project (CMake)", render, steps)
+RUNTIME = Runtime("cpp", "C++17 project (CMake)", render, steps, image="native", program=program)

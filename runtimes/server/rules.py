@@ -65,14 +65,25 @@ def _broken(spec: TensorSpec, values: np.ndarray[Any, Any]) -> Iterator[tuple[Ma
 
 
 def _beyond(spec: TensorSpec, values: np.ndarray[Any, Any]) -> Iterator[tuple[Mask, str]]:
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         if spec.limit is not None:
-            beyond = _rows((values > spec.limit) | (values < -spec.limit))  # the least int64 has no magnitude
+            beyond = _rows(_above(values, spec.limit) | _below(values, -spec.limit))  # the least int64 has no magnitude
             yield beyond, f"a number beyond ±{spec.limit:g}, larger than the model was proved for"
         if spec.least is not None:
-            yield _rows(values < spec.least), f"a number below {spec.least!r}, and the model takes none there"
+            yield _rows(_below(values, spec.least)), f"a number below {spec.least!r}, and the model takes none there"
         if spec.most is not None:
-            yield _rows(values > spec.most), f"a number above {spec.most!r}, and the model takes none there"
+            yield _rows(_above(values, spec.most)), f"a number above {spec.most!r}, and the model takes none there"
+
+
+def _above(values: np.ndarray[Any, Any], bound: float) -> Mask:
+    """Infinity too: in a narrow type the bound itself becomes that, and nothing is above it."""
+    above = np.asarray(values > bound)
+    return above | np.isposinf(values) if values.dtype.kind == "f" and np.isfinite(bound) else above
+
+
+def _below(values: np.ndarray[Any, Any], bound: float) -> Mask:
+    below = np.asarray(values < bound)
+    return below | np.isneginf(values) if values.dtype.kind == "f" and np.isfinite(bound) else below
 
 
 def _missing(spec: TensorSpec, values: np.ndarray[Any, Any]) -> Mask | None:

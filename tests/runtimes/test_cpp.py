@@ -660,9 +660,14 @@ def test_several_targets_are_arrays_in_the_order_of_their_classes() -> None:
     assert "classes()" not in header
 
 
+def _is_plain(name: str) -> bool:
+    """Whether it is the server's own source, the same in all projects."""
+    return name.startswith("server/") and name not in ("server/CMakeLists.txt", "server/model.cpp")
+
+
 def test_whole_project_is_as_it_was() -> None:
     """Set UPDATE_GOLDEN=1 to write the files anew, then read the difference."""
-    rendered = cpp.RUNTIME.render(small_package())
+    rendered = {n: c for n, c in cpp.RUNTIME.render(small_package()).items() if not _is_plain(n)}
     if os.environ.get("UPDATE_GOLDEN"):
         shutil.rmtree(GOLDEN, ignore_errors=True)
         write(rendered, GOLDEN)

@@ -187,3 +187,13 @@ def test_the_stand_in_for_missing_text_is_refused_as_text(value: str) -> None:
     spec = TensorSpec("a", "string", ("N", 1), nullable=True, missing=value)
     broken = list(violations(Signature("regressor", (spec,), ()), {"a": np.array([value, "", None], object)}))
     assert [v.row for v in broken] == [0]
+
+
+@pytest.mark.parametrize("rule", [{"limit": 1e300}, {"least": -1e300}, {"most": 1e300}, {"limit": 1e30}])
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_infinity_is_beyond_every_bound_whatever_type_it_comes_in(rule: dict[str, float], kind: type) -> None:
+    """In half precision 1e30 is infinity itself."""
+    signature = Signature("regressor", (replace(number("x"), **rule),), ())  # type: ignore[arg-type]
+    cells = np.array([[1.0], [math.inf], [-math.inf], [math.nan]], kind)
+    refused = refused_rows(signature, {"x": cells}, 4)
+    assert refused.tolist() == [False, "least" not in rule, "most" not in rule, False]

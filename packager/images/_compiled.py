@@ -1,0 +1,100 @@
+"""The server of a project in a compiled language, built on this machine and kept for the next image."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import runtimes
+from converters.spec import Unsupported
+from runtimes.spec import Package, Runtime, Step
+
+from ..bundle.reader import Bundle
+from ..errors import ConversionError, MissingToolError
+from ..places import kept
+from ._project import write
+from ._rootfs import Base, loader
+
+SECONDS = 900
+WORDS = 20
+"""Lines of what a tool said that a failure quotes."""
+COMPILER = "c++"
+ASIDE = ("model/", "tests/")
+"""Of a project, what its server is not made from."""
+
+
+def compiled(bundle: Bundle, kind: str, base: Base, scratch: Path) -> Path:
+    """The program, which starts with the base's own libraries. Raises `ConversionError` and `MissingToolError`."""
+    runtime = runtimes.of_image(kind)
+    files = {path: content for path, content in _rendered(bundle, runtime).items() if not path.startswith(ASIDE)}
+    place = kept() / "images" / f"server-{_recipe(files)}"
+    if not place.is_file():
+        made = _made(files, runtime, scratch)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        beside = place.with_name(f"{place.name}.{os.getpid()}")
+        shutil.copyfile(made, beside)
+        beside.chmod(0o755)
+        beside.replace(place)
+    _check(place, base)
+    return place
+
+
+def _rendered(bundle: Bundle, runtime: Runtime) -> Mapping[str, bytes]:
+    """The project as it is written today: that in the bundle may be older than the server."""
+    package = Package(bundle.name, bundle.version, bundle.signature, bundle.model.read_bytes(), {})
+    try:
+        return runtime.render(package)
+    except Unsupported as error:
+        raise ConversionError(f"no image of kind {runtime.image} can hold this model: {error}") from error
+
+
+def _recipe(files: Mapping[str, bytes]) -> str:
+    """What the program is made from: the sources and the compiler."""
+    compiler = os.environ.get("CXX") or COMPILER
+    version = ""
+    if shutil.which(compiler):
+        version = subprocess.run([compiler, "--version"], capture_output=True, text=True, timeout=60).stdout
+    digests = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
+    return hashlib.sha256(json.dumps([version, digests], sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _made(files: Mapping[str, bytes], runtime: Runtime, scratch: Path) -> Path:
+    project, work = (scratch / "project").absolute(), (scratch / "work").absolute()
+    write(files, project)
+    work.mkdir()
+    assert runtime.program is not None
+    for step in runtime.program(project, work):
+        _run(step, project, runtime.title)
+    return work / "server"
+
+
+def _run(step: Step, project: Path, title: str) -> None:
+    if shutil.which(step.tool) is None:
+        raise MissingToolError(f"the server of a {title} needs {step.tool}, which is not installed: {step.install}")
+    command = [step.tool, *step.arguments]
+    environment = {**os.environ, **(step.environment or {})}
+    try:
+        done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        raise MissingToolError(f"the server was not compiled within {SECONDS} s") from None
+    if done.returncode:
+        last = "\n".join((done.stdout + done.stderr).strip().splitlines()[-WORDS:])
+        raise MissingToolError(f"the server cannot be compiled here; it needs {step.install}. It said:\n{last}")
+
+
+def _check(program: Path, base: Base) -> None:
+    """Starts the program with the base's own libraries; raises `MissingToolError` where they are too old for it."""
+    places = [base.tree / folder for folder in base.libraries]
+    command = (loader(places), "--library-path", ":".join(map(str, places)), program, "version")
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=60, env={})
+    if done.returncode:
+        said = next(iter(done.stderr.strip().splitlines()), f"exit {done.returncode}")
+        raise MissingToolError(
+            f"the server that was compiled here does not start on {base.title} ({said}): "
+            "make the image on a machine of that Debian release, or take --kind oci"
+        )

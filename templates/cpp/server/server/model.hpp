@@ -1,0 +1,65 @@
+// The model as the server sees it: what goes in, what comes out, and the answers.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace mlpack_server {
+
+enum class Kind { real, integer, boolean, text };
+
+/// An input or an output. `type`: its datatype in the Open Inference Protocol. `shape`: numbers, and names for sizes that
+/// are free. `columns`: names of the columns of a matrix, where they have any. `missing`: the text that stands for a
+/// missing one in the graph.
+struct Tensor {
+    std::string name;
+    Kind kind;
+    std::string type;
+    std::vector<std::string> shape;
+    std::vector<std::string> columns;
+    bool nullable;
+    std::string missing;
+};
+
+/// What is known of the model before it is loaded. `digest`: the sha256 of the graph; `metadata`: the protocol's, as JSON.
+struct About {
+    std::string name;
+    std::string version;
+    std::string digest;
+    std::string metadata;
+    std::vector<Tensor> inputs;
+    std::vector<Tensor> outputs;
+};
+
+using Text = std::optional<std::string>;
+
+/// Values in row-major order, as many as the product of `shape`.
+struct Array {
+    using Data = std::variant<std::vector<double>, std::vector<std::int64_t>, std::vector<std::uint64_t>, std::vector<bool>,
+                              std::vector<Text>>;
+    std::vector<std::int64_t> shape;
+    Data data;
+
+    std::size_t rows() const { return shape.empty() ? 0 : static_cast<std::size_t>(shape.front()); }
+};
+
+using Arrays = std::vector<Array>;
+
+/// A loaded model; `ask` may be called from many threads at once.
+class Model {
+public:
+    virtual ~Model() = default;
+    /// All outputs for these inputs, both in the order of `About`. Throws Refusal.
+    virtual Arrays ask(const Arrays& inputs) const = 0;
+};
+
+/// Those two are the model's own: see model.cpp.
+const About& about();
+/// Throws Damaged.
+std::unique_ptr<Model> load(const std::string& graph, int threads);
+
+}  // namespace mlpack_server
