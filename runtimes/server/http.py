@@ -164,14 +164,15 @@ class Connection(asyncio.Protocol):
         self.idle = monotonic()
 
     def _go_on(self) -> None:
-        """Has the next turn where there is something to do."""
-        if self.line and not (self._due or self._working or self._unread):
-            self._due = True
-            self._turns.join(self)
+        """Has a turn where there is something to do."""
         if self._paused or self._unread or len(self.line) > 1:
             self._throttle()
-        if self._fault[0] and not self.line:
-            self.turn_away(*self._fault)
+        if not self.line:
+            if self._fault[0]:
+                self.turn_away(*self._fault)
+        elif not (self._due or self._working or self._unread):
+            self._due = True
+            self._turns.join(self, alone=len(self.state.connections) == 1)
 
     def step(self) -> None:
         """Brings the first in line as far as it can go."""

@@ -36,16 +36,29 @@ class Turns:
     def __init__(self, app: App) -> None:
         self._app = app
         self._due: list[Party] = []
+        self._turning = False
 
-    def join(self, party: Party) -> None:
-        """Gives the party one step in this turn, or in the next one where this one has begun."""
-        if not self._due:
-            asyncio.get_running_loop().call_soon(self._turn)
+    def join(self, party: Party, alone: bool) -> None:
+        """Gives the party one step in this turn, or in the next one where this one has begun.
+
+        `alone`: there is nobody whom the turn could wait for, so it is now.
+        """
         self._due.append(party)
+        if alone and not self._turning:
+            self._turn()
+        elif len(self._due) == 1:
+            asyncio.get_running_loop().call_soon(self._turn)
 
     def _turn(self) -> None:
         due, self._due = self._due, []
         self._app.begin_turn()
+        self._turning = True
+        try:
+            self._go_round(due)
+        finally:
+            self._turning = False
+
+    def _go_round(self, due: list[Party]) -> None:
         begun, unsent = perf_counter(), 0
         for i, party in enumerate(due, 1):
             try:
