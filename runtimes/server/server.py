@@ -29,7 +29,7 @@ class Server(uvicorn.Server):
     def __init__(self, app: App, settings: Settings, ready: Callable[[], None], alone: Callable[[], bool]) -> None:
         super().__init__(_config(settings))
         self._app = app
-        self._turns = Turns(app)
+        self._turns = Turns(app, settings.awake * 1e-6)
         self._settings = settings
         self._ready = ready
         self._alone = alone

@@ -19,6 +19,7 @@ class Settings:
 
     `threads`: ONNX Runtime's, per request. `requests`: taken and not yet answered. `buffer`: bytes of bodies at once.
     `seconds`: for a request to arrive, and for an answer. `grace`: to finish what was taken, when told to end.
+    `awake`: microseconds that a worker looks for more after an answer, before it rests.
     """
 
     host: str = "0.0.0.0"
@@ -34,6 +35,7 @@ class Settings:
     buffer: int = 128 << 20
     seconds: int = 60
     grace: int = 25
+    awake: int = 50
     health_route: str = ""
     predict_route: str = ""
 
@@ -50,6 +52,7 @@ _VARIABLES = {
     "MAX_BUFFER": "buffer",
     "REQUEST_SECONDS": "seconds",
     "GRACE_SECONDS": "grace",
+    "AWAKE_MICROSECONDS": "awake",
     "GRPC_PORT": "grpc_port",
 }
 VARIABLES = tuple(f"MLPACK_{name}" for name in _VARIABLES)
@@ -72,7 +75,7 @@ def from_environment(environment: Mapping[str, str], **options: Any) -> Settings
 
 
 def _number(name: str, text: str) -> int:
-    least = 0 if name.endswith("PORT") else 1
+    least = 0 if name.endswith(("PORT", "MICROSECONDS")) else 1
     if not text.isascii() or not text.isdigit() or len(text) > 12 or int(text) < least:
         raise NoModel(f"the variable {name} must be a whole number from {least}, not {text!r}")
     return int(text)

@@ -33,10 +33,14 @@ class Party(Protocol):
 class Turns:
     """The turns of one loop."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, awake: float = 0.0) -> None:
+        """`awake`: seconds to look for more after each turn, before the processor may rest: it wakes slowly."""
         self._app = app
         self._due: list[Party] = []
         self._turning = False
+        self._awake = awake
+        self._until = 0.0
+        self._looking = False
 
     def join(self, party: Party, alone: bool) -> None:
         """Gives the party one step in this turn, or in the next one where this one has begun.
@@ -57,6 +61,17 @@ class Turns:
             self._go_round(due)
         finally:
             self._turning = False
+        self._until = perf_counter() + self._awake
+        if self._awake and not self._looking:
+            self._looking = True
+            asyncio.get_running_loop().call_soon(self._look)
+
+    def _look(self) -> None:
+        """Keeps the loop going: with something left to do it asks for what has arrived, and does not wait for it."""
+        if perf_counter() < self._until:
+            asyncio.get_running_loop().call_soon(self._look)
+        else:
+            self._looking = False
 
     def _go_round(self, due: list[Party]) -> None:
         begun, unsent = perf_counter(), 0
