@@ -1,4 +1,4 @@
-"""An R model in containers: every kind of image answers its golden cases like R, without R."""
+"""An R model in containers: they answer its golden cases like R, without R."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from packager.images import make, names
+from packager.images import make
 from packager.images._engine import find
 from tests.conftest import Run
 
@@ -32,12 +32,12 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_every_kind_replays_it(client: Any, mlpack: Run, fitted: Path, tmp_path: Path) -> None:
+def test_mlpacks_own_image_and_the_engines_replay_it(client: Any, mlpack: Run, fitted: Path, tmp_path: Path) -> None:
     code, made, said = mlpack("build", fitted / "cars.rds", "--example", fitted / "cars.csv")
     assert code == 0, said
     bundle = tmp_path / made["bundle"]
     assert not isinstance(find(), str)
-    for kind in names():
+    for kind in ("oci", "docker"):
         facts = make(bundle, f"cars:{kind}", kind, None, "debian", True, lambda step: None)
         assert facts["replayed"]["cases"] > 3, facts
         if facts["archive"]:
