@@ -200,3 +200,9 @@ def test_the_head_of_the_command_line_loads_no_kind() -> None:
     code = "import sys, packager.images; packager.images.names(); print([m for m in sys.modules if '.images.' in m])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[3])
     assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.parametrize(("version", "named"), [("2.28", "2_28"), ("2.36", "2_36"), ("2.40", "2_40"), ("2.41", "2_40")])
+def test_wheels_are_asked_for_the_bases_own_c_library(version: str, named: str) -> None:
+    """The latest that uv knows is 2.40."""
+    assert _rootfs.glibc(version) == named
