@@ -11,13 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import runtimes
-from converters.spec import Unsupported
-from runtimes.spec import Package, Runtime, Step
+from runtimes.spec import Runtime, Step
 
 from ..bundle.reader import Bundle
-from ..errors import ConversionError, MissingToolError
+from ..errors import MissingToolError
 from ..places import kept
-from ._project import write
+from ._project import rendered, write
 from ._rootfs import Base, loader
 
 SECONDS = 900
@@ -31,7 +30,8 @@ ASIDE = ("model/", "tests/")
 def compiled(bundle: Bundle, kind: str, base: Base, scratch: Path) -> Path:
     """The program, which starts with the base's own libraries. Raises `ConversionError` and `MissingToolError`."""
     runtime = runtimes.of_image(kind)
-    files = {path: content for path, content in _rendered(bundle, runtime).items() if not path.startswith(ASIDE)}
+    project = rendered(bundle, runtime, {})  # as it is written today: that in the bundle may be older than the server
+    files = {path: content for path, content in project.items() if not path.startswith(ASIDE)}
     place = kept() / "images" / f"server-{_recipe(files)}"
     if not place.is_file():
         made = _made(files, runtime, scratch)
@@ -42,15 +42,6 @@ def compiled(bundle: Bundle, kind: str, base: Base, scratch: Path) -> Path:
         beside.replace(place)
     _check(place, base)
     return place
-
-
-def _rendered(bundle: Bundle, runtime: Runtime) -> Mapping[str, bytes]:
-    """The project as it is written today: that in the bundle may be older than the server."""
-    package = Package(bundle.name, bundle.version, bundle.signature, bundle.model.read_bytes(), {})
-    try:
-        return runtime.render(package)
-    except Unsupported as error:
-        raise ConversionError(f"no image of kind {runtime.image} can hold this model: {error}") from error
 
 
 def _recipe(files: Mapping[str, bytes]) -> str:

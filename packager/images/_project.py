@@ -7,7 +7,7 @@ from pathlib import Path
 
 import runtimes
 from converters.spec import Unsupported
-from runtimes.spec import Package
+from runtimes.spec import Package, Runtime
 
 from ..bundle.manifest import NAME
 from ..bundle.reader import Bundle
@@ -23,12 +23,16 @@ def project(bundle: Bundle, kind: str) -> Mapping[str, bytes | Path]:
     own = [entry.path for entry in bundle.manifest.files if entry.path.startswith(place)]
     if own:
         return {path.removeprefix(place): bundle.folder / path for path in own}
-    golden = {path.name: path.read_bytes() for path in sorted((bundle.folder / "golden").iterdir())}
+    return rendered(bundle, runtime, {p.name: p.read_bytes() for p in sorted((bundle.folder / "golden").iterdir())})
+
+
+def rendered(bundle: Bundle, runtime: Runtime, golden: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    """The files as they are written today; raises `ConversionError`. `golden`: the cases that the project replays."""
     package = Package(bundle.name, bundle.version, bundle.signature, bundle.model.read_bytes(), golden)
     try:
         return runtime.render(package)
     except Unsupported as error:
-        raise ConversionError(f"no image of kind {kind} can hold this model: {error}") from error
+        raise ConversionError(f"no image of kind {runtime.image} can hold this model: {error}") from error
 
 
 def shipped(bundle: Bundle) -> dict[str, Path]:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import DamagedError, EnvironmentFault, MissingToolError, UsageError
 from ._layers import Layer
-from ._rootfs import LEAST, Base, architecture, glibc, loader, run, triplet
+from ._rootfs import LEAST, Base, architecture, glibc, loader, remove, run, triplet
 
 SKOPEO = "skopeo is not installed, so no base can be fetched: apt-get install skopeo, or leave --base at debian"
 HOMES = ("usr/local", "usr")
@@ -72,13 +72,13 @@ def _hide(tree: Path, path: PurePosixPath) -> None:
     folder = _inside(tree, path.parent)
     hidden = list(folder.iterdir()) if path.name == OPAQUE else [folder / path.name.removeprefix(GONE)]
     for each in hidden:
-        _remove(each)
+        remove(each)
 
 
 def _put(archive: tarfile.TarFile, entry: tarfile.TarInfo, tree: Path) -> None:
     target = _inside(tree, PurePosixPath(entry.name).parent) / PurePosixPath(entry.name).name
     if not (entry.isdir() and target.is_dir()):
-        _remove(target)
+        remove(target)
     try:
         archive.extract(entry, tree, set_attrs=not entry.isdir(), filter="tar")
     except (tarfile.FilterError, OSError, KeyError) as error:
@@ -90,13 +90,6 @@ def _inside(tree: Path, folder: PurePosixPath) -> Path:
     if not place.is_relative_to(tree.resolve()):
         raise DamagedError(f"the base holds {str(folder)!r}, which leads out of the image")
     return place
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _described(reference: str, tree: Path, layers: tuple[Layer, ...], environment: tuple[str, ...]) -> Base:

@@ -173,7 +173,7 @@ def libraries(suite: str) -> Base:
 
 def _kept(suite: str, packages: Sequence[str], title: str) -> Base:
     wanted = sorted(packages)
-    recipe = json.dumps([suite, architecture(), wanted, STAYS, DROPPED]).encode()
+    recipe = json.dumps([suite, "security", architecture(), wanted, STAYS, DROPPED]).encode()
     place = kept() / "images" / f"debian-{suite}-{hashlib.sha256(recipe).hexdigest()[:16]}"
     if not (place / ABOUT).is_file():
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -242,7 +242,7 @@ def _trim(tree: Path) -> None:
     """Only what stays, and of it nothing that no server needs."""
     for pattern in DROPPED:
         for path in tree.glob(pattern):
-            _remove(path)
+            remove(path)
     for path in sorted(tree.rglob("*"), reverse=True):
         inside = path.relative_to(tree).as_posix()
         if any(inside == stay or inside.startswith(f"{stay}/") for stay in STAYS):
@@ -268,11 +268,12 @@ def _reduce_documents(tree: Path) -> None:
         path.unlink()
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Nothing lies at the path afterwards."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
-        path.unlink()
+        path.unlink(missing_ok=True)
 
 
 def run(command: Sequence[str | Path], env: dict[str, str] | None = None) -> str:

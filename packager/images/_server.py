@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from ..errors import MissingToolError
-from ._layers import Source, sorted_files
+from ._layers import sorted_files
 
 SERVER = "runtimes.server"
 LOADED_BY_NAME = ("onnxruntime", "uvloop")
@@ -41,7 +41,7 @@ print(json.dumps({n: getattr(sys.modules[n], "__file__", None) for n in set(sys.
 class Needs:
     """`modules`: the server's own files, by path below the folder that holds all; `packages`: name to version."""
 
-    modules: Mapping[str, Source]
+    modules: Mapping[str, Path]
     packages: Mapping[str, str]
 
 

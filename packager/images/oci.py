@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ._archive import Configuration
 from ._layers import Layer, Source, Tree, below, write_layer
+from ._project import write
 from ._pulled import pulled
 from ._rootfs import Base, architecture, debian, suite_here
 from ._runs import labels_of, model, runs
@@ -60,10 +61,7 @@ def _layers(request: Request, base: Base, found: Needs) -> list[Layer]:
 def _server(found: Needs, base: Base, scratch: Path) -> dict[str, Source]:
     """The server's modules beside the packages, compiled like them."""
     folder = Path(tempfile.mkdtemp(dir=scratch))
-    for path, source in found.modules.items():
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(source.read_bytes() if isinstance(source, Path) else b"")
+    write(found.modules, folder)
     base.compile(folder, f"/{base.place}")
     return below(folder, base.place)
 

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,26 @@ def _wait(process: subprocess.Popen[bytes], folder: Path) -> None:
             time.sleep(0.2)
     last = "\n".join((folder / "log").read_text(errors="replace").splitlines()[-5:])
     pytest.skip(f"NOT TESTED: no container engine runs on this machine:\n{last}")
+
+
+@contextmanager
+def answering(client: Any, image: Archived, **options: Any) -> Iterator[Any]:
+    """The container of an image once its server says that it answers; told to end, it must end with 0."""
+    with image.path.open("rb") as file:
+        own = client.images.load(file)[0]
+    container = client.containers.create(own.id, "serve", network_mode="none", cap_drop=["ALL"], **options)
+    try:
+        container.start()
+        until = time.monotonic() + 20
+        while time.monotonic() < until and b"answers at" not in container.logs():
+            time.sleep(0.05)
+        assert b"crew 1.0.0 answers at" in container.logs(), container.logs()
+        yield container
+        container.stop(timeout=20)
+        assert container.wait()["StatusCode"] == 0
+    finally:
+        container.remove(force=True)
+        client.images.remove(own.id, force=True)
 
 
 def push(registry: str, name: str, layers: Sequence[Layer], environment: Sequence[str], folder: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from packager.images import make
 from tests.conftest import Run
 from tests.packager.conftest import Made
 
-from .conftest import Archived
+from .conftest import Archived, answering
 
 pytestmark = pytest.mark.slow
 
@@ -54,21 +53,8 @@ def test_it_runs_for_any_user_without_writing(
     options: dict[str, Any], client: Any, crew: Made, image: Archived
 ) -> None:
     """`SIGTERM` ends it at once with 0; nothing is written anywhere."""
-    with image.path.open("rb") as file:
-        own = client.images.load(file)[0]
-    container = client.containers.create(own.id, "serve", network_mode="none", cap_drop=["ALL"], **options)
-    try:
-        container.start()
-        until = time.monotonic() + 20
-        while time.monotonic() < until and b"answers at" not in container.logs():
-            time.sleep(0.1)
-        assert b"crew 1.0.0 answers at" in container.logs(), container.logs()
+    with answering(client, image, **options) as container:
         assert container.diff() in (None, [])
-        container.stop(timeout=20)
-        assert container.wait()["StatusCode"] == 0
-    finally:
-        container.remove(force=True)
-        client.images.remove(own.id, force=True)
 
 
 def _with_wrong_answers(made: Made, place: Path) -> Path:

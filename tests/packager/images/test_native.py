@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,14 +18,13 @@ from converters.spec import TensorSpec
 from packager.errors import ConversionError, MismatchError, MissingToolError, UsageError
 from packager.images import _compiled, _rootfs, make, native
 from packager.images._layers import Folder
-from packager.images._replay import hold
 from packager.setup_headers import cache_folder, fetch_headers
 from tests.packager.conftest import Made
 
-from .conftest import Archived, needs
+from .conftest import Archived, answering, needs
 from .test_archive import check
 from .test_engine import _left, _with_wrong_answers
-from .test_image import _members, _post, _served
+from .test_image import _members, answers_every_case
 
 MOST = 45e6
 
@@ -101,14 +99,7 @@ def test_the_files_alone_serve_every_golden_case(small: Archived, crew: Made, tm
     root.mkdir()
     for _, entry, archive in _members(small):
         archive.extract(entry, root, filter="fully_trusted")
-    runs = check(small.path, 4)[1]["config"]
-    with _served(root, runs) as port:
-        cases = 0
-        for case in crew.bundle.golden():
-            asked = (crew.folder / "golden" / f"{case.identifier}.request.json").read_bytes()
-            hold(case, *_post(port, "/v2/models/crew/infer", asked))
-            cases += 1
-    assert cases > 5
+    answers_every_case(root, check(small.path, 4)[1]["config"], crew)
 
 
 @pytest.mark.slow
@@ -143,22 +134,9 @@ def test_a_difference_is_exit_5_and_no_archive(
 @pytest.mark.slow
 @pytest.mark.parametrize("user", ["65532", "12345:0", "0"])
 def test_it_runs_for_any_user_without_writing(user: str, client: Any, small: Archived) -> None:
-    with small.path.open("rb") as file:
-        own = client.images.load(file)[0]
-    container = client.containers.create(own.id, "serve", network_mode="none", cap_drop=["ALL"], user=user)
-    try:
-        container.start()
-        until = time.monotonic() + 20
-        while time.monotonic() < until and b"answers at" not in container.logs():
-            time.sleep(0.05)
-        assert b"crew 1.0.0 answers at" in container.logs(), container.logs()
+    with answering(client, small, user=user) as container:
         assert container.exec_run(["/usr/bin/mlpack-server", "health"]).exit_code == 0
         assert container.diff() in (None, [])
-        container.stop(timeout=20)
-        assert container.wait()["StatusCode"] == 0
-    finally:
-        container.remove(force=True)
-        client.images.remove(own.id, force=True)
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -26,6 +27,16 @@ settings.load_profile("loaded machine")
 ROOT = Path(__file__).parents[3]
 HOSTILE = "</script><script>alert(1)</script>"
 SECONDS = 60
+ROW = {
+    "island": "Biscoe",
+    "sex": None,
+    "bill_length_mm": 39.1,
+    "bill_depth_mm": 18.7,
+    "flipper_length_mm": 181,
+    "body_mass_g": 3750.0,
+    "year": 2007,
+}
+OTHER = {**ROW, "island": "Dream", "sex": "male", "bill_length_mm": None, "year": 2008.0}
 
 
 @dataclass
@@ -114,6 +125,17 @@ def golden(bundle: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
         (json.loads(p.read_bytes()), json.loads(Path(str(p).replace(".request.", ".response.")).read_bytes()))
         for p in requests
     ]
+
+
+def broken_requests(count: int) -> Iterator[bytes]:
+    """A good request with a few bytes of chance, cut anywhere: the same ones each time."""
+    chance = random.Random(0)
+    good = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]"
+    for _ in range(count):
+        broken = bytearray(good)
+        for _ in range(chance.randint(1, 4)):
+            broken[chance.randrange(len(broken))] = chance.randrange(256)
+        yield bytes(broken[: chance.randint(1, len(broken))])
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import socket
 import time
 from collections.abc import Iterator
@@ -25,7 +24,7 @@ from runtimes.server.http import Connection, drop_unread
 from runtimes.server.metrics import Board
 from runtimes.server.rules import violations
 from runtimes.server.settings import Settings
-from tests.runtimes.server.conftest import Answer, Served, golden, serving
+from tests.runtimes.server.conftest import Answer, Served, broken_requests, golden, serving
 
 cells = (
     st.none()
@@ -96,13 +95,8 @@ def exchanged(server: Served, sent: bytes, seconds: float = 10) -> bytes:
 
 
 def test_bytes_that_are_no_http(flower_server: Served) -> None:
-    chance = random.Random(0)
-    good = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]"
-    for _ in range(150):
-        broken = bytearray(good)
-        for _ in range(chance.randint(1, 4)):
-            broken[chance.randrange(len(broken))] = chance.randrange(256)
-        said = exchanged(flower_server, bytes(broken[: chance.randint(1, len(broken))]))
+    for broken in broken_requests(150):
+        said = exchanged(flower_server, broken)
         assert not said or said.split(b" ")[1][:1] in (b"2", b"4"), (broken, said)
     assert exchanged(flower_server, b"\x16\x03\x01\x02\x00" + b"\0" * 50).startswith(b"HTTP/1.1 400")
     assert flower_server.get("/livez").status == 200

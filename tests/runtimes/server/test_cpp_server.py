@@ -29,7 +29,7 @@ from runtimes.server.binary import bytes_of_array
 from runtimes.server.tensors import DTYPES, array_of
 from runtimes.spec import Package
 from tests.make import build_model
-from tests.runtimes.server.conftest import HOSTILE, Served, golden, serving
+from tests.runtimes.server.conftest import HOSTILE, OTHER, ROW, Served, broken_requests, golden, serving
 
 pytestmark = pytest.mark.slow
 NAME = "model"
@@ -202,16 +202,6 @@ def test_metadata_is_the_same(name: str, request: pytest.FixtureRequest) -> None
         assert (ours.status, ours.body) == (theirs.status, theirs.body) == (200, theirs.body)
 
 
-ROW = {
-    "island": "Biscoe",
-    "sex": None,
-    "bill_length_mm": 39.1,
-    "bill_depth_mm": 18.7,
-    "flipper_length_mm": 181,
-    "body_mass_g": 3750.0,
-    "year": 2007,
-}
-OTHER = {**ROW, "island": "Dream", "sex": "male", "bill_length_mm": None, "year": 2008.0}
 ROWS = [list(ROW.values()), list(OTHER.values())]
 
 
@@ -576,13 +566,8 @@ ONE = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 21\r\n\r\n[[5.1, 3.
 
 
 def test_bytes_that_are_no_http(flowers_pair: Pair) -> None:
-    chance = random.Random(0)
-    good = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]"
-    for _ in range(300):
-        broken = bytearray(good)
-        for _ in range(chance.randint(1, 4)):
-            broken[chance.randrange(len(broken))] = chance.randrange(256)
-        said = exchanged(flowers_pair.ours, bytes(broken[: chance.randint(1, len(broken))]))
+    for broken in broken_requests(300):
+        said = exchanged(flowers_pair.ours, broken)
         assert not said or said.split(b" ")[1][:1] in (b"2", b"4"), (broken, said)
     assert exchanged(flowers_pair.ours, b"\x16\x03\x01\x02\x00" + b"\0" * 50).startswith(b"HTTP/1.1 400")
     assert flowers_pair.ours.get("/livez").status == 200

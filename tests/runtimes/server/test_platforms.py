@@ -18,18 +18,7 @@ from runtimes.server.csv_rows import MISSING
 from runtimes.server.errors import NoModel
 from runtimes.server.settings import from_environment
 from tests.conftest import Run
-from tests.runtimes.server.conftest import HOSTILE, Served, serving
-
-ROW = {
-    "island": "Biscoe",
-    "sex": None,
-    "bill_length_mm": 39.1,
-    "bill_depth_mm": 18.7,
-    "flipper_length_mm": 181,
-    "body_mass_g": 3750.0,
-    "year": 2007,
-}
-OTHER = {**ROW, "island": "Dream", "sex": "male", "bill_length_mm": None, "year": 2008.0}
+from tests.runtimes.server.conftest import HOSTILE, OTHER, ROW, Served, serving
 
 
 @pytest.fixture(scope="module")
