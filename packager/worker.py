@@ -8,11 +8,12 @@ import os
 import select
 import signal
 import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import Any
+from typing import IO, Any, Protocol
 
 import converters
 from converters._table import read_table, write_table
@@ -54,6 +55,36 @@ class Limits:
     memory: int = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
+class Child(Protocol):
+    """What a worker needs of its process: a part of `subprocess.Popen`."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def stdin(self) -> IO[bytes] | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+
+
+def environment() -> dict[str, str]:
+    """Ours, with what makes a worker's answers repeatable."""
+    fixed = {"ORT_DISABLE_TELEMETRY": "1", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), **fixed}
+
+
+def start(command: Sequence[str], scratch: Path, environment: Mapping[str, str], replies: int, log: IO[bytes]) -> Child:
+    """Starts the command in `scratch` as a session of its own. `replies`: the descriptor that it inherits."""
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        cwd=scratch,
+        env=environment,
+        pass_fds=(replies,),
+        start_new_session=True,
+    )
+
+
 class Worker:
     """A child process that holds one model. Use as a context manager; leaving it kills the process."""
 
@@ -62,22 +93,11 @@ class Worker:
         self._command = ""
         self._log = scratch / "worker.log"
         read, write = os.pipe()
-        environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), "ORT_DISABLE_TELEMETRY": "1"}
-        environment |= {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
         folder = str(Path(converters.__file__).parent)
         command = [program(python), "-c", _BOOT, folder, str(write), str(limits.memory)]
         try:
             with self._log.open("wb") as log:
-                self._process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.PIPE,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    cwd=scratch,
-                    env=environment,
-                    pass_fds=(write,),
-                    start_new_session=True,
-                )
+                self._process = start(command, scratch, environment(), write, log)
         except OSError as error:
             os.close(read)
             raise MissingToolError(f"the interpreter {python} cannot be started: {error.strerror}") from error

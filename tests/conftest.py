@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,16 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import pytest
 
 from tests.make import build_model
+from tests.warm import CLI, warm_workers
 
 Run = Callable[..., tuple[int, dict[str, Any], str]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm() -> Iterator[None]:
+    """Workers that have their frameworks imported when they start."""
+    with warm_workers():
+        yield
 
 
 @pytest.fixture
@@ -24,11 +32,8 @@ def mlpack(tmp_path: Path) -> Run:
     """Runs `mlpack ARGUMENTS --json`; gives the exit code, the object on the last line, and standard error."""
 
     def run(*arguments: object) -> tuple[int, dict[str, Any], str]:
-        command = [sys.executable, "-m", "packager.cli", *map(str, arguments), "--json"]
-        root = str(Path(__file__).parent.parent)
-        done = subprocess.run(
-            command, capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": root}, timeout=600
-        )
+        command = [sys.executable, "-c", CLI, *map(str, arguments), "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=600)
         lines = done.stdout.strip().splitlines()
         return done.returncode, json.loads(lines[-1]) if lines else {}, done.stderr
 

@@ -18,11 +18,17 @@ import pytest
 
 import converters
 from packager.errors import ConversionError, MissingToolError, MlpackError, ModelError
-from packager.worker import Limits, Worker
+from packager.worker import Limits, Worker, start
 from tests.packager.conftest import Made
 
 ROOT = Path(__file__).parents[2]
 QUICK = Limits(seconds=30.0)
+
+
+@pytest.fixture(autouse=True)
+def cold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starts every worker as a user does."""
+    monkeypatch.setattr("packager.worker.start", start)
 
 
 @contextmanager

@@ -1,0 +1,103 @@
+"""The process behind `tests/warm.py`: imports frameworks once, then forks a worker for each connection to its socket.
+
+A connection sends one message: a JSON object, with the descriptors of the worker's commands, log and replies. It gets
+the worker's process id, and its exit code when it ends. The server ends when its standard input does.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import traceback
+from typing import Any, NoReturn
+
+FRAMEWORKS = ("numpy", "pandas", "scipy.stats", "joblib", "sklearn.ensemble", "sklearn.pipeline", "onnx", "skl2onnx")
+
+
+def serve(listener: socket.socket) -> None:
+    """Forks workers until standard input ends."""
+    children: dict[int, socket.socket] = {}
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    while True:
+        ready, _, _ = select.select([0, woken, listener], [], [])
+        if woken in ready:
+            os.read(woken, 4096)
+            reap(children)
+        if listener in ready:
+            connection, _ = listener.accept()
+            message, fds, _, _ = socket.recv_fds(connection, 1 << 20, 3)
+            fork(json.loads(message), fds, connection, children)
+        if 0 in ready:
+            return
+
+
+def fork(request: dict[str, Any], fds: list[int], line: socket.socket, children: dict[int, socket.socket]) -> None:
+    """Forks one worker and answers with its process id."""
+    pid = os.fork()
+    if pid == 0:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        become(request, *fds)
+    children[pid] = line
+    for passed in fds:
+        os.close(passed)
+    line.send(str(pid).encode())
+
+
+def reap(children: dict[int, socket.socket]) -> None:
+    """Passes on the exit codes of the workers that ended."""
+    while children:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if not pid:
+            return
+        with children.pop(pid) as connection:
+            try:
+                connection.send(str(os.waitstatus_to_exitcode(status)).encode())
+            except OSError:  # nobody waits for it
+                continue
+
+
+def become(request: dict[str, Any], commands: int, log: int, replies: int) -> NoReturn:
+    """Runs what the new worker's command line says, as a fresh interpreter would."""
+    code = 1
+    try:
+        os.setsid()
+        os.chdir(request["cwd"])
+        os.environ.clear()
+        os.environ.update(request["environment"])
+        moved = os.dup(replies) if replies < 3 else replies
+        for target, passed in ((0, commands), (1, log), (2, log)):
+            os.dup2(passed, target)
+        os.closerange(3, moved)
+        os.closerange(moved + 1, 1024)
+        sys.argv[:] = ["-c", *(str(moved) if a == request["replies"] else a for a in request["arguments"])]
+        exec(request["program"], {"__name__": "__main__"})
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    del sys.path[0]
+    place = sys.argv[1]
+    for name in FRAMEWORKS:
+        importlib.import_module(name)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(place + ".starting")
+        listener.listen(16)
+        os.rename(place + ".starting", place)
+        serve(listener)
