@@ -19,7 +19,7 @@ from runtimes.server.answers import columns_of
 from .bundle.reader import open_bundle
 from .errors import UsageError
 from .rules import violations
-from .session import Session
+from .session import session_of
 from .tables import stream
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Sink(Protocol):
 def predict(folder: Path, file: Path, output: Path | None) -> dict[str, Any]:
     """How many rows were answered; the answers go to `output`, or as csv to standard output."""
     bundle = open_bundle(folder)
-    session = Session(bundle.model, bundle.signature)
+    session = session_of(bundle)
     rows = 0
     with _sink(output) as sink:
         for table in stream(file, session.signature):

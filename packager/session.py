@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from converters.spec import Signature, Table
 from runtimes.server import session as served
+from runtimes.server.agreement import check_agreement
 from runtimes.server.errors import Damaged, GraphStops, NoProvider
 
 from .errors import DamagedError, MismatchError, MissingToolError
+
+if TYPE_CHECKING:
+    from .bundle.reader import Bundle
 
 
 class Session(served.Session):
@@ -32,3 +36,13 @@ class Session(served.Session):
             return super().run_feeds(feeds, outputs)
         except GraphStops as error:
             raise MismatchError(str(error)) from error
+
+
+def session_of(bundle: Bundle, threads: int = 0, provider: str = "CPUExecutionProvider") -> Session:
+    """The session of a bundle's graph, whose bytes were held against the manifest; `DamagedError` otherwise."""
+    session = Session(bundle.model, bundle.signature, threads, provider)
+    try:
+        check_agreement(session, bundle.signature)
+    except Damaged as error:
+        raise DamagedError(str(error)) from error
+    return session

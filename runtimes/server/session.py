@@ -38,7 +38,8 @@ class Session:
             self._session = ort.InferenceSession(source, _options(threads), providers=[provider])
         except Exception as error:
             raise Damaged(f"ONNX Runtime cannot load the graph: {error}") from error
-        read = {i.name for i in self._session.get_inputs()}
+        self.graph_inputs, self.graph_outputs = self._session.get_inputs(), self._session.get_outputs()
+        read = {i.name for i in self.graph_inputs}
         self.signature = replace(signature, inputs=tuple(t for t in signature.inputs if t.name in read))
         self.outputs = tuple(t.name for t in signature.outputs)
 
