@@ -48,11 +48,9 @@ def program(name: str) -> str:
 def beside(place: Path) -> Iterator[Path]:
     """A folder beside `place`, so that what is made in it can be renamed; gone at the end, come what may."""
     _sweep(place)
-    folder = Path(tempfile.mkdtemp(prefix=f".{place.name}.{os.getpid()}.", suffix=".partial", dir=place.parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    names = {"prefix": f".{place.name}.{os.getpid()}.", "suffix": ".partial"}
+    with tempfile.TemporaryDirectory(**names, dir=place.parent, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 def _sweep(place: Path) -> None:

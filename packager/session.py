@@ -11,6 +11,7 @@ from runtimes.server import session as served
 from runtimes.server.agreement import check_agreement
 from runtimes.server.errors import Damaged, GraphStops, NoProvider
 
+from .clock import timed
 from .errors import DamagedError, MismatchError, MissingToolError
 
 if TYPE_CHECKING:
@@ -32,10 +33,20 @@ class Session(served.Session):
 
     def run_feeds(self, feeds: dict[str, Any], outputs: Sequence[str] = ()) -> Table:
         """The outputs by name; `MismatchError` where the graph stops, which an original's answer never does."""
+        if served.STOP.get() is None:
+            with timed():
+                return self._run_feeds(feeds, outputs)
+        return self._run_feeds(feeds, outputs)
+
+    def _run_feeds(self, feeds: dict[str, Any], outputs: Sequence[str]) -> Table:
         try:
             return super().run_feeds(feeds, outputs)
         except GraphStops as error:
             raise MismatchError(str(error)) from error
+
+    def _load(self, source: bytes | str, options: Any, provider: str) -> Any:
+        with timed(loading=options):
+            return super()._load(source, options, provider)
 
 
 def session_of(bundle: Bundle, threads: int = 0, provider: str = "CPUExecutionProvider") -> Session:

@@ -5,13 +5,14 @@ The words and the signature are the server's own (`runtimes/server/schema.py`), 
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from runtimes.server.schema import (
     GRAPH,
+    MOST_PART,
+    MOST_PATH,
     NAME,
     Check,
     Fault,
@@ -32,11 +33,11 @@ from runtimes.server.schema import (
 )
 from runtimes.server.schema import files as file_entries
 from runtimes.server.schema import name as bundle_name
+from runtimes.server.schema import path as file_path
 
-__all__ = ["NAME", "Fault", "check_documents", "check_manifest", "check_path", "check_paths"]
+__all__ = ["NAME", "Fault", "check_documents", "check_manifest", "check_paths"]
 
 SOURCE, GIVEN = "model/source/", "environment/given/"
-MOST_PATH, MOST_PART = 1024, 255
 MOST_ROWS = 2**53
 _tolerance = record({"rtol": number(0), "atol": number(0)}, closed=True)
 _tolerances = mapping(_tolerance)
@@ -145,7 +146,7 @@ def check_paths(paths: Iterable[str]) -> None:
     """Raises `Fault` for a path that leads elsewhere, or that a file system takes for another of them."""
     seen: dict[str, str] = {}
     for path in sorted(paths):
-        check_path(path)
+        file_path(path, "files")
         for folder in _with_parents(path):
             twin = seen.setdefault(_folded(folder), folder)
             if twin != folder:
@@ -164,16 +165,3 @@ def _with_parents(path: str) -> list[str]:
 def _folded(path: str) -> str:
     """What paths have in common that differ only in case or in how Unicode writes their letters."""
     return path if path.isascii() and path.islower() else unicodedata.normalize("NFKC", path).casefold()
-
-
-def check_path(path: str) -> None:
-    """Raises `Fault` unless it is a path below the bundle's folder, on every system."""
-    parts = path.split("/")
-    if {"", ".", ".."} & set(parts) or "\\" in path or re.match(r"[A-Za-z]:", path):
-        raise Fault(f"files has the path {shown(path)}, which does not stay below the bundle's folder on every system")
-    if not path.isprintable() and any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in path):
-        raise Fault(f"files has the path {shown(path)}, which holds a control character")
-    if len(path.encode("utf-8", "replace")) > MOST_PATH or any(
-        len(p.encode("utf-8", "replace")) > MOST_PART for p in parts
-    ):
-        raise Fault(f"files has the path {shown(path)}, which is too long")

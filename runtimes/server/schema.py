@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
@@ -25,6 +26,8 @@ MOST_NAME = 200
 MOST_ITEMS = 1_000_000
 MOST_DIM = 2**31 - 1
 MOST_RANK = 32
+MOST_PATH = 1024
+MOST_PART = 255
 LARGEST = 1.7976931348623157e308
 DTYPES = (*FLOATS, *INTEGERS, "float16", "bool", "string")
 TASKS = ("classifier", "regressor", "transformer", "clusterer", "outlier", "density", "graph")
@@ -101,14 +104,14 @@ def wrong(value: Any, where: str, wanted: str) -> Fault:
 
 
 def text(most: int = MOST_TEXT, pattern: str = "", wanted: str = "", least: int = 0) -> Check:
-    """A text, without NUL; `pattern`: what all of it must look like, `wanted`: the same in words."""
+    """A text; `pattern`: what all of it must look like, `wanted`: the same in words."""
     form = re.compile(pattern, re.ASCII)
 
     def check(value: Any, where: str) -> None:
         if type(value) is not str:
             raise wrong(value, where, "a text")
-        if not least <= len(value) <= most or "\0" in value:
-            raise wrong(value, where, f"a text of {least} to {most} characters without NUL")
+        if not least <= len(value) <= most:
+            raise wrong(value, where, f"a text of {least} to {most} characters")
         if pattern and not form.fullmatch(value):
             raise wrong(value, where, wanted or f"of the form {pattern}")
 
@@ -282,7 +285,21 @@ signature = record(
 name = text(MOST_NAME, NAME, "letters, digits and . _ -, none of . and - at its ends")
 version = text(MOST_NAME, VERSION, "letters, digits and . _ + -, like 1.0.0")
 entry = record({"sha256": text(64, SHA256, "a sha256 in hex"), "size": whole(0, 2**62)}, closed=True)
-files = mapping(entry, text(4096, least=1))
+
+
+def path(value: Any, where: str) -> None:
+    """A path below the folder, on every system."""
+    text(MOST_PATH, least=1)(value, where)
+    parts = value.split("/")
+    if {"", ".", ".."} & set(parts) or "\\" in value or re.match(r"[A-Za-z]:", value):
+        raise Fault(f"{where} is {shown(value)}, a path that does not stay below the folder on every system")
+    if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in value if not c.isprintable()):
+        raise Fault(f"{where} is {shown(value)}, a path with a control character")
+    if any(len(part.encode("utf-8", "replace")) > MOST_PART for part in parts):
+        raise Fault(f"{where} is {shown(value)}, a path with a part of more than {MOST_PART} bytes")
+
+
+files = mapping(entry, path)
 manifest = record({"format": whole(0, 2**31), "name": name, "version": version, "signature": signature, "files": files})
 
 

@@ -35,13 +35,18 @@ class Session:
             raise NoProvider(f"this ONNX Runtime has no {provider}: pip install onnxruntime-gpu in its place")
         source = model if isinstance(model, bytes) else str(model)
         try:
-            self._session = ort.InferenceSession(source, _options(threads), providers=[provider])
+            self._session = self._load(source, _options(threads), provider)
         except Exception as error:
             raise Damaged(f"ONNX Runtime cannot load the graph: {error}") from error
         self.graph_inputs, self.graph_outputs = self._session.get_inputs(), self._session.get_outputs()
         read = {i.name for i in self.graph_inputs}
         self.signature = replace(signature, inputs=tuple(t for t in signature.inputs if t.name in read))
         self.outputs = tuple(t.name for t in signature.outputs)
+
+    def _load(self, source: bytes | str, options: Any, provider: str) -> Any:
+        import onnxruntime as ort
+
+        return ort.InferenceSession(source, options, providers=[provider])
 
     def feeds(self, table: Table) -> dict[str, Any]:
         """The session's inputs from columns."""

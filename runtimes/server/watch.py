@@ -36,6 +36,20 @@ class Watch:
         self._running[options] = since
         return options
 
+    def begin_load(self, options: Any, since: float) -> Any:
+        """The same for the load of a graph with these options of a session."""
+        self._running[options] = since
+        return options
+
+    def running(self) -> list[tuple[Any, float]]:
+        """All that runs now, and since when."""
+        return list(self._running.copy().items())
+
+    def stop(self) -> None:
+        """Stops all that runs now."""
+        for options, _ in self.running():
+            _stop(options)
+
     def end(self, options: Any) -> None:
         """It is over, in good time or not."""
         STOP.set(None)
@@ -48,6 +62,14 @@ class Watch:
 
     def look(self, now: float) -> None:
         """Stops what began too long ago."""
-        for options, since in self._running.copy().items():
+        for options, since in self.running():
             if now - since > self._seconds:
-                options.terminate = True
+                _stop(options)
+
+
+def _stop(options: Any) -> None:
+    """Stops a run, or a load where this ONNX Runtime can."""
+    if isinstance(options, RunOptions):
+        options.terminate = True
+    elif hasattr(options, "set_load_cancellation_flag"):
+        options.set_load_cancellation_flag(True)
