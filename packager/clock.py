@@ -12,7 +12,7 @@ from typing import Any
 from runtimes.server.watch import Watch
 
 from . import ending
-from .errors import DamagedError, MismatchError, MlpackError, UsageError
+from .errors import DamagedError, LateError, MlpackError, UsageError
 
 VARIABLE = "MLPACK_GRAPH_SECONDS"
 SECONDS = 600.0
@@ -59,7 +59,7 @@ def late(task: Any, seconds: float) -> MlpackError:
     """The error of a graph that was stopped; `task`: ONNX Runtime's options of what it did."""
     more = f"where it needs more time, set the variable {VARIABLE}"
     if hasattr(task, "terminate"):
-        return MismatchError(f"the graph gave no answer within {seconds:g} s and was stopped; {more}")
+        return LateError(f"the graph gave no answer within {seconds:g} s and was stopped; {more}")
     return DamagedError(f"ONNX Runtime did not load the graph within {seconds:g} s and was stopped; {more}")
 
 
@@ -67,7 +67,7 @@ def late(task: Any, seconds: float) -> MlpackError:
 def timed(more: float = 0.0, loading: Any = None) -> Iterator[None]:
     """Stops what runs inside where it takes too long, and `more` seconds besides; `loading`: the options of a load.
 
-    Raises `MismatchError` for a run and `DamagedError` for a load, in place of what ONNX Runtime says then.
+    Raises `LateError` for a run and `DamagedError` for a load, in place of what ONNX Runtime says then.
     """
     watch = clock()
     begun = perf_counter() + more

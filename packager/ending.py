@@ -19,7 +19,7 @@ from typing import Any
 
 from .errors import MlpackError
 
-PATIENCE = 0.8
+PATIENCE = 0.4
 """Seconds for the main thread to end by itself."""
 CLEANING = 0.8
 _stops: list[Callable[[], None]] = []

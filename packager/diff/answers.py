@@ -10,7 +10,7 @@ import numpy as np
 from converters.spec import Dim, Signature, Table, TensorSpec
 
 from ..bundle.reader import Bundle
-from ..errors import DamagedError, MismatchError
+from ..errors import DamagedError, LateError, MismatchError
 from ..golden import GoldenCase
 from ..rules import violations
 from ..session import Session, session_of
@@ -102,6 +102,8 @@ def _ask(session: Session, case: GoldenCase, found: dict[str, Any], tallies: Map
     else:
         try:
             got = session.run(case.rows)
+        except LateError:
+            raise
         except MismatchError as error:
             found["refused"].append({"case": case.identifier, "reason": str(error)})
         else:

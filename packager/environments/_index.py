@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from ..places import kept
+from ._pylock import PUBLIC
 from ._uv import listed, uv
 from ._wheels import SECONDS, Distribution, Wheel, record_of, write_whole
 
-PUBLIC = "https://files.pythonhosted.org/"
-"""Where the public index keeps its files: the one address that a lock may name."""
 TAIL = 2**18
 """Bytes at the end of a wheel in which its RECORD mostly lies."""
 AT_ONCE = 8

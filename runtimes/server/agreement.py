@@ -27,7 +27,10 @@ def disagreements(inputs: Sequence[Any], outputs: Sequence[Any], signature: Sign
         if found.name not in described:
             yield f"it takes an input {found.name!r}, which the signature lacks"
         else:
-            yield from _other("input", found, described[found.name])
+            spec = described[found.name]
+            yield from _other("input", found, spec)
+            if any(isinstance(a, int) and isinstance(b, str) for a, b in zip(found.shape[1:], spec.shape[1:])):
+                yield f"the input {spec.name!r} has the shape {found.shape}, and the signature says {list(spec.shape)}"
     given = {found.name: found for found in outputs}
     for spec in signature.outputs:
         if spec.name not in given:

@@ -45,7 +45,7 @@ def parse(raw: bytes, most: int = MOST_BYTES) -> Any:
     if len(raw) > most:
         raise Fault(f"it has {len(raw)} bytes, and at most {most} are read")
     try:
-        plain = json.loads(raw, object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite)
+        plain = json.loads(raw.decode(), object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite)
     except RecursionError:
         raise Fault("it is nested too deeply") from None
     except Fault:

@@ -9,12 +9,7 @@ import threading
 import time
 from typing import Any
 
-from onnxruntime import RunOptions
-
-from .session import STOP  # first: it sets the variable that ONNX Runtime reads as it loads  # isort: split
-
-QUIET = 4
-"""The log level of a run: a graph that stops says so to its caller, no line is written."""
+from .session import STOP, run_options
 
 
 class Watch:
@@ -30,8 +25,7 @@ class Watch:
 
     def begin(self, since: float) -> Any:
         """The options of all that this thread now runs; `terminate` tells whether it was stopped."""
-        options = RunOptions()
-        options.log_severity_level = QUIET
+        options = run_options()
         STOP.set(options)
         self._running[options] = since
         return options
@@ -69,7 +63,7 @@ class Watch:
 
 def _stop(options: Any) -> None:
     """Stops a run, or a load where this ONNX Runtime can."""
-    if isinstance(options, RunOptions):
+    if hasattr(options, "terminate"):
         options.terminate = True
     elif hasattr(options, "set_load_cancellation_flag"):
         options.set_load_cancellation_flag(True)

@@ -55,24 +55,25 @@ def _never() -> tuple[list[Any], dict[str, Any]]:
     return nodes, {"true": np.array(True)}
 
 
-def _product(first: str) -> list[Any]:
-    from onnx import helper, numpy_helper
-
-    ones = numpy_helper.from_array(np.array([1.0], np.float32))
-    return [
-        helper.make_node("ConstantOfShape", ["size"], ["ones"], value=ones),
-        helper.make_node("Mul", ["ones", first], ["big"]),
-        helper.make_node("MatMul", ["big", "big"], ["bigger"]),
-        helper.make_node("ReduceMax", ["bigger"], ["late"], keepdims=0),
-    ]
-
-
 def _long() -> tuple[list[Any], dict[str, Any]]:
     from onnx import helper
 
-    first = helper.make_node("ReduceMax", ["X"], ["first"], keepdims=0)
-    return [first, *_product("first")], {"size": np.array([16000, 16000])}
+    nodes = [
+        helper.make_node("ReduceMax", ["X"], ["first"], keepdims=0),
+        helper.make_node("Expand", ["first", "size"], ["big"]),
+        helper.make_node("MatMul", ["big", "big"], ["bigger"]),
+        helper.make_node("ReduceMax", ["bigger"], ["late"], keepdims=0),
+    ]
+    return nodes, {"size": np.array([12000, 12000])}
 
 
 def _slow() -> tuple[list[Any], dict[str, Any]]:
-    return _product("two"), {"size": np.array([16000, 16000]), "two": np.array(2.0, np.float32)}
+    from onnx import helper, numpy_helper
+
+    ones = numpy_helper.from_array(np.array([1.0], np.float32))
+    nodes = [
+        helper.make_node("ConstantOfShape", ["size"], ["big"], value=ones),
+        helper.make_node("MatMul", ["big", "big"], ["bigger"]),
+        helper.make_node("ReduceMax", ["bigger"], ["late"], keepdims=0),
+    ]
+    return nodes, {"size": np.array([12000, 12000])}
