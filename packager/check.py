@@ -17,6 +17,7 @@ from .errors import DamagedError, MismatchError, MissingToolError, UsageError
 from .golden import GoldenCase
 from .rules import violations
 from .session import Session, session_of
+from .setup_headers import check_kept
 from .verify.comparison import compare, worst
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "tensorrt": "TensorrtExecutionProvider"}
@@ -81,6 +82,7 @@ def _replay_target(bundle: Bundle, target: str) -> int:
     own = f"deploy/{target}/"
     if not bundle.listed(own):
         raise UsageError(f"the bundle has no {target} project: build it with --target {target}")
+    check_kept()
     with tempfile.TemporaryDirectory(prefix="mlpack-") as scratch:
         work = Path(scratch).resolve() / "work"
         work.mkdir()

@@ -9,12 +9,15 @@ import shlex
 import shutil
 import subprocess
 import tarfile
+import zlib
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from runtimes.server.schema import Fault, parse
 
+from ..bombs import check_tar
 from ..bundle.schema import check_documents
 from ..errors import DamagedError, EnvironmentFault, MissingToolError, UsageError
 from ..places import beside, program
@@ -148,6 +151,11 @@ def _inside(archive: str) -> str:
 
 def _compile(archive: Path, found: _Found, into: Path) -> None:
     """Installs a source with R's own tools, against the packages that are there already."""
+    try:
+        with tarfile.open(archive) as members:
+            deque(check_tar(members), maxlen=0)
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        raise DamagedError(f"{archive.name} is no source of R that can be installed: {error}") from error
     command = [*found.r, "CMD", "INSTALL", "--no-docs", "--no-test-load", f"--library={into}", str(archive)]
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "R_LIBS": str(into), "R_LIBS_USER": str(into)}
     try:

@@ -6,11 +6,13 @@ import hashlib
 import json
 import os
 import subprocess
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..bombs import is_bomb
 from ..errors import DamagedError, EnvironmentFault, MissingToolError, UsageError
 from ..places import beside, program
 from . import FOLDER, _debian_python
@@ -152,4 +154,10 @@ def _is_there(folder: Path, wheel: Mapping[str, Any]) -> bool:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != wheel["hashes"]["sha256"]:
         raise DamagedError(f"the wheel {path.name} is not the one that pylock.toml names: its sha256 differs")
+    try:
+        bomb = is_bomb(path)
+    except zipfile.BadZipFile as error:
+        raise DamagedError(f"the wheel {path.name} is no wheel: {error}") from error
+    if bomb:
+        raise DamagedError(f"the wheel {path.name} unpacks to far more than a wheel does: it is not installed")
     return True
