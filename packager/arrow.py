@@ -11,6 +11,7 @@ import numpy as np
 
 from converters.spec import Signature
 
+from .bombs import check_rows
 from .errors import UsageError
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def read_parquet(path: Path) -> pa.Table:
     from pyarrow import ArrowInvalid, parquet
 
     try:
+        about = parquet.read_metadata(path)
+        check_rows(path, 8 * about.num_rows * about.num_columns)
         table = parquet.read_table(path)
     except (ArrowInvalid, OSError) as error:
         raise UsageError(f"{path.name} cannot be read as parquet: {error}") from error

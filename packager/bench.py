@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from converters._latency import measure
-from converters._table import stack, write_table
+from converters._table import rows_of, stack, write_table
 from converters.spec import Signature, Table
 
 from .bundle.reader import Bundle, open_bundle
+from .clock import timed
 from .environments.system import machine
-from .errors import LatencyError
-from .session import Session
+from .errors import DamagedError, LatencyError
+from .session import Session, session_of
 
 BATCHES = (1, 8, 64, 1000)
 THREADS = 1
@@ -60,8 +61,18 @@ def measure_graph(
     model: Path | bytes, signature: Signature, rows: Table, seconds: float, batches: Sequence[int] = BATCHES
 ) -> tuple[Numbers, ...]:
     """The graph's latency on `THREADS` threads; making the input tensors is not timed, as on the other side."""
-    session = Session(model, signature, threads=THREADS)
-    return tuple(measure(session.run_feeds, session.feeds, rows, batches, seconds))
+    return measure_session(Session(model, signature, threads=THREADS), rows, seconds, batches)
+
+
+def measure_session(
+    session: Session, rows: Table, seconds: float, batches: Sequence[int] = BATCHES
+) -> tuple[Numbers, ...]:
+    """The same of a graph that is loaded."""
+    found: list[Numbers] = []
+    for size in batches:
+        with timed(more=3 * seconds):  # one clock for all runs of a size: one for each would be measured too
+            found += measure(session.run_feeds, session.feeds, rows, [size], seconds)
+    return tuple(found)
 
 
 def bench_bundle(
@@ -69,8 +80,11 @@ def bench_bundle(
 ) -> dict[str, Any]:
     """The latency of a bundle's graph on its own golden rows; with `against`, of the original beside it."""
     bundle = open_bundle(folder)
-    rows = stack([case.rows for case in bundle.golden() if case.probe == "example" and not case.error])
-    graph = measure_graph(bundle.model, bundle.signature, rows, seconds)
+    found = [case.rows for case in bundle.golden() if case.probe == "example" and not case.error]
+    if not found or not rows_of(found[0]):
+        raise DamagedError(f"the bundle {folder} holds no golden case of the example, whose rows are measured")
+    rows = stack(found)
+    graph = measure_session(session_of(bundle, threads=THREADS), rows, seconds)
     original, versions = _original(bundle, python, allow, rscript, rows, seconds) if against else ((), {})
     return latency_report(graph, original, versions).to_json()
 

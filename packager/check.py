@@ -16,7 +16,8 @@ from .bundle.reader import Bundle, check_files, open_bundle
 from .errors import DamagedError, MismatchError, MissingToolError, UsageError
 from .golden import GoldenCase
 from .rules import violations
-from .session import Session
+from .session import Session, session_of
+from .setup_headers import check_kept
 from .verify.comparison import compare, worst
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "tensorrt": "TensorrtExecutionProvider"}
@@ -45,13 +46,13 @@ def check_bundle(
 
 def replay(bundle: Bundle, provider: str = PROVIDERS["cpu"]) -> int:
     """How many golden cases were answered as the original did."""
-    session = Session(bundle.model, bundle.signature, provider=provider)
+    session = session_of(bundle, provider=provider)
     count = 0
     for case in bundle.golden():
         (_refused if case.error else _answered)(session, case)
         count += 1
     if not count:
-        raise DamagedError(f"the bundle {bundle.folder} holds no golden case")
+        raise DamagedError(f"the bundle {bundle.place} holds no golden case")
     return count
 
 
@@ -78,11 +79,16 @@ def _replay_target(bundle: Bundle, target: str) -> int:
 
     if target not in runtimes.names():
         raise UsageError(f"there is no target {target!r}; there are: {', '.join(runtimes.names())}")
-    project = bundle.folder / "deploy" / target
-    if not project.is_dir():
+    own = f"deploy/{target}/"
+    if not bundle.listed(own):
         raise UsageError(f"the bundle has no {target} project: build it with --target {target}")
-    with tempfile.TemporaryDirectory(prefix="mlpack-") as work:
-        for step in runtimes.load(target).steps(project.resolve(), Path(work)):
+    check_kept()
+    with tempfile.TemporaryDirectory(prefix="mlpack-") as scratch:
+        work = Path(scratch).resolve() / "work"
+        work.mkdir()
+        held = bundle.held(work.with_name("bundle"), own, "golden/", "model/model.onnx")
+        project = held.place / own
+        for step in runtimes.load(target).steps(project, work):
             if shutil.which(step.tool) is None:
                 raise MissingToolError(f"{target} needs {step.tool}, which is not installed: {step.install}")
             _run([step.tool, *step.arguments], project, {**os.environ, **(step.environment or {})}, target)

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from . import __version__
+from .ending import guard
 from .errors import MlpackError
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line.")
@@ -146,7 +147,7 @@ def serve(bundle: Path, host: str, port: int, workers: int, as_json: bool) -> No
             json.dumps(facts) if as_json else f"{facts['name']} {facts['version']} answers at {facts['address']}"
         )
 
-    _run(lambda: answer(bundle, host, port, workers, ready), as_json, lambda facts: None)
+    _run(lambda: answer(bundle, host, port, workers, ready), as_json, lambda facts: None, guarded=False)
 
 
 @cli.command()
@@ -221,9 +222,10 @@ def main() -> None:
 
     def end(number: int, frame: object) -> None:
         told_to_end.append(number)
-        sys.exit(143)
+        sys.exit(128 + number)
 
-    signal.signal(signal.SIGTERM, end)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
     try:
         cli(standalone_mode=False)
     except click.exceptions.Abort:
@@ -232,11 +234,16 @@ def main() -> None:
         _fail({"exit": 2, "kind": "UsageError", "message": error.format_message()}, "--json" in sys.argv)
     except Exception:
         if told_to_end:  # while a library was imported, which makes an ImportError of whatever ends it
-            sys.exit(143)
+            sys.exit(128 + told_to_end[0])
         raise
 
 
-def _run(work: Callable[[], dict[str, Any]], as_json: bool, say: Callable[[dict[str, Any]], None]) -> None:
+def _run(
+    work: Callable[[], dict[str, Any]], as_json: bool, say: Callable[[dict[str, Any]], None], guarded: bool = True
+) -> None:
+    """`guarded`: the command does not end itself in time when it is told to."""
+    if guarded:
+        guard(lambda error: _fail(error.to_json(), as_json))
     try:
         facts = work()
         if as_json and facts:

@@ -6,6 +6,7 @@ MlpackError
 │   └── UntrustedError    3  the model asks for names that are not on the allow-list
 ├── ConversionError       4  no converter, or none that is faithful
 ├── MismatchError         5  the numbers differ
+│   └── LateError         5  the graph gives no answer in time
 ├── LatencyError          6  a latency gate is missed
 ├── EnvironmentFault      7  the environment cannot be locked or rebuilt, or differs
 ├── DamagedError          8  the bundle is damaged or was tampered with
@@ -57,6 +58,10 @@ class MismatchError(MlpackError):
     """The graph's numbers differ from the original's."""
 
     exit_code = 5
+
+
+class LateError(MismatchError):
+    """The graph gives no answer in time."""
 
 
 class LatencyError(MlpackError):

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from converters.spec import Signature, Table
+from converters.spec import Dim, Signature, Table, TensorSpec
+from runtimes.server.schema import listing, number, parse, record, shown, text
 from runtimes.server.tensors import array_of, tensor_of
+
+MOST_BYTES = 256 << 20
+MOST_ROWS = 10_000_000
+_tensor = record({"name": text()}, {"parameters": record({"rtol": number(0), "atol": number(0)})})
+_request = record(
+    {"id": text(), "inputs": listing(record({"name": text()}))}, {"parameters": record({}, {"probe": text()})}
+)
+_response = record({}, {"outputs": listing(_tensor), "error": text()})
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,9 @@ def _outputs(case: GoldenCase) -> Iterator[dict[str, Any]]:
 
 def decode_case(request: bytes, response: bytes) -> GoldenCase:
     """The case that `encode_case` wrote; ValueError where it is none."""
-    asked, answered = json.loads(request), json.loads(response)
+    asked, answered = parse(request, MOST_BYTES), parse(response, MOST_BYTES)
+    _request(asked, "request")
+    _response(answered, "response")
     tolerances = {
         t["name"]: Tolerance(t["parameters"]["rtol"], t["parameters"]["atol"])
         for t in answered.get("outputs", ())
@@ -71,6 +82,39 @@ def decode_case(request: bytes, response: bytes) -> GoldenCase:
         str(answered.get("error", "")),
         tolerances,
     )
+
+
+def check_case(case: GoldenCase, identifier: str, signature: Signature) -> None:
+    """ValueError where a case is none of this signature, or is called otherwise than its file."""
+    if case.identifier != identifier:
+        raise ValueError(f"its id is {shown(case.identifier)}, and its file says {identifier}")
+    _check_tensors(case.rows, signature.inputs, "input")
+    if not case.error:
+        _check_tensors(case.answers, signature.outputs, "output")
+        if extra := sorted(case.answers.keys() - {t.name for t in signature.outputs}):
+            raise ValueError(f"it has an output {shown(extra[0])}, which the signature lacks")
+    if any(case.answers[name].dtype.kind != "f" for name in case.tolerances or ()):
+        raise ValueError("it has a tolerance for what is no output of floats")
+
+
+def _check_tensors(table: Table, specs: Sequence[TensorSpec], what: str) -> None:
+    """ValueError unless each tensor is there, of its kind, in its shape, and all have as many rows."""
+    for spec in specs:
+        if spec.name not in table:
+            raise ValueError(f"it lacks the {what} {shown(spec.name)}")
+        values = table[spec.name]
+        if (values.dtype.kind == "O") != spec.is_text:
+            raise ValueError(f"its {what} {shown(spec.name)} is {values.dtype}, and the signature says {spec.dtype}")
+        if not values.ndim or len(values) > MOST_ROWS or not _fits(values.shape[1:], spec.shape[1:]):
+            raise ValueError(f"its {what} {shown(spec.name)} has the shape {values.shape}, which the signature forbids")
+    if len({len(values) for values in table.values()}) > 1:
+        raise ValueError(f"its {what}s have different numbers of rows")
+
+
+def _fits(found: Sequence[int], wanted: Sequence[Dim]) -> bool:
+    """Whether a row has the shape; a single column may be written without its dimension."""
+    pairs = list(zip(found or (1,), wanted or (1,), strict=False))
+    return len(found or (1,)) == len(wanted or (1,)) and all(isinstance(w, str) or f == w for f, w in pairs)
 
 
 def table_of_request(request: Mapping[str, Any]) -> Table:

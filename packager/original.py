@@ -24,10 +24,11 @@ def original_worker(
     `rscript`: the program that runs R, of an R model.
     """
     facts = bundle.manifest.facts
-    code = bundle.folder / "model" / "code"
     with tempfile.TemporaryDirectory(prefix="mlpack-") as name:
         scratch = Path(name)
-        source = take_source(bundle.folder / facts["source"], scratch / "source", allow)
+        held = bundle.held(scratch / "held", "model/source/", "model/code/").place
+        code = held / "model" / "code"
+        source = take_source(held / facts["source"], scratch / "source", allow)
         with Worker(python, scratch, Limits()) as worker:
             modules = [str(code.resolve())] if allow and code.is_dir() else []
             given = {**facts.get("given", {}), "rscript": rscript}

@@ -6,6 +6,7 @@ import atexit
 import glob
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,12 +20,27 @@ def kept() -> Path:
 
 
 def passing() -> bool:
-    """Whether nothing can be kept, as the user's own folder cannot be written to."""
+    """Whether nothing can be kept, as the user's own folder cannot be written to, or others can write to it."""
+    return not _usable(_own())
+
+
+@lru_cache
+def _usable(folder: Path) -> bool:
     try:
-        _own().mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        loose = next(filter(_is_open, (folder, *(path for path in folder.iterdir() if path.is_dir()))), None)
     except OSError:
-        return True
-    return not os.access(_own(), os.W_OK)
+        return False
+    if loose:
+        words = f"nothing in {folder} is used: {loose} is another user's, or others can write to it"
+        print(f"mlpack: note: {words}; chmod -R go-w {folder} closes it", file=sys.stderr)
+    return not loose and os.access(folder, os.W_OK)
+
+
+def _is_open(folder: Path) -> bool:
+    """Whether others than this user can put something into the folder."""
+    status = folder.lstat()
+    return status.st_uid != os.geteuid() or bool(status.st_mode & 0o022) or folder.is_symlink()
 
 
 def _own() -> Path:
@@ -48,11 +64,9 @@ def program(name: str) -> str:
 def beside(place: Path) -> Iterator[Path]:
     """A folder beside `place`, so that what is made in it can be renamed; gone at the end, come what may."""
     _sweep(place)
-    folder = Path(tempfile.mkdtemp(prefix=f".{place.name}.{os.getpid()}.", suffix=".partial", dir=place.parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    names = {"prefix": f".{place.name}.{os.getpid()}.", "suffix": ".partial"}
+    with tempfile.TemporaryDirectory(**names, dir=place.parent, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 def _sweep(place: Path) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,8 +16,9 @@ from runtimes.server.answers import columns_of
 
 from .bundle.reader import open_bundle
 from .errors import UsageError
+from .places import beside
 from .rules import violations
-from .session import Session
+from .session import session_of
 from .tables import stream
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ class Sink(Protocol):
 def predict(folder: Path, file: Path, output: Path | None) -> dict[str, Any]:
     """How many rows were answered; the answers go to `output`, or as csv to standard output."""
     bundle = open_bundle(folder)
-    session = Session(bundle.model, bundle.signature)
+    session = session_of(bundle)
     rows = 0
     with _sink(output) as sink:
         for table in stream(file, session.signature):
@@ -71,19 +70,12 @@ def _sink(output: Path | None) -> Iterator[Sink]:
     if output.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{output.name} must end in one of {', '.join(SUFFIXES)}")
     output.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
+    with beside(output.absolute()) as folder:
+        with (folder / output.name).open("wb") as file:
             sink = _KINDS[output.suffix.lower()](file)
             yield sink
             sink.close()
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)
-        os.replace(name, output)
-    except BaseException:
-        os.unlink(name)
-        raise
+        (folder / output.name).replace(output)
 
 
 def _arrow(columns: Table) -> pa.Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,9 @@ def reproduce(
     check_files(bundle)
     wanted = bundle.json("environment/environment.json")
     progress("installing the environment")
-    interpreter = rebuild(folder, wanted, into, python, rscript)
+    with tempfile.TemporaryDirectory(prefix="mlpack-") as scratch:
+        held = bundle.held(Path(scratch), "environment/").place
+        interpreter = rebuild(held, wanted, into, python, rscript)
     progress("asking the original again")
     return {
         "bundle": str(folder),

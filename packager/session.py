@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from converters.spec import Signature, Table
 from runtimes.server import session as served
+from runtimes.server.agreement import check_agreement
 from runtimes.server.errors import Damaged, GraphStops, NoProvider
 
+from .clock import timed
 from .errors import DamagedError, MismatchError, MissingToolError
+
+if TYPE_CHECKING:
+    from .bundle.reader import Bundle
 
 
 class Session(served.Session):
@@ -28,7 +33,27 @@ class Session(served.Session):
 
     def run_feeds(self, feeds: dict[str, Any], outputs: Sequence[str] = ()) -> Table:
         """The outputs by name; `MismatchError` where the graph stops, which an original's answer never does."""
+        if served.STOP.get() is None:
+            with timed():
+                return self._run_feeds(feeds, outputs)
+        return self._run_feeds(feeds, outputs)
+
+    def _run_feeds(self, feeds: dict[str, Any], outputs: Sequence[str]) -> Table:
         try:
             return super().run_feeds(feeds, outputs)
         except GraphStops as error:
             raise MismatchError(str(error)) from error
+
+    def _load(self, source: bytes | str, options: Any, provider: str) -> Any:
+        with timed(loading=options):
+            return super()._load(source, options, provider)
+
+
+def session_of(bundle: Bundle, threads: int = 0, provider: str = "CPUExecutionProvider") -> Session:
+    """The session of a bundle's graph, whose bytes were held against the manifest; `DamagedError` otherwise."""
+    session = Session(bundle.model, bundle.signature, threads, provider)
+    try:
+        check_agreement(session, bundle.signature)
+    except Damaged as error:
+        raise DamagedError(str(error)) from error
+    return session

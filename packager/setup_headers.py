@@ -12,11 +12,13 @@ import argparse
 import shutil
 import sys
 import tempfile
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 from .debian import SOURCES, unpacked
 from .errors import MissingToolError, MlpackError, UsageError
+from .keeping import seal, whole
 from .places import kept
 
 PACKAGE = "libonnxruntime-dev"
@@ -32,13 +34,21 @@ def cache_folder() -> Path:
     return kept() / "onnxruntime-headers"
 
 
+def check_kept() -> None:
+    """Fetches the headers of the cache again where they are not as they were put there."""
+    include = cache_folder() / "include"
+    if include.exists() and not whole(include):
+        with suppress(MissingToolError):  # the project that needs them says how to get them
+            fetch_headers(cache_folder())
+
+
 def fetch_headers(into: Path, sources: Path = SOURCES) -> Path:
     """The folder `into/include`, filled with the headers unless it is there already.
 
     Raises `MissingToolError` where apt or dpkg is missing, or where apt does not serve the package.
     """
     include = into / "include"
-    if find_header(include):
+    if find_header(include) and (into != cache_folder() or whole(include)):
         return include
     into.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=into.parent, prefix=".headers-") as scratch:
@@ -77,6 +87,7 @@ def _keep(scratch: Path, into: Path) -> None:
     into.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(scratch / "tree" / "usr/share/doc" / PACKAGE / "copyright", into / "copyright")
     shutil.rmtree(into / "include", ignore_errors=True)
+    seal(header.parent)
     header.parent.rename(into / "include")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 from converters.spec import Signature, Table, TensorSpec
 
 from .arrow import BATCH_ROWS, column_of, csv_batches, frame_dtypes, parquet_batches, read_csv, read_parquet
+from .bombs import check_rows, expanded
 from .errors import UsageError
 from .r_frames import read_frame
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 MOST_CELLS = 2**28
 """Cells of a sparse example, which is held densely: 2 GiB."""
+UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, EOFError, OSError, BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -138,8 +141,10 @@ def _read_whole(path: Path, suffix: str) -> Table:
     """The columns of a file that is read at once; they are of one length."""
     try:
         table = _READERS[suffix](path)
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, EOFError, OSError, BadZipFile) as error:
+    except UNREADABLE as error:
         raise UsageError(f"{path.name} cannot be read: {error}") from error
+    except MemoryError as error:
+        raise UsageError(f"{path.name} cannot be read: it takes more memory than there is") from error
     lengths = {name: len(column) for name, column in table.items()}
     if len(set(lengths.values())) > 1:
         raise UsageError(f"{path.name} has columns of different lengths: {lengths}")
@@ -147,10 +152,12 @@ def _read_whole(path: Path, suffix: str) -> Table:
 
 
 def _read_npy(path: Path) -> Table:
+    check_rows(path, path.stat().st_size)
     return {"X": _numbers(np.load(path, allow_pickle=False, mmap_mode="c"))}
 
 
 def _read_npz(path: Path) -> Table:
+    check_rows(path, expanded(path))
     with np.load(path, allow_pickle=False) as arrays:
         if {"format", "shape", "data"} <= set(arrays.files):
             return {"X": _numbers(_dense(path, arrays["shape"]))}

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runtimes.server.schema import Fault, parse, record, whole
+from runtimes.server.schema import files as entries
+
 from ..errors import DamagedError
 
 FORMAT = 1
@@ -50,15 +53,20 @@ class Manifest:
     def decode(cls, raw: bytes) -> Manifest:
         """The manifest that `encode` wrote; `DamagedError` where it is none, or of a later format."""
         try:
-            plain = json.loads(raw)
-            files = plain.pop("files")
+            plain = parse(raw)
+            record({"format": whole(0, 2**31)})(plain, "")
             number = plain.pop("format")
-            entries = tuple(Entry(p, f["sha256"], f["size"]) for p, f in sorted(files.items()))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise DamagedError(f"{NAME} is not a manifest: {error!r}") from error
+            if number == FORMAT:
+                record({"files": entries})(plain, "")
+        except Fault as fault:
+            raise DamagedError(f"{NAME} is not a manifest: {fault}") from fault
         if number != FORMAT:
             raise DamagedError(f"{NAME} has format {number}, this mlpack reads format {FORMAT}: use a later mlpack")
-        return cls(plain, entries)
+        found = plain.pop("files")
+        manifest = cls(plain, tuple(Entry(p, f["sha256"], f["size"]) for p, f in sorted(found.items())))
+        if manifest.encode() != raw:
+            raise DamagedError(f"{NAME} is not in canonical form: it was changed after the build")
+        return manifest
 
 
 def canonical(plain: Any) -> bytes:
@@ -76,10 +84,17 @@ def entry_of(folder: Path, path: Path) -> Entry:
 
 def entries_below(folder: Path) -> tuple[Entry, ...]:
     """The entries of all files below `folder`, sorted; a link or a special file is an error."""
+    return tuple(entry_of(folder, folder / path) for path in paths_below(folder) if not path.endswith("/"))
+
+
+def paths_below(folder: Path) -> tuple[str, ...]:
+    """The paths of all files and, with a slash at the end, of all folders below `folder`, sorted.
+
+    A link or a special file is an error.
+    """
     found = []
-    for path in sorted(folder.rglob("*"), key=lambda p: p.relative_to(folder).as_posix()):
+    for path in folder.rglob("*"):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise DamagedError(f"{path} is a link or a special file: a bundle holds plain files only")
-        if path.is_file():
-            found.append(entry_of(folder, path))
-    return tuple(found)
+        found.append(path.relative_to(folder).as_posix() + ("/" if path.is_dir() else ""))
+    return tuple(sorted(found))

@@ -1,26 +1,38 @@
-"""A bundle from a folder: its manifest, its files checked, its golden cases."""
+"""A bundle from a folder: its manifest, and its files, each held against the manifest before anybody sees it."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterator
+import os
+import stat
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 from converters.spec import Signature
+from runtimes.server.schema import GRAPH, MOST_BYTES, Fault, parse
 
 from ..errors import DamagedError, UsageError
-from ..golden import GoldenCase, decode_case
-from .manifest import MEASURED, NAME, Manifest, entries_below
+from ..golden import GoldenCase, check_case, decode_case
+from .manifest import MEASURED, NAME, Entry, Manifest, paths_below
+from .schema import check_documents, check_manifest
+
+MOST_JSON = 256 << 20
+PIECE = 1 << 20
+CASE = "golden/", ".request.json"
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle on disk; nothing of it has been checked yet but that its manifest can be read."""
+    """A bundle on disk, whose manifest is as the schema says. `place`: its folder, for messages.
 
-    folder: Path
+    The one way to its files is by `read`, `file` and `held`, which check them: what has changed is a `DamagedError`.
+    """
+
+    place: Path
     manifest: Manifest
     raw_manifest: bytes
 
@@ -41,68 +53,164 @@ class Bundle:
         return Signature.from_json(self.manifest.facts["signature"])
 
     @property
-    def model(self) -> Path:
-        return self.folder / "model" / "model.onnx"
+    def model(self) -> bytes:
+        """The graph, ready to be loaded as it was checked."""
+        return self.read(GRAPH)
+
+    def listed(self, prefix: str = "") -> tuple[str, ...]:
+        """The paths that the manifest lists, of those that begin so."""
+        return tuple(path for path in self._entries if path.startswith(prefix))
+
+    def read(self, path: str) -> bytes:
+        """The content of a file, held against its digest."""
+        entry = self._entry(path)
+        with self._open(entry) as file:
+            content = file.read(entry.size + 1)
+        if len(content) != entry.size or hashlib.sha256(content).hexdigest() != entry.sha256:
+            raise _changed(self, path)
+        return content
+
+    def held(self, into: Path, *prefixes: str) -> Bundle:
+        """The same bundle in a folder of one's own: its manifest, and copies of the files that begin so, held against
+        their digests as they are copied."""
+        into.mkdir(parents=True, exist_ok=True)
+        (into / NAME).write_bytes(self.raw_manifest)
+        for path in self.listed():
+            if path.startswith(prefixes):
+                self._copy(self._entry(path), into / path)
+        return Bundle(into, self.manifest, self.raw_manifest)
+
+    def file(self, path: str) -> Path:
+        """Where a file lies that was just held against its digest; for copies that `held` has made."""
+        entry = self._entry(path)
+        with self._open(entry) as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != entry.sha256:
+                raise _changed(self, path)
+        return self.place / path
 
     def json(self, path: str) -> Any:
-        """The parsed content of a JSON file of the bundle."""
+        """The parsed content of a JSON file of the bundle, as the schema of its path says."""
         try:
-            return json.loads((self.folder / path).read_bytes())
-        except (OSError, ValueError, RecursionError) as error:
-            raise DamagedError(f"{path} cannot be read: {error}") from error
+            plain = parse(self.read(path), MOST_JSON)
+            check_documents(path, plain)
+        except Fault as fault:
+            raise DamagedError(f"{path} is not what a bundle holds there: {fault}") from fault
+        return plain
 
     def golden(self) -> Iterator[GoldenCase]:
         """The golden cases in their order."""
-        for path in sorted((self.folder / "golden").glob("*.request.json")):
-            response = path.with_name(path.name.replace(".request.", ".response."))
+        for path in self.listed(CASE[0]):
+            if not path.endswith(CASE[1]):
+                continue
+            request, response = self.read(path), self.read(path.replace(".request.", ".response."))
             try:
-                yield decode_case(path.read_bytes(), response.read_bytes())
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                raise DamagedError(f"the golden case {path.name} cannot be read: {error!r}") from error
+                case = decode_case(request, response)
+                check_case(case, path.removeprefix(CASE[0]).removesuffix(CASE[1]), self.signature)
+            except (ValueError, KeyError, TypeError, AttributeError, MemoryError) as error:
+                said = error if isinstance(error, ValueError) else repr(error)
+                raise DamagedError(f"the golden case {path.removeprefix(CASE[0])} cannot be read: {said}") from error
+            yield case
+
+    @cached_property
+    def _entries(self) -> Mapping[str, Entry]:
+        return {entry.path: entry for entry in self.manifest.files}
+
+    @cached_property
+    def measured(self) -> Mapping[str, Entry]:
+        """What a clock had a hand in, by path, as its own list has it; that list names this bundle."""
+        path = MEASURED + NAME
+        try:
+            with self._open(Entry(path, "", -1)) as file:
+                plain = parse(file.read(MOST_BYTES + 1))
+            check_documents(path, plain)
+        except Fault as fault:
+            raise DamagedError(f"{path} is not a list of files: {fault}") from fault
+        if plain["identity"] != self.identity:
+            raise DamagedError(f"{path} names another bundle than {self.identity}: one was changed")
+        return {each: Entry(each, found["sha256"], found["size"]) for each, found in plain["files"].items()}
+
+    def _entry(self, path: str) -> Entry:
+        found = self._entries.get(path) or (self.measured.get(path) if path.startswith(MEASURED) else None)
+        if found is None:
+            raise DamagedError(f"the bundle {self.place.name} has no {path}: its manifest does not list it")
+        return found
+
+    def _open(self, entry: Entry) -> BufferedReader:
+        """The open file; a link, on the way too, and what is no plain file are refused."""
+        place = self.place
+        try:
+            for part in entry.path.split("/"):
+                place = place / part
+                if place.is_symlink():
+                    raise DamagedError(f"{place} is a link: a bundle holds plain files only")
+            descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            raise DamagedError(
+                f"{entry.path} of the bundle {self.place.name} cannot be read: {error.strerror}"
+            ) from error
+        file = os.fdopen(descriptor, "rb")
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or entry.size not in (-1, status.st_size):
+            file.close()
+            raise _changed(self, entry.path)
+        return file
+
+    def _copy(self, entry: Entry, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        digest = hashlib.sha256()
+        with self._open(entry) as file, target.open("wb") as copy:
+            while piece := file.read(PIECE):
+                digest.update(piece)
+                copy.write(piece)
+        if digest.hexdigest() != entry.sha256:
+            raise _changed(self, entry.path)
+
+
+def _changed(bundle: Bundle, path: str) -> DamagedError:
+    said = f"the bundle {bundle.place.name} is not as it was built; changed: {path}"
+    return DamagedError(said, changed=[path], missing=[], extra=[])
 
 
 def open_bundle(folder: Path) -> Bundle:
-    """The bundle in a folder; nothing of it runs or loads."""
+    """The bundle in a folder, its manifest held against the schema; nothing of it runs or loads."""
     path = folder / NAME
     if not folder.is_dir() or not path.is_file():
         raise UsageError(f"{folder} is not a bundle: it has no {NAME}")
-    raw = path.read_bytes()
+    with path.open("rb") as file:
+        raw = file.read(MOST_BYTES + 1)
     manifest = Manifest.decode(raw)
     try:
-        Signature.from_json(manifest.facts["signature"])
-        str(manifest.facts["name"]), str(manifest.facts["version"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DamagedError(f"{NAME} lacks what every bundle has: {error!r}") from error
+        check_manifest(manifest.facts, [entry.path for entry in manifest.files])
+    except Fault as fault:
+        raise DamagedError(f"{NAME} is not that of a bundle: {fault}") from fault
     return Bundle(folder, manifest, raw)
 
 
 def check_files(bundle: Bundle) -> None:
-    """`DamagedError` that names every changed, missing or extra file; measurements are held against their own list."""
-    listed = {e.path: (e.sha256, e.size) for e in bundle.manifest.files}
-    if bundle.raw_manifest != bundle.manifest.encode():
-        raise DamagedError(f"{NAME} is not in canonical form: it was changed after the build")
-    listed |= _measured(bundle)
-    found = {e.path: (e.sha256, e.size) for e in entries_below(bundle.folder)}
-    for own in (NAME, MEASURED + NAME):
-        found.pop(own, None)
+    """`DamagedError` that names every changed, missing or extra file; measurements are held against their own list.
+
+    Nothing that is not listed, or has another size, is read.
+    """
+    listed = {**{e.path: e for e in bundle.manifest.files}, **bundle.measured}
+    found = set(paths_below(bundle.place)) - {NAME, MEASURED + NAME}
+    known = listed.keys() | {f"{parent}/" for path in (*listed, MEASURED + NAME) for parent in _parents(path)}
     faults = {
-        "changed": sorted(p for p in listed.keys() & found.keys() if listed[p] != found[p]),
-        "missing": sorted(listed.keys() - found.keys()),
-        "extra": sorted(found.keys() - listed.keys()),
+        "changed": sorted(path for path in listed.keys() & found if not _same(bundle.place / path, listed[path])),
+        "missing": sorted(listed.keys() - found),
+        "extra": sorted(found - known),
     }
     named = [f"{kind}: {', '.join(paths)}" for kind, paths in faults.items() if paths]
     if named:
-        raise DamagedError(f"the bundle {bundle.folder.name} is not as it was built; " + "; ".join(named), **faults)
+        raise DamagedError(f"the bundle {bundle.place.name} is not as it was built; " + "; ".join(named), **faults)
 
 
-def _measured(bundle: Bundle) -> dict[str, tuple[str, int]]:
-    """What the measurements' own list says of each file."""
-    plain = bundle.json(MEASURED + NAME)
-    try:
-        identity = plain["identity"]
-        files = {path: (str(entry["sha256"]), int(entry["size"])) for path, entry in plain["files"].items()}
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise DamagedError(f"{MEASURED}{NAME} is not a list of files: {error!r}") from error
-    if identity != bundle.identity:
-        raise DamagedError(f"{MEASURED}{NAME} names another bundle than {bundle.identity}: one was changed")
-    return files
+def _parents(path: str) -> Iterator[str]:
+    parts = path.split("/")
+    return ("/".join(parts[:i]) for i in range(1, len(parts)))
+
+
+def _same(path: Path, entry: Entry) -> bool:
+    if path.stat().st_size != entry.size:
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256

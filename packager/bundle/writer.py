@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import UsageError
 from ..places import beside
 from .manifest import MEASURED, NAME, Entry, Manifest, canonical, entries_below, entry_of
+from .schema import Fault, check_manifest
 
 SYNCED_AT_ONCE = 8
 Files = Mapping[str, bytes | Path]
@@ -45,6 +46,10 @@ def write_bundle(place: Path, facts: Mapping[str, Any], files: Files, measured: 
 def _write(folder: Path, place: Path, facts: Mapping[str, Any], files: Files, measured: Files) -> Manifest:
     _fill(folder, files)
     manifest = Manifest(facts, entries_below(folder))
+    try:
+        check_manifest(facts, [entry.path for entry in manifest.files])
+    except Fault as fault:
+        raise UsageError(f"no bundle can be made of this: {fault}") from fault
     _fill(folder, {NAME: manifest.encode()})
     _fill(folder, measured)
     listed = [entry_of(folder, folder / path) for path in sorted(measured)]

@@ -10,10 +10,10 @@ import numpy as np
 from converters.spec import Dim, Signature, Table, TensorSpec
 
 from ..bundle.reader import Bundle
-from ..errors import DamagedError, MismatchError
+from ..errors import DamagedError, LateError, MismatchError
 from ..golden import GoldenCase
 from ..rules import violations
-from ..session import Session
+from ..session import Session, session_of
 from ..verify.comparison import Errors, compare
 
 
@@ -28,7 +28,7 @@ def answers(graph: Bundle, cases: Bundle) -> dict[str, Any]:
     found: dict[str, Any] = {"why": "", "asked": 0, "both_refuse": 0, "refused": [], "no_longer_refused": []}
     found |= {"outputs": [], "not_compared": []}
     try:
-        session = Session(graph.model, graph.signature)
+        session = session_of(graph)
     except DamagedError as error:
         return found | {"why": str(error)}
     why = next(_obstacles(session.signature, cases.signature), "")
@@ -102,6 +102,8 @@ def _ask(session: Session, case: GoldenCase, found: dict[str, Any], tallies: Map
     else:
         try:
             got = session.run(case.rows)
+        except LateError:
+            raise
         except MismatchError as error:
             found["refused"].append({"case": case.identifier, "reason": str(error)})
         else:

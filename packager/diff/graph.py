@@ -7,7 +7,6 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,7 +30,7 @@ class Facts:
         return {name: found.total() for name, found in self.settings.items()}
 
 
-def graph_changes(a: Path, b: Path) -> dict[str, Any]:
+def graph_changes(a: bytes, b: bytes) -> dict[str, Any]:
     """What changed from one ONNX file to the other.
 
     `settings`: operators with as many nodes as before, and other attributes (a tree's thresholds are attributes).
@@ -73,16 +72,15 @@ def _sum(found: Iterable[tuple[str, int]]) -> dict[str, int]:
     return {"count": len(sizes), "bytes": sum(sizes)}
 
 
-def _facts(path: Path) -> Facts:
+def _facts(raw: bytes) -> Facts:
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-    raw = path.read_bytes()
     model = onnx.ModelProto()
     try:
         model.ParseFromString(raw)
     except (DecodeError, RuntimeError) as error:
-        raise DamagedError(f"{path} is not an ONNX file: {error}") from error
+        raise DamagedError(f"model/model.onnx is not an ONNX file: {error}") from error
     opsets = {o.domain or "ai.onnx": o.version for o in model.opset_import}
     facts = Facts(hashlib.sha256(raw).hexdigest(), opsets)
     for prefix, nodes, constants in _scopes(model):

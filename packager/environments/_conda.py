@@ -157,8 +157,11 @@ def _settle(prefix: Path, locked: tuple[Locked, ...]) -> None:
     """Lets conda-meta say where each package is from, as in the original: its lock is the same again."""
     by_file = {each.file_name: each for each in locked}
     for path in sorted((prefix / "conda-meta").glob("*.json")):
-        plain = json.loads(path.read_bytes())
-        each = by_file[plain["fn"]]
+        try:
+            plain = dict(json.loads(path.read_bytes()))
+            each = by_file[plain["fn"]]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise DamagedError(f"a conda package brings {path.name}, which is no record of conda's own") from error
         own = {key: value for key, value in plain.items() if key not in LOCAL}
         address = {"url": each.url, "channel": each.url.removesuffix(f"/{each.path}")} if each.remote else {}
         own |= address | ({"md5": each.md5} if each.md5 else {})

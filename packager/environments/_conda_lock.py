@@ -21,6 +21,7 @@ from ._conda_record import FILE_NAME, SHA256, SUBDIR, CondaRecord
 
 LOCK = "environment/conda-lock.yml"
 EXPLICIT = "environment/conda-explicit.txt"
+MOST_BYTES = 16 << 20
 VENDORED = "conda/"
 """The channel in a bundle, seen from the lock: what came from a folder has no other address."""
 SIZE = "size:"
@@ -87,6 +88,8 @@ def read_lock(path: Path) -> tuple[Locked, ...]:
     import yaml
 
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise ValueError(f"it has more than {MOST_BYTES} bytes")
         plain = yaml.safe_load(path.read_bytes())
         sizes = plain["metadata"].get("custom_metadata", {})
         return tuple(_locked(p, sizes) for p in plain["package"] if p["manager"] == "conda")

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from ..debian import unpacked
+from ..keeping import seal, whole
 from ..places import kept
 
 SUITES = {
@@ -37,11 +38,12 @@ def fetched(minor: str) -> Path:
     suite, _, libraries = SUITES[minor]
     place = kept() / "pythons" / suite
     program = place / "usr" / "bin" / f"python{minor}"
-    if not program.is_file():
+    if not whole(place):
         place.parent.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
             tree = unpacked((*_packages(minor), *libraries), suite, Path(scratch))
             _wrap(tree / "usr" / "bin" / f"python{minor}", program, place)
+            seal(tree)
             tree.rename(place)
     return program
 

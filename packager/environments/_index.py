@@ -13,12 +13,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..keeping import remember, remembered
 from ..places import kept
+from ._pylock import PUBLIC
 from ._uv import listed, uv
-from ._wheels import SECONDS, Distribution, Wheel, record_of, write_whole
+from ._wheels import SECONDS, Distribution, Wheel, record_of, wheel_of
 
-PUBLIC = "https://files.pythonhosted.org/"
-"""Where the public index keeps its files: the one address that a lock may name."""
 TAIL = 2**18
 """Bytes at the end of a wheel in which its RECORD mostly lies."""
 AT_ONCE = 8
@@ -58,16 +58,12 @@ def _never_on_an_index(each: Distribution) -> str:
 
 
 def _remembered(each: Distribution) -> Wheel | None:
-    path = _memory_of(each)
-    try:
-        return Wheel(**json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError):
-        return None
+    return wheel_of(remembered(_memory_of(each)))
 
 
 def _memory_of(each: Distribution) -> Path:
     key = json.dumps([each["name"].lower(), each["version"], sorted(each["tags"])])
-    return kept() / "index" / (hashlib.sha256(key.encode()).hexdigest() + ".json")
+    return kept() / "index" / (hashlib.sha256(key.encode()).hexdigest() + ".memory")
 
 
 def _offers(pins: Sequence[str], python: str) -> dict[str, Any]:
@@ -134,9 +130,7 @@ def _read(each: Distribution, offer: Mapping[str, Any]) -> Wheel | str:
         return "the index has a wheel that could not be read"
     public = place if place.startswith(PUBLIC) else ""
     wheel = Wheel(_file_of(offer), str(offer["hashes"]["sha256"]), size, record, public, place)
-    path = _memory_of(each)
-    path.parent.mkdir(exist_ok=True)
-    write_whole(path, json.dumps(asdict(wheel)).encode())
+    remember(_memory_of(each), asdict(wheel))
     return wheel
 
 

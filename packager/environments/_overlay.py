@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from ..errors import EnvironmentFault
+from ..keeping import seal, whole
 from ..places import kept, program
 from ._python import Captured
 from ._uv import last_words, listed, uv
@@ -22,7 +23,7 @@ def converter_packages(python: str, captured: Captured) -> Path:
     lines = _missing(program(python), installed)
     key = hashlib.sha256(listed([captured.facts["interpreter"]["version"], *lines]).encode()).hexdigest()
     folder = kept() / "overlays" / key[:32]
-    if not folder.is_dir():
+    if not whole(folder):
         folder.parent.mkdir(exist_ok=True)
         _install(program(python), lines, folder)
     return folder
@@ -53,6 +54,7 @@ def _install(python: str, lines: list[str], folder: Path) -> None:
         done = uv("pip", "install", "--python", python, "--target", beside, "--no-deps", *lines)
         if done.returncode:
             raise EnvironmentFault(f"the packages that converting needs cannot be installed: {last_words(done)}")
+        seal(beside)
         if not folder.is_dir():
             beside.rename(folder)
     finally:

@@ -74,7 +74,7 @@ class Capture:
 def _memory_of(python: str) -> Path:
     folder = kept() / "digests"
     folder.mkdir(exist_ok=True)
-    return folder / (hashlib.sha256(program(python).encode()).hexdigest()[:32] + ".json")
+    return folder / (hashlib.sha256(program(python).encode()).hexdigest()[:32] + ".memory")
 
 
 def _captured(facts: Mapping[str, Any]) -> Captured:

@@ -204,12 +204,21 @@ def markers() -> dict[str, str]:
     }
 
 
+def _remembered(memory: str) -> dict[str, Any]:
+    """What the file remembers; nothing where it has changed since it was written."""
+    with open(memory, encoding="utf-8", errors="replace") as file:
+        digest, _, text = file.read().partition("\n")
+    if hashlib.sha256(text.encode()).hexdigest() != digest:
+        return {}
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
 def main(memory: str | None) -> None:
     """Prints all of it as JSON; `memory`: the file of remembered digests, or None."""
     seen: dict[str, Any] = {}
     if memory and os.path.isfile(memory):
-        with open(memory, encoding="utf-8") as file:
-            seen = json.load(file)
+        seen = _remembered(memory)
     before = json.dumps(seen, sort_keys=True)
     facts = {
         "interpreter": interpreter(),
@@ -219,8 +228,9 @@ def main(memory: str | None) -> None:
     }
     if memory and json.dumps(seen, sort_keys=True) != before:
         beside = f"{memory}.{os.getpid()}"
+        text = json.dumps(seen)
         with open(beside, "w", encoding="utf-8") as file:
-            json.dump(seen, file)
+            file.write(hashlib.sha256(text.encode()).hexdigest() + "\n" + text)
         os.replace(beside, memory)
     json.dump(facts, sys.stdout)
 

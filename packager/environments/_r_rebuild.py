@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import tarfile
+import zlib
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from runtimes.server.schema import Fault, parse
+
+from ..bombs import check_tar
+from ..bundle.schema import check_documents
 from ..errors import DamagedError, EnvironmentFault, MissingToolError, UsageError
 from ..places import beside, program
 from . import FOLDER
@@ -37,7 +42,7 @@ def rebuild_r(bundle: Path, wanted: Mapping[str, Any], into: Path, rscript: str 
     if into.exists():
         raise UsageError(f"{into} is there already: give a folder that is not")
     found = _find(wanted["interpreter"], rscript)
-    records: Mapping[str, Mapping[str, Any]] = json.loads((bundle / FOLDER / "renv.lock").read_bytes())["Packages"]
+    records = _records(bundle)
     into.absolute().parent.mkdir(parents=True, exist_ok=True)
     with beside(into.absolute()) as scratch:
         (scratch / "made" / LIBRARY).mkdir(parents=True)
@@ -49,6 +54,18 @@ def rebuild_r(bundle: Path, wanted: Mapping[str, Any], into: Path, rscript: str 
         (scratch / "made").rename(into)
     exact = found.version == wanted["interpreter"]["version"]
     return Interpreter("", found.version, exact, str(into.absolute() / "Rscript"), len(records))
+
+
+def _records(bundle: Path) -> Mapping[str, Mapping[str, Any]]:
+    """The packages of the lock, by name; `DamagedError` where it is none."""
+    path = f"{FOLDER}/renv.lock"
+    try:
+        plain = parse((bundle / path).read_bytes())
+        check_documents(path, plain)
+    except (OSError, Fault) as error:
+        raise DamagedError(f"{path} cannot be read as a lock of R packages: {error}") from error
+    records: Mapping[str, Mapping[str, Any]] = plain["Packages"]
+    return records
 
 
 class _Found:
@@ -108,14 +125,14 @@ def _in_order(records: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def _install(name: str, record: Mapping[str, Any], folder: Path, found: _Found, into: Path) -> None:
     """The package's tree: from the bundle, else from this machine where the very same is installed."""
     if "Archive" in record:
-        archive = _checked(folder / _inside(record["Archive"]), record["Sha256"])
+        archive = _checked(folder / _inside(record["Archive"]), record.get("Sha256", ""))
         if archive.name.endswith(SOURCE):
             _compile(archive, found, into)
         else:
             _unpack(archive, name, into)
         return
     for library in found.libraries:
-        if (library / name / "DESCRIPTION").is_file() and write_archive(library / name, None) == record["Sha256"]:
+        if (library / name / "DESCRIPTION").is_file() and write_archive(library / name, None) == record.get("Sha256"):
             shutil.copytree(library / name, into / name, symlinks=True)
             return
     debian = record.get("Debian", {})
@@ -134,6 +151,11 @@ def _inside(archive: str) -> str:
 
 def _compile(archive: Path, found: _Found, into: Path) -> None:
     """Installs a source with R's own tools, against the packages that are there already."""
+    try:
+        with tarfile.open(archive) as members:
+            deque(check_tar(members), maxlen=0)
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        raise DamagedError(f"{archive.name} is no source of R that can be installed: {error}") from error
     command = [*found.r, "CMD", "INSTALL", "--no-docs", "--no-test-load", f"--library={into}", str(archive)]
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "R_LIBS": str(into), "R_LIBS_USER": str(into)}
     try:
@@ -157,11 +179,13 @@ def _checked(archive: Path, sha256: str) -> Path:
 
 def _unpack(archive: Path, name: str, into: Path) -> None:
     """`DamagedError` unless the archive holds nothing but that package."""
-    with tarfile.open(archive) as members:
-        strange = [m.name for m in members if Path(m.name).parts[:1] != (name,)]
-        if strange:
-            raise DamagedError(f"{archive.name} holds {strange[0]}, which is no part of {name}")
-        try:
+    try:
+        with tarfile.open(archive, "r:") as members:  # uncompressed: it cannot hold more than its own size
+            strange = [m.name for m in members if Path(m.name).parts[:1] != (name,)]
+            if strange:
+                raise DamagedError(f"{archive.name} holds {strange[0]}, which is no part of {name}")
+            if sum(m.size for m in members) > archive.stat().st_size:
+                raise DamagedError(f"{archive.name} says that it holds more than its own size")
             members.extractall(into, filter="data")
-        except tarfile.FilterError as error:
-            raise DamagedError(f"{archive.name} holds what does not belong into a library: {error}") from error
+    except (tarfile.TarError, OSError, ValueError, OverflowError) as error:
+        raise DamagedError(f"{archive.name} holds what does not belong into a library: {error}") from error

@@ -6,12 +6,15 @@ import re
 import tarfile
 import urllib.error
 import urllib.request
+import zlib
 from pathlib import Path
 
+from ..bombs import check_tar
 from ..errors import EnvironmentFault, UsageError
 
 SECONDS = 60.0
 MOST_BYTES = 2**30
+MOST_TEXT = 2**20
 
 
 def check_repository(place: str) -> None:
@@ -54,9 +57,10 @@ def _check(archive: Path, name: str, version: str) -> None:
     """`EnvironmentFault` unless the archive says that it is this package."""
     try:
         with tarfile.open(archive) as members:
-            file = members.extractfile(f"{name}/DESCRIPTION")
-            text = file.read().decode("utf-8", "replace") if file else ""
-    except (tarfile.TarError, KeyError, OSError) as error:
+            member = next((m for m in check_tar(members) if m.name == f"{name}/DESCRIPTION"), None)
+            file = members.extractfile(member) if member else None
+            text = file.read(MOST_TEXT).decode("utf-8", "replace") if file else ""
+    except (tarfile.TarError, KeyError, OSError, EOFError, zlib.error) as error:
         raise EnvironmentFault(f"{archive.name} of the repository is no source archive of R: {error}") from error
     said = dict(re.findall(r"(?m)^(Package|Version): *(\S+)", text))
     if said != {"Package": name, "Version": version}:

@@ -6,17 +6,18 @@ import hashlib
 import json
 import os
 import subprocess
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import tomllib
-
+from ..bombs import is_bomb
 from ..errors import DamagedError, EnvironmentFault, MissingToolError, UsageError
 from ..places import beside, program
 from . import FOLDER, _debian_python
 from . import _conda as conda
+from ._pylock import read_pylock, requirements
 from ._uv import last_words, uv
 
 
@@ -81,11 +82,11 @@ def complete(bundle: Path, wanted: Mapping[str, Any]) -> int:
     """How many distributions the lock brings; `EnvironmentFault` where it lacks one that the model needs."""
     from packaging.utils import canonicalize_name
 
-    locked = {p["name"] for p in tomllib.loads((bundle / FOLDER / "pylock.toml").read_text("utf-8"))["packages"]}
+    locked = {p["name"] for p in read_pylock(bundle)}
     absent = [
         each
         for each in wanted["distributions"]
-        if each["origin"] != "conda" and canonicalize_name(each["name"]) not in locked
+        if each.get("origin") != "conda" and canonicalize_name(each["name"]) not in locked
     ]
     lacking = [each for each in absent if each.get("needed")]
     if lacking:
@@ -120,8 +121,8 @@ def rebuild_conda(bundle: Path, into: Path, version: str) -> Interpreter:
 
 def _install(folder: Path, interpreter: Path, how: str) -> None:
     """Nothing; the pins of the lock are installed. `how`: `sync` for an environment that holds nothing else."""
-    plain = tomllib.loads((folder / "pylock.toml").read_text("utf-8"))
-    wheels = [wheel for package in plain["packages"] for wheel in package["wheels"]]
+    packages = read_pylock(folder.parent)
+    wheels = [wheel for package in packages for wheel in package["wheels"]]
     vendored = all("path" in wheel and _is_there(folder, wheel) for wheel in wheels)
     public = all("url" in wheel for wheel in wheels)
     if not wheels:
@@ -133,7 +134,8 @@ def _install(folder: Path, interpreter: Path, how: str) -> None:
         offline = ("--offline",) if vendored else ()
         done = uv("pip", how, *python, *offline, "--preview-features", "pylock", *listed, source)
     else:
-        source = folder / "requirements.txt"
+        source = folder / "pins.txt"  # the folder is a copy of ours
+        source.write_text(requirements(packages), "utf-8")
         done = uv("pip", how, *python, "--require-hashes", "--only-binary", ":all:", *listed, source)
     if done.returncode:
         damaged = "ash mismatch" in done.stderr or "lockfile records" in done.stderr
@@ -152,4 +154,10 @@ def _is_there(folder: Path, wheel: Mapping[str, Any]) -> bool:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != wheel["hashes"]["sha256"]:
         raise DamagedError(f"the wheel {path.name} is not the one that pylock.toml names: its sha256 differs")
+    try:
+        bomb = is_bomb(path)
+    except zipfile.BadZipFile as error:
+        raise DamagedError(f"the wheel {path.name} is no wheel: {error}") from error
+    if bomb:
+        raise DamagedError(f"the wheel {path.name} unpacks to far more than a wheel does: it is not installed")
     return True

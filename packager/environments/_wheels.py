@@ -6,6 +6,7 @@ import base64
 import csv
 import hashlib
 import os
+import re
 import shutil
 import urllib.request
 import zipfile
@@ -15,11 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DamagedError, EnvironmentFault
+from ..keeping import write_whole
 from ..places import kept
 from ._python_probe import generated, record_digest
 from ._uv import last_words, uv
 
 SECONDS = 60.0
+FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!-]*\.whl")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+MOST_RECORD = 64 << 20
+MOST_BYTES = 4 << 30
+"""Of a wheel that is fetched."""
 
 Distribution = Mapping[str, Any]
 
@@ -38,11 +45,15 @@ class Wheel:
     made: str = ""
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Nothing; the file is there with all of its content, or not at all."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
-    beside.write_bytes(content)
-    beside.replace(path)
+def wheel_of(plain: Any) -> Wheel | None:
+    """The wheel that a memory of the cache names; None where it names none."""
+    try:
+        wheel = Wheel(**plain)
+    except TypeError:
+        return None
+    texts = (wheel.file, wheel.sha256, wheel.record, wheel.url, wheel.place, wheel.made)
+    fits = all(isinstance(each, str) for each in texts) and isinstance(wheel.size, int)
+    return wheel if fits and FILE.fullmatch(wheel.file) and SHA256.fullmatch(wheel.sha256) else None
 
 
 def record_of(wheel: Any) -> str:
@@ -51,6 +62,8 @@ def record_of(wheel: Any) -> str:
         name = next((n for n in archive.namelist() if n.endswith(".dist-info/RECORD") and n.count("/") == 1), None)
         if name is None:
             raise ValueError("it holds no RECORD")
+        if archive.getinfo(name).file_size > MOST_RECORD:
+            raise ValueError(f"its RECORD has more than {MOST_RECORD} bytes")
         rows = list(csv.reader(archive.read(name).decode().splitlines()))
     return record_digest((_installed(row[0]), row[1]) for row in rows if len(row) == 3 and row[1])
 
@@ -76,7 +89,7 @@ def fetch(wheel: Wheel, folder: Path) -> Path:
 def _downloaded(wheel: Wheel) -> bytes:
     try:
         with urllib.request.urlopen(wheel.place, timeout=SECONDS) as response:
-            content: bytes = response.read()
+            content: bytes = response.read(wheel.size + 1 if wheel.size else MOST_BYTES)
     except OSError as error:
         raise EnvironmentFault(f"{wheel.file} cannot be fetched from the index: {error}") from error
     if hashlib.sha256(content).hexdigest() != wheel.sha256:

@@ -15,7 +15,9 @@ from runtimes.spec import Runtime, Step
 
 from ..bundle.reader import Bundle
 from ..errors import MissingToolError
+from ..keeping import seal, whole
 from ..places import kept
+from ..setup_headers import check_kept
 from ._project import rendered, write
 from ._rootfs import Base, loader
 
@@ -33,13 +35,14 @@ def compiled(bundle: Bundle, kind: str, base: Base, scratch: Path) -> Path:
     project = rendered(bundle, runtime, {})  # as it is written today: that in the bundle may be older than the server
     files = {path: content for path, content in project.items() if not path.startswith(ASIDE)}
     place = kept() / "images" / f"server-{_recipe(files)}"
-    if not place.is_file():
+    if not whole(place):
         made = _made(files, runtime, scratch)
         place.parent.mkdir(parents=True, exist_ok=True)
         beside = place.with_name(f"{place.name}.{os.getpid()}")
         shutil.copyfile(made, beside)
         beside.chmod(0o755)
         beside.replace(place)
+        seal(place)
     _check(place, base)
     return place
 
@@ -55,6 +58,7 @@ def _recipe(files: Mapping[str, bytes]) -> str:
 
 
 def _made(files: Mapping[str, bytes], runtime: Runtime, scratch: Path) -> Path:
+    check_kept()
     project, work = (scratch / "project").absolute(), (scratch / "work").absolute()
     write(files, project)
     work.mkdir()

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 from ..debian import unpacked
 from ..errors import DamagedError
+from ..keeping import seal, whole
 from ..places import kept
 from ._archive import Configuration, write_archive
 from ._engine import Engine
@@ -43,12 +44,15 @@ def pip(suite: str) -> dict[str, Source]:
 
 def _wheel(suite: str) -> Path:
     folder = kept() / "images" / f"pip-{suite}"
-    if not any(folder.glob("*.whl")):
-        folder.mkdir(parents=True, exist_ok=True)
+    if not whole(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=folder.parent) as scratch:
-            tree = unpacked([PIP], suite, Path(scratch))
+            tree, made = unpacked([PIP], suite, Path(scratch)), Path(scratch) / "made"
+            made.mkdir()
             for path in tree.rglob("pip-*.whl"):
-                path.replace(folder / path.name)
+                path.replace(made / path.name)
+            seal(made)
+            made.rename(folder)
     found = [path for path in sorted(folder.iterdir()) if re.fullmatch(r"pip-[\w.]+-py3-none-any\.whl", path.name)]
     if not found:
         raise DamagedError(f"Debian's package {PIP} of {suite} holds no wheel of pip")

@@ -20,15 +20,15 @@ def project(bundle: Bundle, kind: str) -> Mapping[str, bytes | Path]:
     """The files by path in the project; raises `ConversionError` for a model that the project cannot hold."""
     runtime = runtimes.of_image(kind)
     place = f"deploy/{runtime.name}/"
-    own = [entry.path for entry in bundle.manifest.files if entry.path.startswith(place)]
+    own = bundle.listed(place)
     if own:
-        return {path.removeprefix(place): bundle.folder / path for path in own}
-    return rendered(bundle, runtime, {p.name: p.read_bytes() for p in sorted((bundle.folder / "golden").iterdir())})
+        return {path.removeprefix(place): bundle.file(path) for path in own}
+    return rendered(bundle, runtime, {p.removeprefix("golden/"): bundle.read(p) for p in bundle.listed("golden/")})
 
 
 def rendered(bundle: Bundle, runtime: Runtime, golden: Mapping[str, bytes]) -> Mapping[str, bytes]:
     """The files as they are written today; raises `ConversionError`. `golden`: the cases that the project replays."""
-    package = Package(bundle.name, bundle.version, bundle.signature, bundle.model.read_bytes(), golden)
+    package = Package(bundle.name, bundle.version, bundle.signature, bundle.model, golden)
     try:
         return runtime.render(package)
     except Unsupported as error:
@@ -37,8 +37,8 @@ def rendered(bundle: Bundle, runtime: Runtime, golden: Mapping[str, bytes]) -> M
 
 def shipped(bundle: Bundle) -> dict[str, Path]:
     """What of a bundle every image holds, by path: the manifest, the graph with what it keeps beside, the cases."""
-    paths = [NAME, *(entry.path for entry in bundle.manifest.files if entry.path.startswith(SHIPPED))]
-    return {path: bundle.folder / path for path in paths}
+    found = {path: bundle.file(path) for path in bundle.listed() if path.startswith(SHIPPED)}
+    return {NAME: bundle.place / NAME, **found}
 
 
 def write(files: Mapping[str, bytes | Path], folder: Path) -> None:

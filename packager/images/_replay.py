@@ -31,7 +31,7 @@ def replay(bundle: Bundle, built: Built, port: int = 8080) -> dict[str, Any]:
     engine = find()
     if isinstance(engine, str):
         return {"replayed": None, "why": engine}
-    memory = MEMORY + 4 * bundle.model.stat().st_size
+    memory = MEMORY + 4 * len(bundle.model)
     with running(engine, built.loaded(engine), port, memory) as container:
         _wait(container)
         cases, first = 0, 0.0
@@ -40,13 +40,13 @@ def replay(bundle: Bundle, built: Built, port: int = 8080) -> dict[str, Any]:
             first = first or time.perf_counter() - container.began
             cases += 1
     if not cases:
-        raise DamagedError(f"the bundle {bundle.folder} holds no golden case")
+        raise DamagedError(f"the bundle {bundle.place} holds no golden case")
     return {"replayed": {"engine": engine.version, "cases": cases, "first_answer_s": round(first, 3)}}
 
 
 def _cases(bundle: Bundle) -> Iterator[tuple[GoldenCase, bytes]]:
     for case in bundle.golden():
-        yield case, (bundle.folder / "golden" / f"{case.identifier}.request.json").read_bytes()
+        yield case, bundle.read(f"golden/{case.identifier}.request.json")
 
 
 def _wait(container: Running) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..debian import unpacked
 from ..errors import MissingToolError
+from ..keeping import SEAL, seal, whole
 from ..places import kept
 from ._layers import Folder, Layer, Link, Source, below
 
@@ -117,7 +118,8 @@ class Base:
     def source(self) -> dict[str, Source]:
         """The layer's files."""
         found: dict[str, Source] = {**below(self.tree, ""), **USERS, "tmp": Folder(0o1777)}
-        found.pop(ABOUT)
+        for own in (ABOUT, SEAL):
+            found.pop(own, None)
         if self.python:
             found[f"{self.home}/bin/python3"] = Link(f"python{self.python}")
         return found | {name: Folder() for name in ("dev", "proc", "sys", "run", "root")}
@@ -175,7 +177,7 @@ def _kept(suite: str, packages: Sequence[str], title: str) -> Base:
     wanted = sorted(packages)
     recipe = json.dumps([suite, "security", architecture(), wanted, STAYS, DROPPED]).encode()
     place = kept() / "images" / f"debian-{suite}-{hashlib.sha256(recipe).hexdigest()[:16]}"
-    if not (place / ABOUT).is_file():
+    if not whole(place):
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
             made = _base(Path(scratch) / "made", suite, title, {})
@@ -192,10 +194,11 @@ def _base(tree: Path, suite: str, title: str, packages: dict[str, str]) -> Base:
 
 def _keep(made: Path, place: Path) -> None:
     """Another process may have been faster with the same tree."""
+    seal(made)
     try:
         made.rename(place)
     except OSError:
-        if not (place / ABOUT).is_file():
+        if not whole(place):
             raise
 
 

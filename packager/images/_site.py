@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import shutil
@@ -18,10 +17,13 @@ from urllib.parse import unquote
 
 import tomllib
 
+from ..bombs import is_bomb
 from ..environments._uv import last_words, listed, uv
-from ..environments._wheels import Wheel, fetch, write_whole
+from ..environments._wheels import Wheel, fetch, wheel_of
 from ..errors import DamagedError, EnvironmentFault
+from ..keeping import SEAL, remember, remembered, seal, whole
 from ..places import kept
+from ._layers import Source, below
 from ._rootfs import Base
 
 DROPPED = (
@@ -40,13 +42,14 @@ def site(packages: Mapping[str, str], base: Base) -> Path:
     wheels = pinned(packages, base)
     recipe = json.dumps([base.title, base.packages, [w.sha256 for w in wheels], DROPPED]).encode()
     place = kept() / "images" / f"site-{hashlib.sha256(recipe).hexdigest()[:16]}"
-    if not place.is_dir():
+    if not whole(place):
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
             made = Path(scratch) / "made"
             for wheel in wheels:
                 unzip(fetch(wheel, Path(scratch)), made)
             base.compile(made, f"/{base.place}")
+            seal(made)
             if not place.is_dir():
                 made.rename(place)
     return place
@@ -56,12 +59,13 @@ def pinned(packages: Mapping[str, str], base: Base) -> list[Wheel]:
     """The one wheel of each exact version that runs in the image, with its sha256; the index is asked once."""
     pins = [f"{name}=={version}" for name, version in sorted(packages.items())]
     key = json.dumps([pins, base.python, base.wheels]).encode()
-    memory = kept() / "images" / f"lock-{hashlib.sha256(key).hexdigest()[:16]}.json"
-    with contextlib.suppress(OSError, ValueError, TypeError):
-        return [Wheel(**each) for each in json.loads(memory.read_bytes())]
+    memory = kept() / "images" / f"lock-{hashlib.sha256(key).hexdigest()[:16]}.memory"
+    known = remembered(memory)
+    held = [wheel_of(each) for each in known] if isinstance(known, list) else []
+    if held and None not in held:
+        return [each for each in held if each]
     wheels = [_wheel(package) for package in _asked(pins, base)]
-    memory.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(memory, json.dumps([asdict(wheel) for wheel in wheels]).encode())
+    remember(memory, [asdict(wheel) for wheel in wheels])
     return wheels
 
 
@@ -89,6 +93,8 @@ def unzip(wheel: Path, site: Path) -> None:
 
     Raises `DamagedError` for a file that would lie elsewhere.
     """
+    if is_bomb(wheel):
+        raise DamagedError(f"{wheel.name} unpacks to far more than a wheel does")
     with zipfile.ZipFile(wheel) as archive:
         for entry, inside in _kept(archive):
             target = site / inside
@@ -98,6 +104,13 @@ def unzip(wheel: Path, site: Path) -> None:
             with archive.open(entry) as source, target.open("wb") as file:
                 shutil.copyfileobj(source, file)
             target.chmod(0o755 if (entry.external_attr >> 16) & 0o111 else 0o644)
+
+
+def added(packages: Mapping[str, str], base: Base) -> dict[str, Source]:
+    """The packages' files by path in the image."""
+    found = below(site(packages, base), base.place)
+    found.pop(f"{base.place}/{SEAL}", None)
+    return found
 
 
 def _kept(archive: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, str]]:

@@ -11,7 +11,7 @@ from typing import Any
 import runtimes
 
 from ..environments._wheels import fetch
-from ..errors import EnvironmentFault, MissingToolError, UsageError
+from ..errors import DamagedError, EnvironmentFault, MissingToolError, UsageError
 from ._engine import Engine, find, first_line
 from ._local_base import local_base
 from ._project import project, shipped, write
@@ -36,7 +36,8 @@ def build(request: Request) -> Built:
     context = request.scratch / "context"
     write(shipped(request.bundle), context)
     write({f"{place}/{path}": source for path, source in files.items()}, context)
-    pins = PIN.findall((context / place / "requirements.txt").read_text("utf-8"))
+    pins = PIN.findall(_needed(context / place, "requirements.txt"))
+    _needed(context / place, "Dockerfile")
     reference, base = _base(engine, request)
     request.progress("taking the server's packages")
     (context / place / "wheels").mkdir()
@@ -47,6 +48,14 @@ def build(request: Request) -> Built:
     labels = labels_of(request.bundle, reference)
     image = _built(engine, path=str(context), dockerfile=f"{place}/Dockerfile", buildargs=arguments, labels=labels)
     return _described(engine, image, request, pins)
+
+
+def _needed(project: Path, name: str) -> str:
+    """The text of a file that the project must have; `DamagedError` where it does not."""
+    try:
+        return (project / name).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DamagedError(f"the bundle's container project has no {name} that can be read") from error
 
 
 def _base(engine: Engine, request: Request) -> tuple[str, Base]:

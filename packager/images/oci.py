@@ -12,7 +12,7 @@ from ._pulled import pulled
 from ._rootfs import Base, architecture, debian, suite_here
 from ._runs import labels_of, model, runs
 from ._server import SERVER, Needs, needs
-from ._site import site
+from ._site import added
 from ._written import written
 from .spec import DEBIAN, Built, Image, Request
 
@@ -50,7 +50,7 @@ def _base(request: Request) -> Base:
 def _layers(request: Request, base: Base, found: Needs) -> list[Layer]:
     trees: dict[str, Tree] = {
         **({} if base.layers else {base.title: base.source()}),
-        "packages": below(site(found.packages, base), base.place),
+        "packages": added(found.packages, base),
         "server": _server(found, base, request.scratch),
         "model": model(request.bundle),
     }

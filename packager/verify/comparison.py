@@ -84,8 +84,8 @@ def compare(want: Table, got: Table, kinds: Mask, allowed: Mapping[str, Toleranc
     differs = np.zeros(len(kinds), bool)
     errors: dict[str, dict[str, Errors]] = {str(kind): {} for kind in dict.fromkeys(kinds)}
     for name, expected in want.items():
-        actual = got[name]
-        if actual.shape != expected.shape:
+        actual = got.get(name)
+        if actual is None or actual.shape != expected.shape:
             bad, distance = np.ones(len(kinds), bool), None
         elif name in allowed:
             bad, distance = _floats(expected, actual, allowed[name])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +10,16 @@ from pathlib import Path
 from converters.spec import Signature
 
 from .errors import Damaged, NoModel
+from .schema import MOST_BYTES, Fault, graph_digest, manifest, parse
 
 MANIFEST = "manifest.json"
-GRAPH = "model/model.onnx"
 PLACES = ("/opt/ml/model", "/mnt/models")
 """Where SageMaker and KServe put a model."""
 
 
 @dataclass(frozen=True)
 class Described:
-    """What a folder says of its model: nothing of it has been loaded. `digests`: by path, of the graph's own files."""
+    """What a folder says of its model: nothing of it has been loaded. `digests`: of the files that it lists."""
 
     folder: Path
     name: str
@@ -29,20 +28,40 @@ class Described:
     signature: Signature
     digests: Mapping[str, str]
 
+    def read(self, path: str) -> bytes:
+        """A file that the manifest lists, held against its digest; what is loaded are these very bytes.
+
+        Raises `Damaged`.
+        """
+        if path not in self.digests:
+            raise Damaged(f"{path} is not a file that {MANIFEST} lists")
+        try:
+            content = (self.folder / path).read_bytes()
+        except OSError as error:
+            raise Damaged(f"{self.folder / path} cannot be read: {error.strerror}") from error
+        found = hashlib.sha256(content).hexdigest()
+        if found != self.digests[path]:
+            said = f"its sha256 is {found}, the manifest says {self.digests[path]}"
+            raise Damaged(f"{self.folder / path} is not as it was built: {said}")
+        return content
+
 
 def describe(folder: Path) -> Described:
     """The model of a folder with `manifest.json` and `model/model.onnx`; raises `NoModel` and `Damaged`."""
     if not (folder / MANIFEST).is_file():
         raise NoModel(f"{folder} is not a bundle: it has no {MANIFEST}")
-    raw = (folder / MANIFEST).read_bytes()
     try:
-        plain = json.loads(raw)
-        signature = Signature.from_json(plain["signature"])
-        name, version = str(plain["name"]), str(plain["version"])
-        files = plain.get("files", {})
-        digests = {path: str(files[path]["sha256"]) for path in files if path.startswith(GRAPH)}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise Damaged(f"{MANIFEST} cannot be read: {error!r}") from error
-    if not (folder / GRAPH).is_file():
-        raise Damaged(f"{folder} has no {GRAPH}")
-    return Described(folder, name, version, "sha256:" + hashlib.sha256(raw).hexdigest(), signature, digests)
+        with (folder / MANIFEST).open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)
+        plain = parse(raw)
+        manifest(plain, "")
+        graph_digest(plain)
+    except OSError as error:
+        raise Damaged(f"{folder / MANIFEST} cannot be read: {error.strerror}") from error
+    except Fault as fault:
+        raise Damaged(f"{MANIFEST} is not a manifest: {fault}") from fault
+    digests = {path: str(entry["sha256"]) for path, entry in plain["files"].items()}
+    identity = "sha256:" + hashlib.sha256(raw).hexdigest()
+    return Described(
+        folder, plain["name"], plain["version"], identity, Signature.from_json(plain["signature"]), digests
+    )

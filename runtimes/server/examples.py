@@ -7,7 +7,7 @@ from typing import Any
 
 from converters.spec import TensorSpec
 
-from .errors import Refusal
+from .errors import Damaged, Refusal
 from .infer import parse
 from .model import Model
 from .rows import cells_of_rows, table_of_cells
@@ -16,12 +16,13 @@ from .tensors import Array, array_of
 
 def example_row(model: Model) -> dict[str, Any]:
     """A golden case's first row where the folder has one that is answered, else one made up from the rules."""
-    for path in sorted((model.folder / "golden").glob("*.request.json"))[:5]:
+    listed = (path for path in sorted(model.described.digests) if path.startswith("golden/"))
+    for path in [path for path in listed if path.endswith(".request.json")][:5]:
         try:
-            tensors = {t["name"]: array_of(t) for t in parse(path.read_bytes())["inputs"]}
+            tensors = {t["name"]: array_of(t) for t in parse(model.described.read(path))["inputs"]}
             row = {spec.name: _first(tensors[spec.name]) for spec in model.inputs}
             model.ask(table_of_cells(model, cells_of_rows(model, [row])))
-        except (OSError, Refusal, KeyError, TypeError, IndexError):
+        except (Damaged, Refusal, KeyError, TypeError, IndexError):
             continue
         return row
     return {spec.name: _made_up(spec) for spec in model.inputs}

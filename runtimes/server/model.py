@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from converters.spec import Table, TensorSpec
 
+from .agreement import check_agreement
 from .columns import Columns
-from .described import GRAPH, Described
-from .errors import Damaged, GraphStops, Refusal
+from .described import Described
+from .errors import GraphStops, Refusal
 from .quick import Quick
+from .schema import GRAPH
 from .session import Session
 from .tensors import Array, datatype_of
 
@@ -23,12 +23,11 @@ class Model:
     """A loaded graph with its rules."""
 
     def __init__(self, described: Described, threads: int = 1) -> None:
-        for path, digest in described.digests.items():
-            _check(described.folder / path, digest)
+        self.described = described
         self.name, self.version, self.identity = described.name, described.version, described.identity
-        self.folder = described.folder
         self.signature = described.signature
-        self.session = Session(described.folder / GRAPH, described.signature, threads)
+        self.session = Session(described.read(GRAPH), described.signature, threads)
+        check_agreement(self.session, described.signature)
         self.columns = Columns(described.signature, self.session.signature)
         self.quick = Quick(self.session.signature)
         self.inputs = self.session.signature.inputs
@@ -75,13 +74,3 @@ def _metadata(spec: TensorSpec, free: bool = False) -> dict[str, Any]:
     datatype = "BYTES" if spec.is_text else datatype_of(np.dtype(spec.dtype))
     shape = [d if isinstance(d, int) and not free else -1 for d in spec.shape]
     return {"name": spec.name, "datatype": datatype, "shape": shape}
-
-
-def _check(path: Path, digest: str) -> None:
-    try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise Damaged(f"{path} cannot be read: {error.strerror}") from error
-    if found != digest:
-        raise Damaged(f"{path} is not as it was built: its sha256 is {found}, the manifest says {digest}")

@@ -18,6 +18,8 @@ from .errors import Damaged, GraphStops, NoProvider
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 STOP: ContextVar[Any] = ContextVar("stop", default=None)
 """ONNX Runtime's options of what this thread runs, by which it can be stopped; None: it cannot."""
+QUIET = 4
+"""The log level at which nothing is written."""
 
 
 class Session:
@@ -34,13 +36,19 @@ class Session:
         if provider not in ort.get_available_providers():
             raise NoProvider(f"this ONNX Runtime has no {provider}: pip install onnxruntime-gpu in its place")
         source = model if isinstance(model, bytes) else str(model)
-        try:
-            self._session = ort.InferenceSession(source, _options(threads), providers=[provider])
-        except Exception as error:
-            raise Damaged(f"ONNX Runtime cannot load the graph: {error}") from error
-        read = {i.name for i in self._session.get_inputs()}
+        self._session = self._load(source, _options(threads), provider)
+        self.graph_inputs, self.graph_outputs = self._session.get_inputs(), self._session.get_outputs()
+        read = {i.name for i in self.graph_inputs}
         self.signature = replace(signature, inputs=tuple(t for t in signature.inputs if t.name in read))
         self.outputs = tuple(t.name for t in signature.outputs)
+
+    def _load(self, source: bytes | str, options: Any, provider: str) -> Any:
+        import onnxruntime as ort
+
+        try:
+            return ort.InferenceSession(source, options, providers=[provider])
+        except Exception as error:
+            raise Damaged(f"ONNX Runtime cannot load the graph: {error}") from error
 
     def feeds(self, table: Table) -> dict[str, Any]:
         """The session's inputs from columns."""
@@ -59,12 +67,21 @@ class Session:
         return self.run_feeds(self.feeds(table))
 
 
+def run_options() -> Any:
+    """ONNX Runtime's options of a run; a graph that stops says so to its caller, no line is written."""
+    import onnxruntime as ort
+
+    options = ort.RunOptions()
+    options.log_severity_level = QUIET
+    return options
+
+
 def _options(threads: int) -> Any:
     import onnxruntime as ort
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 4
+    options.log_severity_level = QUIET
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # else waiting threads burn a core
     return options
 

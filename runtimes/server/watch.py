@@ -9,12 +9,7 @@ import threading
 import time
 from typing import Any
 
-from onnxruntime import RunOptions
-
-from .session import STOP  # first: it sets the variable that ONNX Runtime reads as it loads  # isort: split
-
-QUIET = 4
-"""The log level of a run: a graph that stops says so to its caller, no line is written."""
+from .session import STOP, run_options
 
 
 class Watch:
@@ -30,11 +25,24 @@ class Watch:
 
     def begin(self, since: float) -> Any:
         """The options of all that this thread now runs; `terminate` tells whether it was stopped."""
-        options = RunOptions()
-        options.log_severity_level = QUIET
+        options = run_options()
         STOP.set(options)
         self._running[options] = since
         return options
+
+    def begin_load(self, options: Any, since: float) -> Any:
+        """The same for the load of a graph with these options of a session."""
+        self._running[options] = since
+        return options
+
+    def running(self) -> list[tuple[Any, float]]:
+        """All that runs now, and since when."""
+        return list(self._running.copy().items())
+
+    def stop(self) -> None:
+        """Stops all that runs now."""
+        for options, _ in self.running():
+            _stop(options)
 
     def end(self, options: Any) -> None:
         """It is over, in good time or not."""
@@ -48,6 +56,14 @@ class Watch:
 
     def look(self, now: float) -> None:
         """Stops what began too long ago."""
-        for options, since in self._running.copy().items():
+        for options, since in self.running():
             if now - since > self._seconds:
-                options.terminate = True
+                _stop(options)
+
+
+def _stop(options: Any) -> None:
+    """Stops a run, or a load where this ONNX Runtime can."""
+    if hasattr(options, "terminate"):
+        options.terminate = True
+    elif hasattr(options, "set_load_cancellation_flag"):
+        options.set_load_cancellation_flag(True)

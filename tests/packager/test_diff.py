@@ -115,6 +115,12 @@ def test_another_column_is_another_signature(crew: Made, watch: Made) -> None:
     assert "+ input age: int" in said and "the graph of B cannot be asked the cases of A: it takes the input" in said
 
 
+def test_a_graph_that_is_not_the_signatures_is_not_asked() -> None:
+    other = replace(small(X, Y), signature=Signature("regressor", (X,), (tensor("y", "float32"),)))
+    why = "the graph is not the one that the signature describes: the output 'y' is tensor(double), "
+    assert answers(other, small(X, Y, 1.0))["why"] == why + "and the signature says float32"
+
+
 def test_a_case_that_only_one_side_refuses_is_named(crew: Made, watch: Made) -> None:
     asked = diff(crew.folder, watch.folder)["answers"][0]
     assert asked["why"] == "" and asked["outputs"][0]["rows"] > 0
@@ -142,10 +148,11 @@ def small(x: TensorSpec, y: TensorSpec, *values: float, operator: str = "Cast", 
     import onnx
     from onnx import helper
 
-    kinds = {"float32": onnx.TensorProto.FLOAT, "float64": onnx.TensorProto.DOUBLE, "int64": onnx.TensorProto.INT64}
+    kinds = {"float32": onnx.TensorProto.FLOAT, "float64": onnx.TensorProto.DOUBLE}
+    kinds |= {"int64": onnx.TensorProto.INT64, "string": onnx.TensorProto.STRING}
     settings = settings or {"to": kinds[y.dtype]}
     places = [helper.make_tensor_value_info(t.name, kinds[t.dtype], t.shape) for t in (x, y)]
-    made = helper.make_graph([helper.make_node(operator, ["x"], ["y"], **settings)], "g", places[:1], places[1:])
+    made = helper.make_graph([helper.make_node(operator, [x.name], [y.name], **settings)], "g", places[:1], places[1:])
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     arrays = [np.array([v], x.dtype) for v in values]
     same = {"y": Tolerance(1e-5, 1e-6)}
@@ -158,6 +165,7 @@ def tensor(name: str, dtype: str = "float64", *shape: int | str, **facts: Any) -
 
 
 X, Y = tensor("x"), tensor("y")
+SUMS = {"operator": "ReduceMax", "axes": [1], "keepdims": 0}
 
 
 def test_the_case_of_the_largest_difference_is_named() -> None:
@@ -188,17 +196,20 @@ def test_a_graph_that_stops_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("own", "why"),
+    ("own", "node", "why"),
     [
-        (tensor("z"), "the graph has no such output"),
-        (tensor("y", "float64", "N", 2), "['N', 2] from the graph, ['N', 1] in the cases"),
-        (tensor("y", columns=("no",)), "its columns stand for other classes than in the cases, or in another order"),
-        (tensor("y", "string"), "string from the graph, float64 in the cases"),
+        (tensor("z"), {}, "the graph has no such output"),
+        (tensor("y", "float64", "N"), SUMS, "['N'] from the graph, ['N', 1] in the cases"),
+        (
+            tensor("y", columns=("no",)),
+            {},
+            "its columns stand for other classes than in the cases, or in another order",
+        ),
+        (tensor("y", "string"), {}, "string from the graph, float64 in the cases"),
     ],
 )
-def test_an_output_that_cannot_be_compared_says_why(own: TensorSpec, why: str) -> None:
-    graph = replace(small(X, Y), signature=Signature("regressor", (X,), (own,)))
-    asked = answers(graph, small(X, tensor("y", columns=("yes",))))
+def test_an_output_that_cannot_be_compared_says_why(own: TensorSpec, node: dict[str, Any], why: str) -> None:
+    asked = answers(small(X, own, **node), small(X, tensor("y", columns=("yes",))))
     assert asked["not_compared"] == [{"output": "y", "why": why}] and asked["outputs"] == []
 
 
@@ -328,7 +339,7 @@ def graph(
 def test_a_graph_is_told_in_numbers(tmp_path: Path) -> None:
     a = graph(tmp_path / "a", 17, ("Relu", "Elu"), {"w": [1, 2], "gone": [0]}, alpha=1.0)
     b = graph(tmp_path / "b", 18, ("Relu", "Relu", "Elu"), {"w": [1, 3], "new": [4, 5, 6]}, alpha=2.0)
-    found = graph_changes(a, b)
+    found = graph_changes(a.read_bytes(), b.read_bytes())
     assert found["opsets"] == [{"domain": "ai.onnx", "from": 17, "to": 18}]
     assert found["nodes"] == [{"operator": "Relu", "from": 1, "to": 2}] and found["settings"] == ["Elu"]
     assert found["constants"] == {
@@ -349,8 +360,7 @@ def test_a_graph_opens_no_other_file(tmp_path: Path) -> None:
     tensor.ClearField("float_data")
     tensor.data_location = onnx.TensorProto.EXTERNAL
     tensor.external_data.add(key="location", value="/nowhere/at/all")
-    (tmp_path / "b").write_bytes(model.SerializeToString())
-    assert graph_changes(a, tmp_path / "b")["constants"]["changed"] == {"count": 1, "bytes": 8}
+    assert graph_changes(a.read_bytes(), model.SerializeToString())["constants"]["changed"] == {"count": 1, "bytes": 8}
 
 
 def test_an_edited_environment_is_damage(flowers: Made, copy: Path, mlpack: Run) -> None:

@@ -15,6 +15,7 @@ import pytest
 from packager.errors import ModelError, UsageError
 from packager.inspect import inspect
 from tests.packager.conftest import HOSTILE, Made
+from tests.seal import seal
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,6 +63,7 @@ def test_an_environment_by_licence_and_what_no_index_had(copy: Path) -> None:
     edit(copy / "environment/environment.json", distributions=[*found, installed("bent", "MIT", "bent/x.py")])
     why = "the index has no wheel of this version (any more)"
     edit(copy / "manifest.json", environment={"unproved": [{"name": "mine", "version": "1.0", "why": why}]})
+    seal(copy)
     facts = inspect(copy)
     assert list(facts["licences"]) == ["BSD-3-Clause", "MIT", "not stated"]
     assert facts["licences"]["MIT"] == ["zlibby", "a", "bent"] and facts["licences"]["not stated"] == ["mine"]
@@ -72,6 +74,7 @@ def test_an_environment_by_licence_and_what_no_index_had(copy: Path) -> None:
 def test_an_older_capture_states_no_licence(copy: Path) -> None:
     edit(copy / "environment/environment.json", distributions=[{"name": "numpy", "version": "2.0", "installer": "pip"}])
     edit(copy / "manifest.json", environment={})
+    seal(copy)
     facts = inspect(copy)
     assert facts["licences"] == {"not stated": ["numpy"]} and facts["altered"] == [] == facts["not on the index"]
 

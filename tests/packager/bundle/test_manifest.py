@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from packager.bundle.manifest import Entry, Manifest, canonical, entries_below, entry_of
 from packager.errors import DamagedError
+from runtimes.server.schema import Fault, path
 
 words = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | words
@@ -22,7 +23,17 @@ plain = st.recursive(
 )
 facts = st.dictionaries(words.filter(lambda w: w not in ("files", "format")), plain, max_size=5)
 digests = st.binary(min_size=32, max_size=32).map(bytes.hex)
-entries = st.builds(Entry, words.filter(bool), digests, st.integers(0, 2**60))
+
+
+def is_path(word: str) -> bool:
+    try:
+        path(word, "")
+    except Fault:
+        return False
+    return True
+
+
+entries = st.builds(Entry, words.filter(is_path), digests, st.integers(0, 2**60))
 
 
 def reversed_keys(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import threading
 import time
@@ -58,7 +59,10 @@ def loop(tmp_path_factory: pytest.TempPathFactory) -> Model:
     signature = Signature(
         "regressor", (TensorSpec("X", "float32", ("N", 1)),), (TensorSpec("prediction", "float32", ("N", 1)),)
     )
-    manifest = {"name": "loop", "version": "1", "signature": signature.to_json(), "files": {}}
+    path = "model/model.onnx"
+    raw = (folder / path).read_bytes()
+    files = {path: {"sha256": hashlib.sha256(raw).hexdigest(), "size": len(raw)}}
+    manifest = {"format": 1, "name": "loop", "version": "1", "signature": signature.to_json(), "files": files}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return Model(describe(folder))
 
