@@ -19,7 +19,7 @@ from converters._table import read_table, write_table
 from converters.spec import Table
 
 from .errors import ConversionError, MissingToolError, MlpackError, ModelError, UsageError
-from .places import program
+from .places import kept, program
 
 _BOOT = """
 import importlib.util, sys
@@ -43,12 +43,19 @@ _ERRORS: dict[str, type[MlpackError]] = {
     "MemoryError": ModelError,
 }
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
+_OWN_FOLDERS = ("TMPDIR", "XDG_CACHE_HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR", "JOBLIB_TEMP_FOLDER")
+"""Where libraries keep what they make: the sandbox lets them write in the scratch folder alone."""
 LAST_WORDS_SECONDS = 5.0
+CONFINED = (
+    "; while a model is loaded and asked, it may start no program, open no connection, and write in no folder but its "
+    "own (docs/trust.md)"
+)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a worker may use: `seconds` per command, `memory` in bytes of address space (default: the machine's)."""
+    """What a worker may use: `seconds` per command, `memory` in bytes of data and of each file that it writes (default:
+    the machine's)."""
 
     seconds: float = 1800.0
     memory: int = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -64,6 +71,7 @@ class Worker:
         read, write = os.pipe()
         environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), "ORT_DISABLE_TELEMETRY": "1"}
         environment |= {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+        environment |= dict.fromkeys(_OWN_FOLDERS, str(scratch))
         folder = str(Path(converters.__file__).parent)
         command = [program(python), "-c", _BOOT, folder, str(write), str(limits.memory)]
         try:
@@ -107,6 +115,8 @@ class Worker:
     def send(self, command: str, **request: Any) -> None:
         """Starts a command; `receive` waits for it."""
         self._command = command
+        if command == "load":
+            request["needed"] = [str(kept())]
         line = json.dumps({"command": command, **request}) + "\n"
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
@@ -151,7 +161,7 @@ class Worker:
 
 
 def _error(reply: dict[str, Any], command: str) -> MlpackError:
-    kind, message = reply["kind"], reply["message"]
+    kind, message = reply["kind"], reply["message"] + (CONFINED if reply.get("confined") else "")
     if reply.get("missing"):
         return ModelError(
             f"the model needs the module {reply['missing']!r}, which its interpreter does not have: "
