@@ -44,7 +44,7 @@ class Session:
     sandbox: dict[str, Any] | None = None
 
     def load(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Loads the model: the one command that runs code of the file. The sandbox stays in force for all later ones."""
+        """Loads the model: the one command that runs code of the file. The sandbox stays for those that follow."""
         path = Path(request["model"])
         if self.sandbox is None:
             self.sandbox = confine(path, request)

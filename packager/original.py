@@ -26,8 +26,10 @@ def original_worker(
     facts = bundle.manifest.facts
     code = bundle.folder / "model" / "code"
     with tempfile.TemporaryDirectory(prefix="mlpack-") as name:
-        scratch = Path(name)
-        source = take_source(bundle.folder / facts["source"], scratch / "source", allow)
+        scratch = Path(name, "scratch")
+        scratch.mkdir()
+        copy = Path(name, "source")  # outside of what the model may write in
+        source = take_source(bundle.folder / facts["source"], copy, allow)
         with Worker(python, scratch, Limits()) as worker:
             modules = [str(code.resolve())] if allow and code.is_dir() else []
             given = {**facts.get("given", {}), "rscript": rscript}
