@@ -8,8 +8,8 @@ import platform
 import sys
 
 SYSCALL_OF: dict[str, dict[str, int]] = {
-    "x86_64": {"seccomp": 317, "capset": 126},
-    "aarch64": {"seccomp": 277, "capset": 91},
+    "x86_64": {"seccomp": 317, "capset": 126, "unshare": 272, "mount": 165},
+    "aarch64": {"seccomp": 277, "capset": 91, "unshare": 97, "mount": 40},
 }
 LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446
 _NO_NEW_PRIVILEGES = 38
@@ -49,7 +49,9 @@ def give_up_privileges() -> None:
     library = ctypes.CDLL(None, use_errno=True)
     if library.prctl(_NO_NEW_PRIVILEGES, *map(ctypes.c_ulong, (1, 0, 0, 0))) != 0:
         raise OSError(ctypes.get_errno(), "no_new_privs")
-    if os.geteuid() == 0:
-        header = (ctypes.c_uint32 * 2)(_CAPABILITIES_VERSION_3, 0)
-        sets = (ctypes.c_uint32 * 6)(_READ_ANY_FILE, _READ_ANY_FILE, 0, 0, 0, 0)
-        call(SYSCALL_OF[machine()]["capset"], header, sets)
+    header = (ctypes.c_uint32 * 2)(_CAPABILITIES_VERSION_3, 0)
+    kept = _READ_ANY_FILE if os.geteuid() == 0 else 0
+    try:
+        call(SYSCALL_OF[machine()]["capset"], header, (ctypes.c_uint32 * 6)(kept, kept, 0, 0, 0, 0))
+    except OSError:  # root of a container that lacks the one that would be kept
+        call(SYSCALL_OF[machine()]["capset"], header, (ctypes.c_uint32 * 6)())

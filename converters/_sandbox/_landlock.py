@@ -32,11 +32,11 @@ def available() -> int:
         return 0
 
 
-def restrict(writable: str, readable: Sequence[str], executable: Sequence[str]) -> int:
+def restrict(writable: Sequence[str], readable: Sequence[str], executable: Sequence[str]) -> int:
     """The version in force for this thread and all that it starts; 0 where there is none.
 
-    Files are written in the folder `writable` alone, and to /dev/null; read in `readable`, folders and files; executed
-    only where `executable` names them.
+    Files are written in the folders `writable` alone, and to /dev/null; read there and in `readable`, folders and
+    files; executed only where `executable` names them.
     """
     version = available()
     if not version:
@@ -49,7 +49,8 @@ def restrict(writable: str, readable: Sequence[str], executable: Sequence[str]) 
     except OSError:
         return 0
     try:
-        _allow(ruleset, writable, _IN_A_FOLDER & handled)
+        for path in writable:
+            _allow(ruleset, path, _IN_A_FOLDER & handled)
         _allow(ruleset, os.devnull, (_WRITE | _READ | _TRUNCATE | _DEVICE) & handled)
         for path in readable:
             _allow(ruleset, path, _READ)

@@ -50,19 +50,6 @@ def install(starts: bool) -> bool:
     return True
 
 
-def available() -> bool:
-    """Whether this kernel takes filters from us; nothing is changed."""
-    known = machine()
-    if not known:
-        return False
-    action = ctypes.c_uint32(_ERROR)
-    try:
-        call(SYSCALL_OF[known]["seccomp"], 2, 0, ctypes.byref(action))
-    except OSError:
-        return False
-    return True
-
-
 def _filter(known: str, process: int, starts: bool) -> list[Line]:
     lines = [_load(_ARCHITECTURE), _jump(_EQUAL, _AUDIT[known], 1, 0), _end(_KILL), _load(_NUMBER)]
     if known == "x86_64":
