@@ -19,11 +19,13 @@ from typing import Any
 
 from . import for_file, for_object
 from ._answers import Answers, ask
+from ._confined import confine, refused
 from ._custom import advice, dotted, register
 from ._edges import with_edges
 from ._frames import model_table, original_input, with_own_names
 from ._latency import measure, single_threaded
 from ._probes import Probe, make_probes, together
+from ._sandbox._limits import limit
 from ._signature import inputs_of, signature_of
 from ._table import read_table, rows_of, write_table
 from .spec import Converter, Description, Signature, Table, TensorSpec, Unreadable, Unsupported
@@ -39,11 +41,14 @@ class Session:
     description: Description
     inputs: tuple[TensorSpec, ...]
     signature: Signature
+    sandbox: dict[str, Any] | None = None
 
     def load(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Loads the model: the one command that runs code of the file."""
-        sys.path[:0] = request["code"]
+        """Loads the model: the one command that runs code of the file. The sandbox stays for those that follow."""
         path = Path(request["model"])
+        if self.sandbox is None:
+            self.sandbox = confine(path, request)
+        sys.path[:0] = request["code"]
         register(request["code"])
         self.model = _unpickle(path, request) if request["kind"] != "other" else None
         converter = for_file(path) if self.model is None else for_object(self.model)
@@ -65,6 +70,7 @@ class Session:
             "versions": _versions(converter),
             "libraries": _libraries(),
             "own_environment": converter.environment is not None,
+            "sandbox": self.sandbox,
             "can_convert": util.find_spec("onnx") is not None,
         }
 
@@ -275,7 +281,7 @@ def _libraries() -> list[dict[str, Any]]:
 
 def serve(replies: int, memory: int) -> None:
     """Answers commands from standard input until it closes; `replies`: the descriptor that replies go to."""
-    _limit_memory(memory)
+    limit(memory)
     tempfile.tempdir = os.getcwd()  # which goes with the worker, however that ends
     session = Session()
     with os.fdopen(os.dup(0)) as commands, os.fdopen(replies, "w") as out:
@@ -284,13 +290,6 @@ def serve(replies: int, memory: int) -> None:
             request = json.loads(line)
             out.write(json.dumps(_reply(session, request)) + "\n")
             out.flush()
-
-
-def _limit_memory(bytes_: int) -> None:
-    import resource
-
-    if bytes_:
-        resource.setrlimit(resource.RLIMIT_AS, (bytes_, bytes_))
 
 
 def _reply(session: Session, request: dict[str, Any]) -> dict[str, Any]:
@@ -305,4 +304,5 @@ def _reply(session: Session, request: dict[str, Any]) -> dict[str, Any]:
             "kind": type(error).__name__,
             "message": str(error),
             "missing": error.name if isinstance(error, ModuleNotFoundError) else None,
+            "confined": refused(error, session.sandbox),
         }

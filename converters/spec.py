@@ -216,6 +216,8 @@ class Converter:
     `name`: the file's own name. `packages`: top packages of the classes that it reads (`sklearn`).
     `sniff(path, head)`: whether a file that is not a pickle is of this framework (`head`: its first 4 KiB).
     `load(path, given)`: the model of such a file; `given`: what the user says of it (`object`, `levels`, …).
+    `start(given)`: starts the program that will hold the model and gives what its sandbox holds (see `_sandbox`): a
+    process that holds a model itself can start none.
     `describe(model)`: see `Description`.
     `predict(model, x)`: the original's answers: arrays by output name; `x` is a data frame, a matrix, records or
     texts, as the description says. `convert(model, description, signature, real)`: the serialised ONNX model, its
@@ -237,6 +239,7 @@ class Converter:
     convert: Callable[[Any, Description, Signature, str], bytes]
     sniff: Callable[[Path, bytes], bool] | None = None
     load: Callable[[Path, Mapping[str, Any]], Any] | None = None
+    start: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
     precisions: Callable[[Any], tuple[str, ...]] = field(default=lambda model: FLOATS)
     step: Callable[[Any], Step | None] | None = None
     quick: Callable[[Any, Any], object] | None = None

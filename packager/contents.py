@@ -18,6 +18,7 @@ from .environments.system import machine
 from .errors import ConversionError
 from .golden import GoldenCase, encode_case
 from .report import report_html
+from .sandbox import sandbox_words
 
 if TYPE_CHECKING:
     from .environments._recording import Recorded
@@ -54,8 +55,12 @@ def write(
     }
     measured = {
         "measurements/latency.json": canonical(latency.to_json()),
-        "measurements/machine.json": canonical(machine() | environment.settings | {"libraries": loaded["libraries"]}),
-        "reports/report.html": report_html(facts, proven.report, environment.document, latency, targets),
+        "measurements/machine.json": canonical(
+            machine() | environment.settings | {name: loaded[name] for name in ("libraries", "sandbox")}
+        ),
+        "reports/report.html": report_html(
+            facts, proven.report, environment.document, latency, targets, sandbox_words(loaded["sandbox"])
+        ),
     }
     return write_bundle(place, facts, files, measured)
 

@@ -12,6 +12,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from .sandbox import sandbox_found
+
+SANDBOX = "Linux 5.13 or later on x86_64 or aarch64; in a container, a profile that allows landlock and seccomp"
 SKOPEO = "apt-get install skopeo"
 JDK = "openjdk-17-jdk-headless"
 
@@ -56,6 +59,7 @@ def _packages() -> tuple[Check, ...]:
 
 def _tools() -> tuple[Check, ...]:
     return (
+        Check("sandbox", "keeping a model from programs, network and files", sandbox_found, SANDBOX),
         Check("Rscript", "R models", partial(_says, "Rscript", "--version"), "apt-get install r-base-core"),
         Check("docker", "container images", partial(_says, "docker", "--version"), "apt-get install docker.io"),
         Check("javac", "the Java project", partial(_says, "javac", "-version"), f"apt-get install {JDK}"),

@@ -92,9 +92,12 @@ def build(request: Request, progress: Progress = lambda step: None) -> Built:
     _check(request)
     check_free(place)
     with tempfile.TemporaryDirectory(prefix="mlpack-") as name:
-        scratch = Path(name)
+        scratch = Path(name, "scratch")
+        scratch.mkdir()
         progress("reading the model file's imports")
-        source = take_source(request.model, scratch / "source", request.allow, request.code)
+        source = take_source(
+            request.model, Path(name, "source"), request.allow, request.code
+        )  # not the model's to write
         with Worker(request.python, scratch, request.limits) as worker:
             try:
                 return _build(request, place, source, worker, scratch, progress)

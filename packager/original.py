@@ -25,10 +25,12 @@ def original_worker(
     """
     facts = bundle.manifest.facts
     with tempfile.TemporaryDirectory(prefix="mlpack-") as name:
-        scratch = Path(name)
-        held = bundle.held(scratch / "held", "model/source/", "model/code/").place
+        scratch = Path(name, "scratch")
+        scratch.mkdir()
+        held = bundle.held(Path(name, "held"), "model/source/", "model/code/").place
         code = held / "model" / "code"
-        source = take_source(held / facts["source"], scratch / "source", allow)
+        copy = Path(name, "source")  # outside of what the model may write in
+        source = take_source(held / facts["source"], copy, allow)
         with Worker(python, scratch, Limits()) as worker:
             modules = [str(code.resolve())] if allow and code.is_dir() else []
             given = {**facts.get("given", {}), "rscript": rscript}

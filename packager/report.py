@@ -35,8 +35,9 @@ def report_html(
     environment: Mapping[str, Any],
     latency: LatencyReport,
     targets: tuple[str, ...],
+    sandbox: str,
 ) -> bytes:
-    """The page, UTF-8, self-contained."""
+    """The page, UTF-8, self-contained. `sandbox`: what held the model while it was loaded and asked, in a sentence."""
     signature = Signature.from_json(facts["signature"])
     values = {
         **{key: facts[key] for key in ("name", "version", "title", "framework", "mlpack", "notes")},
@@ -47,6 +48,7 @@ def report_html(
         "outputs": signature.outputs,
         "python_usage": _python_usage(facts, signature),
         "targets": targets,
+        "sandbox": sandbox,
         "environment": {**environment["interpreter"], "libc": environment["libc"]},
         "unproved": facts["environment"]["unproved"],
         "lock": facts["environment"].get("lock", "pylock.toml"),

@@ -20,7 +20,7 @@ from converters._table import read_table, write_table
 from converters.spec import Table
 
 from .errors import ConversionError, MissingToolError, MlpackError, ModelError, UsageError
-from .places import program
+from .places import kept, program
 
 _BOOT = """
 import importlib.util, sys
@@ -44,12 +44,19 @@ _ERRORS: dict[str, type[MlpackError]] = {
     "MemoryError": ModelError,
 }
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
+_OWN_FOLDERS = ("TMPDIR", "XDG_CACHE_HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR", "JOBLIB_TEMP_FOLDER")
+"""Where libraries keep what they make: the sandbox lets them write in the scratch folder alone."""
 LAST_WORDS_SECONDS = 5.0
+CONFINED = (
+    "; while a model is loaded and asked, it may start no program, open no connection, and write in no folder but its "
+    "own (docs/trust.md)"
+)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a worker may use: `seconds` per command, `memory` in bytes of address space (default: the machine's)."""
+    """What a worker may use: `seconds` per command, `memory` in bytes of data and of each file that it writes (default:
+    the machine's)."""
 
     seconds: float = 1800.0
     memory: int = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -65,10 +72,10 @@ class Child(Protocol):
     def wait(self, timeout: float | None = None) -> int: ...
 
 
-def environment() -> dict[str, str]:
-    """Ours, with what makes a worker's answers repeatable."""
+def environment(scratch: Path) -> dict[str, str]:
+    """Ours, with what makes a worker's answers repeatable, and with its own folder for what programs keep."""
     fixed = {"ORT_DISABLE_TELEMETRY": "1", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
-    return {**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), **fixed}
+    return {**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), **dict.fromkeys(_OWN_FOLDERS, str(scratch)), **fixed}
 
 
 def start(command: Sequence[str], scratch: Path, environment: Mapping[str, str], replies: int, log: IO[bytes]) -> Child:
@@ -97,7 +104,7 @@ class Worker:
         command = [program(python), "-c", _BOOT, folder, str(write), str(limits.memory)]
         try:
             with self._log.open("wb") as log:
-                self._process = start(command, scratch, environment(), write, log)
+                self._process = start(command, scratch, environment(scratch), write, log)
         except OSError as error:
             os.close(read)
             raise MissingToolError(f"the interpreter {python} cannot be started: {error.strerror}") from error
@@ -127,6 +134,8 @@ class Worker:
     def send(self, command: str, **request: Any) -> None:
         """Starts a command; `receive` waits for it."""
         self._command = command
+        if command == "load":
+            request["needed"] = [str(kept())]
         line = json.dumps({"command": command, **request}) + "\n"
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
@@ -171,7 +180,7 @@ class Worker:
 
 
 def _error(reply: dict[str, Any], command: str) -> MlpackError:
-    kind, message = reply["kind"], reply["message"]
+    kind, message = reply["kind"], reply["message"] + (CONFINED if reply.get("confined") else "")
     if reply.get("missing"):
         return ModelError(
             f"the model needs the module {reply['missing']!r}, which its interpreter does not have: "

@@ -58,7 +58,7 @@ class Fork:
 def warm_workers() -> Iterator[None]:
     """Runs the server, and starts workers through it as long as the block lasts."""
     with tempfile.TemporaryDirectory(prefix="warm-") as folder:
-        environment = packager.worker.environment()
+        environment = packager.worker.environment(Path(folder))
         place = os.path.join(folder, "line")
         server = subprocess.Popen([sys.executable, SERVER, place], env=environment, stdin=subprocess.PIPE, cwd=folder)
         os.environ[PLACE] = place

@@ -7,13 +7,14 @@ the form works without R. Graphs are double precision throughout.
 from __future__ import annotations
 
 from ..spec import Converter
-from ._model import adapt, clock, convert, describe, environment, load, look, predict, sniff
+from ._model import adapt, clock, convert, describe, environment, load, look, predict, sniff, start
 
 CONVERTER = Converter(
     name="r",
     packages=(),
     sniff=sniff,
     load=load,
+    start=start,
     describe=describe,
     predict=predict,
     convert=convert,

@@ -14,7 +14,8 @@ from ..spec import Description, Feature, Signature, Table, TensorSpec, Unreadabl
 from ._columns import Columns
 from ._form import Form, Input
 from ._kinds import Outputs, kind_of
-from ._session import SAFE_VERSION, RError, Session, no_network, rscript
+from ._program import SAFE_VERSION, rscript
+from ._session import RError, Session, held
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,7 +62,16 @@ def load(path: Path, given: Mapping[str, Any]) -> RModel:
     """The model of a file that R saved. `given`: `rscript`, the program; `object`, the model's name in a workspace;
     `levels`, of factors that the model does not keep; `arguments`, of R's `predict`."""
     file = _file(path)
-    return loaded_in(Session(rscript(given.get("rscript", ""))), path, given, file.promises)
+    return loaded_in(_session(given), path, given, file.promises)
+
+
+def start(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is in force for the R process that will hold the model."""
+    return _session(given).sandbox
+
+
+def _session(given: Mapping[str, Any]) -> Session:
+    return held(rscript(given.get("rscript", "")))
 
 
 def loaded_in(session: Session, path: Path, given: Mapping[str, Any], promises: int = 0) -> RModel:
@@ -129,10 +139,9 @@ def _notes(model: RModel) -> tuple[str, ...]:
     version = ".".join(map(str, model.session.version))
     notes = [f"fitted by R, class {' / '.join(model.form.classes_of_r)}; asked in R {version}"]
     if model.session.version < SAFE_VERSION:
-        how = "without network and " if no_network() else ""
         notes.append(
-            f"R before 4.4 can run code of a file while it reads it (CVE-2024-27322): it was read {how}with a home "
-            f"folder of its own; the file holds {model.promises} unevaluated expressions"
+            "R before 4.4 can run code of a file while it reads it (CVE-2024-27322): it was read in a sandbox as this "
+            f"machine has it (measurements/machine.json); the file holds {model.promises} unevaluated expressions"
         )
     return tuple(notes)
 

@@ -2,6 +2,14 @@
 # Each line on standard input names a request, an .rds file; the answer goes to NAME.answer, and a line to REPLIES, a
 # pipe by name. Base R only, and the packages that the model itself needs. Numbers travel as bits, in R's own form.
 FORMAT <- 1L
+
+# The sandbox lets R start no program: none is there, for packages that look for one while they load (utils does).
+local({
+  unlockBinding("Sys.which", baseenv())
+  assign("Sys.which", function(names) structure(character(length(names)), names = names), envir = baseenv())
+  lockBinding("Sys.which", baseenv())
+})
+
 FAMILIES <- new.env()
 NEEDED <- new.env() # `packages`: of all families that were asked for, those of models inside a model too
 

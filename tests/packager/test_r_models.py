@@ -8,12 +8,12 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from converters.r._session import no_network
 from packager.environments._r_library import write_archive
 from packager.environments._r_rebuild import _in_order, _unpack, rebuild_r
 from packager.errors import DamagedError, EnvironmentFault
@@ -41,6 +41,17 @@ put("noisy", local({ m <- line; class(m) <- c("noisy", "lm"); m }))
 
 
 ROOT = Path(__file__).parents[2]
+
+
+@lru_cache(maxsize=1)
+def no_network() -> tuple[str, ...]:
+    """The command before another that takes its network away; none where this machine does not let us."""
+    command = ("unshare", "--map-root-user", "--net")
+    try:
+        done = subprocess.run([*command, "true"], capture_output=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    return command if done.returncode == 0 else ()
 
 
 def offline(folder: Path, *arguments: object) -> dict[str, Any]:

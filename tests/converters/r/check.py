@@ -21,7 +21,8 @@ from converters._rds import NA_INTEGER, Item, read
 from converters._signature import inputs_of, signature_of
 from converters._table import rows_of, take
 from converters.r._model import RModel, adapt, convert, describe, loaded_in, predict
-from converters.r._session import Session, rscript
+from converters.r._program import rscript
+from converters.r._session import Session
 from converters.spec import Signature, Table, Unreadable
 from runtimes.server.session import graph_feeds
 

@@ -1,0 +1,70 @@
+"""What a process gives up before it loads a model: programs, network, writing, other processes, memory without bound.
+
+Through Landlock, seccomp and namespaces of Linux, without privileges and for good. Where the kernel has less, the
+process runs with what there is, and says so. Standard library only; Python 3.9.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from . import _landlock, _seccomp, _shared
+from ._kernel import give_up_privileges, machine
+from ._limits import limited
+from ._secrets import readable
+
+GUARDS = ("programs", "network", "writing", "sharing", "secrets", "processes", "memory")
+"""No new programs or processes; no connections; no writing outside one folder; none in the memory that programs share
+by name; no reading of the user's keys; no way into other processes; a bound on memory and on each file."""
+
+
+def enter(folder: str, needed: Sequence[str] = (), programs: Sequence[str] = ()) -> dict[str, Any]:
+    """What is in force from now on (see `facts`); call it before anything of a model is touched or a thread started.
+
+    `folder`: the only one that is written in. `needed`: folders to read that may come into being only later.
+    `programs`: a launcher's: the program that it becomes, and the loader of that.
+    """
+    if not machine():
+        return facts(0, False, limited())
+    alone = _alone()
+    own = _shared.private() if alone else False
+    try:
+        give_up_privileges()
+    except OSError:
+        return facts(0, False, limited())
+    paths, hides = readable(os.path.expanduser("~"), needed)
+    landlock = _landlock.restrict([folder, _shared.FOLDER], paths, programs) if alone else 0
+    return facts(landlock, _seccomp.install(bool(programs)), limited(), hides, own)
+
+
+def both(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """The facts of two processes as those of one: what both hold."""
+    held = [name for name in one["held"] if name in other["held"]]
+    versions = {"landlock": min(one["landlock"], other["landlock"]), "seccomp": one["seccomp"] and other["seccomp"]}
+    return {"held": held, "open": [name for name in GUARDS if name not in held], **versions}
+
+
+def facts(landlock: int, seccomp: bool, memory: bool, hides: bool = True, shared: bool = True) -> dict[str, Any]:
+    """`held`: the guards in force; `open`: the others; `landlock`: its version, 0 for none; `seccomp`."""
+    held = {
+        "programs": seccomp or landlock > 0,
+        "network": seccomp,
+        "writing": landlock > 0 and seccomp,
+        "sharing": landlock > 0 and shared,
+        "secrets": landlock > 0 and hides,
+        "processes": landlock > 0 and seccomp,
+        "memory": memory,
+    }
+    return {
+        "held": [name for name in GUARDS if held[name]],
+        "open": [name for name in GUARDS if not held[name]],
+        "landlock": landlock,
+        "seccomp": seccomp,
+    }
+
+
+def _alone() -> bool:
+    """Whether no other thread runs: Landlock holds this one, and an older one could be made to work for a model."""
+    return len(os.listdir("/proc/self/task")) == 1 if os.path.isdir("/proc/self/task") else False
