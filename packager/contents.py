@@ -17,6 +17,8 @@ from .bundle.writer import write_bundle
 from .environments.system import machine
 from .errors import ConversionError
 from .golden import GoldenCase, encode_case
+from .places import check_name
+from .readme import readme
 from .report import report_html
 
 if TYPE_CHECKING:
@@ -52,12 +54,18 @@ def write(
         **_deploy(request, targets, proven, golden),
         **_code_files(request.code),
     }
-    measured = {
-        "measurements/latency.json": canonical(latency.to_json()),
-        "measurements/machine.json": canonical(machine() | environment.settings | {"libraries": loaded["libraries"]}),
-        "reports/report.html": report_html(facts, proven.report, environment.document, latency, targets),
-    }
-    return write_bundle(place, facts, files, measured)
+    files |= readme(facts, proven.report, files)
+
+    def measured(identity: str) -> dict[str, bytes]:
+        settings = machine() | environment.settings | {"libraries": loaded["libraries"]}
+        page = report_html(facts, proven.report, environment.document, latency, targets, identity)
+        return {
+            "measurements/latency.json": canonical(latency.to_json()),
+            "measurements/machine.json": canonical(settings),
+            "reports/report.html": page,
+        }
+
+    return write_bundle(place, facts, files, measured, request.overwrite)
 
 
 def _facts(request: Request, loaded: dict[str, Any], proven: Any) -> dict[str, Any]:
@@ -102,6 +110,7 @@ def _code_files(folders: Sequence[Path]) -> dict[str, Path]:
         for path in sorted(folder.rglob("*")):
             relative = path.relative_to(folder)
             if path.is_file() and "__pycache__" not in relative.parts and path.suffix != ".pyc":
+                check_name(relative)
                 target = f"model/code/{relative.as_posix()}"
                 if target in files:
                     raise ConversionError(f"two --code folders hold {relative}: give one")

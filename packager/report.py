@@ -35,13 +35,15 @@ def report_html(
     environment: Mapping[str, Any],
     latency: LatencyReport,
     targets: tuple[str, ...],
+    identity: str,
 ) -> bytes:
-    """The page, UTF-8, self-contained."""
+    """The page, UTF-8, self-contained. `identity`: the bundle's, as its manifest has it."""
     signature = Signature.from_json(facts["signature"])
     values = {
         **{key: facts[key] for key in ("name", "version", "title", "framework", "mlpack", "notes")},
         **_proof_values(proof),
         **_latency_values(latency),
+        "identity": identity,
         "task": signature.task,
         "inputs": [_input(t) for t in signature.inputs],
         "outputs": signature.outputs,
