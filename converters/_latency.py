@@ -28,7 +28,9 @@ def measure(
     `prepare` is not timed. `seconds` are spent on each batch size; where they do not suffice for `LEAST_RUNS` runs,
     twice as long, and never fewer than `FEWEST_RUNS` runs. `clock`: runs once and says by itself how long it took.
     """
-    return [_one_size(run, prepare, rows, size, seconds, clock or _clocked(run)) for size in batches]
+    return [
+        quantiles(times_of(run, varied(prepare, rows, size), seconds, clock or _clocked(run)), size) for size in batches
+    ]
 
 
 def _clocked(run: Callable[[Any], object]) -> Callable[[Any], float]:
@@ -42,17 +44,13 @@ def _clocked(run: Callable[[Any], object]) -> Callable[[Any], float]:
     return clock
 
 
-def _one_size(
-    run: Callable[[Any], object],
-    prepare: Callable[[Table], Any],
-    rows: Table,
-    size: int,
-    seconds: float,
-    clock: Callable[[Any], float],
-) -> dict[str, float]:
+def times_of(
+    run: Callable[[Any], object], inputs: Sequence[Any], seconds: float, clock: Callable[[Any], float] | None = None
+) -> list[float]:
+    """Seconds of each run in one window, after a warm-up."""
     from time import perf_counter
 
-    inputs = _varied(prepare, rows, size)
+    clock = clock or _clocked(run)
     begun = perf_counter()
     for i, x in enumerate(inputs[:WARM_UP]):
         if not i or perf_counter() - begun < seconds:
@@ -61,14 +59,15 @@ def _one_size(
     begun = perf_counter()
     while _goes_on(len(times), perf_counter() - begun, seconds):
         times.append(clock(inputs[len(times) % len(inputs)]))
-    return _quantiles(times, size)
+    return times
 
 
 def _goes_on(runs: int, spent: float, seconds: float) -> bool:
     return runs < FEWEST_RUNS or spent < seconds or (runs < LEAST_RUNS and spent < 2 * seconds)
 
 
-def _varied(prepare: Callable[[Table], Any], rows: Table, size: int) -> list[Any]:
+def varied(prepare: Callable[[Table], Any], rows: Table, size: int) -> list[Any]:
+    """Batches of that size, of other rows each."""
     import numpy as np
 
     n = rows_of(rows)
@@ -76,7 +75,8 @@ def _varied(prepare: Callable[[Table], Any], rows: Table, size: int) -> list[Any
     return [prepare(take(rows, (i * size + np.arange(size)) % n)) for i in range(count)]
 
 
-def _quantiles(times: list[float], size: int) -> dict[str, float]:
+def quantiles(times: Sequence[float], size: int) -> dict[str, float]:
+    """Quantiles in milliseconds and rows per second."""
     ordered = sorted(times)
 
     def at(q: float) -> float:

@@ -23,6 +23,7 @@ from ._confined import confine, refused
 from ._custom import advice, dotted, register
 from ._edges import with_edges
 from ._frames import model_table, original_input, with_own_names
+from ._held import held
 from ._latency import measure, single_threaded
 from ._probes import Probe, make_probes, together
 from ._sandbox._limits import limit
@@ -50,12 +51,13 @@ class Session:
             self.sandbox = confine(path, request)
         sys.path[:0] = request["code"]
         register(request["code"])
-        self.model = _unpickle(path, request) if request["kind"] != "other" else None
-        converter = for_file(path) if self.model is None else for_object(self.model)
+        pickled = request["kind"] != "other"
+        self.model = _unpickle(path, request) if pickled else None
+        converter = for_object(self.model) if pickled else for_file(path)
         if converter is None:
-            raise Unsupported(_no_converter(self.model, path))
+            raise Unsupported(_no_converter(self.model, path, pickled))
         self.converter = converter
-        if self.model is None:
+        if not pickled:
             assert converter.load is not None
             self.model = converter.load(path, request.get("given", {}))
         self.description = converter.describe(self.model)
@@ -255,11 +257,13 @@ def _load_skops(path: Path, request: dict[str, Any]) -> Any:
 _LOADERS = {"pickle": _load_pickle, "joblib": _load_joblib, "skops": _load_skops}
 
 
-def _no_converter(model: Any, path: Path) -> str:
+def _no_converter(model: Any, path: Path, pickled: bool) -> str:
     from . import names
 
-    what = dotted(type(model)) if model is not None else f"the file {path.name}"
-    own = f". Of a class of your own: {advice(what)}" if model is not None else ""
+    what = dotted(type(model)) if pickled else f"the file {path.name}"
+    if pickled and (said := held(model, for_object)):
+        return said
+    own = f". Of a class of your own: {advice(what)}" if pickled else ""
     return f"there is no converter for {what}; there are converters for: {', '.join(names())}{own}"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from ._assemble import assemble
 from ._custom import dotted, step
 from ._steps import thresholds_of
+from ._titles import title_of
 from .spec import Converter, Description, Feature, Scalar, Table, Unreadable
 
 
@@ -22,7 +23,7 @@ def describe(model: Any) -> Description:
     jumps = thresholds_of(model, int(width))
     columns = names or [f"x{i}" for i in range(int(width))]
     return Description(
-        title=type(model).__name__,
+        title=title_of(model),
         task=_task(model),
         features=tuple(Feature(n, thresholds=tuple(map(float, t))) for n, t in zip(columns, jumps)),
         named=bool(names),

@@ -111,8 +111,15 @@ def describe(model: Any) -> Description:
         features=_features(model, content),
         named=_named(content),
         classes=_classes(model, content) if task == "classifier" else (),
-        notes=("a native booster",) if _is_booster(model) else (),
+        notes=_notes(task) if _is_booster(model) else (),
     )
+
+
+def _notes(task: str) -> tuple[str, ...]:
+    """What follows from the file's being a booster alone."""
+    if task == "classifier":
+        return ("a native booster keeps no names of classes: label is the number of the class, from 0",)
+    return ("a native booster: prediction is what Booster.predict answers",)
 
 
 def _named(content: Parsed) -> bool:

@@ -79,15 +79,21 @@ def _n_classes(model: Any) -> int:
 def describe(model: Any) -> Description:
     """The description of a booster, or of an object of the scikit-learn API."""
     content, task = _read(model), _task(model)
-    notes = ("a native booster: every round counts, NaN is missing",) if _is_booster(model) else ()
     return Description(
         title=type(model).__name__,
         task=task,
         features=_features(content),
         named=bool(content.names),
         classes=tuple(range(_n_classes(model))) if task == "classifier" else (),
-        notes=notes,
+        notes=_notes(task) if _is_booster(model) else (),
     )
+
+
+def _notes(task: str) -> tuple[str, ...]:
+    """What follows from the file's being a booster alone."""
+    rounds = "a native booster answers with all its rounds, whatever early stopping found, and takes NaN as missing"
+    labels = ("a native booster keeps no names of classes: label is the number of the class, from 0",)
+    return (rounds, *(labels if task == "classifier" else ()))
 
 
 def _features(content: Parsed) -> tuple[Feature, ...]:

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,29 +15,41 @@ import click
 from . import __version__
 from .ending import guard
 from .errors import MlpackError
+from .say import say_built
+from .variants import KINDS, TARGETS
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line.")
 _folder = click.Path(path_type=Path, file_okay=False)
 _file = click.Path(path_type=Path, dir_okay=False)
+_any = click.Path(path_type=Path)
 _rscript = click.option("--rscript", help="The Rscript of an R model.  [default: that of R_HOME, else on the path]")
 _seconds = click.FloatRange(min=0, min_open=True)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="mlpack")
-def cli() -> None:
-    """Turns a trained model into a bundle that computes the same anywhere, with the proof inside."""
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Turns a trained model into a bundle that computes the same anywhere, with the proof inside.
+
+    Begin with: mlpack build model.joblib --example rows.csv
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @cli.command()
-@click.argument("model", type=_file, required=False)
+@click.argument("model", type=_any, required=False)
 @click.option("--example", type=_file, help="Example inputs: csv, parquet, npz, npy, json or rds.")
 @click.option("-o", "--output", type=_folder, help="Where the bundle's folder goes.  [default: dist]")
 @click.option("--name", help="The bundle's name.  [default: the model file's]")
 @click.option("--version", "version_", help="The bundle's version.  [default: 1.0.0]")
 @click.option("--python", help="The interpreter that the model belongs to.  [default: mlpack's own]")
 @click.option("--code", type=_folder, multiple=True, help="A folder of your own modules that the model needs.")
-@click.option("--target", "targets", multiple=True, help="A project to write (java, cpp); repeatable.  [default: all]")
+@click.option("--target", "targets", multiple=True, help=f"A project to write ({TARGETS}).  [default: all]")
 @click.option("--precision", type=click.Choice(["auto", "float32", "float64"]), help="The graph's numbers.")
 @click.option("--rtol", type=float, help="Relative tolerance, instead of the type's own.")
 @click.option("--atol", type=float, help="Absolute tolerance, instead of the type's own.")
@@ -51,6 +63,7 @@ def cli() -> None:
 @click.option("--repository", help="A repository of R packages, whose sources --vendor takes.")
 @click.option("--argument", "arguments", multiple=True, metavar="NAME=VALUE", help="An argument of R's predict().")
 @click.option("--keep-failed", is_flag=True, default=None, help="Keep what was made when the numbers differ.")
+@click.option("--overwrite", is_flag=True, default=None, help="Replace an older bundle once the new one is whole.")
 @click.option("--config", type=_file, help="Read these options from a toml file, table [build].")
 @_as_json
 def build(config: Path | None, as_json: bool, **options: Any) -> None:
@@ -65,12 +78,20 @@ def build(config: Path | None, as_json: bool, **options: Any) -> None:
             made.append(build_bundle(build_request(config, options), progress))
         return made[0].to_json()
 
-    _run(work, as_json, lambda facts: _say_built(facts, made[0].environment, made[0].notes))
+    _run(work, as_json, lambda facts: say_built(facts, made[0].environment, (*made[0].notes, *made[0].remarks)))
+    if as_json:
+        for remark in made[0].remarks:
+            click.echo(f"mlpack: note: {remark}", err=True)
 
 
 @cli.command()
-@click.argument("bundle", type=_folder)
-@click.option("--target", "targets", multiple=True, help="Also build this project and replay the golden cases there.")
+@click.argument("bundle", type=_any)
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    help=f"Also build this project ({TARGETS}) and replay there.",
+)
 @click.option("--provider", default="cpu", type=click.Choice(["cpu", "cuda", "tensorrt"]), show_default=True)
 @_as_json
 def verify(bundle: Path, targets: tuple[str, ...], provider: str, as_json: bool) -> None:
@@ -85,7 +106,7 @@ def verify(bundle: Path, targets: tuple[str, ...], provider: str, as_json: bool)
 
 
 @cli.command()
-@click.argument("bundle", type=_folder)
+@click.argument("bundle", type=_any)
 @click.option("--against", type=click.Choice(["original"]), help="Run the original beside it.")
 @click.option("--python", help="The original's interpreter.  [default: mlpack's own]")
 @click.option("--seconds", type=_seconds, default=1.0, show_default=True, help="Time for each batch size.")
@@ -111,7 +132,7 @@ def bench(
 
 
 @cli.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=_any)
 @_as_json
 def inspect(path: Path, as_json: bool) -> None:
     """Says what a bundle or a model file is. Runs and loads nothing."""
@@ -121,7 +142,7 @@ def inspect(path: Path, as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("bundle", type=_folder)
+@click.argument("bundle", type=_any)
 @click.argument("file", type=_file)
 @click.option("-o", "--output", type=_file, help="csv, parquet, npz or json, by its suffix.  [default: csv, printed]")
 @_as_json
@@ -133,7 +154,7 @@ def predict(bundle: Path, file: Path, output: Path | None, as_json: bool) -> Non
 
 
 @cli.command()
-@click.argument("bundle", type=_folder)
+@click.argument("bundle", type=_any)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on; 0.0.0.0: all.")
 @click.option("--port", default=8080, type=click.IntRange(0, 65535), show_default=True, help="0: any that is free.")
 @click.option("--workers", default=1, type=click.IntRange(1, 256), show_default=True, help="Processes that answer.")
@@ -151,9 +172,9 @@ def serve(bundle: Path, host: str, port: int, workers: int, as_json: bool) -> No
 
 
 @cli.command()
-@click.argument("bundle", type=_folder)
+@click.argument("bundle", type=_any)
 @click.option("--tag", metavar="NAME:VERSION", help="The image's name.  [default: the bundle's name and version]")
-@click.option("--kind", help="The kind of image.  [default: oci]")
+@click.option("--kind", help=f"The kind of image ({KINDS}).  [default: oci]")
 @click.option("-o", "--output", type=_file, help="The archive.  [default: NAME-VERSION.tar]")
 @click.option(
     "--base",
@@ -177,8 +198,8 @@ def image(
 
 
 @cli.command()
-@click.argument("a", type=_folder)
-@click.argument("b", type=_folder)
+@click.argument("a", type=_any)
+@click.argument("b", type=_any)
 @_as_json
 def diff(a: Path, b: Path, as_json: bool) -> None:
     """Says what changed from bundle A to bundle B: environment, signature, graph, answers."""
@@ -188,7 +209,7 @@ def diff(a: Path, b: Path, as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("bundle", type=_folder)
+@click.argument("bundle", type=_any)
 @click.option("--into", type=_folder, required=True, help="Where the environment goes; a new folder.")
 @click.option("--python", help="The interpreter to make it of.  [default: one of the same version]")
 @click.option("--allow", multiple=True, metavar="NAME", help="Trust one more name or module of the original's pickle.")
@@ -210,7 +231,7 @@ def reproduce(
 @cli.command()
 @_as_json
 def doctor(as_json: bool) -> None:
-    """Says what is installed, what is missing for which feature, and the command that mends it."""
+    """Says what is installed, what is missing for which feature, and the command that fixes it."""
     from .doctor import doctor as look
 
     _run(look, as_json, _say_doctor)
@@ -232,10 +253,12 @@ def main() -> None:
         sys.exit(130)
     except click.ClickException as error:
         _fail({"exit": 2, "kind": "UsageError", "message": error.format_message()}, "--json" in sys.argv)
-    except Exception:
+    except Exception as error:
         if told_to_end:  # while a library was imported, which makes an ImportError of whatever ends it
             sys.exit(128 + told_to_end[0])
-        raise
+        from .crash import told
+
+        _fail(told(error), "--json" in sys.argv)
 
 
 def _run(
@@ -247,7 +270,7 @@ def _run(
     try:
         facts = work()
         if as_json and facts:
-            click.echo(json.dumps(facts, ensure_ascii=False, allow_nan=False))
+            click.echo(_line(facts))
         else:
             say(facts)
     except MlpackError as error:
@@ -266,8 +289,19 @@ def _fail(error: dict[str, Any], as_json: bool) -> None:
         click.echo(f"  probe {row['probe']}: {row['inputs']}", err=True)
         click.echo(f"    expected {row['expected']}\n    got      {row['got']}", err=True)
     if as_json:
-        click.echo(json.dumps({"error": error}, ensure_ascii=False, default=str))
+        click.echo(_line({"error": error}, default=str))
     sys.exit(error["exit"])
+
+
+def _line(plain: dict[str, Any], default: Callable[[Any], Any] | None = None) -> str:
+    """The object in one line, in letters that standard output can take."""
+    allow = default is not None
+    line = json.dumps(plain, ensure_ascii=False, allow_nan=allow, default=default)
+    try:
+        line.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(plain, allow_nan=allow, default=default)
+    return line
 
 
 class _progress:
@@ -289,36 +323,6 @@ class _progress:
     def __exit__(self, *error: object) -> None:
         if self._status is not None:
             self._status.stop()
-
-
-def _say_built(facts: dict[str, Any], environment: dict[str, Any], notes: Sequence[str]) -> None:
-    proof, latency = facts["verification"], facts["latency"]
-    click.echo(f"{facts['bundle']}")
-    click.echo(f"  identity   {facts['identity']}")
-    click.echo(f"  equal      {proof['rows']} probe rows, {proof['precision']}, no difference beyond the tolerance")
-    speed = ", ".join(f"{ratio:g}x at batch {batch}" for batch, ratio in latency["speedup"].items())
-    click.echo(f"  speed      {speed} (original's median over the graph's, 1 thread)")
-    click.echo(f"  locked     {_locked(environment)}")
-    click.echo(f"  report     {facts['bundle']}/reports/report.html")
-    for note in notes:
-        click.echo(f"  note       {note}")
-
-
-def _locked(environment: dict[str, Any]) -> str:
-    """How many distributions are proved; the others by reason; where a lock of the user's own says otherwise."""
-    reasons: dict[str, list[str]] = {}
-    for each in environment["unproved"]:
-        reasons.setdefault(each["why"], []).append(each["name"])
-    lines = [f"not proved: {_some(names)} ({why})" for why, names in reasons.items()]
-    if given := environment.get("given"):
-        lines += [f"{given['file']}: {each['name']} {each['kind']}" for each in given["differences"]]
-    kept = ", packages in the bundle" if environment["vendored"] else ""
-    count, doubts = environment["distributions"], len(environment["unproved"])
-    return "\n             ".join([f"{count - doubts} of {count} distributions proved{kept}", *lines])
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names) if len(names) < 6 else f"{', '.join(names[:3])} and {len(names) - 3} more"
 
 
 def _say_verified(facts: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ import tomllib
 
 from .errors import UsageError
 from .flow import Request
+from .mlflow_folder import example_in, is_mlflow
 
 _PATHS = ("model", "example", "output", "lock", "training")
 _LISTS = ("code", "targets", "allow", "arguments")
@@ -24,6 +25,7 @@ _NAMES = {
 PRECISIONS = ("auto", "float32", "float64")
 KEYS: tuple[str, ...] = ("model", "example", "output", "name", "version", "python", "code", "target", "precision")
 KEYS += ("rtol", "atol", "max-p99", "allow", "vendor", "lock", "keep-failed")
+KEYS += ("overwrite",)
 KEYS += ("rscript", "object", "training", "argument", "repository")
 
 
@@ -31,6 +33,8 @@ def build_request(config: Path | None, options: Mapping[str, Any]) -> Request:
     """The request that a build gets: what was given on the command line, else the file's, else the default."""
     given = {k: v for k, v in options.items() if v is not None and v != ()}
     merged = {**(_from_file(config) if config else {}), **given}
+    if "model" in merged and "example" not in merged and is_mlflow(merged["model"]):
+        merged["example"] = example_in(merged["model"])
     for needed in ("model", "example"):
         if needed not in merged:
             raise UsageError(f"{needed} is missing: mlpack build MODEL --example FILE")
@@ -69,7 +73,7 @@ def _typed(key: str, value: Any, path: Path) -> Any:
         return tuple(path.parent / v for v in value) if key == "code" else tuple(value)
     number, flag = (int, float), (bool,)
     expected: dict[str, tuple[type, ...]] = {"rtol": number, "atol": number, "max_p99": number}
-    expected |= {"keep_failed": flag, "vendor": flag}
+    expected |= {"keep_failed": flag, "vendor": flag, "overwrite": flag}
     fits = isinstance(value, expected.get(key, (str,))) and (expected.get(key) != number or not isinstance(value, bool))
     if key == "precision" and value not in PRECISIONS:
         raise UsageError(f"{path}: precision in [build] must be one of {', '.join(PRECISIONS)}, not {value!r}")

@@ -17,6 +17,8 @@ from .bundle.writer import write_bundle
 from .environments.system import machine
 from .errors import ConversionError
 from .golden import GoldenCase, encode_case
+from .places import check_name
+from .readme import readme
 from .report import report_html
 from .sandbox import sandbox_words
 
@@ -53,16 +55,19 @@ def write(
         **_deploy(request, targets, proven, golden),
         **_code_files(request.code),
     }
-    measured = {
-        "measurements/latency.json": canonical(latency.to_json()),
-        "measurements/machine.json": canonical(
-            machine() | environment.settings | {name: loaded[name] for name in ("libraries", "sandbox")}
-        ),
-        "reports/report.html": report_html(
-            facts, proven.report, environment.document, latency, targets, sandbox_words(loaded["sandbox"])
-        ),
-    }
-    return write_bundle(place, facts, files, measured)
+    files |= readme(facts, proven.report, files)
+
+    def measured(identity: str) -> dict[str, bytes]:
+        settings = machine() | environment.settings | {name: loaded[name] for name in ("libraries", "sandbox")}
+        sandbox = sandbox_words(loaded["sandbox"])
+        page = report_html(facts, proven.report, environment.document, latency, targets, sandbox, identity)
+        return {
+            "measurements/latency.json": canonical(latency.to_json()),
+            "measurements/machine.json": canonical(settings),
+            "reports/report.html": page,
+        }
+
+    return write_bundle(place, facts, files, measured, request.overwrite)
 
 
 def _facts(request: Request, loaded: dict[str, Any], proven: Any) -> dict[str, Any]:
@@ -107,6 +112,7 @@ def _code_files(folders: Sequence[Path]) -> dict[str, Path]:
         for path in sorted(folder.rglob("*")):
             relative = path.relative_to(folder)
             if path.is_file() and "__pycache__" not in relative.parts and path.suffix != ".pyc":
+                check_name(relative)
                 target = f"model/code/{relative.as_posix()}"
                 if target in files:
                     raise ConversionError(f"two --code folders hold {relative}: give one")

@@ -1,4 +1,4 @@
-"""`mlpack doctor`: what is installed, what is missing for which feature, the command that mends it."""
+"""`mlpack doctor`: what is installed, what is missing for which feature, the command that fixes it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from .sandbox import sandbox_found
 SANDBOX = "Linux 5.13 or later on x86_64 or aarch64; in a container, a profile that allows landlock and seccomp"
 SKOPEO = "apt-get install skopeo"
 JDK = "openjdk-17-jdk-headless"
+ENGINE_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def _tools() -> tuple[Check, ...]:
     return (
         Check("sandbox", "keeping a model from programs, network and files", sandbox_found, SANDBOX),
         Check("Rscript", "R models", partial(_says, "Rscript", "--version"), "apt-get install r-base-core"),
-        Check("docker", "container images", partial(_says, "docker", "--version"), "apt-get install docker.io"),
+        _engine(),
         Check("javac", "the Java project", partial(_says, "javac", "-version"), f"apt-get install {JDK}"),
         Check("mvn", "the Java project", partial(_says, "mvn", "--version"), "apt-get install maven"),
         Check("g++", "the C++ project", partial(_says, "g++", "--version"), "apt-get install g++"),
@@ -71,6 +72,25 @@ def _tools() -> tuple[Check, ...]:
         Check("headers", "the C++ project", _headers, "python -m packager.setup_headers"),
         Check("skopeo", "images on a base of a registry", partial(_says, "skopeo", "--version"), SKOPEO),
     )
+
+
+def _engine() -> Check:
+    """The container engine itself: its client alone answers where no engine runs."""
+    from .images import engine
+
+    version, why = engine(ENGINE_SECONDS)
+    found = f"engine {version}" if version else ""
+    return Check("docker", "container images", lambda: found, f"{_engine_fix(why)}  ({why})" if why else "")
+
+
+def _engine_fix(why: str) -> str:
+    if "pip install" in why:
+        return "pip install 'mlpack-toolkit[image]'"
+    if "permission denied" in why.lower():
+        return 'sudo usermod -aG docker "$USER", then log in again'
+    if os.environ.get("DOCKER_HOST"):
+        return "unset DOCKER_HOST, or set it to an engine that answers on this machine"
+    return "sudo systemctl start docker" if shutil.which("docker") else "apt-get install docker.io"
 
 
 def _json_header() -> str:
@@ -98,8 +118,12 @@ def _says(tool: str, argument: str) -> str:
     if shutil.which(tool) is None:
         return ""
     environment = {**os.environ, "LC_ALL": "C"}
-    done = subprocess.run([tool, argument], capture_output=True, text=True, timeout=60, env=environment)
-    return (done.stdout + done.stderr).strip().splitlines()[0] if done.returncode == 0 else ""
+    try:
+        done = subprocess.run([tool, argument], capture_output=True, text=True, timeout=60, env=environment)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    said = (done.stdout + done.stderr).strip() or "there, without a version"
+    return said.splitlines()[0] if done.returncode == 0 else ""
 
 
 def _headers() -> str:

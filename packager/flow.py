@@ -18,7 +18,7 @@ from converters._table import rows_of, write_table
 from converters.spec import Signature
 
 from .errors import MismatchError, ModelError, UsageError
-from .places import program
+from .places import check_name, program
 from .worker import Limits, Worker
 
 Progress = Callable[[str], None]
@@ -27,7 +27,7 @@ SECONDS_PER_BATCH_SIZE = 0.1
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for; see `mlpack build --help`."""
+    """What the user asked for; see `mlpack build --help`. `reals`: columns of real numbers, however written."""
 
     model: Path
     example: Path
@@ -50,6 +50,8 @@ class Request:
     arguments: tuple[str, ...] = ()
     repository: str = ""
     keep_failed: bool = False
+    overwrite: bool = False
+    reals: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
 
     @property
@@ -62,7 +64,7 @@ class Request:
 @dataclass(frozen=True)
 class Built:
     """A finished build; `environment`: what the manifest says of it, and how many distributions there are; `notes`:
-    what the report says of how the model was read."""
+    what the report says of how the model was read; `remarks`: what this build left out or did not need."""
 
     bundle: Path
     identity: str
@@ -71,6 +73,7 @@ class Built:
     latency: Any
     environment: dict[str, Any]
     notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """What `mlpack build --json` prints."""
@@ -86,11 +89,13 @@ class Built:
 def build(request: Request, progress: Progress = lambda step: None) -> Built:
     """The bundle at `OUTPUT/NAME-VERSION`; raises a kind of `MlpackError`, and then leaves nothing behind."""
     from .bundle.writer import check_free
+    from .mlflow_folder import opened
     from .source import take_source
 
+    request, mlflow = opened(request)
     place = request.output / f"{request.bundle_name}-{request.version}"
     _check(request)
-    check_free(place)
+    check_free(place, request.overwrite)
     with tempfile.TemporaryDirectory(prefix="mlpack-") as name:
         scratch = Path(name, "scratch")
         scratch.mkdir()
@@ -100,7 +105,8 @@ def build(request: Request, progress: Progress = lambda step: None) -> Built:
         )  # not the model's to write
         with Worker(request.python, scratch, request.limits) as worker:
             try:
-                return _build(request, place, source, worker, scratch, progress)
+                built = _build(request, place, source, worker, scratch, progress)
+                return replace(built, remarks=(*((mlflow.note,) if mlflow else ()), *built.remarks))
             except MismatchError as error:
                 if request.keep_failed:
                     _keep(scratch, place.with_name(place.name + ".failed"), error)
@@ -119,9 +125,16 @@ def _check(request: Request) -> None:
     from runtimes import names
 
     from .environments import check_repository
+    from .interpreter import check_interpreter
+    from .tables import check_file
 
+    for path in (request.model, *request.code, *((request.lock,) if request.lock else ())):
+        check_name(path)
+    if request.model.is_dir():
+        raise UsageError(f"{request.model} is a folder, and none that MLflow wrote: name the model's file in it")
     if not request.model.is_file():
         raise UsageError(f"there is no model file {request.model}")
+    check_file(request.example)
     if request.lock is not None and not request.lock.is_file():
         raise UsageError(f"there is no lock file {request.lock}")
     if request.training is not None and not request.training.is_file():
@@ -136,12 +149,14 @@ def _check(request: Request) -> None:
     unknown = [t for t in request.targets or () if t not in names()]
     if unknown:
         raise UsageError(f"there is no target {unknown[0]!r}; there are: {', '.join(names())}")
+    check_interpreter(request.python)
 
 
 def _build(request: Request, place: Path, source: Any, worker: Worker, scratch: Path, progress: Progress) -> Built:
     from .contents import write
     from .environments import given_lock, record, recorded
     from .given import given_of
+    from .remarks import ignored_columns, needless_trust
     from .verify.cases import golden_cases
 
     given = given_lock(request.lock) if request.lock else None
@@ -167,15 +182,19 @@ def _build(request: Request, place: Path, source: Any, worker: Worker, scratch: 
     cases = _asked(golden_cases(proven.signature, probes, proven.report.tolerances), worker, scratch)
     progress("writing the bundle")
     manifest = write(request, place, source, loaded | {"given": said}, environment, proven, cases, latency)
-    told = {"distributions": len(environment.document["distributions"]), **environment.facts}
-    return Built(place, manifest.identity, proven.signature, proven.report, latency, told, tuple(loaded["notes"]))
+    installed = environment.document["distributions"]
+    needed = [each["name"] for each in installed if each.get("needed", True)]
+    told = {"distributions": len(installed), "needed": needed, **environment.facts}
+    remarks = (*ignored_columns(signature, list(example.table)), *needless_trust(source.found, request.allow))
+    notes = tuple(loaded["notes"])
+    return Built(place, manifest.identity, proven.signature, proven.report, latency, told, notes, remarks)
 
 
 def _read_example(request: Request, scratch: Path) -> Any:
     """The example, written where the worker reads it; meanwhile the worker loads the model."""
-    from .tables import read_example
+    from .tables import read_example, with_reals
 
-    example = read_example(request.example)
+    example = with_reals(read_example(request.example), request.reals)
     write_table(example.table, scratch / "example.npz")
     _import_ahead()
     return example

@@ -11,6 +11,7 @@ from converters.spec import TensorSpec, Unreadable
 from .bundle.manifest import NAME
 from .bundle.reader import open_bundle
 from .errors import ModelError, UsageError
+from .mlflow_folder import is_mlflow, read_mlflow
 
 UNSTATED = "not stated"
 
@@ -19,9 +20,11 @@ def inspect(path: Path) -> dict[str, Any]:
     """The facts, in the order in which a person wants them."""
     if path.is_dir() and (path / NAME).is_file():
         return _bundle(path)
+    if is_mlflow(path):
+        return _mlflow(path)
     if path.is_file():
         return _model_file(path)
-    raise UsageError(f"{path} is neither a model file nor a bundle")
+    raise UsageError(f"{path} is neither a model file, nor a bundle, nor an MLflow model folder")
 
 
 def _bundle(path: Path) -> dict[str, Any]:
@@ -80,6 +83,20 @@ def _line(tensor: TensorSpec) -> str:
 
 def _shape(tensor: TensorSpec) -> str:
     return "[" + ", ".join(map(str, tensor.shape)) + "]"
+
+
+def _mlflow(folder: Path) -> dict[str, Any]:
+    """What the folder says of itself, then what its model file is."""
+    found = read_mlflow(folder)
+    return {
+        "mlflow model": folder.resolve().name,
+        "flavour": found.flavour,
+        "mlflow": found.mlflow or UNSTATED,
+        "example": found.example.relative_to(folder).as_posix() if found.example else "none: give --example FILE",
+        "inputs": [f"{name}: {kind}" for name, kind in found.inputs.items()],
+        "outputs": [f"{name}: {kind}" for name, kind in found.outputs.items()],
+        **_model_file(found.model),
+    }
 
 
 def _model_file(path: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .bundle.reader import Bundle
+from .interpreter import check_interpreter
 from .source import take_source
 from .worker import Limits, Worker
 
@@ -23,6 +24,7 @@ def original_worker(
     in the bundle are the builder's word too: without the caller's own for some name, none of them is found.
     `rscript`: the program that runs R, of an R model.
     """
+    check_interpreter(python)
     facts = bundle.manifest.facts
     with tempfile.TemporaryDirectory(prefix="mlpack-") as name:
         scratch = Path(name, "scratch")

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
+from .errors import UsageError
+
 
 def kept() -> Path:
     """The folder of answers and files that never change; it may be deleted at any time."""
@@ -58,6 +60,18 @@ def _passing() -> Path:
 def program(name: str) -> str:
     """A path made absolute; a bare name stays, to be looked up."""
     return os.path.abspath(name) if os.sep in name else name
+
+
+def check_name(path: Path) -> None:
+    """Nothing; `UsageError` where the path is no text: a bundle lists its files by names in UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        shown = str(path).encode("utf-8", "backslashreplace").decode()
+        said = (
+            f"the name {shown} is not UTF-8: rename the file, or set PYTHONUTF8=1 where only the locale is in the way"
+        )
+        raise UsageError(said) from error
 
 
 @contextmanager

@@ -36,13 +36,19 @@ def report_html(
     latency: LatencyReport,
     targets: tuple[str, ...],
     sandbox: str,
+    identity: str,
 ) -> bytes:
-    """The page, UTF-8, self-contained. `sandbox`: what held the model while it was loaded and asked, in a sentence."""
+    """The page, UTF-8, self-contained.
+
+    `sandbox`: what held the model while it was loaded and asked, in a sentence. `identity`: the bundle's, as its
+    manifest has it.
+    """
     signature = Signature.from_json(facts["signature"])
     values = {
         **{key: facts[key] for key in ("name", "version", "title", "framework", "mlpack", "notes")},
         **_proof_values(proof),
         **_latency_values(latency),
+        "identity": identity,
         "task": signature.task,
         "inputs": [_input(t) for t in signature.inputs],
         "outputs": signature.outputs,

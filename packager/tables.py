@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
@@ -17,6 +17,7 @@ from converters.spec import Signature, Table, TensorSpec
 from .arrow import BATCH_ROWS, column_of, csv_batches, frame_dtypes, parquet_batches, read_csv, read_parquet
 from .bombs import check_rows, expanded
 from .errors import UsageError
+from .json_rows import unwrapped
 from .r_frames import read_frame
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ class Example:
     frame_dtypes: dict[str, str] = field(default_factory=dict)
 
 
+def check_file(path: Path) -> None:
+    """Nothing; `UsageError` where there is no such file, or none of a kind that holds rows."""
+    _suffix(path)
+
+
 def read_example(path: Path) -> Example:
     """All rows of a file."""
     suffix = _suffix(path)
@@ -43,6 +49,14 @@ def read_example(path: Path) -> Example:
         table = {name: column_of(name, arrow.column(name)) for name in arrow.column_names}
         return _not_empty(Example(table, frame_dtypes(arrow.schema)), path)
     return _not_empty(Example(_read_whole(path, suffix)), path)
+
+
+def with_reals(example: Example, names: Sequence[str]) -> Example:
+    """The example with these columns as real numbers: JSON may have written them as whole ones."""
+    real = {
+        n: example.table[n].astype(float) for n in names if n in example.table and example.table[n].dtype.kind == "i"
+    }
+    return replace(example, table={**example.table, **real})
 
 
 def stream(path: Path, signature: Signature) -> Iterator[Table]:
@@ -186,7 +200,7 @@ def _read_json(path: Path) -> Table:
     from .golden import table_of_request
 
     try:
-        plain = json.loads(path.read_bytes())
+        plain = unwrapped(json.loads(path.read_bytes()))
     except ValueError as error:
         raise UsageError(f"{path.name} is not JSON: {error}") from error
     if isinstance(plain, dict) and "inputs" in plain:

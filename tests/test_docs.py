@@ -21,7 +21,8 @@ from packager.errors import MismatchError
 from packager.flow import Request, build
 
 ROOT = Path(__file__).parents[1]
-PAGES = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")))
+OWN = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
+PAGES = (*(ROOT / name for name in OWN), *sorted((ROOT / "docs").glob("*.md")))
 NAMES = [path.relative_to(ROOT).as_posix() for path in PAGES]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 RUN = re.compile(r"<!-- run -->\n```console\n(.*?)```", re.DOTALL)
@@ -133,6 +134,24 @@ def test_what_a_reader_types_gives_what_is_shown(page: str, block: str, penguins
             timeout=300,
         )
         assert re.fullmatch(_pattern(shown), done.stdout), f"{page}: {command}\n{done.stdout}"
+
+
+def test_the_identity_is_the_sum_of_the_manifest(penguins: Path, tmp_path: Path) -> None:
+    """What docs/auditor.md shows: `verify` names it, `sha256sum` makes it, and the report holds it."""
+    (block,) = RUN.findall((ROOT / "docs/auditor.md").read_text().partition("## Layout")[0])
+    (tmp_path / "demo").symlink_to(penguins)
+    shell = {**os.environ, "PATH": f"{_commands(tmp_path)}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    commands = [line[2:] for line in block.splitlines() if line.startswith("$ ")]
+    said = [
+        subprocess.run(
+            ["bash", "-c", each], cwd=tmp_path, env=shell, capture_output=True, text=True, timeout=300
+        ).stdout
+        for each in commands
+    ]
+    sums = [re.findall(r"[0-9a-f]{64}", each) for each in said]
+    assert len(sums) == 2 and len(sums[0]) == 1 and sums[0] == sums[1]
+    report = (penguins / "dist/penguins-1.0.0/reports/report.html").read_text()
+    assert f"sha256:{sums[0][0]}" in report
 
 
 def _pattern(shown: str) -> str:

@@ -47,6 +47,8 @@ def _wanted() -> set[str]:
 def test_the_wheel_holds_every_file_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {n for n in archive.namelist() if ".dist-info/" not in n}
+        licences = [n for n in archive.namelist() if n.endswith(".dist-info/licenses/LICENSE")]
+        assert len(licences) == 1 and archive.read(licences[0]) == (ROOT / "LICENSE").read_bytes()
         different = [n for n in names & _wanted() if archive.read(n) != (ROOT / n).read_bytes()]
     assert any("{{ package }}" in n for n in names)
     assert names == _wanted()

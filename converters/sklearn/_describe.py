@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._steps import bounds_of, thresholds_of, values_of
+from .._titles import title_of
 from ..spec import FLOATS, Description, Feature, Scalar, Unreadable, Unsupported
 from ._records import names as keys_of
 
@@ -26,7 +27,7 @@ def describe(model: Any) -> Description:
     columns = names or (["text"] if document else [f"x{i}" for i in range(width)])
     features = tuple(map(_feature, columns, thresholds, values, bounds_of(model, width)))
     return Description(
-        title=type(_last_step(model)).__name__,
+        title=title_of(model),
         task=task_of(model),
         features=features,
         named=bool(names),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,38 +13,60 @@ from typing import Any
 from ..errors import UsageError
 from ..places import beside
 from .manifest import MEASURED, NAME, Entry, Manifest, canonical, entries_below, entry_of
+from .replacing import check_replaceable, replace_bundle
 from .schema import Fault, check_manifest
 
 SYNCED_AT_ONCE = 8
 Files = Mapping[str, bytes | Path]
 """Path in the bundle to its content, or to the file to copy."""
+Measured = Files | Callable[[str], Files]
+"""Such files, or what makes them of the bundle's identity."""
 
 
-def check_free(place: Path) -> None:
-    """`UsageError` where something lies at `place` already, or nothing can be written there."""
+def check_free(place: Path, overwrite: bool = False) -> None:
+    """`UsageError` where nothing can be written at `place`, or something is there that may not be replaced."""
     lowest = next(folder for folder in place.absolute().parents if folder.exists())
-    if not lowest.is_dir() or not os.access(lowest, os.W_OK | os.X_OK, effective_ids=True):
+    if not lowest.is_dir() or not _takes_folders(lowest, place.name):
         raise UsageError(f"{place} cannot be written: {lowest} is not a folder that you may write to")
-    if place.exists():
-        raise UsageError(f"{place} exists already: give another --version or --output, or remove it")
+    if overwrite and os.path.lexists(place):
+        check_replaceable(place)
+    elif place.exists():
+        raise UsageError(f"{place} exists already: give another --version or --output, --overwrite, or remove it")
 
 
-def write_bundle(place: Path, facts: Mapping[str, Any], files: Files, measured: Files) -> Manifest:
-    """The manifest of the bundle that now lies at `place`.
+def _takes_folders(folder: Path, name: str) -> bool:
+    """Whether a folder can be made in it: tried, for permissions alone say too much (/proc, a remote disk).
 
-    `measured`: files that a clock had a hand in, listed apart and no part of the identity.
+    It is named as `beside` names its own, so that what a killed process leaves is swept.
     """
     try:
-        check_free(place)
+        os.rmdir(tempfile.mkdtemp(prefix=f".{name}.{os.getpid()}.", suffix=".partial", dir=folder))
+    except OSError:
+        return False
+    return True
+
+
+def write_bundle(
+    place: Path, facts: Mapping[str, Any], files: Files, measured: Measured, overwrite: bool = False
+) -> Manifest:
+    """The manifest of the bundle that is now at `place`.
+
+    `measured`: files that a clock had a hand in, listed apart and no part of the identity; or a function that makes
+    them once the identity is known. `overwrite`: a bundle that is there already is replaced by the finished one.
+    """
+    try:
+        check_free(place, overwrite)
         place.parent.mkdir(parents=True, exist_ok=True)
         with beside(place) as folder:
-            return _write(folder, place, facts, files, measured)
+            manifest = _write(folder, facts, files, measured)
+            _settle(folder, place, overwrite)
+            return manifest
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         raise UsageError(f"the bundle cannot be written at {place}: {error.strerror}{where}") from error
 
 
-def _write(folder: Path, place: Path, facts: Mapping[str, Any], files: Files, measured: Files) -> Manifest:
+def _write(folder: Path, facts: Mapping[str, Any], files: Files, measured: Measured) -> Manifest:
     _fill(folder, files)
     manifest = Manifest(facts, entries_below(folder))
     try:
@@ -51,11 +74,11 @@ def _write(folder: Path, place: Path, facts: Mapping[str, Any], files: Files, me
     except Fault as fault:
         raise UsageError(f"no bundle can be made of this: {fault}") from fault
     _fill(folder, {NAME: manifest.encode()})
-    _fill(folder, measured)
-    listed = [entry_of(folder, folder / path) for path in sorted(measured)]
+    others = measured(manifest.identity) if callable(measured) else measured
+    _fill(folder, others)
+    listed = [entry_of(folder, folder / path) for path in sorted(others)]
     _fill(folder, {MEASURED + NAME: canonical({"identity": manifest.identity, "files": _listing(listed)})})
     _sync(folder)
-    _rename(folder, place)
     return manifest
 
 
@@ -88,9 +111,13 @@ def _sync_one(path: Path) -> None:
         os.close(descriptor)
 
 
-def _rename(folder: Path, place: Path) -> None:
+def _settle(folder: Path, place: Path, overwrite: bool) -> None:
+    """Gives the finished folder its name, and the name to the disk."""
     try:
-        os.rename(folder, place)
+        if overwrite and os.path.lexists(place):
+            replace_bundle(folder, place)
+        else:
+            os.rename(folder, place)
     except OSError as error:
         raise UsageError(f"{place} appeared while the bundle was being built: {error.strerror}") from error
     descriptor = os.open(place.parent, os.O_RDONLY)

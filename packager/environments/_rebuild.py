@@ -14,6 +14,7 @@ from typing import Any
 
 from ..bombs import is_bomb
 from ..errors import DamagedError, EnvironmentFault, MissingToolError, UsageError
+from ..interpreter import check_interpreter
 from ..places import beside, program
 from . import FOLDER, _debian_python
 from . import _conda as conda
@@ -35,7 +36,9 @@ class Interpreter:
 
 def find_interpreter(wanted: Mapping[str, Any], given: str | None) -> Interpreter:
     """The given one, else one of the very version, else one of the same minor version, here or of an earlier Debian;
-    `EnvironmentFault` otherwise."""
+    `EnvironmentFault` otherwise, `MissingToolError` where the given one does not start."""
+    if given is not None:
+        check_interpreter(given)
     version, kind = str(wanted["version"]), str(wanted["implementation"])
     minor = version.rpartition(".")[0]
     found = _installed(kind) if given is None else _one(given, kind)
@@ -60,10 +63,7 @@ def _first(found: Sequence[tuple[str, str]], version: str) -> Interpreter:
 def _one(given: str, kind: str) -> list[tuple[str, str]]:
     """Version and path of the interpreter that the user gave."""
     script = "import platform; print(platform.python_implementation(), platform.python_version())"
-    try:
-        done = subprocess.run([program(given), "-c", script], capture_output=True, text=True, timeout=60)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise UsageError(f"--python {given} cannot be started: {error}") from error
+    done = subprocess.run([program(given), "-c", script], capture_output=True, text=True, timeout=60)
     found = done.stdout.split()
     return [(found[1], program(given))] if done.returncode == 0 and found[:1] == [kind] else []
 

@@ -31,6 +31,14 @@ def load(name: str) -> Image:
     return image
 
 
+def engine(seconds: int) -> tuple[str, str]:
+    """The version of the container engine that answers within so many seconds, or nothing; and why there is none."""
+    from ._engine import Engine, find
+
+    found = find(seconds)
+    return (found.version, "") if isinstance(found, Engine) else ("", found)
+
+
 def make(
     folder: Path,
     tag: str | None,

@@ -38,7 +38,7 @@ class Running:
     said: Callable[[], str]
 
 
-def find() -> Engine | str:
+def find(seconds: int = SECONDS) -> Engine | str:
     """The engine of `DOCKER_HOST`, else of the default socket; the reason where there is none."""
     try:
         import docker
@@ -48,7 +48,7 @@ def find() -> Engine | str:
     if place.hostname and place.scheme in ("tcp", "http", "https", "ssh") and place.hostname not in HERE:
         return f"the container engine is on {place.hostname}: a port that it opens is not on this machine"
     try:
-        client = docker.from_env(timeout=SECONDS)
+        client = docker.from_env(timeout=seconds)
         return Engine(client, str(client.version()["Version"]))
     except Exception as error:  # the SDK lets through what the libraries below it raise
         return f"no container engine answers: {first_line(error)}"

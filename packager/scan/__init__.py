@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from ..errors import ModelError, UntrustedError
+from .advice import MAIN, advice
 from .allowlist import refused_names
 from .arrays import Dtype
 from .machine import Machine, Trace
@@ -58,17 +59,14 @@ def scan(path: Path, allow: Sequence[str] = (), own: Vouched = _NOTHING) -> Scan
 
 
 def require_trusted(scan: Scan, path: Path) -> None:
-    """Nothing. Raises `UntrustedError` when the file asks for names that are not on the allow-list."""
-    if not scan.refused:
-        return
-    names = ", ".join(scan.refused)
-    known = [name for name in scan.refused if name != "?"]
-    advice = "Load it only if you know who made it"
-    if known:
-        advice = "If you trust what they do, add " + " ".join(f"--allow {name}" for name in known)
-    if "?" in scan.refused:
-        advice += '; "?" is a name that shows only when the file runs, and cannot be allowed: save the model again'
-    raise UntrustedError(f"{path} asks for names that are not trusted: {names}. {advice}.", names=list(scan.refused))
+    """Nothing. Raises `UntrustedError` when the file asks for names that nothing allows, or that nobody finds.
+
+    A name of `__main__` was defined in the program that saved the model: no other can look it up, whatever is allowed.
+    """
+    refused = tuple(sorted({*scan.refused, *(name for name in scan.names if name.startswith(MAIN))}))
+    if refused:
+        said = f"{path} asks for names that are not trusted: {', '.join(refused)}. {advice(refused, scan.names)}."
+        raise UntrustedError(said, names=list(refused))
 
 
 def _broken(path: Path, reason: str) -> ModelError:

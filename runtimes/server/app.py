@@ -27,17 +27,19 @@ INLINE_SECONDS = 0.005
 THREADS = 2
 GONE = 499
 """In the metrics: the sender went away before its request was answered."""
+MODELS = ("/v1/models/", "/v2/models/")
 AT_LIMIT = "the server is at its limit: try again later"
 RETRY = ((b"retry-after", b"1"),)
 
 
 @dataclass(frozen=True)
 class Route:
-    """What one path answers; `label`: its name in the metrics."""
+    """What one path answers; `label`: its name in the metrics; `hint`: what is said below the places of models."""
 
     label: str
     get: Callable[[], Reply] | None = None
     post: Answer | None = None
+    hint: str = ""
 
     def methods(self) -> bytes:
         """The methods as the header `Allow` lists them."""
@@ -128,6 +130,8 @@ class App:
         method, route = exchange.method, exchange.route
         if method in (b"GET", b"HEAD") and route.get is not None:
             return route.get()
+        if route is self._other and exchange.path.startswith(MODELS):
+            raise Refusal(f"there is nothing at this path; {route.hint}", 404, "route")
         if route is self._other:
             raise Refusal(f"there is nothing at {exchange.path[:200]!r}", 404, "route")
         self._board.refuse("route")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -170,9 +170,9 @@ class Columns:
         return {name: column.feed(fitted[name]) for name, column in self.columns.items()}
 
     def lacking(self, table: Mapping[str, Any]) -> Refusal:
-        """The refusal that names the first column that is not there."""
-        absent = next(name for name in self.columns if name not in table)
-        return Refusal(f"the column {absent!r} is missing; there are: {_some(table)}")
+        """The refusal that names the columns that are not there."""
+        absent = [name for name in self.columns if name not in table]
+        return Refusal(f"{missing(absent)}; there are: {_some(table)}")
 
     def _no_strangers(self, table: Mapping[str, Any]) -> None:
         for name in table:
@@ -192,6 +192,11 @@ class Columns:
                     raise Refusal(f"input {name!r}: its dimension {dim} is {size}, that of another is {sizes[dim]}")
 
 
-def _some(names: Mapping[str, Any]) -> str:
+def missing(names: Sequence[str]) -> str:
+    """The words that name columns which are not there."""
+    return f"the column {_some(names)} is missing" if len(names) == 1 else f"the columns {_some(names)} are missing"
+
+
+def _some(names: Collection[str]) -> str:
     shown = [repr(name[:80]) for name in list(names)[:20]]
     return ", ".join(shown) + (f", … ({len(names)} in all)" if len(names) > len(shown) else "")

@@ -26,6 +26,7 @@ def routes_of(model: Model, settings: Settings, board: Board) -> dict[str, Route
     shown = page(model, example)
     found = {
         "/": Route("page", lambda: shown),
+        "/docs": Route("page", lambda: Reply(b"", 307, headers=((b"location", b"/"),))),
         "/openapi.json": Route("page", _fixed(document(model, settings, example))),
         "/livez": Route("health", _fixed({})),
         "/readyz": Route("health", _fixed({})),
@@ -70,8 +71,9 @@ def _v2(model: Model, settings: Settings) -> dict[str, Route]:
     return found
 
 
-OTHER = Route("other")
-"""What all other paths answer."""
+def other_of(model: Model) -> Route:
+    """What all other paths answer; below the places of models it names the one that is here."""
+    return Route("other", hint=f"the model here is {model.name!r}, version {model.version!r}")
 
 
 def _fixed(plain: object) -> Callable[[], Reply]:

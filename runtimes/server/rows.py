@@ -7,6 +7,7 @@ from typing import Any
 
 from converters.spec import Table, TensorSpec
 
+from .columns import missing
 from .errors import Refusal
 from .model import Model
 from .tensors import Array, array_of, wire_of
@@ -53,7 +54,7 @@ def _checked(model: Model, rows: list[Any], wanted: frozenset[str]) -> list[dict
             continue
         absent = sorted(wanted - row.keys())
         if absent:
-            raise Refusal(f"row {i}: the column {absent[0]!r} is missing")
+            raise Refusal(f"row {i}: {missing(absent)}")
         for name in row:
             if name not in wanted and name not in model.columns.known:
                 raise model.columns.stranger(name, f"row {i}: ")

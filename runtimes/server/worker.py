@@ -13,7 +13,7 @@ from .app import App
 from .described import Described
 from .metrics import Board
 from .model import Model
-from .routes import OTHER, routes_of
+from .routes import other_of, routes_of
 from .server import Server
 from .settings import Settings
 from .watch import Watch
@@ -28,7 +28,7 @@ def work(
     """Serves until SIGTERM; `ready` is called once requests are answered. Raises `Damaged`."""
     model = Model(described, settings.threads)
     parent = os.getppid()
-    app = App(routes_of(model, settings, board), OTHER, settings, board)
+    app = App(routes_of(model, settings, board), other_of(model), settings, board)
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE)

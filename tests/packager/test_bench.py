@@ -31,7 +31,7 @@ def test_the_gate_lets_pass(gate: float | None) -> None:
 def test_the_gate_holds() -> None:
     with pytest.raises(LatencyError, match=r"p99 at batch 1 is 1 ms, above the gate of 0\.999 ms") as caught:
         check_gate(report(1.0), 0.999)
-    assert caught.value.facts == {"p99_ms": 1.0, "max_p99_ms": 0.999}
+    assert caught.value.facts == {"p99_ms": 1.0, "p50_ms": 0.5, "max_p99_ms": 0.999}
 
 
 def test_speedup_is_the_originals_median_over_the_graphs() -> None:

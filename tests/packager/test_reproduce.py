@@ -14,7 +14,7 @@ import pytest
 from packager.bundle.reader import open_bundle
 from packager.environments import _debian_python
 from packager.environments._rebuild import Interpreter, find_interpreter
-from packager.errors import DamagedError, EnvironmentFault, UsageError
+from packager.errors import DamagedError, EnvironmentFault, MissingToolError, UsageError
 from packager.flow import Request, build
 from packager.reproduce import _otherwise, reproduce
 from tests.packager.environments.made import environment, run
@@ -137,7 +137,7 @@ def test_an_interpreter_that_is_not_here() -> None:
         find_interpreter({"implementation": "CPython", "version": "3.2.1"}, None)
     with pytest.raises(EnvironmentFault, match="there is no PyPy"):
         find_interpreter({"implementation": "PyPy", "version": "3.11.1"}, sys.executable)
-    with pytest.raises(UsageError, match="--python /nowhere/python cannot be started"):
+    with pytest.raises(MissingToolError, match="the interpreter /nowhere/python cannot be started"):
         find_interpreter({"implementation": "CPython", "version": "3.11.1"}, "/nowhere/python")
 
 

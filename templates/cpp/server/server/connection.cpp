@@ -173,7 +173,10 @@ void Connection::on_request() {
     if (gets && route.get) return reply(route.get());
     if (method != http::verb::post || !route.post) {
         loop_.board().refuse("route");
-        if (!route.get && !route.post) return reply(reply_of("there is nothing at this path", 404));
+        if (!route.get && !route.post) {
+            const auto target = parser_->get().target();
+            return reply(reply_of("there is nothing at this path" + loop_.routes().hint({target.data(), target.size()}), 404));
+        }
         return reply(reply_of(text_of(parser_->get().method_string()) + " is not for this path", 405, "allow: " + route.methods() + "\r\n"));
     }
     try {

@@ -33,7 +33,8 @@ std::string text(const std::string& plain) {
 std::string Route::methods() const { return get && post ? "GET, HEAD, POST" : get ? "GET, HEAD" : "POST"; }
 
 Routes::Routes(const About& about, const Payloads& payloads, const Settings& settings, const Board& board,
-               const std::string& identity) {
+               const std::string& identity)
+    : model_("; the model here is '" + about.name + "', version '" + about.version + "'") {
     for (const char* path : {"/livez", "/readyz"}) add_get(path, Label::health, "{}");
     for (const char* path : {"/ping", "/health"}) add_get(path, Label::health, "");
     add_get("/version", Label::metadata, "{\"name\":" + text(about.name) + ",\"version\":" + text(about.version) + "}");
@@ -82,6 +83,12 @@ void Routes::add_post(const std::string& path, Label label, const Payloads& payl
     Route& route = routes_[path];
     route.label = label;
     route.post = [&payloads, payload](const Head& head, std::string_view body) { return (payloads.*payload)(head, body); };
+}
+
+std::string Routes::hint(std::string_view target) const {
+    const std::string path = path_of(target);
+    const bool names_a_model = path.rfind("/v1/models/", 0) == 0 || path.rfind("/v2/models/", 0) == 0;
+    return names_a_model ? model_ : "";
 }
 
 const Route& Routes::at(std::string_view target) const {

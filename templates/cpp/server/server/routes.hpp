@@ -32,6 +32,9 @@ public:
     /// The route of a request's target, less what follows a question mark; one without methods where there is none.
     const Route& at(std::string_view target) const;
 
+    /// Which model is here, for a target below the places of models that is none of them; else nothing.
+    std::string hint(std::string_view target) const;
+
 private:
     using Payload = Reply (Payloads::*)(const Head&, std::string_view) const;
     void add_get(const std::string& path, Label label, const std::string& body);
@@ -40,6 +43,7 @@ private:
 
     std::unordered_map<std::string, Route> routes_;
     Route other_;
+    std::string model_;
 };
 
 }  // namespace mlpack_server

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
+#include <utility>
 
 #include "binary.hpp"
 #include "refusal.hpp"
@@ -18,6 +18,12 @@ std::string some(const Names& names) {
     std::string text;
     for (std::size_t i = 0; i != std::min<std::size_t>(names.size(), 20); ++i) text += (i == 0 ? "" : ", ") + quote(names[i]);
     return text + (names.size() > 20 ? ", … (" + std::to_string(names.size()) + " in all)" : "");
+}
+
+// The words that name columns which are not there.
+template <class Names>
+std::string missing(const Names& names) {
+    return names.size() == 1 ? "the column " + some(names) + " is missing" : "the columns " + some(names) + " are missing";
 }
 
 // Views of what lives as long as the model does.
@@ -92,6 +98,13 @@ void Columns::refuse_stranger(std::string_view name, const std::string& where) c
     throw Refusal(where + "the model has no column " + quote(name) + "; it takes: " + some(names_of(about_.inputs)));
 }
 
+// The inputs that a request does not give, in the model's order.
+std::vector<std::string_view> Columns::lacking(const std::vector<bool>& there) const {
+    std::vector<std::string_view> absent;
+    for (std::size_t i = 0; i != there.size(); ++i) if (!there[i]) absent.emplace_back(about_.inputs[i].name);
+    return absent;
+}
+
 Arrays Columns::of_rows(const Node& rows, std::size_t most) const {
     if (!rows.is(Sort::list)) throw Refusal("the rows must be a list");
     within(rows.count, most);
@@ -107,9 +120,10 @@ Columns::Cells Columns::picked(const Wanted& wanted, const Node& object, std::si
         if (found != wanted.places.end()) cells[found->second] = &value;
         else if (inputs_.places.count(name) == 0) refuse_stranger(name, row(index));
     });
-    std::set<std::string_view> absent;
-    for (const auto& [name, place] : wanted.places) if (cells[place] == nullptr) absent.insert(name);
-    if (!absent.empty()) throw Refusal(row(index) + "the column " + quote(*absent.begin()) + " is missing");
+    std::vector<std::string_view> absent;
+    for (const auto& [name, place] : wanted.places) if (cells[place] == nullptr) absent.push_back(name);
+    std::sort(absent.begin(), absent.end());
+    if (!absent.empty()) throw Refusal(row(index) + missing(absent));
     return cells;
 }
 
@@ -150,9 +164,12 @@ std::vector<std::size_t> Columns::places(const Wanted& wanted, const std::vector
         if (found != wanted.places.end()) places[found->second] = i;
         else if (inputs_.places.count(names[i]) == 0) refuse_stranger(names[i], "");
     }
-    for (const auto& [name, place] : wanted.places) {
-        if (places[place] == names.size()) throw Refusal("the column " + quote(name) + " is missing; there are: " + some(names));
-    }
+    std::vector<std::pair<std::size_t, std::string_view>> lacking;
+    for (const auto& [name, place] : wanted.places) if (places[place] == names.size()) lacking.emplace_back(place, name);
+    std::sort(lacking.begin(), lacking.end());
+    std::vector<std::string_view> absent;
+    for (const auto& [place, name] : lacking) absent.push_back(name);
+    if (!absent.empty()) throw Refusal(missing(absent) + "; there are: " + some(names));
     return places;
 }
 
@@ -211,9 +228,8 @@ Arrays Columns::of_columns(const Node& columns, std::size_t most) const {
         given[found->second].cells.clear();
         each(cells, [&](const Node& cell) { given[found->second].cells.push_back(&cell); });
     });
-    for (std::size_t i = 0; i != there.size(); ++i) {
-        if (!there[i]) throw Refusal("the column " + quote(about_.inputs[i].name) + " is missing");
-    }
+    const std::vector<std::string_view> absent = lacking(there);
+    if (!absent.empty()) throw Refusal(missing(absent));
     return arrays(std::move(given));
 }
 
@@ -264,9 +280,8 @@ Arrays Columns::of_tensors(const Node& tensors, std::optional<std::string_view> 
         names.emplace_back(name->view());
     });
     if (raw && !raw->empty()) throw Refusal("the body has " + std::to_string(raw->size()) + " bytes that belong to no input");
-    for (std::size_t i = 0; i != there.size(); ++i) {
-        if (!there[i]) throw Refusal("the column " + quote(about_.inputs[i].name) + " is missing; there are: " + some(names));
-    }
+    const std::vector<std::string_view> absent = lacking(there);
+    if (!absent.empty()) throw Refusal(missing(absent) + "; there are: " + some(names));
     check_sizes(found, about_.inputs);
     return found;
 }

@@ -50,6 +50,7 @@ private:
     Arrays arrays(std::vector<Given> given) const;
     std::vector<Given> room(const Wanted& wanted) const;
     void put(std::vector<Given>& given, const Wanted& wanted, const Cells& cells) const;
+    std::vector<std::string_view> lacking(const std::vector<bool>& there) const;
     [[noreturn]] void refuse_stranger(std::string_view name, const std::string& where) const;
 
     const About& about_;

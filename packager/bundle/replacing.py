@@ -1,0 +1,66 @@
+"""A finished bundle put in the place of an older one: the reader sees the old one or the new one, whole."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+from pathlib import Path
+
+from ..errors import DamagedError, MlpackError, UsageError
+from .manifest import NAME, Manifest
+from .reader import check_files, open_bundle
+
+_EXCHANGE = 2
+_HERE = -100
+_UNKNOWN = (errno.ENOSYS, errno.EINVAL, errno.EPERM)
+"""What a kernel or a file system says that cannot exchange two names."""
+
+
+def check_replaceable(place: Path) -> None:
+    """`UsageError` where the folder at `place` is no bundle: nothing else is ever replaced."""
+    try:
+        fits = place.is_dir() and not place.is_symlink() and bool(Manifest.decode((place / NAME).read_bytes()))
+    except (OSError, DamagedError):
+        fits = False
+    if not fits:
+        raise UsageError(
+            f"{place} is not a bundle, and --overwrite replaces bundles only: move it, or give another name"
+        )
+
+
+def replace_bundle(folder: Path, place: Path) -> None:
+    """Nothing; the checked bundle in `folder` is at `place` now, and the one that was there is in `folder`."""
+    try:
+        check_files(open_bundle(folder))
+    except MlpackError as error:
+        raise UsageError(f"{place} stays as it was: what was written is not what was built ({error})") from error
+    check_replaceable(place)
+    if not _exchanged(folder, place):
+        _renamed(folder, place)
+
+
+def _exchanged(folder: Path, place: Path) -> bool:
+    """Whether the two names were exchanged in one step."""
+    exchange = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if exchange is None:
+        return False
+    if exchange(_HERE, os.fsencode(folder.absolute()), _HERE, os.fsencode(place.absolute()), _EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _UNKNOWN:
+        return False
+    raise OSError(number, os.strerror(number), str(place))
+
+
+def _renamed(folder: Path, place: Path) -> None:
+    """The same in two steps, taken back where the second fails."""
+    aside = place.with_name(f"{place.name}.replaced-{os.getpid()}")
+    os.rename(place, aside)
+    try:
+        os.rename(folder, place)
+    except OSError:
+        os.rename(aside, place)
+        raise
+    folder.mkdir()
+    os.rename(aside, folder / "replaced")

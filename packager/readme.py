@@ -1,0 +1,62 @@
+"""`README.md` at the root of a bundle: what it is, the verdict, what to open next."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import templates
+from converters.spec import Signature, TensorSpec
+
+from .verify.report import VerificationReport
+
+MOST_LINES = 40
+_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+
+
+def readme(facts: Mapping[str, Any], proof: VerificationReport, paths: Iterable[str]) -> dict[str, bytes]:
+    """The file by its path; the same bytes for the same facts. `paths`: those of the bundle's other files."""
+    signature = Signature.from_json(facts["signature"])
+    values = {
+        **{key: plain(str(facts[key])) for key in ("title", "framework", "mlpack")},
+        "heading": plain(f"{facts['name']} {facts['version']}"),
+        "name": facts["name"],
+        "version": facts["version"],
+        "source": code(str(facts["source"])),
+        "notes": [plain(note) for note in facts["notes"]],
+        "task": plain(signature.task),
+        "equal": proof.equal,
+        "rows": proof.rows,
+        "mismatches": proof.mismatches,
+        "precision": proof.precision,
+        "user_tolerance": proof.user_tolerance,
+        "guides": sorted(p for p in paths if re.fullmatch(r"deploy/[a-z0-9_-]+/README\.md", p)),
+        "inputs": _lines(signature.inputs),
+        "outputs": _lines(signature.outputs),
+    }
+    return templates.render("bundle", values)
+
+
+def _lines(tensors: tuple[TensorSpec, ...]) -> list[str]:
+    lines = [f"{code(t.name)}: {plain(t.dtype)}" for t in tensors[:MOST_LINES]]
+    more = len(tensors) - MOST_LINES
+    return [*lines, f"and {more} more, see `manifest.json`"] if more > 0 else lines
+
+
+def plain(text: str) -> str:
+    """The text with nothing in it that Markdown or HTML would read as more than text."""
+    return _PUNCTUATION.sub(lambda found: found[0] if found[0] in ".,:;'\"()/" else f"\\{found[0]}", _printable(text))
+
+
+def code(text: str) -> str:
+    """The text as a code span, whose fence is longer than any run of backticks in it."""
+    inside = _printable(text)
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", inside)), default=0))
+    pad = " " if not inside or inside[0] in "` " or inside[-1] in "` " else ""
+    return f"{fence}{pad}{inside}{pad}{fence}"
+
+
+def _printable(text: str) -> str:
+    """The text in one line, what cannot be seen in escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,0 +1,38 @@
+"""What a build says besides its result: what of the user's own words it did not need, and what it left out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from converters.spec import Signature
+
+from .scan import Scan
+from .scan.allowlist import allowed_names
+
+MOST_NAMES = 8
+
+
+def ignored_columns(signature: Signature, columns: Sequence[str]) -> tuple[str, ...]:
+    """A line where the example has columns that the model does not take: a label that was left in, most often."""
+    known = {name for t in signature.inputs for name in (t.name, *t.columns)}
+    ignored = [name for name in columns if name not in known]
+    if not ignored or len(ignored) == len(columns):
+        return ()
+    more = f" and {len(ignored) - MOST_NAMES} more" if len(ignored) > MOST_NAMES else ""
+    return (f"ignored columns: {', '.join(ignored[:MOST_NAMES])}{more} (the model does not take them)",)
+
+
+def needless_trust(found: Scan, allow: Sequence[str]) -> tuple[str, ...]:
+    """A line for each `--allow` that this file would have been trusted without."""
+    return tuple(_line(name, why) for name in allow if (why := _why(name, found.names, allowed_names())))
+
+
+def _line(name: str, why: str) -> str:
+    return f"--allow {name} was not needed ({why}): leave it out"
+
+
+def _why(name: str, asked: Sequence[str], trusted: Collection[str]) -> str:
+    covered = [each for each in asked if each == name or each.startswith(f"{name}.")]
+    if not covered:
+        return "the file asks for no such name"
+    return "" if any(each not in trusted for each in covered) else "what it names is trusted anyway"

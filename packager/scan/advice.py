@@ -1,0 +1,85 @@
+"""What a user does next about a model file whose names are not trusted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+MAIN = "__main__."
+_BY_VALUE = ("cloudpickle", "dill")
+_MODULES = """
+_io _pickle _posixsubprocess asyncio builtins cffi code codecs codeop copyreg ctypes dbm functools gc inspect io joblib
+linecache logging marshal mmap multiprocessing nt operator pathlib pdb pickle pip pkgutil platform posix profile pty
+pydoc runpy shelve shutil signal site socket tempfile threading timeit trace types urllib webbrowser zipimport
+"""
+"""Modules of which some name can do anything, or leads to what can: a user is never told to trust one of theirs."""
+_PARTS = "__import__ builtins compile eval exec getattr importlib os popen setattr subprocess sys system"
+"""The same anywhere in a dotted name, which may walk over attributes of a harmless module."""
+_SELF_MADE = (
+    "{names} was defined in a notebook or a script, where no other program finds it: move it to a module (a .py file), "
+    "import it from there, save the model again, and give the module's folder with --code DIR"
+)
+_HELD_BY_VALUE = (
+    "The file holds code by value, as {tool} writes it, and loading it would run that code: move your own classes and "
+    "functions to a module, save the model from there with joblib or pickle, and give the module's folder with "
+    "--code DIR"
+)
+
+
+class _Sorted(NamedTuple):
+    """Refused names by what can be done about them."""
+
+    own: tuple[str, ...]
+    dangerous: tuple[str, ...]
+    others: tuple[str, ...]
+
+
+def advice(refused: Sequence[str], names: Iterable[str]) -> str:
+    """The sentences behind the list of refused names; `names`: all that the file asks for."""
+    tool = next((t for t in _BY_VALUE if any(_top(name) == t for name in names)), "")
+    sorts = _sort(refused)
+    sentences = [_HELD_BY_VALUE.format(tool=tool)] if tool else _told(sorts)
+    if sorts.own and not tool:
+        sentences.insert(0, _SELF_MADE.format(names=_listed(sorts.own)))
+    if "?" in refused and not tool:
+        sentences.append(
+            '"?" is a name that shows only when the file runs, and cannot be allowed: save the model again'
+        )
+    return ". ".join(sentences or ["Load it only if you know who made it"])
+
+
+def _sort(refused: Iterable[str]) -> _Sorted:
+    known = [name for name in refused if name != "?"]
+    own = tuple(name for name in known if name.startswith(MAIN))
+    dangerous = tuple(name for name in known if name not in own and is_dangerous(name))
+    return _Sorted(own, dangerous, tuple(name for name in known if name not in (*own, *dangerous)))
+
+
+def is_dangerous(name: str) -> bool:
+    """Whether trusting the name would trust anything at all."""
+    parts = name.split(".")
+    anywhere = not set(_PARTS.split()).isdisjoint(parts) or any(re.fullmatch("__.*__", part) for part in parts)
+    return anywhere or parts[0] in _MODULES.split()
+
+
+def _told(sorts: _Sorted) -> list[str]:
+    said = []
+    if sorts.dangerous:
+        names = _listed(sorts.dangerous)
+        said.append(f"{names} can run any code, and no model needs that: save the model again without it")
+    if sorts.others and not sorts.dangerous:
+        flags = " ".join(f"--allow {name}" for name in sorts.others)
+        said.append(f"If you trust what {'they do' if len(sorts.others) > 1 else 'it does'}, add {flags}")
+    return said
+
+
+def _top(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The names in a sentence; only the first of many."""
+    if len(names) > 4:
+        return f"{', '.join(names[:3])} and {len(names) - 3} more"
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
