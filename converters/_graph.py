@@ -129,16 +129,15 @@ class GraphBuilder:
 
     def input(self, spec: TensorSpec) -> Value:
         """A new graph input, `[N, width]`."""
-        self._inputs.append(_value_info(spec.name, spec.dtype, spec.shape))
-        self._taken.add(spec.name)
-        return Value(spec.name, spec.dtype, spec.width, column=spec.name, missing=spec.missing)
+        name = spec.in_graph
+        self._inputs.append(_value_info(name, spec.dtype, spec.shape))
+        self._taken.add(name)
+        return Value(name, spec.dtype, spec.width, column=spec.name, missing=spec.missing)
 
     def output(self, name: str, value: str, dtype: str, shape: tuple[Dim, ...]) -> None:
         """A new graph output that carries `value`."""
         from onnx import helper
 
-        if name in self._taken:
-            raise Unsupported(f"a column is called {name!r}, like an output of the graph: rename the column")
         self._taken.add(name)
         self._nodes.append(helper.make_node("Identity", [value], [name], name=name))
         self._outputs.append(_value_info(name, dtype, shape))

@@ -6,19 +6,16 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 
-from converters.spec import Signature, Table, TensorSpec
+from converters.spec import MATRIX, Signature, Table, TensorSpec
 
 from .arrow import BATCH_ROWS, column_of, csv_batches, frame_dtypes, parquet_batches, read_csv, read_parquet
 from .errors import UsageError
 from .r_frames import read_frame
-
-if TYPE_CHECKING:
-    pass
 
 MOST_CELLS = 2**28
 """Cells of a sparse example, which is held densely: 2 GiB."""
@@ -63,8 +60,8 @@ def stream(path: Path, signature: Signature) -> Iterator[Table]:
 
 
 def _no_rows(spec: TensorSpec) -> np.ndarray[Any, Any]:
-    shape = (0, spec.width) if spec.width > 1 else (0,)
-    return np.empty(shape, object if spec.is_text else np.dtype(spec.dtype))
+    sizes = [d if isinstance(d, int) else 1 for d in spec.shape[1:]]
+    return spec.as_read(np.empty((0, *sizes), object if spec.is_text else np.dtype(spec.dtype)))
 
 
 def for_signature(signature: Signature, table: Table, where: str, before: int = 0) -> Table:
@@ -73,21 +70,51 @@ def for_signature(signature: Signature, table: Table, where: str, before: int = 
     `before`: how many rows of the file came before these, for the message.
     """
     inputs = signature.inputs
-    if len(inputs) == 1 and inputs[0].name not in table:
-        table = {inputs[0].name: _block(inputs[0].columns, inputs[0].width, table, where)}
+    if len(inputs) == 1:
+        table = {inputs[0].name: _only(inputs[0], table, where)}
+    elif len(table) == 1:
+        table = _by_place(inputs, table)
     absent = [t.name for t in inputs if t.name not in table]
     if absent:
         raise UsageError(f"{where} lacks the column {absent[0]!r}; it has: {', '.join(table)}")
-    return {t.name: _fitting(t.name, t.dtype, table[t.name], where, before) for t in inputs}
+    return {t.name: _shaped(t, _fitting(t.name, t.dtype, table[t.name], where, before), where) for t in inputs}
 
 
-def _block(names: tuple[str, ...], width: int, table: Table, where: str) -> np.ndarray[Any, Any]:
+def _only(spec: TensorSpec, table: Table, where: str) -> np.ndarray[Any, Any]:
+    """What the one input takes: the column of its name or the only one there is; columns side by side as a matrix."""
+    named = table.get(spec.name)
+    if named is not None and (spec.kind != MATRIX or named.ndim > 1):
+        return named
+    return _block(spec, table, where) if spec.width else next(iter(table.values()))
+
+
+def _by_place(inputs: tuple[TensorSpec, ...], table: Table) -> Table:
+    """The columns of a matrix without names, in the order of the inputs."""
+    name, matrix = next(iter(table.items()))
+    if matrix.ndim != 2 or matrix.shape[1] != len(inputs) or any(t.width != 1 for t in inputs):
+        return {name: matrix}
+    return {t.name: matrix[:, i] for i, t in enumerate(inputs)}
+
+
+def _block(spec: TensorSpec, table: Table, where: str) -> np.ndarray[Any, Any]:
     """A matrix from single columns: by name where the names are known, else all in their order."""
+    names, width = spec.columns, spec.width
     chosen = [table[n] for n in names] if names and all(n in table for n in names) else list(table.values())
-    found = sum(c.shape[1] if c.ndim > 1 else 1 for c in chosen)
+    found = sum(c.shape[1] if c.ndim == 2 else 1 for c in chosen)
     if found != width:
         raise UsageError(f"the model takes {width} columns, {where} has {found}: {', '.join(table)}")
     return chosen[0] if width == 1 and len(chosen) == 1 else np.column_stack(chosen)
+
+
+def _shaped(spec: TensorSpec, values: np.ndarray[Any, Any], where: str) -> np.ndarray[Any, Any]:
+    """The values in the input's rank, where each row has as many cells as the input takes."""
+    values = spec.as_read(values)
+    wanted = spec.shape[1:] or (1,)
+    sizes = values.shape[1:] or (1,)
+    if len(sizes) != len(wanted) or any(isinstance(w, int) and w != s for w, s in zip(wanted, sizes, strict=True)):
+        shown = [d if isinstance(d, int) else -1 for d in spec.shape]
+        raise UsageError(f"{where}: {spec.name!r} has the shape {list(values.shape)}, the model takes {shown}")
+    return values
 
 
 def _fitting(name: str, dtype: str, column: np.ndarray[Any, Any], where: str, before: int) -> np.ndarray[Any, Any]:

@@ -53,10 +53,11 @@ class Bundle:
 
     def golden(self) -> Iterator[GoldenCase]:
         """The golden cases in their order."""
+        signature = self.signature
         for path in sorted((self.folder / "golden").glob("*.request.json")):
             response = path.with_name(path.name.replace(".request.", ".response."))
             try:
-                yield decode_case(path.read_bytes(), response.read_bytes())
+                yield decode_case(path.read_bytes(), response.read_bytes(), signature)
             except (OSError, ValueError, KeyError, TypeError) as error:
                 raise DamagedError(f"the golden case {path.name} cannot be read: {error!r}") from error
 
