@@ -134,6 +134,8 @@ def _series(feature: Feature, spec: TensorSpec, column: np.ndarray[Any, Any]) ->
     import pandas as pd
 
     values: Any = column
+    if spec.is_truth:
+        return _truths(feature, spec, column)
     if spec.is_text:
         gone = None if feature.missing == "none" else np.nan
         values = np.array([gone if cell is None else cell for cell in column], object)
@@ -141,6 +143,20 @@ def _series(feature: Feature, spec: TensorSpec, column: np.ndarray[Any, Any]) ->
         return pd.Series(pd.Categorical(values, categories=_categories(feature, values)))
     series = pd.Series(values, dtype=object if spec.is_text else None)
     return _extended(series, spec.frame_dtype) if spec.frame_dtype else series
+
+
+def _truths(feature: Feature, spec: TensorSpec, column: np.ndarray[Any, Any]) -> Any:
+    """True, false and missing cells as the original had them: as objects, a category, or pandas' own dtype."""
+    import pandas as pd
+
+    if spec.frame_dtype == "boolean":
+        return pd.Series(column).astype("boolean")
+    gone = None if feature.missing == "none" else float("nan")
+    cells = pd.Series([gone if v != v else bool(v) for v in column.tolist()], dtype=object)
+    if spec.frame_dtype == "bool object":
+        return cells
+    known = [bool(v) for v in feature.values if v in (0, 1)]
+    return pd.Series(pd.Categorical(cells, categories=known if len(known) == 2 else [False, True]))
 
 
 def _extended(series: Any, frame_dtype: str) -> Any:

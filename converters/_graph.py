@@ -25,6 +25,7 @@ class Value:
 
     `name`: in the graph. `dtype`: as in `TensorSpec`. `column`: the data frame column that it came from, if it did.
     `missing`: in text, what stands for a missing cell. `cells`: of a column of the example, what it holds there.
+    `none`: the original's own missing cell is None, not NaN.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Value:
     column: str = ""
     missing: str | None = None
     cells: Any = field(default=None, compare=False, repr=False)
+    none: bool = False
 
 
 Frame = tuple[Value, ...]

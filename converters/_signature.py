@@ -74,8 +74,11 @@ def _column_input(feature: Feature, example: Table, frame_dtype: str) -> TensorS
     kept = frame_dtype if frame_dtype not in ("object", "str", "string") else ""
     if feature.kind == FACTOR:
         kept = FACTOR
+    elif dtype != "float64" and kept.startswith("bool "):
+        kept = "category" if kept == "bool category" else ""
     shape = ("N", 1)
-    return TensorSpec(feature.name, dtype, shape, nullable=nullable, missing=missing, frame_dtype=kept, kind=COLUMN)
+    spec = TensorSpec(feature.name, dtype, shape, nullable=nullable, missing=missing, frame_dtype=kept, kind=COLUMN)
+    return replace(spec, values=(0.0, 1.0)) if spec.is_truth else spec
 
 
 def _output(name: str, values: np.ndarray[Any, Any], description: Description) -> TensorSpec:

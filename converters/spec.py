@@ -24,6 +24,7 @@ Table = dict[str, "np.ndarray[Any, Any]"]
 FLOATS = ("float32", "float64")
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 COLUMN, MATRIX = "column", "matrix"
+TRUTHS = ("boolean", "bool object", "bool category")
 MOST_LEVELS = 1000
 """Most levels of a column that is an enum in typed languages."""
 
@@ -52,7 +53,8 @@ class TensorSpec:
     `values`: the closed set of values that are accepted; None: any.
     `columns`: names of the columns of a matrix: features of an input, classes of `probabilities`.
     `frame_dtype`: the pandas dtype that the original wants for this column, where it matters; `factor`: R's factor,
-    whose levels are a type of their own in typed languages.
+    whose levels are a type of their own in typed languages; `boolean`, `bool object` and `bool category`: true, false
+    and missing cells.
     `features`: rules per column of a matrix input, in order; empty for a single column.
     `kind`: `column`: one column of a table, `[n]` there; `matrix`: all columns side by side, `[n, width]`; empty: a
     tensor of a graph as it came, in its own rank.
@@ -98,6 +100,11 @@ class TensorSpec:
     @property
     def is_float(self) -> bool:
         return self.dtype in FLOATS
+
+    @property
+    def is_truth(self) -> bool:
+        """Whether its numbers are true (1), false (0) and missing (NaN)."""
+        return self.is_float and self.frame_dtype in TRUTHS
 
     @property
     def is_enum(self) -> bool:

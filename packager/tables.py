@@ -35,8 +35,8 @@ def read_example(path: Path) -> Example:
     if suffix in (".csv", ".parquet"):
         arrow = read_csv(path) if suffix == ".csv" else read_parquet(path)
         table = {name: column_of(name, arrow.column(name)) for name in arrow.column_names}
-        return _not_empty(Example(table, frame_dtypes(arrow.schema)), path)
-    return _not_empty(Example(_read_whole(path, suffix)), path)
+        return _not_empty(Example(table, frame_dtypes(arrow)), path)
+    return _not_empty(_read_whole(path, suffix), path)
 
 
 def stream(path: Path, signature: Signature) -> Iterator[Table]:
@@ -46,7 +46,7 @@ def stream(path: Path, signature: Signature) -> Iterator[Table]:
         batches = csv_batches(path, signature) if suffix == ".csv" else parquet_batches(path)
         tables = ({n: column_of(n, batch.column(n)) for n in batch.schema.names} for batch in batches)
     else:
-        whole = _read_whole(path, suffix)
+        whole = _read_whole(path, suffix).table
         rows = len(next(iter(whole.values()), ()))
         starts = range(0, max(rows, 1), BATCH_ROWS)
         tables = ({n: c[start : start + BATCH_ROWS] for n, c in whole.items()} for start in starts)
@@ -161,16 +161,20 @@ def _not_empty(example: Example, path: Path) -> Example:
     return example
 
 
-def _read_whole(path: Path, suffix: str) -> Table:
+def _read_whole(path: Path, suffix: str) -> Example:
     """The columns of a file that is read at once; they are of one length."""
     try:
-        table = _READERS[suffix](path)
+        read = _READERS[suffix](path)
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, EOFError, OSError, BadZipFile) as error:
         raise UsageError(f"{path.name} cannot be read: {error}") from error
-    lengths = {name: len(column) for name, column in table.items()}
+    example = read if isinstance(read, Example) else Example(read)
+    single = [name for name, column in example.table.items() if not column.ndim]
+    if single:
+        raise UsageError(f"{path.name}: {single[0]!r} is a single number: an example holds rows, one answer for each")
+    lengths = {name: len(column) for name, column in example.table.items()}
     if len(set(lengths.values())) > 1:
         raise UsageError(f"{path.name} has columns of different lengths: {lengths}")
-    return table
+    return example
 
 
 def _read_npy(path: Path) -> Table:
@@ -202,7 +206,7 @@ def _numbers(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return array.astype(object) if array.dtype.kind == "U" else array
 
 
-def _read_json(path: Path) -> Table:
+def _read_json(path: Path) -> Table | Example:
     from .golden import table_of_request
 
     try:
@@ -213,14 +217,24 @@ def _read_json(path: Path) -> Table:
         return table_of_request(plain)
     if isinstance(plain, list) and plain and isinstance(plain[0], dict):
         names = list(dict.fromkeys(name for row in plain for name in row))
-        return {name: _cells(name, [row.get(name) for row in plain]) for name in names}
+        return _columns({name: [row.get(name) for row in plain] for name in names})
     if isinstance(plain, dict) and all(isinstance(v, list) for v in plain.values()):
-        return {name: _cells(name, values) for name, values in plain.items()}
+        return _columns(plain)
     if isinstance(plain, list) and plain and isinstance(plain[0], list):
         return {"X": _matrix(plain)}
     if isinstance(plain, list) and all(isinstance(v, str) or v is None for v in plain):
         return {"text": np.array(plain, object)}
     raise UsageError(f"{path.name} must hold a list of row objects, an object of columns, or a request with inputs")
+
+
+def _columns(cells: dict[str, list[Any]]) -> Example:
+    """Columns of JSON's own values."""
+    table, dtypes = {}, {}
+    for name, values in cells.items():
+        table[name] = _cells(name, values)
+        if None in values and any(isinstance(v, bool) for v in values):
+            dtypes[name] = "bool object"
+    return Example(table, dtypes)
 
 
 def _cells(name: str, values: list[Any]) -> np.ndarray[Any, Any]:
@@ -240,7 +254,7 @@ def _matrix(rows: list[list[Any]]) -> np.ndarray[Any, Any]:
     return matrix
 
 
-_READERS: dict[str, Callable[[Path], Table]] = {
+_READERS: dict[str, Callable[[Path], Table | Example]] = {
     ".npy": _read_npy,
     ".npz": _read_npz,
     ".json": _read_json,
