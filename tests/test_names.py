@@ -10,13 +10,11 @@ import numpy as np
 import onnx
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from converters.spec import COLUMN, MATRIX, Signature, TensorSpec
+from converters.spec import COLUMN
 from packager.bench import bench_bundle
 from packager.bundle.reader import open_bundle
 from packager.check import check_bundle
