@@ -25,7 +25,9 @@ def _input(spec: TensorSpec, description: Description, graph: GraphBuilder) -> V
     """An input, with the example's cells where it is one column."""
     value = graph.input(spec)
     cells = (description.example or {}).get(spec.name)
-    return replace(value, cells=cells) if value.width == 1 else value
+    objects = spec.is_text or spec.frame_dtype == "bool object"
+    none = objects and any(f.name == spec.name and f.missing == "none" for f in description.features)
+    return replace(value, cells=cells, none=none) if value.width == 1 else value
 
 
 def _value_of(spec: TensorSpec, answer: Answer, signature: Signature, graph: GraphBuilder) -> str:

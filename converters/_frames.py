@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ._signature import MATRIX_INPUT
 from ._table import rows_of
 from .spec import Description, Feature, Table, TensorSpec, Unreadable
 
@@ -25,19 +26,29 @@ def with_own_names(description: Description, columns: Collection[str]) -> Descri
 def model_table(description: Description, table: Table) -> Table:
     """The columns that the model takes, under the names that its inputs have; raises `Unreadable`."""
     if description.task == "graph":
-        alone = len(description.inputs) == len(table) == 1
-        return {description.inputs[0].name: next(iter(table.values()))} if alone else table
+        if len(description.inputs) == len(table) == 1:
+            table = {description.inputs[0].name: next(iter(table.values()))}
+        specs = {t.name: t for t in description.inputs}
+        return {name: specs[name].as_read(c) if name in specs else c for name, c in table.items()}
     if description.document:
         return {"text": _text_column(table)}
     if not description.named:
-        return {"X": _matrix(table, len(description.features))}
+        return {MATRIX_INPUT: _matrix(table, len(description.features))}
     names = [f.name for f in description.features]
-    if list(table) == ["X"] and table["X"].ndim == 2 and table["X"].shape[1] == len(names):
-        table = {name: table["X"][:, i] for i, name in enumerate(names)}
+    alone = next(iter(table.values())) if len(table) == 1 else None
+    if alone is not None and alone.ndim == 2 and alone.shape[1] == len(names):
+        table = {name: alone[:, i] for i, name in enumerate(names)}
     absent = [n for n in names if n not in table]
     if absent:
         raise Unreadable(f"the example lacks the column {absent[0]!r}; it has: {', '.join(table)}")
-    return {f.name: _typed(f, table[f.name]) for f in description.features}
+    return {f.name: _typed(f, _single(f.name, table[f.name])) for f in description.features}
+
+
+def _single(name: str, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """One column, `[n]`, also where a request has it as `[n, 1]`."""
+    if values.ndim != 1 and values.shape != (len(values), 1):
+        raise Unreadable(f"the column {name!r} of the example has the shape {list(values.shape)}: give one cell a row")
+    return values.reshape(-1)
 
 
 def _typed(feature: Feature, column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -88,7 +99,7 @@ def original_input(description: Description, inputs: tuple[TensorSpec, ...], tab
     if description.document:
         return ["" if text is None else text for text in table["text"].ravel()]
     if not description.named:
-        return table["X"]
+        return table[MATRIX_INPUT]
     import pandas as pd
 
     specs = {t.name: t for t in inputs}
@@ -123,6 +134,8 @@ def _series(feature: Feature, spec: TensorSpec, column: np.ndarray[Any, Any]) ->
     import pandas as pd
 
     values: Any = column
+    if spec.is_truth:
+        return _truths(feature, spec, column)
     if spec.is_text:
         gone = None if feature.missing == "none" else np.nan
         values = np.array([gone if cell is None else cell for cell in column], object)
@@ -130,6 +143,20 @@ def _series(feature: Feature, spec: TensorSpec, column: np.ndarray[Any, Any]) ->
         return pd.Series(pd.Categorical(values, categories=_categories(feature, values)))
     series = pd.Series(values, dtype=object if spec.is_text else None)
     return _extended(series, spec.frame_dtype) if spec.frame_dtype else series
+
+
+def _truths(feature: Feature, spec: TensorSpec, column: np.ndarray[Any, Any]) -> Any:
+    """True, false and missing cells as the original had them: as objects, a category, or pandas' own dtype."""
+    import pandas as pd
+
+    if spec.frame_dtype == "boolean":
+        return pd.Series(column).astype("boolean")
+    gone = None if feature.missing == "none" else float("nan")
+    cells = pd.Series([gone if v != v else bool(v) for v in column.tolist()], dtype=object)
+    if spec.frame_dtype == "bool object":
+        return cells
+    known = [bool(v) for v in feature.values if v in (0, 1)]
+    return pd.Series(pd.Categorical(cells, categories=known if len(known) == 2 else [False, True]))
 
 
 def _extended(series: Any, frame_dtype: str) -> Any:

@@ -25,6 +25,7 @@ class Value:
 
     `name`: in the graph. `dtype`: as in `TensorSpec`. `column`: the data frame column that it came from, if it did.
     `missing`: in text, what stands for a missing cell. `cells`: of a column of the example, what it holds there.
+    `none`: the original's own missing cell is None, not NaN.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Value:
     column: str = ""
     missing: str | None = None
     cells: Any = field(default=None, compare=False, repr=False)
+    none: bool = False
 
 
 Frame = tuple[Value, ...]
@@ -129,16 +131,15 @@ class GraphBuilder:
 
     def input(self, spec: TensorSpec) -> Value:
         """A new graph input, `[N, width]`."""
-        self._inputs.append(_value_info(spec.name, spec.dtype, spec.shape))
-        self._taken.add(spec.name)
-        return Value(spec.name, spec.dtype, spec.width, column=spec.name, missing=spec.missing)
+        name = spec.in_graph
+        self._inputs.append(_value_info(name, spec.dtype, spec.shape))
+        self._taken.add(name)
+        return Value(name, spec.dtype, spec.width, column=spec.name, missing=spec.missing)
 
     def output(self, name: str, value: str, dtype: str, shape: tuple[Dim, ...]) -> None:
         """A new graph output that carries `value`."""
         from onnx import helper
 
-        if name in self._taken:
-            raise Unsupported(f"a column is called {name!r}, like an output of the graph: rename the column")
         self._taken.add(name)
         self._nodes.append(helper.make_node("Identity", [value], [name], name=name))
         self._outputs.append(_value_info(name, dtype, shape))

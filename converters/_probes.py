@@ -123,7 +123,7 @@ def _threshold_probes(column: Column, budget: int) -> list[Probe]:
     """Each threshold exactly and its neighbours in float32 and float64, on the row whose own value is nearest."""
     import numpy as np
 
-    if not column.feature.thresholds or column.spec.is_text:
+    if not column.feature.thresholds or column.spec.is_text or column.spec.is_truth:
         return []
     known = np.unique(np.asarray(column.feature.thresholds, np.float64))
     variants = _neighbours(known[:1], column.spec).size
@@ -187,6 +187,9 @@ def _strange_probes(column: Column) -> Iterator[Probe]:
         yield Probe("unseen", name, column.with_values(np.array(_strangers(column), object)))
         yield Probe("empty", name, column.with_values(np.array([""], object)))
         yield Probe("missing", name, column.with_values(np.array([None, None], object)))
+    elif spec.is_truth:
+        yield Probe("category", name, column.with_values(np.array([0.0, 1.0])), tried=2, known=2)
+        yield Probe("missing", name, column.with_values(np.array([np.nan, np.nan])))
     elif spec.is_float:
         yield Probe("odd", name, column.with_values(np.array([*ODD_FLOATS, *_between(column), *_ends(column)])))
         yield Probe("missing", name, column.with_values(np.array([np.nan, np.nan])))

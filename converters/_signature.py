@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .spec import Description, Feature, Signature, Table, TensorSpec, Unreadable
+from .spec import COLUMN, MATRIX, Description, Feature, Signature, Table, TensorSpec, Unreadable
 
 if TYPE_CHECKING:
     import numpy as np
 
 FACTOR = "factor"
+MATRIX_INPUT = "X"
+"""What the one input of a model is called that was fitted on a matrix without names."""
 MISSING_TEXT = ""
 MISSING_TEXT_WHERE_EMPTY_IS_KNOWN = "\uffff"
 
@@ -22,12 +24,26 @@ def signature_of(
     """The signature in float64; `Signature.in_precision` gives the other form."""
     if "label" in answers and answers["label"].ndim > 1:
         description = replace(description, classes=())
+    inputs = inputs_of(description, example, frame_dtypes or {})
     return Signature(
         description.task,
-        inputs_of(description, example, frame_dtypes or {}),
+        inputs if description.inputs else _apart(inputs, answers),
         tuple(_output(name, values, description) for name, values in answers.items()),
         description.classes,
     )
+
+
+def _apart(inputs: tuple[TensorSpec, ...], outputs: Collection[str]) -> tuple[TensorSpec, ...]:
+    """The inputs, those that the graph cannot call as they are (like an output, or nothing) with a name for it."""
+    taken = {t.name for t in inputs}.union(outputs, [""])
+    found = []
+    for spec in inputs:
+        name = spec.name
+        while spec.name in ("", *outputs) and name in taken:
+            name = f"input_{name}"
+        taken.add(name)
+        found.append(spec if name == spec.name else replace(spec, graph_name=name))
+    return tuple(found)
 
 
 def inputs_of(description: Description, example: Table, frame_dtypes: Mapping[str, str]) -> tuple[TensorSpec, ...]:
@@ -35,18 +51,18 @@ def inputs_of(description: Description, example: Table, frame_dtypes: Mapping[st
     if description.inputs:
         return description.inputs
     if description.document:
-        return (TensorSpec("text", "string", ("N", 1), missing=MISSING_TEXT),)
+        return (TensorSpec("text", "string", ("N", 1), missing=MISSING_TEXT, kind=COLUMN),)
     if not description.named:
         return (_matrix_input(description, example),)
     return tuple(_column_input(f, example, frame_dtypes.get(f.name, "")) for f in description.features)
 
 
 def _matrix_input(description: Description, example: Table) -> TensorSpec:
-    matrix = example["X"]
+    matrix = example[MATRIX_INPUT]
     width = len(description.features)
     if matrix.ndim != 2 or matrix.shape[1] != width:
         raise Unreadable(f"the model takes {width} columns, the example has {matrix.shape[1:]}")
-    return TensorSpec("X", _dtype_of(matrix), ("N", width), nullable=True)
+    return TensorSpec(MATRIX_INPUT, _dtype_of(matrix), ("N", width), nullable=True, kind=MATRIX)
 
 
 def _column_input(feature: Feature, example: Table, frame_dtype: str) -> TensorSpec:
@@ -58,7 +74,11 @@ def _column_input(feature: Feature, example: Table, frame_dtype: str) -> TensorS
     kept = frame_dtype if frame_dtype not in ("object", "str", "string") else ""
     if feature.kind == FACTOR:
         kept = FACTOR
-    return TensorSpec(feature.name, dtype, ("N", 1), nullable=nullable, missing=missing, frame_dtype=kept)
+    elif dtype != "float64" and kept.startswith("bool "):
+        kept = "category" if kept == "bool category" else ""
+    shape = ("N", 1)
+    spec = TensorSpec(feature.name, dtype, shape, nullable=nullable, missing=missing, frame_dtype=kept, kind=COLUMN)
+    return replace(spec, values=(0.0, 1.0)) if spec.is_truth else spec
 
 
 def _output(name: str, values: np.ndarray[Any, Any], description: Description) -> TensorSpec:

@@ -23,6 +23,8 @@ Table = dict[str, "np.ndarray[Any, Any]"]
 
 FLOATS = ("float32", "float64")
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+COLUMN, MATRIX = "column", "matrix"
+TRUTHS = ("boolean", "bool object", "bool category")
 MOST_LEVELS = 1000
 """Most levels of a column that is an enum in typed languages."""
 
@@ -51,8 +53,12 @@ class TensorSpec:
     `values`: the closed set of values that are accepted; None: any.
     `columns`: names of the columns of a matrix: features of an input, classes of `probabilities`.
     `frame_dtype`: the pandas dtype that the original wants for this column, where it matters; `factor`: R's factor,
-    whose levels are a type of their own in typed languages.
+    whose levels are a type of their own in typed languages; `boolean`, `bool object` and `bool category`: true, false
+    and missing cells.
     `features`: rules per column of a matrix input, in order; empty for a single column.
+    `kind`: `column`: one column of a table, `[n]` there; `matrix`: all columns side by side, `[n, width]`; empty: a
+    tensor of a graph as it came, in its own rank.
+    `graph_name`: what the graph calls an input, where that is not `name`: there inputs and outputs share one namespace.
     """
 
     name: str
@@ -67,11 +73,25 @@ class TensorSpec:
     columns: tuple[str, ...] = ()
     frame_dtype: str = ""
     features: tuple[TensorSpec, ...] = ()
+    kind: str = ""
+    graph_name: str = ""
+
+    @property
+    def in_graph(self) -> str:
+        """The name of the graph's own tensor."""
+        return self.graph_name or self.name
 
     @property
     def width(self) -> int:
-        """Columns per row: 1 for `[N]` and `[N, 1]`."""
-        return int(self.shape[1]) if len(self.shape) > 1 else 1
+        """Columns per row: 1 for `[N]` and `[N, 1]`; 0 for a tensor whose rows are not so many cells side by side."""
+        if len(self.shape) == 2 and isinstance(self.shape[1], int):
+            return self.shape[1]
+        return int(len(self.shape) == 1)
+
+    def as_read(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """The array in the rank that it has in a table: `[n]` for a column, also where it came as `[n, 1]`."""
+        flat = self.kind == COLUMN or len(self.shape) == 1
+        return values.reshape(-1) if flat and values.ndim == 2 and values.shape[1] == 1 else values
 
     @property
     def is_text(self) -> bool:
@@ -80,6 +100,11 @@ class TensorSpec:
     @property
     def is_float(self) -> bool:
         return self.dtype in FLOATS
+
+    @property
+    def is_truth(self) -> bool:
+        """Whether its numbers are true (1), false (0) and missing (NaN)."""
+        return self.is_float and self.frame_dtype in TRUTHS
 
     @property
     def is_enum(self) -> bool:
@@ -138,24 +163,35 @@ class Signature:
         return replace(
             self,
             inputs=tuple(_in_precision(t, real) for t in self.inputs),
-            outputs=tuple(_in_precision(t, real) for t in self.outputs),
+            outputs=tuple(_output_in_precision(t, real) for t in self.outputs),
         )
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Signature:
         """The signature that `to_json` wrote."""
+        inputs = tuple(TensorSpec.from_json(t) for t in plain["inputs"])
         return cls(
             plain["task"],
-            tuple(TensorSpec.from_json(t) for t in plain["inputs"]),
+            inputs if plain["task"] == "graph" else tuple(_with_kind(t, len(inputs)) for t in inputs),
             tuple(TensorSpec.from_json(t) for t in plain["outputs"]),
             tuple(plain["classes"]),
         )
 
 
+def _with_kind(spec: TensorSpec, inputs: int) -> TensorSpec:
+    """The input with its kind, which bundles of mlpack 0.1 do not say: the only input called `X` is a matrix there."""
+    old = MATRIX if inputs == 1 and spec.name == "X" else COLUMN
+    return spec if spec.kind else replace(spec, kind=old)
+
+
 def _in_precision(tensor: TensorSpec, real: str) -> TensorSpec:
     features = tuple(_in_precision(f, real) for f in tensor.features)
-    casts = tensor.is_float and tensor.name != "label"
-    return replace(tensor, dtype=real if casts else tensor.dtype, features=features)
+    return replace(tensor, dtype=real if tensor.is_float else tensor.dtype, features=features)
+
+
+def _output_in_precision(tensor: TensorSpec, real: str) -> TensorSpec:
+    """Labels keep their type: they are classes, not computed."""
+    return tensor if tensor.name == "label" else _in_precision(tensor, real)
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def csv_batches(path: Path, signature: Signature) -> Iterator[pa.RecordBatch]:
     """The file in batches of about `CSV_BLOCK` bytes, columns in the types of the signature."""
     from pyarrow import ArrowInvalid, csv
 
-    types = {t.name: t.dtype.replace("32", "64") for t in signature.inputs if t.width == 1}
+    types = {t.name: "bool" if t.is_truth else t.dtype.replace("32", "64") for t in signature.inputs if t.width == 1}
     options = csv.ConvertOptions(
         null_values=MISSING_IN_CSV,
         strings_can_be_null=True,
@@ -103,7 +103,10 @@ def parquet_batches(path: Path) -> Iterator[pa.RecordBatch]:
 
 
 def column_of(name: str, column: Any) -> np.ndarray[Any, Any]:
-    """An arrow column in numpy: int64, float64 (NaN for null), bool, or text with None for null."""
+    """An arrow column in numpy: int64, float64 (NaN for null), bool, or text with None for null.
+
+    Truth values with null among them are float64: 1, 0 and NaN.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -116,8 +119,9 @@ def column_of(name: str, column: Any) -> np.ndarray[Any, Any]:
         return np.full(len(column), np.nan)
     if _is_moment(kind):
         return _moments(column)
-    if pa.types.is_boolean(kind) and not column.null_count:
-        return np.asarray(pc.cast(column, pa.int8()).to_numpy()).astype(bool)
+    if pa.types.is_boolean(kind):
+        column = pc.cast(column, pa.int8())
+        return column_of(name, column) if column.null_count else np.asarray(column.to_numpy()).astype(bool)
     if pa.types.is_integer(kind) and not column.null_count:
         try:
             return np.asarray(pc.cast(column, pa.int64()).to_numpy())
@@ -156,10 +160,11 @@ def _moment_dtype(kind: Any) -> str:
     return f"datetime64[{kind.unit}{f', {kind.tz}' if kind.tz else ''}]"
 
 
-def frame_dtypes(schema: pa.Schema) -> dict[str, str]:
-    """The pandas dtypes that the file remembers, by column, where they matter."""
+def frame_dtypes(table: pa.Table) -> dict[str, str]:
+    """The pandas dtypes that a file remembers, by column, where they matter."""
     import pyarrow as pa
 
+    schema = table.schema
     found = {f.name: "category" for f in schema if pa.types.is_dictionary(f.type)}
     found |= {f.name: _moment_dtype(f.type) for f in schema if _is_moment(f.type)}
     for column in json.loads((schema.metadata or {}).get(b"pandas", b"{}")).get("columns", ()):
@@ -168,4 +173,16 @@ def frame_dtypes(schema: pa.Schema) -> dict[str, str]:
             found[str(column["name"])] = "category"
         elif numpy_type[:1].isupper() or numpy_type == "boolean":
             found[str(column["name"])] = numpy_type
-    return found
+    return found | {f.name: _truth_dtype(found.get(f.name, "")) for f in schema if _is_truth(table.column(f.name))}
+
+
+def _is_truth(column: Any) -> bool:
+    """Whether the column holds truth values and missing cells."""
+    import pyarrow as pa
+
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    return bool(pa.types.is_boolean(kind) and column.null_count)
+
+
+def _truth_dtype(pandas_dtype: str) -> str:
+    return {"boolean": "boolean", "category": "bool category"}.get(pandas_dtype, "bool object")

@@ -64,7 +64,7 @@ def _outputs(case: GoldenCase) -> Iterator[dict[str, Any]]:
         yield tensor
 
 
-def decode_case(request: bytes, response: bytes) -> GoldenCase:
+def decode_case(request: bytes, response: bytes, signature: Signature) -> GoldenCase:
     """The case that `encode_case` wrote; ValueError where it is none."""
     asked, answered = parse(request, MOST_BYTES), parse(response, MOST_BYTES)
     _request(asked, "request")
@@ -77,7 +77,7 @@ def decode_case(request: bytes, response: bytes) -> GoldenCase:
     return GoldenCase(
         str(asked["id"]),
         str(asked.get("parameters", {}).get("probe", "")),
-        table_of_request(asked),
+        _rows(asked, signature),
         {t["name"]: array_of(t) for t in answered.get("outputs", ())},
         str(answered.get("error", "")),
         tolerances,
@@ -118,9 +118,14 @@ def _fits(found: Sequence[int], wanted: Sequence[Dim]) -> bool:
 
 
 def table_of_request(request: Mapping[str, Any]) -> Table:
-    """The columns of a request: `[n]` for a tensor of one column, else the tensor's own shape."""
-    arrays = {str(t["name"]): array_of(t) for t in request["inputs"]}
-    return {n: a.reshape(-1) if a.ndim == 2 and a.shape[1] == 1 and n != "X" else a for n, a in arrays.items()}
+    """The tensors of a request in their own shapes."""
+    return {str(t["name"]): array_of(t) for t in request["inputs"]}
+
+
+def _rows(request: Mapping[str, Any], signature: Signature) -> Table:
+    """The inputs of a request as they are in a table: `[n]` for a column."""
+    specs = {t.name: t for t in signature.inputs}
+    return {n: specs[n].as_read(a) if n in specs else a for n, a in table_of_request(request).items()}
 
 
 def bare(signature: Signature, table: Table) -> Table:

@@ -7,21 +7,18 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 
-from converters.spec import Signature, Table, TensorSpec
+from converters.spec import MATRIX, Signature, Table, TensorSpec
 
 from .arrow import BATCH_ROWS, column_of, csv_batches, frame_dtypes, parquet_batches, read_csv, read_parquet
 from .bombs import check_rows, expanded
 from .errors import UsageError
 from .json_rows import unwrapped
 from .r_frames import read_frame
-
-if TYPE_CHECKING:
-    pass
 
 MOST_CELLS = 2**28
 """Cells of a sparse example, which is held densely: 2 GiB."""
@@ -47,8 +44,8 @@ def read_example(path: Path) -> Example:
     if suffix in (".csv", ".parquet"):
         arrow = read_csv(path) if suffix == ".csv" else read_parquet(path)
         table = {name: column_of(name, arrow.column(name)) for name in arrow.column_names}
-        return _not_empty(Example(table, frame_dtypes(arrow.schema)), path)
-    return _not_empty(Example(_read_whole(path, suffix)), path)
+        return _not_empty(Example(table, frame_dtypes(arrow)), path)
+    return _not_empty(_read_whole(path, suffix), path)
 
 
 def with_reals(example: Example, names: Sequence[str]) -> Example:
@@ -66,7 +63,7 @@ def stream(path: Path, signature: Signature) -> Iterator[Table]:
         batches = csv_batches(path, signature) if suffix == ".csv" else parquet_batches(path)
         tables = ({n: column_of(n, batch.column(n)) for n in batch.schema.names} for batch in batches)
     else:
-        whole = _read_whole(path, suffix)
+        whole = _read_whole(path, suffix).table
         rows = len(next(iter(whole.values()), ()))
         starts = range(0, max(rows, 1), BATCH_ROWS)
         tables = ({n: c[start : start + BATCH_ROWS] for n, c in whole.items()} for start in starts)
@@ -80,8 +77,8 @@ def stream(path: Path, signature: Signature) -> Iterator[Table]:
 
 
 def _no_rows(spec: TensorSpec) -> np.ndarray[Any, Any]:
-    shape = (0, spec.width) if spec.width > 1 else (0,)
-    return np.empty(shape, object if spec.is_text else np.dtype(spec.dtype))
+    sizes = [d if isinstance(d, int) else 1 for d in spec.shape[1:]]
+    return spec.as_read(np.empty((0, *sizes), object if spec.is_text else np.dtype(spec.dtype)))
 
 
 def for_signature(signature: Signature, table: Table, where: str, before: int = 0) -> Table:
@@ -90,21 +87,51 @@ def for_signature(signature: Signature, table: Table, where: str, before: int = 
     `before`: how many rows of the file came before these, for the message.
     """
     inputs = signature.inputs
-    if len(inputs) == 1 and inputs[0].name not in table:
-        table = {inputs[0].name: _block(inputs[0].columns, inputs[0].width, table, where)}
+    if len(inputs) == 1:
+        table = {inputs[0].name: _only(inputs[0], table, where)}
+    elif len(table) == 1:
+        table = _by_place(inputs, table)
     absent = [t.name for t in inputs if t.name not in table]
     if absent:
         raise UsageError(f"{where} lacks the column {absent[0]!r}; it has: {', '.join(table)}")
-    return {t.name: _fitting(t.name, t.dtype, table[t.name], where, before) for t in inputs}
+    return {t.name: _shaped(t, _fitting(t.name, t.dtype, table[t.name], where, before), where) for t in inputs}
 
 
-def _block(names: tuple[str, ...], width: int, table: Table, where: str) -> np.ndarray[Any, Any]:
+def _only(spec: TensorSpec, table: Table, where: str) -> np.ndarray[Any, Any]:
+    """What the one input takes: the column of its name or the only one there is; columns side by side as a matrix."""
+    named = table.get(spec.name)
+    if named is not None and (spec.kind != MATRIX or named.ndim > 1):
+        return named
+    return _block(spec, table, where) if spec.width else next(iter(table.values()))
+
+
+def _by_place(inputs: tuple[TensorSpec, ...], table: Table) -> Table:
+    """The columns of a matrix without names, in the order of the inputs."""
+    name, matrix = next(iter(table.items()))
+    if matrix.ndim != 2 or matrix.shape[1] != len(inputs) or any(t.width != 1 for t in inputs):
+        return {name: matrix}
+    return {t.name: matrix[:, i] for i, t in enumerate(inputs)}
+
+
+def _block(spec: TensorSpec, table: Table, where: str) -> np.ndarray[Any, Any]:
     """A matrix from single columns: by name where the names are known, else all in their order."""
+    names, width = spec.columns, spec.width
     chosen = [table[n] for n in names] if names and all(n in table for n in names) else list(table.values())
-    found = sum(c.shape[1] if c.ndim > 1 else 1 for c in chosen)
+    found = sum(c.shape[1] if c.ndim == 2 else 1 for c in chosen)
     if found != width:
         raise UsageError(f"the model takes {width} columns, {where} has {found}: {', '.join(table)}")
     return chosen[0] if width == 1 and len(chosen) == 1 else np.column_stack(chosen)
+
+
+def _shaped(spec: TensorSpec, values: np.ndarray[Any, Any], where: str) -> np.ndarray[Any, Any]:
+    """The values in the input's rank, where each row has as many cells as the input takes."""
+    values = spec.as_read(values)
+    wanted = spec.shape[1:] or (1,)
+    sizes = values.shape[1:] or (1,)
+    if len(sizes) != len(wanted) or any(isinstance(w, int) and w != s for w, s in zip(wanted, sizes, strict=True)):
+        shown = [d if isinstance(d, int) else -1 for d in spec.shape]
+        raise UsageError(f"{where}: {spec.name!r} has the shape {list(values.shape)}, the model takes {shown}")
+    return values
 
 
 def _fitting(name: str, dtype: str, column: np.ndarray[Any, Any], where: str, before: int) -> np.ndarray[Any, Any]:
@@ -151,18 +178,22 @@ def _not_empty(example: Example, path: Path) -> Example:
     return example
 
 
-def _read_whole(path: Path, suffix: str) -> Table:
+def _read_whole(path: Path, suffix: str) -> Example:
     """The columns of a file that is read at once; they are of one length."""
     try:
-        table = _READERS[suffix](path)
+        read = _READERS[suffix](path)
     except UNREADABLE as error:
         raise UsageError(f"{path.name} cannot be read: {error}") from error
     except MemoryError as error:
         raise UsageError(f"{path.name} cannot be read: it takes more memory than there is") from error
-    lengths = {name: len(column) for name, column in table.items()}
+    example = read if isinstance(read, Example) else Example(read)
+    single = [name for name, column in example.table.items() if not column.ndim]
+    if single:
+        raise UsageError(f"{path.name}: {single[0]!r} is a single number: an example holds rows, one answer for each")
+    lengths = {name: len(column) for name, column in example.table.items()}
     if len(set(lengths.values())) > 1:
         raise UsageError(f"{path.name} has columns of different lengths: {lengths}")
-    return table
+    return example
 
 
 def _read_npy(path: Path) -> Table:
@@ -196,7 +227,7 @@ def _numbers(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return array.astype(object) if array.dtype.kind == "U" else array
 
 
-def _read_json(path: Path) -> Table:
+def _read_json(path: Path) -> Table | Example:
     from .golden import table_of_request
 
     try:
@@ -207,14 +238,24 @@ def _read_json(path: Path) -> Table:
         return table_of_request(plain)
     if isinstance(plain, list) and plain and isinstance(plain[0], dict):
         names = list(dict.fromkeys(name for row in plain for name in row))
-        return {name: _cells(name, [row.get(name) for row in plain]) for name in names}
+        return _columns({name: [row.get(name) for row in plain] for name in names})
     if isinstance(plain, dict) and all(isinstance(v, list) for v in plain.values()):
-        return {name: _cells(name, values) for name, values in plain.items()}
+        return _columns(plain)
     if isinstance(plain, list) and plain and isinstance(plain[0], list):
         return {"X": _matrix(plain)}
     if isinstance(plain, list) and all(isinstance(v, str) or v is None for v in plain):
         return {"text": np.array(plain, object)}
     raise UsageError(f"{path.name} must hold a list of row objects, an object of columns, or a request with inputs")
+
+
+def _columns(cells: dict[str, list[Any]]) -> Example:
+    """Columns of JSON's own values."""
+    table, dtypes = {}, {}
+    for name, values in cells.items():
+        table[name] = _cells(name, values)
+        if None in values and any(isinstance(v, bool) for v in values):
+            dtypes[name] = "bool object"
+    return Example(table, dtypes)
 
 
 def _cells(name: str, values: list[Any]) -> np.ndarray[Any, Any]:
@@ -234,7 +275,7 @@ def _matrix(rows: list[list[Any]]) -> np.ndarray[Any, Any]:
     return matrix
 
 
-_READERS: dict[str, Callable[[Path], Table]] = {
+_READERS: dict[str, Callable[[Path], Table | Example]] = {
     ".npy": _read_npy,
     ".npz": _read_npz,
     ".json": _read_json,

@@ -61,6 +61,8 @@ def _kind(spec: TensorSpec) -> str:
         return "text"
     if spec.dtype == "bool":
         return "boolean"
+    if spec.is_truth:
+        return "truth"
     return "real" if spec.dtype in FLOATS else "integer"
 
 

@@ -76,6 +76,7 @@ def typed_values(signature: Signature, package: str) -> dict[str, Any]:
     return {
         "inputs": [{"type": type_name(spec), "dims": _dims(spec)} for spec in signature.inputs],
         "input_names": ", ".join(names.literal(spec.name) for spec in signature.inputs),
+        "graph_names": ", ".join(names.literal(spec.in_graph) for spec in signature.inputs),
         "input_list": [spec.name for spec in signature.inputs],
         "output_names": ", ".join(names.literal(spec.name) for spec in signature.outputs),
         "members": members,

@@ -82,7 +82,7 @@ def _shape(value: Any, package: Package) -> Shape:
     """The graph's own shape, else the signature's; a name where any size will do."""
     kind = value.type.tensor_type
     if not kind.HasField("shape"):
-        found = [t.shape for t in (*package.signature.inputs, *package.signature.outputs) if t.name == value.name]
+        found = [t.shape for t in (*package.signature.inputs, *package.signature.outputs) if t.in_graph == value.name]
         return found[0] if found else ("N",)
     return tuple(d.dim_value if d.HasField("dim_value") else d.dim_param or "?" for d in kind.shape.dim)
 

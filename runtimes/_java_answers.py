@@ -19,7 +19,7 @@ SHOWN = 12
 
 def fields(columns: Sequence[Column], signature: Signature, enums: Mapping[int, Levels] | None = None) -> list[Words]:
     """One entry per column of a row: its identifier, its Java type, what a comment says of it; `enums` by position."""
-    dtypes = {escape(t.name): t.dtype for t in signature.inputs}
+    dtypes = {escape(t.in_graph): t.dtype for t in signature.inputs}
     names = identifiers(c.name for c in columns)
     found = [_field(c, name, dtypes[c.input]) for c, name in zip(columns, names, strict=True)]
     return [f | (_enum(f, enums[i]) if enums and i in enums else {}) for i, f in enumerate(found)]

@@ -92,7 +92,7 @@ def _columns(tensor: TensorSpec) -> Iterable[Column]:
     if len(rules) != tensor.width or len(tensor.columns or rules) != tensor.width:
         raise Unsupported(f"input {tensor.name!r} has {tensor.width} columns, and not as many rules or names")
     names = [_name(tensor, rule, place) for place, rule in enumerate(rules)]
-    return [Column(n, escape(tensor.name), i, width, r) for i, (n, r) in enumerate(zip(names, rules, strict=True))]
+    return [Column(n, escape(tensor.in_graph), i, width, r) for i, (n, r) in enumerate(zip(names, rules, strict=True))]
 
 
 def _name(tensor: TensorSpec, rule: TensorSpec, place: int) -> str:
@@ -105,7 +105,7 @@ def _name(tensor: TensorSpec, rule: TensorSpec, place: int) -> str:
 
 def tensors(signature: Signature) -> tuple[Column, ...]:
     """Every input as one unit, for a graph that has no rows."""
-    return tuple(Column(t.name, escape(t.name), 0, 0, t) for t in signature.inputs)
+    return tuple(Column(t.name, escape(t.in_graph), 0, 0, t) for t in signature.inputs)
 
 
 def layout(signature: Signature, found: Sequence[Column]) -> str:
@@ -119,7 +119,7 @@ def layout(signature: Signature, found: Sequence[Column]) -> str:
 
 def column_table(found: Sequence[Column], escaped: frozenset[str], signature: Signature) -> bytes:
     """`columns.tsv`: a line per column, as `Column.java` reads it."""
-    dtypes = {escape(t.name): t.dtype for t in signature.inputs}
+    dtypes = {escape(t.in_graph): t.dtype for t in signature.inputs}
     return table([_line(c, dtypes[c.input], c.input in escaped) for c in found])
 
 

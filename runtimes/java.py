@@ -69,6 +69,11 @@ def _values(package: Package, graph: JavaGraph, rows: bool) -> dict[str, Any]:
         "outputs_set": _set(outputs),
         "escaped_set": _set(escaped),
         "text_note": _text_note(package.signature, graph),
+        "renamed": [
+            (names.literal(t.name), names.literal(escape(t.graph_name)))
+            for t in package.signature.inputs
+            if t.graph_name
+        ],
     }
 
 
@@ -77,7 +82,7 @@ def _set(texts: Sequence[str]) -> str:
 
 
 def _text_note(signature: Signature, graph: JavaGraph) -> str:
-    texts = [escape(t.name) for t in (*signature.inputs, *signature.outputs) if t.is_text]
+    texts = [escape(t.in_graph) for t in (*signature.inputs, *signature.outputs) if t.is_text]
     if not texts:
         return "The model neither takes nor gives text."
     if all(t in graph.escaped for t in texts):
@@ -114,7 +119,7 @@ def _usage(package: Package, found: Sequence[Column], values: dict[str, Any]) ->
 
 def _row_snippet(package: Package, found: Sequence[Column], values: dict[str, Any]) -> list[str]:
     row = words.first_row(package.golden)
-    originals = {escape(t.name): t.name for t in package.signature.inputs}
+    originals = {escape(t.in_graph): t.name for t in package.signature.inputs}
     given = [row.get(originals[c.input], [])[c.offset : c.offset + 1] for c in found]
     cells = [words.cell(f, g[0] if g else None) for f, g in zip(values["fields"], given, strict=True)]
     if values["layout"] == "record":

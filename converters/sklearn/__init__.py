@@ -1,4 +1,7 @@
-"""scikit-learn: estimators, pipelines and what they are made of; one file per family, each ending in `STEPS`."""
+"""scikit-learn: estimators, pipelines and what they are made of; one file per family, each ending in `STEPS`.
+
+imbalanced-learn's pipelines and ensembles are subclasses of scikit-learn's, which answer as those do.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +26,17 @@ def _steps() -> dict[str, Step]:
 
 def step(fitted: Any) -> Step | None:
     """The step of our own for the object's class, else the one that wraps the standard converter."""
-    if type(fitted).__module__.split(".")[0] != "sklearn":
+    package = type(fitted).__module__.split(".")[0]
+    if package == "imblearn":
+        return _steps().get(type(fitted).__name__)
+    if package != "sklearn":
         return None
     return _steps().get(type(fitted).__name__) or standard_step(fitted)
 
 
 CONVERTER = Converter(
     name="sklearn",
-    packages=("sklearn",),
+    packages=("sklearn", "imblearn"),
     describe=describe,
     predict=predict,
     convert=assemble,

@@ -40,7 +40,7 @@ def _text_keys(value: Value, known: list[tuple[Any, int]]) -> tuple[Value, list[
 
 
 def _number_keys(value: Value, known: list[tuple[Any, int]], graph: GraphBuilder) -> tuple[Value, list[Any], list[int]]:
-    numbers = [(c, code) for c, code in known if not isinstance(c, str) and c is not None]
+    numbers = [(float("nan") if is_missing(c) else c, code) for c, code in known if not isinstance(c, str)]
     if value.dtype in ("float32", "float64"):
         return _float_keys(graph.cast(value, graph.real), numbers, graph.real)
     whole = [(int(c), code) for c, code in numbers if c == c and abs(c) < 2**63 and int(c) == c]
@@ -50,6 +50,9 @@ def _number_keys(value: Value, known: list[tuple[Any, int]], graph: GraphBuilder
 def _float_keys(value: Value, numbers: list[tuple[Any, int]], real: str) -> tuple[Value, list[Any], list[int]]:
     import numpy as np
 
+    # None comes before NaN among the categories, and a missing cell is None where the model knows None
+    gone = [i for i, (c, _) in enumerate(numbers) if c != c]
+    numbers = [each for i, each in enumerate(numbers) if i not in gone[1:]]
     keys = np.array([c for c, _ in numbers], np.float64)
     if real == "float32" and not np.array_equal(keys, keys.astype(np.float32), equal_nan=True):
         raise Unsupported(f"categories of column {value.column or value.name!r} are no float32 numbers")

@@ -42,8 +42,9 @@ def _pipeline_back(fitted: Any, thresholds: Thresholds) -> Thresholds:
 
 
 def _active(fitted: Any) -> list[Any]:
+    """The steps that do something when rows are answered: the samplers of imbalanced-learn work in the fit alone."""
     steps = [step for _, step in fitted.steps]
-    kept = [s for s in steps[:-1] if s is not None and s != "passthrough"]
+    kept = [s for s in steps[:-1] if s is not None and s != "passthrough" and not hasattr(s, "fit_resample")]
     last = steps[-1]
     return [*kept, None if last is None or last == "passthrough" else last]
 

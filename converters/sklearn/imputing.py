@@ -33,19 +33,22 @@ def _merged(frame: Frame, as_floats: bool, graph: GraphBuilder) -> Frame:
 
     def kind(value: Value) -> str:
         whole = as_floats and graph.real == "float64" and value.dtype != "string"
-        return "real" if value.dtype in ("float32", "float64") or whole else f"alone {value.name}"
+        floats = value.dtype in ("float32", "float64") and not value.none
+        return "real" if floats or whole else f"alone {value.name}"
 
     groups = [(k, tuple(values)) for k, values in groupby(frame, kind)]
     return tuple(graph.matrix(g) if k == "real" else g[0] for k, g in groups)
 
 
 def _missing(value: Value, marker: Any, graph: GraphBuilder) -> Value | None:
-    """`bool [N, width]`: where the cells are missing; None where none can be."""
+    """`bool [N, width]`: where the cells are missing; None where none can be: a cell of None is not NaN."""
+    if value.none and is_missing(marker) and marker is not None:
+        return None
     if value.dtype == "string":
         text = value.missing if is_missing(marker) else marker
         return _equal(value, text, graph) if isinstance(text, str) else None
     if is_missing(marker):
-        none = value.dtype not in ("float32", "float64") or marker is None
+        none = value.dtype not in ("float32", "float64") or (marker is None and not value.none)
         return None if none else Value(graph.op("IsNaN", value.name), "bool", value.width)
     if isinstance(marker, str):
         return None

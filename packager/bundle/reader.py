@@ -104,7 +104,7 @@ class Bundle:
                 continue
             request, response = self.read(path), self.read(path.replace(".request.", ".response."))
             try:
-                case = decode_case(request, response)
+                case = decode_case(request, response, self.signature)
                 check_case(case, path.removeprefix(CASE[0]).removesuffix(CASE[1]), self.signature)
             except (ValueError, KeyError, TypeError, AttributeError, MemoryError) as error:
                 said = error if isinstance(error, ValueError) else repr(error)

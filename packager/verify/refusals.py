@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from converters._probes import LADDER
-from converters.spec import Signature, TensorSpec
+from converters.spec import MATRIX, Signature, TensorSpec
 
 from ..errors import ConversionError
 from ..rules import refused_rows
@@ -37,7 +37,7 @@ def with_rules(signature: Signature, probes: Probes) -> Signature:
 
 
 def _input_rules(spec: TensorSpec, probes: Probes) -> TensorSpec:
-    if spec.width == 1 and spec.name != "X":
+    if spec.kind != MATRIX:
         return _rules(spec, probes, spec.name, probes.rows[spec.name])
     features = []
     for i, (name, column) in enumerate(zip(spec.columns or probes.features, probes.features, strict=True)):

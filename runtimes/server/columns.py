@@ -46,8 +46,8 @@ class Column:
         if values.dtype.kind == self._quick_kind and values.ndim == 2 and values.shape[1:] == self._trailing:
             return values
         dtype, kind = self.spec.dtype, values.dtype.kind
-        if dtype in _REALS and kind in "fiu":
-            pass
+        if dtype in _REALS and (kind in "fiu" or (kind == "b" and self.spec.is_truth)):
+            values = values.astype(np.float64) if kind == "b" else values
         elif dtype in INTEGERS and kind in "fiu":
             values = self._whole(values)
         elif not (kind == "b" if dtype == "bool" else kind == "O" and self.spec.is_text):

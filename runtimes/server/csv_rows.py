@@ -99,7 +99,7 @@ def _cell(spec: TensorSpec, row: int, cell: str) -> Any:
         return None
     if spec.is_text:
         return cell
-    if spec.dtype == "bool":
+    if spec.dtype == "bool" or (spec.is_truth and cell.lower() in ("true", "false")):
         return {"true": True, "false": False}.get(cell.lower(), cell)
     try:
         if spec.is_float or spec.dtype == "float16":

@@ -134,6 +134,8 @@ def _column(spec: TensorSpec) -> Schema:
 
 
 def _cell(spec: TensorSpec) -> Schema:
+    if spec.is_truth:
+        return {"enum": [False, True, 0, 1, *([None] if spec.nullable else [])]}
     kind = "string" if spec.is_text else "boolean" if spec.dtype == "bool" else "number"
     schema: Schema = {"type": "integer" if spec.dtype in INTEGERS else kind}
     if kind == "number":

@@ -100,6 +100,8 @@ def _array(spec: TensorSpec, column: Any) -> Array:
     if not spec.shape:
         raise Refusal(f"column {spec.name!r}: the model takes one value for all rows there: ask it by /v2")
     dims = [d if isinstance(d, int) else _length(column, depth) for depth, d in enumerate(spec.shape[1:])]
+    if spec.is_truth:
+        column = [float(v) if type(v) is bool else v for v in column]
     flat = [1] if dims == [1] and not (column and type(column[0]) is list) else dims
     return array_of({"name": spec.name, "datatype": wire_of(spec), "shape": [len(column), *flat], "data": column})
 

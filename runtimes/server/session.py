@@ -39,7 +39,8 @@ class Session:
         self._session = self._load(source, _options(threads), provider)
         self.graph_inputs, self.graph_outputs = self._session.get_inputs(), self._session.get_outputs()
         read = {i.name for i in self.graph_inputs}
-        self.signature = replace(signature, inputs=tuple(t for t in signature.inputs if t.name in read))
+        self.signature = replace(signature, inputs=tuple(t for t in signature.inputs if t.in_graph in read))
+        self._renamed = {t.name: t.graph_name for t in self.signature.inputs if t.graph_name}
         self.outputs = tuple(t.name for t in signature.outputs)
 
     def _load(self, source: bytes | str, options: Any, provider: str) -> Any:
@@ -51,12 +52,14 @@ class Session:
             raise Damaged(f"ONNX Runtime cannot load the graph: {error}") from error
 
     def feeds(self, table: Table) -> dict[str, Any]:
-        """The session's inputs from columns."""
+        """What `run_feeds` takes, from columns: by the names of the signature."""
         return graph_feeds(self.signature, table)
 
     def run_feeds(self, feeds: dict[str, Any], outputs: Sequence[str] = ()) -> Table:
         """The outputs by name, all of them unless chosen; `GraphStops`, which an original's answer never does."""
         names = outputs or self.outputs
+        if self._renamed:
+            feeds = {self._renamed.get(name, name): values for name, values in feeds.items()}
         try:
             return dict(zip(names, self._session.run(names, feeds, STOP.get()), strict=True))
         except Exception as error:
@@ -87,14 +90,15 @@ def _options(threads: int) -> Any:
 
 
 def graph_feeds(signature: Signature, table: Table) -> dict[str, Any]:
-    """What an ONNX Runtime session takes, from the columns of `table`: each in its input's type and shape."""
+    """The columns of `table`, each in its input's type and shape."""
     return {spec.name: feed(spec, table[spec.name]) for spec in signature.inputs}
 
 
 def feed(spec: TensorSpec, column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """A column in the type and the shape of its input; a missing text as the text that stands for it."""
     free = any(isinstance(d, str) for d in spec.shape[1:])
-    shape = column.shape if free else (len(column), *(int(d) for d in spec.shape[1:]))
+    own = (*column.shape, *[1] * (len(spec.shape) - column.ndim))
+    shape = own if free else (len(column), *(int(d) for d in spec.shape[1:]))
     if spec.is_text:
         cells = [spec.missing if cell is None else cell for cell in column.ravel()]
         return np.array(cells, object).reshape(shape)

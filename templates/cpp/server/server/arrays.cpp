@@ -154,6 +154,17 @@ std::vector<bool> flags(const std::string& name, const Cells& cells, std::size_t
     return values;
 }
 
+// Numbers, and true and false as 1 and 0.
+std::vector<double> truths(const std::string& name, const Cells& cells, std::size_t width) {
+    std::vector<double> values;
+    values.reserve(cells.size());
+    for (const Node* cell : cells) {
+        if (cell->is(Sort::flag)) values.push_back(cell->flag ? 1 : 0);
+        else values.push_back(real_of({name, values.size() / width}, *cell));
+    }
+    return values;
+}
+
 std::vector<Text> texts(const std::string& name, const Cells& cells, std::size_t width) {
     std::vector<Text> values;
     values.reserve(cells.size());
@@ -168,7 +179,11 @@ std::vector<Text> texts(const std::string& name, const Cells& cells, std::size_t
 const char* const datatypes[] = {"FP64",  "FP32",   "FP16",   "INT64", "INT32", "INT16", "INT8",
                                  "UINT64", "UINT32", "UINT16", "UINT8", "BOOL",  "BYTES"};
 
+// What cells of truth values are read as that have no datatype of their own: none of the protocol's.
+const char* const truth = "TRUTH";
+
 Array::Data read(const std::string& name, const Cells& cells, const std::string& type, std::size_t width) {
+    if (type == truth) return truths(name, cells, width);
     if (type == "BYTES") return texts(name, cells, width);
     if (type == "BOOL") return flags(name, cells, width);
     if (type == "UINT64") return naturals(name, cells, type, width);
@@ -214,6 +229,7 @@ std::string wire(const Tensor& input) {
         case Kind::text: return "BYTES";
         case Kind::boolean: return "BOOL";
         case Kind::real: return "FP64";
+        case Kind::truth: return truth;
         case Kind::integer: break;
     }
     return input.type == "UINT64" ? "UINT64" : "INT64";
@@ -231,19 +247,20 @@ std::int64_t length(const Cells& cells, std::size_t depth) {
 const char* const kinds[] = {"numbers", "numbers", "numbers", "true or false", "text"};
 
 void fit_kind(Array& array, const Tensor& input) {
-    const bool numbers = array.data.index() < 3;
+    const bool numbers = array.data.index() < 3 || (input.kind == Kind::truth && array.data.index() == 3);
     const char* wanted = input.kind == Kind::text ? "text" : input.kind == Kind::boolean ? "true or false" : "numbers";
     if (wanted != std::string_view(numbers ? "numbers" : kinds[array.data.index()])) {
         throw Refusal("column " + quote(input.name) + ": it holds " + kinds[array.data.index()] + ", the model takes " + wanted +
                       " there");
     }
-    if (input.kind == Kind::real && array.data.index() != 0) {
+    if ((input.kind == Kind::real || input.kind == Kind::truth) && array.data.index() != 0) {
         std::vector<double> values;
         const auto append = [&](const auto& data) {
             for (const auto value : data) values.push_back(static_cast<double>(value));
         };
         if (const auto* integers = std::get_if<1>(&array.data)) append(*integers);
-        else append(std::get<2>(array.data));
+        else if (const auto* naturals = std::get_if<2>(&array.data)) append(*naturals);
+        else append(std::get<3>(array.data));
         array.data = std::move(values);
     }
 }

@@ -126,7 +126,7 @@ void add_cell(Document& document, const Tensor& column, std::size_t row, const s
     for (const char c : cell) lower += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     if (is_missing(cell)) {
         document.add(Node());
-    } else if (column.kind == Kind::boolean && (lower == "true" || lower == "false")) {
+    } else if ((column.kind == Kind::boolean || column.kind == Kind::truth) && (lower == "true" || lower == "false")) {
         Node node(Sort::flag);
         node.flag = lower == "true";
         document.add(node);

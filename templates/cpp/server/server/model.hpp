@@ -10,9 +10,9 @@
 
 namespace mlpack_server {
 
-enum class Kind { real, integer, boolean, text };
+enum class Kind { real, truth, integer, boolean, text };
 
-/// An input or an output. `type`: its datatype in the Open Inference Protocol. `shape`: numbers, and names for sizes that
+/// An input or an output. `kind`: `truth` is a real that is true (1), false (0) or missing. `type`: its datatype in the Open Inference Protocol. `shape`: numbers, and names for sizes that
 /// are free. `columns`: names of the columns of a matrix, where they have any. `missing`: the text that stands for a
 /// missing one in the graph.
 struct Tensor {

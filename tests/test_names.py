@@ -1,0 +1,86 @@
+"""Columns of any name: no name has a meaning of its own, neither for a file nor for the graph."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from converters.spec import COLUMN
+from packager.bench import bench_bundle
+from packager.bundle.reader import open_bundle
+from packager.check import check_bundle
+from packager.environments._rebuild import Interpreter
+from packager.flow import Built
+from packager.predict import predict
+from packager.reproduce import _asked_again
+from tests.make import build_model, save
+
+ROWS = 30
+NAMES = (
+    "X", "text", "label", "probabilities", "prediction", "transformed", "decision_function", "output", "input", "index",
+    "", " ", "input_label", "naïve 😀", "日本", "__class__", "self", "N", "n", "c", "c_1", "model", "0", "NaN", "null",
+    'a "quoted" name', "tab\tand\nline", "back\\slash", "a.b", "a:b", "a,b",
+)  # fmt: skip
+"""Names of our own outputs, of tensors within a graph, of symbolic dimensions, of nothing, and odd ones."""
+
+
+def _frame(names: tuple[str, ...], seed: int = 0) -> pd.DataFrame:
+    return pd.DataFrame(np.random.default_rng(seed).normal(size=(ROWS, len(names))), columns=list(names))
+
+
+def _fitted(frame: pd.DataFrame) -> Any:
+    """A classifier, which refuses missing numbers."""
+    y = (frame.to_numpy() @ np.arange(1, frame.shape[1] + 1)) > 0
+    return make_pipeline(StandardScaler(), LogisticRegression()).fit(frame, y)
+
+
+def _built(frame: pd.DataFrame, folder: Path, **options: Any) -> Built:
+    return build_model(*save(_fitted(frame), frame, folder), folder / "dist", **options)
+
+
+def _holds(built: Built, frame: pd.DataFrame, folder: Path) -> None:
+    """Whether everything that reads the bundle by names answers as the model does."""
+    check_bundle(built.bundle, (), "cpu", lambda step: None)
+    want = _fitted(frame).predict_proba(frame)[:, 1]
+    for kind in ("parquet", "csv"):
+        getattr(frame, f"to_{kind}")(folder / f"rows.{kind}", index=False)
+        predict(built.bundle, folder / f"rows.{kind}", folder / "out.parquet")
+        got = pd.read_parquet(folder / "out.parquet")["probability.True"]
+        assert np.allclose(got, want, rtol=1e-5, atol=1e-6)
+    again = _asked_again(open_bundle(built.bundle), Interpreter(sys.executable, "", True), ())
+    assert again["same_bits"] == again["cases"] > 1
+
+
+def test_a_frame_with_all_of_them(tmp_path: Path) -> None:
+    frame = _frame(NAMES)
+    built = _built(frame, tmp_path)
+    _holds(built, frame, tmp_path)
+    assert [t.name for t in built.signature.inputs] == list(NAMES)
+    assert {t.name: t.graph_name for t in built.signature.inputs if t.graph_name} == {
+        "": "input_", "label": "input_input_label", "probabilities": "input_probabilities"
+    }  # fmt: skip
+    bench_bundle(built.bundle, "original", sys.executable, 0.01)
+
+
+def test_the_names_of_the_graphs_own_tensors(tmp_path: Path) -> None:
+    graph = onnx.load(_built(_frame(("a", "b")), tmp_path / "first").bundle / "model" / "model.onnx").graph
+    names = tuple(sorted({n for node in graph.node for n in node.output} | {t.name for t in graph.initializer}))
+    frame = _frame(names)
+    _holds(_built(frame, tmp_path / "second"), frame, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["X", "label", ""])
+def test_a_frame_of_one_column(name: str, tmp_path: Path) -> None:
+    frame = _frame((name,))
+    built = _built(frame, tmp_path)
+    assert built.signature.inputs[0].kind == COLUMN
+    _holds(built, frame, tmp_path)
