@@ -25,6 +25,7 @@ from ._frames import model_table, original_input, with_own_names
 from ._latency import measure, single_threaded
 from ._probes import Probe, make_probes, together
 from ._signature import inputs_of, signature_of
+from ._stored import as_sparse
 from ._table import read_table, rows_of, write_table
 from .spec import Converter, Description, Signature, Table, TensorSpec, Unreadable, Unsupported
 
@@ -85,6 +86,7 @@ class Session:
         self.description = with_own_names(self.description, table)
         example = self._example(table)
         self.description = self.converter.adapt(self.model, replace(self.description, example=example))
+        notes = self._as_sparse(example, request)
         self.inputs = inputs_of(self.description, example, request["frame_dtypes"])
         answered = self._first_answer(example)
         self.signature = signature_of(self.description, example, answered, request["frame_dtypes"])
@@ -98,6 +100,7 @@ class Session:
         write_table(answers.outputs, out / "answers.npz")
         known = [[p.kind, p.column, p.tried, p.known] for p in probes if p.known]
         return {
+            "notes": notes,
             "signature": self.signature.to_json(),
             "kinds": kinds,
             "columns": columns,
@@ -107,6 +110,19 @@ class Session:
             "values": {f.name: list(f.values) for f in self.description.features if f.values},
             "bounds": {f.name: list(f.bounds) for f in self.description.features if f.bounds},
         }
+
+    def _as_sparse(self, example: Table, request: dict[str, Any]) -> list[str]:
+        """Settles whether the original is asked with a sparse matrix, where the example is one; notes on it."""
+        stored = request.get("stored")
+        if stored is None:
+            return []
+        import numpy as np
+
+        matrix = np.column_stack(list(example.values()))
+        places = np.array(stored, np.int64).reshape(-1, 2)
+        takes = self.converter.takes_sparse(self.model)
+        self.description, note = as_sparse(self.description, matrix, places, takes, self._answer)
+        return [note]
 
     def _asked(self, example: Table) -> tuple[list[Probe], Answers]:
         probes = make_probes(self.description, self.inputs, example)
@@ -126,9 +142,12 @@ class Session:
             raise BadExample(f"the model does not take the example: {type(error).__name__}: {error}") from error
 
     def _predict(self, rows: Table) -> Table:
+        return self._answer(original_input(self.description, self.inputs, rows))
+
+    def _answer(self, x: Any) -> Table:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return self.converter.predict(self.model, original_input(self.description, self.inputs, rows))
+            return self.converter.predict(self.model, x)
 
     def _quick(self, x: Any) -> object:
         """The cheapest call that all outputs follow from: labels are the largest of the probabilities."""
@@ -142,7 +161,8 @@ class Session:
         """Takes the signature of a bundle that this model was built into, in place of `probe`."""
         self.signature = Signature.from_json(request["signature"])
         self.inputs = self.signature.inputs
-        self.description = with_own_names(self.description, [t.name for t in self.inputs])
+        described = with_own_names(self.description, [t.name for t in self.inputs])
+        self.description = replace(described, sparse=any(t.sparse for t in self.inputs))
         return {}
 
     def convert(self, request: dict[str, Any]) -> dict[str, Any]:

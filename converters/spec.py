@@ -53,6 +53,8 @@ class TensorSpec:
     `frame_dtype`: the pandas dtype that the original wants for this column, where it matters; `factor`: R's factor,
     whose levels are a type of their own in typed languages.
     `features`: rules per column of a matrix input, in order; empty for a single column.
+    `sparse`: the original takes these numbers in a sparse matrix, and a 0 is a cell that this matrix leaves out.
+    `absent`: such a cell is another thing to the original than a 0 that the matrix stores.
     """
 
     name: str
@@ -67,6 +69,8 @@ class TensorSpec:
     columns: tuple[str, ...] = ()
     frame_dtype: str = ""
     features: tuple[TensorSpec, ...] = ()
+    sparse: bool = False
+    absent: bool = False
 
     @property
     def width(self) -> int:
@@ -192,7 +196,8 @@ class Description:
     `targets`: the classes of each target of a classifier of several, whose `classes` are empty.
     `notes`: facts worth a line in the report. `inputs`: the inputs of an ONNX file as it has them, of any rank and
     type; empty for all other frameworks. `example`: the columns of the example under the names of the inputs, where
-    it is at hand. `columnar`: the original is asked with the columns as they are.
+    it is at hand. `columnar`: the original is asked with the columns as they are. `sparse`: it is asked with a sparse
+    matrix, which leaves out what is 0; `absent`: and it tells such a cell from a stored 0.
     """
 
     title: str
@@ -206,6 +211,8 @@ class Description:
     inputs: tuple[TensorSpec, ...] = ()
     targets: tuple[tuple[Scalar, ...], ...] = ()
     columnar: bool = False
+    sparse: bool = False
+    absent: bool = False
     example: Table | None = field(default=None, compare=False, repr=False)
 
 
@@ -227,7 +234,8 @@ class Converter:
     `adapt(model, description)`: the description, once it holds the example.
     `clock(model, x)`: seconds of one answer by the original's own clock, where asking it costs time of its own.
     `environment(model)`: what the original runs in, where that is not this interpreter. `look(path)`: what a file says
-    of itself, without loading it.
+    of itself, without loading it. `takes_sparse(model)`: whether the original takes a sparse matrix though it knows the
+    names of its columns; one that does not know them is tried.
     """
 
     name: str
@@ -244,3 +252,4 @@ class Converter:
     clock: Callable[[Any, Any], float] | None = None
     environment: Callable[[Any], dict[str, Any]] | None = None
     look: Callable[[Path], dict[str, Any]] | None = None
+    takes_sparse: Callable[[Any], bool] = field(default=lambda model: False)

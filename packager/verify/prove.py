@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from converters._graph import SINGLE_OUTPUTS
 from converters._probes import LADDER
 from converters._table import take
 from converters.spec import Signature, Table
@@ -79,7 +81,8 @@ def _attempt(
     kept = _in_reach(session.signature, probes)
     rows, want, positions = probes.keep(kept)
     kinds = probes.kinds[positions]
-    allowed = tolerances(signature, want, kinds == "example", wanted.rtol, wanted.atol)
+    single = json.loads(session.metadata.get(SINGLE_OUTPUTS, "[]"))
+    allowed = tolerances(signature, want, kinds == "example", wanted.rtol, wanted.atol, single)
     got = session.run(rows)
     comparison = compare(want, got, kinds, allowed)
     errors = dict(comparison.errors)

@@ -42,6 +42,11 @@ class Session:
         self.signature = replace(signature, inputs=tuple(t for t in signature.inputs if t.name in read))
         self.outputs = tuple(t.name for t in signature.outputs)
 
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the graph says of itself."""
+        return dict(self._session.get_modelmeta().custom_metadata_map)
+
     def feeds(self, table: Table) -> dict[str, Any]:
         """The session's inputs from columns."""
         return graph_feeds(self.signature, table)
