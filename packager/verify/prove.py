@@ -19,6 +19,7 @@ from ..errors import ConversionError, MismatchError
 from ..golden import Tolerance
 from ..rules import refused_rows
 from ..session import Session
+from .batches import by_kind, hangs_on_batch
 from .comparison import Comparison, Errors, compare, tolerances, worst
 from .probes import Probes
 from .refusals import with_rules
@@ -87,8 +88,9 @@ def _attempt(
     comparison = compare(want, got, kinds, allowed)
     errors = dict(comparison.errors)
     if session.signature.fixed_rows is None:
-        for kind, part in _batches(session, rows, want, allowed):
+        for kind, part in _batches(session, rows, want, allowed, 0 if hangs_on_batch(probes, allowed) else SINGLES):
             errors[kind] = part.errors[kind]
+        errors |= by_kind(session, probes, kept, allowed)
     forbidden = Counter(str(k) for k in probes.kinds[np.flatnonzero(~kept | _mask(probes))])
     report = VerificationReport(
         real,
@@ -115,14 +117,18 @@ def _in_reach(signature: Signature, probes: Probes) -> np.ndarray[Any, Any]:
 
 
 def _batches(
-    session: Session, rows: Table, want: Table, allowed: dict[str, Tolerance]
+    session: Session, rows: Table, want: Table, allowed: dict[str, Tolerance], most: int
 ) -> Iterator[tuple[str, Comparison]]:
-    """The same rows in batches of other sizes and in another order: the answers may not depend on it."""
+    """The same rows in batches of other sizes and in another order: the answers may not depend on it.
+
+    `most`: how many of them are asked alone.
+    """
     count = len(next(iter(want.values())))
-    singles = np.unique(np.linspace(0, count - 1, min(SINGLES, count)).astype(int))
-    alone = [session.run(take(rows, [i])) for i in singles]
-    stacked = {name: np.concatenate([a[name] for a in alone]) for name in want}
-    yield "batch of 1", compare(take(want, singles), stacked, _kind("batch of 1", len(singles)), allowed)
+    singles = np.unique(np.linspace(0, count - 1, min(most, count)).astype(int))
+    if singles.size:
+        alone = [session.run(take(rows, [i])) for i in singles]
+        stacked = {name: np.concatenate([a[name] for a in alone]) for name in want}
+        yield "batch of 1", compare(take(want, singles), stacked, _kind("batch of 1", len(singles)), allowed)
     order = np.random.default_rng(0).permutation(max(count, MANY)) % count
     many = session.run(take(rows, order))
     yield "permuted batch", compare(take(want, order), many, _kind("permuted batch", len(order)), allowed)
