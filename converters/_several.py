@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 ROWS = 128
 """Rows of each kind of combination: unseen cells, missing cells, thresholds, anything."""
-BETWEEN = 256
+BETWEEN, NEAR = 256, 6
+"""Rows between two of the example; half of them lie near the first, down to this power of ten of the way."""
 STRANGE, GONE, JUMPS = ("unseen", "empty"), ("missing",), ("threshold",)
 ANY = ("threshold", "category", "odd", *STRANGE, *GONE)
 Pool = dict[int, "Array"]
@@ -86,6 +87,7 @@ def _between(columns: Sequence[Column], strict: Collection[str], rng: np.random.
         return {}
     first, second = rng.integers(rows, size=(2, BETWEEN))
     share = rng.random(BETWEEN)
+    share[::2] = 10.0 ** -rng.uniform(0, NEAR, len(share[::2]))
     table = {name: cells.copy() for name, cells in take(columns[0].example, first).items()}
     for column in free:
         one, other = (column.values[i].astype(np.float64) for i in (first, second))
