@@ -98,6 +98,8 @@ def original_input(description: Description, inputs: tuple[TensorSpec, ...], tab
         return table
     if description.document:
         return ["" if text is None else text for text in table["text"].ravel()]
+    if description.sparse:
+        return _sparse(description, table)
     if not description.named:
         return table[MATRIX_INPUT]
     import pandas as pd
@@ -109,6 +111,15 @@ def original_input(description: Description, inputs: tuple[TensorSpec, ...], tab
     }
     frame = pd.DataFrame(columns)
     return _records(frame) if description.records else frame
+
+
+def _sparse(description: Description, table: Table) -> Any:
+    """The matrix in compressed rows, without what is 0."""
+    import numpy as np
+    from scipy.sparse import csr_matrix
+
+    whole = [table[f.name] for f in description.features] if description.named else [table["X"]]
+    return csr_matrix(np.column_stack(whole))
 
 
 def _unread(feature: Feature, table: Table) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 OPSET = 21
 ML_OPSET = 5
 IR_VERSION = 10
+SINGLE_OUTPUTS = "float32_outputs"
+"""The entry of a graph's metadata that lists its outputs of float64 which are known to float32 only."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class Value:
     `name`: in the graph. `dtype`: as in `TensorSpec`. `column`: the data frame column that it came from, if it did.
     `missing`: in text, what stands for a missing cell. `cells`: of a column of the example, what it holds there.
     `none`: the original's own missing cell is None, not NaN.
+    `held`: where the original has a sparse matrix, `bool [N, width]`: the cells that it holds; empty: those that are
+    not 0; None: a plain matrix.
     """
 
     name: str
@@ -35,6 +40,7 @@ class Value:
     missing: str | None = None
     cells: Any = field(default=None, compare=False, repr=False)
     none: bool = False
+    held: str | None = None
 
 
 Frame = tuple[Value, ...]
@@ -45,6 +51,7 @@ class GraphBuilder:
     """A graph under construction. `real`: the type of its numbers, `float32` or `float64`.
 
     `sparse`: values that are known by their few numbers too. `refused`: values that no output may hang on, and why.
+    `single`: values of float64 that a part of the original computes in float32.
     """
 
     def __init__(self, real: str) -> None:
@@ -58,6 +65,7 @@ class GraphBuilder:
         self._taken: set[str] = set()
         self.sparse: dict[str, Sparse] = {}
         self.refused: dict[str, str] = {}
+        self.single: set[str] = set()
 
     def fresh(self, stem: str) -> str:
         """A name that is not taken yet."""
@@ -131,10 +139,10 @@ class GraphBuilder:
 
     def input(self, spec: TensorSpec) -> Value:
         """A new graph input, `[N, width]`."""
-        name = spec.in_graph
+        name, held = spec.in_graph, "" if spec.sparse else None
         self._inputs.append(_value_info(name, spec.dtype, spec.shape))
         self._taken.add(name)
-        return Value(name, spec.dtype, spec.width, column=spec.name, missing=spec.missing)
+        return Value(name, spec.dtype, spec.width, column=spec.name, missing=spec.missing, held=held)
 
     def output(self, name: str, value: str, dtype: str, shape: tuple[Dim, ...]) -> None:
         """A new graph output that carries `value`."""
@@ -158,7 +166,19 @@ class GraphBuilder:
         if len(parts) == 1:
             return parts[0]
         name = self.op("Concat", *(p.name for p in parts), axis=1)
-        return Value(name, dtype or self.real, sum(p.width for p in parts))
+        return Value(name, dtype or self.real, sum(p.width for p in parts), held=self._held_side_by_side(frame))
+
+    def _held_side_by_side(self, frame: Frame) -> str | None:
+        """The cells that a sparse matrix of these parts holds; of a plain part those that are not 0."""
+        if all(value.held is None for value in frame):
+            return None
+        if not any(value.held for value in frame):
+            return ""
+        return self.op("Concat", *(self.held(value) for value in frame), axis=1)
+
+    def held(self, value: Value) -> str:
+        """The cells that the original's sparse matrix holds, `bool [N, width]`."""
+        return value.held or self.op("Not", self.op("Equal", value.name, self.const(0.0, value.dtype)))
 
     def block(self, name: str, width: int) -> Value:
         """A value of the graph's own type, `[N, width]`, as a part of a frame."""
@@ -171,8 +191,7 @@ class GraphBuilder:
     def _split(self, value: Value) -> Frame:
         if value.width == 1:
             return (value,)
-        take = [self.op("Gather", value.name, self.const([i], "int64"), axis=1) for i in range(value.width)]
-        return tuple(replace(value, name=name, width=1) for name in take)
+        return tuple(self._take(value, [i]) for i in range(value.width))
 
     def select(self, frame: Frame, positions: Sequence[int]) -> Frame:
         """The columns at `positions`, in that order; neighbours of one block stay together."""
@@ -191,8 +210,10 @@ class GraphBuilder:
     def _take(self, value: Value, positions: list[int]) -> Value:
         if positions == list(range(value.width)):
             return value
-        name = self.op("Gather", value.name, self.const(positions, "int64"), axis=1)
-        return replace(value, name=name, width=len(positions))
+        chosen = self.const(positions, "int64")
+        name = self.op("Gather", value.name, chosen, axis=1)
+        held = self.op("Gather", value.held, chosen, axis=1) if value.held else value.held
+        return replace(value, name=name, width=len(positions), held=held)
 
     def add_node(self, node: onnx.NodeProto) -> None:
         """Takes a node that is made already; its outputs bear names from `fresh`."""
@@ -213,6 +234,15 @@ class GraphBuilder:
                 read |= _reads(node)
         return kept[::-1], read
 
+    def _single_outputs(self, nodes: Sequence[onnx.NodeProto]) -> list[str]:
+        """The outputs of float64 that hang on a number which the original computes in float32."""
+        reached = set(self.single)
+        for node in nodes:
+            if not reached.isdisjoint(_reads(node)):
+                reached.update(node.output)
+        double = _onnx_type("float64")
+        return [o.name for o in self._outputs if o.name in reached and o.type.tensor_type.elem_type == double]
+
     def model(self) -> bytes:
         """The serialised, checked model; what no output hangs on is left out, inputs too."""
         from onnx import checker, helper
@@ -225,6 +255,9 @@ class GraphBuilder:
         graph = helper.make_graph(nodes, "model", inputs, self._outputs, constants)
         opsets = [helper.make_opsetid(d, v) for d, v in sorted(self.domains.items())]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="mlpack")
+        single = self._single_outputs(nodes)
+        if single:
+            model.metadata_props.add(key=SINGLE_OUTPUTS, value=json.dumps(single))
         checker.check_model(model)
         return bytes(model.SerializeToString(deterministic=True))
 

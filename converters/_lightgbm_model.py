@@ -62,8 +62,11 @@ def objective_of(booster: Any) -> str:
     return _fields(text[: text.index("\n\n")]).get("objective", "").split(" ")[0]
 
 
-def parsed(booster: Any) -> Parsed:
-    """The content of a booster: the rounds up to its best iteration, as `Booster.predict` takes them."""
+def parsed(booster: Any, sparse: bool = False) -> Parsed:
+    """The content of a booster: the rounds up to its best iteration, as `Booster.predict` takes them.
+
+    `sparse`: as for a sparse matrix, whose cells beside 0 lightgbm compares as they are; in a plain one they are 0.
+    """
     text = booster.model_to_string()
     header = _fields(text[: text.index("\n\n")])
     blocks = text[: text.index("\nend of trees")].split("\nTree=")[1:]
@@ -83,7 +86,7 @@ def parsed(booster: Any) -> Parsed:
     }
     if not trees:
         return Parsed(trees=None, **common)
-    return _with_trees(_Arrays(trees), per_round, common)
+    return _with_trees(_Arrays(trees), per_round, common, sparse)
 
 
 def _fields(lines: str) -> dict[str, str]:
@@ -115,7 +118,7 @@ class _Arrays:
         return _numbers(wanted).astype(dtype)
 
 
-def _with_trees(arrays: _Arrays, per_round: int, common: dict[str, Any]) -> Parsed:
+def _with_trees(arrays: _Arrays, per_round: int, common: dict[str, Any], sparse: bool) -> Parsed:
     import numpy as np
 
     decision, threshold = arrays.field("decision_type", int), arrays.field("threshold")
@@ -124,7 +127,7 @@ def _with_trees(arrays: _Arrays, per_round: int, common: dict[str, Any]) -> Pars
     kind, default_left = (decision >> 2) & 3, (decision & _DEFAULT_LEFT) > 0
     natural = threshold >= 0
     missing_left = numeric & np.where(kind == _NO_MISSING, natural, default_left)
-    trees = _flat(arrays, feature, _beside_zero(threshold), missing_left, per_round)
+    trees = _flat(arrays, feature, threshold if sparse else _beside_zero(threshold), missing_left, per_round)
     sets = _sets(arrays, threshold, ~numeric)
     coded: dict[int, set[int]] = {}
     for place, codes in sets.items():

@@ -239,6 +239,8 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ravel": ravel,
     "flatten": ravel,
     "copy": copied,
+    "toarray": copied,
+    "todense": copied,
     "cumsum": cumulated,
     "norm": norm,
     "astype": lambda x, dtype, **k: x.astype(dtype, **k),
@@ -249,4 +251,6 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "shape": lambda x: x.shape,
     "ndim": lambda x: x.ndim,
 }
-_METHODS = ("clip", "round", "take", "squeeze", "reshape", "ravel", "flatten", "copy", "cumsum", "dot")
+_OF_SPARSE = ("toarray", "todense")
+"""Of a sparse matrix: the numbers stay as they are."""
+_METHODS = ("clip", "round", "take", "squeeze", "reshape", "ravel", "flatten", "copy", "cumsum", "dot", *_OF_SPARSE)

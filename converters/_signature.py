@@ -54,7 +54,8 @@ def inputs_of(description: Description, example: Table, frame_dtypes: Mapping[st
         return (TensorSpec("text", "string", ("N", 1), missing=MISSING_TEXT, kind=COLUMN),)
     if not description.named:
         return (_matrix_input(description, example),)
-    return tuple(_column_input(f, example, frame_dtypes.get(f.name, "")) for f in description.features)
+    columns = (_column_input(f, example, frame_dtypes.get(f.name, "")) for f in description.features)
+    return tuple(replace(column, sparse=description.sparse, absent=description.absent) for column in columns)
 
 
 def _matrix_input(description: Description, example: Table) -> TensorSpec:
@@ -62,7 +63,8 @@ def _matrix_input(description: Description, example: Table) -> TensorSpec:
     width = len(description.features)
     if matrix.ndim != 2 or matrix.shape[1] != width:
         raise Unreadable(f"the model takes {width} columns, the example has {matrix.shape[1:]}")
-    return TensorSpec(MATRIX_INPUT, _dtype_of(matrix), ("N", width), nullable=True, kind=MATRIX)
+    spec = TensorSpec(MATRIX_INPUT, _dtype_of(matrix), ("N", width), nullable=True, kind=MATRIX)
+    return replace(spec, sparse=description.sparse, absent=description.absent)
 
 
 def _column_input(feature: Feature, example: Table, frame_dtype: str) -> TensorSpec:

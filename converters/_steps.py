@@ -7,7 +7,7 @@ voting classifier) asks for theirs here, so no framework's file imports another'
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Callable
 
 from ._graph import Frame, GraphBuilder
@@ -47,6 +47,8 @@ class Step:
     `bounds(fitted)`: per input column, numbers at which it may begin to refuse. `moves(fitted)`: per output column the
     position of the input column that it is, unchanged, or None where it is another; None: each stays in its place.
     `values(fitted)`: per input column the values that the step knows (categories), None for a column of numbers.
+    `sparse(fitted, given)`: whether a transformer gives a sparse matrix, where `given` says whether it takes one; a
+    cell of 0 is none of its cells then. None: `convert` itself marks what it gives.
     """
 
     convert: Callable[[Any, Frame, GraphBuilder], Answer]
@@ -55,6 +57,17 @@ class Step:
     values: Callable[[Any], Sequence[Sequence[Scalar] | None]] | None = None
     bounds: Callable[[Any], Thresholds] | None = None
     moves: Callable[[Any], Sequence[int | None] | None] | None = None
+    sparse: Callable[[Any, bool], bool] | None = None
+
+
+def as_given(fitted: Any, given: bool) -> bool:
+    """The rule of a transformer that keeps the cells of a sparse matrix in their places (`Step.sparse`)."""
+    return given
+
+
+def always(fitted: Any, given: bool) -> bool:
+    """The rule of a transformer whose answer is always sparse (`Step.sparse`)."""
+    return True
 
 
 def step_of(fitted: Any) -> Step:
@@ -75,7 +88,22 @@ def step_of(fitted: Any) -> Step:
 
 def convert(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     """The answer of `fitted` on `frame`, as nodes added to `graph`."""
-    return step_of(fitted).convert(fitted, frame, graph)
+    step = step_of(fitted)
+    answer = step.convert(fitted, frame, graph)
+    if answer.transformed is None or step.sparse is None:
+        return answer
+    sparse = step.sparse(fitted, any(value.held is not None for value in frame))
+    marked = tuple(replace(v, held=(v.held or "") if sparse else None) for v in answer.transformed)
+    if sparse and step.sparse in (as_given, always) and any(value.held for value in frame):
+        marked = _held_as_before(marked, frame, graph)
+    return replace(answer, transformed=marked)
+
+
+def _held_as_before(marked: Frame, frame: Frame, graph: GraphBuilder) -> Frame:
+    """The one block of a step that changes the cells of its matrix, and none of their places."""
+    before = graph.matrix(frame)
+    keeps = len(marked) == 1 and marked[0].width == before.width and not marked[0].held
+    return (replace(marked[0], held=before.held),) if keeps else marked
 
 
 def transform(fitted: Any, frame: Frame, graph: GraphBuilder) -> Frame:

@@ -18,17 +18,19 @@ from pathlib import Path
 from typing import Any
 
 from . import for_file, for_object
-from ._answers import Answers, ask
+from ._answers import Answers, Batches, ask, ask_by_kind
 from ._confined import confine, refused
 from ._custom import advice, dotted, register
 from ._edges import with_edges
 from ._frames import model_table, original_input, with_own_names
 from ._held import held
 from ._latency import measure, single_threaded
-from ._probes import Probe, make_probes, together
+from ._probes import EXAMPLE_ROWS, Probe, columns_of, make_probes, together
 from ._sandbox._limits import limit
+from ._several import several
 from ._signature import inputs_of, signature_of
-from ._table import read_table, rows_of, write_table
+from ._stored import as_sparse
+from ._table import read_table, rows_of, stack, take, write_table
 from .spec import Converter, Description, Signature, Table, TensorSpec, Unreadable, Unsupported
 
 PLAIN = ("example", "threshold", "category", "text")
@@ -93,6 +95,7 @@ class Session:
         self.description = with_own_names(self.description, table)
         example = self._example(table)
         self.description = self.converter.adapt(self.model, replace(self.description, example=example))
+        notes = self._as_sparse(example, request)
         self.inputs = inputs_of(self.description, example, request["frame_dtypes"])
         answered = self._first_answer(example)
         self.signature = signature_of(self.description, example, answered, request["frame_dtypes"])
@@ -101,12 +104,17 @@ class Session:
         if edged != self.description:
             self.description = edged
             probes, answers = self._asked(example)
+        probes, answers = self._with_several(example, probes, answers)
         rows, kinds, columns = together(probes)
+        batches = self._by_kind(rows, kinds, columns, answers)
         write_table(rows, out / "probes.npz")
         write_table(answers.outputs, out / "answers.npz")
+        write_table(batches.outputs, out / "batches.npz")
         known = [[p.kind, p.column, p.tried, p.known] for p in probes if p.known]
         return {
+            "notes": notes,
             "signature": self.signature.to_json(),
+            "batches": batches.rows,
             "kinds": kinds,
             "columns": columns,
             "known": known,
@@ -116,10 +124,45 @@ class Session:
             "bounds": {f.name: list(f.bounds) for f in self.description.features if f.bounds},
         }
 
+    def _as_sparse(self, example: Table, request: dict[str, Any]) -> list[str]:
+        """Settles whether the original is asked with a sparse matrix, where the example is one; notes on it."""
+        stored = request.get("stored")
+        if stored is None:
+            return []
+        import numpy as np
+
+        matrix = np.column_stack(list(example.values()))
+        places = np.array(stored, np.int64).reshape(-1, 2)
+        takes = self.converter.takes_sparse(self.model)
+        self.description, note = as_sparse(self.description, matrix, places, takes, self._answer)
+        return [note]
+
     def _asked(self, example: Table) -> tuple[list[Probe], Answers]:
         probes = make_probes(self.description, self.inputs, example)
         plain = sum(rows_of(p.rows) for p in takewhile(lambda p: p.kind in PLAIN, probes))
         return probes, ask(self._predict, together(probes)[0], plain)
+
+    def _with_several(self, example: Table, probes: list[Probe], answers: Answers) -> tuple[list[Probe], Answers]:
+        """The probes and their answers, with rows in which several cells are changed behind them."""
+        described = self.description
+        if described.document or described.task == "graph":
+            return probes, answers
+        columns = list(columns_of(described, self.inputs, take(example, slice(0, EXAMPLE_ROWS))))
+        more = several(columns, probes, answers.refused)
+        if not more:
+            return probes, answers
+        found = ask(self._predict, together(more)[0], plain=0)
+        first = sum(rows_of(p.rows) for p in probes)
+        refused = {**answers.refused, **{first + row: message for row, message in found.refused.items()}}
+        parts = [part for part in (answers.outputs, found.outputs) if part]
+        return [*probes, *more], Answers(stack(parts) if parts else {}, refused)
+
+    def _by_kind(self, rows: Table, kinds: list[str], columns: list[str], answers: Answers) -> Batches:
+        """Rows of each kind asked alone and together; a row in which all is missing is of a kind of its own."""
+        if self.signature.fixed_rows is not None:
+            return Batches([], {})
+        groups = [(kind, kind == "missing" and not column) for kind, column in zip(kinds, columns)]
+        return ask_by_kind(self._predict, rows, groups, set(answers.refused))
 
     def _example(self, table: Table) -> Table:
         try:
@@ -134,9 +177,12 @@ class Session:
             raise BadExample(f"the model does not take the example: {type(error).__name__}: {error}") from error
 
     def _predict(self, rows: Table) -> Table:
+        return self._answer(original_input(self.description, self.inputs, rows))
+
+    def _answer(self, x: Any) -> Table:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return self.converter.predict(self.model, original_input(self.description, self.inputs, rows))
+            return self.converter.predict(self.model, x)
 
     def _quick(self, x: Any) -> object:
         """The cheapest call that all outputs follow from: labels are the largest of the probabilities."""
@@ -150,7 +196,8 @@ class Session:
         """Takes the signature of a bundle that this model was built into, in place of `probe`."""
         self.signature = Signature.from_json(request["signature"])
         self.inputs = self.signature.inputs
-        self.description = with_own_names(self.description, [t.name for t in self.inputs])
+        described = with_own_names(self.description, [t.name for t in self.inputs])
+        self.description = replace(described, sparse=any(t.sparse for t in self.inputs))
         return {}
 
     def convert(self, request: dict[str, Any]) -> dict[str, Any]:

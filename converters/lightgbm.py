@@ -171,7 +171,7 @@ def convert(model: Any, description: Description, signature: Signature, real: st
 
 def _convert(model: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     _refuse_options(model)
-    content = parsed(_booster(model))
+    content = parsed(_booster(model), sparse=any(value.held is not None for value in frame))
     if not _named(content) and not any(value.dtype in FLOATS for value in frame):
         frame = (graph.matrix(frame, "float32"),)  # lightgbm's own cast of a matrix of integers
     x = coded(graph, frame, _categories(model, content), graph.real)
@@ -274,4 +274,5 @@ CONVERTER = Converter(
     convert=convert,
     precisions=lambda model: ("float64",),
     step=step,
+    takes_sparse=lambda model: True,
 )

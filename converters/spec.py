@@ -59,6 +59,8 @@ class TensorSpec:
     `kind`: `column`: one column of a table, `[n]` there; `matrix`: all columns side by side, `[n, width]`; empty: a
     tensor of a graph as it came, in its own rank.
     `graph_name`: what the graph calls an input, where that is not `name`: there inputs and outputs share one namespace.
+    `sparse`: the original takes these numbers in a sparse matrix, and a 0 is a cell that this matrix leaves out.
+    `absent`: such a cell is another thing to the original than a 0 that the matrix stores.
     """
 
     name: str
@@ -75,6 +77,8 @@ class TensorSpec:
     features: tuple[TensorSpec, ...] = ()
     kind: str = ""
     graph_name: str = ""
+    sparse: bool = False
+    absent: bool = False
 
     @property
     def in_graph(self) -> str:
@@ -228,7 +232,8 @@ class Description:
     `targets`: the classes of each target of a classifier of several, whose `classes` are empty.
     `notes`: facts worth a line in the report. `inputs`: the inputs of an ONNX file as it has them, of any rank and
     type; empty for all other frameworks. `example`: the columns of the example under the names of the inputs, where
-    it is at hand. `columnar`: the original is asked with the columns as they are.
+    it is at hand. `columnar`: the original is asked with the columns as they are. `sparse`: it is asked with a sparse
+    matrix, which leaves out what is 0; `absent`: and it tells such a cell from a stored 0.
     """
 
     title: str
@@ -242,6 +247,8 @@ class Description:
     inputs: tuple[TensorSpec, ...] = ()
     targets: tuple[tuple[Scalar, ...], ...] = ()
     columnar: bool = False
+    sparse: bool = False
+    absent: bool = False
     example: Table | None = field(default=None, compare=False, repr=False)
 
 
@@ -265,7 +272,8 @@ class Converter:
     `adapt(model, description)`: the description, once it holds the example.
     `clock(model, x)`: seconds of one answer by the original's own clock, where asking it costs time of its own.
     `environment(model)`: what the original runs in, where that is not this interpreter. `look(path)`: what a file says
-    of itself, without loading it.
+    of itself, without loading it. `takes_sparse(model)`: whether the original takes a sparse matrix though it knows the
+    names of its columns; one that does not know them is tried.
     """
 
     name: str
@@ -283,3 +291,4 @@ class Converter:
     clock: Callable[[Any, Any], float] | None = None
     environment: Callable[[Any], dict[str, Any]] | None = None
     look: Callable[[Path], dict[str, Any]] | None = None
+    takes_sparse: Callable[[Any], bool] = field(default=lambda model: False)

@@ -131,6 +131,8 @@ def _predict_booster(model: Any, x: Any) -> Table:
     import xgboost
 
     typed = {} if hasattr(x, "columns") else {"feature_types": model.feature_types}
+    if hasattr(x, "tocsr"):
+        typed["feature_names"] = model.feature_names
     data = xgboost.DMatrix(x, enable_categorical=True, **typed)
     value = np.asarray(model.predict(data))
     objective = objective_of(model)[0]
@@ -165,7 +167,7 @@ def convert(model: Any, description: Description, signature: Signature, real: st
 def _convert(model: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     content = _read(model)
     missing = None if _is_booster(model) else _missing(model, content)
-    x = coded(graph, frame, content.categories, _SINGLE)
+    x = _present(graph, frame, coded(graph, frame, content.categories, _SINGLE))
     margin = _margin(graph, content, _prepared(graph, x, content, missing))
     if _task(model) == "classifier":
         return _classified(graph, content, margin, _n_classes(model), _is_booster(model))
@@ -174,6 +176,20 @@ def _convert(model: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     value = _linked(graph, content, margin)
     value = value if content.groups > 1 else graph.op("Squeeze", value, graph.const([1], "int64"))
     return Answer(prediction=_in_real(graph, value))
+
+
+def _present(graph: GraphBuilder, frame: Frame, x: Value) -> Value:
+    """The matrix with NaN where a sparse one has no cell, which xgboost takes as missing.
+
+    A cell that is 0 in float32 alone is one that the matrix holds.
+    """
+    import numpy as np
+
+    if all(value.held is None for value in frame):
+        return x
+    held = graph.held(graph.matrix(frame))
+    name = graph.op("Where", held, x.name, graph.const(np.nan, _SINGLE))
+    return Value(name, _SINGLE, x.width)
 
 
 def _missing(model: Any, content: Parsed) -> float | None:
@@ -259,7 +275,9 @@ def _classified(graph: GraphBuilder, content: Parsed, margin: str, classes: int,
 
 
 def _in_real(graph: GraphBuilder, value: str) -> str:
-    return graph.cast(Value(value, _SINGLE), graph.real).name
+    name = graph.cast(Value(value, _SINGLE), graph.real).name
+    graph.single.add(name)
+    return name
 
 
 def _known(model: Any) -> list[list[Scalar] | None]:
@@ -286,4 +304,5 @@ CONVERTER = Converter(
     predict=predict,
     convert=convert,
     step=step,
+    takes_sparse=_is_booster,
 )

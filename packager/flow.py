@@ -170,7 +170,8 @@ def _build(request: Request, place: Path, source: Any, worker: Worker, scratch: 
     if not loaded["can_convert"]:
         progress("installing what converting needs beside the model's environment")
         worker.call("lend", folder=str(recording.converter_packages()))
-    probes, signature = _probe(worker, scratch, example.frame_dtypes, progress)
+    probes, signature, notes = _probe(worker, scratch, example, progress)
+    loaded["notes"] = [*loaded["notes"], *notes]
     proven = _prove(request, loaded, worker, scratch, signature, probes, progress)
     latency = _latency(request, loaded, worker, scratch, proven, probes, progress)
     progress("locking the environment")
@@ -206,13 +207,14 @@ def _import_ahead() -> None:
         import_module(module, __package__)
 
 
-def _probe(worker: Worker, scratch: Path, frame_dtypes: dict[str, str], progress: Progress) -> tuple[Any, Signature]:
+def _probe(worker: Worker, scratch: Path, example: Any, progress: Progress) -> tuple[Any, Signature, list[str]]:
+    """The probes with the original's answers, the signature, and notes for the report."""
     from .verify.probes import Probes
 
     progress("asking the original about probe rows")
-    example = str(scratch / "example.npz")
-    reply = worker.call("probe", example=example, frame_dtypes=frame_dtypes, out=str(scratch))
-    return Probes.read(scratch, reply), Signature.from_json(reply["signature"])
+    told = {"frame_dtypes": example.frame_dtypes, "stored": example.stored}
+    reply = worker.call("probe", example=str(scratch / "example.npz"), out=str(scratch), **told)
+    return Probes.read(scratch, reply), Signature.from_json(reply["signature"]), reply["notes"]
 
 
 def _prove(

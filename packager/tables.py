@@ -20,6 +20,9 @@ from .errors import UsageError
 from .json_rows import unwrapped
 from .r_frames import read_frame
 
+
+_SPARSE = {"format", "shape", "data"}
+"""Arrays of every file that `scipy.sparse.save_npz` wrote."""
 MOST_CELLS = 2**28
 """Cells of a sparse example, which is held densely: 2 GiB."""
 UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, EOFError, OSError, BadZipFile, zlib.error)
@@ -27,10 +30,14 @@ UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, EO
 
 @dataclass(frozen=True)
 class Example:
-    """Rows by column, and the pandas dtypes that the file remembers of the frame they came from."""
+    """Rows by column, and the pandas dtypes that the file remembers of the frame they came from.
+
+    `stored`: of a sparse matrix, the places (row, column) where its file stores a 0; None: the rows are plain.
+    """
 
     table: Table
     frame_dtypes: dict[str, str] = field(default_factory=dict)
+    stored: list[list[int]] | None = None
 
 
 def check_file(path: Path) -> None:
@@ -45,7 +52,8 @@ def read_example(path: Path) -> Example:
         arrow = read_csv(path) if suffix == ".csv" else read_parquet(path)
         table = {name: column_of(name, arrow.column(name)) for name in arrow.column_names}
         return _not_empty(Example(table, frame_dtypes(arrow)), path)
-    return _not_empty(_read_whole(path, suffix), path)
+    whole = _read_whole(path, suffix)
+    return _not_empty(replace(whole, stored=stored_zeros(path)) if suffix == ".npz" else whole, path)
 
 
 def with_reals(example: Example, names: Sequence[str]) -> Example:
@@ -56,6 +64,19 @@ def with_reals(example: Example, names: Sequence[str]) -> Example:
     return replace(example, table={**example.table, **real})
 
 
+def stored_zeros(path: Path) -> list[list[int]] | None:
+    """The places where the file of a sparse matrix stores a 0; None where it holds no sparse matrix."""
+    with np.load(path, allow_pickle=False) as arrays:
+        if not set(arrays.files) >= _SPARSE:
+            return None
+    from scipy.sparse import load_npz
+
+    matrix = load_npz(path).tocoo()
+    matrix.sum_duplicates()
+    zero = matrix.data == 0
+    return [[int(row), int(column)] for row, column in zip(matrix.row[zero], matrix.col[zero], strict=True)]
+
+
 def stream(path: Path, signature: Signature) -> Iterator[Table]:
     """The columns that the signature takes, batch by batch; memory does not grow with the file."""
     suffix = _suffix(path)
@@ -64,6 +85,11 @@ def stream(path: Path, signature: Signature) -> Iterator[Table]:
         tables = ({n: column_of(n, batch.column(n)) for n in batch.schema.names} for batch in batches)
     else:
         whole = _read_whole(path, suffix).table
+        if suffix == ".npz" and any(t.absent for t in signature.inputs) and stored_zeros(path):
+            raise UsageError(
+                f"{path.name} stores zeros, which the model takes for another thing than cells that are left out; the "
+                "graph cannot tell them apart: call eliminate_zeros() on the matrix before you save it"
+            )
         rows = len(next(iter(whole.values()), ()))
         starts = range(0, max(rows, 1), BATCH_ROWS)
         tables = ({n: c[start : start + BATCH_ROWS] for n, c in whole.items()} for start in starts)
@@ -204,7 +230,7 @@ def _read_npy(path: Path) -> Table:
 def _read_npz(path: Path) -> Table:
     check_rows(path, expanded(path))
     with np.load(path, allow_pickle=False) as arrays:
-        if {"format", "shape", "data"} <= set(arrays.files):
+        if set(arrays.files) >= _SPARSE:
             return {"X": _numbers(_dense(path, arrays["shape"]))}
         table = {name: _numbers(arrays[name]) for name in arrays.files}
     return {"X": next(iter(table.values()))} if len(table) == 1 and next(iter(table.values())).ndim == 2 else table

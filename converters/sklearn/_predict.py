@@ -12,7 +12,7 @@ def predict(model: Any, x: Any) -> Table:
     """Arrays by output name: see the names of outputs in the README."""
     import numpy as np
 
-    if len(x) == 1 and _flattens_one_row(model):
+    if _rows(x) == 1 and _flattens_one_row(model):
         return {name: values[:1] for name, values in predict(model, _twice(x)).items()}
     _refuse_what_spreads(model, x)
     task = task_of(model)
@@ -49,7 +49,7 @@ def _probabilities(found: Any) -> dict[str, Any]:
 
 def quick(model: Any, x: Any) -> object:
     """The cheapest call that all outputs follow from: labels are the largest of the probabilities."""
-    rows = _twice(x) if len(x) == 1 and _flattens_one_row(model) else x
+    rows = _twice(x) if _rows(x) == 1 and _flattens_one_row(model) else x
     if task_of(model) == "classifier" and gives_probabilities(model):
         return model.predict_proba(rows)
     return predict(model, rows)
@@ -65,9 +65,15 @@ def _flattens_one_row(model: Any) -> bool:
     return type(model).__name__ in ("SparsePCA", "MiniBatchSparsePCA") or any(map(_flattens_one_row, parts))
 
 
+def _rows(x: Any) -> int:
+    return int(x.shape[0]) if hasattr(x, "shape") else len(x)
+
+
 def _twice(x: Any) -> Any:
     import numpy as np
 
+    if hasattr(x, "tocsr"):
+        return x[[0, 0]]
     return x.iloc[[0, 0]] if hasattr(x, "iloc") else np.concatenate([x, x])
 
 
@@ -77,9 +83,9 @@ def _refuse_what_spreads(model: Any, x: Any) -> None:
 
     kind = type(model).__name__
     if kind == "LabelBinarizer" and len(model.classes_) <= 2:
-        strange = [y for y in np.asarray(x).ravel().tolist() if y not in model.classes_.tolist()]
+        strange = [y for y in np.asarray(_dense(x)).ravel().tolist() if y not in model.classes_.tolist()]
         if strange:  # all rows would get a column more
             raise ValueError(f"LabelBinarizer of {model.classes_.tolist()} does not know {strange[0]!r}")
-    if kind == "MiniBatchNMF" and (np.asarray(x) < 0).any():
+    if kind == "MiniBatchNMF" and (np.asarray(_dense(x)) < 0).any():
         # it starts from the root of the batch's mean, and raises only where that is negative
         raise ValueError("MiniBatchNMF was given a negative number")

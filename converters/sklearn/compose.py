@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Callable
 
 from .._graph import Frame, GraphBuilder
@@ -173,7 +174,10 @@ def feature_union(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
             continue
         part = frame if transformer == "passthrough" else transform(transformer, frame, graph)
         parts.append(_weighted(part, weights.get(name), graph))
-    return Answer(transformed=tuple(value for part in parts for value in part))
+    whole = tuple(value for part in parts for value in part)
+    if any(value.held is not None for value in whole):  # then the original makes one sparse matrix of all
+        whole = tuple(replace(value, held=value.held or "") for value in whole)
+    return Answer(transformed=whole)
 
 
 def _union_bounds(fitted: Any) -> Thresholds:
@@ -188,7 +192,7 @@ def _weighted(frame: Frame, weight: float | None, graph: GraphBuilder) -> Frame:
     value = graph.matrix(frame)
     # a row, not a number: ONNX Runtime fuses a number into the MatMul beside it, and keeps it in float32
     scaled = graph.op("Mul", value.name, graph.const([[float(weight)] * value.width]))
-    return (type(value)(scaled, value.dtype, value.width),)
+    return (replace(value, name=scaled, column="", cells=None),)
 
 
 STEPS = {
@@ -205,6 +209,7 @@ STEPS = {
         back=_column_transformer_back,
         values=_column_transformer_values,
         bounds=_over_columns(bounds_of),
+        sparse=lambda fitted, given: bool(fitted.sparse_output_),
     ),
     "FeatureUnion": Step(feature_union, bounds=_union_bounds),
 }

@@ -79,6 +79,10 @@ def rbf_sampler(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     return block(graph.op("Mul", waves, scale), fitted.random_weights_.shape[1], graph)
 
 
+def _stays_sparse(fitted: Any, given: bool) -> bool:
+    return given and not fitted.dense_output and hasattr(fitted.components_, "toarray")
+
+
 STEPS = {
     "PCA": Step(pca),
     "IncrementalPCA": Step(pca),
@@ -86,7 +90,7 @@ STEPS = {
     "FactorAnalysis": Step(factors),
     "TruncatedSVD": Step(projection),
     "GaussianRandomProjection": Step(projection),
-    "SparseRandomProjection": Step(projection),
+    "SparseRandomProjection": Step(projection, sparse=_stays_sparse),
     "PLSSVD": Step(partial_svd),
     "RBFSampler": Step(rbf_sampler),
 }

@@ -120,8 +120,13 @@ def _values(fitted: Any) -> list[list[Any]]:
     return [known_values(c) for c in fitted.categories_]
 
 
+def _gives_sparse(fitted: Any, given: bool) -> bool:
+    """By the option, which was called `sparse` before scikit-learn 1.2."""
+    return bool(getattr(fitted, "sparse_output", getattr(fitted, "sparse", True)))
+
+
 STEPS = {
-    "OneHotEncoder": Step(one_hot, values=_values),
+    "OneHotEncoder": Step(one_hot, values=_values, sparse=_gives_sparse),
     "OrdinalEncoder": Step(ordinal, values=_values),
     "TargetEncoder": Step(target, values=_values),
 }

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from .._graph import Frame, GraphBuilder
+from .._graph import Frame, GraphBuilder, Value
 from .._sparse import Sparse, zeros
-from .._steps import Answer, Step
+from .._steps import Answer, Step, always
 from ..spec import Unsupported
 from . import _alphabet as abc
-from ._blocks import block
 from ._characters import images, numbers_of, staying, tokens, white_space
 from ._documents import STOP, preprocess, refuse_options, stop_words, text_of, without_stops
 from ._murmur import hashes
@@ -42,7 +42,13 @@ def hashing(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
             f"n_features={fitted.n_features} of HashingVectorizer makes a whole table too wide for anything but a "
             f"linear model right behind it: set n_features to {_DENSE} or less"
         )
-    return block(name, sparse.width, graph)
+    return Answer(transformed=(Value(name, graph.real, sparse.width, held=_held(sparse, graph)),))
+
+
+def _held(sparse: Sparse, graph: GraphBuilder) -> str:
+    """Where terms fall: a matrix of the original also holds a cell whose terms add up to 0."""
+    ones = graph.op("Expand", graph.const([1.0]), graph.op("Shape", sparse.values))
+    return graph.op("Greater", replace(sparse, values=ones).dense(graph), graph.const(0.0))
 
 
 @lru_cache(maxsize=4)
@@ -175,4 +181,4 @@ def _normalised(values: str, rows: str, height: str, norm: str | None, graph: Gr
     return graph.op("Div", values, graph.op("Where", graph.op("Equal", own, graph.const(0.0)), graph.const(1.0), own))
 
 
-STEPS = {"HashingVectorizer": Step(hashing)}
+STEPS = {"HashingVectorizer": Step(hashing, sparse=always)}

@@ -82,7 +82,10 @@ def _filled(value: Value, mask: Value | None, fills: list[Any], keep_all: bool, 
     row = graph.const([known] if value.dtype != "string" else _texts(known, value), chosen.dtype)
     where = graph.select((mask,), kept)[0].name
     name = graph.op("Where", where, row, chosen.name)
-    return (Value(name, chosen.dtype, chosen.width, chosen.column, chosen.missing, _filled_cells(chosen, known[0])),)
+    cells = _filled_cells(chosen, known[0])
+    # a sparse matrix goes on to hold a cell that is filled with 0
+    held = None if chosen.held is None else graph.held(chosen)
+    return (Value(name, chosen.dtype, chosen.width, chosen.column, chosen.missing, cells, held),)
 
 
 def _filled_cells(column: Value, fill: Any) -> Any:
@@ -153,7 +156,11 @@ def _spread(fitted: Any, thresholds: list[list[float]]) -> list[list[float]]:
     return found
 
 
+def _indicator_sparse(fitted: Any, given: bool) -> bool:
+    return bool(given if fitted.sparse == "auto" else fitted.sparse)
+
+
 STEPS = {
-    "SimpleImputer": Step(simple, values=_simple_values, back=_spread),
-    "MissingIndicator": Step(indicator),
+    "SimpleImputer": Step(simple, values=_simple_values, back=_spread, sparse=lambda fitted, given: given),
+    "MissingIndicator": Step(indicator, sparse=_indicator_sparse),
 }

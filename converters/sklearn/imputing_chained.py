@@ -1,7 +1,7 @@
 """The imputer that predicts each column from the others, in rounds, by the models of its fit.
 
 The original leaves a batch in which every cell is missing at its first filling; in a batch with other rows the same
-row goes through the rounds. A graph over rows cannot know the batch, and always goes through the rounds.
+row goes through the rounds. So does the graph, which looks at the whole batch for that.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._graph import Frame, GraphBuilder, Value
+from .._membership import INT64
 from .._steps import Answer, Step, convert
 from ..spec import Unsupported
 from . import _scores as scores
@@ -29,12 +30,23 @@ def chained(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
         raise Unsupported("the IterativeImputer drops every column: none had a value in the fit")
     first = convert(fitted.initial_imputer_, (x,), graph).transformed
     assert first is not None
-    columns = [value.name for value in graph.columns((graph.matrix(first),))]
+    start = [value.name for value in graph.columns((graph.matrix(first),))]
+    columns = list(start)
     masks = [scores.pick(graph, holes, i) for i in kept]
     for step in fitted.imputation_sequence_ if fitted.n_iter_ else ():
         if not fitted._is_empty_feature[kept[step.feat_idx]]:
             columns[step.feat_idx] = _moved(fitted, step, columns, masks[step.feat_idx], graph)
+    if columns != start and not (keeps and fitted._is_empty_feature.any()):  # a column kept empty is never missing
+        nothing = _nothing_there(holes, kept, graph)
+        columns = [a if a == b else graph.op("Where", nothing, a, b) for a, b in zip(start, columns)]
     return imputed(fitted, columns, holes, x.width, graph)
+
+
+def _nothing_there(holes: str, kept: list[int], graph: GraphBuilder) -> str:
+    """Whether every cell of the whole batch is missing, `bool [1, 1]`."""
+    present = graph.op("Not", graph.op("Gather", holes, graph.const(kept, "int64"), axis=1))
+    count = graph.op("ReduceSum", graph.op("Cast", present, to=INT64), graph.const([0, 1], "int64"), keepdims=1)
+    return graph.op("Equal", count, graph.const([[0]], "int64"))
 
 
 def _moved(fitted: Any, step: Any, columns: list[str], mask: str, graph: GraphBuilder) -> str:

@@ -88,7 +88,11 @@ def _refuse_what_hangs_on_rounding(fitted: Any) -> None:
     asked = np.array(fitted._fit_X[holed], np.float64) if len(holed) else rows
     tied, wrong = _otherwise(fitted, asked, fitted._mask_fit_X[holed] if len(holed) else pierced)
     if (tied & wrong).any():
-        raise Unsupported(_TIES.format((tied & wrong).sum(), len(asked), fitted.n_neighbors))
+        raise Unsupported(_TIES.format((tied & wrong).sum(), len(asked), fitted.n_neighbors, ""))
+    left = _left_alone(fitted)
+    tied, wrong = _otherwise(fitted, rows, left)
+    if (tied & wrong).any():
+        raise Unsupported(_TIES.format((tied & wrong).sum(), len(rows), fitted.n_neighbors, _LEFT_ALONE))
     if fitted.weights == "distance":
         place, width = np.arange(len(rows)), rows.shape[1]
         far = rows.copy()
@@ -109,11 +113,23 @@ def _pierced(fitted: Any) -> Any:
     return holes
 
 
+def _left_alone(fitted: Any) -> Any:
+    """Which cells of the first training rows are missing, with all but one in each row: few numbers make ties."""
+    import numpy as np
+
+    holes = np.array(fitted._mask_fit_X[:ASKED])
+    place = np.arange(len(holes))
+    keep = np.zeros_like(holes)
+    keep[place, place % holes.shape[1]] = True
+    return holes | ~keep
+
+
 _TIES = (
     "the KNNImputer decides among rows that lie exactly as far (ties): in {} of {} training rows with holes neighbour "
-    "{} and the next one are at the same distance, and the original takes either; take another n_neighbors, or scale "
+    "{} and the next one are at the same distance, and the original takes either{}; take another n_neighbors, or scale "
     "the columns so that distances differ"
 )
+_LEFT_ALONE = " (rows that lack all cells but one: a column of whole numbers has many rows at the same distance; impute it otherwise)"
 _NOISE = (
     "the KNNImputer weighs by distances that the original measures by a product of matrices, and the rounding of which "
     "shows in its fillings: no graph repeats it; fit with weights='uniform'"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._graph import Frame, GraphBuilder, Value
-from .._steps import Answer, Step, Thresholds
+from .._steps import Answer, Step, Thresholds, as_given
 from ..spec import Unsupported
 from ._blocks import block
 
@@ -40,7 +40,12 @@ def quantiles(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     above = _interpolate(x.name, knots, fitted.references_, "Less", graph)
     share = graph.op("Mul", graph.const(0.5), graph.op("Add", below, above))
     share = _ends(x.name, share, knots, normal, graph)
-    return block(_normal_score(share, graph) if normal else share, x.width, graph)
+    score = _normal_score(share, graph) if normal else share
+    if x.held is None:
+        return block(score, x.width, graph)
+    held = graph.held(x)  # of a sparse matrix only the cells that it holds are changed
+    inside = graph.op("Where", held, score, graph.const(0.0))
+    return Answer(transformed=(Value(inside, graph.real, x.width, held=held),))
 
 
 def _interpolate(x: str, knots: Any, references: Any, reached: str, graph: GraphBuilder) -> str:
@@ -131,4 +136,4 @@ def _thresholds(fitted: Any) -> Thresholds:
     return [np.unique(column).tolist() for column in fitted.quantiles_.T]
 
 
-STEPS = {"QuantileTransformer": Step(quantiles, thresholds=_thresholds)}
+STEPS = {"QuantileTransformer": Step(quantiles, thresholds=_thresholds, sparse=as_given)}

@@ -113,7 +113,7 @@ def _times(graph: GraphBuilder, a: tuple[str, str], b: tuple[str, str]) -> tuple
 
 
 STEPS = {
-    "AdditiveChi2Sampler": Step(additive, bounds=_from_zero),
+    "AdditiveChi2Sampler": Step(additive, bounds=_from_zero, sparse=lambda fitted, given: given),
     "SkewedChi2Sampler": Step(skewed, bounds=_above_skewedness),
     "PolynomialCountSketch": Step(count_sketch),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._graph import Frame, GraphBuilder, Value
-from .._steps import Answer, Step, Thresholds
+from .._steps import Answer, Step, Thresholds, as_given
 from ._blocks import at_most, block
 
 
@@ -29,8 +29,17 @@ def _shift_divide(frame: Frame, graph: GraphBuilder, shift: Any, scale: Any) -> 
     if shift is not None:
         name = graph.op("Sub", name, _row(shift, graph))
     if scale is not None:
-        name = graph.op("Div", name, _row(scale, graph))
+        name = _divided(name, scale, x, graph)
     return block(name, x.width, graph)
+
+
+def _divided(name: str, scale: Any, x: Value, graph: GraphBuilder) -> str:
+    """The columns over their scales; of a sparse matrix times the inverse, as scikit-learn has it there."""
+    import numpy as np
+
+    if x.held is None:
+        return graph.op("Div", name, _row(scale, graph))
+    return graph.op("Mul", name, _row(1.0 / np.asarray(scale, np.float64), graph))
 
 
 def _row(values: Any, graph: GraphBuilder) -> str:
@@ -57,7 +66,7 @@ def min_max(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 def max_abs(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     """`x / scale_`, clipped to [-1, 1] where asked."""
     x = graph.matrix(frame)
-    name = graph.op("Div", x.name, _row(fitted.scale_, graph))
+    name = _divided(x.name, fitted.scale_, x, graph)
     if getattr(fitted, "clip", False):
         name = _clip(name, -1.0, 1.0, graph)
     return block(name, x.width, graph)
@@ -72,11 +81,12 @@ def _clip(name: str, low: float, high: float, graph: GraphBuilder) -> str:
 
 
 def normalizer(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """Each row over its norm; a row whose norm is next to zero stays as it is."""
+    """Each row over its norm; one whose norm is next to zero, in a sparse matrix exactly zero, stays as it is."""
     x = graph.matrix(frame)
     norm = _norm(fitted.norm, x.name, graph)
-    near_zero = graph.op("Less", norm, graph.const(_tiny()))
-    safe = graph.op("Where", near_zero, graph.const(1.0), norm)
+    plain = x.held is None
+    zero = graph.op("Less", norm, graph.const(_tiny())) if plain else graph.op("Equal", norm, graph.const(0.0))
+    safe = graph.op("Where", zero, graph.const(1.0), norm)
     return block(graph.op("Div", x.name, safe), x.width, graph)
 
 
@@ -131,10 +141,10 @@ def _binarizer_thresholds(fitted: Any) -> Thresholds:
 
 
 STEPS = {
-    "StandardScaler": Step(standard, back=_standard_back),
-    "RobustScaler": Step(robust, back=_robust_back),
+    "StandardScaler": Step(standard, back=_standard_back, sparse=as_given),
+    "RobustScaler": Step(robust, back=_robust_back, sparse=as_given),
     "MinMaxScaler": Step(min_max, back=_min_max_back),
-    "MaxAbsScaler": Step(max_abs, back=_max_abs_back),
-    "Normalizer": Step(normalizer),
-    "Binarizer": Step(binarizer, thresholds=_binarizer_thresholds),
+    "MaxAbsScaler": Step(max_abs, back=_max_abs_back, sparse=as_given),
+    "Normalizer": Step(normalizer, sparse=as_given),
+    "Binarizer": Step(binarizer, thresholds=_binarizer_thresholds, sparse=lambda fitted, given: given),
 }

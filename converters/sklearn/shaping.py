@@ -209,7 +209,7 @@ def _tails(x: str, inside: str, low: float, slopes: list[Any], graph: GraphBuild
 
 STEPS = {
     "PowerTransformer": Step(power, bounds=_power_bounds),
-    "KBinsDiscretizer": Step(bins, thresholds=_bins_thresholds),
-    "PolynomialFeatures": Step(polynomial),
-    "SplineTransformer": Step(spline),
+    "KBinsDiscretizer": Step(bins, thresholds=_bins_thresholds, sparse=lambda fitted, given: fitted.encode == "onehot"),
+    "PolynomialFeatures": Step(polynomial, sparse=lambda fitted, given: given),
+    "SplineTransformer": Step(spline, sparse=lambda fitted, given: bool(getattr(fitted, "sparse_output", False))),
 }

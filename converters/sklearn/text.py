@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._graph import Frame, GraphBuilder, Value
-from .._steps import Answer, Step
+from .._steps import Answer, Step, always
 from ..spec import Scalar, Unsupported
 from ._alphabet import FINAL_SIGMA, SMALL_SIGMA
 from ._blocks import block
@@ -164,7 +164,7 @@ def weigh(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 STEPS = {
-    "CountVectorizer": Step(count, values=vocabulary),
-    "TfidfVectorizer": Step(tfidf, values=vocabulary),
-    "TfidfTransformer": Step(weigh),
+    "CountVectorizer": Step(count, values=vocabulary, sparse=always),
+    "TfidfVectorizer": Step(tfidf, values=vocabulary, sparse=always),
+    "TfidfTransformer": Step(weigh, sparse=always),
 }

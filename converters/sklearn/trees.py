@@ -91,6 +91,8 @@ def _isolation_trees(fitted: Any) -> Trees:
 def isolation_forest(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     """The score less its offset, and -1 where it is below 0."""
     trees = _isolation_trees(fitted)
+    if any(value.held is not None for value in frame):  # in a sparse matrix NaN is compared like a number
+        trees = replace(trees, missing_left=trees.missing_left & False)
     depth = column(graph, tree_sum(graph, trees, matrix(graph, frame, "float32"), "float32", SUMS))
     scale = _isolation_scale(fitted)
     if scale:
@@ -171,5 +173,7 @@ STEPS = {
     **{name: Step(classifier, thresholds=_thresholds) for name in _CLASSIFIERS},
     **{name: Step(regressor, thresholds=_thresholds) for name in _REGRESSORS},
     "IsolationForest": Step(isolation_forest, thresholds=_isolation_thresholds),
-    "RandomTreesEmbedding": Step(embedding, thresholds=_thresholds),
+    "RandomTreesEmbedding": Step(
+        embedding, thresholds=_thresholds, sparse=lambda fitted, given: bool(fitted.sparse_output)
+    ),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,16 @@ import numpy as np
 from converters._table import take
 from converters.spec import Signature, Table
 
+from ..errors import ConversionError
 from ..golden import Tolerance
 
-TYPE_TOLERANCE = {"float32": Tolerance(rtol=1e-5, atol=1e-6), "float64": Tolerance(rtol=1e-9, atol=1e-10)}
+TYPE_TOLERANCE = {
+    "bfloat16": Tolerance(rtol=2**-7, atol=2**-7),
+    "float16": Tolerance(rtol=2**-10, atol=2**-10),
+    "float32": Tolerance(rtol=1e-5, atol=1e-6),
+    "float64": Tolerance(rtol=1e-9, atol=1e-10),
+}
+"""By type; of float16 and bfloat16 the distance of two neighbouring numbers at 1."""
 WORST_SHOWN = 5
 LARGEST = 1.7976931348623157e308
 """Stands for an infinite error: JSON has no infinity."""
@@ -51,9 +58,16 @@ class Comparison:
 
 
 def tolerances(
-    signature: Signature, want: Table, example: Mask, rtol: float | None = None, atol: float | None = None
+    signature: Signature,
+    want: Table,
+    example: Mask,
+    rtol: float | None = None,
+    atol: float | None = None,
+    single: Collection[str] = (),
 ) -> dict[str, Tolerance]:
     """Per float output, what is allowed: by the coarser of the graph's type and the original's.
+
+    `single`: outputs that a part of the original computes in float32, whatever their type.
 
     The absolute part grows with the output's usual size: the median magnitude of the answers to the example rows
     (at least 1; of several columns the smallest), so that a price of 300 000 that happens to come out near zero is held
@@ -64,13 +78,24 @@ def tolerances(
         values = want[spec.name]
         if values.dtype.kind != "f" or spec.name == "label":
             continue
-        coarse = "float32" if "float32" in (spec.dtype, values.dtype.name) else "float64"
-        default = TYPE_TOLERANCE[coarse]
+        default = _coarsest(spec.name, spec.dtype, values.dtype.name, *(["float32"] if spec.name in single else []))
         scale = max(1.0, _usual_size(values[example]))
         found[spec.name] = Tolerance(
             default.rtol if rtol is None else rtol, default.atol * scale if atol is None else atol
         )
     return found
+
+
+def _coarsest(output: str, *dtypes: str) -> Tolerance:
+    """What the coarsest of the types allows; `ConversionError` for one that has no entry in the table."""
+    unknown = [dtype for dtype in dtypes if dtype not in TYPE_TOLERANCE]
+    if unknown:
+        known = ", ".join(TYPE_TOLERANCE)
+        raise ConversionError(
+            f"the output {output!r} has the type {unknown[0]}, for which there is no tolerance; there are tolerances "
+            f"for: {known}: cast it to one of them"
+        )
+    return max((TYPE_TOLERANCE[dtype] for dtype in dtypes), key=lambda allowed: allowed.rtol)
 
 
 def _usual_size(values: np.ndarray[Any, Any]) -> float:

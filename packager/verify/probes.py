@@ -19,7 +19,8 @@ class Probes:
     `kinds`, `columns`: per row, the kind of probe and the column that it changes. `refused`: row to the original's
     message. `answers` holds the other rows, in order. `known`: kind, column, values tried, values known.
     `values`: by column, those that the model knows; `bounds`: where it may begin to refuse. `features`: the model's
-    columns in order, as `columns` names them.
+    columns in order, as `columns` names them. `batches`: rows that the original was asked again, in batches of their
+    own, and `batch_answers` to all of them, in order.
     """
 
     rows: Table
@@ -31,6 +32,8 @@ class Probes:
     values: dict[str, list[Any]] = field(default_factory=dict)
     features: tuple[str, ...] = ()
     bounds: dict[str, list[float]] = field(default_factory=dict)
+    batches: tuple[tuple[int, ...], ...] = ()
+    batch_answers: Table = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path, reply: dict[str, Any]) -> Probes:
@@ -45,6 +48,8 @@ class Probes:
             reply["values"],
             tuple(reply["features"]),
             reply["bounds"],
+            tuple(map(tuple, reply["batches"])),
+            read_table(folder / "batches.npz"),
         )
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from converters._graph import SINGLE_OUTPUTS
 from converters._probes import LADDER
 from converters._table import take
 from converters.spec import Signature, Table
@@ -17,6 +19,7 @@ from ..errors import ConversionError, MismatchError
 from ..golden import Tolerance
 from ..rules import refused_rows
 from ..session import Session
+from .batches import by_kind, hangs_on_batch
 from .comparison import Comparison, Errors, compare, tolerances, worst
 from .probes import Probes
 from .refusals import with_rules
@@ -24,6 +27,11 @@ from .report import VerificationReport
 
 MANY = 4096
 SINGLES = 12
+ROOM = 0.5
+"""The most of the tolerance that a form may use where a finer one is left to try: a row that is not probed may use more.
+
+Measured on 76 kinds of model with 20 000 fresh rows each: in those that used more, up to 26 rows were beyond it.
+"""
 
 
 @dataclass(frozen=True)
@@ -48,14 +56,16 @@ class Proven:
 def prove(
     convert: Callable[[str], bytes], signature: Signature, probes: Probes, precisions: Sequence[str], wanted: Wanted
 ) -> Proven:
-    """The first precision that passes; `MismatchError` with the worst rows, or `ConversionError`, where none does.
+    """The first precision that passes with room to spare, else the last that passes.
 
-    Where nothing else differs than numbers that are very large, the last precision passes with a limit on them.
+    `MismatchError` with the worst rows, or `ConversionError`, where none does. Where nothing else differs than numbers
+    that are very large, the last precision passes with a limit on them.
     """
     ruled = with_rules(signature, probes)
     asked = precisions if wanted.precision == "auto" else (wanted.precision,)
     failed: dict[str, str] = {}
     attempts: list[Proven] = []
+    tight: Proven | None = None
     refusal: ConversionError | MismatchError | None = None
     for real in asked:
         try:
@@ -64,12 +74,19 @@ def prove(
             failed[real], refusal = str(error), error
             continue
         if attempt.report.equal:
-            return attempt
+            used = attempt.report.tolerance_used
+            if used <= ROOM or real == asked[-1]:
+                return attempt
+            failed[real], tight = f"it passes, but with {used:.0%} of the tolerance used: too near to it", attempt
+            continue
         attempts.append(attempt)
         failed[real] = f"{attempt.report.mismatches} of {attempt.report.rows} probe rows differ"
+    found = (_limited(attempts[-1], probes, wanted, failed) if attempts else None) or tight
+    if found is not None:
+        return found
     if not attempts:
         raise refusal or ConversionError("the model offers no precision to convert to")
-    return _limited(attempts[-1], probes, wanted, failed) or _fail(attempts[-1])
+    return _fail(attempts[-1])
 
 
 def _attempt(
@@ -79,13 +96,15 @@ def _attempt(
     kept = _in_reach(session.signature, probes)
     rows, want, positions = probes.keep(kept)
     kinds = probes.kinds[positions]
-    allowed = tolerances(signature, want, kinds == "example", wanted.rtol, wanted.atol)
+    single = json.loads(session.metadata.get(SINGLE_OUTPUTS, "[]"))
+    allowed = tolerances(signature, want, kinds == "example", wanted.rtol, wanted.atol, single)
     got = session.run(rows)
     comparison = compare(want, got, kinds, allowed)
     errors = dict(comparison.errors)
     if session.signature.fixed_rows is None:
-        for kind, part in _batches(session, rows, want, allowed):
+        for kind, part in _batches(session, rows, want, allowed, 0 if hangs_on_batch(probes, allowed) else SINGLES):
             errors[kind] = part.errors[kind]
+        errors |= by_kind(session, probes, kept, allowed)
     forbidden = Counter(str(k) for k in probes.kinds[np.flatnonzero(~kept | _mask(probes))])
     report = VerificationReport(
         real,
@@ -112,14 +131,18 @@ def _in_reach(signature: Signature, probes: Probes) -> np.ndarray[Any, Any]:
 
 
 def _batches(
-    session: Session, rows: Table, want: Table, allowed: dict[str, Tolerance]
+    session: Session, rows: Table, want: Table, allowed: dict[str, Tolerance], most: int
 ) -> Iterator[tuple[str, Comparison]]:
-    """The same rows in batches of other sizes and in another order: the answers may not depend on it."""
+    """The same rows in batches of other sizes and in another order: the answers may not depend on it.
+
+    `most`: how many of them are asked alone.
+    """
     count = len(next(iter(want.values())))
-    singles = np.unique(np.linspace(0, count - 1, min(SINGLES, count)).astype(int))
-    alone = [session.run(take(rows, [i])) for i in singles]
-    stacked = {name: np.concatenate([a[name] for a in alone]) for name in want}
-    yield "batch of 1", compare(take(want, singles), stacked, _kind("batch of 1", len(singles)), allowed)
+    singles = np.unique(np.linspace(0, count - 1, min(most, count)).astype(int))
+    if singles.size:
+        alone = [session.run(take(rows, [i])) for i in singles]
+        stacked = {name: np.concatenate([a[name] for a in alone]) for name in want}
+        yield "batch of 1", compare(take(want, singles), stacked, _kind("batch of 1", len(singles)), allowed)
     order = np.random.default_rng(0).permutation(max(count, MANY)) % count
     many = session.run(take(rows, order))
     yield "permuted batch", compare(take(want, order), many, _kind("permuted batch", len(order)), allowed)

@@ -10,6 +10,8 @@ from ..golden import Tolerance
 from .comparison import Errors
 
 FORMAT = 1
+ORDINARY = ("example", "between")
+"""Kinds of rows as they come: of the example, and between its rows."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,11 @@ class VerificationReport:
     def equal(self) -> bool:
         return self.mismatches == 0
 
+    @property
+    def tolerance_used(self) -> float:
+        """The largest error on rows as they come, as a share of what is allowed there."""
+        return max((e.share for kind in ORDINARY for e in self.probes.get(kind, {}).values()), default=0.0)
+
     def to_json(self) -> dict[str, Any]:
         """The JSON object of this report."""
         return {
@@ -56,6 +63,7 @@ class VerificationReport:
             "mismatches": self.mismatches,
             "tolerances": {n: {"rtol": t.rtol, "atol": t.atol} for n, t in self.tolerances.items()},
             "tolerance_given_by_user": self.user_tolerance,
+            "tolerance_used": self.tolerance_used,
             "probes": {k: {n: e.to_json() for n, e in v.items()} for k, v in self.probes.items()},
             "refused": dict(self.refused),
             "tried_of_known": [{"probe": k, "column": c, "tried": t, "known": n} for k, c, t, n in self.known],

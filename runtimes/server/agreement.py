@@ -22,7 +22,7 @@ def check_agreement(session: Session, signature: Signature) -> None:
 
 def disagreements(inputs: Sequence[Any], outputs: Sequence[Any], signature: Signature) -> Iterator[str]:
     """What the graph says otherwise than the signature; `inputs`, `outputs`: ONNX Runtime's own descriptions."""
-    described = {spec.name: spec for spec in signature.inputs}
+    described = {spec.in_graph: spec for spec in signature.inputs}
     for found in inputs:
         if found.name not in described:
             yield f"it takes an input {found.name!r}, which the signature lacks"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from converters.spec import FLOATS, INTEGERS, TensorSpec
+from converters.spec import COLUMN, FLOATS, INTEGERS, MATRIX, TensorSpec
 
 Check = Callable[[Any, str], None]
 """Takes a value and the name of its field; raises `Fault`."""
@@ -232,6 +232,10 @@ TENSOR: dict[str, Check] = {
     "values": maybe(listing(scalar)),
     "columns": listing(text()),
     "frame_dtype": text(MOST_NAME),
+    "kind": one_of("", COLUMN, MATRIX),
+    "graph_name": text(),
+    "sparse": flag,
+    "absent": flag,
 }
 """The fields of a tensor, but for the rules of its columns."""
 _FIELDS = {**{f.name: anything for f in fields(TensorSpec)}, **TENSOR}

@@ -51,6 +51,11 @@ class Session:
         except Exception as error:
             raise Damaged(f"ONNX Runtime cannot load the graph: {error}") from error
 
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the graph says of itself."""
+        return dict(self._session.get_modelmeta().custom_metadata_map)
+
     def feeds(self, table: Table) -> dict[str, Any]:
         """What `run_feeds` takes, from columns: by the names of the signature."""
         return graph_feeds(self.signature, table)
