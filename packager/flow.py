@@ -140,12 +140,14 @@ def _build(request: Request, place: Path, source: Any, worker: Worker, scratch: 
     from .environments import given_lock, record, recorded
     from .given import given_of
     from .verify.cases import golden_cases
+    from .verify.processor import twin
 
     given = given_lock(request.lock) if request.lock else None
     progress("loading the model in its own interpreter")
     code = [str(folder.resolve()) for folder in request.code]
     said = given_of(request)
-    worker.send("load", **source.request(), code=code, given={**said, "rscript": program(request.rscript)})
+    loading = {**source.request(), "code": code, "given": {**said, "rscript": program(request.rscript)}}
+    worker.send("load", **loading)
     recording = record(request.python)
     example = _read_example(request, scratch)
     loaded = worker.receive()
@@ -153,7 +155,8 @@ def _build(request: Request, place: Path, source: Any, worker: Worker, scratch: 
         progress("installing what converting needs beside the model's environment")
         worker.call("lend", folder=str(recording.converter_packages()))
     probes, signature = _probe(worker, scratch, example.frame_dtypes, progress)
-    proven = _prove(request, loaded, worker, scratch, signature, probes, progress)
+    with twin(request.python, scratch, request.limits, loading, loaded, probes) as other:
+        proven = _prove(request, loaded, worker, scratch, signature, probes, other, progress)
     latency = _latency(request, loaded, worker, scratch, proven, probes, progress)
     progress("locking the environment")
     if loaded["own_environment"]:
@@ -200,6 +203,7 @@ def _prove(
     scratch: Path,
     signature: Signature,
     probes: Any,
+    twin: Any,
     progress: Progress,
 ) -> Any:
     from .verify.prove import Wanted, prove
@@ -211,7 +215,16 @@ def _prove(
         return out.read_bytes()
 
     wanted = Wanted(request.precision, request.rtol, request.atol)
-    return prove(convert, signature, probes, loaded["precisions"], wanted)
+    try:
+        proven = prove(convert, signature, probes, loaded["precisions"], wanted)
+    except MismatchError:
+        if twin is not None:
+            twin.explain(signature, probes, wanted)
+        raise
+    if twin is None:
+        return proven
+    progress("asking the original as another processor would answer")
+    return twin.held(proven, probes)
 
 
 def _latency(

@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -57,13 +58,13 @@ class Limits:
 class Worker:
     """A child process that holds one model. Use as a context manager; leaving it kills the process."""
 
-    def __init__(self, python: str, scratch: Path, limits: Limits) -> None:
+    def __init__(self, python: str, scratch: Path, limits: Limits, settings: Mapping[str, str] | None = None) -> None:
         self._limits = limits
         self._command = ""
         self._log = scratch / "worker.log"
         read, write = os.pipe()
         environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), "ORT_DISABLE_TELEMETRY": "1"}
-        environment |= {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+        environment |= {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", **(settings or {})}
         folder = str(Path(converters.__file__).parent)
         command = [program(python), "-c", _BOOT, folder, str(write), str(limits.memory)]
         try:

@@ -249,6 +249,7 @@ def _quietly(call: Callable[..., Any], *given: Any) -> Any:
 
 
 def answers_of(ask: Ask, fitted: Any, rows: Any) -> Any:
+    """What the estimator answers to the rows, a line per row."""
     import numpy as np
 
     found = _quietly(ask, fitted, like_fitted(fitted, rows))

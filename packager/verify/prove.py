@@ -76,7 +76,7 @@ def _attempt(
     model: bytes, signature: Signature, real: str, probes: Probes, wanted: Wanted, failed: dict[str, str]
 ) -> Proven:
     session = Session(model, signature)
-    kept = _in_reach(session.signature, probes)
+    kept = in_reach(session.signature, probes)
     rows, want, positions = probes.keep(kept)
     kinds = probes.kinds[positions]
     allowed = tolerances(signature, want, kinds == "example", wanted.rtol, wanted.atol)
@@ -107,7 +107,8 @@ def _mask(probes: Probes) -> np.ndarray[Any, Any]:
     return mask
 
 
-def _in_reach(signature: Signature, probes: Probes) -> np.ndarray[Any, Any]:
+def in_reach(signature: Signature, probes: Probes) -> np.ndarray[Any, Any]:
+    """Which probes the signature's rules let pass, `bool [N]`."""
     return ~refused_rows(signature, probes.rows, probes.count)
 
 
@@ -141,7 +142,7 @@ def _limited(attempt: Proven, probes: Probes, wanted: Wanted, failed: dict[str, 
     """The same graph with a limit on large numbers, where nothing else differs and the example stays below it."""
     for limit in reversed(LADDER):
         signature = _with_limit(attempt.signature, limit)
-        kept = _in_reach(signature, probes)
+        kept = in_reach(signature, probes)
         if not kept[probes.kinds == "example"].all():
             return None
         again = _attempt(attempt.model, signature, attempt.precision, probes, wanted, failed)
