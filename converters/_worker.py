@@ -73,6 +73,7 @@ class Session:
             "precisions": list(converter.precisions(self.model)),
             "versions": _versions(converter),
             "libraries": _libraries(),
+            "processor": converter.processor(self.model),
             "own_environment": converter.environment is not None,
             "sandbox": self.sandbox,
             "can_convert": util.find_spec("onnx") is not None,
@@ -327,7 +328,18 @@ def _libraries() -> list[dict[str, Any]]:
     except ImportError:
         return []
     told = [{k: v for k, v in each.items() if k != "filepath"} for each in threadpool_info()]
+    told += [{"user_api": "simd", "internal_api": "numpy", "architecture": _instructions()}] if _instructions() else []
     return sorted(told, key=lambda each: json.dumps(each, sort_keys=True))
+
+
+def _instructions() -> str:
+    """The newest instructions of the processor that numpy makes use of; empty where there are none, or no numpy."""
+    for name in ("numpy._core._multiarray_umath", "numpy.core._multiarray_umath"):
+        inner = sys.modules.get(name)
+        if inner is not None:
+            known = getattr(inner, "__cpu_features__", {})
+            return next((n for n in reversed(getattr(inner, "__cpu_dispatch__", ())) if known.get(n)), "")
+    return ""
 
 
 def serve(replies: int, memory: int) -> None:

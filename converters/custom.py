@@ -8,7 +8,7 @@ from ._assemble import assemble
 from ._custom import dotted, step
 from ._steps import thresholds_of
 from ._titles import title_of
-from .spec import Converter, Description, Feature, Scalar, Table, Unreadable
+from .spec import TIES, Converter, Description, Feature, Scalar, Table, Unreadable
 
 
 def describe(model: Any) -> Description:
@@ -68,4 +68,4 @@ def predict(model: Any, x: Any) -> Table:
     return {name: np.asarray(values) for name, values in answer.items()}
 
 
-CONVERTER = Converter("custom", (), describe, predict, assemble, step=step)
+CONVERTER = Converter("custom", (), describe, predict, assemble, step=step, processor=lambda model: TIES)

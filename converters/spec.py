@@ -22,6 +22,8 @@ Table = dict[str, "np.ndarray[Any, Any]"]
 `str`, with `None` for a missing cell."""
 
 FLOATS = ("float32", "float64")
+ALWAYS, TIES, NEVER = "always", "ties", "never"
+"""Where answers may hang on the processor: everywhere, in labels among equal scores, nowhere."""
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 COLUMN, MATRIX = "column", "matrix"
 TRUTHS = ("boolean", "bool object", "bool category")
@@ -271,6 +273,8 @@ class Converter:
     `predict_proba` where it has one, else `predict`.
     `adapt(model, description)`: the description, once it holds the example.
     `clock(model, x)`: seconds of one answer by the original's own clock, where asking it costs time of its own.
+    `processor(model)`: whether answers may hang on the kernel of linear algebra, which the processor chooses:
+    `ALWAYS`, `TIES` (labels alone, among equal scores) or `NEVER`.
     `environment(model)`: what the original runs in, where that is not this interpreter. `look(path)`: what a file says
     of itself, without loading it. `takes_sparse(model)`: whether the original takes a sparse matrix though it knows the
     names of its columns; one that does not know them is tried.
@@ -289,6 +293,7 @@ class Converter:
     quick: Callable[[Any, Any], object] | None = None
     adapt: Callable[[Any, Description], Description] = field(default=lambda model, description: description)
     clock: Callable[[Any, Any], float] | None = None
+    processor: Callable[[Any], str] = field(default=lambda model: NEVER)
     environment: Callable[[Any], dict[str, Any]] | None = None
     look: Callable[[Path], dict[str, Any]] | None = None
     takes_sparse: Callable[[Any], bool] = field(default=lambda model: False)

@@ -337,9 +337,17 @@ def _say_reproduced(facts: dict[str, Any]) -> None:
     click.echo(f"{facts['environment']}: {what}, {facts['distributions']} distributions as they were")
     click.echo(f"  {golden['same_bits']} of {golden['cases']} golden cases: the original answers with the same bits")
     if golden["within_tolerance"]:
-        click.echo(f"  {golden['within_tolerance']} within the tolerance")
+        click.echo(
+            f"  {golden['within_tolerance']} equal within the tolerance, in other bits{_why_bits(facts['kernels'])}"
+        )
     for each in facts["differs"]:
         click.echo(f"  not as it was: {each}")
+
+
+def _why_bits(kernels: dict[str, str]) -> str:
+    if kernels["recorded"] == kernels["present"]:
+        return ""
+    return f": another processor or kernel of linear algebra ({kernels['present']}; recorded: {kernels['recorded']})"
 
 
 def _say_latency(facts: dict[str, Any]) -> None:

@@ -158,12 +158,14 @@ def _build(request: Request, place: Path, source: Any, worker: Worker, scratch: 
     from .given import given_of
     from .remarks import ignored_columns, needless_trust
     from .verify.cases import golden_cases
+    from .verify.processor import twin
 
     given = given_lock(request.lock) if request.lock else None
     progress("loading the model in its own interpreter")
     code = [str(folder.resolve()) for folder in request.code]
     said = given_of(request)
-    worker.send("load", **source.request(), code=code, given={**said, "rscript": program(request.rscript)})
+    loading = {**source.request(), "code": code, "given": {**said, "rscript": program(request.rscript)}}
+    worker.send("load", **loading)
     recording = record(request.python)
     example = _read_example(request, scratch)
     loaded = worker.receive()
@@ -172,7 +174,8 @@ def _build(request: Request, place: Path, source: Any, worker: Worker, scratch: 
         worker.call("lend", folder=str(recording.converter_packages()))
     probes, signature, notes = _probe(worker, scratch, example, progress)
     loaded["notes"] = [*loaded["notes"], *notes]
-    proven = _prove(request, loaded, worker, scratch, signature, probes, progress)
+    with twin(request.python, scratch, request.limits, loading, loaded, probes) as other:
+        proven = _prove(request, loaded, worker, scratch, signature, probes, other, progress)
     latency = _latency(request, loaded, worker, scratch, proven, probes, progress)
     progress("locking the environment")
     if loaded["own_environment"]:
@@ -187,8 +190,8 @@ def _build(request: Request, place: Path, source: Any, worker: Worker, scratch: 
     needed = [each["name"] for each in installed if each.get("needed", True)]
     told = {"distributions": len(installed), "needed": needed, **environment.facts}
     remarks = (*ignored_columns(signature, list(example.table)), *needless_trust(source.found, request.allow))
-    notes = tuple(loaded["notes"])
-    return Built(place, manifest.identity, proven.signature, proven.report, latency, told, notes, remarks)
+    said_of_it = tuple(loaded["notes"])
+    return Built(place, manifest.identity, proven.signature, proven.report, latency, told, said_of_it, remarks)
 
 
 def _read_example(request: Request, scratch: Path) -> Any:
@@ -224,6 +227,7 @@ def _prove(
     scratch: Path,
     signature: Signature,
     probes: Any,
+    twin: Any,
     progress: Progress,
 ) -> Any:
     from .verify.prove import Wanted, prove
@@ -235,7 +239,16 @@ def _prove(
         return out.read_bytes()
 
     wanted = Wanted(request.precision, request.rtol, request.atol)
-    return prove(convert, signature, probes, loaded["precisions"], wanted)
+    try:
+        proven = prove(convert, signature, probes, loaded["precisions"], wanted)
+    except MismatchError:
+        if twin is not None:
+            twin.explain(signature, probes, wanted)
+        raise
+    if twin is None:
+        return proven
+    progress("asking the original as another processor would answer")
+    return twin.held(proven, probes)
 
 
 def _latency(

@@ -83,6 +83,7 @@ def _proof_values(proof: VerificationReport) -> dict[str, Any]:
         "refused": dict(proof.refused),
         "known": [list(k) for k in proof.known],
         "worst": list(proof.worst),
+        "again": proof.again,
     }
 
 

@@ -15,7 +15,7 @@ from converters.spec import Table
 
 from .bundle.reader import Bundle, check_files, open_bundle
 from .environments import rebuild
-from .environments.system import machine
+from .environments.system import kernels, machine
 from .errors import MismatchError
 from .golden import GoldenCase
 from .original import original_worker
@@ -47,6 +47,8 @@ def reproduce(
         held = bundle.held(Path(scratch), "environment/").place
         interpreter = rebuild(held, wanted, into, python, rscript)
     progress("asking the original again")
+    before = bundle.json("measurements/machine.json")
+    golden, libraries = _asked_again(bundle, interpreter, allow, wanted, before)
     return {
         "bundle": str(folder),
         "environment": str(into),
@@ -56,13 +58,17 @@ def reproduce(
             "found": interpreter.version,
         },
         "distributions": interpreter.installed,
-        "golden": _asked_again(bundle, interpreter, allow),
-        "differs": _otherwise(wanted, bundle.json("measurements/machine.json"), interpreter),
+        "golden": golden,
+        "kernels": {"recorded": kernels(before.get("libraries", [])), "present": kernels(libraries)},
+        "differs": _otherwise(wanted, before, interpreter, libraries),
     }
 
 
-def _otherwise(wanted: Mapping[str, Any], before: Mapping[str, Any], interpreter: Any) -> list[str]:
-    """What is not as it was where the bundle was built, and can change the last bits."""
+def _otherwise(
+    wanted: Mapping[str, Any], before: Mapping[str, Any], interpreter: Any, libraries: Any = None
+) -> list[str]:
+    """What is not as it was where the bundle was built, and can change the last bits. `libraries`: those of linear
+    algebra that the original has loaded, where it is loaded."""
     now, differing = machine(), []
     if not interpreter.exact:
         said = wanted["interpreter"]
@@ -71,31 +77,40 @@ def _otherwise(wanted: Mapping[str, Any], before: Mapping[str, Any], interpreter
         differing.append(f"{now['libc']} for {wanted['libc']}")
     if (now["cpu"], now["cpu_flags"]) != (before.get("cpu"), before.get("cpu_flags")):
         differing.append(f"processor {now['cpu']} for {before.get('cpu')} (or one with other instructions)")
+    if libraries is not None and kernels(libraries) != kernels(before.get("libraries", [])):
+        recorded = kernels(before.get("libraries", []))
+        differing.append(f"linear algebra by {kernels(libraries)} for {recorded}")
     return differing
 
 
-def _asked_again(bundle: Bundle, interpreter: Any, allow: Sequence[str]) -> dict[str, Any]:
-    """How many cases were answered with the very bits, and how many within their tolerance only."""
+def _asked_again(
+    bundle: Bundle, interpreter: Any, allow: Sequence[str], wanted: Mapping[str, Any], before: Mapping[str, Any]
+) -> tuple[dict[str, Any], Any]:
+    """How many cases were answered with the very bits, and how many within their tolerance only; and the libraries of
+    linear algebra that answered."""
     same = count = 0
     with original_worker(bundle, interpreter.path or sys.executable, allow, interpreter.rscript) as (
         worker,
-        _,
+        loaded,
         scratch,
     ):
+        differing = _otherwise(wanted, before, interpreter, loaded["libraries"])
         for case in bundle.golden():
             if not case.error and rows_of(case.rows):  # of no rows, the answer is the graph's own
-                same += _same_bits(case, worker.predict(case.rows, scratch))
+                same += _same_bits(case, worker.predict(case.rows, scratch), differing)
                 count += 1
-    return {"cases": count, "same_bits": same, "within_tolerance": count - same}
+    return {"cases": count, "same_bits": same, "within_tolerance": count - same}, loaded["libraries"]
 
 
-def _same_bits(case: GoldenCase, got: Table) -> bool:
+def _same_bits(case: GoldenCase, got: Table, differing: Sequence[str]) -> bool:
     """Whether every bit is the same; `MismatchError` where an answer is beyond the tolerance."""
     kinds = np.full(len(next(iter(case.answers.values()))), case.probe, object)
     comparison = compare(case.answers, got, kinds, case.tolerances or {})
     if not comparison.equal:
         rows = worst(case.rows, case.answers, got, kinds, comparison.differs)
-        raise MismatchError(f"{case.identifier} ({case.probe}): the original answers otherwise than it did", worst=rows)
+        why = f"; not as it was: {'; '.join(differing)}" if differing else ""
+        said = f"{case.identifier} ({case.probe}): the original answers otherwise than it did{why}"
+        raise MismatchError(said, worst=rows)
     return all(_equal(want, got[name]) for name, want in case.answers.items())
 
 

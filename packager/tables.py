@@ -20,7 +20,6 @@ from .errors import UsageError
 from .json_rows import unwrapped
 from .r_frames import read_frame
 
-
 _SPARSE = {"format", "shape", "data"}
 """Arrays of every file that `scipy.sparse.save_npz` wrote."""
 MOST_CELLS = 2**28

@@ -95,7 +95,7 @@ def start(command: Sequence[str], scratch: Path, environment: Mapping[str, str],
 class Worker:
     """A child process that holds one model. Use as a context manager; leaving it kills the process."""
 
-    def __init__(self, python: str, scratch: Path, limits: Limits) -> None:
+    def __init__(self, python: str, scratch: Path, limits: Limits, settings: Mapping[str, str] | None = None) -> None:
         self._limits = limits
         self._command = ""
         self._log = scratch / "worker.log"
@@ -104,7 +104,8 @@ class Worker:
         command = [program(python), "-c", _BOOT, folder, str(write), str(limits.memory)]
         try:
             with self._log.open("wb") as log:
-                self._process = start(command, scratch, environment(scratch), write, log)
+                surroundings = {**environment(scratch), **(settings or {})}
+                self._process = start(command, scratch, surroundings, write, log)
         except OSError as error:
             os.close(read)
             raise MissingToolError(f"the interpreter {python} cannot be started: {error.strerror}") from error

@@ -15,6 +15,7 @@ from .._steps import Step
 from ..spec import Converter
 from ._describe import describe, precisions
 from ._predict import predict, quick
+from ._processor import processor
 from ._standard import standard_step
 
 
@@ -43,4 +44,5 @@ CONVERTER = Converter(
     precisions=precisions,
     step=step,
     quick=quick,
+    processor=processor,
 )

@@ -16,6 +16,7 @@ from ..spec import Unsupported
 from . import _distances as distances
 from . import _scores as scores
 from ._distances import Metric, metric_of
+from ._rounding import by_product, rounded, rounds
 
 SMALL = 4096
 """Cells of training data up to which every distance is computed directly."""
@@ -25,6 +26,8 @@ OUTLYING = 1e6
 """Largest ratio of squared reaches at which the quick choice of candidates is safe."""
 ASKED = 2000
 """Training rows that are asked for ties, at most."""
+ROUNDED = 400
+"""Rows that are asked for rounding, at most."""
 CELLS = 4_000_000
 """Distances that are held at a time while ties are looked for."""
 ROUNDING = 1e-10
@@ -113,8 +116,8 @@ def equals_of(fitted: Any, count: int, ask: Ask, place: str = "") -> Equals:
     search = getattr(fitted, place) if place else fitted
     orders, wrong = _orders(search), []
     found = _look(search, count)
-    if len(found.noisy) and _otherwise(fitted, found.noisy, orders[0], count, ask, place):
-        raise Unsupported(_NOISE.format(type(fitted).__name__))
+    if _hangs_on_rounding(fitted, found, orders[0], count, ask, place):
+        raise Unsupported(NOISE.format(type(fitted).__name__))
     for order in orders:
         wrong.append(_otherwise(fitted, found.tied, order, count, ask, place) if len(found.tied) else 0)
         if not wrong[-1]:
@@ -128,20 +131,37 @@ _TIES = (
     "through its search, so no graph is equal; remove duplicate rows, take another number of neighbours, or fit on "
     "features with more digits"
 )
-_NOISE = (
+NOISE = (
     "the {} measures distances by a product of matrices (algorithm='brute', or 'auto' with many columns), by which "
-    "some training row does not lie at 0 from itself; its answers hang on that rounding, which no graph repeats: fit "
-    "with algorithm='kd_tree'"
+    "some training row does not lie at 0 from itself on one processor or another; its answers hang on that rounding, "
+    "which no graph repeats: fit with algorithm='kd_tree'"
 )
+
+
+def _hangs_on_rounding(fitted: Any, found: _Found, order: Any, count: int, ask: Ask, place: str) -> bool:
+    """Whether the answers show the rounding of distances: that of this processor, or one drawn alike on all."""
+    if len(found.noisy) and _otherwise(fitted, found.noisy, order, count, ask, place):
+        return True
+    if not len(found.rounded):
+        return False
+    drawn, exact = (_ordered(fitted, count, order, place, rounding) for rounding in (True, False))
+    return differing(answers_of(ask, drawn, found.rounded), answers_of(ask, exact, found.rounded)) > 0
 
 
 def _otherwise(fitted: Any, rows: Any, order: Any, count: int, ask: Ask, place: str) -> int:
     """For how many rows the original answers otherwise than with that order forced upon it."""
-    other = forced = _forced(getattr(fitted, place) if place else fitted, count, order)
-    if place:
-        other = copy.copy(fitted)
-        setattr(other, place, forced)
-    return _differing(_answers(ask, fitted, rows), _answers(ask, other, rows))
+    other = _ordered(fitted, count, order, place)
+    return differing(answers_of(ask, fitted, rows), answers_of(ask, other, rows))
+
+
+def _ordered(fitted: Any, count: int, order: Any, place: str, rounding: bool = False) -> Any:
+    """The estimator with an order forced upon its search, and with distances as some processor may round them."""
+    forced = _forced(getattr(fitted, place) if place else fitted, count, order, rounding)
+    if not place:
+        return forced
+    other = copy.copy(fitted)
+    setattr(other, place, forced)
+    return other
 
 
 def _orders(search: Any) -> list[Any]:
@@ -155,11 +175,15 @@ def _orders(search: Any) -> list[Any]:
 
 @dataclass(frozen=True)
 class _Found:
-    """Rows with a tie at the last neighbour, training rows not at 0 from themselves, and how many were looked at."""
+    """Rows with a tie at the last neighbour, training rows not at 0 from themselves, and how many were looked at.
+
+    `rounded`: of those, the rows from which some processor may round distances.
+    """
 
     tied: Any
     noisy: Any
     asked: int
+    rounded: Any
     crowded: bool = False
 
 
@@ -174,12 +198,23 @@ def _look(search: Any, count: int) -> _Found:
     wanted = min(count + SPARE, len(points))
     away = np.asarray(_quietly(search.kneighbors, like_fitted(search, rows), wanted)[0])
     noisy = own[away[: len(own), 0] > 0] if search._fit_method == "brute" else own[:0]
+    shaky = shaky_of(search, rows)
     if count >= len(points):
-        return _Found(rows[:0], noisy, len(rows))
+        return _Found(rows[:0], noisy, len(rows), shaky)
     with np.errstate(invalid="ignore"):
         beyond = away - away[:, count - 1 : count] <= ROUNDING * away
     tied = beyond[:, count]
-    return _Found(rows[tied], noisy, len(rows), bool(beyond[:, -1].any()))
+    return _Found(rows[tied], noisy, len(rows), shaky, bool(beyond[:, -1].any()))
+
+
+def shaky_of(search: Any, rows: Any) -> Any:
+    """Some of the rows from which some processor may round the distances."""
+    import numpy as np
+
+    if not by_product(search):
+        return rows[:0]
+    found = rows[rounds(rows, metric_of(search))]
+    return found[np.unique(np.linspace(0, max(len(found) - 1, 0), min(ROUNDED, len(found))).astype(np.int64))]
 
 
 def _mixed(points: Any, count: int) -> Any:
@@ -213,7 +248,8 @@ def _quietly(call: Callable[..., Any], *given: Any) -> Any:
         return call(*given)
 
 
-def _answers(ask: Ask, fitted: Any, rows: Any) -> Any:
+def answers_of(ask: Ask, fitted: Any, rows: Any) -> Any:
+    """What the estimator answers to the rows, a line per row."""
     import numpy as np
 
     found = _quietly(ask, fitted, like_fitted(fitted, rows))
@@ -221,21 +257,22 @@ def _answers(ask: Ask, fitted: Any, rows: Any) -> Any:
     return dense.reshape(len(rows), -1)
 
 
-def _differing(one: Any, other: Any) -> int:
+def differing(one: Any, other: Any) -> int:
     """In how many lines the two differ by more than rounding."""
     import numpy as np
 
     return int((~np.isclose(one, other, rtol=1e-9, atol=1e-10, equal_nan=True)).any(axis=1).sum())
 
 
-def _forced(search: Any, count: int, order: Any) -> Any:
+def _forced(search: Any, count: int, order: Any, rounding: bool) -> Any:
     """The same search, with the first in that order among equals."""
     import numpy as np
 
     points, metric = points_of(search)[order], metric_of(search)
 
     def kneighbors(x: Any, n_neighbors: int | None = None, return_distance: bool = True) -> Any:
-        away = _measured(np.asarray(x, np.float64), points, metric)
+        away = measured(np.asarray(x, np.float64), points, metric)
+        away = rounded(away, np.asarray(x, np.float64), points, metric) if rounding else away
         rows = np.argsort(away, axis=1, kind="stable")[:, : n_neighbors or count]
         return (np.take_along_axis(away, rows, 1), order[rows]) if return_distance else order[rows]
 
@@ -245,7 +282,7 @@ def _forced(search: Any, count: int, order: Any) -> Any:
     return twin
 
 
-def _measured(x: Any, points: Any, metric: Metric) -> Any:
+def measured(x: Any, points: Any, metric: Metric) -> Any:
     """Distances as the graph measures them."""
     import numpy as np
     from sklearn.metrics import DistanceMetric, pairwise_distances

@@ -85,7 +85,7 @@ def _filled(value: Value, mask: Value | None, fills: list[Any], keep_all: bool, 
     cells = _filled_cells(chosen, known[0])
     # a sparse matrix goes on to hold a cell that is filled with 0
     held = None if chosen.held is None else graph.held(chosen)
-    return (Value(name, chosen.dtype, chosen.width, chosen.column, chosen.missing, cells, held),)
+    return (Value(name, chosen.dtype, chosen.width, chosen.column, chosen.missing, cells, held=held),)
 
 
 def _filled_cells(column: Value, fill: Any) -> Any:

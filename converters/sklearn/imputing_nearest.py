@@ -13,6 +13,7 @@ from ._categories import is_missing
 from ._distances import Metric
 from ._holes import holes_of, imputed
 from ._nearest import ROUNDING, any_of, inverse, like_fitted, smallest
+from ._rounding import rounded
 
 ASKED = 500
 """Training rows with holes that are asked, at most."""
@@ -99,8 +100,24 @@ def _refuse_what_hangs_on_rounding(fitted: Any) -> None:
         far[place, (place + 1) % width] = FAR
         apart = pierced.copy()
         apart[place, (place + 1) % width] = width == 1
-        if _otherwise(fitted, rows, pierced)[1].any() or _otherwise(fitted, far, apart)[1].any():
+        shown = _otherwise(fitted, rows, pierced)[1].any() or _otherwise(fitted, far, apart)[1].any()
+        if shown or _hangs_on_rounding(fitted, rows, pierced):
             raise Unsupported(_NOISE)
+
+
+def _hangs_on_rounding(fitted: Any, rows: Any, holes: Any) -> bool:
+    """Whether fillings differ by distances as some processor may round them, drawn alike on every machine."""
+    import numpy as np
+
+    points, open_rows = _points(fitted), np.where(holes, np.nan, rows)
+    exact = _measured(open_rows, points)
+    drawn = rounded(exact, np.nan_to_num(open_rows), np.nan_to_num(points), Metric("euclidean"))
+    for column in map(int, np.flatnonzero(fitted._valid_mask)):
+        mine = np.flatnonzero(holes[:, column])
+        one, other = (_filled(fitted, column, away[mine])[1] for away in (drawn, exact))
+        if not np.allclose(one, other, rtol=1e-9, atol=1e-10, equal_nan=True):
+            return True
+    return False
 
 
 def _pierced(fitted: Any) -> Any:
@@ -129,10 +146,13 @@ _TIES = (
     "{} and the next one are at the same distance, and the original takes either{}; take another n_neighbors, or scale "
     "the columns so that distances differ"
 )
-_LEFT_ALONE = " (rows that lack all cells but one: a column of whole numbers has many rows at the same distance; impute it otherwise)"
+_LEFT_ALONE = (
+    " (rows that lack all cells but one: a column of whole numbers has many rows at the same distance; impute it "
+    "otherwise)"
+)
 _NOISE = (
-    "the KNNImputer weighs by distances that the original measures by a product of matrices, and the rounding of which "
-    "shows in its fillings: no graph repeats it; fit with weights='uniform'"
+    "the KNNImputer weighs by distances that the original measures by a product of matrices, and whose rounding, this "
+    "processor's or another's, shows in its fillings: no graph repeats it; fit with weights='uniform'"
 )
 
 

@@ -12,6 +12,7 @@ from . import _scores as scores
 from . import _targets as targets
 from ._distances import Metric, metric_of
 from ._nearest import Ask, any_of, equals_of, inverse, nearest, points_of
+from ._radius import refuse_rounding
 
 
 def _nearest(fitted: Any, frame: Frame, graph: GraphBuilder, ask: Ask, count: int) -> tuple[str, str]:
@@ -98,18 +99,19 @@ def transformer(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     return Answer(transformed=(Value(name, graph.real, width),))
 
 
-def _within(fitted: Any, frame: Frame, graph: GraphBuilder) -> tuple[str, str]:
+def _within(fitted: Any, frame: Frame, graph: GraphBuilder, ask: Ask) -> tuple[str, str]:
     """Which training rows lie within the radius, and all distances, both `[N, M]`."""
     metric = metric_of(fitted)
+    refuse_rounding(fitted, ask)
     rank = distances.ranks(graph, graph.matrix(frame).name, points_of(fitted), metric)
     near = graph.op("LessOrEqual", rank, graph.const(distances.rank_of(float(fitted.radius), metric)))
     return near, distances.finished(graph, rank, metric)
 
 
-def _shares(fitted: Any, frame: Frame, graph: GraphBuilder) -> tuple[str, str]:
+def _shares(fitted: Any, frame: Frame, graph: GraphBuilder, ask: Ask) -> tuple[str, str]:
     """The weights of all training rows, `[N, M]`, and which rows have no neighbour, `bool [N, 1]`."""
     by_distance = _by_distance(fitted)
-    near, away = _within(fitted, frame, graph)
+    near, away = _within(fitted, frame, graph, ask)
     flags = scores.as_real(graph, near)
     alone = graph.op("Not", any_of(flags, graph))
     if not by_distance:
@@ -132,7 +134,7 @@ def radius_classifier(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
             "RadiusNeighborsClassifier raises for a row without neighbours, and no rule on columns can tell such rows: "
             'set outlier_label (a class, or "most_frequent") and fit again'
         )
-    shares, alone = _shares(fitted, frame, graph)
+    shares, alone = _shares(fitted, frame, graph, _shares_of_classes)
     votes = graph.op("Gemm", shares, graph.const(table))
     given = _outlier_probabilities(fitted, frame)
     total = graph.op("Where", alone, graph.const(1.0), _total(votes, graph))
@@ -178,7 +180,7 @@ def radius_regressor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     """The average of the neighbours' targets; what numpy makes of NaN in the targets' type where there are none."""
     import numpy as np
 
-    shares, alone = _shares(fitted, frame, graph)
+    shares, alone = _shares(fitted, frame, graph, lambda model, x: model.predict(x))
     total = graph.op("Where", alone, graph.const(1.0), _total(shares, graph))
     value = graph.op("Div", graph.op("Gemm", shares, graph.const(_targets(fitted))), total)
     with np.errstate(invalid="ignore"):
@@ -189,7 +191,7 @@ def radius_regressor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 def radius_transformer(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     """A column per training row: the distance to one within the radius (or 1), 0 for all others."""
-    near, away = _within(fitted, frame, graph)
+    near, away = _within(fitted, frame, graph, lambda model, x: model.transform(x))
     flags = scores.as_real(graph, near)
     name = graph.op("Where", near, away, graph.const(0.0)) if fitted.mode == "distance" else flags
     return Answer(transformed=(Value(name, graph.real, len(points_of(fitted))),))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,3 +44,11 @@ def _cpu_facts() -> dict[str, str]:
     first = path.read_text(errors="replace").split("\n\n", 1)[0]
     pairs = (line.split(":", 1) for line in first.splitlines() if ":" in line)
     return {key.strip(): value.strip() for key, value in pairs}
+
+
+def kernels(libraries: Sequence[Mapping[str, Any]]) -> str:
+    """The kernels of linear algebra that are loaded, and numpy's instructions, for people: `OpenBLAS Haswell`."""
+    blas = sorted({str(each.get("architecture")) for each in libraries if each.get("internal_api") == "openblas"})
+    other = sorted({str(e["internal_api"]) for e in libraries if e.get("user_api") == "blas"} - {"openblas"})
+    simd = [f"numpy {each['architecture']}" for each in libraries if each.get("user_api") == "simd"]
+    return ", ".join([*(f"OpenBLAS {name}" for name in blas), *other, *simd]) or "unknown"

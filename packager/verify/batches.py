@@ -13,7 +13,7 @@ from converters.spec import Table
 from ..errors import ConversionError
 from ..golden import Tolerance
 from ..session import Session
-from .comparison import Errors, compare
+from .comparison import Comparison, Errors, compare
 from .probes import Probes
 
 ALONE, TOGETHER = "one of each kind alone", "each kind by itself"
@@ -53,7 +53,7 @@ def _errors(kind: str, pairs: list[tuple[Table, Table]], allowed: Mapping[str, T
     return _compared(want, got, allowed, kind).errors[kind]
 
 
-def _compared(want: Table, got: Table, allowed: Mapping[str, Tolerance], kind: str = "") -> Any:
+def _compared(want: Table, got: Table, allowed: Mapping[str, Tolerance], kind: str = "") -> Comparison:
     return compare(want, got, np.full(len(next(iter(want.values()))), kind, object), allowed)
 
 

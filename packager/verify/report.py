@@ -21,6 +21,7 @@ class VerificationReport:
     `probes`: by kind and output, rows, mismatches and largest errors. `refused`: by kind, how many rows the original
     refuses and so every runtime does. `known`: by kind and column, how many thresholds or values were tried of those
     that the model has. `tried`: precisions that did not pass, and why. `worst`: rows that differ (none when equal).
+    `again`: how the original answers with another processor's linear algebra, where that may matter.
     """
 
     precision: str
@@ -32,6 +33,7 @@ class VerificationReport:
     known: tuple[tuple[str, str, int, int], ...]
     tried: Mapping[str, str]
     worst: tuple[dict[str, Any], ...] = ()
+    again: Mapping[str, Any] | None = None
 
     @property
     def rows(self) -> int:
@@ -69,4 +71,5 @@ class VerificationReport:
             "tried_of_known": [{"probe": k, "column": c, "tried": t, "known": n} for k, c, t, n in self.known],
             "other_precisions": dict(self.tried),
             "worst": list(self.worst),
+            **({"other_processor": dict(self.again)} if self.again else {}),
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -14,9 +15,11 @@ import pytest
 from packager.bundle.reader import open_bundle
 from packager.environments import _debian_python
 from packager.environments._rebuild import Interpreter, find_interpreter
+from packager.environments.system import kernels
 from packager.errors import DamagedError, EnvironmentFault, MissingToolError, UsageError
 from packager.flow import Request, build
 from packager.reproduce import _otherwise, reproduce
+from packager.verify.processor import NUMPY
 from tests.packager.environments.made import environment, run
 
 FIT = """
@@ -71,6 +74,24 @@ def test_with_no_network_the_same_bits(vendored: Path, tmp_path: Path) -> None:
     assert told["golden"]["same_bits"] == told["golden"]["cases"] >= 4
     assert told["differs"] == []
     assert "1.8.0" in run(tmp_path / "again" / "bin" / "python", "import sklearn; print(sklearn.__version__)", tmp_path)
+
+
+@pytest.mark.slow
+def test_on_another_processor_equal_in_other_bits(vendored: Path, tmp_path: Path) -> None:
+    """Another kernel of linear algebra, and numpy without newer instructions: as on an older processor."""
+    recorded = kernels(open_bundle(vendored).json("measurements/machine.json")["libraries"])
+    kernel = "Nehalem" if "Haswell" in recorded or "SkylakeX" in recorded else "Prescott"
+    env = {**_without_network(), "OPENBLAS_CORETYPE": kernel, "NPY_DISABLE_CPU_FEATURES": NUMPY}
+    program = [sys.executable, "-m", "packager.cli"]
+    checked = subprocess.run([*program, "verify", vendored], capture_output=True, text=True, env=env)
+    assert checked.returncode == 0, checked.stderr
+    done = subprocess.run(
+        [*program, "reproduce", vendored, "--into", tmp_path / "again"], capture_output=True, text=True, env=env
+    )
+    assert done.returncode == 0, done.stderr
+    assert "equal within the tolerance, in other bits: another processor or kernel of linear algebra" in done.stdout
+    there = "Katmai" if kernel == "Prescott" else kernel
+    assert re.search(rf"not as it was: linear algebra by OpenBLAS {there}.* for {recorded}\n", done.stdout)
 
 
 def _may_unshare() -> bool:

@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from converters.sklearn._describe import precisions
 from converters.sklearn._nearest import equals_of
+from converters.sklearn._rounding import exact_squares
 from converters.spec import Unsupported
 from tests.converters.check import answers, assert_same
 from tests.converters.sklearn.empty import assert_empty
@@ -23,7 +24,6 @@ SETTINGS: list[dict[str, Any]] = [
     {"n_neighbors": 1},
     {"weights": "distance"},
     {"algorithm": "brute"},
-    {"algorithm": "brute", "weights": "distance", "n_neighbors": 8},
     {"algorithm": "ball_tree"},
     {"p": 1},
     {"metric": "chebyshev", "weights": "distance"},
@@ -229,6 +229,48 @@ def test_noise_of_brute_force_is_refused_by_name() -> None:
     with pytest.raises(Unsupported, match="product of matrices"):
         answers(neighbors.KNeighborsClassifier(weights="distance").fit(x, y), x[:5], "float64")
     assert_same(neighbors.KNeighborsClassifier(weights="distance", algorithm="kd_tree").fit(x, y), x)
+
+
+@pytest.mark.parametrize("rows", [120, 1000])
+@pytest.mark.parametrize("name", ["KNeighborsClassifier", "KNeighborsRegressor"])
+def test_brute_force_by_distance_is_refused_on_every_processor(name: str, rows: int) -> None:
+    """Whether a row lies at 0 from itself depends on the linear algebra's kernel: here it may, elsewhere it may not."""
+    x, y, _ = data(rows)
+    model = getattr(neighbors, name)(8, algorithm="brute", weights="distance").fit(x, y)
+    with pytest.raises(Unsupported, match="on one processor or another"):
+        answers(model, x[:5], "float64")
+
+
+def test_brute_force_by_distance_between_whole_numbers_is_exact_on_every_processor() -> None:
+    x, y, _ = data(120)
+    whole = np.round(x * 1e6)
+    for model in (
+        neighbors.KNeighborsClassifier(8, algorithm="brute", weights="distance"),
+        neighbors.RadiusNeighborsRegressor(4e6, algorithm="brute", weights="distance"),
+    ):
+        assert_same(model.fit(whole, y), np.vstack([whole, whole / 2]))
+
+
+@pytest.mark.parametrize("algorithm", ["brute", "kd_tree"])
+def test_a_radius_by_distance_with_brute_force_is_refused_on_every_processor(algorithm: str) -> None:
+    x, y, _ = data(120)
+    for model in (
+        neighbors.RadiusNeighborsRegressor(4.0, algorithm=algorithm, weights="distance").fit(x, y),
+        neighbors.RadiusNeighborsClassifier(4.0, algorithm=algorithm, weights="distance", outlier_label=0).fit(x, y),
+        neighbors.RadiusNeighborsTransformer(radius=4.0, algorithm=algorithm).fit(x),
+    ):
+        if algorithm == "kd_tree":
+            assert_same(model, x)
+            continue
+        with pytest.raises(Unsupported, match="on one processor or another"):
+            answers(model, x, "float64")
+
+
+def test_which_squares_are_exact() -> None:
+    rows = np.array(
+        [[3.0, 4.0], [0.1, 0.2], [0.0, 0.0], [2.0**-1074, 0.0], [1e200, 1e200], [0.375, -1e6], [np.inf, 1.0]]
+    )
+    assert exact_squares(rows).tolist() == [True, False, True, True, False, True, False]
 
 
 def test_neighbours_are_compared_as_doubles() -> None:

@@ -1,0 +1,74 @@
+"""How a fitted model's answers may hang on the processor, which chooses the kernel that multiplies matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..spec import ALWAYS, NEVER, TIES
+
+_MULTIPLYING = (
+    *("linear_model", "svm", "decomposition", "discriminant_analysis", "gaussian_process", "neural_network"),
+    *("kernel_approximation", "kernel_ridge", "cluster", "mixture", "manifold", "cross_decomposition"),
+    *("random_projection", "covariance", "naive_bayes", "semi_supervised"),
+)
+"""Modules of scikit-learn whose estimators answer by products of matrices."""
+_DECIDING = ("cluster", "gaussian_process", "kernel_ridge", "mixture", "manifold", "semi_supervised")
+"""Of those, the ones that decide by what they multiplied (the nearest centre), or lose many digits on the way."""
+_STEPS = ("tree", "ensemble", "xgboost", "lightgbm", "catboost")
+"""Modules whose estimators jump at thresholds: after a product, a last bit may move a row across one."""
+_OF_OTHERS = ("Stacking", "Voting", "Bagging", "Ada")
+"""Ensembles of any estimators, by how their names begin."""
+_PURSUITS = ("DictionaryLearning", "MiniBatchDictionaryLearning", "SparseCoder")
+_JUDGES = ("FixedThresholdClassifier", "TunedThresholdClassifierCV", "OneVsOneClassifier", "OutputCodeClassifier")
+_JUMPS = ("KBinsDiscretizer", "Binarizer", *_JUDGES)
+
+
+def processor(model: Any) -> str:
+    """`ALWAYS` where answers may jump by the rounding of a product, `TIES` where labels may among equal scores only,
+    else `NEVER`."""
+    parts = list(_parts(model, set()))
+    if any(_by_product(part) or type(part).__name__ in _PURSUITS for part in parts):
+        return ALWAYS
+    modules = {_module(part) for part in parts}
+    if modules & set(_DECIDING):
+        return ALWAYS
+    if not modules & set(_MULTIPLYING):
+        return NEVER
+    jumps = any(type(part).__name__ in _JUMPS for part in parts) or _before_steps(parts)
+    return ALWAYS if jumps else TIES
+
+
+def _by_product(part: Any) -> bool:
+    """Whether it searches for the nearest rows by products of matrices."""
+    return getattr(part, "_fit_method", "") == "brute" or type(part).__name__ in ("KNNImputer", "NearestCentroid")
+
+
+def _before_steps(parts: list[Any]) -> bool:
+    """Whether something that multiplies may stand before something that jumps at thresholds."""
+    multiplied = any(_module(part) in _MULTIPLYING and hasattr(part, "transform") for part in parts)
+    stacked = any(type(part).__name__.startswith("Stacking") for part in parts)
+    return (multiplied or stacked) and any(_module(part) in _STEPS for part in parts)
+
+
+def _module(part: Any) -> str:
+    names = [*type(part).__module__.split("."), ""]
+    return names[1] if names[0] == "sklearn" else names[0]
+
+
+def _parts(model: Any, seen: set[int]) -> Iterator[Any]:
+    """The fitted objects that a model is made of, itself among them; trees are not looked into."""
+    if isinstance(model, (list, tuple, dict)):
+        for each in list(model.values()) if isinstance(model, dict) else list(model):
+            yield from _parts(each, seen)
+        return
+    if id(model) in seen or not hasattr(model, "get_params"):
+        return
+    seen.add(id(model))
+    yield model
+    whole = _module(model) == "ensemble" and not type(model).__name__.startswith(
+        ("Stacking", "Voting", "Bagging", "Ada")
+    )
+    if _module(model) not in ("tree", "xgboost", "lightgbm", "catboost") and not whole:
+        for each in list(vars(model).values()):
+            yield from _parts(each, seen)
