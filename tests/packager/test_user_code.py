@@ -112,8 +112,8 @@ def test_a_step_by_its_method(trained: Path, mlpack: Run, tmp_path: Path) -> Non
     with pytest.raises(UntrustedError, match=r"steps\.Halved, steps\.logs"):
         made(trained, "logs", tmp_path)
     bundle = open_bundle(made(trained, "logs", tmp_path, code=(own,)).bundle)
-    assert (bundle.folder / "model/code/steps.py").is_file()
-    again = ("bench", bundle.folder, "--against", "original", "--seconds", "0.01")
+    assert (bundle.place / "model/code/steps.py").is_file()
+    again = ("bench", bundle.place, "--against", "original", "--seconds", "0.01")
     got, said, _ = mlpack(*again)
     assert got == 3 and said["error"]["names"] == ["steps.Halved", "steps.logs"]
     got, _, error = mlpack(*again, "--allow", "steps")
@@ -165,7 +165,7 @@ def test_a_bundles_modules_do_not_pose_as_a_package(tmp_path: Path) -> None:
     marker = tmp_path / "ran"
     (tmp_path / "posing/joblib/__init__.py").write_text(f"from pathlib import Path; Path({str(marker)!r}).touch()\n")
     bundle = open_bundle(build_model(model, example, tmp_path / "dist").bundle)
-    shutil.copytree(tmp_path / "posing", bundle.folder / "model/code")
+    shutil.copytree(tmp_path / "posing", bundle.place / "model/code")
     with original_worker(bundle, sys.executable, ()) as (_, loaded, _):
         assert loaded["framework"] == "sklearn"
     assert not marker.exists()
