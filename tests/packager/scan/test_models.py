@@ -74,7 +74,6 @@ def models() -> dict[str, Any]:
         "arrays",
         "record",
         "object record",
-        "frame",
     ],
 )
 def test_boosters_and_assemblies_are_allowed_and_read_exactly(
