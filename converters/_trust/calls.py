@@ -102,6 +102,11 @@ _INDEXES = (
     "pandas.RangeIndex",
     "pandas.core.indexes.range.RangeIndex",
 )
+_MENTIONED = frozenset(
+    {*(f"builtins.{n}" for n in ("dict", "list", "tuple")), "copyreg._reconstructor", "numpy.ndarray", "numpy.matrix"}
+    | {"numpy.matrixlib.defmatrix.matrix", "numpy.ma.MaskedArray", "numpy.ma.core.MaskedArray"}
+)
+"""Names that are the arguments of a call, and never made by themselves."""
 _WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
 _MAPPINGS = ("sklearn.covariance._graph_lasso._DictWithDeprecatedKeys",)
 
@@ -112,6 +117,8 @@ def role_of_class(name: str) -> str:
         return "tuple"
     if name in _BUNCHES:
         return "bunch"
+    if name in _MENTIONED or name.rpartition(".")[2].startswith(("__pyx_unpickle_", "newObj")):
+        return "?"
     if name in _MAPPINGS:
         return "mapping"
     if name in _INDEXES:

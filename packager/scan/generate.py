@@ -116,11 +116,12 @@ def _scores() -> Iterator[str]:
 def _boosters() -> Iterator[str]:
     for path, prefix in _BOOSTERS:
         module = importlib.import_module(path)
-        yield from (f"{path}.{name}" for name in vars(module) if name.startswith(prefix) and _is_class(module, name))
+        yield from (f"{path}.{name}" for name in vars(module) if name.startswith(prefix) and _is_model(module, name))
 
 
-def _is_class(module: Any, name: str) -> bool:
-    return isinstance(getattr(module, name), type) and not issubclass(getattr(module, name), Exception)
+def _is_model(module: Any, name: str) -> bool:
+    value = getattr(module, name)
+    return isinstance(value, type) and not name.endswith("Base") and not issubclass(value, Exception)
 
 
 def _types() -> Iterator[str]:

@@ -287,7 +287,7 @@ class Machine:
 
 
 def _methods_of(target: Any) -> Callable[[str], bool]:
-    """Whether the target's class may have such a method; a `MetadataRequest` keeps a request under each method's name."""
+    """Whether the target's class may have such a method; a `MetadataRequest` keeps requests under methods' names."""
     requests = type(target) is Instance and target.of.name == "MetadataRequest"
     return (lambda key: False) if requests else methods().__contains__
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from .forge import G, Op, add, again, append, appends, build, call, keep, new, setitem, setitems, then
@@ -144,3 +145,21 @@ def dtypes() -> dict[str, Any]:
             again(2),
         ),
     }
+
+
+KEYS = ("append", "extend", "add", "update", "__setstate__", "__reduce__", "__class__", "__call__")
+
+
+def hostile(name: G, fire: Any) -> Iterator[Op]:
+    """The five instructions on whatever a file may get of the name, with `fire` where they would call it."""
+    for target in (new(name), call(name), call(name, fire), call(name, "x", fire)):
+        for key in KEYS:
+            state = build(target, {key: fire})
+            yield state
+            if key in ("append", "extend", "add"):
+                yield from (append(state, 1), appends(state, 1), add(state, 1))
+        yield from (append(setitem(target, key, fire), fire) for key in ("append", "__setstate__"))
+        yield build(build(target, {"a": 1}), {"b": 1})
+        yield build(target, fire)
+        yield build(target, (None, {"append": fire}))
+        yield build(target, [("append", fire)])
