@@ -212,11 +212,13 @@ def _unpickle(path: Path, request: dict[str, Any]) -> Any:
 
 def _blame_the_version(saved: str | None, error: Exception) -> None:
     """Raises `Unreadable` where another scikit-learn saved the model, which is why the installed one stumbles."""
+    if saved is None:
+        return
     try:
         import sklearn
     except ImportError:  # what is missing is told as it is
         return
-    if saved not in (None, sklearn.__version__):
+    if saved != sklearn.__version__:
         raise Unreadable(f"{_other_version(str(saved))} (here: {str(error).splitlines()[0]})") from error
 
 

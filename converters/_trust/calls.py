@@ -171,6 +171,12 @@ def _reconstructed(args: tuple[Any, ...], look: Look) -> str:
     raise Refused(f"makes a {name or 'value'} in a way in which no model does")
 
 
+def check_own_base(args: tuple[Any, ...], look: Look) -> None:
+    """Nothing; `Refused` where `copyreg._reconstructor` makes a class of the user's own otherwise than Python does."""
+    if len(args) != 3 or look.name(args[1]).rpartition(".")[0] != "builtins":
+        raise Refused(f"makes a {look.name(args[0])} in a way in which no model does")
+
+
 def made(name: str, args: tuple[Any, ...], look: Look) -> str:
     """The role of what `name.__new__(name, *args)` makes. Raises `Refused`."""
     role = role_of_class(name)

@@ -1,32 +1,21 @@
-"""Unpicklers that hold every instruction against the rules, with the real objects in their hands.
-
-They build on pickle's Python implementation, as joblib's does. A name that may only be called never stands on their
-stack as itself but as a `Name`, so nothing but the instruction that calls it can get hold of what it stands for.
-"""
+"""What is known of the values of a file while it is loaded, and the calls that the rules let it make."""
 
 from __future__ import annotations
 
-import _compat_pickle
 import inspect
-import pickle
+import sys
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from . import rules
-from .calls import called, made, role_of_class
+from .calls import called, check_own_base, made, role_of_class
 from .rules import Refused
 from .states import check_state
 
-_SUBCLASSES = ("numpy.ndarray", "numpy.matrix", "numpy.matrixlib.defmatrix.matrix")
-_WRAPPED = frozenset(["subclass", "shape", "order", "dtype", "allow_mmap", "numpy_array_alignment_bytes"])
 _BUILTIN = (
     *(type(None), bool, int, float, complex, str, bytes, bytearray, tuple),
     *(list, dict, set, frozenset, slice, range),
 )
-
-
-class Forbidden(Exception):
-    """The file asks for what no model does."""
 
 
 class Name:
@@ -67,31 +56,18 @@ class Guard:
         self._mentioned: dict[int, Name] = {}
         self._own: dict[int, Any] = {}
         self._built: dict[int, Any] = {}
-        self._know_numpy()
-
-    def _know_numpy(self) -> None:
-        try:
-            import numpy as np
-        except ImportError:
-            return
-        self._roles.update({np.ndarray: "array", np.matrix: "array", np.ma.MaskedArray: "masked"})
-        for name in ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"):
-            if hasattr(np.random, name):
-                self._roles[getattr(np.random, name)] = "bits"
-        self._roles.update({np.random.RandomState: "random", np.random.Generator: "random"})
-        self._generic, self._dtype = np.generic, np.dtype
 
     def learn(self, dotted: str, value: Any) -> Any:
         """What stands on the stack for a name."""
         use = self.trusted.use(dotted)
         if use == "listed":
-            if isinstance(value, type) and value not in self._roles:
+            if isinstance(value, type) and self.role_of(value) == "?":
                 self._roles[value] = role_of_class(dotted)
             return Name(dotted, value)
         self._mentioned[id(value)] = Name(dotted, value)
         if use == "own":
             self._own[id(value)] = value
-            if isinstance(value, type) and value not in self._roles:
+            if isinstance(value, type) and self.role_of(value) == "?":
                 self._roles[value] = "own"
         return value
 
@@ -100,15 +76,13 @@ class Guard:
             return "own"
         if id(value) in self._mentioned:
             return "function"
-        kind = type(value)
-        return self._roles.get(kind) or self._new_role(kind)
+        return self.role_of(type(value))
 
-    def _new_role(self, kind: type) -> str:
-        role = "?"
-        if hasattr(self, "_generic") and kind.__module__ in ("numpy", "numpy.dtypes"):
-            role = "dtype" if issubclass(kind, self._dtype) else "scalar" if issubclass(kind, self._generic) else "?"
-        self._roles[kind] = role
-        return role
+    def role_of(self, kind: type) -> str:
+        """The role of the objects of a class."""
+        if kind not in self._roles:
+            self._roles[kind] = _numpy_role(kind)
+        return self._roles[kind]
 
     def name(self, value: Any) -> str:
         known = value if type(value) is Name else self._mentioned.get(id(value))
@@ -147,6 +121,9 @@ class Guard:
             return self._call_own(function, args)
         if self.items(args) is None:
             raise Refused(f"calls {function.dotted} without a tuple of arguments")
+        if function.dotted == "copyreg._reconstructor" and args and self.role(args[0]) == "own":
+            check_own_base(args, self)
+            return self._keep_own(function.value(*_plain(args)))
         role = called(function.dotted, args, self)
         return self._checked(function.dotted, role, function.value(*_plain(args)))
 
@@ -172,7 +149,7 @@ class Guard:
         return value
 
     def _checked(self, dotted: str, role: str, value: Any) -> Any:
-        if self._roles.get(type(value)) is None and role in _MADE_ELSEWHERE:
+        if self.role_of(type(value)) == "?" and role in _MADE_ELSEWHERE:
             self._roles[type(value)] = role
         if self.role(value) != role:
             raise Refused(f"calls {dotted}, which makes something else than it should")
@@ -183,7 +160,7 @@ class Guard:
         if id(target) in self._built:
             raise Refused(f"sets a second state on one {type(target).__name__}")
         rules.check_stored(state if type(state) in (tuple, Args) else (state,), self)
-        check_state(target, state, self, _methods_of(type(target)))
+        check_state(target, state, self, methods_of(type(target)))
         self._built[id(target)] = target
         role = self.role(target)
         if role == "own":
@@ -202,7 +179,7 @@ def _plain(args: Any) -> tuple[Any, ...]:
     return tuple(arg.value if type(arg) is Name else arg for arg in args)
 
 
-def _methods_of(cls: type) -> Any:
+def methods_of(cls: type) -> Any:
     """Whether the class has a method of that name, which an object's own attribute would stand before."""
     return lambda key: inspect.isroutine(inspect.getattr_static(cls, key, None))
 
@@ -227,227 +204,38 @@ def _set_own(target: Any, state: Any) -> None:
     for key, value in ((key, value) for part in pair for key, value in (part or {}).items()):
         if type(key) is not str or key in rules.MUTATORS or (key.startswith("__") and key.endswith("__")):
             raise Refused(f"sets `{key}`, which is a method, on an object while it loads")
-        setattr(target, key, value) if part_has_slot(target, key) else vars(target).__setitem__(key, value)
+        setattr(target, key, value) if _has_slot(target, key) else vars(target).__setitem__(key, value)
 
 
-def part_has_slot(target: Any, key: str) -> bool:
+def _has_slot(target: Any, key: str) -> bool:
     """Whether the attribute has a place of its own in the target's class."""
     return inspect.isdatadescriptor(inspect.getattr_static(type(target), key, None)) or not hasattr(target, "__dict__")
 
 
-def modern(protocol: int, module: str, name: str) -> str:
-    """The dotted name that `find_class` looks up: Python 3's for one of Python 2 below protocol 3."""
-    if protocol < 3:
-        renamed = _compat_pickle.NAME_MAPPING.get((module, name))
-        module, name = renamed or (_compat_pickle.IMPORT_MAPPING.get(module, module), name)
-    return f"{module}.{name}"
-
-
-def guarded(base: Any) -> Any:
-    """A class of unpicklers like `base`, which is `pickle._Unpickler` or joblib's, with a `guard` that must be set."""
-
-    class Guarded(base):  # type: ignore[misc]
-        dispatch: ClassVar[dict[int, Any]] = dict(base.dispatch)
-        guard: Guard
-
-        def find_class(self, module: str, name: str) -> Any:
-            dotted = modern(getattr(self, "proto", 0), module, name)
-            if not self.guard.trusted.use(dotted):
-                raise Refused(f"asks for {dotted}, which the scan of the file did not see")
-            return self.guard.learn(dotted, super().find_class(module, name))
-
-        def get_extension(self, code: int) -> Any:
-            raise Refused("asks for a name by a number")
-
-        def persistent_load(self, pid: Any) -> Any:
-            raise Refused("holds a persistent id")
-
-        def _instantiate(self, klass: Any, args: Any) -> None:
-            self.append(self.guard.call(klass, _packed(args)))
-
-    for code, handler in _HANDLERS.items():
-        Guarded.dispatch[code[0]] = handler
-    if hasattr(base, "np") or base is not pickle._Unpickler:
-        Guarded.dispatch[pickle.BUILD[0]] = _joblib_build(base)
-    return Guarded
-
-
-def _packed(items: Iterable[Any]) -> Any:
-    values = tuple(items)
-    return values if _HOT.isdisjoint(map(type, values)) else Args(values)
-
-
-_HOT = frozenset({Name, Args})
-_PLAIN_KEYS = frozenset({str, int, bool, type(None)})
-
-
-def _reduce(self: Any) -> None:
-    args = self.stack.pop()
-    self.stack[-1] = self.guard.call(self.stack[-1], args)
-
-
-def _newobj(self: Any) -> None:
-    args = self.stack.pop()
-    self.append(self.guard.new(self.stack.pop(), args))
-
-
-def _newobj_ex(self: Any) -> None:
-    named, args = self.stack.pop(), self.stack.pop()
-    self.append(self.guard.new(self.stack.pop(), args, named))
-
-
-def _build(self: Any) -> None:
-    state = self.stack.pop()
-    self.guard.build(self.stack[-1], state)
-
-
-def _stored(self: Any, values: list[Any]) -> None:
-    kinds = set(map(type, values))
-    if not kinds <= _PLAIN_KEYS:
-        rules.check_stored(values, self.guard)
-
-
-def _append(self: Any) -> None:
-    value = self.stack.pop()
-    _extend(self, self.stack[-1], [value])
-
-
-def _appends(self: Any) -> None:
-    values = self.pop_mark()
-    _extend(self, self.stack[-1], values)
-
-
-def _extend(self: Any, target: Any, values: list[Any]) -> None:
-    rules.check_target("append", target, self.guard)
-    _stored(self, values)
-    if type(target) is list:
-        target.extend(values)
-        return
-    for value in values:
-        type(target).append(target, value)
-
-
-def _additems(self: Any) -> None:
-    values = self.pop_mark()
-    target = self.stack[-1]
-    rules.check_target("add", target, self.guard)
-    rules.check_hashed(values, self.guard)
-    for value in values:
-        type(target).add(target, value)
-
-
-def _setitem(self: Any) -> None:
-    value, key = self.stack.pop(), self.stack.pop()
-    _fill(self, self.stack[-1], [key], [value])
-
-
-def _setitems(self: Any) -> None:
-    items = self.pop_mark()
-    _fill(self, self.stack[-1], items[::2], items[1::2])
-
-
-def _dict(self: Any) -> None:
-    items = self.pop_mark()
-    made_: dict[Any, Any] = {}
-    _fill(self, made_, items[::2], items[1::2])
-    self.append(made_)
-
-
-def _fill(self: Any, target: Any, keys: list[Any], values: list[Any]) -> None:
-    rules.check_target("set an item", target, self.guard)
-    if not _PLAIN_KEYS.issuperset(map(type, keys)):
-        rules.check_hashed(keys, self.guard)
-    if Name in map(type, values):
-        values = [v.value if _names_array(k, v) else v for k, v in zip(keys, values)]
-    _stored(self, values)
-    if self.guard.role(target) == "bunch":
-        if any(type(key) is not str for key in keys):
-            raise Refused("has a Bunch with a key that is no plain name")
-        rules.check_attributes(dict(zip(keys, values)), self.guard, _methods_of(type(target)))
-    if type(target) is dict:
-        target.update(zip(keys, values))
-        return
-    for key, value in zip(keys, values):
-        type(target).__setitem__(target, key, value)
-
-
-def _names_array(key: Any, value: Any) -> bool:
-    """Whether it is the entry by which joblib says of which class an array is."""
-    return key == "subclass" and type(value) is Name and value.dotted in _SUBCLASSES
-
-
-def _tuple(size: int) -> Any:
-    def handler(self: Any) -> None:
-        items = self.stack[-size:] if size else self.pop_mark()
-        if size:
-            del self.stack[-size:]
-        self.append(_packed(items))
-
-    return handler
-
-
-def _list(self: Any) -> None:
-    values = self.pop_mark()
-    _stored(self, values)
-    self.append(list(values))
-
-
-def _frozenset(self: Any) -> None:
-    values = self.pop_mark()
-    rules.check_hashed(values, self.guard)
-    self.append(frozenset(values))
-
-
-def _stop(self: Any) -> None:
-    rules.check_stored([self.stack[-1]], self.guard)
-    raise pickle._Stop(self.stack.pop())  # type: ignore[attr-defined]
-
-
-_HANDLERS = {
-    pickle.REDUCE: _reduce,
-    pickle.NEWOBJ: _newobj,
-    pickle.NEWOBJ_EX: _newobj_ex,
-    pickle.BUILD: _build,
-    pickle.APPEND: _append,
-    pickle.APPENDS: _appends,
-    pickle.ADDITEMS: _additems,
-    pickle.SETITEM: _setitem,
-    pickle.SETITEMS: _setitems,
-    pickle.DICT: _dict,
-    pickle.LIST: _list,
-    pickle.FROZENSET: _frozenset,
-    pickle.TUPLE: _tuple(0),
-    pickle.TUPLE1: _tuple(1),
-    pickle.TUPLE2: _tuple(2),
-    pickle.TUPLE3: _tuple(3),
-    pickle.STOP: _stop,
+_NUMPY_ROLES = {
+    "ndarray": "array",
+    "matrix": "array",
+    "ma.MaskedArray": "masked",
+    "random.RandomState": "random",
+    "random.Generator": "random",
+    **{f"random.{name}": "bits" for name in ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")},
 }
 
 
-def _joblib_build(base: Any) -> Any:
-    """joblib's own BUILD, for its wrapper of an array alone; an array of objects is a pickle within the file."""
-
-    def handler(self: Any) -> None:
-        target = self.stack[-2]
-        if self.guard.role(target) != "wrapper":
-            _build(self)
-            return
-        _check_wrapped(self.guard, self.stack[-1])
-        if self.stack[-1]["dtype"].hasobject:
-            inner = guarded(pickle._Unpickler)(self.file_handle)
-            inner.guard = self.guard
-            self.stack[-2:] = [inner.load()]
-        else:
-            base.load_build(self)
-
-    return handler
+def _numpy_role(kind: type) -> str:
+    """The role of a class of numpy's; `?` for all others. Where numpy is not loaded yet, there is none."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None or kind.__module__.split(".")[0] != "numpy":
+        return "?"
+    for place, role in _NUMPY_ROLES.items():
+        if kind is _walked(numpy, place):
+            return role
+    if kind.__module__ in ("numpy", "numpy.dtypes"):
+        return "dtype" if issubclass(kind, numpy.dtype) else "scalar" if issubclass(kind, numpy.generic) else "?"
+    return "?"
 
 
-def _check_wrapped(guard: Guard, state: Any) -> None:
-    entries = guard.entries(state)
-    if entries is None or not entries.keys() <= _WRAPPED or not {"subclass", "shape", "dtype"} <= entries.keys():
-        raise Refused("describes an array in an unknown way")
-    shape = guard.items(entries["shape"])
-    plain = shape is not None and all(type(n) is int and n >= 0 for n in shape)
-    if not plain or guard.role(entries["dtype"]) != "dtype" or guard._roles.get(entries["subclass"]) != "array":
-        raise Refused("describes an array in an unknown way")
+def _walked(module: Any, place: str) -> Any:
+    for part in place.split("."):
+        module = getattr(module, part, None)
+    return module

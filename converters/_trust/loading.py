@@ -6,8 +6,9 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-from .guard import Guard, Trusted, guarded
+from .guard import Guard, Trusted
 from .rules import Refused
+from .unpickler import guarded
 
 
 def load_pickle(path: Path, trusted: Trusted) -> Any:

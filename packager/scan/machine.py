@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import Any
 
 from converters._trust import rules
-from converters._trust.calls import called, made
+from converters._trust.calls import called, check_own_base, made
 from converters._trust.rules import Refused
 from converters._trust.states import check_state
 
@@ -156,27 +156,24 @@ class Machine:
         """Nothing; the first thing that no model does is what the scan reports."""
         self.trace.forbidden = self.trace.forbidden or str(refused)
 
-    def stored(self, values: list[Any]) -> None:
-        """Nothing; notes what no container may hold."""
+    def _checked(self, check: Callable[[], None]) -> None:
         try:
-            rules.check_stored(values, SYMBOLS)
+            check()
         except Refused as refused:
             self.forbid(refused)
+
+    def stored(self, values: list[Any]) -> None:
+        """Nothing; notes what no container may hold."""
+        self._checked(lambda: rules.check_stored(values, SYMBOLS))
 
     def hashed(self, keys: list[Any]) -> None:
         """Nothing; notes what may not be a key."""
         if not _PLAIN_KEYS.issuperset(map(type, keys)):
-            try:
-                rules.check_hashed(keys, SYMBOLS)
-            except Refused as refused:
-                self.forbid(refused)
+            self._checked(lambda: rules.check_hashed(keys, SYMBOLS))
 
     def filled(self, what: str, target: Any) -> None:
         """Nothing; notes an instruction that would call a method of something else than a container."""
-        try:
-            rules.check_target(what, target, SYMBOLS)
-        except Refused as refused:
-            self.forbid(refused)
+        self._checked(lambda: rules.check_target(what, target, SYMBOLS))
 
     def mark(self) -> None:
         """Nothing; a mark is pushed."""
@@ -225,6 +222,8 @@ class Machine:
         of = items[0] if function == _RECONSTRUCTOR and items and type(items[0]) is Global else function
         if of == _DTYPE:
             return Dtype("", None)
+        if of.use == "own" and function.use == "listed":
+            self._checked(lambda: check_own_base(items or (), SYMBOLS))
         if of.use != "listed":
             return Instance(of, "own" if of.use == "own" else "?")
         return self._made(called, of, function.dotted, items)

@@ -14,8 +14,9 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-from converters._trust.guard import Guard, Trusted, guarded
+from converters._trust.guard import Guard, Trusted
 from converters._trust.rules import Refused
+from converters._trust.unpickler import guarded
 from packager.scan.allowlist import allowed_names, referred_names
 
 from .attacks import dtypes, hostile, later, loading

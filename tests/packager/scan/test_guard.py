@@ -14,9 +14,10 @@ import joblib
 import numpy as np
 import pytest
 
-from converters._trust.guard import Guard, Trusted, guarded
+from converters._trust.guard import Guard, Trusted
 from converters._trust.loading import load_joblib, load_pickle
 from converters._trust.rules import Refused
+from converters._trust.unpickler import guarded
 from packager.errors import ModelError
 from packager.scan.allowlist import allowed_names, referred_names
 from packager.worker import Limits, Worker
