@@ -31,6 +31,9 @@ from ._several import several
 from ._signature import inputs_of, signature_of
 from ._stored import as_sparse
 from ._table import read_table, rows_of, stack, take, write_table
+from ._trust.guard import Trusted
+from ._trust.loading import load_joblib, load_pickle
+from ._trust.rules import NO_MODEL, Refused
 from .spec import Converter, Description, Signature, Table, TensorSpec, Unreadable, Unsupported
 
 PLAIN = ("example", "threshold", "category", "text")
@@ -250,7 +253,9 @@ def _unpickle(path: Path, request: dict[str, Any]) -> Any:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            model = _LOADERS[request["kind"]](path, request)
+            model = _LOADERS[request["kind"]](path, _trusted(request))
+        except Refused as refused:
+            raise Unreadable(f"{path.name} {refused}. {NO_MODEL}") from refused
         except Exception as error:
             _blame_the_version(request.get("versions", {}).get("scikit-learn"), error)
             raise
@@ -263,11 +268,13 @@ def _unpickle(path: Path, request: dict[str, Any]) -> Any:
 
 def _blame_the_version(saved: str | None, error: Exception) -> None:
     """Raises `Unreadable` where another scikit-learn saved the model, which is why the installed one stumbles."""
+    if saved is None:
+        return
     try:
         import sklearn
     except ImportError:  # what is missing is told as it is
         return
-    if saved not in (None, sklearn.__version__):
+    if saved != sklearn.__version__:
         raise Unreadable(f"{_other_version(str(saved))} (here: {str(error).splitlines()[0]})") from error
 
 
@@ -281,28 +288,25 @@ def _other_version(saved: str) -> str:
     )
 
 
-def _load_pickle(path: Path, request: dict[str, Any]) -> Any:
-    import pickle
-
-    with path.open("rb") as file:
-        return pickle.load(file)
+def _trusted(request: dict[str, Any]) -> Trusted:
+    return Trusted(request["names"], request["own"], request["referred"])
 
 
-def _load_joblib(path: Path, request: dict[str, Any]) -> Any:
+def _load_joblib(path: Path, trusted: Trusted) -> Any:
     import joblib
 
     if tuple(int(part) for part in joblib.__version__.split(".")[:2]) < (1, 2):
         raise Unreadable(f"joblib {joblib.__version__} reads arrays otherwise than they were scanned: use 1.2 or later")
-    return joblib.load(path)
+    return load_joblib(path, trusted)
 
 
-def _load_skops(path: Path, request: dict[str, Any]) -> Any:
+def _load_skops(path: Path, trusted: Trusted) -> Any:
     import skops.io
 
-    return skops.io.load(path, trusted=[n for n in request["names"] if n in skops.io.get_untrusted_types(file=path)])
+    return skops.io.load(path, trusted=[n for n in skops.io.get_untrusted_types(file=path) if n in trusted.names])
 
 
-_LOADERS = {"pickle": _load_pickle, "joblib": _load_joblib, "skops": _load_skops}
+_LOADERS = {"pickle": load_pickle, "joblib": _load_joblib, "skops": _load_skops}
 
 
 def _no_converter(model: Any, path: Path, pickled: bool) -> str:

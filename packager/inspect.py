@@ -112,6 +112,7 @@ def _model_file(path: Path) -> dict[str, Any]:
         "versions": [f"{name} {version}" for name, version in sorted(found.versions.items())],
         "imports": list(found.names),
         "not on the allow-list": list(found.refused),
+        **({"refused": f"it {found.forbidden}"} if found.forbidden and not found.refused else {}),
     }
 
 

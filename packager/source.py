@@ -29,6 +29,8 @@ class Source:
             "model": str(self.files[0]),
             "kind": self.found.kind,
             "names": list(self.found.names),
+            "own": list(self.found.own),
+            "referred": list(self.found.referred),
             "versions": dict(self.found.versions),
         }
 

@@ -9,28 +9,22 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
+
+from converters._trust.rules import NO_MODEL
 
 from ..errors import ModelError, UntrustedError
 from .advice import MAIN, advice
-from .allowlist import refused_names
-from .arrays import Dtype
+from .allowlist import Trust
 from .machine import Machine, Trace
 from .opcodes import run
 from .reader import Reader, reader_of
 from .result import Scan
 from .skops_files import SCHEMA, scan_skops
-from .values import Fault, Final, Instance, Mapping
+from .values import Dtype, Fault, Final, Instance, Listing, Mapping
 from .vouched import Vouched, vouched
 
 __all__ = ["Scan", "Vouched", "require_trusted", "scan", "vouched"]
-
-
-class _Trusted(NamedTuple):
-    """What is trusted besides the list: `names` for any use, `mentioned` for being looked up only."""
-
-    names: tuple[str, ...]
-    mentioned: frozenset[str]
 
 
 _NOTHING = Vouched()
@@ -50,7 +44,7 @@ def scan(path: Path, allow: Sequence[str] = (), own: Vouched = _NOTHING) -> Scan
         with path.open("rb") as file:
             head = file.read(len(_LZ4))
             file.seek(0)
-            found = _scan_file(path, file, head, _Trusted((*allow, *own.classes), own.functions))
+            found = _scan_file(path, file, head, Trust((*allow, *own.classes), own.functions))
     except OSError as error:
         raise ModelError(f"Cannot read {path}: {error.strerror or error}. Check the path.") from error
     if found.kind == "other" and path.suffix.lower() in _PICKLE_SUFFIXES:
@@ -59,7 +53,8 @@ def scan(path: Path, allow: Sequence[str] = (), own: Vouched = _NOTHING) -> Scan
 
 
 def require_trusted(scan: Scan, path: Path) -> None:
-    """Nothing. Raises `UntrustedError` when the file asks for names that nothing allows, or that nobody finds.
+    """Nothing. Raises `UntrustedError` when the file asks for names that nothing allows, or that nobody finds, or does
+    with those that are allowed what no model does.
 
     A name of `__main__` was defined in the program that saved the model: no other can look it up, whatever is allowed.
     """
@@ -67,13 +62,15 @@ def require_trusted(scan: Scan, path: Path) -> None:
     if refused:
         said = f"{path} asks for names that are not trusted: {', '.join(refused)}. {advice(refused, scan.names)}."
         raise UntrustedError(said, names=list(refused))
+    if scan.forbidden:
+        raise UntrustedError(f"{path} {scan.forbidden}. {NO_MODEL}", names=[])
 
 
 def _broken(path: Path, reason: str) -> ModelError:
     return ModelError(f"{path} cannot be read as a model: {reason}. Save the model again, or check the file.")
 
 
-def _scan_file(path: Path, file: BinaryIO, head: bytes, allow: _Trusted) -> Scan:
+def _scan_file(path: Path, file: BinaryIO, head: bytes, trust: Trust) -> Scan:
     if not head:
         raise _broken(path, "it is empty")
     if head == _LZ4:
@@ -82,14 +79,14 @@ def _scan_file(path: Path, file: BinaryIO, head: bytes, allow: _Trusted) -> Scan
         raise _broken(path, "it was written by a joblib older than 0.10; load it there and save it with a newer one")
     try:
         if head.startswith(b"PK"):
-            return _scan_zip(file, allow)
-        return _scan_pickle(file, allow)
+            return _scan_zip(file, trust)
+        return _scan_pickle(file, trust)
     except Fault as fault:
         raise _broken(path, str(fault)) from fault
 
 
-def _scan_zip(file: BinaryIO, allow: _Trusted) -> Scan:
-    trace = Trace()
+def _scan_zip(file: BinaryIO, trust: Trust) -> Scan:
+    trace = Trace(trust)
     try:
         with zipfile.ZipFile(file) as archive:
             if SCHEMA not in archive.namelist():
@@ -97,11 +94,11 @@ def _scan_zip(file: BinaryIO, allow: _Trusted) -> Scan:
             root = scan_skops(archive, trace)
     except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError) as error:
         raise Fault(f"its zip archive is damaged ({error})") from error
-    return _result("skops", trace, root, allow)
+    return _result("skops", trace, root)
 
 
-def _scan_pickle(file: BinaryIO, allow: _Trusted) -> Scan:
-    trace = Trace()
+def _scan_pickle(file: BinaryIO, trust: Trust) -> Scan:
+    trace = Trace(trust)
     reader, compressed = None, False
     certain = False
     root = ""
@@ -114,10 +111,10 @@ def _scan_pickle(file: BinaryIO, allow: _Trusted) -> Scan:
     except Fault:
         if not trace.names and not certain:
             return Scan("other")
-        if not trace.unresolved and not refused_names(trace.names, trace.called, *allow):
+        if not trace.unresolved and not trust.refused(trace.names, trace.called):
             raise
     kind = "joblib" if compressed or trace.wrappers else "pickle"
-    return _result(kind, trace, root, allow)
+    return _result(kind, trace, root)
 
 
 def _run_all(reader: Reader, trace: Trace) -> str:
@@ -136,16 +133,24 @@ def _class_of(value: Any) -> str:
         return value.of.dotted
     if isinstance(value, Dtype):
         return "numpy.dtype"
-    return "builtins.dict" if isinstance(value, Mapping) else "builtins.tuple" if isinstance(value, tuple) else ""
+    known = {Mapping: "builtins.dict", Listing: "builtins.list", tuple: "builtins.tuple"}
+    return known.get(type(value), "")
 
 
-def _result(kind: str, trace: Trace, root: str, allow: _Trusted) -> Scan:
+def _result(kind: str, trace: Trace, root: str) -> Scan:
     unknown = {"?"} if trace.unresolved else set()
     return Scan(
         kind,
         tuple(sorted({f"{module}.{name}" for module, name in trace.names} | unknown)),
-        tuple(sorted({*refused_names(trace.names, trace.called, *allow), *unknown})),
+        tuple(sorted({*trace.trust.refused(trace.names, trace.called), *unknown})),
         tuple(sorted({module.split(".")[0] for module, _ in trace.names})),
         root,
         dict(sorted(trace.versions.items())),
+        _used(trace, "own"),
+        _used(trace, "referred"),
+        trace.forbidden,
     )
+
+
+def _used(trace: Trace, use: str) -> tuple[str, ...]:
+    return tuple(sorted(f"{module}.{name}" for module, name in trace.names if trace.trust.use(module, name) == use))

@@ -24,30 +24,37 @@ def referred_names() -> frozenset[str]:
     return _listed("referred.txt")
 
 
-def refused_names(
-    names: Names, called: Names, allow: Iterable[str], mentioned: frozenset[str] = frozenset()
-) -> tuple[str, ...]:
-    """The dotted names out of `(module, qualified name)` that nothing allows, sorted.
+class Trust:
+    """What may be done with which name.
 
-    `called`: those of them that loading would call. `allow`: what the user trusts besides. `mentioned`: functions of
-    the user's own that may be looked up, but not called.
+    `names`: what the user trusts besides the lists, for any use. `mentioned`: functions of the user's own that a file
+    may mention, but whose call while it loads is nobody's word.
     """
-    extra, callable_names = frozenset(allow), allowed_names()
-    known = callable_names | referred_names() | mentioned
-    refused = {n for n in names if not _is_allowed(*n, extra, known)}
-    refused |= {n for n in called if not _is_allowed(*n, extra, callable_names)}
-    return tuple(sorted(f"{module}.{name}" for module, name in refused))
 
+    def __init__(self, names: Iterable[str] = (), mentioned: frozenset[str] = frozenset()) -> None:
+        self._names = frozenset(names)
+        self._mentioned = referred_names() | mentioned
 
-def _is_allowed(module: str, name: str, extra: frozenset[str], listed: frozenset[str]) -> bool:
-    """Whether the name is listed, or named or covered by what the user trusts.
+    def use(self, module: str, name: str) -> str:
+        """`own`: anything; `listed`: what the rules say; `referred`: it may be mentioned; empty: nothing.
 
-    A qualified name with a dot is a walk over attributes (`os.system` in a module that imports `os`): neither the list
-    nor a trusted module covers it, only the user's own word for exactly this name.
-    """
-    dotted = f"{module}.{name}"
-    if dotted in extra:
-        return True
-    if not name.isidentifier():
-        return False
-    return dotted in listed or any(module == m or module.startswith(f"{m}.") for m in extra if m)
+        A qualified name with a dot is a walk over attributes (`os.system` in a module that imports `os`): neither a
+        list nor a trusted module covers it, only the user's own word for exactly this name.
+        """
+        dotted = f"{module}.{name}"
+        if dotted in self._names:
+            return "own"
+        if not name.isidentifier():
+            return ""
+        if dotted in allowed_names():
+            return "listed"
+        if any(module == m or module.startswith(f"{m}.") for m in self._names if m):
+            return "own"
+        return "referred" if dotted in self._mentioned else ""
+
+    def refused(self, names: Names, called: Names) -> tuple[str, ...]:
+        """The dotted names that may not be used so, sorted. `called`: those of them that loading calls."""
+        uses = {pair: self.use(*pair) for pair in {*names, *called}}
+        return tuple(
+            sorted(f"{m}.{n}" for (m, n), use in uses.items() if not use or (use == "referred" and (m, n) in called))
+        )

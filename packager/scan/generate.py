@@ -1,12 +1,14 @@
-"""Writes `allowed.txt` and `referred.txt` from the installed frameworks: `python -m packager.scan.generate`.
+"""Writes the lists from the installed frameworks: `python -m packager.scan.generate`.
 
-A name is in `allowed.txt` when calling it with any arguments and setting any state on it runs no code of the file's
-choosing and writes no file. A function that a state only refers to (a score, a universal function) is in
-`referred.txt`: calling it while loading is refused, because numpy calls methods of whatever objects it is given.
+A name is in `allowed.txt` when a model that a test loads needs it, and what the rules of `converters._trust` let a file
+do with it runs no code of the file's choosing. It is there under the path by which a pickle says it, and no other.
+A function or a type that a state only refers to (a score, a universal function) is in `referred.txt`: a file may keep
+it as a value, and whoever calls it later finds a function of numbers. `methods.txt` holds what no state may set.
 Left out on purpose, though models may hold them:
 
 * functions that call, import or read what their arguments say (`getattr`, `numpy.core._ufunc_reconstruct`,
   `pandas.read_*`, `numpy.load`, `joblib.load`, `sklearn.metrics.pairwise_distances`, anything of `operator`);
+* data frames and series: their methods evaluate texts and write files;
 * `scipy.stats` distributions: their `__setstate__` executes source text that it finds in the state;
 * `joblib.Memory`, `catboost.Pool`, `xgboost.DMatrix`: they open paths;
 * `numpy.memmap`: it writes files;
@@ -17,11 +19,11 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
+
+from converters._trust.calls import role_of_class
 
 _SKLEARN_MODULES = (
     "sklearn._loss._loss",
@@ -32,7 +34,6 @@ _SKLEARN_MODULES = (
     "sklearn.metrics._dist_metrics",
     "sklearn.model_selection._split",
     "sklearn.neural_network._stochastic_optimizers",
-    "sklearn.tree._criterion",
 )
 """Modules whose every class is plain state."""
 
@@ -40,27 +41,9 @@ _LOSSES = "sklearn._loss._loss"
 _FORMER_LOSSES = ("_loss",)
 """scikit-learn 1.5 to 1.7 call the module so in their pickles; before, each class had a function that makes it."""
 
-_SKIPPED = (
-    "_mocking",
-    "test",
-    "conftest",
-    "externals",
-    "datasets",
-    "_build_utils",
-    "_plot",
-    "_test_common",
-    "estimator_checks",
-)
 _SCORES = ("_score", "_loss", "_error", "_deviance", "_kernel", "_distances", "_coefficient", "_coef", "_ratios")
 _UNSAFE = frozenset({"pairwise_distances", "paired_distances", "pairwise_kernels", "nan_euclidean_distances"})
-_BOOSTERS = (
-    ("xgboost.sklearn", "XGB"),
-    ("xgboost", "XGB"),
-    ("lightgbm.sklearn", "LGBM"),
-    ("lightgbm", "LGBM"),
-    ("catboost.core", "CatBoost"),
-    ("catboost", "CatBoost"),
-)
+_BOOSTERS = (("xgboost.sklearn", "XGB"), ("lightgbm.sklearn", "LGBM"), ("catboost.core", "CatBoost"))
 _NUMPY_FUNCTIONS = (
     "amax amin argmax argmin asarray average clip max mean median min nan_to_num nanmax nanmean nanmedian "
     "nanmin prod ravel round std sum var "
@@ -74,10 +57,17 @@ _REFERRED = (
 )
 
 
+_FRAMEWORKS = ("sklearn.", "xgboost.", "lightgbm.", "catboost.")
+_DATA: frozenset[str] = frozenset()
+"""Methods of one class whose names are state of another."""
+
+
 def main() -> None:
-    """Nothing; both lists are written."""
-    _write("allowed.txt", {*_estimators(), *_state_classes(), *_boosters(), *_scalars(), *_sparse(), *_plain()})
-    _write("referred.txt", {*_scores(), *_universal_functions(), *_REFERRED})
+    """Nothing; the lists are written."""
+    allowed = {*_estimators(), *_state_classes(), *_boosters(), *_sparse(), *_plain()}
+    _write("allowed.txt", allowed)
+    _write("referred.txt", {*_scores(), *_universal_functions(), *_types(), *_REFERRED})
+    _write("methods.txt", _methods(allowed))
 
 
 def _write(file: str, names: set[str]) -> None:
@@ -90,26 +80,10 @@ def _plain() -> Iterator[str]:
 
 
 def _estimators() -> Iterator[str]:
-    from sklearn.base import BaseEstimator
     from sklearn.experimental import enable_halving_search_cv, enable_iterative_imputer  # noqa: F401  (listed only then)
     from sklearn.utils import all_estimators
 
-    estimators = {cls for _, cls in all_estimators()}
-    for module in _modules("sklearn"):
-        for name, value in sorted(vars(module).items()):
-            if not isinstance(value, type) or not str(value.__module__).startswith("sklearn."):
-                continue
-            own = value.__module__ == module.__name__
-            if value in estimators or (own and issubclass(value, BaseEstimator)):
-                yield f"{module.__name__}.{name}"
-                yield f"{value.__module__}.{value.__name__}"
-
-
-def _modules(package: str) -> Iterator[ModuleType]:
-    root = importlib.import_module(package)
-    for info in pkgutil.walk_packages(root.__path__, f"{package}."):
-        if not any(part.startswith(_SKIPPED) for part in info.name.split(".")):
-            yield importlib.import_module(info.name)
+    yield from (f"{cls.__module__}.{cls.__name__}" for _, cls in all_estimators())
 
 
 def _state_classes() -> Iterator[str]:
@@ -142,19 +116,46 @@ def _scores() -> Iterator[str]:
 def _boosters() -> Iterator[str]:
     for path, prefix in _BOOSTERS:
         module = importlib.import_module(path)
-        yield from (f"{path}.{name}" for name in vars(module) if name.startswith(prefix) and _is_class(module, name))
+        yield from (f"{path}.{name}" for name in vars(module) if name.startswith(prefix) and _is_model(module, name))
 
 
-def _is_class(module: Any, name: str) -> bool:
-    return isinstance(getattr(module, name), type) and not issubclass(getattr(module, name), Exception)
+def _is_model(module: Any, name: str) -> bool:
+    value = getattr(module, name)
+    return isinstance(value, type) and not name.endswith("Base") and not issubclass(value, Exception)
 
 
-def _scalars() -> Iterator[str]:
+def _types() -> Iterator[str]:
+    """Types of elements, which a `dtype` may be."""
     import numpy as np
 
+    yield from (f"builtins.{name}" for name in ("bool", "float", "int", "str"))
     for name, value in sorted(vars(np).items()):
         if isinstance(value, type) and issubclass(value, np.generic):
             yield f"numpy.{name}"
+
+
+def _methods(allowed: set[str]) -> set[str]:
+    """Names of the methods of the frameworks' classes, but for those that are data of another."""
+    own = sorted(n for n in allowed if n.startswith(_FRAMEWORKS) and role_of_class(n) in ("object", "bunch"))
+    classes = [cls for cls in map(_resolved, own) if isinstance(cls, type)]
+    found = {name for cls in classes for name in dir(cls) if inspect.isroutine(getattr(cls, name, None))}
+    parameters = {name for cls in classes for name in _parameters(cls)}
+    return {name for name in found if not name.startswith("__")} - parameters - _DATA
+
+
+def _resolved(dotted: str) -> Any:
+    module, _, name = dotted.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), name, None)
+    except ImportError:
+        return None
+
+
+def _parameters(cls: type) -> Iterator[str]:
+    try:
+        yield from inspect.signature(cls).parameters
+    except (TypeError, ValueError):
+        return
 
 
 def _universal_functions() -> Iterator[str]:
@@ -171,10 +172,10 @@ def _universal_functions() -> Iterator[str]:
 
 
 def _sparse() -> Iterator[str]:
-    """Sparse matrices and arrays by their public, present and former paths."""
-    for letters in ("bsr", "coo", "csc", "csr", "dia", "dok", "lil"):
+    """Sparse matrices and arrays of the kinds that estimators keep, by their present and former paths."""
+    for letters in ("coo", "csc", "csr"):
         for kind in ("matrix", "array"):
-            for path in ("scipy.sparse", f"scipy.sparse._{letters}", f"scipy.sparse.{letters}"):
+            for path in (f"scipy.sparse._{letters}", f"scipy.sparse.{letters}"):
                 yield f"{path}.{letters}_{kind}"
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from .machine import Machine
 from .reader import KEPT_TEXT
-from .values import UNKNOWN, Fault, Global, Instance
+from .values import Fault, Instance, plain
 
-LIST = Instance(Global("builtins", "list"))
-SET = Instance(Global("builtins", "set"))
+SET, TEXT, BYTES, FLOAT, INT = (plain(name) for name in ("set", "str", "bytes", "float", "int"))
+BYTEARRAY = plain("bytearray")
 _DECIMAL = re.compile(rb"-?\d{1,18}")
 _QUOTED = re.compile(rb"(['\"])(.*)\1", re.DOTALL)
 
@@ -34,10 +34,10 @@ def _push(value: Any) -> Handler:
     return lambda machine: machine.stack.append(value)
 
 
-def _skipping(length_size: int) -> Handler:
+def _skipping(length_size: int, value: Instance) -> Handler:
     def handler(machine: Machine) -> None:
         machine.reader.skip(machine.number(length_size))
-        machine.stack.append(UNKNOWN)
+        machine.stack.append(value)
 
     return handler
 
@@ -47,7 +47,7 @@ def _unicode(length_size: int) -> Handler:
         size = machine.number(length_size)
         if size > KEPT_TEXT:
             machine.reader.skip(size)
-            machine.stack.append(UNKNOWN)
+            machine.stack.append(TEXT)
         else:
             machine.keep(text(machine.reader.take(size), "utf-8", "surrogatepass"))
 
@@ -61,7 +61,7 @@ def _bytestring(length_size: int) -> Handler:
         size = machine.number(length_size)
         if size > KEPT_TEXT:
             machine.reader.skip(size)
-            machine.stack.append(UNKNOWN)
+            machine.stack.append(TEXT)
         else:
             _keep_ascii(machine, machine.reader.take(size))
 
@@ -72,7 +72,7 @@ def _keep_ascii(machine: Machine, raw: bytes) -> None:
     if raw.isascii():
         machine.keep(raw.decode("ascii"))
     else:
-        machine.stack.append(UNKNOWN)
+        machine.stack.append(TEXT)
 
 
 def _integer(size: int, signed: bool) -> Handler:
@@ -84,7 +84,7 @@ def _integer(size: int, signed: bool) -> Handler:
 
 def _long1(machine: Machine) -> None:
     raw = machine.reader.take(machine.number(1))
-    machine.stack.append(int.from_bytes(raw, "little", signed=True) if len(raw) <= 8 else UNKNOWN)
+    machine.stack.append(int.from_bytes(raw, "little", signed=True) if len(raw) <= 8 else INT)
 
 
 def _decimal(machine: Machine) -> None:
@@ -94,17 +94,17 @@ def _decimal(machine: Machine) -> None:
     elif raw is not None and _DECIMAL.fullmatch(number := raw.removesuffix(b"L")):
         machine.stack.append(int(number))
     else:
-        machine.stack.append(UNKNOWN)
+        machine.stack.append(INT)
 
 
 def _binfloat(machine: Machine) -> None:
     machine.reader.take(8)
-    machine.stack.append(UNKNOWN)
+    machine.stack.append(FLOAT)
 
 
 def _float_line(machine: Machine) -> None:
     machine.reader.line()
-    machine.stack.append(UNKNOWN)
+    machine.stack.append(FLOAT)
 
 
 def _string_line(machine: Machine) -> None:
@@ -120,7 +120,7 @@ def _string_line(machine: Machine) -> None:
 def _unicode_line(machine: Machine) -> None:
     raw = machine.reader.line()
     if raw is None:
-        machine.stack.append(UNKNOWN)
+        machine.stack.append(TEXT)
     else:
         machine.keep(text(raw, "raw-unicode-escape"))
 
@@ -130,13 +130,12 @@ LITERALS: dict[bytes, Handler] = {
     pickle.NEWTRUE: _push(True),
     pickle.NEWFALSE: _push(False),
     pickle.EMPTY_TUPLE: _push(()),
-    pickle.EMPTY_LIST: _push(LIST),
     pickle.EMPTY_SET: _push(SET),
     pickle.BININT: _integer(4, True),
     pickle.BININT1: _integer(1, False),
     pickle.BININT2: _integer(2, False),
     pickle.LONG1: _long1,
-    pickle.LONG4: _skipping(4),
+    pickle.LONG4: _skipping(4, INT),
     pickle.INT: _decimal,
     pickle.LONG: _decimal,
     pickle.FLOAT: _float_line,
@@ -148,8 +147,8 @@ LITERALS: dict[bytes, Handler] = {
     pickle.BINUNICODE: _unicode(4),
     pickle.SHORT_BINUNICODE: _unicode(1),
     pickle.BINUNICODE8: _unicode(8),
-    pickle.BINBYTES: _skipping(4),
-    pickle.SHORT_BINBYTES: _skipping(1),
-    pickle.BINBYTES8: _skipping(8),
-    pickle.BYTEARRAY8: _skipping(8),
+    pickle.BINBYTES: _skipping(4, BYTES),
+    pickle.SHORT_BINBYTES: _skipping(1, BYTES),
+    pickle.BINBYTES8: _skipping(8, BYTES),
+    pickle.BYTEARRAY8: _skipping(8, BYTEARRAY),
 }

@@ -7,19 +7,45 @@ different places, or where a value that matters is not static, the stream is ref
 from __future__ import annotations
 
 import _compat_pickle
+from collections.abc import Callable
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
-from .arrays import Dtype, dtype_from
+from converters._trust import rules
+from converters._trust.calls import called, check_own_base, made
+from converters._trust.rules import Refused
+from converters._trust.states import check_state
+
+from .allowlist import Trust
+from .arrays import build_dtype, dtype_from
 from .reader import Reader
-from .values import TAINTED, UNKNOWN, Fault, Final, Global, Instance, Mapping, Wrapper, WrapperArgs, WrapperClass
+from .symbols import SYMBOLS
+from .values import (
+    TAINTED,
+    UNKNOWN,
+    Args,
+    Dtype,
+    Fault,
+    Final,
+    Global,
+    Instance,
+    Listing,
+    Mapping,
+    Wrapper,
+    WrapperArgs,
+    WrapperClass,
+    plain,
+)
 
 OPCODE_LIMIT = 20_000_000
 MEMO_LIMIT = 6_000_000
-CONTAINER_LIMIT = 2_000_000
+CONTAINER_LIMIT = 6_000_000
 KEPT_ITEMS = 1024
 DEPTH_LIMIT = 100_000
 TEXT_LIMIT = 512 << 20
 """Bounds that no honest model comes near: what a hostile file of a few kilobytes can make a scan take."""
+_PLAIN_KEYS = frozenset({str, int, bool, type(None)})
 _WRAPPER = ("joblib.numpy_pickle", "NumpyArrayWrapper")
 _OLD_WRAPPERS = ("NDArrayWrapper", "ZNDArrayWrapper")
 _RECONSTRUCTOR = Global("copyreg", "_reconstructor")
@@ -30,7 +56,9 @@ _DTYPE = Global("numpy", "dtype")
 class Trace:
     """What scanning one file has found so far; shared by the pickles in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, trust: Trust) -> None:
+        self.trust = trust
+        self.forbidden = ""
         self.names: set[tuple[str, str]] = set()
         self.called: set[tuple[str, str]] = set()
         self.unresolved = False
@@ -100,15 +128,52 @@ class Machine:
 
     def mapping(self) -> Any:
         """A new dict."""
-        return Mapping() if self._follows_one_more() else UNKNOWN
+        self._count()
+        return Mapping()
+
+    def listing(self, items: list[Any]) -> Any:
+        """A new list of these."""
+        self._count()
+        self.stored(items)
+        made = Listing()
+        made.put(items)
+        return made
 
     def pack(self, items: list[Any]) -> Any:
         """A tuple of these."""
-        return tuple(items) if len(items) <= KEPT_ITEMS and self._follows_one_more() else UNKNOWN
+        self._count()
+        if len(items) > KEPT_ITEMS:
+            self.stored(items)
+            return plain("tuple")
+        return tuple(items) if rules.HOT.isdisjoint(map(SYMBOLS.role, items)) else Args(items)
 
-    def _follows_one_more(self) -> bool:
+    def _count(self) -> None:
         self.trace.containers += 1
-        return self.trace.containers <= CONTAINER_LIMIT
+        if self.trace.containers > CONTAINER_LIMIT:
+            raise Fault(f"it holds more than {CONTAINER_LIMIT} containers")
+
+    def forbid(self, refused: Refused) -> None:
+        """Nothing; the first thing that no model does is what the scan reports."""
+        self.trace.forbidden = self.trace.forbidden or str(refused)
+
+    def _checked(self, check: Callable[[], None]) -> None:
+        try:
+            check()
+        except Refused as refused:
+            self.forbid(refused)
+
+    def stored(self, values: list[Any]) -> None:
+        """Nothing; notes what no container may hold."""
+        self._checked(lambda: rules.check_stored(values, SYMBOLS))
+
+    def hashed(self, keys: list[Any]) -> None:
+        """Nothing; notes what may not be a key."""
+        if not _PLAIN_KEYS.issuperset(map(type, keys)):
+            self._checked(lambda: rules.check_hashed(keys, SYMBOLS))
+
+    def filled(self, what: str, target: Any) -> None:
+        """Nothing; notes an instruction that would call a method of something else than a container."""
+        self._checked(lambda: rules.check_target(what, target, SYMBOLS))
 
     def mark(self) -> None:
         """Nothing; a mark is pushed."""
@@ -129,11 +194,15 @@ class Machine:
         if any(n[0].split(".")[0] in ("joblib", "sklearn") and n[1] in _OLD_WRAPPERS for n in looked_up):
             raise Final("it was written by a joblib older than 0.10: load it there and save it with a newer one")
         if _WRAPPER not in looked_up:
-            self.stack.append(Global(*looked_up.pop()) if len(looked_up) == 1 else UNKNOWN)
+            self.stack.append(self.symbol(*looked_up.pop()) if len(looked_up) == 1 else UNKNOWN)
         elif self.nested:
             raise Fault("an array's description is used in an unknown way")
         else:
             self.stack.append(WrapperClass(*_WRAPPER))
+
+    def symbol(self, module: str, name: str) -> Global:
+        """The symbol of a name, with what may be done with it."""
+        return Global(module, name, self.trace.trust.use(module, name))
 
     def call(self, function: Any, args: Any) -> Any:
         """What calling this symbol makes."""
@@ -148,10 +217,56 @@ class Machine:
             return UNKNOWN
         self.trace.called.add((function.module, function.name))
         if function == _DTYPE:
-            return dtype_from(args)
-        if function == _RECONSTRUCTOR and type(args) is tuple and args and type(args[0]) is Global:
-            return Dtype("", None) if args[0] == _DTYPE else Instance(args[0])
-        return Instance(function)
+            return self._dtype(args)
+        items = args if isinstance(args, tuple) else None
+        of = items[0] if function == _RECONSTRUCTOR and items and type(items[0]) is Global else function
+        if of == _DTYPE:
+            return Dtype("", None)
+        if of.use == "own" and function.use == "listed":
+            self._checked(lambda: check_own_base(items or (), SYMBOLS))
+        if of.use != "listed":
+            return Instance(of, "own" if of.use == "own" else "?")
+        return self._made(called, of, function.dotted, items)
+
+    def _dtype(self, args: Any) -> Dtype:
+        made = dtype_from(args)
+        if made.itemsize is None:
+            self.forbid(Refused("makes a numpy dtype in a way in which no model does"))
+        return made
+
+    def new(self, cls: Any, args: Any) -> Any:
+        """What `cls.__new__(cls, *args)` makes."""
+        if type(cls) is not Global or cls.use != "listed":
+            return self.call(cls, args)
+        self.trace.called.add((cls.module, cls.name))
+        return Dtype("", None) if cls == _DTYPE else self._made(made, cls, cls.dotted, args)
+
+    def _made(self, rule: Any, of: Global, name: str, items: Any) -> Any:
+        try:
+            if not isinstance(items, tuple):
+                raise Refused(f"calls {name} with arguments that show only when the file runs")
+            role = rule(name, items, SYMBOLS)
+        except Refused as refused:
+            self.forbid(refused)
+            role = "?"
+        if role == "dtype":
+            return Dtype("", None)
+        return Instance(of, role)
+
+    def build(self, target: Any, state: Any) -> None:
+        """Nothing; the state is set."""
+        if type(target) is Dtype:
+            build_dtype(target, state)
+            return
+        try:
+            if type(target) is Instance and target.built:
+                raise Refused(f"sets a second state on one {target.of.dotted}")
+            rules.check_stored(state if isinstance(state, tuple) else (state,), SYMBOLS)
+            check_state(target, state, SYMBOLS, _methods_of(target))
+        except Refused as refused:
+            self.forbid(refused)
+        if type(target) is Instance:
+            target.built = True
 
     def remember(self, key: int) -> None:
         """Nothing; the top of the stack goes into the memo."""
@@ -168,6 +283,18 @@ class Machine:
                 raise Fault("an array's description is used twice")
             value.shared = True
         self.stack.append(value)
+
+
+def _methods_of(target: Any) -> Callable[[str], bool]:
+    """Whether the target's class may have such a method; a `MetadataRequest` keeps requests under methods' names."""
+    requests = type(target) is Instance and target.of.name == "MetadataRequest"
+    return (lambda key: False) if requests else methods().__contains__
+
+
+@cache
+def methods() -> frozenset[str]:
+    """Names of methods of the listed classes; the guard asks the class itself."""
+    return frozenset(files(__package__).joinpath("methods.txt").read_text("utf-8").split())
 
 
 def _modern(module: str, name: str) -> tuple[str, str]:

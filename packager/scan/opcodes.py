@@ -5,14 +5,17 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
-from .arrays import Dtype, build_dtype, payload
-from .literals import LIST, LITERALS, Handler, text
-from .machine import OPCODE_LIMIT, Machine
-from .values import UNKNOWN, Fault, Global, Instance, Mapping, Wrapper, WrapperArgs, WrapperClass
+from converters._trust.rules import Refused, check_attributes
 
-_FROZENSET = Instance(Global("builtins", "frozenset"))
-_NDARRAY = Instance(Global("numpy", "ndarray"))
-_DTYPE = Global("numpy", "dtype")
+from .arrays import payload
+from .literals import BYTES, LITERALS, Handler, text
+from .machine import OPCODE_LIMIT, Machine, methods
+from .symbols import SYMBOLS
+from .values import UNKNOWN, Fault, Global, Instance, Listing, Mapping, Wrapper, WrapperArgs, WrapperClass, plain
+
+_FROZENSET = plain("frozenset")
+_BUFFER = Instance(Global("builtins", "memoryview"), "buffer")
+_SUBCLASSES = frozenset({"numpy.ndarray", "numpy.matrix", "numpy.matrixlib.defmatrix.matrix"})
 
 
 def run(machine: Machine) -> Any:
@@ -27,7 +30,9 @@ def run(machine: Machine) -> Any:
             raise Fault(f"it has more than {OPCODE_LIMIT} instructions")
         handler(machine)
     machine.reader.end_pickle()
-    return machine.use()
+    value = machine.use()
+    machine.stored([value])
+    return value
 
 
 def _proto(machine: Machine) -> None:
@@ -71,14 +76,13 @@ def _newobj(machine: Machine) -> None:
     if type(cls) is WrapperClass and type(args) is tuple and not args:
         machine.stack.append(Wrapper())
     else:
-        machine.stack.append(machine.call(cls, args))
+        machine.stack.append(machine.new(cls, args))
 
 
 def _newobj_ex(machine: Machine) -> None:
     machine.use()
     machine.use()
-    cls = machine.use()
-    machine.stack.append(Dtype("", None) if cls == _DTYPE else machine.call(cls, UNKNOWN))
+    machine.stack.append(machine.new(machine.use(), UNKNOWN))
 
 
 def _obj(machine: Machine) -> None:
@@ -98,13 +102,14 @@ def _inst(machine: Machine) -> None:
 def _build(machine: Machine) -> None:
     state, target = machine.use(), machine.top()
     if type(target) is Wrapper:
-        machine.stack[-1] = _NDARRAY
+        array = Instance(Global("numpy", "ndarray"), "array", built=True)
+        machine.stack[-1] = array
         _array(machine, state)
-    elif type(target) is Dtype:
-        build_dtype(target, state)
     elif isinstance(target, Global):
         raise Fault("it sets attributes on a class or a function")
-    elif type(target) is Instance and type(state) is Mapping:
+    else:
+        machine.build(target, state)
+    if type(target) is Instance and type(state) is Mapping:
         version = state.items.get("_sklearn_version")
         if type(version) is str:
             machine.trace.versions["scikit-learn"] = version
@@ -164,46 +169,81 @@ def _push_tuple(machine: Machine, items: list[Any]) -> None:
         machine.stack.append(machine.pack(items))
 
 
-def _collect(value: Any) -> Handler:
-    def handler(machine: Machine) -> None:
-        machine.use_mark()
-        machine.stack.append(value)
+def _list(machine: Machine) -> None:
+    made = machine.listing(machine.use_mark())
+    machine.stack.append(made)
 
-    return handler
+
+def _frozenset(machine: Machine) -> None:
+    machine.hashed(machine.use_mark())
+    machine.stack.append(_FROZENSET)
 
 
 def _dict(machine: Machine) -> None:
     made = machine.mapping()
-    _fill(made, machine.use_mark())
+    _fill(machine, made, machine.use_mark())
     machine.stack.append(made)
 
 
-def _fill(target: Any, items: list[Any]) -> None:
+def _fill(machine: Machine, target: Any, items: list[Any]) -> None:
+    if len(items) % 2:
+        raise Fault("a dict has a key without a value")
+    keys, values = items[::2], items[1::2]
+    machine.filled("set an item", target)
+    machine.hashed(keys)
+    machine.stored([v for k, v in zip(keys, values, strict=True) if not _names_array(k, v)])
     if type(target) is Mapping:
-        if len(items) % 2:
-            raise Fault("a dict has a key without a value")
-        for key, value in zip(items[::2], items[1::2], strict=True):
+        for key, value in zip(keys, values, strict=True):
             target.put(key, value)
+    elif SYMBOLS.role(target) == "bunch":
+        _fill_bunch(machine, dict(zip(keys, values, strict=True)))
+
+
+def _names_array(key: Any, value: Any) -> bool:
+    """Whether it is the entry by which joblib says of which class an array is."""
+    return key == "subclass" and type(value) is Global and value.dotted in _SUBCLASSES
+
+
+def _fill_bunch(machine: Machine, entries: dict[Any, Any]) -> None:
+    """A `Bunch` shows its keys as attributes."""
+    try:
+        if any(type(key) is not str for key in entries):
+            raise Refused("has a Bunch with a key that is no plain name")
+        check_attributes(entries, SYMBOLS, methods().__contains__)
+    except Refused as refused:
+        machine.forbid(refused)
 
 
 def _setitem(machine: Machine) -> None:
     value, key = machine.use(), machine.use()
-    _fill(_target(machine), [key, value])
+    _fill(machine, _target(machine), [key, value])
 
 
 def _setitems(machine: Machine) -> None:
     items = machine.use_mark()
-    _fill(_target(machine), items)
+    _fill(machine, _target(machine), items)
 
 
 def _append(machine: Machine) -> None:
-    machine.use()
-    _target(machine)
+    _extend(machine, [machine.use()])
 
 
 def _appends(machine: Machine) -> None:
-    machine.use_mark()
-    _target(machine)
+    _extend(machine, machine.use_mark())
+
+
+def _extend(machine: Machine, values: list[Any]) -> None:
+    target = _target(machine)
+    machine.filled("append", target)
+    machine.stored(values)
+    if type(target) is Listing:
+        target.put(values)
+
+
+def _additems(machine: Machine) -> None:
+    values = machine.use_mark()
+    machine.filled("add", _target(machine))
+    machine.hashed(values)
 
 
 def _target(machine: Machine) -> Any:
@@ -230,13 +270,14 @@ def _buffer(machine: Machine) -> None:
 
 
 def _readonly(machine: Machine) -> None:
-    machine.use()
-    machine.stack.append(UNKNOWN)
+    value = machine.use()
+    machine.stack.append(BYTES if value is BYTES else _BUFFER)
 
 
 HANDLERS: dict[bytes, Handler] = {
     **LITERALS,
     pickle.EMPTY_DICT: lambda machine: machine.stack.append(machine.mapping()),
+    pickle.EMPTY_LIST: lambda machine: machine.stack.append(machine.listing([])),
     pickle.NEXT_BUFFER: _buffer,
     pickle.READONLY_BUFFER: _readonly,
     pickle.PROTO: _proto,
@@ -267,14 +308,14 @@ HANDLERS: dict[bytes, Handler] = {
     pickle.TUPLE1: _short_tuple(1),
     pickle.TUPLE2: _short_tuple(2),
     pickle.TUPLE3: _short_tuple(3),
-    pickle.LIST: _collect(LIST),
-    pickle.FROZENSET: _collect(_FROZENSET),
+    pickle.LIST: _list,
+    pickle.FROZENSET: _frozenset,
     pickle.DICT: _dict,
     pickle.SETITEM: _setitem,
     pickle.SETITEMS: _setitems,
     pickle.APPEND: _append,
     pickle.APPENDS: _appends,
-    pickle.ADDITEMS: _appends,
+    pickle.ADDITEMS: _additems,
     pickle.PERSID: _persistent,
     pickle.BINPERSID: _persistent,
 }

@@ -13,6 +13,8 @@ class Scan:
     `kind`: see `scan`. `names`: every dotted name that a loader would look up, `?` for one that is not static.
     `refused`: those that are not on the allow-list. `packages`: top packages of the names. `root`: dotted name of the
     outermost object's class, empty when unknown. `versions`: distribution to version, where the state tells.
+    `own`: the names that the user's word alone covers. `referred`: those that may be mentioned, but not called.
+    `forbidden`: what the file does with names on the list though no model does it; empty: nothing.
     """
 
     kind: str
@@ -21,3 +23,6 @@ class Scan:
     packages: tuple[str, ...] = ()
     root: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
+    own: tuple[str, ...] = ()
+    referred: tuple[str, ...] = ()
+    forbidden: str = ""

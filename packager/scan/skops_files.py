@@ -9,6 +9,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from .machine import Trace
+from .skops_nodes import check_nodes
 from .values import Fault
 
 SCHEMA = "schema.json"
@@ -18,8 +19,8 @@ TOTAL_LIMIT = 4 << 30
 _MAKES_NOTHING = frozenset({"CachedNode", "JsonNode"})
 """Loaders that take their value from elsewhere in the file and look nothing up."""
 
-_REFERS = frozenset({"FunctionNode", "TypeNode"})
-"""Loaders that look a name up without calling it."""
+_REFERS = frozenset({"FunctionNode", "TypeNode", "NdArrayNode"})
+"""Loaders that look a name up without calling it, or that call nothing but types of numbers."""
 
 Names = set[tuple[str, str]]
 
@@ -37,6 +38,8 @@ def scan_skops(archive: zipfile.ZipFile, trace: Trace) -> str:
             todo.extend(node.values())
         elif isinstance(node, list):
             todo.extend(node)
+    if not trace.trust.refused(trace.names, trace.called):
+        check_nodes(schema, trace)
     return f"{schema['__module__']}.{schema['__class__']}"
 
 

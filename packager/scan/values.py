@@ -1,14 +1,17 @@
 """What the scanner knows of a value on an unpickler's stack, without making the value.
 
 `None`, `bool`, `int`, `str` and `tuple` stand for themselves; `UNKNOWN` for all that the scanner does not follow.
+The role of a value is what the rules of `converters._trust` go by.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 KEPT_KEYS = 1024
+KEPT_MEMBERS = 64
 
 
 class Fault(Exception):
@@ -30,10 +33,11 @@ UNKNOWN = Unknown()
 
 @dataclass(frozen=True)
 class Global:
-    """What `find_class` would give back for this name."""
+    """What `find_class` would give back for this name. `use`: see `Trust.use`."""
 
     module: str
     name: str
+    use: str = field(default="", compare=False)
 
     @property
     def dotted(self) -> str:
@@ -56,11 +60,43 @@ class Wrapper:
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
+class Args(tuple[Any, ...]):
+    """A tuple with a name in it that may only be called: it may only be the arguments of a call."""
+
+    __slots__ = ()
+
+
+@dataclass(eq=False, slots=True)
 class Instance:
-    """An object of this class, or what this function returns."""
+    """An object of this class, or what this function returns. `built`: it has been given a state."""
 
     of: Global
+    role: str
+    built: bool = False
+
+
+def plain(name: str) -> Instance:
+    """A value of this type of Python's own, of which no more is known."""
+    return Instance(Global("builtins", name), name)
+
+
+@dataclass(eq=False, slots=True)
+class Listing:
+    """A list. `members`: the first of them. `opaque`: there are more. `spent`: it was used in a way that allows no
+    change."""
+
+    members: list[Any] = field(default_factory=list)
+    opaque: bool = False
+    spent: bool = False
+
+    def put(self, values: Sequence[Any]) -> None:
+        """Nothing; the values are added."""
+        if self.spent:
+            raise Fault("a list changes after it has been used")
+        if len(self.members) + len(values) > KEPT_MEMBERS:
+            self.opaque = True
+        else:
+            self.members.extend(v if type(v) is str else None for v in values)
 
 
 @dataclass(eq=False, slots=True)
@@ -87,6 +123,16 @@ class Mapping:
             raise Fault("an array's description is not plain data")
         self.spent = True
         return self.items
+
+
+@dataclass(eq=False)
+class Dtype:
+    """A numpy dtype. `itemsize` in bytes; None when the dtype was not made in the way in which numpy pickles it."""
+
+    kind: str
+    itemsize: int | None
+    has_object: bool = False
+    built: bool = False
 
 
 TAINTED = frozenset({WrapperClass, WrapperArgs, Wrapper})

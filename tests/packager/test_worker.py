@@ -19,6 +19,7 @@ import pytest
 
 import converters
 from packager.errors import ConversionError, MissingToolError, MlpackError, ModelError
+from packager.source import take_source
 from packager.worker import Limits, Worker, start
 from tests.packager.conftest import Made
 
@@ -46,7 +47,12 @@ def model(folder: Path, body: str) -> dict[str, Any]:
     code.mkdir(exist_ok=True)
     (code / "users_own.py").write_text(f"import os, sys, time, ctypes\ndef run():\n    {body}\n")
     (folder / "model.pkl").write_bytes(b"cusers_own\nrun\n(tR.")
-    return {"model": str(folder / "model.pkl"), "kind": "pickle", "names": [], "code": [str(code)]}
+    return {"model": str(folder / "model.pkl"), "kind": "pickle", "code": [str(code)], **own("users_own.run")}
+
+
+def own(name: str) -> dict[str, Any]:
+    """The part of a request that says which names of a file are trusted: one, by the user's word."""
+    return {"names": [name], "own": [name], "referred": []}
 
 
 def load(folder: Path, body: str, limits: Limits = QUICK) -> str:
@@ -122,7 +128,7 @@ def test_it_goes_on_after_an_error(tmp_path: Path, flowers: Made) -> None:
     with worker(tmp_path) as child:
         with pytest.raises(ModelError):
             child.call("load", **model(tmp_path, "raise ValueError"))
-        reply = child.call("load", model=str(flowers.model), kind="joblib", names=[], code=[])
+        reply = child.call("load", **take_source(flowers.model, tmp_path / "copy", ()).request(), code=[])
     assert (reply["framework"], reply["width"]) == ("sklearn", 4)
 
 
@@ -148,7 +154,8 @@ def test_a_users_module_of_our_name_is_theirs(name: str, tmp_path: Path) -> None
     (code / f"{name}.py").write_text("class Mine:\n    pass\nSAID = 'mine'\n")
     (tmp_path / "model.pkl").write_bytes(f"c{name}\nMine\n(tR.".encode())
     with worker(tmp_path) as child, pytest.raises(ConversionError, match=rf"no converter for {name}\.Mine"):
-        child.call("load", model=str(tmp_path / "model.pkl"), kind="pickle", names=[], code=[str(code)])
+        given = own(f"{name}.Mine")
+        child.call("load", model=str(tmp_path / "model.pkl"), kind="pickle", code=[str(code)], **given)
 
 
 @pytest.mark.parametrize("name", ["converters"])
@@ -267,14 +274,14 @@ def test_the_worker_starts_under_python_39(tmp_path: Path) -> None:
     with worker(tmp_path, python=python39()) as child:
         with pytest.raises(ConversionError, match=r"no converter for collections\.OrderedDict.*sklearn"):
             (tmp_path / "model.pkl").write_bytes(b"ccollections\nOrderedDict\n(tR.")
-            child.call("load", model=str(tmp_path / "model.pkl"), kind="pickle", names=[], code=[])
+            child.call("load", **take_source(tmp_path / "model.pkl", tmp_path / "copy", ()).request(), code=[])
         with pytest.raises(ModelError, match=r"needs the module 'joblib'.*--python"):
-            child.call("load", model=str(tmp_path / "model.pkl"), kind="joblib", names=[], code=[])
+            child.call("load", model=str(tmp_path / "model.pkl"), kind="joblib", code=[], **own("a.B"))
 
 
 def test_replies_are_json_of_one_line(tmp_path: Path, flowers: Made) -> None:
     with worker(tmp_path) as child:
-        child.send("load", model=str(flowers.model), kind="joblib", names=[], code=[])
+        child.send("load", **take_source(flowers.model, tmp_path / "copy", ()).request(), code=[])
         line = child._line()
     assert line.count(b"\n") == 1 and json.loads(line)["ok"] is True
 

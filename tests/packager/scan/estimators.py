@@ -115,5 +115,4 @@ def assemblies() -> dict[str, Any]:
         ],
         "record": np.zeros(3, [("a", "i4"), ("b", "f8", (2,))]),
         "object record": np.array([(1, "x")], [("a", "i4"), ("b", "O")]),
-        "frame": FRAME,
     }

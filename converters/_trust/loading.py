@@ -1,0 +1,42 @@
+"""A pickle loaded under guard; nothing in the worker loads one otherwise."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+from .guard import Guard, Trusted
+from .rules import Refused
+from .unpickler import guarded
+
+
+def load_pickle(path: Path, trusted: Trusted) -> Any:
+    """The model of a pickle. Raises `Refused`."""
+    with path.open("rb") as file:
+        loader = guarded(pickle._Unpickler)(file)
+        loader.guard = Guard(trusted)
+        return loader.load()
+
+
+def load_joblib(path: Path, trusted: Trusted) -> Any:
+    """The model of joblib's own format, read by joblib with a guarded unpickler in place of its own."""
+    import joblib.numpy_pickle as joblib
+
+    own, used = joblib.NumpyUnpickler, []
+    checked = guarded(own)
+
+    def watched(*args: Any, **options: Any) -> Any:
+        loader = checked(*args, **options)
+        loader.guard = Guard(trusted)
+        used.append(loader)
+        return loader
+
+    joblib.NumpyUnpickler = watched
+    try:
+        model = joblib.load(str(path))
+    finally:
+        joblib.NumpyUnpickler = own
+    if len(used) != 1:
+        raise Refused("was read by joblib past the guard: use joblib 1.2 or later")
+    return model

@@ -1,0 +1,75 @@
+"""The scan's symbols as the rules of `converters._trust` look at them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Entries
+from typing import Any
+
+from .values import Args, Dtype, Fault, Global, Instance, Listing, Mapping, Unknown, Wrapper, WrapperArgs, WrapperClass
+
+_ROLES = {
+    type(None): "NoneType",
+    bool: "bool",
+    int: "int",
+    str: "str",
+    tuple: "tuple",
+    Args: "args",
+    Mapping: "dict",
+    Listing: "list",
+    Dtype: "dtype",
+    Unknown: "?",
+    Wrapper: "wrapper",
+    WrapperArgs: "args",
+    WrapperClass: "name",
+}
+_USES = {"listed": "name", "referred": "function", "own": "own"}
+
+
+class Symbols:
+    """The rules' `Look` at the scan's values."""
+
+    def role(self, value: Any) -> str:
+        """See `Look`; a name that nothing allows has none, for the file is refused by it."""
+        if type(value) is Instance:
+            return value.role
+        return _USES.get(value.use, "?") if type(value) is Global else _ROLES[type(value)]
+
+    def name(self, value: Any) -> str:
+        return value.dotted if isinstance(value, Global) else ""
+
+    def items(self, value: Any) -> tuple[Any, ...] | None:
+        return value if isinstance(value, tuple) else None
+
+    def texts(self, value: Any) -> tuple[str, ...] | None:
+        """See `Look`; a list that was looked at may not change later."""
+        if type(value) is str:
+            return (value,)
+        if type(value) is Listing:
+            value.spent = True
+        members = value.members if type(value) is Listing and not value.opaque else value
+        return tuple(members) if isinstance(members, (tuple, list)) and all(type(m) is str for m in members) else None
+
+    def entries(self, value: Any) -> Entries[str, Any] | None:
+        return value.items if type(value) is Mapping and not value.opaque else None
+
+    def dtype(self, value: Any) -> tuple[int | None, bool]:
+        if type(value) is not Dtype:
+            return None, False
+        value.built = True
+        return value.itemsize, value.has_object
+
+    def unbuilt(self, value: Any) -> tuple[int | None, bool]:
+        return (value.itemsize, value.has_object) if type(value) is Dtype and not value.built else (None, False)
+
+    def kind(self, value: Any) -> str:
+        return str(value.kind)
+
+    def fields(self, value: Any) -> Entries[str, Any] | None:
+        """See `Look`; numpy keeps this very dict, so it may not change later."""
+        try:
+            return value.spend() if type(value) is Mapping else None
+        except Fault:
+            return None
+
+
+SYMBOLS = Symbols()
