@@ -219,7 +219,7 @@ def test_a_path_that_is_an_attack(paths: list[str], said: str) -> None:
         (b'{"format": 1}' + b" " * (32 << 20), "at most"),
         (b'\xef\xbb\xbf{"format": 1}', "not JSON"),
         ('{"format": 1}'.encode("utf-16"), "not JSON"),
-        (b'{"format": true}', "(format must be a whole number|name is missing)"),
+        (b'{"format": true}', "(format must be |name is missing)"),
     ],
 )
 def test_a_manifest_that_is_an_attack(raw: bytes, said: str, copy: Path) -> None:
@@ -279,3 +279,18 @@ def test_a_file_on_the_way_over_a_link(copy: Path, tmp_path: Path) -> None:
     (copy / "model").symlink_to(tmp_path / "model")
     with pytest.raises(DamagedError, match="is a link"):
         open_bundle(copy).read("model/model.onnx")
+
+
+def test_what_a_stranger_says_does_not_move_the_cursor(copy: Path) -> None:
+    import subprocess
+    import sys
+
+    seal(copy, title="good\x1b[2J\x1b[Hevil\nverification: equal", framework="x\x9b31m")
+    done = subprocess.run(
+        [sys.executable, "-m", "packager.cli", "inspect", str(copy)],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[3],
+    )
+    assert done.returncode == 0 and r"good\x1b[2J\x1b[Hevil\nverification" in done.stdout
+    assert not {"\x1b", "\x9b"} & set(done.stdout)
