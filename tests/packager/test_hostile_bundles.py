@@ -61,18 +61,21 @@ def wheel(**facts: Any) -> list[dict[str, Any]]:
         (wheel(path="/etc/evil.whl"), r"path must be a wheel"),
         (wheel(path="wheels/../evil.whl"), r"path must be a wheel"),
         (wheel(url="file:///etc/passwd"), r"url must be a wheel below"),
-        (wheel(url="http://169.254.169.254/evil.whl"), r"url must be a wheel below"),
+        (wheel(url="http://evil.example/evil.whl"), r"url must be a wheel below"),
         (wheel(url="https://files.pythonhosted.org.evil.example/evil.whl"), r"url must be a wheel below"),
         (wheel(url="https://files.pythonhosted.org/evil.tar.gz"), r"url must be a wheel below"),
         (wheel(name="--index-url.whl"), r"name must be the name of a wheel"),
         (wheel(hashes={"md5": "0"}), r"hashes.sha256 is missing"),
         ([{**EVIL, "name": "evil @ file:///x"}], r"packages\[0\].name must be the name of a distribution"),
-        ([{**EVIL, "version": "1\n-e git+https://evil"}], r"packages\[0\].version must be a version"),
+        ([{**EVIL, "version": "1\n-e git+https://evil.example"}], r"packages\[0\].version must be a version"),
         ([{**EVIL, "directory": {"path": "."}}], r"a field 'directory'"),
-        ([{**EVIL, "vcs": {"type": "git", "url": "https://evil", "commit-id": "0"}}], r"a field 'vcs'"),
-        ([{**EVIL, "sdist": {"name": "evil-1.tar.gz", "url": "https://evil", "hashes": {}}}], r"a field 'sdist'"),
-        ([{**EVIL, "archive": {"url": "https://evil/a.zip", "hashes": {}}}], r"a field 'archive'"),
-        ([{**EVIL, "index": "https://evil"}], r"a field 'index'"),
+        ([{**EVIL, "vcs": {"type": "git", "url": "https://evil.example", "commit-id": "0"}}], r"a field 'vcs'"),
+        (
+            [{**EVIL, "sdist": {"name": "evil-1.tar.gz", "url": "https://evil.example", "hashes": {}}}],
+            r"a field 'sdist'",
+        ),
+        ([{**EVIL, "archive": {"url": "https://evil.example/a.zip", "hashes": {}}}], r"a field 'archive'"),
+        ([{**EVIL, "index": "https://evil.example"}], r"a field 'index'"),
         ([{**EVIL, "wheels": []}], r"wheels must be a list of 1 to 1"),
         ("evil", r"packages must be a list"),
         ([3], r"packages\[0\] must be an object"),
@@ -294,8 +297,8 @@ def test_an_archive_of_r_that_is_compressed(copy: Path, tmp_path: Path, monkeypa
         b"metadata: {}\npackage: [{manager: conda}]",
         b"a: &a [x, x]\nb: &b [*a, *a]\nmetadata: *b\npackage: *b",
         b"!!python/object/apply:os.system ['x']",
-        b"metadata: {}\npackage: [{manager: conda, name: x, platform: linux-64, url: 'https://x/../../evil.conda', "
-        b"hash: {sha256: '0'}}]",
+        b"metadata: {}\npackage: [{manager: conda, name: x, platform: linux-64, "
+        b"url: 'https://evil.example/../../x.conda', hash: {sha256: '0'}}]",
     ],
 )
 def test_a_lock_of_conda_that_is_an_attack(
