@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from converters._latency import measure, quantiles, times_of, varied
@@ -74,38 +75,38 @@ def measure_session(
     for a moment spoils one of them. Its `best_p99_ms` is the p99 of the best one.
     """
     smallest, *others = sorted(batches)
-    windows = _Windows(session, rows, smallest, seconds)
-    found: list[Numbers] = []
-    for i in range(WINDOWS):
-        windows.measure()
-        found += _measured(session, rows, others[i : i + 1], seconds)
-    found += _measured(session, rows, others[WINDOWS:], seconds)
+    with timed() as restart:  # one for all runs, as starting one takes time that would be measured too
+
+        def clock(feeds: dict[str, Any]) -> float:
+            restart()
+            start = perf_counter()
+            session.run_feeds(feeds)
+            return perf_counter() - start
+
+        def of(sizes: Sequence[int]) -> list[Numbers]:
+            return list(measure(session.run_feeds, session.feeds, rows, sizes, seconds, clock))
+
+        windows = _Windows(clock, varied(session.feeds, rows, smallest), smallest, seconds)
+        found: list[Numbers] = []
+        for i in range(WINDOWS):
+            windows.measure()
+            found += of(others[i : i + 1])
+        found += of(others[WINDOWS:])
     return (windows.numbers(), *found)
-
-
-def _measured(session: Session, rows: Table, sizes: Sequence[int], seconds: float) -> list[Numbers]:
-    """The quantiles of each size, under one clock for all its runs: one for each run would be measured too."""
-    found: list[Numbers] = []
-    for size in sizes:
-        with timed(more=3 * seconds):
-            found += measure(session.run_feeds, session.feeds, rows, [size], seconds)
-    return found
 
 
 class _Windows:
     """Times of one batch size in several windows, together no longer than one of `seconds`."""
 
-    def __init__(self, session: Session, rows: Table, size: int, seconds: float) -> None:
-        self._session, self._size, self._seconds = session, size, seconds
-        self._inputs = varied(session.feeds, rows, size)
+    def __init__(self, clock: Callable[[Any], float], inputs: Sequence[Any], size: int, seconds: float) -> None:
+        self._clock, self._inputs, self._size, self._seconds = clock, inputs, size, seconds
         self._times: list[list[float]] = []
 
     def measure(self) -> None:
         """One window more; none where the time is spent, as each run is slow."""
         spent = sum(map(sum, self._times))
         if spent < self._seconds:
-            with timed(more=3 * self._seconds):
-                self._times.append(times_of(self._session.run_feeds, self._inputs, self._seconds / WINDOWS))
+            self._times.append(times_of(self._clock, self._inputs, self._seconds / WINDOWS, self._clock))
 
     def numbers(self) -> Numbers:
         """The quantiles of all windows together, and the p99 of the best one."""

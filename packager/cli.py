@@ -14,7 +14,7 @@ import click
 
 from . import __version__
 from .ending import guard
-from .errors import MlpackError
+from .errors import MlpackError, printable
 from .say import say_built
 from .variants import KINDS, TARGETS
 
@@ -284,7 +284,8 @@ def _run(
 
 
 def _fail(error: dict[str, Any], as_json: bool) -> None:
-    click.echo(f"mlpack: {error['message']}", err=True)
+    for line in f"mlpack: {error['message']}".split("\n"):
+        click.echo(printable(line), err=True)
     for row in error.get("worst", ()):
         click.echo(f"  probe {row['probe']}: {row['inputs']}", err=True)
         click.echo(f"    expected {row['expected']}\n    got      {row['got']}", err=True)
@@ -365,13 +366,13 @@ def _say_facts(facts: dict[str, Any]) -> None:
         if isinstance(value, list):
             click.echo(f"{name}:")
             for each in value:
-                click.echo(f"  {each}")
+                click.echo(printable(f"  {each}"))
         elif isinstance(value, dict):
             click.echo(f"{name}:")
             for key, names in value.items():
-                click.echo(f"  {key}: {', '.join(names)}")
+                click.echo(printable(f"  {key}: {', '.join(names)}"))
         else:
-            click.echo(f"{name}: {value}")
+            click.echo(printable(f"{name}: {value}"))
 
 
 def _say_image(facts: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from time import perf_counter
@@ -64,18 +64,17 @@ def late(task: Any, seconds: float) -> MlpackError:
 
 
 @contextmanager
-def timed(more: float = 0.0, loading: Any = None) -> Iterator[None]:
-    """Stops what runs inside where it takes too long, and `more` seconds besides; `loading`: the options of a load.
+def timed(loading: Any = None) -> Iterator[Callable[[], None]]:
+    """Stops what runs inside where it takes too long; `loading`: the options of a load. Gives what starts it anew.
 
     Raises `LateError` for a run and `DamagedError` for a load, in place of what ONNX Runtime says then.
     """
     watch = clock()
-    begun = perf_counter() + more
-    task = watch.begin(begun) if loading is None else watch.begin_load(loading, begun)
+    task = watch.begin(perf_counter()) if loading is None else watch.begin_load(loading, perf_counter())
     try:
-        yield
+        yield lambda: watch.restart(task, perf_counter())
     except Exception as error:
-        if perf_counter() - begun > watch.seconds:
+        if perf_counter() - watch.since(task) > watch.seconds:
             raise late(task, watch.seconds) from error
         raise
     finally:

@@ -29,6 +29,7 @@ _fails: list[Callable[[MlpackError], Any]] = []
 def guard(say: Callable[[MlpackError], Any]) -> None:
     """From now on SIGTERM and an interrupt end this process in two seconds; `say` prints the error of `give_up`."""
     _fails[:] = [say]
+    atexit.register(_kill)
     reads, writes = os.pipe()
     os.set_blocking(writes, False)
     signal.set_wakeup_fd(writes, warn_on_full_buffer=False)
@@ -60,9 +61,7 @@ def _wait(reads: int) -> None:
 
 def _end(code: int) -> None:
     """Removes what is temporary, ends what was started, and then this process."""
-    for process in _started():
-        with contextlib.suppress(OSError):
-            os.kill(process, signal.SIGKILL)
+    _kill()
     cleaning = threading.Thread(target=atexit._run_exitfuncs, daemon=True)  # temporary folders are removed there
     cleaning.start()
     cleaning.join(CLEANING)
@@ -70,6 +69,13 @@ def _end(code: int) -> None:
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
     os._exit(code)
+
+
+def _kill() -> None:
+    """Ends all that this process started and that still runs."""
+    for process in _started():
+        with contextlib.suppress(OSError):
+            os.kill(process, signal.SIGKILL)
 
 
 def _started() -> list[int]:

@@ -86,3 +86,8 @@ class MissingToolError(MlpackError):
     """A tool that the command needs is not installed."""
 
     exit_code = 9
+
+
+def printable(text: str) -> str:
+    """The text without what could move a terminal's cursor, which is escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

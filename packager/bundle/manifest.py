@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runtimes.server.schema import Fault, parse, record, whole
+from runtimes.server.schema import FORMAT, Fault, parse, record, whole
 from runtimes.server.schema import files as entries
 
 from ..errors import DamagedError
 
-FORMAT = 1
 NAME = "manifest.json"
 MEASURED = "measurements/"
 

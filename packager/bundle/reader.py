@@ -18,7 +18,7 @@ from runtimes.server.schema import GRAPH, MOST_BYTES, Fault, parse
 from ..errors import DamagedError, UsageError
 from ..golden import GoldenCase, check_case, decode_case
 from .manifest import MEASURED, NAME, Entry, Manifest, paths_below
-from .schema import check_documents, check_manifest
+from .schema import check_documents, check_manifest, check_measured
 
 MOST_JSON = 256 << 20
 PIECE = 1 << 20
@@ -123,6 +123,7 @@ class Bundle:
             with self._open(Entry(path, "", -1)) as file:
                 plain = parse(file.read(MOST_BYTES + 1))
             check_documents(path, plain)
+            check_measured(plain["files"], self._entries)
         except Fault as fault:
             raise DamagedError(f"{path} is not a list of files: {fault}") from fault
         if plain["identity"] != self.identity:

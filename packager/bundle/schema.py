@@ -35,8 +35,9 @@ from runtimes.server.schema import files as file_entries
 from runtimes.server.schema import name as bundle_name
 from runtimes.server.schema import path as file_path
 
-__all__ = ["NAME", "Fault", "check_documents", "check_manifest", "check_paths"]
+__all__ = ["NAME", "Fault", "check_documents", "check_manifest", "check_measured", "check_paths"]
 
+MANIFEST, MEASURED, REPORT = "manifest.json", "measurements/", "reports/report.html"
 SOURCE, GIVEN = "model/source/", "environment/given/"
 MOST_ROWS = 2**53
 _tolerance = record({"rtol": number(0), "atol": number(0)}, closed=True)
@@ -140,6 +141,15 @@ def check_manifest(facts: Mapping[str, Any], paths: Iterable[str]) -> None:
     for field, path in named.items():
         if path not in listed:
             raise Fault(f"{field} must be a file that the manifest lists, and {shown(path)} is not")
+
+
+def check_measured(paths: Iterable[str], listed: Iterable[str]) -> None:
+    """Raises `Fault` where the list of what a clock had a hand in has a file that the manifest must list."""
+    check_paths([*paths, *listed])
+    own = sorted(path for path in paths if not path.startswith(MEASURED) and path != REPORT)
+    twice = sorted(set(paths) & set(listed))
+    if own or twice:
+        raise Fault(f"files has {shown((own or twice)[0])}, which is for {MANIFEST} to list")
 
 
 def check_paths(paths: Iterable[str]) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ..errors import printable
 from ..verify.comparison import LARGEST
 
 SHOWN = 5
@@ -16,17 +17,13 @@ Facts = Mapping[str, Any]
 def lines(facts: Facts) -> Iterator[str]:
     """The lines, in the order of the facts; what could move a terminal's cursor is escaped."""
     if facts["same"]:
-        yield _clean(f"nothing differs: {_title(facts['a'])} twice")
+        yield printable(f"nothing differs: {_title(facts['a'])} twice")
         return
     for side in ("a", "b"):
-        yield _clean(f"{side.upper()}  {_title(facts[side])}")
+        yield printable(f"{side.upper()}  {_title(facts[side])}")
     for name, part in PARTS.items():
-        found = [_clean(line) for line in part(facts[name])]
+        found = [printable(line) for line in part(facts[name])]
         yield from [name, *(f"  {line}" for line in found)] if found else ()
-
-
-def _clean(text: str) -> str:
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _title(side: Facts) -> str:

@@ -19,6 +19,7 @@ Check = Callable[[Any, str], None]
 """Takes a value and the name of its field; raises `Fault`."""
 
 GRAPH = "model/model.onnx"
+FORMAT = 1
 MOST_BYTES = 32 << 20
 MOST_DEPTH = 32
 MOST_TEXT = 100_000
@@ -304,7 +305,14 @@ def path(value: Any, where: str) -> None:
 
 
 files = mapping(entry, path)
-manifest = record({"format": whole(0, 2**31), "name": name, "version": version, "signature": signature, "files": files})
+
+
+def _format(value: Any, where: str) -> None:
+    if type(value) is not int or value != FORMAT:
+        raise wrong(value, where, str(FORMAT))
+
+
+manifest = record({"format": _format, "name": name, "version": version, "signature": signature, "files": files})
 
 
 def graph_digest(plain: Mapping[str, Any]) -> str:

@@ -35,6 +35,14 @@ class Watch:
         self._running[options] = since
         return options
 
+    def restart(self, options: Any, since: float) -> None:
+        """What ran is over, and the next begins."""
+        self._running[options] = since
+
+    def since(self, options: Any) -> float:
+        """When it began."""
+        return self._running[options]
+
     def running(self) -> list[tuple[Any, float]]:
         """All that runs now, and since when."""
         return list(self._running.copy().items())

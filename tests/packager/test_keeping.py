@@ -126,7 +126,8 @@ def test_an_answer_of_the_index_that_changed_is_asked_again() -> None:
 
 
 def test_a_lock_of_the_servers_packages_that_changed_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    offer = {"name": "a", "wheels": [{"url": "https://index/a-1-py3-none-any.whl", "hashes": {"sha256": "0" * 64}}]}
+    url = "https://index.example/a-1-py3-none-any.whl"
+    offer = {"name": "a", "wheels": [{"url": url, "hashes": {"sha256": "0" * 64}}]}
     asked = []
     monkeypatch.setattr(_site, "_asked", lambda pins, base: asked.append(pins) or [offer])
     base = _rootfs.Base(Path(), "", "3.11", "2_36", {})

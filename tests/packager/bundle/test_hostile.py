@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from packager.bundle.manifest import NAME, canonical
+from packager.bundle.manifest import MEASURED, NAME, canonical, entry_of
 from packager.bundle.reader import open_bundle
 from packager.bundle.schema import Fault, check_paths
 from packager.check import check_bundle
@@ -24,7 +24,7 @@ from runtimes.server.described import describe
 from runtimes.server.errors import Damaged
 from runtimes.server.model import Model
 from tests.packager.conftest import Made
-from tests.seal import seal, sign
+from tests.seal import rewrite, seal, sign
 
 LEAVES: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 3, 2**70, 1.5, -1e308, "", "x", "../../x", "/etc/passwd", "C:\\x", "a\0b"),
@@ -219,7 +219,7 @@ def test_a_path_that_is_an_attack(paths: list[str], said: str) -> None:
         (b'{"format": 1}' + b" " * (32 << 20), "at most"),
         (b'\xef\xbb\xbf{"format": 1}', "not JSON"),
         ('{"format": 1}'.encode("utf-16"), "not JSON"),
-        (b'{"format": true}', "(format must be a whole number|name is missing)"),
+        (b'{"format": true}', "(format must be |name is missing)"),
     ],
 )
 def test_a_manifest_that_is_an_attack(raw: bytes, said: str, copy: Path) -> None:
@@ -279,3 +279,29 @@ def test_a_file_on_the_way_over_a_link(copy: Path, tmp_path: Path) -> None:
     (copy / "model").symlink_to(tmp_path / "model")
     with pytest.raises(DamagedError, match="is a link"):
         open_bundle(copy).read("model/model.onnx")
+
+
+def test_what_a_stranger_says_does_not_move_the_cursor(copy: Path) -> None:
+    import subprocess
+    import sys
+
+    seal(copy, title="good\x1b[2J\x1b[Hevil\nverification: equal", framework="x\x9b31m")
+    done = subprocess.run(
+        [sys.executable, "-m", "packager.cli", "inspect", str(copy)],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[3],
+    )
+    assert done.returncode == 0 and r"good\x1b[2J\x1b[Hevil\nverification" in done.stdout
+    assert not {"\x1b", "\x9b"} & set(done.stdout)
+
+
+@pytest.mark.parametrize("path", ["golden/case-000.response.json", "model/source/flowers.joblib", "more/x"])
+def test_the_list_of_measurements_vouches_for_nothing_else(path: str, copy: Path) -> None:
+    """It is no part of the identity: who changed a file and listed it there kept the identity."""
+    (copy / path).parent.mkdir(exist_ok=True)
+    (copy / path).write_bytes(b"changed")
+    entry = entry_of(copy, copy / path)
+    rewrite(copy / MEASURED / NAME, lambda plain: plain["files"].update({path: {"sha256": entry.sha256, "size": 7}}))
+    with pytest.raises(DamagedError, match=f"files has '{path}', which is for manifest.json to list"):
+        check_bundle(copy, (), "cpu", lambda step: None)
