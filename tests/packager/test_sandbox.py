@@ -327,7 +327,8 @@ class Calling(Ridge):
     (code / "mlpack_converters.py").write_text('STEPS = {"calling_out.Calling": lambda fitted, graph, frame: None}')
     script = (
         f"import sys; sys.path[:0] = [{str(code)!r}]\nimport numpy as np, joblib\nfrom calling_out import Calling\n"
-        "x = np.arange(20.0).reshape(10, 2)\nnp.save('x.npy', x)\njoblib.dump(Calling().fit(x, x[:, 0]), 'model.joblib')"
+        "x = np.arange(20.0).reshape(10, 2)\nnp.save('x.npy', x)\n"
+        "joblib.dump(Calling().fit(x, x[:, 0]), 'model.joblib')"
     )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=tmp_path, timeout=120)
     request = Request(tmp_path / "model.joblib", tmp_path / "x.npy", tmp_path / "dist", code=(code,), targets=())
