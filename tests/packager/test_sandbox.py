@@ -412,6 +412,17 @@ def test_a_kernel_with_less_is_no_obstacle(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["held"] == [] and json.loads(done.stdout)["landlock"] == 0, done.stderr
 
 
+def test_a_machine_that_emulates_another_is_no_obstacle() -> None:
+    """A filter for the wrong kind of calls would end the process: a child tries it first."""
+    script = (
+        "from converters._sandbox import _kernel, _seccomp\n_kernel.give_up_privileges()\n"
+        "_seccomp._AUDIT[_kernel.machine()] += 1\nprint(_seccomp.install(False))"
+    )
+    root = Path(converters.__file__).parents[1]
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=root)
+    assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr
+
+
 def test_the_numbers_of_system_calls_are_the_kernels() -> None:
     """Against the headers of Linux, where they are installed."""
     headers = ("/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "/usr/include/asm-generic/unistd.h")
