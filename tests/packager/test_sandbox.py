@@ -91,6 +91,7 @@ ATTACKS = {
     "a private key": "open(f'{home}/.ssh/id_ed25519').read()",
     "a private key by a link": "open(f'{home}/link/id_ed25519').read()",
     "a token": "open(f'{home}/.config/gcloud/token').read()",
+    "a key that a variable names": "open(f'{outside}/named').read()",
     # Other processes.
     "a signal to mlpack": "os.kill(os.getppid(), 0)",
     "a signal to all": "os.kill(-1, 0)",
@@ -193,6 +194,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "home/.bashrc").write_text("mine")
     (folder / "outside/folder").mkdir(parents=True)
     (folder / "outside/victim").write_text("mine")
+    (folder / "outside/named").write_text("mine")
     shared = Path("/dev/shm/mlpack-shared")
     shared.write_text("mine")
     with socket.socket(socket.AF_UNIX) as listener:
@@ -209,6 +211,7 @@ def found(world: Path) -> dict[str, list[str]]:
     """What became of each attack: the error that the kernel gave, or `done`."""
     with pytest.MonkeyPatch.context() as patch, socket.socket() as listener:
         patch.setenv("HOME", str(world / "home"))
+        patch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(world / "outside/named"))
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         listener.settimeout(0)
@@ -246,7 +249,7 @@ def test_an_attack_is_refused_by_the_kernel(attack: str, found: dict[str, list[s
 
 
 def test_nothing_changed_outside(world: Path, found: dict[str, list[str]]) -> None:
-    assert sorted(path.name for path in (world / "outside").iterdir()) == ["folder", "socket", "victim"]
+    assert sorted(path.name for path in (world / "outside").iterdir()) == ["folder", "named", "socket", "victim"]
     victim = world / "outside/victim"
     assert victim.read_text() == (world / "home/.bashrc").read_text() == "mine"
     assert victim.stat().st_mode & 0o777 != 0o777 and victim.stat().st_mtime > 10**9
