@@ -34,7 +34,7 @@ def enter(folder: str, needed: Sequence[str] = (), programs: Sequence[str] = ())
         give_up_privileges()
     except OSError:
         return facts(0, False, limited())
-    paths, hides = readable(os.path.expanduser("~"), needed)
+    paths, hides = readable(needed)
     landlock = _landlock.restrict([folder, _shared.FOLDER], paths, programs) if alone else 0
     return facts(landlock, _seccomp.install(bool(programs)), limited(), hides, own)
 

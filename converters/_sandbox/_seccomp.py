@@ -28,6 +28,7 @@ _SET_FILTER, _ALL_THREADS = 1, 1
 _THREAD = 0x100 | 0x800 | 0x10000  # CLONE_VM, CLONE_SIGHAND, CLONE_THREAD
 _NEW_NAMESPACES = 0x7E020000
 _SHARED_AND_NOBODYS = 0x01 | 0x20  # MAP_SHARED, MAP_ANONYMOUS
+_GROWS_DOWN = 0x100  # MAP_GROWSDOWN: it could reach the address in question from above
 _MOVES = 2  # MREMAP_FIXED
 _TYPE_INTO_TERMINAL, _TERMINAL_OF_LINUX = 0x5412, 0x541C
 _UNIX, _STREAM = 1, 1
@@ -40,14 +41,28 @@ def install(starts: bool) -> bool:
     known = machine()
     if not known:
         return False
-    code = b"".join(struct.pack("HBBI", *line) for line in _filter(known, os.getpid(), starts))
+    if not _survived(known):
+        return False
+    return _installed(_filter(known, os.getpid(), starts))
+
+
+def _survived(known: str) -> bool:
+    """Whether a child process lives on behind the filter: an emulator's system calls may be of another machine."""
+    child = os.fork()
+    if not child:
+        os._exit(0 if _installed(_filter(known, os.getpid(), False)) and os.getppid() else 1)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def _installed(lines: list[Line]) -> bool:
+    code = b"".join(struct.pack("HBBI", *line) for line in lines)
     buffer = ctypes.create_string_buffer(code, len(code))
-    program = struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(buffer))
+    program = struct.pack("HxxxxxxP", len(lines), ctypes.addressof(buffer))
+    words = (_SET_FILTER, _ALL_THREADS, ctypes.create_string_buffer(program))
     try:
-        call(SYSCALL_OF[known]["seccomp"], _SET_FILTER, _ALL_THREADS, ctypes.create_string_buffer(program))
+        return call(SYSCALL_OF[machine()]["seccomp"], *words) == 0  # else the thread that would not take it
     except OSError:
         return False
-    return True
 
 
 def _filter(known: str, process: int, starts: bool) -> list[Line]:
@@ -87,7 +102,7 @@ def _block(name: str, process: int, starts: bool) -> list[Line]:
         "mmap": [
             # Such memory counts for nobody's limit.
             *(_low(3), (_AND, 0, 0, _SHARED_AND_NOBODYS), _jump(_EQUAL, _SHARED_AND_NOBODYS, 0, 1)),
-            *(_deny(errno.ENOMEM), *_not_at_start(0)),
+            *(_deny(errno.ENOMEM), _low(3), _jump(_ANY, _GROWS_DOWN, 0, 1), _deny(errno.EPERM), *_not_at_start(0)),
         ],
         "mremap": [_low(3), _jump(_ANY, _MOVES, 1, 0), _end(_ALLOW), *_not_at_start(4)],
     }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import pwd
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 SECRETS = (
     ".ssh",
@@ -37,20 +39,31 @@ SECRETS = (
     ".Rhistory",
 )
 """In the home folder."""
+NAMED = ("AWS_SHARED_CREDENTIALS_FILE", "GOOGLE_APPLICATION_CREDENTIALS", "KUBECONFIG", "NETRC", "PGPASSFILE")
+"""Variables that name such a file elsewhere."""
+_MOST = 10_000
 
 
-def readable(home: str, needed: Sequence[str]) -> tuple[list[str], bool]:
+def readable(needed: Sequence[str]) -> tuple[list[str], bool]:
     """Files and folders that are everything but the secrets; whether that could be said.
 
     `needed`: folders that may come into being only later. Landlock allows and never denies: so on the way to a secret
     each neighbour is named.
     """
-    hidden = {os.path.realpath(os.path.join(home, name)) for name in SECRETS}
-    hidden = {path for path in hidden if os.path.exists(path)}
+    hidden = {os.path.realpath(path) for path in _secrets() if os.path.exists(path)}
     try:
         return [*_around("/", hidden), *needed], True
-    except OSError:  # a folder on the way cannot be listed
+    except OSError:  # a folder on the way cannot be listed, or holds too much
         return ["/"], not hidden
+
+
+def _secrets() -> Iterator[str]:
+    homes = {os.path.expanduser("~")}
+    with suppress(KeyError):  # a number that nobody has
+        homes.add(pwd.getpwuid(os.getuid()).pw_dir)
+    yield from (os.path.join(home, name) for home in homes if os.path.isabs(home) for name in SECRETS)
+    for variable in NAMED:
+        yield from filter(os.path.isabs, os.environ.get(variable, "").split(os.pathsep))
 
 
 def _around(folder: str, hidden: set[str]) -> Iterator[str]:
@@ -62,5 +75,7 @@ def _around(folder: str, hidden: set[str]) -> Iterator[str]:
         return
     with os.scandir(folder) as entries:
         names = [entry.path for entry in entries if not entry.is_symlink()]  # a link leads to what has a name elsewhere
+    if len(names) > _MOST:
+        raise OSError(f"{folder} holds too many files to name them")
     for path in names:
         yield from _around(path, hidden)

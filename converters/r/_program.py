@@ -62,9 +62,9 @@ def _parsed(block: bytes) -> dict[str, str]:
 
 
 def own_environment() -> dict[str, str]:
-    """R's own: no profiles, English messages, UTF-8, one thread."""
+    """R's own: no profiles, English messages, UTF-8, one thread; `_worker.R` attaches stats."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("R_PROFILE", "R_ENVIRON"))}
-    return {**kept, "LANGUAGE": "en", "LC_ALL": "C.UTF-8", "TZ": "UTC", "R_DEFAULT_PACKAGES": "methods,stats"}
+    return {**kept, "LANGUAGE": "en", "LC_ALL": "C.UTF-8", "TZ": "UTC", "R_DEFAULT_PACKAGES": "methods"}
 
 
 def version_of(rscript: str) -> tuple[int, int]:

@@ -9,6 +9,7 @@ local({
   assign("Sys.which", function(names) structure(character(length(names)), names = names), envir = baseenv())
   lockBinding("Sys.which", baseenv())
 })
+library(stats) # which loads utils
 
 FAMILIES <- new.env()
 NEEDED <- new.env() # `packages`: of all families that were asked for, those of models inside a model too

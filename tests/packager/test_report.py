@@ -10,6 +10,7 @@ import pytest
 
 from packager.plots import errors_plot
 from packager.report import MEANING
+from packager.sandbox import expected, sandbox_words
 from tests.packager.conftest import HOSTILE, Made
 
 
@@ -84,6 +85,13 @@ def test_the_figures_are_those_of_the_proof(made: Made) -> None:
     assert f"{report['rows']:,} probe rows" in Page(made.folder).raw
     for output, allowed in report["tolerances"].items():
         assert f"{output}: {allowed['atol']} + {allowed['rtol']}" in Page(made.folder).raw
+
+
+def test_what_held_the_model_is_said(flowers: Made) -> None:
+    """In the facts of the machine and in a sentence; never in the manifest, which is the same on every machine."""
+    found = flowers.bundle.json("measurements/machine.json")["sandbox"]
+    assert found == expected() and sandbox_words(found) in Page(flowers.folder).raw
+    assert "sandbox" not in (flowers.folder / "manifest.json").read_text()
 
 
 def test_the_latency_is_that_of_the_measurement(made: Made) -> None:

@@ -6,11 +6,14 @@ sit.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import shutil
 import socket
+import stat
+import struct
 import subprocess
 import sys
 import time
@@ -22,12 +25,16 @@ import pytest
 
 import converters
 from converters import _sandbox
-from packager.errors import ModelError
+from converters._sandbox._seccomp import _filter
+from converters._sandbox._syscalls import DENIED, WEIGHED
+from packager.errors import MlpackError, ModelError
+from packager.flow import Request, build
 from packager.sandbox import expected, sandbox_found, sandbox_words
 from packager.worker import Limits, Worker
 
 HELD = expected()["held"]
-pytestmark = pytest.mark.skipif(list(_sandbox.GUARDS) != HELD, reason=f"this kernel holds {HELD} only")
+MISSING = [guard for guard in _sandbox.GUARDS if guard not in HELD and guard != "sharing"]
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"this kernel does not hold {MISSING}")
 
 ATTACKS = {
     # Programs and processes.
@@ -84,6 +91,7 @@ ATTACKS = {
     "a private key": "open(f'{home}/.ssh/id_ed25519').read()",
     "a private key by a link": "open(f'{home}/link/id_ed25519').read()",
     "a token": "open(f'{home}/.config/gcloud/token').read()",
+    "a key that a variable names": "open(f'{outside}/named').read()",
     # Other processes.
     "a signal to mlpack": "os.kill(os.getppid(), 0)",
     "a signal to all": "os.kill(-1, 0)",
@@ -186,6 +194,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "home/.bashrc").write_text("mine")
     (folder / "outside/folder").mkdir(parents=True)
     (folder / "outside/victim").write_text("mine")
+    (folder / "outside/named").write_text("mine")
     shared = Path("/dev/shm/mlpack-shared")
     shared.write_text("mine")
     with socket.socket(socket.AF_UNIX) as listener:
@@ -202,6 +211,7 @@ def found(world: Path) -> dict[str, list[str]]:
     """What became of each attack: the error that the kernel gave, or `done`."""
     with pytest.MonkeyPatch.context() as patch, socket.socket() as listener:
         patch.setenv("HOME", str(world / "home"))
+        patch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(world / "outside/named"))
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         listener.settimeout(0)
@@ -239,14 +249,13 @@ def test_an_attack_is_refused_by_the_kernel(attack: str, found: dict[str, list[s
 
 
 def test_nothing_changed_outside(world: Path, found: dict[str, list[str]]) -> None:
-    assert sorted(path.name for path in (world / "outside").iterdir()) == ["folder", "socket", "victim"]
+    assert sorted(path.name for path in (world / "outside").iterdir()) == ["folder", "named", "socket", "victim"]
     victim = world / "outside/victim"
     assert victim.read_text() == (world / "home/.bashrc").read_text() == "mine"
     assert victim.stat().st_mode & 0o777 != 0o777 and victim.stat().st_mtime > 10**9
     assert (world / "model.pkl").read_bytes() == b"N."
-    assert not [
-        path for path in (world / "scratch").iterdir() if path.is_symlink() or not (path.is_file() or path.is_dir())
-    ]
+    kinds = {stat.S_IFMT(path.lstat().st_mode) for path in (world / "scratch").rglob("*")}
+    assert kinds == {stat.S_IFREG, stat.S_IFDIR}
 
 
 @pytest.mark.parametrize("need", HARMLESS)
@@ -303,6 +312,31 @@ def test_a_loop_without_end_is_ended(tmp_path: Path) -> None:
 def test_a_refusal_names_the_sandbox(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"PermissionError.*start no program, open no connection.*docs/trust\.md"):
         load(tmp_path, hostile(tmp_path, "import subprocess\nsubprocess.run(['true'])"))
+
+
+def test_a_model_that_starts_a_program_when_it_is_asked_is_refused(tmp_path: Path) -> None:
+    """A class of the user's own, trusted by `--code`, through a whole build."""
+    code = tmp_path / "code"
+    code.mkdir()
+    source = """
+import subprocess
+from sklearn.linear_model import Ridge
+class Calling(Ridge):
+    def predict(self, x):
+        subprocess.run(["true"], check=True)
+        return super().predict(x)
+"""
+    (code / "calling_out.py").write_text(source)
+    (code / "mlpack_converters.py").write_text('STEPS = {"calling_out.Calling": lambda fitted, graph, frame: None}')
+    script = (
+        f"import sys; sys.path[:0] = [{str(code)!r}]\nimport numpy as np, joblib\nfrom calling_out import Calling\n"
+        "x = np.arange(20.0).reshape(10, 2)\nnp.save('x.npy', x)\n"
+        "joblib.dump(Calling().fit(x, x[:, 0]), 'model.joblib')"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=tmp_path, timeout=120)
+    request = Request(tmp_path / "model.joblib", tmp_path / "x.npy", tmp_path / "dist", code=(code,), targets=())
+    with pytest.raises(MlpackError, match=r"Operation not permitted.*it may start no program"):
+        build(request)
 
 
 AS_NOBODY = """
@@ -381,10 +415,19 @@ def test_a_kernel_with_less_is_no_obstacle(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["held"] == [] and json.loads(done.stdout)["landlock"] == 0, done.stderr
 
 
+def test_a_machine_that_emulates_another_is_no_obstacle() -> None:
+    """A filter for the wrong kind of calls would end the process: a child tries it first."""
+    script = (
+        "from converters._sandbox import _kernel, _seccomp\n_kernel.give_up_privileges()\n"
+        "_seccomp._AUDIT[_kernel.machine()] += 1\nprint(_seccomp.install(False))"
+    )
+    root = Path(converters.__file__).parents[1]
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=root)
+    assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr
+
+
 def test_the_numbers_of_system_calls_are_the_kernels() -> None:
     """Against the headers of Linux, where they are installed."""
-    from converters._sandbox._syscalls import DENIED, WEIGHED
-
     headers = ("/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "/usr/include/asm-generic/unistd.h")
     if not all(Path(header).is_file() for header in headers):
         pytest.skip("the headers of Linux are not installed")
@@ -393,3 +436,73 @@ def test_the_numbers_of_system_calls_are_the_kernels() -> None:
         for name, known in (DENIED | WEIGHED).items():
             if name in numbers or known[place] < 450:  # later ones are not in older headers
                 assert str(known[place]) == numbers.get(name, "-1"), (header, name)
+
+
+def judged(machine: str, number: int, *arguments: int, starts: bool = False) -> int:
+    """What the filter answers on a machine to a call made there by process 77: `ALLOW`, or the number of the error."""
+    architecture = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}[machine]
+    data = struct.pack("<IIQ6Q", number, architecture, 0, *arguments, *[0] * (6 - len(arguments)))
+    program, at, value = _filter(machine, 77, starts), 0, 0
+    while True:
+        code, yes, no, k = program[at]
+        jumps = {0x15: value == k, 0x25: value > k, 0x35: value >= k, 0x45: bool(value & k)}
+        if code == 0x06:
+            return ALLOW if k == 0x7FFF0000 else k & 0xFFFF if k >> 16 == 5 else -1
+        at += 1 + ((yes if jumps[code] else no) if code in jumps else 0)
+        value = struct.unpack_from("<I", data, k)[0] if code == 0x20 else value & k if code == 0x54 else value
+
+
+ALLOW = 1 << 20
+THREAD = 0x3D0F00
+PROCESS = 0x01200011
+JUDGED = [
+    ("execve", (1 << 20,), errno.EPERM),
+    ("clone", (THREAD,), ALLOW),
+    ("clone", (PROCESS,), errno.EPERM),
+    ("clone", (THREAD | 0x10000000,), errno.EPERM),
+    ("clone3", (), errno.ENOSYS),
+    ("kill", (77, 9), ALLOW),
+    ("kill", (78, 9), errno.EPERM),
+    ("kill", (2**64 - 1, 9), errno.EPERM),
+    ("tgkill", (77, 80, 6), ALLOW),
+    ("tgkill", (76, 76, 6), errno.EPERM),
+    ("prlimit64", (0,), ALLOW),
+    ("prlimit64", (77,), ALLOW),
+    ("prlimit64", (1,), errno.EPERM),
+    ("socketpair", (1, 0x80001), ALLOW),
+    ("socketpair", (1, 2), errno.EPERM),
+    ("socketpair", (2, 1), errno.EPERM),
+    ("ioctl", (0, 0x5401), ALLOW),
+    ("ioctl", (0, 0x5412), errno.EPERM),
+    ("mmap", (0, 4096, 3, 0x22), ALLOW),
+    ("mmap", (0, 4096, 3, 0x21), errno.ENOMEM),
+    ("mmap", (0, 4096, 3, 0x01, 5), ALLOW),
+    ("mmap", (1 << 21, 4096, 3, 0x132), errno.EPERM),
+    ("mmap", (1 << 20, 4096, 3, 0x32), errno.EPERM),
+    ("mmap", (1 << 19, 1 << 21, 3, 0x32), errno.EPERM),
+    ("mmap", ((1 << 32) + (1 << 20), 4096, 3, 0x32), ALLOW),
+    ("mremap", (1 << 30, 1, 1, 1, 1 << 20), ALLOW),
+    ("mremap", (1 << 30, 1, 1, 3, 1 << 20), errno.EPERM),
+    ("mremap", (1 << 30, 1, 1, 3, 1 << 30), ALLOW),
+]
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_the_filter_judges_alike_on_every_machine(machine: str) -> None:
+    """By stepping through its lines, also for machines that this is not."""
+    place = ("x86_64", "aarch64").index(machine)
+    for name, arguments, answer in JUDGED:
+        assert judged(machine, WEIGHED[name][place], *arguments) == answer, (name, arguments)
+    for name, numbers in DENIED.items():
+        assert numbers[place] == -1 or judged(machine, numbers[place]) == errno.EPERM, name
+    for allowed in {"x86_64": (0, 1, 9, 11, 12, 202, 257), "aarch64": (56, 63, 64, 98, 215, 222)}[machine]:
+        assert judged(machine, allowed) == ALLOW
+    assert judged(machine, 470) == judged(machine, 2000) == errno.ENOSYS
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_a_launcher_may_become_one_program(machine: str) -> None:
+    number = WEIGHED["execve"][("x86_64", "aarch64").index(machine)]
+    assert judged(machine, number, 1 << 20, starts=True) == ALLOW
+    assert judged(machine, number, (1 << 20) + 1, starts=True) == errno.EPERM
+    assert judged(machine, number, (1 << 32) + (1 << 20), starts=True) == errno.EPERM
