@@ -237,7 +237,6 @@ def test_missing_columns_and_other_models_are_said_in_the_same_bytes(penguins_pa
         ("/predict", [ROW, {k: v for k, v in ROW.items() if k != "sex"}]),
         ("/predict", [{}]),
         ("/v1/models/{}:predict", {"instances": [some]}),
-        ("/invocations", frame),
         ("/invocations", {"inputs": {"island": ["Biscoe"]}}),
         ("/v2/models/{}/infer", {"inputs": [tensor]}),
         ("/v2/models/penguin/infer", {}),
@@ -247,6 +246,8 @@ def test_missing_columns_and_other_models_are_said_in_the_same_bytes(penguins_pa
         ours, theirs = penguins_pair.both(path, body)
         named = theirs.body.replace(f"'{penguins_pair.theirs.name}'".encode(), b"'model'")
         assert (ours.status, ours.body) == (theirs.status, named) and ours.status in (400, 404)
+    for reply in penguins_pair.both("/invocations", frame):
+        assert reply.status == 400 and all(f"'{n}'" in reply.json["error"] for n in ROW.keys() - some.keys())
     for path in ("/v2/models/penguin", "/v1/models/penguin"):
         ours, theirs = penguins_pair.ours.get(path), penguins_pair.theirs.get(path)
         assert ours.status == theirs.status == 404 and "the model here is 'model'" in ours.json["error"]
