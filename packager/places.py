@@ -74,6 +74,25 @@ def check_name(path: Path) -> None:
         raise UsageError(said) from error
 
 
+def check_writable(place: Path) -> None:
+    """Nothing; `UsageError` where nothing can be made at `place`, or in the folders that are yet to be made for it."""
+    lowest = next(folder for folder in place.absolute().parents if folder.exists())
+    if not lowest.is_dir() or not _takes_folders(lowest, place.name):
+        raise UsageError(f"{place} cannot be written: {lowest} is not a folder that you may write to")
+
+
+def _takes_folders(folder: Path, name: str) -> bool:
+    """Whether a folder can be made in it: tried, for permissions alone say too much (/proc, a remote disk).
+
+    It is named as `beside` names its own, so that what a killed process leaves is swept.
+    """
+    try:
+        os.rmdir(tempfile.mkdtemp(prefix=f".{name}.{os.getpid()}.", suffix=".partial", dir=folder))
+    except OSError:
+        return False
+    return True
+
+
 @contextmanager
 def beside(place: Path) -> Iterator[Path]:
     """A folder beside `place`, so that what is made in it can be renamed; gone at the end, come what may."""

@@ -203,6 +203,87 @@ def test_exit_8_a_missing_and_an_extra_file(copy: Path) -> None:
     assert_fails(done, 8, "missing: golden/case-000.request.json", "extra: golden/case-zzz.request.json")
 
 
+def plain(folder: Path, *arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Runs `mlpack ARGUMENTS` in the folder."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+    command = [sys.executable, "-m", "packager.cli", *map(str, arguments)]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_alone_it_prints_its_help(tmp_path: Path) -> None:
+    done = plain(tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == plain(tmp_path, "--help").stdout
+    assert "Begin with: mlpack build model.joblib --example rows.csv" in done.stdout
+    assert all(f"  {name} " in done.stdout for name in cli.cli.commands)
+
+
+def test_help_names_every_target_and_kind(tmp_path: Path) -> None:
+    import runtimes
+    from packager import images
+
+    for command, names in (("build", runtimes.names()), ("verify", runtimes.names()), ("image", images.names())):
+        shown = " ".join(plain(tmp_path, command, "--help").stdout.split())
+        assert f"({', '.join(names)})" in shown
+
+
+def test_help_imports_no_targets_and_is_quick(tmp_path: Path) -> None:
+    heavy = "{'runtimes', 'converters', 'numpy', 'onnx'}"
+    code = f"import sys; from packager import cli; print([m for m in sys.modules if m.split('.')[0] in {heavy}])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[]", done.stderr
+    before = os.times()
+    assert plain(tmp_path, "--help").returncode == 0
+    after = os.times()
+    assert after.children_user + after.children_system - before.children_user - before.children_system < 0.5
+
+
+@pytest.mark.parametrize("command", ["verify", "bench", "serve", "image", "predict", "reproduce", "diff"])
+def test_a_file_is_no_bundle(command: str, shelf: Path, tmp_path: Path) -> None:
+    more = {"predict": ("rows.csv",), "reproduce": ("--into", tmp_path / "again"), "diff": ("rows.parquet",)}
+    done = call(shelf, command, "rows.parquet", *more.get(command, ()))
+    assert_fails(done, 2, "rows.parquet is not a bundle")
+
+
+def test_an_output_that_takes_no_folders_is_said_before_the_work(shelf: Path, tmp_path: Path) -> None:
+    """The system's own folder lets its owner write by its mode, and takes nothing; the model here would be refused."""
+    (tmp_path / "model.joblib").write_bytes(b"")
+    done = call(shelf, "build", tmp_path / "model.joblib", "--example", "rows.csv", "-o", "/proc/x")
+    assert_fails(done, 2, "cannot be written: /proc is not a folder that you may write to")
+
+
+def test_a_missing_example_is_said_before_the_bundle_that_is_there(shelf: Path) -> None:
+    done = call(shelf, "build", "model.joblib", "--example", "none.csv", "-o", "dist")
+    assert_fails(done, 2, "there is no file none.csv")
+
+
+LOCALES = [{"LC_ALL": "C"}, {"LANG": "C", "LC_ALL": "", "PYTHONCOERCECLOCALE": "0"}, {"LC_ALL": "xx_XX.ISO-8859-1"}]
+
+
+@pytest.mark.parametrize("locale", LOCALES, ids=lambda locale: " ".join(locale))
+def test_a_name_that_is_not_ascii_in_a_plain_locale(locale: dict[str, str], shelf: Path, tmp_path: Path) -> None:
+    shutil.copy(shelf / "model.joblib", tmp_path / "modèle 日本.joblib")
+    shutil.copy(shelf / "rows.csv", tmp_path / "données.csv")
+    given = ("build", "modèle 日本.joblib", "--example", "données.csv", "-o", "sortie é", "--target", "cpp")
+    done = call(tmp_path, *given, environment=locale)
+    assert done.code == 0, done.err
+    assert (tmp_path / done.last["bundle"] / "model" / "source" / "modèle 日本.joblib").is_file()
+    assert call(tmp_path, "verify", done.last["bundle"], environment=locale).code == 0
+    absent = call(tmp_path, "build", "été.joblib", "--example", "données.csv", environment=locale)
+    assert_fails(absent, 2, "there is no model file été.joblib")
+
+
+def test_a_name_that_is_no_text(shelf: Path, tmp_path: Path) -> None:
+    name = os.fsdecode(b"mod\xe8le.joblib")
+    shutil.copy(shelf / "model.joblib", tmp_path / name)
+    shutil.copy(shelf / "rows.csv", tmp_path / "rows.csv")
+    assert_fails(call(tmp_path, "build", name, "--example", "rows.csv"), 2, "is not UTF-8: rename the file")
+    ascii_only = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    shutil.copy(shelf / "model.joblib", tmp_path / "été.joblib")
+    done = call(tmp_path, "build", "été.joblib", "--example", "rows.csv", environment=ascii_only)
+    assert_fails(done, 2, "set PYTHONUTF8=1")
+
+
 def test_exit_9_no_such_interpreter_and_no_such_tool(shelf: Path, tmp_path: Path) -> None:
     options = ("--python", "/no/such/python", "-o", tmp_path / "dist")
     assert_fails(call(shelf, "build", "model.joblib", "--example", "rows.csv", *options), 9, "/no/such/python")

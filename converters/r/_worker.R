@@ -26,9 +26,28 @@ refuse <- function(...) stop(structure(class = c("refusal", "error", "condition"
 
 said <- function(expression) paste(deparse(expression, width.cutoff = 500L), collapse = " ")
 
+# A sentence about rows, a list or a bare value in place of a model, with the next step; NULL for anything else.
+held <- function(model) {
+  if (is.data.frame(model)) return("the file holds a data frame: rows, not a model; save the fitted model, and give rows as --example")
+  if (identical(class(model), "list")) return(held_in(model))
+  if (is.atomic(model)) return("the file holds a vector or a matrix, not a model: save the fitted model")
+  if (is.function(model) || is.environment(model)) return("the file holds a function or an environment, not a model: save the fitted model")
+  NULL
+}
+
+held_in <- function(items) {
+  known <- which(vapply(items, function(each) !is.null(FAMILIES[[paste(class(each), collapse = " ")]]), TRUE))
+  if (!length(known)) return("the file holds a list in which no model is found: save the fitted model alone")
+  name <- names(items)[known[[1L]]]
+  place <- if (length(name) && !is.na(name) && nzchar(name)) paste0("its item '", name, "'") else paste("its item", known[[1L]])
+  several <- if (length(known) > 1L) paste0(" (of ", length(known), " models)") else ""
+  paste0("the file holds a list; ", place, " is of class ", paste(class(items[[known[[1L]]]]), collapse = " "), several, ": save that alone")
+}
+
 family_of <- function(model) {
   name <- paste(class(model), collapse = " ")
   found <- FAMILIES[[name]]
+  if (is.null(found) && !is.null(words <- held(model))) refuse(words)
   if (is.null(found)) {
     refuse("there is no converter for R's class ", name, "; there are converters for: ", paste(sort(ls(FAMILIES)), collapse = ", "))
   }

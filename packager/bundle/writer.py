@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from ..places import beside
+from ..places import beside, check_writable
 from .manifest import MEASURED, NAME, Entry, Manifest, canonical, entries_below, entry_of
 from .replacing import check_replaceable, replace_bundle
 from .schema import Fault, check_manifest
@@ -25,25 +24,11 @@ Measured = Files | Callable[[str], Files]
 
 def check_free(place: Path, overwrite: bool = False) -> None:
     """`UsageError` where nothing can be written at `place`, or something is there that may not be replaced."""
-    lowest = next(folder for folder in place.absolute().parents if folder.exists())
-    if not lowest.is_dir() or not _takes_folders(lowest, place.name):
-        raise UsageError(f"{place} cannot be written: {lowest} is not a folder that you may write to")
+    check_writable(place)
     if overwrite and os.path.lexists(place):
         check_replaceable(place)
     elif place.exists():
         raise UsageError(f"{place} exists already: give another --version or --output, --overwrite, or remove it")
-
-
-def _takes_folders(folder: Path, name: str) -> bool:
-    """Whether a folder can be made in it: tried, for permissions alone say too much (/proc, a remote disk).
-
-    It is named as `beside` names its own, so that what a killed process leaves is swept.
-    """
-    try:
-        os.rmdir(tempfile.mkdtemp(prefix=f".{name}.{os.getpid()}.", suffix=".partial", dir=folder))
-    except OSError:
-        return False
-    return True
 
 
 def write_bundle(

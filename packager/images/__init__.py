@@ -98,12 +98,11 @@ def _place(image: Image, named: Tag, output: Path | None) -> Path | None:
 
 def _check_place(place: Path) -> None:
     from ..errors import UsageError
+    from ..places import check_writable
 
     if place.is_dir():
         raise UsageError(f"{place} is a folder: name the archive's file with --output")
-    lowest = next(folder for folder in place.absolute().parents if folder.exists())
-    if not lowest.is_dir() or not os.access(lowest, os.W_OK | os.X_OK):
-        raise UsageError(f"{place} cannot be written: {lowest} is not a folder that you may write to")
+    check_writable(place)
     place.parent.mkdir(parents=True, exist_ok=True)
 
 

@@ -130,7 +130,7 @@ class App:
         method, route = exchange.method, exchange.route
         if method in (b"GET", b"HEAD") and route.get is not None:
             return route.get()
-        if route is self._other and exchange.path.startswith(MODELS):
+        if route.hint and exchange.path.startswith(MODELS):
             raise Refusal(f"there is nothing at this path; {route.hint}", 404, "route")
         if route is self._other:
             raise Refusal(f"there is nothing at {exchange.path[:200]!r}", 404, "route")

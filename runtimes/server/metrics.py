@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 ROUTES = ("v2", "predict", "invocations", "vertex", "v1", "grpc", "health", "metadata", "metrics", "page", "other")
-STATUSES = (200, 400, 404, 405, 408, 413, 415, 431, 499, 500, 503)
+STATUSES = (200, 307, 400, 404, 405, 408, 413, 415, 431, 499, 500, 503)
 REASONS = ("invalid", "not_json", "too_large", "too_many_rows", "encoding", "overload", "memory", "time", "route")
 BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 

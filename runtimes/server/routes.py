@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import orjson
 
@@ -71,9 +72,13 @@ def _v2(model: Model, settings: Settings) -> dict[str, Route]:
     return found
 
 
+OTHER = Route("other")
+"""What all other paths answer."""
+
+
 def other_of(model: Model) -> Route:
-    """What all other paths answer; below the places of models it names the one that is here."""
-    return Route("other", hint=f"the model here is {model.name!r}, version {model.version!r}")
+    """The same; below the places of models it names the one that is here."""
+    return replace(OTHER, hint=f"the model here is {model.name!r}, version {model.version!r}")
 
 
 def _fixed(plain: object) -> Callable[[], Reply]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from converters._latency import LEAST_RUNS, measure
+from packager import bench
 from packager.bench import BATCHES, LatencyReport, check_gate
 from packager.environments.system import machine
 from packager.errors import LatencyError
@@ -32,6 +33,65 @@ def test_the_gate_holds() -> None:
     with pytest.raises(LatencyError, match=r"p99 at batch 1 is 1 ms, above the gate of 0\.999 ms") as caught:
         check_gate(report(1.0), 0.999)
     assert caught.value.facts == {"p99_ms": 1.0, "p50_ms": 0.5, "max_p99_ms": 0.999}
+
+
+def test_the_best_window_is_judged_and_the_p50_stands_beside_it() -> None:
+    single = {"batch": 1, "p50_ms": 0.04, "p99_ms": 13.9, "windows": 4, "best_p99_ms": 0.06}
+    noisy = LatencyReport((single,), (), {}, {})
+    check_gate(noisy, 5.0)
+    with pytest.raises(LatencyError, match=r"is 0\.06 ms, above .* \(p50 0\.04 ms, judged by the best of 4 windows\)"):
+        check_gate(noisy, 0.05)
+
+
+class Stalling:
+    """A session whose machine does something else for a while: the first 40 runs of a second of its clock are slow."""
+
+    def __init__(self, *given: Any, **options: Any) -> None:
+        self.runs: list[int] = []
+
+    def feeds(self, rows: dict[str, Any]) -> dict[str, Any]:
+        return rows
+
+    def run_feeds(self, feeds: dict[str, Any]) -> None:
+        import time
+
+        self.runs.append(len(feeds["a"]))
+        time.sleep(0.004 if len(self.runs) < 12 else 0.0002)
+
+
+def test_a_stall_spoils_one_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    import numpy as np
+
+    made: list[Stalling] = []
+    monkeypatch.setattr(bench, "Session", lambda *given, **options: made.append(Stalling()) or made[0])
+    begun = time.perf_counter()
+    graph = bench.measure_graph(b"", None, {"a": np.arange(100)}, 0.1)  # type: ignore[arg-type]
+    assert time.perf_counter() - begun < 3
+    assert [b["batch"] for b in graph] == list(BATCHES)
+    single = graph[0]
+    assert single["windows"] == bench.WINDOWS and single["best_p99_ms"] < single["p99_ms"]
+    assert single["p99_ms"] >= 4
+    sizes = [made[0].runs[i] for i in range(len(made[0].runs)) if not i or made[0].runs[i] != made[0].runs[i - 1]]
+    assert sizes == [1, 8, 1, 64, 1, 1000, 1]
+
+
+def test_windows_take_no_longer_than_one_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a run is slow, the first window takes the whole time."""
+    import time
+
+    import numpy as np
+
+    class Slow(Stalling):
+        def run_feeds(self, feeds: dict[str, Any]) -> None:
+            self.runs.append(1)
+            time.sleep(0.03)
+
+    made: list[Slow] = []
+    monkeypatch.setattr(bench, "Session", lambda *given, **options: made.append(Slow()) or made[0])
+    graph = bench.measure_graph(b"", None, {"a": np.arange(100)}, 0.1, (1,))  # type: ignore[arg-type]
+    assert graph[0]["windows"] == 1 and len(made[0].runs) < 10
 
 
 def test_speedup_is_the_originals_median_over_the_graphs() -> None:

@@ -36,6 +36,9 @@ put("outer", caret::train(Kyphosis ~ Age + Start, kyphosis, method = "rpart",
   trControl = caret::trainControl(method = "none"), tuneGrid = data.frame(cp = 0.01)))
 put("strange", structure(list(1), class = "never_heard_of"))
 put("frame", 1:3)
+put("pair", list(n = 2, line = line))
+put("items", list(1, "a"))
+put("closure", function(x) x)
 put("noisy", local({ m <- line; class(m) <- c("noisy", "lm"); m }))
 """
 
@@ -185,7 +188,11 @@ def test_levels_that_the_model_does_not_keep_are_asked_for(mlpack: Run, shelf: P
     [
         ("strange", 4, "there is no converter for R's class never_heard_of"),
         ("noisy", 4, "there is no converter for R's class noisy lm"),
-        ("frame", 4, "there is no converter for R's class integer"),
+        ("frame", 4, "the file holds a vector or a matrix, not a model"),
+        ("iris", 4, "the file holds a data frame: rows, not a model; save the fitted model"),
+        ("pair", 4, "the file holds a list; its item 'line' is of class lm: save that alone"),
+        ("items", 4, "the file holds a list in which no model is found"),
+        ("closure", 4, "the file holds a function or an environment, not a model"),
     ],
 )
 def test_what_is_no_known_model(mlpack: Run, shelf: Path, model: str, code: int, said: str) -> None:

@@ -228,6 +228,32 @@ def test_rows_in_every_form(penguins_pair: Pair) -> None:
     assert penguins_pair.agree("/v1/models/{}:predict", {"instances": [ROW], "parameters": {}}) == 200
 
 
+def test_missing_columns_and_other_models_are_said_in_the_same_bytes(penguins_pair: Pair) -> None:
+    some = {"island": "Biscoe", "year": 2008}
+    frame = {"dataframe_split": {"columns": ["island", "year"], "data": [["Biscoe", 2008]]}}
+    tensor = {"name": "island", "shape": [1, 1], "datatype": "BYTES", "data": ["Biscoe"]}
+    for path, body in (
+        ("/predict", some),
+        ("/predict", [ROW, {k: v for k, v in ROW.items() if k != "sex"}]),
+        ("/predict", [{}]),
+        ("/v1/models/{}:predict", {"instances": [some]}),
+        ("/invocations", {"inputs": {"island": ["Biscoe"]}}),
+        ("/v2/models/{}/infer", {"inputs": [tensor]}),
+        ("/v2/models/penguin/infer", {}),
+        ("/v1/models/penguin:predict", {}),
+        ("/v2/models/{}/versions/9/infer", {}),
+    ):
+        ours, theirs = penguins_pair.both(path, body)
+        named = theirs.body.replace(f"'{penguins_pair.theirs.name}'".encode(), b"'model'")
+        assert (ours.status, ours.body) == (theirs.status, named) and ours.status in (400, 404)
+    for reply in penguins_pair.both("/invocations", frame):
+        assert reply.status == 400 and all(f"'{n}'" in reply.json["error"] for n in ROW.keys() - some.keys())
+    for path in ("/v2/models/penguin", "/v1/models/penguin"):
+        ours, theirs = penguins_pair.ours.get(path), penguins_pair.theirs.get(path)
+        assert ours.status == theirs.status == 404 and "the model here is 'model'" in ours.json["error"]
+    assert penguins_pair.ours.get("/nowhere").json == {"error": "there is nothing at this path"}
+
+
 def test_csv(penguins_pair: Pair) -> None:
     lines = [",".join("" if v is None else str(v) for v in row) for row in ROWS]
     head = ",".join(ROW)

@@ -59,7 +59,7 @@ def test_mlflows_four_forms(penguin_server: Served, answers: list[Any]) -> None:
         reply = penguin_server.post("/invocations", body, Content_Type="application/json")
         assert reply.status == 200 and reply.json == want, reply.body
     request = {"inputs": [{"name": "island", "shape": [1, 1], "datatype": "BYTES", "data": ["Biscoe"]}]}
-    assert "is missing" in penguin_server.post("/invocations", request).json["error"]
+    assert "are missing" in penguin_server.post("/invocations", request).json["error"]
 
 
 def test_vertex_and_v1(penguin_server: Served, answers: list[Any]) -> None:

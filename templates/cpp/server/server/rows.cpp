@@ -219,17 +219,19 @@ Arrays Columns::in_order(const Node& rows) const {
 Arrays Columns::of_columns(const Node& columns, std::size_t most) const {
     std::vector<Given> given(about_.inputs.size());
     std::vector<bool> there(about_.inputs.size(), false);
+    std::vector<std::string_view> names;
     each_member(columns, [&](std::string_view name, const Node& cells) {
         const auto found = inputs_.places.find(name);
         if (found == inputs_.places.end()) refuse_stranger(name, "");
         if (!cells.is(Sort::list)) throw Refusal("column " + quote(name) + ": its cells must be a list, one for each row");
         within(cells.count, most);
         there[found->second] = true;
+        names.emplace_back(name);
         given[found->second].cells.clear();
         each(cells, [&](const Node& cell) { given[found->second].cells.push_back(&cell); });
     });
     const std::vector<std::string_view> absent = lacking(there);
-    if (!absent.empty()) throw Refusal(missing(absent));
+    if (!absent.empty()) throw Refusal(missing(absent) + "; there are: " + some(names));
     return arrays(std::move(given));
 }
 
