@@ -25,7 +25,7 @@ class Value:
 
     `name`: in the graph. `dtype`: as in `TensorSpec`. `column`: the data frame column that it came from, if it did.
     `missing`: in text, what stands for a missing cell. `cells`: of a column of the example, what it holds there.
-    `none`: the original's own missing cell is None, not NaN.
+    `none`: the original's own missing cell is None, not NaN. `unit`: of a column of dates, pandas' unit and time zone.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Value:
     missing: str | None = None
     cells: Any = field(default=None, compare=False, repr=False)
     none: bool = False
+    unit: str = ""
 
 
 Frame = tuple[Value, ...]
