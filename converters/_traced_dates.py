@@ -12,10 +12,9 @@ from ._graph import GraphBuilder
 from ._maths import Wholes
 from ._symbols import is_symbol
 from ._traced_columns import Column
-from .spec import Unsupported
+from .spec import NOT_A_TIME, Unsupported
 
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-NOT_A_TIME = -(2**63)
 DAY = 86400
 
 

@@ -46,6 +46,10 @@ class Table(Symbol):
         return pd.Index(list(self.columns_))
 
     @property
+    def index(self) -> Any:
+        return _Index()
+
+    @property
     def values(self) -> Any:
         return self.to_numpy()
 
@@ -165,6 +169,19 @@ def table(frame: Frame, names: Sequence[str], graph: GraphBuilder, jumps: Thresh
             columns[name] = _dates(columns[name], value.unit)
         columns[name].source, columns[name].missing = value, value.missing
     return Table(columns, owned=False)
+
+
+def framed(columns: Mapping[str, Any], *rest: Any, index: Any = None, **named: Any) -> Table:
+    """A new data frame of these columns."""
+    plain(named)
+    if rest or not (index is None or type(index) is _Index):
+        raise Unsupported("pandas.DataFrame with an index of its own has no graph")
+    whole = next(c for c in columns.values() if is_symbol(c))
+    return Table({str(name): _as_column(c, whole) for name, c in columns.items()})
+
+
+class _Index:
+    """`df.index`: the rows as they are."""
 
 
 def _dates(column: Any, unit: str) -> Any:

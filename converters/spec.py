@@ -24,6 +24,10 @@ Table = dict[str, "np.ndarray[Any, Any]"]
 FLOATS = ("float32", "float64")
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 COLUMN, MATRIX = "column", "matrix"
+NOT_A_TIME = -(2**63)
+"""The whole number that stands for a missing date."""
+FIRST_TIME = NOT_A_TIME + 1024
+"""The least date of a column that takes no missing one: a double holds it too, as rules are kept in some languages."""
 TRUTHS = ("boolean", "bool object", "bool category")
 MOST_LEVELS = 1000
 """Most levels of a column that is an enum in typed languages."""
@@ -105,6 +109,11 @@ class TensorSpec:
     def is_truth(self) -> bool:
         """Whether its numbers are true (1), false (0) and missing (NaN)."""
         return self.is_float and self.frame_dtype in TRUTHS
+
+    @property
+    def is_date(self) -> bool:
+        """Whether its whole numbers are dates, counted from 1970."""
+        return self.frame_dtype.startswith("datetime64[")
 
     @property
     def is_enum(self) -> bool:
