@@ -11,7 +11,7 @@ from .spec import COLUMN, MATRIX, Description, Feature, Signature, Table, Tensor
 if TYPE_CHECKING:
     import numpy as np
 
-FACTOR = "factor"
+CATEGORY, FACTOR = "category", "factor"
 MATRIX_INPUT = "X"
 """What the one input of a model is called that was fitted on a matrix without names."""
 MISSING_TEXT = ""
@@ -74,6 +74,8 @@ def _column_input(feature: Feature, example: Table, frame_dtype: str) -> TensorS
     kept = frame_dtype if frame_dtype not in ("object", "str", "string") else ""
     if feature.kind == FACTOR:
         kept = FACTOR
+    elif feature.kind == CATEGORY and not kept:
+        kept = CATEGORY  # a file that remembers no categories: the model knows its own
     elif dtype != "float64" and kept.startswith("bool "):
         kept = "category" if kept == "bool category" else ""
     shape = ("N", 1)

@@ -41,7 +41,7 @@ def _input_rules(spec: TensorSpec, probes: Probes) -> TensorSpec:
         return _rules(spec, probes, spec.name, probes.rows[spec.name])
     features = []
     for i, (name, column) in enumerate(zip(spec.columns or probes.features, probes.features, strict=True)):
-        single = replace(spec, name=name, shape=("N", 1), columns=())
+        single = replace(spec, name=name, shape=("N", 1), columns=(), kind="")
         features.append(_rules(single, probes, column, probes.rows[spec.name][:, i]))
     rules = [{name: getattr(feature, name) for name in RULES} for feature in features]
     if all(rule == rules[0] for rule in rules):
