@@ -236,7 +236,7 @@ class Description:
     the original is asked with the rows as dictionaries, a missing cell's key left out.
     `targets`: the classes of each target of a classifier of several, whose `classes` are empty.
     `notes`: facts worth a line in the report. `inputs`: the inputs of an ONNX file as it has them, of any rank and
-    type; empty for all other frameworks. `example`: the columns of the example under the names of the inputs, where
+    type; empty for all other frameworks. `outputs`: its outputs' shapes, where it declares them. `example`: the columns of the example under the names of the inputs, where
     it is at hand. `columnar`: the original is asked with the columns as they are.
     """
 
@@ -249,6 +249,7 @@ class Description:
     records: bool = False
     notes: tuple[str, ...] = ()
     inputs: tuple[TensorSpec, ...] = ()
+    outputs: Mapping[str, tuple[Dim, ...]] = field(default_factory=dict)
     targets: tuple[tuple[Scalar, ...], ...] = ()
     columnar: bool = False
     example: Table | None = field(default=None, compare=False, repr=False)

@@ -13,7 +13,12 @@ from converters.spec import Signature, Table
 
 from ..golden import Tolerance
 
-TYPE_TOLERANCE = {"float32": Tolerance(rtol=1e-5, atol=1e-6), "float64": Tolerance(rtol=1e-9, atol=1e-10)}
+TYPE_TOLERANCE = {
+    "float16": Tolerance(rtol=1e-2, atol=1e-3),
+    "float32": Tolerance(rtol=1e-5, atol=1e-6),
+    "float64": Tolerance(rtol=1e-9, atol=1e-10),
+}
+"""The coarsest first."""
 WORST_SHOWN = 5
 LARGEST = 1.7976931348623157e308
 """Stands for an infinite error: JSON has no infinity."""
@@ -64,8 +69,7 @@ def tolerances(
         values = want[spec.name]
         if values.dtype.kind != "f" or spec.name == "label":
             continue
-        coarse = "float32" if "float32" in (spec.dtype, values.dtype.name) else "float64"
-        default = TYPE_TOLERANCE[coarse]
+        default = next(t for dtype, t in TYPE_TOLERANCE.items() if dtype in (spec.dtype, values.dtype.name))
         scale = max(1.0, _usual_size(values[example]))
         found[spec.name] = Tolerance(
             default.rtol if rtol is None else rtol, default.atol * scale if atol is None else atol
