@@ -96,8 +96,8 @@ def dump(model: Any) -> dict[str, Any]:
         columns = [str(model.feature_names_[i]) for i in _positions(model, kind)]
         if columns:
             raise Unsupported(
-                f"CatBoost's {kind} features (the column {', '.join(map(repr, columns))}) have no graph: leave them out, "
-                f"or make numbers of them before the fit ({_NUMBERS[kind]} in a scikit-learn pipeline) and fit again"
+                f"CatBoost's {kind} features (the column {', '.join(map(repr, columns))}) have no graph: leave them "
+                f"out, or make numbers of them before the fit ({_NUMBERS[kind]} in a scikit-learn pipeline)"
             )
     with TemporaryDirectory() as folder:
         path = Path(folder, "model.json")

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .spec import Dim, Scalar, TensorSpec, Unreadable, Unsupported
+from .spec import ONNX_RUNTIME_FLOOR, Dim, Scalar, TensorSpec, Unreadable, Unsupported
 
 NEWEST = {"": 26, "ai.onnx.ml": 5}
-"""The newest operator sets that ONNX Runtime 1.28 loads, which is the oldest that mlpack ships to."""
+"""The newest operator sets that ONNX Runtime 1.28 loads: they belong to `ONNX_RUNTIME_FLOOR`."""
 NEWEST_IR = 13
+
+_FLOOR = ".".join(map(str, ONNX_RUNTIME_FLOOR))
 
 _DTYPES = {
     **{"FLOAT": "float32", "DOUBLE": "float64", "FLOAT16": "float16", "BOOL": "bool", "STRING": "string"},
@@ -52,13 +54,13 @@ def check_versions(proto: Any) -> None:
     way = "export it anew for opset 21 and IR version 10, or convert it with onnx.version_converter"
     if proto.ir_version > NEWEST_IR:
         raise Unsupported(
-            f"the file has IR version {proto.ir_version}, ONNX Runtime 1.28 loads {NEWEST_IR} at most: {way}"
+            f"the file has IR version {proto.ir_version}, ONNX Runtime {_FLOOR} loads {NEWEST_IR} at most: {way}"
         )
     for opset in proto.opset_import:
         domain = "" if opset.domain == "ai.onnx" else opset.domain
         if opset.version > NEWEST.get(domain, opset.version):
             name = f"{domain or 'ai.onnx'} {opset.version}"
-            raise Unsupported(f"the file has opset {name}, ONNX Runtime 1.28 loads {NEWEST[domain]} at most: {way}")
+            raise Unsupported(f"the file has opset {name}, ONNX Runtime {_FLOOR} loads {NEWEST[domain]} at most: {way}")
 
 
 def inputs(proto: Any) -> tuple[TensorSpec, ...]:

@@ -23,6 +23,8 @@ Table = dict[str, "np.ndarray[Any, Any]"]
 
 FLOATS = ("float32", "float64")
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+ONNX_RUNTIME_FLOOR = (1, 28)
+"""The oldest ONNX Runtime that mlpack ships to: pip's, the Java project's, and the least that the C++ code loads."""
 COLUMN, MATRIX = "column", "matrix"
 NOT_A_TIME = -(2**63)
 """The whole number that stands for a missing date."""
@@ -236,8 +238,9 @@ class Description:
     the original is asked with the rows as dictionaries, a missing cell's key left out.
     `targets`: the classes of each target of a classifier of several, whose `classes` are empty.
     `notes`: facts worth a line in the report. `inputs`: the inputs of an ONNX file as it has them, of any rank and
-    type; empty for all other frameworks. `outputs`: its outputs' shapes, where it declares them. `example`: the columns of the example under the names of the inputs, where
-    it is at hand. `columnar`: the original is asked with the columns as they are.
+    type; empty for all other frameworks. `outputs`: its outputs' shapes, where it declares them. `example`: the columns
+    of the example under the names of the inputs, where it is at hand. `columnar`: the original is asked with the
+    columns as they are.
     """
 
     title: str
