@@ -10,7 +10,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export ORT_DISABLE_TELEMETRY := 1
 export RPY2_CFFI_MODE := ABI
 
-.PHONY: demo test check slow toolchains r engine clean
+.PHONY: demo test check toolchains r engine clean
 
 demo: $(READY) toolchains
 	$(BIN)/python examples/penguins/train.py demo

@@ -27,7 +27,8 @@ def _input(spec: TensorSpec, description: Description, graph: GraphBuilder) -> V
     cells = (description.example or {}).get(spec.name)
     objects = spec.is_text or spec.frame_dtype == "bool object"
     none = objects and any(f.name == spec.name and f.missing == "none" for f in description.features)
-    return replace(value, cells=cells, none=none) if value.width == 1 else value
+    unit = spec.frame_dtype[len("datetime64[") : -1] if spec.is_date else ""
+    return replace(value, cells=cells, none=none, unit=unit) if value.width == 1 else value
 
 
 def _value_of(spec: TensorSpec, answer: Answer, signature: Signature, graph: GraphBuilder) -> str:

@@ -24,6 +24,10 @@ SEARCHED = range(-99_999, 2_000_000)
 """The integers that are tried when a hash is led back to the category it came from."""
 
 
+_NUMBERS = {"text": "TfidfVectorizer and TruncatedSVD", "embedding": "one column per number"}
+"""What takes the place of such a feature."""
+
+
 @dataclass(frozen=True)
 class Parsed:
     """A model as it computes: `scale * (sum of leaves) + bias`.
@@ -89,9 +93,12 @@ def parse(model: Any) -> Parsed:
 def dump(model: Any) -> dict[str, Any]:
     """The model in CatBoost's own JSON form."""
     for kind in ("text", "embedding"):
-        columns = _positions(model, kind)
+        columns = [str(model.feature_names_[i]) for i in _positions(model, kind)]
         if columns:
-            raise Unsupported(f"CatBoost's {kind} features (column {columns[0]}) have no place in a graph")
+            raise Unsupported(
+                f"CatBoost's {kind} features (the column {', '.join(map(repr, columns))}) have no graph: leave them "
+                f"out, or make numbers of them before the fit ({_NUMBERS[kind]} in a scikit-learn pipeline)"
+            )
     with TemporaryDirectory() as folder:
         path = Path(folder, "model.json")
         try:

@@ -25,7 +25,8 @@ def _codes(graph: GraphBuilder, column: Value, categories: Sequence[Scalar], dty
         kind = "text" if any(text) else "numbers"
         raise Unsupported(
             f"the categories of column {column.column or column.name!r} were {kind} when the model was fitted, "
-            f"but the column is {column.dtype}: give the example with the column's own type"
+            f"but the column is {column.dtype}: give the example with the column's own type, as parquet or JSON "
+            "where a csv reads text as numbers"
         )
     find = _text_codes if column.dtype == "string" else _number_codes
     return Value(find(graph, column, categories, dtype), dtype)

@@ -28,7 +28,7 @@ class Value:
 
     `name`: in the graph. `dtype`: as in `TensorSpec`. `column`: the data frame column that it came from, if it did.
     `missing`: in text, what stands for a missing cell. `cells`: of a column of the example, what it holds there.
-    `none`: the original's own missing cell is None, not NaN.
+    `none`: the original's own missing cell is None, not NaN. `unit`: of a column of dates, pandas' unit and time zone.
     `held`: where the original has a sparse matrix, `bool [N, width]`: the cells that it holds; empty: those that are
     not 0; None: a plain matrix.
     """
@@ -41,6 +41,7 @@ class Value:
     cells: Any = field(default=None, compare=False, repr=False)
     none: bool = False
     held: str | None = None
+    unit: str = ""
 
 
 Frame = tuple[Value, ...]

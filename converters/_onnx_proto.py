@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .spec import Dim, Scalar, TensorSpec, Unreadable, Unsupported
+from .spec import ONNX_RUNTIME_FLOOR, Dim, Scalar, TensorSpec, Unreadable, Unsupported
 
 NEWEST = {"": 26, "ai.onnx.ml": 5}
-"""The newest operator sets that ONNX Runtime 1.28 loads, which is the oldest that mlpack ships to."""
+"""The newest operator sets that ONNX Runtime 1.28 loads: they belong to `ONNX_RUNTIME_FLOOR`."""
 NEWEST_IR = 13
+
+_FLOOR = ".".join(map(str, ONNX_RUNTIME_FLOOR))
 
 _DTYPES = {
     **{"FLOAT": "float32", "DOUBLE": "float64", "FLOAT16": "float16", "BOOL": "bool", "STRING": "string"},
@@ -23,13 +25,15 @@ _DTYPES = {
 class Output:
     """One output. `name`: in the file. `ships_as`: the tensor's name in the graph that ships.
 
-    `source`, `classes`: what a ZipMap reads and the keys of its maps; empty for a plain tensor.
+    `source`, `classes`: what a ZipMap reads and the keys of its maps; empty for a plain tensor. `shape`: as the file
+    declares it; None where it does not.
     """
 
     name: str
     ships_as: str
     source: str = ""
     classes: tuple[Scalar, ...] = ()
+    shape: tuple[Dim, ...] | None = None
 
 
 def read(path: Path) -> Any:
@@ -50,13 +54,13 @@ def check_versions(proto: Any) -> None:
     way = "export it anew for opset 21 and IR version 10, or convert it with onnx.version_converter"
     if proto.ir_version > NEWEST_IR:
         raise Unsupported(
-            f"the file has IR version {proto.ir_version}, ONNX Runtime 1.28 loads {NEWEST_IR} at most: {way}"
+            f"the file has IR version {proto.ir_version}, ONNX Runtime {_FLOOR} loads {NEWEST_IR} at most: {way}"
         )
     for opset in proto.opset_import:
         domain = "" if opset.domain == "ai.onnx" else opset.domain
         if opset.version > NEWEST.get(domain, opset.version):
             name = f"{domain or 'ai.onnx'} {opset.version}"
-            raise Unsupported(f"the file has opset {name}, ONNX Runtime 1.28 loads {NEWEST[domain]} at most: {way}")
+            raise Unsupported(f"the file has opset {name}, ONNX Runtime {_FLOOR} loads {NEWEST[domain]} at most: {way}")
 
 
 def inputs(proto: Any) -> tuple[TensorSpec, ...]:
@@ -65,8 +69,12 @@ def inputs(proto: Any) -> tuple[TensorSpec, ...]:
     wanted = [i for i in proto.graph.input if i.name not in given]
     if not wanted:
         raise Unsupported("the graph has no inputs: there is nothing to predict from")
-    batch = next((d.dim_param for d in map(_first_dim, wanted) if d is not None and d.dim_param), "")
-    return tuple(_input(info, batch) for info in wanted)
+    return tuple(_input(info, _batch(wanted)) for info in wanted)
+
+
+def _batch(wanted: Sequence[Any]) -> str:
+    """The file's own name of the batch; empty where it has none."""
+    return next((d.dim_param for d in map(_first_dim, wanted) if d is not None and d.dim_param), "")
 
 
 def _first_dim(info: Any) -> Any:
@@ -116,7 +124,8 @@ def outputs(proto: Any) -> tuple[Output, ...]:
     maps = {n.output[0]: n for n in proto.graph.node if n.op_type == "ZipMap" and n.domain == "ai.onnx.ml"}
     zipped = [o.name for o in proto.graph.output if o.name in maps]
     alone = len(zipped) == 1 and _is_free("probabilities", maps[zipped[0]].input[0], proto)
-    return tuple(_output(info, maps.get(info.name), alone) for info in proto.graph.output)
+    batch = _batch([i for i in proto.graph.input if i.name not in {t.name for t in proto.graph.initializer}])
+    return tuple(_output(info, maps.get(info.name), alone, batch) for info in proto.graph.output)
 
 
 def _is_free(name: str, source: str, proto: Any) -> bool:
@@ -130,7 +139,7 @@ def _names(graph: Any) -> Iterator[str]:
         yield from node.output
 
 
-def _output(info: Any, zipmap: Any, alone: bool) -> Output:
+def _output(info: Any, zipmap: Any, alone: bool, batch: str) -> Output:
     if zipmap is not None:
         return Output(info.name, "probabilities" if alone else info.name, zipmap.input[0], _class_labels(zipmap))
     kind = info.type.WhichOneof("value")
@@ -138,9 +147,13 @@ def _output(info: Any, zipmap: Any, alone: bool) -> Output:
         raise Unsupported(
             f"the output {info.name!r} is a {str(kind).replace('_type', '')}, not a tensor: export tensors"
         )
-    if kind is not None:
-        _dtype(info)
-    return Output(info.name, info.name)
+    if kind is None:
+        return Output(info.name, info.name)
+    _dtype(info)
+    dims = info.type.tensor_type.shape.dim
+    declared = info.type.tensor_type.HasField("shape")
+    shape = tuple(_dim(d, batch, info.name, axis) for axis, d in enumerate(dims)) if declared else None
+    return Output(info.name, info.name, shape=shape)
 
 
 def _class_labels(zipmap: Any) -> tuple[Scalar, ...]:

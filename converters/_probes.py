@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._table import rows_of, stack, take
 from ._texts import documents
-from .spec import Description, Feature, Table, TensorSpec
+from .spec import NOT_A_TIME, Description, Feature, Table, TensorSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +22,9 @@ VALUES_PER_COLUMN = 300
 LADDER = (1e2, 1e4, 1e6, 1e12, 1e30)
 BEYOND = (1e39, float("inf"))
 INTEGERS = (0, -1, 2**24 + 1, 2**31, 2**53 + 1)
+DAYS = (-25567, -25508, -25509, -366, 365, 10957, 11016, 11017, 19723, 19782, 20089, 47540, 47541)
+"""Since 1970: 1 January 1900, 1969, 1971, 2000, 2024 and 2025, and the last days of February beside them."""
+_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 ODD_FLOATS = (0.0, -0.0, 1e-30, -1.0, 0.5, 16777217.0, 9007199254740993.0)
 STRANGERS = ("never-seen", " ", "naïve café", "ΣΊΣΥΦΟΣ İstanbul", "😀", "日本", "1", "NaN", "None", "a" * 300)
 
@@ -198,8 +201,18 @@ def _strange_probes(column: Column) -> Iterator[Probe]:
     elif spec.dtype == "bool":
         yield Probe("category", name, column.with_values(np.array([False, True])), tried=2, known=2)
     else:
-        codes = np.array([*INTEGERS, *_between(column), *_ends(column)], np.int64)
+        if spec.is_date:
+            yield Probe("missing", name, column.with_values(np.array([NOT_A_TIME, NOT_A_TIME])))
+        codes = np.array([*INTEGERS, *_moments(spec), *_between(column), *_ends(column)], np.int64)
         yield Probe("odd", name, column.with_values(codes))
+
+
+def _moments(spec: TensorSpec) -> list[int]:
+    """Dates where a calendar turns, in the column's unit."""
+    if not spec.is_date:
+        return []
+    unit = spec.frame_dtype[len("datetime64[") :].split(",")[0].rstrip("]")
+    return [day * 86400 * _PER_SECOND[unit] + part for day in DAYS for part in (-1, 0)]
 
 
 def _strangers(column: Column) -> list[str]:

@@ -6,12 +6,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .spec import COLUMN, MATRIX, Description, Feature, Signature, Table, TensorSpec, Unreadable
+from .spec import COLUMN, MATRIX, Description, Dim, Feature, Signature, Table, TensorSpec, Unreadable
 
 if TYPE_CHECKING:
     import numpy as np
 
-FACTOR = "factor"
+CATEGORY, FACTOR = "category", "factor"
 MATRIX_INPUT = "X"
 """What the one input of a model is called that was fitted on a matrix without names."""
 MISSING_TEXT = ""
@@ -76,6 +76,8 @@ def _column_input(feature: Feature, example: Table, frame_dtype: str) -> TensorS
     kept = frame_dtype if frame_dtype not in ("object", "str", "string") else ""
     if feature.kind == FACTOR:
         kept = FACTOR
+    elif feature.kind == CATEGORY and not kept:
+        kept = CATEGORY  # a file that remembers no categories: the model knows its own
     elif dtype != "float64" and kept.startswith("bool "):
         kept = "category" if kept == "bool category" else ""
     shape = ("N", 1)
@@ -84,12 +86,21 @@ def _column_input(feature: Feature, example: Table, frame_dtype: str) -> TensorS
 
 
 def _output(name: str, values: np.ndarray[Any, Any], description: Description) -> TensorSpec:
-    shape = ("N", *values.shape[1:])
+    shape = _shape(name, values, description)
     kept = description.inputs and values.dtype.kind not in "OU"
     spec = TensorSpec(name, values.dtype.name if kept else _dtype_of(values), shape)
     by_target = {f"probabilities_{i}": classes for i, classes in enumerate(description.targets)}
     classes = {"probabilities": description.classes, **by_target}.get(name, ())
     return replace(spec, columns=tuple(map(str, classes))) if classes and len(classes) == values.shape[-1] else spec
+
+
+def _shape(name: str, values: np.ndarray[Any, Any], description: Description) -> tuple[Dim, ...]:
+    """The example's own sizes; the graph's names of sizes where they follow from those of the inputs."""
+    own = description.outputs.get(name, ())
+    free = any(isinstance(d, str) for t in description.inputs for d in t.shape[1:])
+    if not free or len(own) != values.ndim:
+        return ("N", *values.shape[1:])
+    return ("N", *(d if isinstance(d, str) else size for d, size in zip(own[1:], values.shape[1:])))
 
 
 def _dtype_of(values: np.ndarray[Any, Any]) -> str:

@@ -12,6 +12,7 @@ from ._picking import filled
 from ._reducing import REDUCTIONS
 from ._symbols import MIXES, Origin, Symbol, Thresholds, is_symbol, kind_of
 from ._traced_columns import OF_COLUMNS, Column, filled_up, plain
+from ._traced_dates import PER_SECOND, moments, zoned
 from ._tracing import numpy_type
 from .spec import Unsupported
 
@@ -26,7 +27,8 @@ class Table(Symbol):
         import numpy as np
 
         one = next(iter(columns.values()))
-        dtype = np.result_type(*(c.ghost.dtype for c in columns.values()))
+        dtypes = [c.ghost.dtype for c in columns.values()]
+        dtype = np.dtype(object) if any(d.kind in "Mm" for d in dtypes) else np.result_type(*dtypes)
         super().__init__(one.graph, "", np.zeros((0, len(columns)), dtype), (), one.jumps, owned)
         self.columns_ = dict(columns)
 
@@ -42,6 +44,10 @@ class Table(Symbol):
         import pandas as pd
 
         return pd.Index(list(self.columns_))
+
+    @property
+    def index(self) -> Any:
+        return _Index()
 
     @property
     def values(self) -> Any:
@@ -63,8 +69,8 @@ class Table(Symbol):
 
     def to_numpy(self, dtype: Any = None, **named: Any) -> Any:
         """The columns side by side as one array."""
-        if any(c.dtype.kind == "O" for c in self.columns_.values()):
-            raise Unsupported("it makes one array of numbers and text: take the columns of numbers first")
+        if any(c.dtype.kind in "OMm" for c in self.columns_.values()):
+            raise Unsupported("it makes one array of numbers and text or dates: take the columns of numbers first")
         array = column_stack([c.values for c in self.columns_.values()])
         return array if dtype is None else array.astype(dtype)
 
@@ -159,8 +165,31 @@ def table(frame: Frame, names: Sequence[str], graph: GraphBuilder, jumps: Thresh
         typed = graph.cast(value, kind_of(ghost.dtype, graph))
         flat = graph.op("Reshape", typed.name, graph.const([-1], "int64"))
         columns[name] = Column(graph, flat, ghost, (i,), jumps, owned=False)
+        if value.unit:
+            columns[name] = _dates(columns[name], value.unit)
         columns[name].source, columns[name].missing = value, value.missing
     return Table(columns, owned=False)
+
+
+def framed(columns: Mapping[str, Any], *rest: Any, index: Any = None, **named: Any) -> Table:
+    """A new data frame of these columns."""
+    plain(named)
+    if rest or not (index is None or type(index) is _Index):
+        raise Unsupported("pandas.DataFrame with an index of its own has no graph")
+    whole = next(c for c in columns.values() if is_symbol(c))
+    return Table({str(name): _as_column(c, whole) for name, c in columns.items()})
+
+
+class _Index:
+    """`df.index`: the rows as they are."""
+
+
+def _dates(column: Any, unit: str) -> Any:
+    """The column as dates; those of another time zone than UTC have no graph."""
+    unit, _, zone = unit.partition(", ")
+    if unit not in PER_SECOND or zone not in ("", "UTC"):
+        return zoned(column, zone)
+    return moments(column, column.name, unit)
 
 
 def _value(column: Any) -> Value:
@@ -174,6 +203,8 @@ def _value(column: Any) -> Value:
 def _as_column(value: Any, like: Any) -> Any:
     if not is_symbol(value):
         return filled(like, value, type(value))
+    if value.dtype.kind in "Mm":
+        return value
     if value.ndim != 1:
         raise Unsupported(f"a column of {value.ndim} dimensions; {MIXES}")
     found = Column(value.graph, value.name, value.ghost, value.origin, value.jumps)

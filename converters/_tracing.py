@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -89,7 +90,7 @@ class _Beside:
 
 @contextmanager
 def _arrays_kept() -> Iterator[None]:
-    """While it holds, `numpy.asarray` and its like leave a symbol a symbol: numpy asks no array about these."""
+    """While it holds, `numpy.asarray`, `pandas.DataFrame` and their like leave a symbol a symbol."""
     import numpy as np
 
     own = {name: getattr(np, name) for name in ("asarray", "asanyarray", "array", "ascontiguousarray", "c_")}
@@ -103,10 +104,44 @@ def _arrays_kept() -> Iterator[None]:
 
         return kept
 
+    pandas = sys.modules.get("pandas")
+    frames = {name: getattr(pandas, name) for name in ("DataFrame", "to_datetime")} if pandas else {}
     try:
         for name, function in own.items():
             setattr(np, name, _Beside(function) if name == "c_" else keeping(function))
+        for name, function in frames.items():
+            setattr(pandas, name, _frames_of(function) if name == "DataFrame" else _dates_of(function))
         yield
     finally:
-        for name, function in own.items():
-            setattr(np, name, function)
+        for module, kept_ones in ((np, own), (pandas, frames)):
+            for name, function in kept_ones.items():
+                setattr(module, name, function)
+
+
+def _frames_of(own: Any) -> Any:
+    """`pandas.DataFrame`, which makes a symbolic frame of symbolic columns."""
+
+    class Made(type):
+        def __call__(cls, data: Any = None, *rest: Any, **named: Any) -> Any:
+            if not isinstance(data, dict) or not any(map(is_symbol, data.values())):
+                return own(data, *rest, **named)
+            from ._traced_frames import framed
+
+            return framed(data, *rest, **named)
+
+        def __instancecheck__(cls, value: Any) -> bool:
+            return isinstance(value, own)
+
+        def __getattr__(cls, name: str) -> Any:
+            return getattr(own, name)
+
+    return Made("DataFrame", (), {})
+
+
+def _dates_of(own: Callable[..., Any]) -> Callable[..., Any]:
+    """`pandas.to_datetime`, which leaves dates as they are."""
+
+    def kept(arg: Any, *rest: Any, **named: Any) -> Any:
+        return arg if is_symbol(arg) and arg.dtype.kind == "M" and not (rest or named) else own(arg, *rest, **named)
+
+    return kept

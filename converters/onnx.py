@@ -22,6 +22,7 @@ from ._onnx_proto import (
 )
 from .spec import Converter, Description, Signature, Table, TensorSpec, Unreadable, Unsupported
 
+_FLOATS = {"tensor(float16)": "float16", "tensor(float)": "float32", "tensor(double)": "float64"}
 LARGEST = 2**31 - 1
 """Bytes that one serialised message may have."""
 
@@ -87,6 +88,7 @@ def describe(model: OnnxFile) -> Description:
         classes=classes[0] if len(classes) == 1 else (),
         notes=_notes(model),
         inputs=model.inputs,
+        outputs={o.ships_as: o.shape for o in model.outputs if o.shape is not None},
     )
 
 
@@ -164,8 +166,9 @@ def _whole(model: OnnxFile) -> bytes:
 
 
 def precisions(model: OnnxFile) -> tuple[str, ...]:
-    """One form: the file's own."""
-    return ("float32",)
+    """One form: the file's own, named after the coarsest floats that it takes or gives."""
+    kinds = {t.dtype for t in model.inputs} | {_FLOATS.get(o.type, "") for o in model.plain.get_outputs()}
+    return (next((kind for kind in ("float16", "float32", "float64") if kind in kinds), "float32"),)
 
 
 CONVERTER = Converter(

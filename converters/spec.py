@@ -25,7 +25,13 @@ FLOATS = ("float32", "float64")
 ALWAYS, TIES, NEVER = "always", "ties", "never"
 """Where answers may hang on the processor: everywhere, in labels among equal scores, nowhere."""
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+ONNX_RUNTIME_FLOOR = (1, 28)
+"""The oldest ONNX Runtime that mlpack ships to: pip's, the Java project's, and the least that the C++ code loads."""
 COLUMN, MATRIX = "column", "matrix"
+NOT_A_TIME = -(2**63)
+"""The whole number that stands for a missing date."""
+FIRST_TIME = NOT_A_TIME + 1024
+"""The least date of a column that takes no missing one: a double holds it too, as rules are kept in some languages."""
 TRUTHS = ("boolean", "bool object", "bool category")
 MOST_LEVELS = 1000
 """Most levels of a column that is an enum in typed languages."""
@@ -111,6 +117,11 @@ class TensorSpec:
     def is_truth(self) -> bool:
         """Whether its numbers are true (1), false (0) and missing (NaN)."""
         return self.is_float and self.frame_dtype in TRUTHS
+
+    @property
+    def is_date(self) -> bool:
+        """Whether its whole numbers are dates, counted from 1970."""
+        return self.frame_dtype.startswith("datetime64[")
 
     @property
     def is_enum(self) -> bool:
@@ -233,9 +244,10 @@ class Description:
     the original is asked with the rows as dictionaries, a missing cell's key left out.
     `targets`: the classes of each target of a classifier of several, whose `classes` are empty.
     `notes`: facts worth a line in the report. `inputs`: the inputs of an ONNX file as it has them, of any rank and
-    type; empty for all other frameworks. `example`: the columns of the example under the names of the inputs, where
-    it is at hand. `columnar`: the original is asked with the columns as they are. `sparse`: it is asked with a sparse
-    matrix, which leaves out what is 0; `absent`: and it tells such a cell from a stored 0.
+    type; empty for all other frameworks. `outputs`: its outputs' shapes, where it declares them. `example`: the columns
+    of the example under the names of the inputs, where it is at hand. `columnar`: the original is asked with the
+    columns as they are. `sparse`: it is asked with a sparse matrix, which leaves out what is 0; `absent`: and it tells
+    such a cell from a stored 0.
     """
 
     title: str
@@ -247,6 +259,7 @@ class Description:
     records: bool = False
     notes: tuple[str, ...] = ()
     inputs: tuple[TensorSpec, ...] = ()
+    outputs: Mapping[str, tuple[Dim, ...]] = field(default_factory=dict)
     targets: tuple[tuple[Scalar, ...], ...] = ()
     columnar: bool = False
     sparse: bool = False

@@ -2,7 +2,7 @@
 
 ONNX Runtime's C and C++ headers, from a Debian package, and beside them a link to the library of Python's wheel.
 
-The headers are those of release 1.21: every newer library serves them, so one binary runs on all of them.
+The headers are those of release 1.21: every newer library serves them, so one binary runs on all from 1.28 on.
 apt is pointed at scratch folders: nothing of the system is installed or changed.
 """
 

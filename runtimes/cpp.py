@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from converters.spec import ONNX_RUNTIME_FLOOR
 from templates import render as fill
 
 from . import _cpp_names as names
@@ -25,8 +26,8 @@ INSTALL = "apt-get install cmake g++ nlohmann-json3-dev"
 INSTALL_SERVER = "apt-get install cmake g++ libboost-dev"
 IN_IMAGE = "/usr/local/lib/libonnxruntime.so.1"
 """Where an image's server finds ONNX Runtime."""
-OLDEST = (21, "1.21")
-"""The oldest ONNX Runtime that serves the code: version of its table of functions, and release."""
+HEADERS = (21, "1.21")
+"""The oldest headers that the code is built with: version of their table of functions, and release."""
 
 
 def render(package: Package) -> dict[str, bytes]:
@@ -58,8 +59,10 @@ def _shared_values(package: Package) -> dict[str, Any]:
         "title": plain,
         "markdown_title": re.sub(r"([`*_<>\[\]#])", r"\\\1", plain),
         "numeric_version": _numeric_version(package.version),
-        "oldest_api": OLDEST[0],
-        "oldest_runtime": OLDEST[1],
+        "headers_api": HEADERS[0],
+        "headers_release": HEADERS[1],
+        "oldest_api": ONNX_RUNTIME_FLOOR[1],
+        "oldest_runtime": ".".join(map(str, ONNX_RUNTIME_FLOOR)),
     }
 
 

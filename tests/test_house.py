@@ -36,7 +36,7 @@ LONGEST_FUNCTION = 60
 LONGEST_MODULE = 400
 FAMILIES = ("converters", "converters/sklearn", "converters/r", "runtimes", "packager/images", "packager/environments")
 """Folders whose files are variants: none of them knows another."""
-NOT_VARIANTS = ("spec", "engines", "system")
+NOT_VARIANTS = ("spec", "system")
 
 
 @dataclass(frozen=True)

@@ -79,10 +79,20 @@ def _categorical_values(fitted: Any) -> Sequence[Sequence[Scalar]]:
     return [list(range(table.shape[1])) for table in fitted.feature_log_prob_]
 
 
+def _categorical_jumps(fitted: Any) -> Thresholds:
+    """The original cuts what is behind the point: its answer jumps at each code."""
+    return [[float(code) for code in range(1, table.shape[1])] for table in fitted.feature_log_prob_]
+
+
+def _categorical_bounds(fitted: Any) -> Thresholds:
+    """What lies above -1 is cut to 0, what lies below the first code that there is none of to the last."""
+    return [[-1.0, float(table.shape[1])] for table in fitted.feature_log_prob_]
+
+
 STEPS = {
     "GaussianNB": Step(gaussian),
     "MultinomialNB": Step(multinomial),
     "ComplementNB": Step(complement),
     "BernoulliNB": Step(bernoulli, thresholds=_bernoulli_thresholds),
-    "CategoricalNB": Step(categorical, values=_categorical_values),
+    "CategoricalNB": Step(categorical, _categorical_jumps, values=_categorical_values, bounds=_categorical_bounds),
 }

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from converters._probes import LADDER
-from converters.spec import MATRIX, Signature, TensorSpec
+from converters.spec import FIRST_TIME, MATRIX, Signature, TensorSpec
 
 from ..errors import ConversionError
 from ..rules import refused_rows
@@ -41,7 +41,7 @@ def _input_rules(spec: TensorSpec, probes: Probes) -> TensorSpec:
         return _rules(spec, probes, spec.name, probes.rows[spec.name])
     features = []
     for i, (name, column) in enumerate(zip(spec.columns or probes.features, probes.features, strict=True)):
-        single = replace(spec, name=name, shape=("N", 1), columns=())
+        single = replace(spec, name=name, shape=("N", 1), columns=(), kind="")
         features.append(_rules(single, probes, column, probes.rows[spec.name][:, i]))
     rules = [{name: getattr(feature, name) for name in RULES} for feature in features]
     if all(rule == rules[0] for rule in rules):
@@ -59,6 +59,9 @@ def _rules(spec: TensorSpec, probes: Probes, column: str, cells: Array) -> Tenso
 
     if refuses("missing"):
         spec = replace(spec, nullable=False)
+        if spec.is_date:
+            spec = replace(spec, least=FIRST_TIME)
+            refused &= ~_outside(spec, cells)
     if probes.bounds.get(column) and not spec.is_text:
         tried = mine & np.isin(probes.kinds, NUMBERS)
         own = cells[probes.kinds == "example"]
@@ -79,7 +82,7 @@ def _bounded(spec: TensorSpec, own: Array, taken: Array, refused: Array, bounds:
         return spec
     least = _next(refused[refused < own.min()], np.concatenate([taken, own]), bounds, spec, 1)
     most = _next(refused[refused > own.max()], np.concatenate([taken, own]), bounds, spec, -1)
-    return replace(spec, least=least, most=most)
+    return replace(spec, least=spec.least if least is None else least, most=most)
 
 
 def _next(refused: Array, taken: Array, bounds: Any, spec: TensorSpec, sign: int) -> float | None:

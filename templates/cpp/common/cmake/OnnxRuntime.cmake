@@ -28,7 +28,7 @@ if(NOT ONNXRUNTIME_INCLUDE_DIR OR NOT EXISTS "${ONNXRUNTIME_INCLUDE_DIR}/onnxrun
     "Any one of these gets it:\n"
     "  apt-get install libonnxruntime-dev      (Debian 13 and later)\n"
     "  python -m packager.setup_headers        (where mlpack is installed)\n"
-    "  unpack a release of ONNX Runtime >= 1.21 and configure with -DONNXRUNTIME_ROOT=FOLDER")
+    "  unpack a release of ONNX Runtime >= 1.28 and configure with -DONNXRUNTIME_ROOT=FOLDER")
 endif()
 
 if(NOT ONNXRUNTIME_LIBRARY)

@@ -16,10 +16,10 @@
 namespace size_class::detail {
 namespace {
 
-// The table of functions only ever grows at its end, so an older table than that of the headers serves as well:
-// which headers this was compiled with does not matter.
-constexpr std::uint32_t api_version = 21;
-static_assert(ORT_API_VERSION >= api_version, "ONNX Runtime's headers are older than release 1.21");
+// The table of functions only ever grows at its end, so one of another version than that of the headers serves as well:
+// which headers this was compiled with does not matter. Older libraries answer some graphs wrongly, or do not load them.
+constexpr std::uint32_t api_version = 28;
+static_assert(ORT_API_VERSION >= 21, "ONNX Runtime's headers are older than release 1.21");
 
 // Official Linux builds since 1.29 write a device id to the home folder unless this is set before they load.
 void silence_telemetry() {
@@ -49,7 +49,7 @@ const OrtApi& functions(void* library, const std::string& path) {
     const OrtApi* api = base()->GetApi(api_version);
     if (api == nullptr) {
         throw LibraryError("[size_class.library] " + path + " is ONNX Runtime " + base()->GetVersionString() +
-                           ", which is older than 1.21; install a newer one and name it in ONNXRUNTIME_LIBRARY");
+                           ", which is older than 1.28; install a newer one and name it in ONNXRUNTIME_LIBRARY");
     }
     return *api;
 }

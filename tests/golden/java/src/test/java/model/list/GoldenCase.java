@@ -66,8 +66,12 @@ record GoldenCase(String name, JsonNode request, JsonNode response) {
     /** The request's inputs by name, as the graph of this project calls them. */
     Map<String, JsonNode> inputs() {
         Map<String, JsonNode> inputs = new TreeMap<>();
-        request.get("inputs").forEach(input -> inputs.put(Text.escape(input.get("name").textValue()), input));
+        request.get("inputs").forEach(input -> inputs.put(inGraph(input.get("name").textValue()), input));
         return inputs;
+    }
+
+    private static String inGraph(String name) {
+        return Text.escape(name);
     }
 
     static long[] shape(JsonNode tensor) {
