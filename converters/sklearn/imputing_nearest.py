@@ -129,7 +129,9 @@ _TIES = (
     "{} and the next one are at the same distance, and the original takes either{}; take another n_neighbors, or scale "
     "the columns so that distances differ"
 )
-_LEFT_ALONE = " (rows that lack all cells but one: a column of whole numbers has many rows at the same distance; impute it otherwise)"
+_LEFT_ALONE = (
+    " (rows that lack all cells but one: a column of whole numbers has many rows at one distance; impute it otherwise)"
+)
 _NOISE = (
     "the KNNImputer weighs by distances that the original measures by a product of matrices, and the rounding of which "
     "shows in its fillings: no graph repeats it; fit with weights='uniform'"

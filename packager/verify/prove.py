@@ -28,9 +28,9 @@ from .report import VerificationReport
 MANY = 4096
 SINGLES = 12
 ROOM = 0.5
-"""The most of the tolerance that a form may use where a finer one is left to try: a row that is not probed may use more.
+"""The most of the tolerance that a form may use where a finer one is left to try: rows that are not probed use more.
 
-Measured on 76 kinds of model with 20 000 fresh rows each: in those that used more, up to 26 rows were beyond it.
+Measured on 129 kinds of model with 20 000 fresh rows each: of the four that used more, three had rows beyond it.
 """
 
 
