@@ -29,7 +29,7 @@ MEANING = {
     "each kind by itself": "some rows of each strange kind in a batch of their own, on both sides",
     "batch of 0": "no rows at all: the shapes must be right",
     "batch of 1": "rows one by one",
-    "permuted batch": "the same rows in another order, in one large batch",
+    "permuted batch": "such rows in another order, in one large batch",
 }
 
 
