@@ -29,13 +29,15 @@ class Batches:
     outputs: Table
 
 
-def ask(predict: Callable[[Table], Table], rows: Table, plain: int) -> Answers:
+def ask(predict: Callable[[Table], Table], rows: Table, plain: int, known: Table | None = None) -> Answers:
     """The answers to all rows: the first `plain` ones in one go, the rest halved around rows that raise.
 
     Those of the rest that are answered are then asked in one go too: an answer may hang on the rows beside it.
+    `known`: answers to the very first rows, which are not asked again.
     """
     refused: dict[int, str] = {}
-    parts: list[Table] = []
+    parts: list[Table] = [known] if known else []
+    begin = rows_of(known or {})
 
     def visit(start: int, end: int) -> None:
         try:
@@ -49,8 +51,8 @@ def ask(predict: Callable[[Table], Table], rows: Table, plain: int) -> Answers:
             visit(middle, end)
 
     count = rows_of(rows)
-    if plain:
-        visit(0, plain)
+    if begin < plain:
+        visit(begin, plain)
     before = len(parts)
     if plain < count:
         visit(plain, count)
@@ -69,10 +71,17 @@ def _in_one_go(
         return parts
 
 
-def ask_by_kind(predict: Callable[[Table], Table], rows: Table, groups: Sequence[Any], refused: set[int]) -> Batches:
-    """One row of each group alone, and some rows of each as a batch of their own; `groups`: the group of each row.
+def ask_by_kind(
+    predict: Callable[[Table], Table],
+    rows: Table,
+    groups: Sequence[Any],
+    refused: set[int],
+    strange: Callable[[Any], bool],
+) -> Batches:
+    """One row of each group alone, and some rows of each that is strange as a batch of their own.
 
-    Raises `Unsupported` where the original refuses a row alone that it answers beside others.
+    `groups`: the group of each row. Raises `Unsupported` where the original refuses a row alone that it answers beside
+    others.
     """
     batches: list[list[int]] = []
     members: dict[Any, list[int]] = {}
@@ -80,14 +89,15 @@ def ask_by_kind(predict: Callable[[Table], Table], rows: Table, groups: Sequence
         if i not in refused:
             members.setdefault(group, []).append(i)
     parts: list[Table] = []
-    for mine in members.values():
-        step = max(1, len(mine) // TOGETHER)
-        for batch in ([mine[len(mine) // 2]], mine[::step][:TOGETHER]):
-            if len(batch) > 1 or batch not in batches:
-                answer = _asked(predict, rows, batch)
-                if answer is not None:
-                    batches.append(batch)
-                    parts.append(answer)
+    for group, mine in members.items():
+        wanted = [[mine[len(mine) // 2]]]
+        if strange(group) and len(mine) > 1:
+            wanted.append(mine[:: max(1, len(mine) // TOGETHER)][:TOGETHER])
+        for batch in wanted:
+            answer = _asked(predict, rows, batch)
+            if answer is not None:
+                batches.append(batch)
+                parts.append(answer)
     return Batches(batches, stack(parts) if parts else {})
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-ROWS = 128
+ROWS = 96
 """Rows of each kind of combination: unseen cells, missing cells, thresholds, anything."""
 BETWEEN, NEAR = 256, 6
 """Rows between two of the example; half of them lie near the first, down to this power of ten of the way."""

@@ -36,6 +36,8 @@ from ._trust.loading import load_joblib, load_pickle
 from ._trust.rules import NO_MODEL, Refused
 from .spec import Converter, Description, Signature, Table, TensorSpec, Unreadable, Unsupported
 
+STRANGE = ("unseen", "empty", "missing", "odd", "large")
+"""Kinds whose rows share what a whole batch seldom has."""
 PLAIN = ("example", "threshold", "category", "text")
 
 
@@ -104,11 +106,11 @@ class Session:
         answered = self._first_answer(example)
         _check_rows(answered, rows_of(example))
         self.signature = signature_of(self.description, example, answered, request["frame_dtypes"])
-        probes, answers = self._asked(example)
+        probes, answers = self._asked(example, answered)
         edged = with_edges(self.description, self.inputs, example, probes, list(answers.refused), self._predict)
         if edged != self.description:
             self.description = edged
-            probes, answers = self._asked(example)
+            probes, answers = self._asked(example, answered)
         probes, answers = self._with_several(example, probes, answers)
         rows, kinds, columns = together(probes)
         batches = self._by_kind(rows, kinds, columns, answers)
@@ -142,10 +144,12 @@ class Session:
         self.description, note = as_sparse(self.description, matrix, places, takes, self._answer)
         return [note]
 
-    def _asked(self, example: Table) -> tuple[list[Probe], Answers]:
+    def _asked(self, example: Table, answered: Table) -> tuple[list[Probe], Answers]:
         probes = make_probes(self.description, self.inputs, example)
         plain = sum(rows_of(p.rows) for p in takewhile(lambda p: p.kind in PLAIN, probes))
-        return probes, ask(self._predict, together(probes)[0], plain)
+        again = self.description.task == "graph" or rows_of(probes[0].rows) < rows_of(example)
+        known = None if again else answered
+        return probes, ask(self._predict, together(probes)[0], plain, known)
 
     def _with_several(self, example: Table, probes: list[Probe], answers: Answers) -> tuple[list[Probe], Answers]:
         """The probes and their answers, with rows in which several cells are changed behind them."""
@@ -163,11 +167,11 @@ class Session:
         return [*probes, *more], Answers(stack(parts) if parts else {}, refused)
 
     def _by_kind(self, rows: Table, kinds: list[str], columns: list[str], answers: Answers) -> Batches:
-        """Rows of each kind asked alone and together; a row in which all is missing is of a kind of its own."""
-        if self.signature.fixed_rows is not None:
+        """Rows of each kind asked again; a row in which all is missing is of a kind of its own."""
+        if self.description.task == "graph":
             return Batches([], {})
         groups = [(kind, kind == "missing" and not column) for kind, column in zip(kinds, columns)]
-        return ask_by_kind(self._predict, rows, groups, set(answers.refused))
+        return ask_by_kind(self._predict, rows, groups, set(answers.refused), lambda group: group[0] in STRANGE)
 
     def _example(self, table: Table) -> Table:
         try:

@@ -26,10 +26,10 @@ MEANING = {
     "several": "several cells changed at once: unseen, missing, at thresholds, any of these",
     "between": "rows on the line between two rows of the example",
     "one of each kind alone": "a row of each kind in a batch of one, on both sides",
-    "each kind by itself": "some rows of each kind in a batch of their own, on both sides",
+    "each kind by itself": "some rows of each strange kind in a batch of their own, on both sides",
     "batch of 0": "no rows at all: the shapes must be right",
     "batch of 1": "rows one by one",
-    "permuted batch": "the same rows in another order, in one large batch",
+    "permuted batch": "such rows in another order, in one large batch",
 }
 
 

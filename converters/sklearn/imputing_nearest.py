@@ -147,8 +147,7 @@ _TIES = (
     "the columns so that distances differ"
 )
 _LEFT_ALONE = (
-    " (rows that lack all cells but one: a column of whole numbers has many rows at the same distance; impute it "
-    "otherwise)"
+    " (rows that lack all cells but one: a column of whole numbers has many rows at one distance; impute it otherwise)"
 )
 _NOISE = (
     "the KNNImputer weighs by distances that the original measures by a product of matrices, and whose rounding, this "

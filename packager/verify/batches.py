@@ -50,7 +50,8 @@ def _answered(probes: Probes) -> Iterator[tuple[tuple[int, ...], Table]]:
 
 def _errors(kind: str, pairs: list[tuple[Table, Table]], allowed: Mapping[str, Tolerance]) -> dict[str, Errors]:
     want, got = ({n: np.concatenate([p[side][n] for p in pairs]) for n in pairs[0][0]} for side in (0, 1))
-    return _compared(want, got, allowed, kind).errors[kind]
+    found: dict[str, Errors] = _compared(want, got, allowed, kind).errors[kind]
+    return found
 
 
 def _compared(want: Table, got: Table, allowed: Mapping[str, Tolerance], kind: str = "") -> Comparison:

@@ -28,9 +28,9 @@ from .report import VerificationReport
 MANY = 4096
 SINGLES = 12
 ROOM = 0.5
-"""The most of the tolerance that a form may use where a finer one is left to try: other rows may use more.
+"""The most of the tolerance that a form may use where a finer one is left to try: rows that are not probed use more.
 
-Measured on 76 kinds of model with 20 000 fresh rows each: in those that used more, up to 26 rows were beyond it.
+Measured on 129 kinds of model with 20 000 fresh rows each: of the four that used more, three had rows beyond it.
 """
 
 
@@ -144,7 +144,7 @@ def _batches(
         alone = [session.run(take(rows, [i])) for i in singles]
         stacked = {name: _stacked([a[name] for a in alone]) for name in want}
         yield "batch of 1", compare(take(want, singles), stacked, _kind("batch of 1", len(singles)), allowed)
-    order = np.random.default_rng(0).permutation(max(count, MANY)) % count
+    order = (np.random.default_rng(0).permutation(max(count, MANY)) % count)[:MANY]
     many = session.run(take(rows, order))
     yield "permuted batch", compare(take(want, order), many, _kind("permuted batch", len(order)), allowed)
     empty = take(want, slice(0, 0))

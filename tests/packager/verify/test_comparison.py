@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from converters.spec import Signature, TensorSpec
+from packager.errors import ConversionError
 from packager.golden import Tolerance
 from packager.verify.comparison import LARGEST, Errors, compare, tolerances, worst
 
@@ -202,6 +203,25 @@ def test_tolerance_goes_by_the_coarser_type() -> None:
     ):
         want = {"label": np.zeros(1, int), "prediction": values}
         assert tolerances(_signature(dtype), want, example)["prediction"].rtol == rtol
+
+
+def test_half_precision_has_a_tolerance_of_its_own() -> None:
+    example = np.ones(1, bool)
+    for dtype, rtol in (("float16", 2**-10), ("bfloat16", 2**-7)):
+        want = {"label": np.zeros(1, int), "prediction": np.ones(1, np.float16)}
+        assert tolerances(_signature(dtype), want, example)["prediction"] == Tolerance(rtol, rtol)
+    assert differs(np.ones(2), np.array([1.0009, 1.001]), Tolerance(2**-10, 0)) == [False, True]
+
+
+def test_a_type_without_a_tolerance_is_refused() -> None:
+    want = {"label": np.zeros(1, int), "prediction": np.ones(1)}
+    with pytest.raises(ConversionError, match="float8, for which there is no tolerance"):
+        tolerances(_signature("float8"), want, np.ones(1, bool))
+
+
+def test_an_output_that_a_part_computes_in_float32_is_held_to_that() -> None:
+    want = {"label": np.zeros(1, int), "prediction": np.ones(1)}
+    assert tolerances(_signature("float64"), want, np.ones(1, bool), single=["prediction"])["prediction"].rtol == 1e-5
 
 
 def test_the_users_tolerance_is_taken_as_it_is() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -228,3 +229,64 @@ def test_an_answer_that_depends_on_the_batch_is_seen() -> None:
     probes_said = caught.value.facts["verification"]["probes"]
     assert probes_said["example"]["prediction"]["mismatches"] == 0
     assert probes_said["batch of 1"]["prediction"]["mismatches"] == 12
+
+
+def coarse(shift: float) -> Callable[[str], bytes]:
+    """prediction = X + shift in float32, X in float64."""
+
+    def convert(real: str) -> bytes:
+        return plus(shift if real == "float32" else 0.0)(real)
+
+    return convert
+
+
+@pytest.mark.parametrize(("shift", "precision"), [(0.4e-5, "float32"), (0.8e-5, "float64")])
+def test_float32_is_taken_with_room_to_spare_only(shift: float, precision: str) -> None:
+    proven = prove_numbers(coarse(shift), example=[1.0, 1.5], between=[1.25])
+    assert proven.precision == precision
+    if precision == "float64":
+        assert "of the tolerance used" in proven.report.tried["float32"]
+        assert proven.report.tolerance_used == 0.0
+
+
+def test_rows_that_are_not_ordinary_need_no_room() -> None:
+    assert prove_numbers(coarse(0.8e-5), example=[1e4], odd=[1.0]).precision == "float32"
+
+
+def test_the_last_form_may_use_the_whole_tolerance() -> None:
+    asked = probes("prediction", lambda x: x, example=[1.0, 1.5])
+    proven = prove(coarse(0.8e-5), signature("prediction", "float64"), asked, ("float32",), Wanted())
+    assert proven.precision == "float32" and proven.report.tolerance_used > 0.5
+    assert prove_numbers(coarse(0.8e-5), Wanted("float32"), example=[1.0]).precision == "float32"
+
+
+def test_a_tight_float32_where_float64_fails() -> None:
+    def convert(real: str) -> bytes:
+        if real == "float64":
+            raise ConversionError("not in float64")
+        return plus(0.8e-5)(real)
+
+    assert prove_numbers(convert, example=[1.0, 1.5]).precision == "float32"
+
+
+def _in_batches(alone: float) -> Probes:
+    """Two rows of a kind, one of them asked again by itself, where the original says `alone`."""
+    asked = probes("prediction", lambda x: x, example=[1.0, 2.0])
+    return replace(asked, batches=((1,), (0, 1)), batch_answers={"prediction": np.array([alone, 1.0, 2.0])})
+
+
+def test_rows_of_a_kind_are_compared_in_their_own_batches() -> None:
+    report = prove(plus(0.0), signature("prediction", "float64"), _in_batches(2.0), BOTH, Wanted()).report
+    assert report.probes["one of each kind alone"]["prediction"].rows == 1
+    assert report.probes["each kind by itself"]["prediction"].rows == 2
+
+
+def test_an_answer_that_hangs_on_the_batch_is_refused() -> None:
+    with pytest.raises(ConversionError, match="depends on the rows that it is asked with"):
+        prove(plus(0.0), signature("prediction", "float64"), _in_batches(2.5), BOTH, Wanted())
+
+
+def test_a_graph_that_differs_in_a_batch_of_its_own_differs() -> None:
+    asked = replace(_in_batches(2.0), answers={"prediction": np.array([1.0, 2.0])})
+    with pytest.raises(MismatchError):
+        prove(plus(0.5), signature("prediction", "float64"), asked, BOTH, Wanted())

@@ -1,0 +1,70 @@
+"""A model held against its graph by the very steps of a build, without a bundle."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from converters import for_object
+from converters._table import write_table
+from converters._worker import Session as Worker
+from converters.spec import Signature, Table, Unsupported
+from packager.errors import ConversionError
+from packager.session import Session
+from packager.verify.probes import Probes
+from packager.verify.prove import Proven, Wanted, prove
+
+from .check import table_of
+
+
+@dataclass(frozen=True)
+class Held:
+    """What came of it. `notes`: what the report says of how the original was asked."""
+
+    proven: Proven
+    probes: Probes
+    notes: list[str]
+
+    def answers(self, table: Table) -> Table:
+        """What the graph says to rows."""
+        return Session(self.proven.model, self.proven.signature).run(table)
+
+    def to_matrix(self, rows: Any) -> Table:
+        """What the graph says to a matrix."""
+        return self.answers({"X": np.asarray(rows, float)})
+
+
+def held(model: Any, example: Any, stored: list[list[int]] | None = None) -> Held:
+    """The proof; `example`: a frame, a matrix, texts, or a sparse matrix, whose stored zeros are at `stored`."""
+    worker = Worker()
+    converter = for_object(model)
+    assert converter is not None
+    worker.model, worker.converter, worker.description = model, converter, converter.describe(model)
+    sparse = hasattr(example, "tocsr")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_table(table_of(example.toarray() if sparse else example), folder / "example.npz")
+        told = {"stored": (stored or []) if sparse else None, "frame_dtypes": {}}
+        reply = worker.probe({"example": str(folder / "example.npz"), "out": name, **told})
+        reply = json.loads(json.dumps(reply))
+        probes = Probes.read(folder, reply)
+
+        def convert(real: str) -> bytes:
+            out = folder / f"{real}.onnx"
+            try:
+                worker.convert({"real": real, "out": str(out)})
+            except Unsupported as error:
+                raise ConversionError(str(error)) from error
+            return out.read_bytes()
+
+        precisions = converter.precisions(model)
+        return Held(
+            prove(convert, Signature.from_json(reply["signature"]), probes, precisions, Wanted()),
+            probes,
+            reply["notes"],
+        )
