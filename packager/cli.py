@@ -298,16 +298,19 @@ def _say_built(facts: dict[str, Any], environment: dict[str, Any], notes: Sequen
 
 
 def _locked(environment: dict[str, Any]) -> str:
-    """How many distributions are proved; the others by reason; where a lock of the user's own says otherwise."""
+    """How many distributions are proved; those that the model needs and that are not, by reason; where a lock of the
+    user's own says otherwise."""
     reasons: dict[str, list[str]] = {}
-    for each in environment["unproved"]:
+    needed = [each for each in environment["unproved"] if each["name"] in environment["needed"]]
+    for each in needed:
         reasons.setdefault(each["why"], []).append(each["name"])
     lines = [f"not proved: {_some(names)} ({why})" for why, names in reasons.items()]
     if given := environment.get("given"):
         lines += [f"{given['file']}: {each['name']} {each['kind']}" for each in given["differences"]]
     kept = ", packages in the bundle" if environment["vendored"] else ""
     count, doubts = environment["distributions"], len(environment["unproved"])
-    return "\n             ".join([f"{count - doubts} of {count} distributions proved{kept}", *lines])
+    all_needed = ", all that the model is known to need among them" if doubts and not needed else ""
+    return "\n             ".join([f"{count - doubts} of {count} distributions proved{all_needed}{kept}", *lines])
 
 
 def _some(names: list[str]) -> str:

@@ -167,7 +167,8 @@ def _build(request: Request, place: Path, source: Any, worker: Worker, scratch: 
     cases = _asked(golden_cases(proven.signature, probes, proven.report.tolerances), worker, scratch)
     progress("writing the bundle")
     manifest = write(request, place, source, loaded | {"given": said}, environment, proven, cases, latency)
-    told = {"distributions": len(environment.document["distributions"]), **environment.facts}
+    there = environment.document["distributions"]
+    told = {"distributions": len(there), "needed": [d["name"] for d in there if d["needed"]], **environment.facts}
     return Built(place, manifest.identity, proven.signature, proven.report, latency, told, tuple(loaded["notes"]))
 
 

@@ -38,6 +38,7 @@ def report_html(
 ) -> bytes:
     """The page, UTF-8, self-contained."""
     signature = Signature.from_json(facts["signature"])
+    needed = {d["name"] for d in environment["distributions"] if d.get("needed")}
     values = {
         **{key: facts[key] for key in ("name", "version", "title", "framework", "mlpack", "notes")},
         **_proof_values(proof),
@@ -48,7 +49,8 @@ def report_html(
         "python_usage": _python_usage(facts, signature),
         "targets": targets,
         "environment": {**environment["interpreter"], "libc": environment["libc"]},
-        "unproved": facts["environment"]["unproved"],
+        "unproved": [u for u in facts["environment"]["unproved"] if u["name"] in needed],
+        "others": [u for u in facts["environment"]["unproved"] if u["name"] not in needed],
         "lock": facts["environment"].get("lock", "pylock.toml"),
         "distributions": [f"{d['name']} {d['version']}" for d in environment["distributions"]],
     }
