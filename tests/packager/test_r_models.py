@@ -82,6 +82,7 @@ def test_a_tree_comes_back_from_its_bundle_alone(mlpack: Run, shelf: Path, tmp_p
     assert list(lock["Packages"]) == ["rpart"]
     told = offline(tmp_path, "reproduce", bundle, "--into", "again")
     assert told["golden"]["cases"] == told["golden"]["same_bits"] > 0
+    assert told["kernels"] == {"recorded": "unknown", "present": "unknown"}
     where = subprocess.run(
         [tmp_path / "again/Rscript", "--vanilla", "-e", 'cat(find.package("rpart"))'], capture_output=True, text=True
     )
