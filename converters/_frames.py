@@ -52,7 +52,7 @@ def _single(name: str, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _typed(feature: Feature, column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The column in the type that the model has for it; whole numbers as text are written without a point."""
+    """The column in the type that the model has for it."""
     import numpy as np
 
     text = column.dtype.kind in "OU"
@@ -61,11 +61,20 @@ def _typed(feature: Feature, column: np.ndarray[Any, Any]) -> np.ndarray[Any, An
     if text:
         raise Unreadable(f"the column {feature.name!r} holds text, the model takes {_WORDS[feature.dtype]} there")
     if feature.dtype == "string":
-        cells = [None if v != v else str(int(v)) if float(v).is_integer() else f"{v:.15g}" for v in column.tolist()]
-        return np.array(cells, object)
+        return cells_of_levels(column)
     if feature.dtype == "bool" and not np.isin(column, (0, 1)).all():
         raise Unreadable(f"the column {feature.name!r} must hold true or false")
     return column.astype(feature.dtype)
+
+
+def cells_of_levels(column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Numbers and truth values as the levels that R makes of them: `1`, `1.5`, `TRUE`; NaN is missing."""
+    import numpy as np
+
+    if column.dtype.kind == "b":
+        return np.where(column, "TRUE", "FALSE").astype(object)
+    cells = [None if v != v else str(int(v)) if float(v).is_integer() else f"{v:.15g}" for v in column.tolist()]
+    return np.array(cells, object)
 
 
 _WORDS = {"bool": "true or false", "float64": "numbers"}

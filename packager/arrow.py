@@ -72,19 +72,39 @@ def csv_batches(path: Path, signature: Signature) -> Iterator[pa.RecordBatch]:
     read = csv.ReadOptions(block_size=CSV_BLOCK)
     try:
         if len(types) == len(signature.inputs):
-            options.include_columns = _present(path, list(types), len(signature.inputs) == 1)
+            head = _head(path)
+            options.include_columns = _present(path, head.names, list(types), len(signature.inputs) == 1)
+            options.column_types = _held(types, head)
         with csv.open_csv(path, read_options=read, convert_options=options) as reader:
             yield from reader
     except ArrowInvalid as error:
         raise UsageError(f"{path.name}: {error}") from error
 
 
-def _present(path: Path, wanted: list[str], single: bool) -> list[str]:
-    """The wanted columns of the file's head; none (all columns are read) where they are not all there."""
+def _head(path: Path) -> pa.Schema:
+    """The columns of the file's head, in the types that its first block has without being told."""
     from pyarrow import csv
 
-    with csv.open_csv(path) as reader:
-        names = reader.schema.names
+    options = csv.ConvertOptions(null_values=MISSING_IN_CSV, quoted_strings_can_be_null=True)
+    with csv.open_csv(path, read_options=csv.ReadOptions(block_size=CSV_BLOCK), convert_options=options) as reader:
+        return reader.schema
+
+
+def _held(types: dict[str, str], head: pa.Schema) -> dict[str, Any]:
+    """The types to read columns in: TRUE and FALSE where the model takes a number, as an example may hold them too."""
+    import pyarrow as pa
+
+    held: dict[str, Any] = dict(types)
+    for field in head:
+        wanted = types.get(field.name, "string")
+        numbers = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
+        if (pa.types.is_boolean(field.type) and wanted != "string") or (numbers and wanted == "bool"):
+            held[field.name] = field.type
+    return held
+
+
+def _present(path: Path, names: list[str], wanted: list[str], single: bool) -> list[str]:
+    """The wanted columns of the file's head; none (all columns are read) where they are not all there."""
     absent = [n for n in wanted if n not in names]
     if absent and not single:
         raise UsageError(f"{path.name} lacks the column {absent[0]!r}; it has: {', '.join(names)}")

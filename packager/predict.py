@@ -44,9 +44,23 @@ def predict(folder: Path, file: Path, output: Path | None) -> dict[str, Any]:
         for table in stream(file, session.signature):
             _check(session.signature, table, rows, file)
             answers = session.run(table)
-            sink.write(columns_of(bundle.signature, answers))
+            sink.write(_with_nulls(bundle.signature, columns_of(bundle.signature, answers)))
             rows += len(next(iter(answers.values())))
     return {"rows": rows, "output": str(output) if output else "-"}
+
+
+def _with_nulls(signature: Signature, columns: Table) -> Table:
+    """The columns with None for a label that is no class: where R answers NA, a graph's text can only be empty."""
+    label = columns.get("label")
+    if label is None or label.dtype.kind not in "OU" or not signature.classes:
+        return columns
+    given = np.ones(len(label), bool)
+    if "" not in signature.classes:
+        given = label != ""
+    elif "status" in columns:
+        given = (label != "") | (columns["status"] == 0)
+    cells = [cell if kept else None for cell, kept in zip(label.tolist(), given.tolist(), strict=True)]
+    return {**columns, "label": np.array(cells, object)}
 
 
 def _check(signature: Signature, table: Table, before: int, file: Path) -> None:
@@ -134,8 +148,13 @@ class _Npz:
 
     def close(self) -> None:
         whole = {n: np.concatenate([p[n] for p in self._parts]) for n in self._parts[0]}
-        plain = {n: v.astype(str) if v.dtype.kind == "O" else v for n, v in whole.items()}
+        plain = {n: _text(v) if v.dtype.kind == "O" else v for n, v in whole.items()}
         np.savez(self._file, **plain)  # type: ignore[arg-type]
+
+
+def _text(cells: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Text as an npz holds it, which knows no null: empty."""
+    return np.array(["" if cell is None else cell for cell in cells], str)
 
 
 class _Json:

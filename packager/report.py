@@ -48,6 +48,7 @@ def report_html(
     manifest has it.
     """
     signature = Signature.from_json(facts["signature"])
+    needed = {d["name"] for d in environment["distributions"] if d.get("needed")}
     values = {
         **{key: facts[key] for key in ("name", "version", "title", "framework", "mlpack", "notes")},
         **_proof_values(proof),
@@ -60,23 +61,14 @@ def report_html(
         "targets": targets,
         "sandbox": sandbox,
         "environment": {**environment["interpreter"], "libc": environment["libc"]},
-        **_unproved(facts, environment),
+        "unproved": [u for u in facts["environment"]["unproved"] if u["name"] in needed],
+        "others": [u for u in facts["environment"]["unproved"] if u["name"] not in needed],
         "lock": facts["environment"].get("lock", "pylock.toml"),
         "distributions": [f"{d['name']} {d['version']}" for d in environment["distributions"]],
     }
     escaped = {key: _escaped(value) for key, value in values.items()}
     plots = {"errors_plot": errors_plot(_shares(proof)), "latency_plot": latency_plot(latency)}
     return templates.render("report", {**escaped, **plots})["report.html"]
-
-
-def _unproved(facts: Mapping[str, Any], environment: Mapping[str, Any]) -> dict[str, Any]:
-    """What is not shown to be the publisher's: of what the model needs with the reason, the others by name."""
-    needed = {each["name"] for each in environment["distributions"] if each.get("needed", True)}
-    doubts = facts["environment"]["unproved"]
-    return {
-        "unproved": [each for each in doubts if each["name"] in needed],
-        "unneeded": [f"{each['name']} {each['version']}" for each in doubts if each["name"] not in needed],
-    }
 
 
 def _proof_values(proof: VerificationReport) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def reproduce(
         },
         "distributions": interpreter.installed,
         "golden": golden,
-        "kernels": {"recorded": kernels(before.get("libraries", [])), "present": kernels(libraries)},
+        "kernels": _kernels(before, libraries),
         "differs": _otherwise(wanted, before, interpreter, libraries),
     }
 
@@ -77,10 +77,16 @@ def _otherwise(
         differing.append(f"{now['libc']} for {wanted['libc']}")
     if (now["cpu"], now["cpu_flags"]) != (before.get("cpu"), before.get("cpu_flags")):
         differing.append(f"processor {now['cpu']} for {before.get('cpu')} (or one with other instructions)")
-    if libraries is not None and kernels(libraries) != kernels(before.get("libraries", [])):
-        recorded = kernels(before.get("libraries", []))
-        differing.append(f"linear algebra by {kernels(libraries)} for {recorded}")
+    found = _kernels(before, libraries)
+    if found["present"] != found["recorded"]:
+        differing.append(f"linear algebra by {found['present']} for {found['recorded']}")
     return differing
+
+
+def _kernels(before: Mapping[str, Any], libraries: Any) -> dict[str, str]:
+    """Who multiplied matrices where the bundle was built, and who does here; unknown of an interpreter of its own."""
+    recorded = before.get("libraries", []) if libraries is not None else []
+    return {"recorded": kernels(recorded), "present": kernels(libraries or [])}
 
 
 def _asked_again(
@@ -94,12 +100,13 @@ def _asked_again(
         loaded,
         scratch,
     ):
-        differing = _otherwise(wanted, before, interpreter, loaded["libraries"])
+        libraries = None if loaded["own_environment"] else loaded["libraries"]
+        differing = _otherwise(wanted, before, interpreter, libraries)
         for case in bundle.golden():
             if not case.error and rows_of(case.rows):  # of no rows, the answer is the graph's own
                 same += _same_bits(case, worker.predict(case.rows, scratch), differing)
                 count += 1
-    return {"cases": count, "same_bits": same, "within_tolerance": count - same}, loaded["libraries"]
+    return {"cases": count, "same_bits": same, "within_tolerance": count - same}, libraries
 
 
 def _same_bits(case: GoldenCase, got: Table, differing: Sequence[str]) -> bool:

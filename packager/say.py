@@ -38,9 +38,9 @@ def _locked(environment: dict[str, Any]) -> str:
     if given := environment.get("given"):
         lines += [f"{given['file']}: {each['name']} {each['kind']}" for each in given["differences"]]
     kept = ", packages in the bundle" if environment["vendored"] else ""
-    others = "" if reasons or not doubts else "; the model needs none of the others"
+    others = "" if reasons or not doubts else ", all that the model is known to need among them"
     count = environment["distributions"]
-    return "\n             ".join([f"{count - len(doubts)} of {count} distributions proved{kept}{others}", *lines])
+    return "\n             ".join([f"{count - len(doubts)} of {count} distributions proved{others}{kept}", *lines])
 
 
 def _some(names: list[str]) -> str:

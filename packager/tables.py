@@ -12,6 +12,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from converters._frames import cells_of_levels
 from converters.spec import MATRIX, Signature, Table, TensorSpec
 
 from .arrow import BATCH_ROWS, column_of, csv_batches, frame_dtypes, parquet_batches, read_csv, read_parquet
@@ -81,7 +82,8 @@ def stream(path: Path, signature: Signature) -> Iterator[Table]:
     suffix = _suffix(path)
     if suffix in (".csv", ".parquet"):
         batches = csv_batches(path, signature) if suffix == ".csv" else parquet_batches(path)
-        tables = ({n: column_of(n, batch.column(n)) for n in batch.schema.names} for batch in batches)
+        specs = {t.name: t for t in signature.inputs}
+        tables = ({n: _column(specs.get(n), n, batch.column(n)) for n in batch.schema.names} for batch in batches)
     else:
         whole = _read_whole(path, suffix).table
         if suffix == ".npz" and any(t.absent for t in signature.inputs) and stored_zeros(path):
@@ -99,6 +101,15 @@ def stream(path: Path, signature: Signature) -> Iterator[Table]:
         yield found
     if not before:
         yield {t.name: _no_rows(t) for t in signature.inputs}
+
+
+def _column(spec: TensorSpec | None, name: str, column: Any) -> np.ndarray[Any, Any]:
+    """A column; true, false and null as 1, 0 and NaN where the model takes a number."""
+    import pyarrow as pa
+
+    if spec is not None and spec.is_float and pa.types.is_boolean(column.type) and column.null_count:
+        column = column.cast(pa.int8())
+    return column_of(name, column)
 
 
 def _no_rows(spec: TensorSpec) -> np.ndarray[Any, Any]:
@@ -119,7 +130,7 @@ def for_signature(signature: Signature, table: Table, where: str, before: int = 
     absent = [t.name for t in inputs if t.name not in table]
     if absent:
         raise UsageError(f"{where} lacks the column {absent[0]!r}; it has: {', '.join(table)}")
-    return {t.name: _shaped(t, _fitting(t.name, t.dtype, table[t.name], where, before), where) for t in inputs}
+    return {t.name: _shaped(t, _fitting(t, table[t.name], where, before), where) for t in inputs}
 
 
 def _only(spec: TensorSpec, table: Table, where: str) -> np.ndarray[Any, Any]:
@@ -159,9 +170,11 @@ def _shaped(spec: TensorSpec, values: np.ndarray[Any, Any], where: str) -> np.nd
     return values
 
 
-def _fitting(name: str, dtype: str, column: np.ndarray[Any, Any], where: str, before: int) -> np.ndarray[Any, Any]:
-    text = column.dtype.kind in "OU"
+def _fitting(spec: TensorSpec, column: np.ndarray[Any, Any], where: str, before: int) -> np.ndarray[Any, Any]:
+    name, dtype, text = spec.name, spec.dtype, column.dtype.kind in "OU"
     if dtype == "string":
+        if not text and spec.frame_dtype == "factor":
+            return cells_of_levels(column)
         if not text and not np.isnan(column.astype(float)).all():
             raise UsageError(f"{where}: the column {name!r} holds numbers, the model takes text there")
         return column if text else np.full(len(column), None, object)
@@ -169,22 +182,25 @@ def _fitting(name: str, dtype: str, column: np.ndarray[Any, Any], where: str, be
         raise UsageError(f"{where}: the column {name!r} holds text, the model takes numbers there")
     if dtype == "int64" and column.dtype.kind == "f":
         return _whole(name, column, where, before)
-    if dtype == "bool" and column.dtype.kind != "b":
+    if dtype == "bool" and not np.isin(column, (0, 1)).all():
+        _refuse_missing(name, column, where, before, "true or false")
         raise UsageError(f"{where}: the column {name!r} must hold true or false")
     return column
 
 
 def _whole(name: str, column: np.ndarray[Any, Any], where: str, before: int) -> np.ndarray[Any, Any]:
-    if not np.isfinite(column).all():
-        row = before + int(np.flatnonzero(~np.isfinite(column).reshape(len(column), -1).all(axis=1))[0])
-        raise UsageError(
-            f"{where}: row {row}, column {name!r}: a missing value, and the model takes whole numbers here"
-        )
+    _refuse_missing(name, column, where, before, "whole numbers")
     with np.errstate(invalid="ignore"):
         whole = column.astype(np.int64)
     if (whole != column).any():
         raise UsageError(f"{where}: the column {name!r} holds fractions, the model takes whole numbers there")
     return whole
+
+
+def _refuse_missing(name: str, column: np.ndarray[Any, Any], where: str, before: int, wanted: str) -> None:
+    if not np.isfinite(column).all():
+        row = before + int(np.flatnonzero(~np.isfinite(column).reshape(len(column), -1).all(axis=1))[0])
+        raise UsageError(f"{where}: row {row}, column {name!r}: a missing value, and the model takes {wanted} here")
 
 
 def _suffix(path: Path) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from packager import cli
+from packager import cli, say
 
 ROOT = Path(__file__).parent.parent
 KINDS = {
@@ -508,6 +508,20 @@ def test_told_to_end_while_a_library_is_imported(monkeypatch: pytest.MonkeyPatch
     finally:
         signal.signal(signal.SIGTERM, before)
     assert ended.value.code == 143
+
+
+def test_what_is_not_proved_is_named_where_the_model_needs_it() -> None:
+    """A tool that only lies beside the model is no warning."""
+    doubts = [{"name": "rpy2", "why": "gone"}, {"name": "numpy", "why": "edited"}, {"name": "scipy", "why": "edited"}]
+    facts = {"distributions": 9, "vendored": False, "unproved": doubts[:1], "needed": ["numpy", "scipy"]}
+    assert say._locked(facts) == "8 of 9 distributions proved, all that the model is known to need among them"
+    said = say._locked({**facts, "unproved": doubts})
+    assert said == "6 of 9 distributions proved\n             not proved: numpy, scipy (edited)"
+    assert say._locked({**facts, "needed": ["rpy2"]}).endswith("not proved: rpy2 (gone)")
+    assert (
+        say._locked({**facts, "unproved": [], "vendored": True})
+        == "9 of 9 distributions proved, packages in the bundle"
+    )
 
 
 def test_quiet_in_a_pipe(shelf: Path, tmp_path: Path) -> None:

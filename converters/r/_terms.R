@@ -104,7 +104,13 @@ SPECIAL <- list(
   as.factor = function(e, where, columns) recoded(e, where, columns),
   ordered = function(e, where, columns) recoded(e, where, columns),
   as.ordered = function(e, where, columns) recoded(e, where, columns),
-  as.character = function(e, where, columns) recoded(e, where, columns)
+  as.character = function(e, where, columns) recoded(e, where, columns),
+  # the factor itself: its contrasts are kept in the model
+  C = function(e, where, columns) {
+    object <- match.call(stats::C, e)$object
+    if (is.symbol(object)) return(expression_of(object, where, columns))
+    refuse("the term ", said(e), " stops in predict() where a frame holds one value alone: make the factor in the frame")
+  }
 )
 
 # A column made a factor inside the formula; the model keeps its levels.
@@ -125,7 +131,10 @@ pieces_of <- function(e, where, columns, name) {
     suppressWarnings(unclass(eval(full, asNamespace("splines"))))
   }
   outer <- if (name == "ns") 1 else degree
-  c(list(op = "pieces", x = expression_of(full$x, where, columns)), cubics(basis, sort(unique(as.double(inner))), degree, outer))
+  found <- cubics(basis, sort(unique(as.double(inner))), degree, outer)
+  # infinity times 0 is no number, and which of R's own steps meet one is R's to say
+  found$ends <- tryCatch(basis(c(-Inf, Inf))[, , drop = FALSE], error = function(e) NULL)
+  c(list(op = "pieces", x = expression_of(full$x, where, columns)), found)
 }
 
 # Polynomials of `basis` between and beyond `breaks`: their origins and coefficients, piece x power x column.

@@ -168,20 +168,34 @@ coxph_strata <- function(model, labels) {
   terms <- as.list(attr(model$terms, "variables"))[-1][attr(model$terms, "specials")$strata]
   if (length(terms) > 1) refuse("several strata() in one formula have no converter: write strata(a, b)")
   arguments <- as.list(terms[[1]])[-1]
-  if (!is.null(names(arguments)) || !all(vapply(arguments, is.symbol, TRUE))) {
-    refuse("the term ", said(terms[[1]]), " has no converter: strata() of plain columns has one")
+  names <- as.character(terms[[1]])[-1]
+  where <- environment(model$terms)
+  expressions <- lapply(arguments, stratum_expression, where)
+  if (!is.null(names(arguments)) || any(vapply(expressions, is.null, TRUE))) {
+    refuse("the term ", said(terms[[1]]), " has no converter: strata() of columns and of comparisons has one")
   }
-  names <- vapply(arguments, as.character, "")
   cells <- strata_cells(labels, names)
-  variables <- lapply(seq_along(names), function(i) list(name = names[[i]], levels = unique(cells$values[, i])))
+  variables <- lapply(seq_along(names), function(i) {
+    found <- list(name = names[[i]], levels = unique(cells$values[, i]))
+    if (!is.symbol(arguments[[i]])) found$expression <- expressions[[i]]
+    found
+  })
   inputs <- lapply(variables, function(v) {
-    if (cells$short) list(name = v$name, type = "factor", levels = v$levels)
-    else list(name = v$name, type = if (all(v$levels %in% c("FALSE", "TRUE"))) "logical" else "any")
+    if (!is.null(v$expression)) inputs_of(list(list(class = "numeric", expression = v$expression)))
+    else if (cells$short) list(list(name = v$name, type = "factor", levels = v$levels))
+    else list(list(name = v$name, type = if (all(v$levels %in% c("FALSE", "TRUE"))) "logical" else "any"))
   })
   codes <- vapply(
     seq_along(names), function(i) match(cells$values[, i], variables[[i]]$levels) - 1L, integer(length(labels))
   )
-  list(inputs = inputs, variables = variables, cells = matrix(codes, length(labels)))
+  list(inputs = merged_inputs(list(), do.call(c, inputs)), variables = variables, cells = matrix(codes, length(labels)))
+}
+
+# A column, or a test of columns that is TRUE or FALSE; NULL: another expression, whose values become labels.
+stratum_expression <- function(e, where) {
+  tests <- c("<", "<=", ">", ">=", "==", "!=", "!", "&", "|", "is.na", "%in%")
+  if (is.call(e) && identical(e[[1]], quote(`(`))) return(stratum_expression(e[[2]], where))
+  if (is.symbol(e) || is.call(e) && called(e) %in% tests) expression_of(e, where)
 }
 
 strata_cells <- function(labels, names) {

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from .._membership import INT64
 from ._columns import Columns
 from ._design import Design
+from ._expressions import Expressions
 from ._form import Fields
 from ._kinds import Kind, Outputs
 
@@ -52,10 +54,23 @@ def _of_stratum(fields: Fields, columns: Columns) -> str:
 
 def _code(columns: Columns, variable: Fields) -> str:
     name, levels = variable.text("name"), variable.texts("levels")
+    if variable.has("expression"):
+        return _code_of_test(columns, variable.of("expression"), levels)
     if columns.inputs[name].type != "logical":
         return columns.code(name, levels)
-    order = [levels.index(each) if each in levels else len(levels) + 1 for each in ("FALSE", "TRUE")]
-    return columns.graph.op("Gather", columns.graph.const(order, "int64"), columns.code(name))
+    return columns.graph.op("Gather", columns.graph.const(_of_truth(levels), "int64"), columns.code(name))
+
+
+def _code_of_test(columns: Columns, test: Fields, levels: tuple[str, ...]) -> str:
+    """The place of FALSE or TRUE among the strata that there are; beyond them for NA."""
+    graph, found = columns.graph, Expressions(columns).value(test)
+    missing = graph.op("IsNaN", found)
+    place = graph.op("Cast", graph.op("Where", missing, graph.const([[2.0]]), found), to=INT64)
+    return graph.op("Gather", graph.const([*_of_truth(levels), len(levels) + 1], "int64"), place)
+
+
+def _of_truth(levels: tuple[str, ...]) -> list[int]:
+    return [levels.index(each) if each in levels else len(levels) + 1 for each in ("FALSE", "TRUE")]
 
 
 KIND = Kind(_convert)

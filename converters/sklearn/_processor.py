@@ -62,7 +62,8 @@ def _parts(model: Any, seen: set[int]) -> Iterator[Any]:
         for each in list(model.values()) if isinstance(model, dict) else list(model):
             yield from _parts(each, seen)
         return
-    if id(model) in seen or not hasattr(model, "get_params"):
+    own = hasattr(model, "get_params") or type(model).__module__.startswith("sklearn.")
+    if id(model) in seen or not own or not hasattr(model, "__dict__"):
         return
     seen.add(id(model))
     yield model

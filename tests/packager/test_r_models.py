@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from packager.environments._r_library import write_archive
@@ -39,6 +40,14 @@ put("frame", 1:3)
 put("pair", list(n = 2, line = line))
 put("items", list(1, "a"))
 put("closure", function(x) x)
+flags <- kyphosis
+flags$young <- flags$Age < 60
+put("flagged", lm(Start ~ I(young * 2) + Number, flags))
+put("kinds", MASS::lda(Kyphosis ~ young + Number, flags))
+put("flags", flags)
+write.csv(flags, file.path(folder, "flags.csv"), row.names = FALSE)
+flags$Number[3] <- NA
+write.csv(flags, file.path(folder, "holes.csv"), row.names = FALSE)
 put("noisy", local({ m <- line; class(m) <- c("noisy", "lm"); m }))
 """
 
@@ -87,6 +96,7 @@ def test_a_tree_comes_back_from_its_bundle_alone(mlpack: Run, shelf: Path, tmp_p
     assert list(lock["Packages"]) == ["rpart"]
     told = offline(tmp_path, "reproduce", bundle, "--into", "again")
     assert told["golden"]["cases"] == told["golden"]["same_bits"] > 0
+    assert told["kernels"] == {"recorded": "unknown", "present": "unknown"}
     where = subprocess.run(
         [tmp_path / "again/Rscript", "--vanilla", "-e", 'cat(find.package("rpart"))'], capture_output=True, text=True
     )
@@ -169,6 +179,49 @@ def test_rows_that_r_saved(mlpack: Run, shelf: Path, tmp_path: Path) -> None:
     assert code == 0
     mlpack("predict", made["bundle"], shelf / "iris.rds", "-o", "answers.json")
     assert len(json.loads((tmp_path / "answers.json").read_text())) in (2, 150)
+
+
+def every_kind(shelf: Path, folder: Path) -> list[Path]:
+    """The rows with truth values in every kind of file that an example may be."""
+    import pandas as pd
+
+    frame = pd.read_csv(shelf / "flags.csv")
+    frame.to_parquet(folder / "flags.parquet")
+    frame.to_json(folder / "flags.json", orient="records")
+    np.savez(folder / "flags.npz", **{n: np.asarray(frame[n], str if n == "Kyphosis" else None) for n in frame})
+    return [
+        shelf / "flags.csv",
+        shelf / "flags.rds",
+        *(folder / f"flags.{kind}" for kind in ("parquet", "json", "npz")),
+    ]
+
+
+@pytest.mark.parametrize("model", ["flagged", "kinds"])
+def test_what_the_example_holds_predict_takes(mlpack: Run, shelf: Path, tmp_path: Path, model: str) -> None:
+    """Truth values where the formula calculates with them, and where they are a factor."""
+    code, made, _ = mlpack("build", shelf / f"{model}.rds", "--example", shelf / "flags.csv", "--target", "cpp")
+    assert code == 0
+    found = []
+    for file in every_kind(shelf, tmp_path):
+        code, told, _ = mlpack("predict", made["bundle"], file, "-o", "answers.json")
+        assert code == 0, told
+        found.append(json.loads((tmp_path / "answers.json").read_text()))
+    assert len(found[0]) == 81 and all(each == found[0] for each in found)
+    if model == "kinds":
+        _no_label_where_r_answers_na(mlpack, made["bundle"], shelf, tmp_path)
+
+
+def _no_label_where_r_answers_na(mlpack: Run, bundle: str, shelf: Path, folder: Path) -> None:
+    from pyarrow import parquet
+
+    for kind in ("json", "parquet", "csv", "npz"):
+        assert mlpack("predict", bundle, shelf / "holes.csv", "-o", f"holes.{kind}")[0] == 0
+    row = json.loads((folder / "holes.json").read_text())[2]
+    assert (row["label"], row["status"], row["probability.absent"]) == (None, 1, None)
+    labels = parquet.read_table(folder / "holes.parquet").column("label")
+    assert (labels.null_count, labels[2].as_py(), labels[0].as_py()) == (1, None, "absent")
+    assert (folder / "holes.csv").read_text().splitlines()[3].startswith(",")
+    assert np.load(folder / "holes.npz")["label"][2] == ""
 
 
 def test_levels_that_the_model_does_not_keep_are_asked_for(mlpack: Run, shelf: Path, tmp_path: Path) -> None:

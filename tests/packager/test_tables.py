@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -350,6 +351,28 @@ def test_text_that_looks_like_numbers_stays_text(tmp_path: Path) -> None:
     """The signature knows the kind; guessing would read 007 as 7."""
     (tmp_path / "x.csv").write_text("t,n\n007,1\n1e5,2\n")
     assert list(streamed(tmp_path / "x.csv", takes(column("t", "string"), column("n")))["t"]) == ["007", "1e5"]
+
+
+def test_truth_values_where_the_model_takes_numbers_or_levels(tmp_path: Path) -> None:
+    """R calculates with them, and names levels after them; an example may hold them, so other rows may."""
+    levels = replace(column("f", "string"), frame_dtype="factor")
+    signature = takes(column("n"), column("b", "bool"), levels)
+    (tmp_path / "x.csv").write_text("n,b,f\nTRUE,1,TRUE\nNA,0,FALSE\nFALSE,1.0,\n")
+    frame = pd.DataFrame({"n": [True, None, False], "b": [1, 0, 1], "f": [True, False, True]})
+    frame["n"] = frame["n"].astype("boolean")
+    frame.to_parquet(tmp_path / "x.parquet")
+    for kind in ("csv", "parquet"):
+        table = streamed(tmp_path / f"x.{kind}", signature)
+        np.testing.assert_array_equal(np.asarray(table["n"], float), [1, np.nan, 0])
+        assert table["b"].astype(bool).tolist() == [True, False, True]
+        assert list(table["f"])[:2] == ["TRUE", "FALSE"]
+    (tmp_path / "x.csv").write_text("n,b,f\n1,TRUE,a\n2,,b\n")
+    with pytest.raises(UsageError, match=r"row 1, column 'b': a missing value|bool with missing"):
+        streamed(tmp_path / "x.csv", signature)
+    plain = replace(levels, frame_dtype="")
+    frame[["f"]].to_parquet(tmp_path / "x.parquet")
+    with pytest.raises(UsageError, match="holds numbers, the model takes text"):
+        streamed(tmp_path / "x.parquet", takes(plain))
 
 
 def test_a_matrix_from_columns(tmp_path: Path) -> None:

@@ -16,6 +16,10 @@ put("numbers", lm(y ~ x1 + x2, train))
 put("splines", lm(y ~ poly(x1, 3) * g + ns(x2, 4) + bs(x3, df = 5) + log(x2):f + o + f:g - 1, train))
 coded <- train; contrasts(coded$f) <- contr.sum(5); contrasts(coded$g) <- contr.helmert(3)
 put("contrasts", lm(y ~ f * g + x1, coded, contrasts = list(g = contr.helmert)))
+put("inside", lm(y ~ C(f, contr.sum) * x1 + C(g, contr.helmert, 1) + C(o, poly, 1), train))
+put("inside_made", lm(y ~ C(factor(x3), contr.sum), train))
+put("inside_binomial", glm(yb ~ C(g, contr.sum) + ns(x2, knots = c(3, 6), intercept = TRUE), binomial, train))
+put("curves", lm(y ~ ns(x1, 3):g + bs(x2, degree = 2), train))
 put("aliased", lm(y ~ x1 + I(2 * x1) + x2 + f, train))
 put("functions", lm(y ~ exp(x1) + sqrt(x2) + abs(x1) + I(x1^3) + log1p(x2) + log(x2, 3) + pmin(x1, 0.5) +
   ifelse(x1 > 0 & x2 < 5, x3, -x3) + I(x3 %% 3) + I(x3 %/% 4) + round(x2) + sin(x1) + atan(x1), train))
@@ -50,7 +54,7 @@ put("whole_frame", lm(y ~ I(x1 - mean(x1)), train))
 put("ranked", lm(y ~ rank(x1), train))
 put("intervals", lm(y ~ cut(x1, 3), train))
 """
-REFUSED = {"start": r"uses the function SSasymp\(\)"}
+REFUSED = {"inside_made": "one value alone", "start": r"uses the function SSasymp\(\)"}
 REFUSED |= {"whole_frame": "depends on all rows", "ranked": "depends on all rows", "intervals": "cut"}
 EQUAL = [
     *(
@@ -58,6 +62,9 @@ EQUAL = [
         "numbers",
         "splines",
         "contrasts",
+        "inside",
+        "inside_binomial",
+        "curves",
         "aliased",
         "functions",
         "logical",

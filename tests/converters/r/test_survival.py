@@ -34,7 +34,12 @@ put("strata_mixed", cox(Surv(time, ev) ~ x1 + strata(z, g), model = TRUE))
 put("strata_local", local({ here <- train; coxph(Surv(time, ev) ~ x1 + strata(g), here) }))
 put("strata_gone", coxph(Surv(time, ev) ~ x1 + strata(g), train))
 put("strata_effect", cox(Surv(time, ev) ~ x1 * strata(g), model = TRUE))
-put("strata_expression", cox(Surv(time, ev) ~ x1 + strata(x2 > 3), model = TRUE))
+put("strata_test", cox(Surv(time, ev) ~ x1 + strata(x2 > 3), model = TRUE))
+put("strata_tests", local({
+  edge <- 2.5
+  coxph(Surv(time, ev) ~ x1 + f + strata(!(x2 <= edge | lg), g), train, model = TRUE)
+}))
+put("strata_expression", cox(Surv(time, ev) ~ x1 + strata(cut(x2, c(0, 3, 99))), model = TRUE))
 put("ridge", cox(Surv(time, ev) ~ x1 + ridge(x2)))
 put("pspline", cox(Surv(time, ev) ~ x1 + pspline(x2)))
 put("frailty", cox(Surv(time, ev) ~ x1 + frailty(f)))
@@ -55,14 +60,14 @@ put("reg_own", survreg(Surv(time, ev) ~ x1, train, dist = own))
 COX = ["plain", "splines", "offset", "aliased", "weights", "cluster", "counting", "null"]
 STRATA = [
     *("strata", "strata_x", "strata_offset", "strata_two", "strata_logical", "strata_number", "strata_mixed"),
-    "strata_local",
+    *("strata_local", "strata_test", "strata_tests"),
 ]
 REG = ["extreme", "logistic", "gaussian", "weibull", "exponential", "rayleigh", "loggaussian", "lognormal"]
 REG += ["loglogistic", "t", "strata", "offset", "none", "scale"]
 REFUSED = {
     "strata_gone": "model = TRUE",
     "strata_effect": "x1:strata",
-    "strata_expression": "x2 > 3",
+    "strata_expression": "comparisons",
     "ridge": "penalised",
     "pspline": "penalised",
     "frailty": "penalised",

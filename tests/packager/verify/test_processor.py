@@ -7,7 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn import cluster, decomposition, ensemble, gaussian_process, linear_model, neighbors, preprocessing, svm
+from sklearn import (
+    calibration,
+    cluster,
+    decomposition,
+    ensemble,
+    gaussian_process,
+    linear_model,
+    neighbors,
+    preprocessing,
+    svm,
+)
 from sklearn.pipeline import make_pipeline
 
 from converters.custom import CONVERTER as CUSTOM
@@ -78,6 +88,7 @@ def test_what_a_model_decides_by() -> None:
             ensemble.StackingClassifier([("a", svm.SVC())], final_estimator=trees, cv=2),
             ensemble.VotingClassifier([("a", neighbors.KNeighborsClassifier(algorithm="brute"))]),
             ensemble.BaggingClassifier(neighbors.NearestCentroid(), n_estimators=2),
+            calibration.CalibratedClassifierCV(neighbors.KNeighborsClassifier(algorithm="brute"), cv=2),
             make_pipeline(linear_model.Ridge()).set_params(ridge=neighbors.KNeighborsRegressor(algorithm="brute")),
             make_pipeline(decomposition.PCA(2), preprocessing.KBinsDiscretizer(3), linear_model.LogisticRegression()),
         ],
