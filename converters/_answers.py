@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ._table import rows_of, stack, take
-from .spec import Table
+from .spec import Table, Unsupported
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ def ask(predict: Callable[[Table], Table], rows: Table, plain: int) -> Answers:
 
     def visit(start: int, end: int) -> None:
         try:
-            parts.append(predict(take(rows, slice(start, end))))
+            answered = predict(take(rows, slice(start, end)))
         except Exception as error:
             if end - start == 1:
                 refused[start] = f"{type(error).__name__}: {error}"
@@ -32,9 +32,22 @@ def ask(predict: Callable[[Table], Table], rows: Table, plain: int) -> Answers:
             middle = (start + end) // 2
             visit(start, middle)
             visit(middle, end)
+        else:
+            _require_a_line_per_row(answered, end - start)
+            parts.append(answered)
 
     if plain:
         visit(0, plain)
     if plain < rows_of(rows):
         visit(plain, rows_of(rows))
     return Answers(stack(parts) if parts else {}, refused)
+
+
+def _require_a_line_per_row(answers: Table, rows: int) -> None:
+    """Raises `Unsupported` for an output whose first dimension is not the batch."""
+    for name, values in answers.items():
+        if values.ndim == 0 or len(values) != rows:
+            raise Unsupported(
+                f"the output {name!r} has the shape {list(values.shape)} for {rows} rows, not one line per row: "
+                "give the graph outputs whose first dimension is the batch"
+            )

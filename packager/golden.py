@@ -75,7 +75,9 @@ def decode_case(request: bytes, response: bytes) -> GoldenCase:
 
 def table_of_request(request: Mapping[str, Any]) -> Table:
     """The columns of a request: `[n]` for a tensor of one column, else the tensor's own shape."""
-    arrays = {str(t["name"]): array_of(t) for t in request["inputs"]}
+    if not all(isinstance(t["name"], str) for t in request["inputs"]):
+        raise ValueError("the name of an input must be text")
+    arrays = {t["name"]: array_of(t) for t in request["inputs"]}
     return {n: a.reshape(-1) if a.ndim == 2 and a.shape[1] == 1 and n != "X" else a for n, a in arrays.items()}
 
 
