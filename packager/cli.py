@@ -254,13 +254,18 @@ def _run(work: Callable[[], dict[str, Any]], as_json: bool, say: Callable[[dict[
 
 
 def _fail(error: dict[str, Any], as_json: bool) -> None:
-    click.echo(f"mlpack: {error['message']}", err=True)
+    click.echo(f"mlpack: {_plain(error['message'])}", err=True)
     for row in error.get("worst", ()):
         click.echo(f"  probe {row['probe']}: {row['inputs']}", err=True)
         click.echo(f"    expected {row['expected']}\n    got      {row['got']}", err=True)
     if as_json:
         click.echo(json.dumps({"error": error}, ensure_ascii=False, default=str))
     sys.exit(error["exit"])
+
+
+def _plain(text: str) -> str:
+    """The text with whatever a terminal might take for a command, or for another reading direction, written out."""
+    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
 
 
 class _progress:
@@ -346,13 +351,13 @@ def _say_facts(facts: dict[str, Any]) -> None:
         if isinstance(value, list):
             click.echo(f"{name}:")
             for each in value:
-                click.echo(f"  {each}")
+                click.echo(_plain(f"  {each}"))
         elif isinstance(value, dict):
             click.echo(f"{name}:")
             for key, names in value.items():
-                click.echo(f"  {key}: {', '.join(names)}")
+                click.echo(_plain(f"  {key}: {', '.join(names)}"))
         else:
-            click.echo(f"{name}: {value}")
+            click.echo(_plain(f"{name}: {value}"))
 
 
 def _say_image(facts: dict[str, Any]) -> None:
@@ -373,7 +378,7 @@ def _say_diff(facts: dict[str, Any]) -> None:
     from .diff.text import lines
 
     for line in lines(facts):
-        click.echo(line)
+        click.echo(_plain(line))
 
 
 def _say_doctor(facts: dict[str, Any]) -> None:
