@@ -41,7 +41,7 @@ def ask(predict: Callable[[Table], Table], rows: Table, plain: int, known: Table
 
     def visit(start: int, end: int) -> None:
         try:
-            parts.append(predict(take(rows, slice(start, end))))
+            answered = predict(take(rows, slice(start, end)))
         except Exception as error:
             if end - start == 1:
                 refused[start] = f"{type(error).__name__}: {error}"
@@ -49,6 +49,9 @@ def ask(predict: Callable[[Table], Table], rows: Table, plain: int, known: Table
             middle = (start + end) // 2
             visit(start, middle)
             visit(middle, end)
+        else:
+            _require_a_line_per_row(answered, end - start)
+            parts.append(answered)
 
     count = rows_of(rows)
     if begin < plain:
@@ -113,3 +116,13 @@ def _asked(predict: Callable[[Table], Table], rows: Table, batch: list[int]) -> 
             f"the original answers a row beside others and refuses it alone ({type(error).__name__}: {error}): "
             f"{str(cells)[:400]}"
         ) from error
+
+
+def _require_a_line_per_row(answers: Table, rows: int) -> None:
+    """Raises `Unsupported` for an output whose first dimension is not the batch."""
+    for name, values in answers.items():
+        if values.ndim == 0 or len(values) != rows:
+            raise Unsupported(
+                f"the output {name!r} has the shape {list(values.shape)} for {rows} rows, not one line per row: "
+                "give the graph outputs whose first dimension is the batch"
+            )

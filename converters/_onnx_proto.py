@@ -12,6 +12,7 @@ from .spec import ONNX_RUNTIME_FLOOR, Dim, Scalar, TensorSpec, Unreadable, Unsup
 NEWEST = {"": 26, "ai.onnx.ml": 5}
 """The newest operator sets that ONNX Runtime 1.28 loads: they belong to `ONNX_RUNTIME_FLOOR`."""
 NEWEST_IR = 13
+MOST_NODES = 1_000_000
 
 _FLOOR = ".".join(map(str, ONNX_RUNTIME_FLOOR))
 
@@ -63,6 +64,36 @@ def check_versions(proto: Any) -> None:
             raise Unsupported(f"the file has opset {name}, ONNX Runtime {_FLOOR} loads {NEWEST[domain]} at most: {way}")
 
 
+def check_functions(proto: Any) -> None:
+    """Raises `Unsupported` where functions call each other in a ring, or grow to more nodes than anyone can load."""
+    own = {(f.domain, f.name): f for f in proto.functions}
+    sizes: dict[tuple[str, str], int] = {}
+    todo = [(key, False) for key in own]
+    under_way = set()
+    while todo:
+        key, called_are_known = todo.pop()
+        if called_are_known:
+            sizes[key] = sum(sizes.get(call, 1) for call in _calls(own[key]))
+            if sizes[key] > MOST_NODES:
+                raise Unsupported(f"the function {key[1]!r} grows to more than {MOST_NODES} nodes: inline fewer calls")
+            under_way.discard(key)
+        elif key not in sizes:
+            called = set(_calls(own[key])) & own.keys()
+            if called & (under_way | {key}):
+                raise Unsupported(f"the function {key[1]!r} calls itself, which no runtime of ONNX can load")
+            under_way.add(key)
+            todo += [(key, True), *((each, False) for each in called)]
+
+
+def _calls(body: Any) -> Iterator[tuple[str, str]]:
+    """Domain and operator of every node of a function or graph, those of its subgraphs too."""
+    for node in body.node:
+        yield node.domain, node.op_type
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                yield from _calls(inner)
+
+
 def inputs(proto: Any) -> tuple[TensorSpec, ...]:
     """The inputs that a caller must give, named and typed as in the file; `N` is the batch."""
     given = {t.name for t in proto.graph.initializer} | {t.values.name for t in proto.graph.sparse_initializer}
@@ -84,6 +115,8 @@ def _first_dim(info: Any) -> Any:
 
 def _input(info: Any, batch: str) -> TensorSpec:
     kind = info.type.WhichOneof("value")
+    if kind is None:
+        raise Unsupported(f"the input {info.name!r} has no type: declare its elements and dimensions")
     if kind != "tensor_type":
         raise Unsupported(f"the input {info.name!r} is a {str(kind).replace('_type', '')}, not a tensor")
     dtype = _dtype(info)
@@ -101,15 +134,18 @@ def _input(info: Any, batch: str) -> TensorSpec:
 def _dtype(info: Any) -> str:
     from onnx import TensorProto
 
-    name = TensorProto.DataType.Name(info.type.tensor_type.elem_type)
+    number = info.type.tensor_type.elem_type
+    if number not in TensorProto.DataType.values():
+        raise Unsupported(f"{info.name!r} has the element type {number}, which ONNX does not have")
+    name = TensorProto.DataType.Name(number)
     if name not in _DTYPES:
         raise Unsupported(f"{info.name!r} is a tensor of {name}, which numpy and JSON have no type for")
     return _DTYPES[name]
 
 
 def _dim(dim: Any, batch: str, name: str, axis: int) -> Dim:
-    """A number, `N` for the batch, the file's own name, or a made-up one."""
-    if dim.HasField("dim_value"):
+    """A number, `N` for the batch, the file's own name, or a made-up one (a number below 0 says "any" too)."""
+    if dim.HasField("dim_value") and dim.dim_value >= 0:
         return int(dim.dim_value)
     own = str(dim.dim_param)
     if not own:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bz2
 import lzma
+import os
 import struct
 import zlib
 from dataclasses import dataclass, field
@@ -41,7 +42,9 @@ _KINDS = {
     _RAW: "raw",
     _S4: "s4",
 }
-_MOST_BYTES = 2**33
+_MOST_BYTES = min(2**33, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4)
+"""Bytes of a file without its compression, and bytes that its values may take in this process."""
+_ITEM_BYTES = 256
 
 
 class Fault(ValueError):
@@ -136,6 +139,7 @@ def read(raw: bytes) -> File:
 class _Reader:
     def __init__(self, raw: bytes) -> None:
         self.raw, self.at, self.promises = raw, 0, 0
+        self.left = _MOST_BYTES
         self.references: list[Item] = []
         if not raw.startswith(b"X\n"):
             raise Fault("it is not in R's binary form")
@@ -153,6 +157,12 @@ class _Reader:
         self.at += count
         return self.raw[self.at - count : self.at]
 
+    def charge(self, count: float) -> None:
+        """Accounts for memory that a few bytes of the file may ask for."""
+        self.left -= int(count)
+        if self.left < 0:
+            raise Fault(f"its values take more than {_MOST_BYTES} bytes of memory")
+
     def integer(self) -> int:
         found: int = struct.unpack(">i", self.take(4))[0]
         return found
@@ -166,6 +176,7 @@ class _Reader:
 
     def _item(self, flags: int) -> Item:
         kind, has_attributes, has_tag = flags & 255, bool(flags & 512), bool(flags & 1024)
+        self.charge(_ITEM_BYTES if kind != _CHAR else 0)
         if kind in _SINGLES:
             return Item(_SINGLES[kind])
         if kind in (_PAIRS, _CALL, _CLOSURE, _PROMISE, _DOTS):
@@ -209,15 +220,25 @@ class _Reader:
         if kind in (_LIST, _EXPRESSION):
             return [self.read() for _ in range(self._bounded(4))]
         if kind == _TEXT:
-            return [self.read().value for _ in range(self._bounded(4))]
+            return [self._cell() for _ in range(self._bounded(4))]
         sizes = {_LOGICAL: ">i4", _INTEGER: ">i4", _DOUBLE: ">f8", _COMPLEX: ">c16", _RAW: "u1"}
         if kind not in sizes:
             if kind == _S4:
                 return None
             raise Fault(f"it holds a value of an unknown kind ({kind})")
         dtype = np.dtype(sizes[kind])
-        raw = self.take(self.length() * dtype.itemsize)
+        count = self._bounded(dtype.itemsize)
+        self.charge(2 * count * dtype.itemsize)
+        raw = self.take(count * dtype.itemsize)
         return np.frombuffer(raw, dtype).astype(dtype.newbyteorder("="))
+
+    def _cell(self) -> Any:
+        """One text of a vector, None for NA."""
+        found = self.read()
+        if found.kind != "char":
+            raise Fault("it holds something else where text is due")
+        self.charge(64)
+        return found.value
 
     def _bounded(self, least: int) -> int:
         """A length that the rest of the file can hold."""
@@ -235,8 +256,8 @@ class _Reader:
         count = self.integer()
         if count == -1:
             return Item("char", None)
-        latin = flags >> 12 & 4
-        return Item("char", self.take(count).decode("latin-1" if latin else "utf-8", "surrogateescape"))
+        self.charge(count)
+        return Item("char", self.take(count).decode("latin-1" if flags >> 12 & 4 else "utf-8", "surrogateescape"))
 
     def _environment(self, flags: int) -> Item:
         self.integer()
@@ -281,13 +302,16 @@ class _Reader:
         form = info.value[0][1].value
         if form in ("compact_intseq", "compact_realseq"):
             count, start, step = state.value
-            if not 0 <= count <= _MOST_BYTES // 8:
+            if not 0 <= count < 2**53:
                 raise Fault(f"it holds a sequence of {count:g} numbers")
+            self.charge(24 * count)
             numbers = start + step * np.arange(int(count))
             whole = form == "compact_intseq"
             found = Item("integer" if whole else "double", numbers.astype(np.int32) if whole else numbers)
         elif form == "deferred_string":
-            found = Item("text", _as_text(state.value[0][1]))
+            numbers = state.value[0][1]
+            self.charge(128 * len(numbers.value))
+            found = Item("text", _as_text(numbers))
         elif form.startswith("wrap_"):
             found = state.value[0] if state.kind == "list" else state.value[0][1]
         else:

@@ -13,6 +13,7 @@ from typing import Any
 from ._onnx_proto import (
     Output,
     begins_a_model,
+    check_functions,
     check_versions,
     external_files,
     inputs,
@@ -49,6 +50,7 @@ def load(path: Path, given: Mapping[str, Any]) -> OnnxFile:
     """The file, opened in ONNX Runtime."""
     proto = read(path)
     check_versions(proto)
+    check_functions(proto)
     for name in sorted(external_files(proto.graph)):
         if not (path.parent / name).is_file():
             raise Unreadable(f"{path.name} keeps tensors in {name!r}, which does not lie beside it: put it there")

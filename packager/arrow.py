@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from converters.spec import Signature
+from converters.spec import Signature, Table
 
 from .bombs import check_rows
 from .errors import UsageError
@@ -23,6 +24,19 @@ MISSING_IN_CSV += ["N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"]
 BATCH_ROWS = 65536
 CSV_BLOCK = 1 << 20
 """Bytes of csv in a batch: at 8 MiB the peak of memory was twice as high."""
+SHOWN = 20
+
+
+def listed(names: Iterable[str]) -> str:
+    """The first names for a message, as text that no terminal takes for a command."""
+    every = list(names)
+    shown = [n if n.isprintable() and 0 < len(n) <= 80 else repr(n[:80]) for n in every[:SHOWN]]
+    return ", ".join(shown) + (f" and {len(every) - SHOWN} more" if len(every) > SHOWN else "")
+
+
+def one_line(text: str) -> str:
+    """A library's own words, cut, for one line of a message."""
+    return "".join(c if c.isprintable() else " " for c in text)[:500].strip()
 
 
 def read_csv(path: Path) -> pa.Table:
@@ -40,7 +54,7 @@ def read_csv(path: Path) -> pa.Table:
         options.column_types = dates
         return csv.read_csv(path, convert_options=options)
     except ArrowInvalid as error:
-        raise UsageError(f"{path.name} cannot be read as csv: {error}") from error
+        raise UsageError(f"{path.name} cannot be read as csv: {one_line(str(error))}") from error
 
 
 def read_parquet(path: Path) -> pa.Table:
@@ -52,7 +66,7 @@ def read_parquet(path: Path) -> pa.Table:
         check_rows(path, 8 * about.num_rows * about.num_columns)
         table = parquet.read_table(path)
     except (ArrowInvalid, OSError) as error:
-        raise UsageError(f"{path.name} cannot be read as parquet: {error}") from error
+        raise UsageError(f"{path.name} cannot be read as parquet: {one_line(str(error))}") from error
     index = [n for n in table.column_names if n.startswith("__index_level_")]
     return table.drop_columns(index)
 
@@ -78,7 +92,7 @@ def csv_batches(path: Path, signature: Signature) -> Iterator[pa.RecordBatch]:
         with csv.open_csv(path, read_options=read, convert_options=options) as reader:
             yield from reader
     except ArrowInvalid as error:
-        raise UsageError(f"{path.name}: {error}") from error
+        raise UsageError(f"{path.name}: {one_line(str(error))}") from error
 
 
 def _head(path: Path) -> pa.Schema:
@@ -107,7 +121,7 @@ def _present(path: Path, names: list[str], wanted: list[str], single: bool) -> l
     """The wanted columns of the file's head; none (all columns are read) where they are not all there."""
     absent = [n for n in wanted if n not in names]
     if absent and not single:
-        raise UsageError(f"{path.name} lacks the column {absent[0]!r}; it has: {', '.join(names)}")
+        raise UsageError(f"{path.name} lacks the column {absent[0]!r}; it has: {listed(names)}")
     return [] if absent else wanted
 
 
@@ -119,7 +133,19 @@ def parquet_batches(path: Path) -> Iterator[pa.RecordBatch]:
         with parquet.ParquetFile(path) as file:
             yield from file.iter_batches(batch_size=BATCH_ROWS)
     except (ArrowInvalid, OSError) as error:
-        raise UsageError(f"{path.name} cannot be read as parquet: {error}") from error
+        raise UsageError(f"{path.name} cannot be read as parquet: {one_line(str(error))}") from error
+
+
+def columns_of(table: Any, where: str, read: Callable[[str, Any], np.ndarray[Any, Any]] | None = None) -> Table:
+    """Every column of an arrow table or batch in numpy; `UsageError` where two have one name.
+
+    `read`: makes an array of a column's name and values; else `column_of`.
+    """
+    names = table.schema.names
+    if len(set(names)) != len(names):
+        twice = next(name for name, count in Counter(names).items() if count > 1)
+        raise UsageError(f"{where} has two columns {twice[:80]!r}: give each a name of its own")
+    return {name: (read or column_of)(name, table.column(i)) for i, name in enumerate(names)}
 
 
 def column_of(name: str, column: Any) -> np.ndarray[Any, Any]:
@@ -151,7 +177,7 @@ def column_of(name: str, column: Any) -> np.ndarray[Any, Any]:
         values = pc.fill_null(pc.cast(column, pa.float64(), safe=False), float("nan"))
         return np.asarray(values.to_numpy())
     raise UsageError(
-        f"the column {name!r} holds {kind}{' with missing cells' if column.null_count else ''}: "
+        f"the column {name!r} holds {str(kind)[:80]}{' with missing cells' if column.null_count else ''}: "
         "give numbers, text, booleans or dates"
     )
 
@@ -187,13 +213,25 @@ def frame_dtypes(table: pa.Table) -> dict[str, str]:
     schema = table.schema
     found = {f.name: "category" for f in schema if pa.types.is_dictionary(f.type)}
     found |= {f.name: _moment_dtype(f.type) for f in schema if _is_moment(f.type)}
-    for column in json.loads((schema.metadata or {}).get(b"pandas", b"{}")).get("columns", ()):
+    for column in _pandas_columns(schema):
         numpy_type = column.get("numpy_type", "")
+        if not isinstance(numpy_type, str) or not isinstance(column.get("name"), str):
+            continue
         if column.get("pandas_type") == "categorical":  # parquet itself forgets it where the categories are numbers
-            found[str(column["name"])] = "category"
+            found[column["name"]] = "category"
         elif numpy_type[:1].isupper() or numpy_type == "boolean":
-            found[str(column["name"])] = numpy_type
+            found[column["name"]] = numpy_type
     return found | {f.name: _truth_dtype(found.get(f.name, "")) for f in schema if _is_truth(table.column(f.name))}
+
+
+def _pandas_columns(schema: pa.Schema) -> list[dict[str, Any]]:
+    """What pandas wrote of its columns; nothing where some other program wrote something else there."""
+    try:
+        plain = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
+    except (ValueError, RecursionError):
+        return []
+    columns = plain.get("columns") if isinstance(plain, dict) else None
+    return [c for c in columns if isinstance(c, dict)] if isinstance(columns, list) else []
 
 
 def _is_truth(column: Any) -> bool:

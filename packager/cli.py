@@ -393,7 +393,7 @@ def _say_diff(facts: dict[str, Any]) -> None:
     from .diff.text import lines
 
     for line in lines(facts):
-        click.echo(line)
+        click.echo(printable(line))
 
 
 def _say_doctor(facts: dict[str, Any]) -> None:

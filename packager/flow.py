@@ -23,6 +23,8 @@ from .worker import Limits, Worker
 
 Progress = Callable[[str], None]
 SECONDS_PER_BATCH_SIZE = 0.1
+LONGEST_NAME = 100
+"""Letters: they stand together in the names of files, which have at most 255 bytes."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,10 @@ def _check(request: Request) -> None:
     for folder in request.code:
         if not folder.is_dir():
             raise UsageError(f"--code {folder} is not a folder")
+    if len(request.bundle_name) > LONGEST_NAME or len(request.version) > LONGEST_NAME:
+        raise UsageError(
+            f"the name and the version have at most {LONGEST_NAME} letters each: give shorter ones (--name)"
+        )
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", request.version):
         raise UsageError(f"the version {request.version!r} must be letters, digits and . _ + -, like 1.0.0")
     unknown = [t for t in request.targets or () if t not in names()]

@@ -119,7 +119,9 @@ def _fits(found: Sequence[int], wanted: Sequence[Dim]) -> bool:
 
 def table_of_request(request: Mapping[str, Any]) -> Table:
     """The tensors of a request in their own shapes."""
-    return {str(t["name"]): array_of(t) for t in request["inputs"]}
+    if not all(isinstance(t["name"], str) for t in request["inputs"]):
+        raise ValueError("the name of an input must be text")
+    return {t["name"]: array_of(t) for t in request["inputs"]}
 
 
 def _rows(request: Mapping[str, Any], signature: Signature) -> Table:

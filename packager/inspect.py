@@ -155,4 +155,6 @@ def _onnx_line(value: Any) -> str:
     if not value.type.HasField("tensor_type"):
         return f"{value.name}: {value.type.WhichOneof('value')}"
     shape = ", ".join(d.dim_param or (str(d.dim_value) if d.HasField("dim_value") else "?") for d in tensor.shape.dim)
-    return f"{value.name}: {onnx.TensorProto.DataType.Name(tensor.elem_type).lower()} [{shape}]"
+    known = tensor.elem_type in onnx.TensorProto.DataType.values()
+    kind = onnx.TensorProto.DataType.Name(tensor.elem_type).lower() if known else f"element type {tensor.elem_type}"
+    return f"{value.name}: {kind} [{shape}]"

@@ -154,9 +154,12 @@ def _python_usage(facts: Mapping[str, Any], signature: Signature) -> str:
 
 
 def _escaped(value: Any) -> Any:
-    """The value with every text in it safe for HTML: names and labels come from the model, which may be anyone's."""
+    """The value with every text in it safe for HTML: names and labels come from the model, which may be anyone's.
+
+    Characters that do not show, and those that turn the reading direction, are written out.
+    """
     if isinstance(value, str):
-        return escape(value)
+        return escape("".join(c if c.isprintable() or c in "\n\t" else f"\\u{ord(c):04x}" for c in value))
     if isinstance(value, Mapping):
         return {_escaped(k): _escaped(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

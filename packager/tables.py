@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import json
-import zlib
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from converters._frames import cells_of_levels
 from converters.spec import MATRIX, Signature, Table, TensorSpec
 
-from .arrow import BATCH_ROWS, column_of, csv_batches, frame_dtypes, parquet_batches, read_csv, read_parquet
+from .arrow import (
+    BATCH_ROWS,
+    column_of,
+    columns_of,
+    csv_batches,
+    frame_dtypes,
+    listed,
+    one_line,
+    parquet_batches,
+    read_csv,
+    read_parquet,
+)
 from .bombs import check_rows, expanded
-from .errors import UsageError
+from .errors import MlpackError, UsageError
 from .json_rows import unwrapped
 from .r_frames import read_frame
 
@@ -25,7 +37,8 @@ _SPARSE = {"format", "shape", "data"}
 """Arrays of every file that `scipy.sparse.save_npz` wrote."""
 MOST_CELLS = 2**28
 """Cells of a sparse example, which is held densely: 2 GiB."""
-UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, EOFError, OSError, BadZipFile, zlib.error)
+HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")
+"""JSON may write one half of a character beyond U+FFFF alone, which is no text."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +62,10 @@ def read_example(path: Path) -> Example:
     """All rows of a file."""
     suffix = _suffix(path)
     if suffix in (".csv", ".parquet"):
-        arrow = read_csv(path) if suffix == ".csv" else read_parquet(path)
-        table = {name: column_of(name, arrow.column(name)) for name in arrow.column_names}
-        return _not_empty(Example(table, frame_dtypes(arrow)), path)
+        with _reading(path):
+            arrow = read_csv(path) if suffix == ".csv" else read_parquet(path)
+            example = Example(columns_of(arrow, path.name), frame_dtypes(arrow))
+        return _not_empty(example, path)
     whole = _read_whole(path, suffix)
     return _not_empty(replace(whole, stored=stored_zeros(path)) if suffix == ".npz" else whole, path)
 
@@ -77,13 +91,32 @@ def stored_zeros(path: Path) -> list[list[int]] | None:
     return [[int(row), int(column)] for row, column in zip(matrix.row[zero], matrix.col[zero], strict=True)]
 
 
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turns whatever a library raises on a damaged or hostile file into a `UsageError`.
+
+    Their errors share no root: zlib's, tokenize's and Arrow's own, `NotImplementedError`, `RecursionError`, and others.
+    """
+    try:
+        yield
+    except MlpackError:
+        raise
+    except MemoryError as error:
+        raise UsageError(f"{path.name} cannot be read: it needs more memory than there is") from error
+    except RecursionError as error:
+        raise UsageError(f"{path.name} cannot be read: it is nested too deeply") from error
+    except Exception as error:
+        raise UsageError(f"{path.name} cannot be read: {one_line(str(error)) or type(error).__name__}") from error
+
+
 def stream(path: Path, signature: Signature) -> Iterator[Table]:
     """The columns that the signature takes, batch by batch; memory does not grow with the file."""
     suffix = _suffix(path)
     if suffix in (".csv", ".parquet"):
         batches = csv_batches(path, signature) if suffix == ".csv" else parquet_batches(path)
         specs = {t.name: t for t in signature.inputs}
-        tables = ({n: _column(specs.get(n), n, batch.column(n)) for n in batch.schema.names} for batch in batches)
+        read = (columns_of(batch, path.name, lambda n, c: _column(specs.get(n), n, c)) for batch in batches)
+        tables = _guarded(read, path)
     else:
         whole = _read_whole(path, suffix).table
         if suffix == ".npz" and any(t.absent for t in signature.inputs) and stored_zeros(path):
@@ -112,6 +145,11 @@ def _column(spec: TensorSpec | None, name: str, column: Any) -> np.ndarray[Any, 
     return column_of(name, column)
 
 
+def _guarded(tables: Iterator[Table], path: Path) -> Iterator[Table]:
+    with _reading(path):
+        yield from tables
+
+
 def _no_rows(spec: TensorSpec) -> np.ndarray[Any, Any]:
     sizes = [d if isinstance(d, int) else 1 for d in spec.shape[1:]]
     return spec.as_read(np.empty((0, *sizes), object if spec.is_text else np.dtype(spec.dtype)))
@@ -129,7 +167,7 @@ def for_signature(signature: Signature, table: Table, where: str, before: int = 
         table = _by_place(inputs, table)
     absent = [t.name for t in inputs if t.name not in table]
     if absent:
-        raise UsageError(f"{where} lacks the column {absent[0]!r}; it has: {', '.join(table)}")
+        raise UsageError(f"{where} lacks the column {absent[0]!r}; it has: {listed(table)}")
     return {t.name: _shaped(t, _fitting(t, table[t.name], where, before), where) for t in inputs}
 
 
@@ -155,7 +193,7 @@ def _block(spec: TensorSpec, table: Table, where: str) -> np.ndarray[Any, Any]:
     chosen = [table[n] for n in names] if names and all(n in table for n in names) else list(table.values())
     found = sum(c.shape[1] if c.ndim == 2 else 1 for c in chosen)
     if found != width:
-        raise UsageError(f"the model takes {width} columns, {where} has {found}: {', '.join(table)}")
+        raise UsageError(f"the model takes {width} columns, {where} has {found}: {listed(table)}")
     return chosen[0] if width == 1 and len(chosen) == 1 else np.column_stack(chosen)
 
 
@@ -221,19 +259,16 @@ def _not_empty(example: Example, path: Path) -> Example:
 
 def _read_whole(path: Path, suffix: str) -> Example:
     """The columns of a file that is read at once; they are of one length."""
-    try:
+    with _reading(path):
         read = _READERS[suffix](path)
-    except UNREADABLE as error:
-        raise UsageError(f"{path.name} cannot be read: {error}") from error
-    except MemoryError as error:
-        raise UsageError(f"{path.name} cannot be read: it takes more memory than there is") from error
     example = read if isinstance(read, Example) else Example(read)
     single = [name for name, column in example.table.items() if not column.ndim]
     if single:
         raise UsageError(f"{path.name}: {single[0]!r} is a single number: an example holds rows, one answer for each")
     lengths = {name: len(column) for name, column in example.table.items()}
     if len(set(lengths.values())) > 1:
-        raise UsageError(f"{path.name} has columns of different lengths: {lengths}")
+        said = ", ".join(f"{name!r} has {count}" for name, count in list(lengths.items())[:20])
+        raise UsageError(f"{path.name} has columns of different lengths: {said}")
     return example
 
 
@@ -257,7 +292,10 @@ def _dense(path: Path, shape: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
     if np.prod(shape.astype(float)) > MOST_CELLS:
         raise UsageError(f"{path.name} holds {shape[0]} x {shape[1]} cells, too many for an example: give fewer rows")
-    return np.asarray(load_npz(path).toarray())
+    matrix = load_npz(path)
+    if hasattr(matrix, "check_format"):
+        matrix.check_format(full_check=True)  # toarray() follows any index, out of the matrix too
+    return np.asarray(matrix.toarray())
 
 
 def _numbers(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -265,14 +303,21 @@ def _numbers(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         return array.astype(np.float64)
     if array.dtype.kind in "iu" and array.ndim <= 2:
         return array.astype(np.int64)
+    if array.dtype.kind not in "fiubU":
+        raise UsageError(f"an array holds elements of type {str(array.dtype)[:80]}: give numbers, text or booleans")
     return array.astype(object) if array.dtype.kind == "U" else array
 
 
 def _read_json(path: Path) -> Table | Example:
     from .golden import table_of_request
 
+    raw = path.read_bytes()
     try:
-        plain = unwrapped(json.loads(path.read_bytes()))
+        plain = unwrapped(json.loads(raw, object_pairs_hook=_object))
+        if HALF_CHARACTER.search(raw):
+            json.dumps(plain, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{path.name} holds half a character ({error.object[error.start]!r}), no text") from error
     except ValueError as error:
         raise UsageError(f"{path.name} is not JSON: {error}") from error
     if isinstance(plain, dict) and "inputs" in plain:
@@ -299,6 +344,15 @@ def _columns(cells: dict[str, list[Any]]) -> Example:
     return Example(table, dtypes)
 
 
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; `UsageError` where a key is there twice: which of the two is meant, nobody knows."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise UsageError(f"an object of the file has the key {twice[:80]!r} twice: keep one")
+    return found
+
+
 def _cells(name: str, values: list[Any]) -> np.ndarray[Any, Any]:
     import pyarrow as pa
 
@@ -311,7 +365,7 @@ def _cells(name: str, values: list[Any]) -> np.ndarray[Any, Any]:
 def _matrix(rows: list[list[Any]]) -> np.ndarray[Any, Any]:
     """Numbers of a list of rows, NaN for null."""
     matrix = np.array([[np.nan if v is None else v for v in row] for row in rows])
-    if matrix.dtype.kind not in "fi":
+    if matrix.dtype.kind not in "fi" or matrix.ndim != 2 or not matrix.size:
         raise UsageError("a list of rows must hold numbers only: give rows with text as objects, {column: value}")
     return matrix
 

@@ -9,6 +9,9 @@ import unicodedata
 LONGEST_LABEL = 40
 """Letters: KServe adds `-predictor` and the namespace, and a DNS label ends at 63."""
 
+LONGEST_NAME = 100
+"""Characters of an image's name: registries take 128 to 255, and put a path before it."""
+
 
 def dns_label(name: str) -> str:
     """A name as DNS labels are: lower-case letters, digits and dashes, a letter first; the same for the same name.
@@ -32,6 +35,9 @@ def label_value(text: str) -> str:
 def image_name(name: str, version: str) -> str:
     """`NAME:VERSION`, as `mlpack image` calls a bundle's image when it is not told."""
     plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "model"
+    if len(plain) > LONGEST_NAME:
+        mark = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        plain = f"{plain[: LONGEST_NAME - 9].rstrip('-')}-{mark}"
     return f"{plain}:{re.sub(r'[^A-Za-z0-9._-]', '-', version)[:128].lstrip('.-') or 'latest'}"
 
 

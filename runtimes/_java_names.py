@@ -111,6 +111,12 @@ def javadoc(text: str) -> str:
     return "".join(c if c.isalnum() or c in " _-.,:;()[]+=!?%'" else f"&#{ord(c)};" for c in text if c.isprintable())
 
 
+def markdown(text: str) -> str:
+    """The text in a line of Markdown: nothing in it is markup, ends the line or turns the reading direction."""
+    plain = "".join(c if c.isprintable() else " " for c in text)
+    return re.sub(r"([\\`*_<>\[\]#|&])", r"\\\1", plain)
+
+
 def xml(text: str) -> str:
     """The text inside an XML element."""
     plain = "".join(c for c in text if c.isprintable())

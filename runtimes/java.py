@@ -18,7 +18,7 @@ from ._java_text import JavaGraph, escape, java_graph
 from .spec import Package, Runtime, Step
 
 INSTALL = "apt-get install maven openjdk-17-jdk-headless"
-FILTERS = {"javadoc": names.javadoc, "xml": names.xml}
+FILTERS = {"javadoc": names.javadoc, "xml": names.xml, "markdown": names.markdown}
 
 
 def render(package: Package) -> dict[str, bytes]:
