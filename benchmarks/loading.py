@@ -20,7 +20,7 @@ from converters._trust.guard import Trusted
 from converters._trust.loading import load_joblib, load_pickle
 from packager.scan import scan
 
-TREES, ROWS = 48, 50_000
+TREES, ROWS = 96, 50_000
 TERMS = 1_000_000
 
 
