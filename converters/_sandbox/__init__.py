@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from . import _landlock, _seccomp, _shared
@@ -29,14 +30,28 @@ def enter(folder: str, needed: Sequence[str] = (), programs: Sequence[str] = ())
     if not machine():
         return facts(0, False, limited())
     alone = _alone()
-    own = _shared.private() if alone else False
+    shared, seccomp = tried()
+    own = alone and shared and _shared.private()
     try:
         give_up_privileges()
     except OSError:
         return facts(0, False, limited())
     paths, hides = readable(needed)
     landlock = _landlock.restrict([folder, _shared.FOLDER], paths, programs) if alone else 0
-    return facts(landlock, _seccomp.install(bool(programs)), limited(), hides, own)
+    return facts(landlock, seccomp and _seccomp.install(bool(programs)), limited(), hides, own)
+
+
+def tried() -> tuple[bool, bool]:
+    """Whether a child process gets a folder of shared memory of its own, and whether it lives on behind the filter."""
+    child = os.fork()
+    if not child:
+        shared = _shared.private()
+        with suppress(OSError):
+            give_up_privileges()
+        os._exit(int(shared) + 2 * (_seccomp.install(False) and os.getppid() > 0))
+    status = os.waitpid(child, 0)[1]
+    found = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
+    return bool(found & 1), bool(found & 2)
 
 
 def both(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

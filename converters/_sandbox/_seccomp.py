@@ -37,30 +37,20 @@ Line = tuple[int, int, int, int]
 
 
 def install(starts: bool) -> bool:
-    """Whether the filter is now in force for all threads; `starts`: the program named at `START` may be executed."""
+    """Whether the filter is now in force for all threads; `starts`: the program named at `START` may be executed.
+
+    To be tried in a child first: under an emulator the calls may be those of another machine, which ends the process.
+    """
     known = machine()
     if not known:
         return False
-    if not _survived(known):
-        return False
-    return _installed(_filter(known, os.getpid(), starts))
-
-
-def _survived(known: str) -> bool:
-    """Whether a child process lives on behind the filter: an emulator's system calls may be of another machine."""
-    child = os.fork()
-    if not child:
-        os._exit(0 if _installed(_filter(known, os.getpid(), False)) and os.getppid() else 1)
-    return os.waitpid(child, 0)[1] == 0
-
-
-def _installed(lines: list[Line]) -> bool:
+    lines = _filter(known, os.getpid(), starts)
     code = b"".join(struct.pack("HBBI", *line) for line in lines)
     buffer = ctypes.create_string_buffer(code, len(code))
     program = struct.pack("HxxxxxxP", len(lines), ctypes.addressof(buffer))
     words = (_SET_FILTER, _ALL_THREADS, ctypes.create_string_buffer(program))
     try:
-        return call(SYSCALL_OF[machine()]["seccomp"], *words) == 0  # else the thread that would not take it
+        return call(SYSCALL_OF[known]["seccomp"], *words) == 0  # else the thread that would not take it
     except OSError:
         return False
 

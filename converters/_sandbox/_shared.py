@@ -22,15 +22,8 @@ _OPTIONS = b"size=64m,mode=1777"
 def private() -> bool:
     """Whether the folder is now one that no other process sees; False where this system does not let us.
 
-    A child tries it first: where a step in the middle is refused, the process would be left as nobody.
+    Where a step in the middle is refused, the process is left as nobody: to be tried in a child first.
     """
-    child = os.fork()
-    if not child:
-        os._exit(0 if _made() else 1)
-    return os.waitpid(child, 0)[1] == 0 and _made()
-
-
-def _made() -> bool:
     try:
         _own_mounts()
         _mount(b"none", b"/", None, _WITH_ALL_BELOW | _PRIVATE, None)

@@ -418,8 +418,8 @@ def test_a_kernel_with_less_is_no_obstacle(tmp_path: Path) -> None:
 def test_a_machine_that_emulates_another_is_no_obstacle() -> None:
     """A filter for the wrong kind of calls would end the process: a child tries it first."""
     script = (
-        "from converters._sandbox import _kernel, _seccomp\n_kernel.give_up_privileges()\n"
-        "_seccomp._AUDIT[_kernel.machine()] += 1\nprint(_seccomp.install(False))"
+        "from converters import _sandbox\nfrom converters._sandbox import _kernel, _seccomp\n"
+        "_seccomp._AUDIT[_kernel.machine()] += 1\nprint(_sandbox.enter('.')['seccomp'])"
     )
     root = Path(converters.__file__).parents[1]
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=root)
