@@ -159,6 +159,7 @@ _CLASSIFIERS: Sequence[str] = (
     "ExtraTreeClassifier",
     "RandomForestClassifier",
     "ExtraTreesClassifier",
+    "BalancedRandomForestClassifier",
 )
 _REGRESSORS: Sequence[str] = (
     "DecisionTreeRegressor",
