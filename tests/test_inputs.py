@@ -11,12 +11,15 @@ import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.naive_bayes import CategoricalNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from packager.bundle.reader import open_bundle
 from packager.environments._rebuild import Interpreter
+from packager.errors import UsageError
 from packager.flow import Built
+from packager.predict import predict
 from packager.reproduce import _asked_again
 from tests.make import build_model, save
 
@@ -103,3 +106,52 @@ def test_a_frame_as_polars_writes_it(visits: pd.DataFrame, tmp_path: Path) -> No
     dump(model, tmp_path / "model.joblib")
     built = build_model(tmp_path / "model.joblib", tmp_path / "X.parquet", tmp_path / "dist")
     assert [t.name for t in built.signature.inputs] == ["city", "kind", "spent"]
+
+
+CITIES = pd.DataFrame(
+    {
+        "city": pd.Categorical(np.random.default_rng(0).choice(["Oslo", "Rome", "Bern"], ROWS)),
+        "code": pd.Categorical(np.random.default_rng(1).choice([3, 5, 8], ROWS)),
+        "spent": np.random.default_rng(2).normal(size=ROWS),
+    }
+)
+
+
+def _booster(name: str) -> Any:
+    from lightgbm import LGBMRegressor
+    from xgboost import XGBRegressor
+
+    boosters = {
+        "lightgbm": LGBMRegressor(n_estimators=4, min_child_samples=5, verbose=-1),
+        "xgboost": XGBRegressor(n_estimators=4, enable_categorical=True),
+    }
+    return boosters[name].fit(CITIES, (CITIES["city"] == "Oslo") * 2.0 + (CITIES["code"] == 5) + CITIES["spent"])
+
+
+@pytest.mark.parametrize("name", ["lightgbm", "xgboost"])
+def test_pandas_categories_from_a_csv(name: str, tmp_path: Path) -> None:
+    """The file remembers no categories: the model knows its own."""
+    model = _booster(name)
+    path, _ = save(model, CITIES, tmp_path)
+    CITIES.to_csv(tmp_path / "rows.csv", index=False)
+    built = build_model(path, tmp_path / "rows.csv", tmp_path / "dist")
+    assert [t.frame_dtype for t in built.signature.inputs] == ["category", "category", ""]
+    predict(built.bundle, tmp_path / "rows.csv", tmp_path / "out.parquet")
+    got = pd.read_parquet(tmp_path / "out.parquet")["prediction"]
+    assert np.allclose(got, model.predict(CITIES), rtol=1e-5, atol=1e-6)
+
+
+def test_codes_with_fractions(tmp_path: Path) -> None:
+    """CategoricalNB cuts what is behind the point."""
+    rng = np.random.default_rng(0)
+    x = np.column_stack([rng.integers(0, n, ROWS) for n in (2, 5)]).astype(float)
+    model = CategoricalNB().fit(x, (x[:, 0] + x[:, 1]) % 3)
+    built = _built(model, x, tmp_path)
+    rows = np.array([[1.33, 4.99], [0.999, -0.5]])
+    np.save(tmp_path / "rows.npy", rows)
+    predict(built.bundle, tmp_path / "rows.npy", tmp_path / "out.parquet")
+    got = pd.read_parquet(tmp_path / "out.parquet")
+    assert got["label"].tolist() == model.predict(rows).tolist()
+    np.save(tmp_path / "rows.npy", np.array([[0.0, 5.0]]))
+    with pytest.raises(UsageError, match="a number above"):
+        predict(built.bundle, tmp_path / "rows.npy", tmp_path / "out.parquet")

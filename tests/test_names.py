@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from converters.spec import COLUMN
+from converters.spec import COLUMN, MATRIX, Signature, TensorSpec
 from packager.bench import bench_bundle
 from packager.bundle.reader import open_bundle
 from packager.check import check_bundle
@@ -25,6 +26,9 @@ from packager.reproduce import _asked_again
 from tests.make import build_model, save
 
 ROWS = 30
+LETTERS = "aX_ .0-é日😀'$/{}<>&;#%\\u0301"
+DRAWN = tuple(dict.fromkeys("".join(random.Random(seed).choices(LETTERS, k=1 + seed % 4)) for seed in range(12)))
+"""Names drawn from letters of many kinds."""
 NAMES = (
     "X", "text", "label", "probabilities", "prediction", "transformed", "decision_function", "output", "input", "index",
     "", " ", "input_label", "naïve 😀", "日本", "__class__", "self", "N", "n", "c", "c_1", "model", "0", "NaN", "null",
@@ -47,24 +51,24 @@ def _built(frame: pd.DataFrame, folder: Path, **options: Any) -> Built:
     return build_model(*save(_fitted(frame), frame, folder), folder / "dist", **options)
 
 
-def _holds(built: Built, frame: pd.DataFrame, folder: Path) -> None:
+def _holds(built: Built, frame: pd.DataFrame, folder: Path, kinds: tuple[str, ...] = ("csv",)) -> None:
     """Whether everything that reads the bundle by names answers as the model does."""
     check_bundle(built.bundle, (), "cpu", lambda step: None)
     want = _fitted(frame).predict_proba(frame)[:, 1]
-    for kind in ("parquet", "csv"):
+    for kind in kinds:
         getattr(frame, f"to_{kind}")(folder / f"rows.{kind}", index=False)
         predict(built.bundle, folder / f"rows.{kind}", folder / "out.parquet")
         got = pd.read_parquet(folder / "out.parquet")["probability.True"]
         assert np.allclose(got, want, rtol=1e-5, atol=1e-6)
-    again = _asked_again(open_bundle(built.bundle), Interpreter(sys.executable, "", True), ())
-    assert again["same_bits"] == again["cases"] > 1
 
 
 def test_a_frame_with_all_of_them(tmp_path: Path) -> None:
-    frame = _frame(NAMES)
+    frame = _frame(tuple(dict.fromkeys([*NAMES, *DRAWN])))
     built = _built(frame, tmp_path)
-    _holds(built, frame, tmp_path)
-    assert [t.name for t in built.signature.inputs] == list(NAMES)
+    _holds(built, frame, tmp_path, ("csv", "parquet"))
+    again = _asked_again(open_bundle(built.bundle), Interpreter(sys.executable, "", True), ())
+    assert again["same_bits"] == again["cases"] > 1
+    assert [t.name for t in built.signature.inputs] == list(frame)
     assert {t.name: t.graph_name for t in built.signature.inputs if t.graph_name} == {
         "": "input_", "label": "input_input_label", "probabilities": "input_probabilities"
     }  # fmt: skip
@@ -84,3 +88,39 @@ def test_a_frame_of_one_column(name: str, tmp_path: Path) -> None:
     built = _built(frame, tmp_path)
     assert built.signature.inputs[0].kind == COLUMN
     _holds(built, frame, tmp_path)
+
+
+@pytest.mark.slow
+def test_the_projects_of_such_a_frame(tmp_path: Path) -> None:
+    """Java and C++ are compiled; the names that the graph cannot have are mapped there too."""
+    built = _built(_frame(NAMES), tmp_path, targets=("java", "cpp"))
+    golden = check_bundle(built.bundle, ("java", "cpp"), "cpu", lambda step: None)["golden"]
+    assert golden["java"] == golden["cpp"] == golden["CPUExecutionProvider"] > 4
+
+
+def test_a_matrix_from_columns_of_any_name(tmp_path: Path) -> None:
+    """A model of a matrix takes all columns of a file, also where one is called as its input is."""
+    rows = _frame(("X", "Y"))
+    model = LogisticRegression().fit(rows.to_numpy(), rows["X"] > 0)
+    built = build_model(*save(model, rows, tmp_path), tmp_path / "dist")
+    assert [(t.name, t.kind, t.shape) for t in built.signature.inputs] == [("X", MATRIX, ("N", 2))]
+    predict(built.bundle, tmp_path / "model.parquet", tmp_path / "out.parquet")
+    got = pd.read_parquet(tmp_path / "out.parquet")["probability.True"]
+    assert np.allclose(got, model.predict_proba(rows.to_numpy())[:, 1], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("names", "kinds"), [("X", [MATRIX]), ("a", [COLUMN]), ("Xa", [COLUMN, COLUMN])])
+def test_bundles_that_do_not_say_the_kind(names: str, kinds: list[str]) -> None:
+    """Those of before the field: the only input called X is a matrix."""
+    inputs = [{"name": name, "dtype": "float64", "shape": ["N", 1]} for name in names]
+    old = {"task": "regressor", "inputs": inputs, "outputs": [], "classes": []}
+    read = Signature.from_json(old)
+    assert [t.kind for t in read.inputs] == kinds
+    assert Signature.from_json(read.to_json()) == read
+    assert Signature.from_json({**old, "task": "graph"}).inputs[0].kind == ""
+
+
+def test_the_label_of_a_row_is_rounded_and_that_of_an_answer_is_not() -> None:
+    label = TensorSpec("label", "float64", ("N",))
+    read = Signature("classifier", (label,), (label,)).in_precision("float32")
+    assert (read.inputs[0].dtype, read.outputs[0].dtype) == ("float32", "float64")

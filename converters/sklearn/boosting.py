@@ -292,5 +292,6 @@ STEPS = {
         histogram_classifier, thresholds=_histogram_thresholds, values=_histogram_values
     ),
     "AdaBoostClassifier": Step(ada_classifier, thresholds=_ada_thresholds),
+    "RUSBoostClassifier": Step(ada_classifier, thresholds=_ada_thresholds),
     "AdaBoostRegressor": Step(ada_regressor, thresholds=_ada_thresholds),
 }

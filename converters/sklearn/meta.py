@@ -203,6 +203,8 @@ def _all(fitted: Any) -> Sequence[members.Member]:
 
 _SEARCHES = "GridSearchCV RandomizedSearchCV HalvingGridSearchCV HalvingRandomSearchCV"
 
+_BAGS = ("BaggingClassifier", "BalancedBaggingClassifier", "EasyEnsembleClassifier")
+
 STEPS = {
     **{name: members.delegate("best_estimator_", " (refit=False): set refit=True") for name in _SEARCHES.split()},
     "FrozenEstimator": members.delegate("estimator"),
@@ -214,6 +216,6 @@ STEPS = {
     "VotingRegressor": members.of_members(voting_regressor, _all),
     "StackingClassifier": Step(stacking, thresholds=_stack_thresholds, values=_stack_values),
     "StackingRegressor": Step(stacking, thresholds=_stack_thresholds, values=_stack_values),
-    "BaggingClassifier": members.of_members(bagging_classifier, _bag),
+    **{name: members.of_members(bagging_classifier, _bag) for name in _BAGS},
     "BaggingRegressor": members.of_members(bagging_regressor, _bag),
 }

@@ -161,6 +161,7 @@ _CLASSIFIERS: Sequence[str] = (
     "ExtraTreeClassifier",
     "RandomForestClassifier",
     "ExtraTreesClassifier",
+    "BalancedRandomForestClassifier",
 )
 _REGRESSORS: Sequence[str] = (
     "DecisionTreeRegressor",

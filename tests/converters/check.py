@@ -32,6 +32,8 @@ def table_of(x: Any) -> Table:
 def _column(series: Any) -> np.ndarray[Any, Any]:
     if series.dtype.kind in "fiub":
         return np.asarray(series)
+    if series.dtype.kind == "M":
+        return np.asarray(series.astype("int64"))
     values = series.astype(object)
     if all(isinstance(v, (int, np.integer)) for v in values):
         return np.asarray(values, np.int64)

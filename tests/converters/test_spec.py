@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -31,5 +32,6 @@ def test_a_tensor_comes_back_from_json(tensor: TensorSpec) -> None:
 
 
 def test_a_signature_comes_back_from_json() -> None:
-    signature = Signature("classifier", TENSORS, (TensorSpec("label", "string", ("N",)),), ("é", ""))
+    inputs = tuple(replace(t, kind="matrix" if t.name == "X" else "column") for t in TENSORS)
+    signature = Signature("classifier", inputs, (TensorSpec("label", "string", ("N",)),), ("é", ""))
     assert Signature.from_json(json.loads(json.dumps(signature.to_json()))) == signature

@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from converters.spec import COLUMN, MATRIX, Signature, Table, TensorSpec
 from packager.golden import GoldenCase, Tolerance, decode_case, encode_case
 
 TRICKY = [math.nan, math.inf, -math.inf, -0.0, 0.0, 5e-324, -5e-324, 1.7976931348623157e308, 0.1, 1e16, 2.0**53 + 2]
@@ -51,7 +52,14 @@ def same(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
 
 def round_trip(case: GoldenCase) -> GoldenCase:
     files = encode_case(case, "model", "1.0.0")
-    return decode_case(files["case-001.request.json"], files["case-001.response.json"])
+    return decode_case(files["case-001.request.json"], files["case-001.response.json"], signature_of(case.rows))
+
+
+def signature_of(rows: Table) -> Signature:
+    """Arrays of one dimension are columns, others matrices."""
+    specs = ((n, v, COLUMN if v.ndim == 1 else MATRIX) for n, v in rows.items())
+    inputs = tuple(TensorSpec(n, "float64", ("N", *(v.shape[1:] or (1,))), kind=kind) for n, v, kind in specs)
+    return Signature("regressor", inputs, ())
 
 
 @given(columns(), columns())
@@ -124,4 +132,6 @@ def test_a_matrix_of_one_column_stays_a_matrix(rows: int) -> None:
 
 def test_null_in_a_column_of_numbers_is_nan() -> None:
     request = b'{"id":"a","inputs":[{"name":"n","datatype":"FP64","shape":[2,1],"data":[null,1]}]}'
-    assert same(decode_case(request, b'{"id":"a"}').rows["n"], np.array([math.nan, 1.0]))
+    assert same(
+        decode_case(request, b'{"id":"a"}', signature_of({"n": np.zeros(2)})).rows["n"], np.array([math.nan, 1.0])
+    )

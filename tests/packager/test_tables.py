@@ -165,11 +165,11 @@ def test_integers_with_a_gap_are_doubles(tmp_path: Path) -> None:
         assert table["a"].dtype == np.float64 and same(table["a"], np.array([1.0, math.nan]))
 
 
-def test_booleans_with_a_gap_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="'a' holds bool with missing cells"):
-        as_parquet(tmp_path, pa.table({"a": [True, None]}))
-    with pytest.raises(UsageError, match="'a' holds bool with missing cells"):
-        as_json(tmp_path, {"a": [True, None]})
+def test_booleans_with_a_gap_are_numbers(tmp_path: Path) -> None:
+    wanted = np.array([1.0, math.nan, 0.0])
+    assert same(as_parquet(tmp_path, pa.table({"a": [True, None, False]}))["a"], wanted)
+    assert same(as_json(tmp_path, {"a": [True, None, False]})["a"], wanted)
+    assert same(csv(tmp_path, "a,b\nTrue,x\n,y\nfalse,z\n")["a"], wanted)
     assert as_parquet(tmp_path, pa.table({"a": [True, False]}))["a"].tolist() == [True, False]
 
 
@@ -286,7 +286,7 @@ def test_json_of_every_shape(tmp_path: Path) -> None:
     assert as_json(tmp_path, [[1, None], [3, 4]])["X"].shape == (2, 2)
     assert list(as_json(tmp_path, ["a", None, "😀"])["text"]) == ["a", None, "😀"]
     request = {"inputs": [{"name": "a", "datatype": "FP64", "shape": [2, 1], "data": [1, "NaN"]}]}
-    assert same(as_json(tmp_path, request)["a"], np.array([1.0, math.nan]))
+    assert same(as_json(tmp_path, request)["a"], np.array([[1.0], [math.nan]]))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from converters.spec import Signature, TensorSpec
+from converters.spec import MATRIX, Signature, TensorSpec
 from packager.errors import ConversionError
 from packager.rules import refused_rows, violations
 from packager.verify.probes import Probes
@@ -158,7 +158,7 @@ def test_a_rule_that_forbids_an_answered_example_stops_the_build() -> None:
 
 
 def test_rules_by_column_of_a_matrix() -> None:
-    spec = TensorSpec("X", "float64", ("N", 2), nullable=True)
+    spec = TensorSpec("X", "float64", ("N", 2), kind=MATRIX, nullable=True)
     rows = np.array([[1.0, 2.0], [math.nan, 2.0], [1.0, math.nan]])
     probes = Probes(
         {"X": rows},
@@ -176,7 +176,7 @@ def test_rules_by_column_of_a_matrix() -> None:
 
 
 def test_one_rule_for_a_whole_matrix_and_no_rows() -> None:
-    spec = TensorSpec("X", "float64", ("N", 2), nullable=True, limit=1e6)
+    spec = TensorSpec("X", "float64", ("N", 2), kind=MATRIX, nullable=True, limit=1e6)
     signature = Signature("regressor", (spec,), ())
     assert refused_rows(signature, {"X": np.zeros((0, 2))}, 0).shape == (0,)
     assert list(refused_rows(signature, {"X": np.array([[0, 1e7], [1.0, 1.0]])}, 2)) == [True, False]
