@@ -136,6 +136,7 @@ BINARY: Attacks = {
     **{f"a size of {n!r}": (400, binary([1, 4], n, ZEROS)) for n in (-1, 2**63, 2**64, 32.0, True, "32")},
     **{f"a shape of {shape}": (400, binary(shape, size, ZEROS[:size]))
        for shape, size in (([-1, -4], 32), ([2**62, 4], 32), ([2**32, 2**32], 0), ([2**61, 8], 0), ([0, 2**62], 0),
+                           ([0, 2**52, 2**52], 0),
                            ([1.0, 4], 32), ([], 8), ([1] * 40, 8), ("x", 8))},
     "texts that overrun": (400, binary([1, 4], 12, b"\xff\xff\xff\xffabcdefgh", "BYTES")),
     "texts that are cut": (400, binary([1, 4], 3, b"\1\0\0", "BYTES")),
