@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from converters.spec import INTEGERS, Scalar, TensorSpec, Unsupported
+from converters.spec import INTEGERS, Dim, Scalar, TensorSpec, Unsupported
 
 from . import _cpp_names as names
 
@@ -29,6 +29,11 @@ def cpp_type(spec: TensorSpec, nullable: bool = False) -> str:
     if spec.dtype == "bool":
         return "bool"
     return "double" if spec.is_float else "std::int64_t"
+
+
+def size_text(dim: Dim) -> str:
+    """A size as the code has it: digits alone are a number, so a name of digits alone gets a dash."""
+    return f"{dim}_" if isinstance(dim, str) and dim.isdigit() else str(dim)
 
 
 def column_rules(spec: TensorSpec) -> list[TensorSpec]:

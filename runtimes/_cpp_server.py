@@ -10,6 +10,7 @@ from typing import Any
 from converters.spec import FLOATS, INTEGERS, TensorSpec
 
 from . import _cpp_names as names
+from ._cpp_rules import size_text
 from .spec import Package
 
 DATATYPES = {"float32": "FP32", "float64": "FP64", "bool": "BOOL", "string": "BYTES"}
@@ -46,7 +47,7 @@ def _about(package: Package) -> Iterator[str]:
 
 def _tensor(spec: TensorSpec) -> str:
     """The `Tensor` of an input or an output."""
-    shape, columns = _texts([str(d) for d in spec.shape]), _texts(spec.columns)
+    shape, columns = _texts([size_text(d) for d in spec.shape]), _texts(spec.columns)
     rest = f"{str(spec.nullable).lower()}, {names.text_literal(spec.missing or '')}"
     return f'{{{names.text_literal(spec.name)}, Kind::{_kind(spec)}, "{datatype(spec)}", {shape}, {columns}, {rest}}}'
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from converters.spec import Dim, Signature, TensorSpec
+from converters.spec import Signature, TensorSpec
 
 from . import _cpp_names as names
-from ._cpp_rules import RuleTable, column_rules, type_name
+from ._cpp_rules import RuleTable, column_rules, size_text, type_name
 
 
 def tensor_values(signature: Signature) -> dict[str, Any]:
@@ -37,13 +37,8 @@ def tensor_values(signature: Signature) -> dict[str, Any]:
 
 def _info(spec: TensorSpec) -> str:
     """The `TensorInfo` of a tensor."""
-    shape = ", ".join(names.literal(_size(d)) for d in spec.shape)
+    shape = ", ".join(names.literal(size_text(d)) for d in spec.shape)
     return f"{{{names.literal(spec.name)}, {names.literal(type_name(spec))}, {{{shape}}}}}"
-
-
-def _size(dim: Dim) -> str:
-    """A size as `TensorInfo` has it: digits alone are a number, so a name of digits alone gets a dash."""
-    return f"{dim}_" if isinstance(dim, str) and dim.isdigit() else str(dim)
 
 
 def tensor_usage(values: Mapping[str, Any], golden: Mapping[str, bytes]) -> list[str]:

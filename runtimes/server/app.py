@@ -22,6 +22,7 @@ from .watch import Watch
 
 Answer = Callable[[Mapping[bytes, bytes], bytes], Reply]
 INLINE_BYTES = 64 << 10
+BLOCK = 64 << 10
 INLINE_SECONDS = 0.005
 """Larger bodies, and models that take more of the processor's time, are answered in a thread: the loop stays live."""
 THREADS = 2
@@ -50,15 +51,19 @@ class Exchange:
     """One request: `whole` when all of it is here, `taken` when work on it has begun, `answered` when that is over."""
 
     __slots__ = (
+        "_room",
         "answered",
         "begun",
-        "body",
         "buffered",
         "headers",
+        "held",
         "keep",
         "method",
+        "over",
         "path",
+        "pieces",
         "route",
+        "size",
         "taken",
         "whole",
     )
@@ -70,18 +75,43 @@ class Exchange:
 
     def __init__(self) -> None:
         self.headers: dict[bytes, bytes] = {}
-        self.body: bytes | bytearray = b""
-        self.buffered = 0
-        self.taken = self.whole = self.answered = False
+        self.pieces: list[bytes | bytearray] = []
+        self.size = self.held = self.buffered = self._room = 0
+        self.taken = self.whole = self.answered = self.over = False
 
     def add(self, piece: bytes) -> None:
-        """Takes one more piece of the body."""
-        if not self.body:
-            self.body = piece
-        elif type(self.body) is bytearray:
-            self.body += piece
-        else:
-            self.body = bytearray(self.body) + piece
+        """Takes one more piece of the body: a small first one as it is, the others in blocks of one size.
+
+        Blocks of many sizes, freed in any order, leave holes: the process held twice what its bodies have.
+        """
+        self.size += len(piece)
+        if not self.pieces and len(piece) <= BLOCK:
+            self._keep(piece)
+            return
+        start = 0
+        while start < len(piece):
+            if not self.pieces or self._room == 0:
+                self._keep(bytearray(BLOCK))
+                self._room = BLOCK
+            part = piece[start : start + self._room]
+            filled = BLOCK - self._room
+            self.pieces[-1][filled : filled + len(part)] = part  # type: ignore[index]
+            self._room -= len(part)
+            start += len(part)
+
+    def _keep(self, block: bytes | bytearray) -> None:
+        self.pieces.append(block)
+        self.held += len(block)
+
+    def body(self) -> bytes:
+        """The whole body; its pieces are let go."""
+        last = self.pieces[-1] if self.pieces else b""
+        if self._room and type(last) is bytearray:
+            del last[BLOCK - self._room :]
+            self._room = 0
+        whole = bytes(self.pieces[0]) if len(self.pieces) == 1 else b"".join(self.pieces)
+        self.pieces = [whole]
+        return whole
 
 
 class App:
@@ -137,24 +167,37 @@ class App:
         self._board.refuse("route")
         return _error(f"{method.decode()} is not for this path", 405, ((b"allow", route.methods()),))
 
+    def add(self, exchange: Exchange, piece: bytes) -> None:
+        """Takes one more piece of a body, within the bounds: a sender may bring megabytes before the loop's turn."""
+        if exchange.over:
+            return
+        exchange.add(piece)
+        if len(exchange.pieces) > 1 or exchange.buffered:
+            self._count(exchange)
+
+    def _count(self, exchange: Exchange) -> None:
+        self._buffered += exchange.held - exchange.buffered
+        exchange.buffered = exchange.held
+        exchange.over = exchange.size > self._settings.body or self._buffered > self._settings.buffer
+
     def grown(self, exchange: Exchange) -> Reply | None:
         """The reply where the body is too large, as far as it is here."""
-        size = len(exchange.body)
+        size = exchange.size
         if exchange.buffered or not exchange.whole:
-            self._buffered += size - exchange.buffered
-            exchange.buffered = size
+            if not exchange.over:
+                self._count(exchange)
             announced = exchange.headers.get(b"content-length", b"")
             size = max(size, int(announced) if announced.isdigit() else 0)
         if size > self._settings.body:
             words = f"the body has more than {self._settings.body} bytes: send fewer rows"
             return self._excuse(Refusal(words, 413, "too_large"))
-        if exchange.buffered and self._buffered > self._settings.buffer:
+        if exchange.over:
             return self._excuse(Refusal("too many bodies are on their way: try again later", 503, "overload"))
         return None
 
     def is_quick(self, exchange: Exchange) -> bool:
         """Whether a whole request is answered so soon that all others can wait for it."""
-        return len(exchange.body) <= INLINE_BYTES and self._pace <= INLINE_SECONDS
+        return exchange.size <= INLINE_BYTES and self._pace <= INLINE_SECONDS
 
     def answer(self, exchange: Exchange) -> Reply:
         """The reply to a whole request."""
@@ -164,7 +207,7 @@ class App:
             return self._excuse(error)
 
     def _answer(self, exchange: Exchange, since: float, clock: Callable[[], float]) -> Reply:
-        body, post = bytes(exchange.body), exchange.route.post
+        body, post = exchange.body(), exchange.route.post
         assert post is not None
         begun = clock()
         options = self.watch.begin(since)
@@ -206,9 +249,15 @@ class App:
     def done(self, exchange: Exchange, status: int, rows: int = 0) -> None:
         """A request that was taken is over."""
         exchange.answered = True
-        self._buffered -= exchange.buffered
+        self.forget(exchange)
         self._board.leave(exchange.route.label, status, perf_counter() - exchange.begun, rows)
         self._leaving += 1
+
+    def forget(self, exchange: Exchange) -> None:
+        """Lets go of a request's body."""
+        self._buffered -= exchange.buffered
+        exchange.buffered = 0
+        exchange.pieces = []
 
     def begin_turn(self) -> None:
         """Counts no more what was answered in the loop's turn before this one: all that is there at once counts."""

@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 
 from .errors import Refusal
-from .tensors import DTYPES, Array
+from .tensors import DTYPES, LONGEST_NAME, Array
 
 LENGTH = struct.Struct("<I")
 
 
 def array_of_bytes(name: str, datatype: Any, shape: list[int], raw: bytes | memoryview) -> Array:
     """The array in the bytes; text elements carry their length in four bytes. Raises `Refusal`."""
-    size = math.prod(shape)
+    name, size = name[:LONGEST_NAME], math.prod(shape)
     if datatype == "BYTES":
         return _texts(name, raw, size).reshape(shape)
     if type(datatype) is not str or datatype not in DTYPES:
-        raise Refusal(f"input {name!r}: there is no datatype {datatype!r}; there are: BYTES, {', '.join(DTYPES)}")
+        raise Refusal(f"input {name!r}: there is no datatype {datatype!r:.80}; there are: BYTES, {', '.join(DTYPES)}")
     dtype = DTYPES[datatype].newbyteorder("<")
     if len(raw) != size * dtype.itemsize:
         raise Refusal(

@@ -18,7 +18,7 @@ from .grpc_messages import CALLS, SERVICE, messages
 from .metrics import Board
 from .model import Model
 from .settings import Settings
-from .tensors import Array, array_of, datatype_of
+from .tensors import Array, array_of, datatype_of, shape_of
 from .watch import Watch
 
 THREADS = 2
@@ -36,6 +36,15 @@ class Service:
         self._most = settings.rows
         self.made = messages()
         self._known = {"ServerLive": {"live": True}, "ServerReady": {"ready": True}}
+
+    def read(self, call: str, raw: bytes) -> Any:
+        """The request in these bytes; raises `Refusal`."""
+        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+        try:
+            return self.made[f"{call}Request"].FromString(raw)
+        except DecodeError:
+            raise Refusal(f"the message cannot be read as a {call}Request") from None
 
     def answer(self, call: str, request: Any) -> tuple[Any, int]:
         """The response to a request, and how many rows were answered; raises `Refusal`."""
@@ -90,22 +99,20 @@ def _table(inputs: Any, raw: list[bytes]) -> dict[str, Array]:
 
 
 def _array(tensor: Any, raw: bytes | None) -> Array:
-    shape = list(tensor.shape)
-    if any(d < 0 for d in shape) or len(shape) > 32:
-        raise Refusal(f"input {tensor.name!r}: its shape must hold sizes from 0")
+    shape = shape_of({"name": tensor.name, "shape": list(tensor.shape)})
     if raw is not None:
         if tensor.HasField("contents"):
-            raise Refusal(f"input {tensor.name!r}: contents and raw contents exclude each other")
+            raise Refusal(f"input {tensor.name[:80]!r}: contents and raw contents exclude each other")
         return array_of_bytes(tensor.name, tensor.datatype, shape, raw)
     field = _CONTENTS.get(tensor.datatype)
     if field is None:
-        raise Refusal(f"input {tensor.name!r}: the datatype {tensor.datatype[:20]!r} has no contents but raw ones")
+        raise Refusal(f"input {tensor.name[:80]!r}: the datatype {tensor.datatype[:20]!r} has no contents but raw ones")
     data = list(getattr(tensor.contents, field))
     if field == "bytes_contents":
         try:
             data = [cell.decode() for cell in data]
         except UnicodeDecodeError:
-            raise Refusal(f"input {tensor.name!r}: an element is not UTF-8") from None
+            raise Refusal(f"input {tensor.name[:80]!r}: an element is not UTF-8") from None
     return array_of({"name": tensor.name, "datatype": tensor.datatype, "shape": shape, "data": data})
 
 
@@ -122,7 +129,6 @@ def start(model: Model, settings: Settings, board: Board, watch: Watch) -> Calla
     for call in CALLS:
         handlers[call] = grpc.unary_unary_rpc_method_handler(
             _handler(service, call, board, lock, watch),
-            request_deserializer=service.made[f"{call}Request"].FromString,
             response_serializer=_serialised,
         )
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
@@ -142,7 +148,7 @@ def _serialised(message: Any) -> bytes:
 def _handler(
     service: Service, call: str, board: Board, lock: threading.Lock, watch: Watch
 ) -> Callable[[Any, Any], Any]:
-    def handle(request: Any, context: Any) -> Any:
+    def handle(request: bytes, context: Any) -> Any:
         import grpc
 
         begun, status, rows = perf_counter(), 500, 0
@@ -150,7 +156,7 @@ def _handler(
         with lock:
             board.enter()
         try:
-            reply, rows = service.answer(call, request)
+            reply, rows = service.answer(call, service.read(call, request))
             status = 200
             return reply
         except Refusal as raised:

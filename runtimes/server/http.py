@@ -23,6 +23,8 @@ from .turns import Turns
 
 IDLE_SECONDS = 75
 LINGER_SECONDS = 1.0
+HEADER_MARKS = 4
+"""Bytes of a header besides its name and value: the colon, the space, the end of the line."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 OFFER = re.compile(rb"\nupgrade:", re.IGNORECASE)
 BEGUN_OFFER = re.compile(rb"(?<=\n)(u(p(g(r(a(de?)?)?)?)?)?)\Z", re.IGNORECASE)
@@ -51,6 +53,7 @@ class Connection(asyncio.Protocol):
         self._target = self._line_end = self._kept_back = b""
         self._in_head = False
         self._head = 0  # bytes of a head, as far as it is here
+        self._weight = self._hosts = 0  # bytes of its names and values, and how often it names a host
         self._mixed = False  # the bytes of this read are more than those of one head
         self._unsent = b""
         self._due = False  # it has a step in the loop's turn
@@ -72,9 +75,9 @@ class Connection(asyncio.Protocol):
         self.state.connections.discard(self)
         self._turned = True
         self._parser = None
-        if self.line and not self._working:
-            self._give_up(self.line[0])
-        self.line.clear()
+        if self.line and self._working:
+            self.line.popleft()
+        self._clear_line()
 
     def eof_received(self) -> bool:
         """Whether answers are still to come to a sender that has said all it had to say."""
@@ -89,6 +92,12 @@ class Connection(asyncio.Protocol):
     def _give_up(self, exchange: Exchange) -> None:
         if exchange.taken:
             self.app.done(exchange, GONE)
+        else:
+            self.app.forget(exchange)
+
+    def _clear_line(self) -> None:
+        while self.line:
+            self._give_up(self.line.popleft())
 
     def data_received(self, data: bytes) -> None:
         """Reads on; nothing more is read after bytes that are no HTTP."""
@@ -102,11 +111,11 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserUpgrade:
             self._last = True
         except httptools.HttpParserError:
-            self._fault = 400, "this is no HTTP/1.1 request"
+            self._fault = self._fault if self._fault[0] else (400, "this is no HTTP/1.1 request")
             self._drop_unfinished()
         self._head = self._head + len(data) if self.begun and not self._mixed else 0
-        if self._head > self.settings.header:
-            self._fault = 431, f"the head of the request has more than {self.settings.header} bytes"
+        if self._head > self.settings.header and not self._fault[0]:
+            self._fault = 431, self._too_long()
             self._drop_unfinished()
         self._go_on()
 
@@ -130,22 +139,47 @@ class Connection(asyncio.Protocol):
         """A request begins."""
         self.begun = monotonic()
         self._in_head = True
+        self._weight = self._hosts = 0
         self._target = b""
         self._reading = Exchange()
 
     def on_url(self, target: bytes) -> None:
         """A piece of what is asked for."""
+        self._weigh(len(target))
         self._target += target
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header; those that come after a body mean nothing."""
+        self._weigh(len(name) + len(value) + HEADER_MARKS)
         if self._in_head:
-            self._reading.headers[name.lower()] = value
+            name = name.lower()
+            self._hosts += name == b"host"
+            self._reading.headers[name] = value
+
+    def _weigh(self, size: int) -> None:
+        """Counts what the parser has read of a head, or of what follows a body: both may come whole in one read."""
+        self._weight += size
+        if self._weight > self.settings.header:
+            self._stop(431, self._too_long())
+
+    def _too_long(self) -> str:
+        return f"the head of the request has more than {self.settings.header} bytes"
+
+    def _stop(self, status: int, words: str) -> None:
+        """Ends the parser's work on what is no request that can be answered."""
+        self._fault = status, words
+        raise ValueError(words)
 
     def on_headers_complete(self) -> None:
         """The head is whole: the request stands in line."""
-        self._in_head = False
         exchange, parser = self._reading, self._parser
+        coding = exchange.headers.get(b"transfer-encoding", b"chunked")
+        if parser.get_http_version() not in ("1.0", "1.1") or coding.lower() != b"chunked":
+            self._stop(400, "this is no HTTP/1.1 request")
+        if self._hosts > 1 or (not self._hosts and parser.get_http_version() == "1.1"):
+            self._stop(400, "the request must have one Host header")
+        self._in_head = False
+        self._weight = 0
         exchange.method = parser.get_method()
         exchange.keep = parser.should_keep_alive() and parser.get_http_version() != "1.0"
         self.app.direct(exchange, self._target)
@@ -155,7 +189,7 @@ class Connection(asyncio.Protocol):
         """A piece of the body."""
         self._mixed = True
         if not self._reading.answered:
-            self._reading.add(piece)
+            self.app.add(self._reading, piece)
 
     def on_message_complete(self) -> None:
         """The request is whole."""
@@ -220,7 +254,7 @@ class Connection(asyncio.Protocol):
         self._unsent = _response(reply, exchange.method == b"HEAD", last)
         if last:
             self._turned = True
-            self.line.clear()
+            self._clear_line()
 
     def send(self) -> None:
         """Sends what has been said, and goes on."""

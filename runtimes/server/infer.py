@@ -111,7 +111,7 @@ def _table(inputs: Any, raw: memoryview | None) -> dict[str, Array]:
             table[name] = array_of(tensor)
             continue
         if raw is None or type(size) is not int or not 0 <= size <= len(raw) - place or "data" in tensor:
-            raise Refusal(f"input {name!r}: 'binary_data_size' says otherwise than the body")
+            raise Refusal(f"input {name[:80]!r}: 'binary_data_size' says otherwise than the body")
         table[name] = array_of_bytes(name, tensor.get("datatype"), shape_of(tensor), raw[place : place + size])
         place += size
     if raw is not None and place != len(raw):

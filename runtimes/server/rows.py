@@ -10,10 +10,16 @@ from converters.spec import Table, TensorSpec
 from .columns import missing
 from .errors import Refusal
 from .model import Model
-from .tensors import Array, array_of, wire_of
+from .tensors import Array, array_of, wire_of, wrong
+
+_WANTED = {"BYTES": "text", "BOOL": "true or false", "FP64": "a number"}
 
 Cells = dict[str, list[Any]]
 """Columns by name, the cells as JSON gives them; those of a matrix are lists."""
+
+
+class RowCells(Cells):
+    """The cells of rows, where a column of one value holds no lists; a sender's own columns may be nested."""
 
 
 def cells_of_rows(model: Model, rows: Any, most: int = 0) -> Cells:
@@ -34,9 +40,9 @@ def _by_name(model: Model, rows: list[Any]) -> Cells:
     named = _named_matrix(model)
     if named and type(rows[0]) is dict and model.inputs[0].name not in rows[0]:
         cells = [[row[n] for n in named.columns] for row in _checked(model, rows, frozenset(named.columns))]
-        return {named.name: cells}
+        return RowCells({named.name: cells})
     rows = _checked(model, rows, frozenset(model.columns.columns))
-    return {name: [row[name] for row in rows] for name in model.columns.columns}
+    return RowCells({name: [row[name] for row in rows] for name in model.columns.columns})
 
 
 def _named_matrix(model: Model) -> TensorSpec | None:
@@ -71,7 +77,7 @@ def _in_order(model: Model, rows: list[Any]) -> Cells:
                 raise Refusal(f"row {i}: it must be no object, as the first row is none")
             if alone and type(row) is list and len(row) != 1:
                 raise Refusal(f"row {i}: it has {len(row)} cells, the model has one column")
-        return {inputs[0].name: [r[0] if alone and type(r) is list else r for r in rows]}
+        return RowCells({inputs[0].name: [r[0] if alone and type(r) is list else r for r in rows]})
     for i, row in enumerate(rows):
         if type(row) is not list:
             raise Refusal(f"row {i}: it must be {'an object or a list' if not i else 'a list, as the first row is'}")
@@ -79,7 +85,7 @@ def _in_order(model: Model, rows: list[Any]) -> Cells:
             raise Refusal(f"row {i}: it has {len(row)} cells, the model has {len(inputs)} columns")
     columns = list(zip(*rows, strict=True)) or [()] * len(inputs)
     asked = model.columns.columns
-    return {t.name: list(c) for t, c in zip(inputs, columns, strict=True) if t.name in asked}
+    return RowCells({t.name: list(c) for t, c in zip(inputs, columns, strict=True) if t.name in asked})
 
 
 def table_of_cells(model: Model, cells: Mapping[str, Any]) -> dict[str, Array]:
@@ -88,10 +94,20 @@ def table_of_cells(model: Model, cells: Mapping[str, Any]) -> dict[str, Array]:
     for name, column in cells.items():
         held = model.columns.columns.get(name)
         if held is not None:
+            if type(cells) is RowCells:
+                _require_single_cells(held.spec, column)
             table[name] = _array(held.spec, column)
         elif name not in model.columns.known:
             raise model.columns.stranger(name)
     return table
+
+
+def _require_single_cells(spec: TensorSpec, column: list[Any]) -> None:
+    """Raises `Refusal` for a list where a row has one cell."""
+    if len(spec.shape) == 1 or spec.shape[1:] == (1,):
+        row = next((i for i, cell in enumerate(column) if type(cell) is list), None)
+        if row is not None:
+            raise wrong(spec.name, row, column[row], _WANTED.get(wire_of(spec), "a whole number"))
 
 
 def _array(spec: TensorSpec, column: Any) -> Array:

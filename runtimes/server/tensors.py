@@ -20,6 +20,8 @@ DTYPES = {name: np.dtype(code) for code, name in _DATATYPES.items()}
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 _WORDS = {math.inf: "Infinity", -math.inf: "-Infinity"}
 _NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf, None: math.nan}
+LONGEST_NAME = 80
+"""Letters of a sender's own words that a message repeats."""
 _MOST_RANK = 32
 _MOST_SIZE = 2**53
 _REAL = {float, int}
@@ -66,11 +68,11 @@ def plain(value: Scalar | None) -> Scalar | None:
 
 def array_of(tensor: Mapping[str, Any]) -> Array:
     """The array that a tensor's JSON object holds, in its datatype and shape; raises `Refusal`."""
-    name = tensor["name"]
+    name = tensor["name"][:LONGEST_NAME]
     shape = shape_of(tensor)
     datatype = tensor.get("datatype")
     if type(datatype) is not str or (datatype != "BYTES" and datatype not in DTYPES):
-        raise Refusal(f"input {name!r}: there is no datatype {datatype!r}; there are: BYTES, {', '.join(DTYPES)}")
+        raise Refusal(f"input {name!r}: there is no datatype {datatype!r:.80}; there are: BYTES, {', '.join(DTYPES)}")
     data = tensor.get("data")
     if type(data) is not list:
         raise Refusal(f"input {name!r}: 'data' must be a list")
@@ -84,12 +86,15 @@ def shape_of(tensor: Mapping[str, Any]) -> list[int]:
     """The tensor's shape: whole numbers from 0; raises `Refusal`."""
     shape = tensor.get("shape")
     if type(shape) is list and len(shape) <= _MOST_RANK:
+        most = 1
         for size in shape:
             if type(size) is not int or not 0 <= size < _MOST_SIZE:
                 break
+            most *= size or 1
         else:
-            return shape
-    raise Refusal(f"input {tensor['name']!r}: 'shape' must be a list of whole numbers from 0")
+            if most < _MOST_SIZE:  # beyond it numpy has no array, not even one without cells
+                return shape
+    raise Refusal(f"input {tensor['name'][:LONGEST_NAME]!r}: 'shape' must be a list of whole numbers from 0")
 
 
 def _flat(name: str, data: list[Any], shape: list[int]) -> list[Any]:

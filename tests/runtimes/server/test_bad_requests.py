@@ -129,7 +129,7 @@ def test_a_second_request_on_a_connection_that_offered_http2(flower_server: Serv
 def test_pieces_pipelines_and_promises(flower_server: Served) -> None:
     one = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 21\r\n\r\n[[5.1, 3.5, 1.4, .2]]"
     one = one.replace(b" .2", b"0.2")
-    last = one.replace(b"Host: x", b"Connection: close")
+    last = one.replace(b"Host: x", b"Host: x\r\nConnection: close")
     with socket.create_connection(("127.0.0.1", flower_server.port), timeout=10) as connection:
         connection.sendall(one * 20 + last)
         assert b"".join(iter(lambda: connection.recv(65536), b"")).count(b"HTTP/1.1 200") == 21
@@ -146,7 +146,9 @@ def hasty(flower_bundle: Path) -> Iterator[Served]:
         yield server
 
 
-@pytest.mark.parametrize("sent", [b"POST /predict HT", b"POST /predict HTTP/1.1\r\nContent-Length: 9\r\n\r\n[["])
+@pytest.mark.parametrize(
+    "sent", [b"POST /predict HT", b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n[["]
+)
 def test_a_sender_that_stops(hasty: Served, sent: bytes) -> None:
     with socket.create_connection(("127.0.0.1", hasty.port), timeout=10) as connection:
         begun = time.monotonic()

@@ -29,7 +29,9 @@ from runtimes.server.binary import bytes_of_array
 from runtimes.server.tensors import DTYPES, array_of
 from runtimes.spec import Package
 from tests.make import build_model
+from tests.runtimes.server.attacks import ALL, GET, statuses
 from tests.runtimes.server.conftest import HOSTILE, OTHER, ROW, Served, broken_requests, golden, serving
+from tests.runtimes.server.test_hostile import hold
 
 pytestmark = pytest.mark.slow
 NAME = "model"
@@ -608,7 +610,7 @@ def test_a_head_without_an_end(flowers_pair: Pair) -> None:
 
 def test_pieces_pipelines_and_promises(flowers_pair: Pair) -> None:
     server = flowers_pair.ours
-    last = ONE.replace(b"Host: x", b"Connection: close")
+    last = ONE.replace(b"Host: x", b"Host: x\r\nConnection: close")
     with socket.create_connection(("127.0.0.1", server.port), timeout=15) as connection:
         connection.sendall(ONE * 20 + last)
         assert b"".join(iter(lambda: connection.recv(65536), b"")).count(b"HTTP/1.1 200") == 21
@@ -728,7 +730,12 @@ def test_bodies_and_batches_have_bounds(bounded: Callable[..., Any]) -> None:
                 )[1]
             )["error"]
         )
-        chunk = b"POST /predict HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"200\r\n" + b" " * 512 + b"\r\n"
+        chunk = (
+            b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+            + b"200\r\n"
+            + b" " * 512
+            + b"\r\n"
+        )
         assert b" 503 " in exchanged(server, chunk + b"1a0\r\n" + b" " * 0x1A0 + b"\r\n", 15, False)
         assert server.post("/predict", [[1, 2, 3, 4]]).status == 200
 
@@ -752,7 +759,11 @@ def test_one_connection_too_many(bounded: Callable[..., Any]) -> None:
         assert b"retry-after: 1" in exchanged(server, b"")
         for connection in held:
             connection.close()
-        _until(lambda: exchanged(server, ONE.replace(b"Host: x", b"Connection: close")).startswith(b"HTTP/1.1 200"))
+        _until(
+            lambda: exchanged(server, ONE.replace(b"Host: x", b"Host: x\r\nConnection: close")).startswith(
+                b"HTTP/1.1 200"
+            )
+        )
 
 
 def _until(holds: Callable[[], bool], seconds: float = 20) -> None:
@@ -762,7 +773,9 @@ def _until(holds: Callable[[], bool], seconds: float = 20) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("sent", [b"POST /predict HT", b"POST /predict HTTP/1.1\r\nContent-Length: 9\r\n\r\n[["])
+@pytest.mark.parametrize(
+    "sent", [b"POST /predict HT", b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n[["]
+)
 def test_a_sender_that_stops(sent: bytes, bounded: Callable[..., Any]) -> None:
     with bounded(MLPACK_REQUEST_SECONDS="1") as server:
         begun = time.monotonic()
@@ -888,3 +901,34 @@ def test_a_client_that_nobody_here_wrote(binary: bool, crew_pair: Pair) -> None:
     assert answer.get_response()["id"] == "a"
     labels = {str(v.decode() if isinstance(v, bytes) else v) for v in answer.as_numpy("label")}
     assert answer.as_numpy("probabilities").shape == (2, 2) and labels <= {"<b>aye</b>", 'no "way"'}
+
+
+# Attacks.
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_attack_gets_its_one_answer(flowers_pair: Pair, name: str) -> None:
+    """The one that Python's server gives (see `test_hostile`)."""
+    status, sent = ALL[name]
+    assert statuses(flowers_pair.ours.port, sent, NAME) == [status]
+
+
+def test_a_request_without_host_behind_another(flowers_pair: Pair) -> None:
+    assert statuses(flowers_pair.ours.port, GET * 50 + GET.replace(b"Host", b"Hose"), NAME) == [200] * 50 + [400]
+
+
+def test_a_list_for_a_cell(crew_pair: Pair) -> None:
+    row = {"mood": "", HOSTILE: 0.5, "age": 30, "aboard": True}
+    for name in row:
+        for body in ([{**row, name: [row[name]]}], [[[v] if n == name else v for n, v in row.items()]]):
+            ours, theirs = crew_pair.both("/predict", body)
+            assert (ours.status, ours.body) == (theirs.status, theirs.body) == (400, ours.body)
+    assert crew_pair.agree("/invocations", {"inputs": {name: [cell] for name, cell in row.items()}}) == 200
+
+
+@pytest.mark.parametrize("piece", [4 << 20, 1 << 16])
+def test_held_bodies_take_what_was_promised(flowers_pair: Pair, piece: int) -> None:
+    with native(flowers_pair.program, flowers_pair.ours.bundle, MLPACK_MAX_BUFFER=str(64 << 20)) as server:
+        taken, refused = hold(server, 20, piece)
+        assert taken < 1.25 * (64 << 20), taken >> 20
+        assert refused >= 10

@@ -208,7 +208,9 @@ class Malformed:
 
     def length(self) -> bytes:
         length = self.chance.choice(["-1", "x", "99999999999", "18446744073709551616", "5\r\nContent-Length: 6", "0"])
-        return f"POST {PATH} HTTP/1.1\r\nContent-Length: {length}\r\n\r\n".encode() + self.chance.randbytes(20)
+        return f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode() + self.chance.randbytes(
+            20
+        )
 
     def head(self) -> bytes:
         lines = [
@@ -221,7 +223,7 @@ class Malformed:
         lines += [b"Transfer-Encoding: gzip, chunked", b"Upgrade: h2c", b"Connection: Upgrade", b"Expect: 100-continue"]
         chosen = b"\r\n".join(self.chance.sample(lines, 3))
         return (
-            b"POST /predict HTTP/1.1\r\n"
+            b"POST /predict HTTP/1.1\r\nHost: x\r\n"
             + chosen
             + b"\r\n\r\n"
             + self.chance.choice([b"", b"zz\r\n", b"2\r\n[]\r\n0\r\n\r\n"])

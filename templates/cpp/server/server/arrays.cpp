@@ -347,6 +347,19 @@ Array array_of(const std::string& name, const Node& tensor) {
     return read(name, std::move(given), type);
 }
 
+void check_cells(const Tensor& input, const Given& given) {
+    const bool single = input.shape.size() == 1 || (input.shape.size() == 2 && input.shape[1] == "1");
+    if (!single || !given.shape.empty()) return;
+    const std::string type = wire(input);
+    const char* const wanted = type == "BYTES"  ? "text"
+                               : type == "BOOL" ? "true or false"
+                               : type == "FP64" ? "a number"
+                                                : "a whole number";
+    for (std::size_t row = 0; row != given.cells.size(); ++row) {
+        if (given.cells[row]->is(Sort::list)) refuse_kind({input.name, row}, *given.cells[row], wanted);
+    }
+}
+
 Array array_of(const Tensor& input, Given given) {
     if (input.shape.empty()) {
         throw Refusal("column " + quote(input.name) + ": the model takes one value for all rows there: ask it by /v2");

@@ -29,6 +29,9 @@ std::string datatype_of(const std::string& name, const Node& tensor);
 /// The product of the sizes; more than any request holds where it does not fit.
 std::size_t product(const std::vector<std::int64_t>& shape);
 
+/// Refuses a list where a row has one cell. Throws Refusal.
+void check_cells(const Tensor& input, const Given& given);
+
 /// Brings an array into an input's kind and shape. Throws Refusal.
 void fit(Array& array, const Tensor& input);
 

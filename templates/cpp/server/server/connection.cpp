@@ -35,6 +35,15 @@ double thread_seconds() {
 
 std::string text_of(boost::beast::string_view text) { return {text.data(), text.size()}; }
 
+// Whether nobody can take the body to end elsewhere: one length, or chunks and no other coding.
+bool is_framed_plainly(const http::fields& head) {
+    const auto codings = head.count(http::field::transfer_encoding);
+    const auto lengths = head.count(http::field::content_length);
+    if (codings + lengths > 1) return false;
+    if (codings == 1) return boost::beast::iequals(head[http::field::transfer_encoding], "chunked");
+    return head[http::field::content_length].find(',') == boost::beast::string_view::npos;
+}
+
 }  // namespace
 
 Connection::Connection(boost::asio::ip::tcp::socket socket, Loop& loop)
@@ -109,6 +118,9 @@ void Connection::begin() {
 // The head is whole: the request is taken, or is one too many.
 void Connection::on_head() {
     const auto& request = parser_->get();
+    if (!is_framed_plainly(request)) return turn_away(400, "this is no HTTP/1.1 request");
+    const std::size_t hosts = request.count(http::field::host);
+    if (hosts > 1 || (hosts == 0 && request.version() >= 11)) return turn_away(400, "the request must have one Host header");
     route_ = &loop_.routes().at({request.target().data(), request.target().size()});
     loop_.board().enter();
     late_ = loop_.taken() >= loop_.settings().requests;

@@ -13,6 +13,12 @@ int digit(char c) {
 
 std::string path_of(std::string_view target) {
     target = target.substr(0, target.find_first_of("?#"));
+    for (const std::string_view scheme : {"http://", "https://"}) {  // the form that proxies are asked in
+        if (target.substr(0, scheme.size()) != scheme) continue;
+        const std::size_t slash = target.find('/', scheme.size());
+        target = slash == std::string_view::npos ? "/" : target.substr(slash);
+        break;
+    }
     std::string path;
     for (std::size_t i = 0; i != target.size(); ++i) {
         const bool coded = target[i] == '%' && i + 2 < target.size() && digit(target[i + 1]) >= 0 && digit(target[i + 2]) >= 0;

@@ -145,7 +145,7 @@ Arrays Columns::by_name(const Node& rows) const {
     std::vector<Given> given = room(wanted);
     std::size_t index = 0;
     each(rows, [&](const Node& object) { put(given, wanted, picked(wanted, object, index++)); });
-    return arrays(std::move(given));
+    return of_cells(std::move(given));
 }
 
 Arrays Columns::of_row(const Node& object) const {
@@ -153,7 +153,7 @@ Arrays Columns::of_row(const Node& object) const {
     const Wanted& wanted = columns ? columns_ : inputs_;
     std::vector<Given> given = room(wanted);
     put(given, wanted, picked(wanted, object, 0));
-    return arrays(std::move(given));
+    return of_cells(std::move(given));
 }
 
 // Where each wanted column stands among the names of a frame.
@@ -191,7 +191,7 @@ Arrays Columns::of_frame(const std::vector<std::string>& names, const Node& rows
         for (const std::size_t place : order) picked.push_back(all[place]);
         put(given, wanted, picked);
     });
-    return arrays(std::move(given));
+    return of_cells(std::move(given));
 }
 
 Arrays Columns::in_order(const Node& rows) const {
@@ -213,7 +213,7 @@ Arrays Columns::in_order(const Node& rows) const {
         if (single) given[0].cells.push_back(alone && cells.is(Sort::list) ? cells.inside() : &cells);
         else each(cells, [&](const Node& cell) { given[place++].cells.push_back(&cell); });
     });
-    return arrays(std::move(given));
+    return of_cells(std::move(given));
 }
 
 Arrays Columns::of_columns(const Node& columns, std::size_t most) const {
@@ -232,6 +232,11 @@ Arrays Columns::of_columns(const Node& columns, std::size_t most) const {
     });
     const std::vector<std::string_view> absent = lacking(there);
     if (!absent.empty()) throw Refusal(missing(absent) + "; there are: " + some(names));
+    return arrays(std::move(given));
+}
+
+Arrays Columns::of_cells(std::vector<Given> given) const {
+    for (std::size_t i = 0; i != given.size(); ++i) check_cells(about_.inputs[i], given[i]);
     return arrays(std::move(given));
 }
 

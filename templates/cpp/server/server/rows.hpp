@@ -47,6 +47,7 @@ private:
     Arrays in_order(const Node& rows) const;
     Cells picked(const Wanted& wanted, const Node& row, std::size_t index) const;
     std::vector<std::size_t> places(const Wanted& wanted, const std::vector<std::string>& names) const;
+    Arrays of_cells(std::vector<Given> given) const;
     Arrays arrays(std::vector<Given> given) const;
     std::vector<Given> room(const Wanted& wanted) const;
     void put(std::vector<Given>& given, const Wanted& wanted, const Cells& cells) const;
