@@ -15,7 +15,7 @@ HOSTILE_NAMES = [
     "a`b",
     "``",
     "`",
-    "![x](http://e.vil/x.png)",
+    "![x](http://evil.example/x.png)",
     "a\nb\n# c",
     "**b**",
     " pad ",
@@ -46,7 +46,7 @@ def test_hostile_names_are_text(name: str) -> None:
     usual = readme(facts("x"), PROOF, [])["README.md"].decode()
     assert text.count("\n") == usual.count("\n")
     page = rendered(text)
-    for tag in ("<script", "<img", "<a ", "<b>", 'http://e.vil/x.png"'):
+    for tag in ("<script", "<img", "<a ", "<b>", 'http://evil.example/x.png"'):
         assert tag not in page
     assert page.count("<h1>") == 1 and page.count("<strong>") == rendered(usual).count("<strong>")
 
