@@ -209,7 +209,7 @@ def test_paths_are_relative_to_the_configuration(configured: Path, mlpack: Run) 
     assert said["identity"] == bundle.identity
     assert bundle.manifest.facts["tolerances"]["probabilities"] == {"rtol": 1e-3, "atol": 1e-6}
     assert bundle.manifest.facts["tolerance_given_by_user"] is True
-    assert not (bundle.folder / "deploy").exists()
+    assert not (bundle.place / "deploy").exists()
 
 
 def test_the_command_line_wins(configured: Path, tmp_path: Path) -> None:
@@ -264,7 +264,7 @@ def test_the_users_own_modules(mlpack: Run, tmp_path: Path) -> None:
     assert code_number == 0, error
     bundle = open_bundle(Path(said["bundle"]))
     packed = sorted(
-        p.relative_to(bundle.folder / "model").as_posix() for p in (bundle.folder / "model/code").rglob("*.*")
+        p.relative_to(bundle.place / "model").as_posix() for p in (bundle.place / "model/code").rglob("*.*")
     )
     assert packed == ["code/own/__init__.py"]
     assert bundle.manifest.facts["allowed"] == ["own.Plain"]
