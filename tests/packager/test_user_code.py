@@ -18,6 +18,7 @@ from packager.errors import ConversionError, MismatchError, ModelError, Untruste
 from packager.flow import Built
 from packager.original import original_worker
 from tests.make import build_model, save
+from tests.seal import seal
 
 Run = Callable[..., tuple[int, dict[str, Any], str]]
 ROOT = Path(__file__).parents[2]
@@ -112,8 +113,8 @@ def test_a_step_by_its_method(trained: Path, mlpack: Run, tmp_path: Path) -> Non
     with pytest.raises(UntrustedError, match=r"steps\.Halved, steps\.logs"):
         made(trained, "logs", tmp_path)
     bundle = open_bundle(made(trained, "logs", tmp_path, code=(own,)).bundle)
-    assert (bundle.folder / "model/code/steps.py").is_file()
-    again = ("bench", bundle.folder, "--against", "original", "--seconds", "0.01")
+    assert (bundle.place / "model/code/steps.py").is_file()
+    again = ("bench", bundle.place, "--against", "original", "--seconds", "0.01")
     got, said, _ = mlpack(*again)
     assert got == 3 and said["error"]["names"] == ["steps.Halved", "steps.logs"]
     got, _, error = mlpack(*again, "--allow", "steps")
@@ -165,7 +166,9 @@ def test_a_bundles_modules_do_not_pose_as_a_package(tmp_path: Path) -> None:
     marker = tmp_path / "ran"
     (tmp_path / "posing/joblib/__init__.py").write_text(f"from pathlib import Path; Path({str(marker)!r}).touch()\n")
     bundle = open_bundle(build_model(model, example, tmp_path / "dist").bundle)
-    shutil.copytree(tmp_path / "posing", bundle.folder / "model/code")
+    shutil.copytree(tmp_path / "posing", bundle.place / "model/code")
+    seal(bundle.place)
+    bundle = open_bundle(bundle.place)
     with original_worker(bundle, sys.executable, ()) as (_, loaded, _):
         assert loaded["framework"] == "sklearn"
     assert not marker.exists()
