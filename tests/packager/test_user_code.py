@@ -18,6 +18,7 @@ from packager.errors import ConversionError, MismatchError, ModelError, Untruste
 from packager.flow import Built
 from packager.original import original_worker
 from tests.make import build_model, save
+from tests.seal import seal
 
 Run = Callable[..., tuple[int, dict[str, Any], str]]
 ROOT = Path(__file__).parents[2]
@@ -166,6 +167,8 @@ def test_a_bundles_modules_do_not_pose_as_a_package(tmp_path: Path) -> None:
     (tmp_path / "posing/joblib/__init__.py").write_text(f"from pathlib import Path; Path({str(marker)!r}).touch()\n")
     bundle = open_bundle(build_model(model, example, tmp_path / "dist").bundle)
     shutil.copytree(tmp_path / "posing", bundle.place / "model/code")
+    seal(bundle.place)
+    bundle = open_bundle(bundle.place)
     with original_worker(bundle, sys.executable, ()) as (_, loaded, _):
         assert loaded["framework"] == "sklearn"
     assert not marker.exists()
