@@ -112,6 +112,7 @@ class Worker:
         finally:
             os.close(write)
         self._replies = os.fdopen(read, "rb", buffering=0)
+        self._rest = b""
 
     def __enter__(self) -> Worker:
         return self
@@ -156,9 +157,9 @@ class Worker:
         return self.receive()
 
     def _line(self) -> bytes:
-        buffer = bytearray()
+        buffer, self._rest = self._rest, b""
         end = monotonic() + self._limits.seconds
-        while not buffer.endswith(b"\n"):
+        while b"\n" not in buffer:
             ready, _, _ = select.select([self._replies], [], [], max(0.0, end - monotonic()))
             if not ready:
                 self.kill()
@@ -167,7 +168,8 @@ class Worker:
             if not chunk:
                 raise ModelError(self._obituary())
             buffer += chunk
-        return bytes(buffer)
+        line, _, self._rest = buffer.partition(b"\n")
+        return line + b"\n"
 
     def _obituary(self) -> str:
         try:

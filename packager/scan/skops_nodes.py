@@ -148,7 +148,9 @@ def _sequence(*allowed: str) -> Callable[[_Nodes, Node], Any]:
     def handler(nodes: _Nodes, node: Node) -> Any:
         name, members = nodes.symbol(node), nodes.members(node["content"])
         if name.dotted not in allowed:
-            return nodes.machine.new(name, tuple(members))
+            if node["__loader__"] == "TupleNode":
+                return nodes.machine.new(name, tuple(members))
+            return nodes.machine.call(name, (nodes.machine.listing(members),))
         if name.name == "tuple":
             return nodes.machine.pack(members)
         if name.name == "list":

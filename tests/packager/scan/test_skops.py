@@ -165,3 +165,75 @@ def test_another_zip_is_other(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as out:
         out.writestr("archive/data.pkl", b"cos\nsystem\n.")
     assert scan(path).kind == "other"
+
+
+MODEL = ("sklearn.linear_model._logistic", "LogisticRegression")
+KEY = {"key_types": node("builtins", "list", "ListNode", content=[node("builtins", "str", "TypeNode")])}
+
+
+def one(key: str, value: dict[str, Any], kind: tuple[str, str] = ("builtins", "dict")) -> dict[str, Any]:
+    return node(*kind, "DictNode", content={key: value}, **KEY)
+
+
+def model(state: dict[str, Any]) -> dict[str, Any]:
+    return node(*MODEL, "ObjectNode", content=state)
+
+
+EXP = node("numpy", "exp", "FunctionNode")
+SUM = node("numpy", "sum", "FunctionNode")
+NONE = node("builtins", "str", "JsonNode", content="null")
+TUPLE = node("builtins", "tuple", "TupleNode", content=[])
+EVAL = node("builtins", "str", "JsonNode", content='"eval"', __id__=1)
+PREDICT = node("builtins", "str", "JsonNode", content='"predict"', __id__=1)
+SCORER = ("sklearn.metrics._scorer", "_Scorer")
+
+
+def bound(function: dict[str, Any], namespace: dict[str, Any] = NONE) -> dict[str, Any]:
+    content = {"func": function, "args": TUPLE, "kwds": EMPTY, "namespace": namespace}
+    return node("functools", "partial", "PartialNode", content=content)
+
+
+FORBIDDEN = {
+    "a method": model(one("predict", EXP)),
+    "a mutator": model(one("append", EXP)),
+    "a dunder": model(one("__class__", EXP)),
+    "a method of a Bunch": one("append", EXP, ("sklearn.utils._bunch", "Bunch")),
+    "a scorer of any method": node(*SCORER, "ObjectNode", content=one("_response_method", EVAL)),
+    "a word under the identity of another": node(
+        "builtins",
+        "list",
+        "ListNode",
+        content=[EVAL, node(*SCORER, "ObjectNode", content=one("_response_method", PREDICT))],
+    ),
+    "a class as a value": model(one("loss", node(*MODEL, "TypeNode"))),
+    "partial of a model": bound(node(*MODEL, "ObjectNode")),
+    "partial with attributes": bound(EXP, one("append", SUM)),
+    "a key made by a function": node(
+        "builtins",
+        "dict",
+        "DictNode",
+        content={"1": NONE},
+        key_types=node("builtins", "list", "ListNode", content=[EXP]),
+    ),
+    "a class called": node(*MODEL, "ConstructorFromReduceNode", content=TUPLE),
+    "an array made an object": node("numpy", "object_", "NdArrayNode", type="json", content=[EXP], shape=TUPLE),
+    "a list of another class": node(*MODEL, "ListNode", content=[]),
+    "a state that is no dict": model(TUPLE | {"content": [LITERAL]}),
+    "a factory": node("collections", "defaultdict", "DefaultDictNode", content={"main": EMPTY, "default_factory": EXP}),
+}
+
+
+@pytest.mark.parametrize("name", FORBIDDEN)
+def test_allowed_names_are_held_to_the_rules_of_a_pickle(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "m.skops"
+    path.write_bytes(archive(wrapped(FORBIDDEN[name])))
+    found = scan(path)
+    assert found.kind == "skops" and (found.forbidden or found.refused)
+    with pytest.raises(UntrustedError):
+        require_trusted(found, path)
+
+
+def test_what_these_are_made_of_is_allowed(tmp_path: Path) -> None:
+    path = tmp_path / "m.skops"
+    path.write_bytes(archive(wrapped(model(one("func", bound(EXP, EMPTY))))))
+    require_trusted(scan(path), path)
