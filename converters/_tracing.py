@@ -130,7 +130,7 @@ def _frames_of(own: Any) -> Any:
             return framed(data, *rest, **named)
 
         def __instancecheck__(cls, value: Any) -> bool:
-            return isinstance(value, own)
+            return isinstance(value, own) or (is_symbol(value) and value.__class__ is cls)
 
         def __getattr__(cls, name: str) -> Any:
             return getattr(own, name)
