@@ -12,10 +12,9 @@ from typing import Any
 
 import click
 
-from . import __version__
+from . import __version__, say
 from .ending import guard
 from .errors import MlpackError, printable
-from .say import say_built
 from .variants import KINDS, TARGETS
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line.")
@@ -78,7 +77,7 @@ def build(config: Path | None, as_json: bool, **options: Any) -> None:
             made.append(build_bundle(build_request(config, options), progress))
         return made[0].to_json()
 
-    _run(work, as_json, lambda facts: say_built(facts, made[0].environment, (*made[0].notes, *made[0].remarks)))
+    _run(work, as_json, lambda facts: say.built(facts, made[0].environment, (*made[0].notes, *made[0].remarks)))
     if as_json:
         for remark in made[0].remarks:
             click.echo(f"mlpack: note: {remark}", err=True)
@@ -102,7 +101,7 @@ def verify(bundle: Path, targets: tuple[str, ...], provider: str, as_json: bool)
         with _progress(as_json) as progress:
             return check_bundle(bundle, targets, provider, progress)
 
-    _run(work, as_json, _say_verified)
+    _run(work, as_json, say.verified)
 
 
 @cli.command()
@@ -128,7 +127,7 @@ def bench(
     def work() -> dict[str, Any]:
         return bench_bundle(bundle, against, python or sys.executable, seconds, allow, rscript or "")
 
-    _run(work, as_json, _say_latency)
+    _run(work, as_json, say.latency)
 
 
 @cli.command()
@@ -138,7 +137,7 @@ def inspect(path: Path, as_json: bool) -> None:
     """Says what a bundle or a model file is. Runs and loads nothing."""
     from .inspect import inspect as look
 
-    _run(lambda: look(path), as_json, _say_facts)
+    _run(lambda: look(path), as_json, say.facts)
 
 
 @cli.command()
@@ -194,7 +193,7 @@ def image(
         with _progress(as_json) as progress:
             return make(bundle, tag, kind, output, base, not no_replay, progress)
 
-    _run(work, as_json, _say_image)
+    _run(work, as_json, say.image)
 
 
 @cli.command()
@@ -205,7 +204,7 @@ def diff(a: Path, b: Path, as_json: bool) -> None:
     """Says what changed from bundle A to bundle B: environment, signature, graph, answers."""
     from .diff import diff as compare
 
-    _run(lambda: compare(a, b), as_json, _say_diff)
+    _run(lambda: compare(a, b), as_json, say.diff)
 
 
 @cli.command()
@@ -225,7 +224,7 @@ def reproduce(
         with _progress(as_json) as progress:
             return again(bundle, into, python, allow, progress, rscript)
 
-    _run(work, as_json, _say_reproduced)
+    _run(work, as_json, say.reproduced)
 
 
 @cli.command()
@@ -234,7 +233,7 @@ def doctor(as_json: bool) -> None:
     """Says what is installed, what is missing for which feature, and the command that fixes it."""
     from .doctor import doctor as look
 
-    _run(look, as_json, _say_doctor)
+    _run(look, as_json, say.doctor)
 
 
 def main() -> None:
@@ -262,7 +261,7 @@ def main() -> None:
 
 
 def _run(
-    work: Callable[[], dict[str, Any]], as_json: bool, say: Callable[[dict[str, Any]], None], guarded: bool = True
+    work: Callable[[], dict[str, Any]], as_json: bool, show: Callable[[dict[str, Any]], None], guarded: bool = True
 ) -> None:
     """`guarded`: the command does not end itself in time when it is told to."""
     if guarded:
@@ -272,7 +271,7 @@ def _run(
         if as_json and facts:
             click.echo(_line(facts))
         else:
-            say(facts)
+            show(facts)
     except MlpackError as error:
         _fail(error.to_json(), as_json)
     except BrokenPipeError:
@@ -324,83 +323,6 @@ class _progress:
     def __exit__(self, *error: object) -> None:
         if self._status is not None:
             self._status.stop()
-
-
-def _say_verified(facts: dict[str, Any]) -> None:
-    click.echo(f"{facts['bundle']} is as it was built ({facts['files']} files, {facts['identity']})")
-    for place, cases in facts["golden"].items():
-        click.echo(f"  {place}: {cases} golden cases answered as the original did")
-
-
-def _say_reproduced(facts: dict[str, Any]) -> None:
-    golden, found = facts["golden"], facts["interpreter"]
-    what = f"{found['implementation'].replace('CPython', 'Python')} {found['found']}"
-    click.echo(f"{facts['environment']}: {what}, {facts['distributions']} distributions as they were")
-    click.echo(f"  {golden['same_bits']} of {golden['cases']} golden cases: the original answers with the same bits")
-    if golden["within_tolerance"]:
-        click.echo(
-            f"  {golden['within_tolerance']} equal within the tolerance, in other bits{_why_bits(facts['kernels'])}"
-        )
-    for each in facts["differs"]:
-        click.echo(f"  not as it was: {each}")
-
-
-def _why_bits(kernels: dict[str, str]) -> str:
-    if kernels["recorded"] == kernels["present"]:
-        return ""
-    return f": another processor or kernel of linear algebra ({kernels['present']}; recorded: {kernels['recorded']})"
-
-
-def _say_latency(facts: dict[str, Any]) -> None:
-    click.echo(f"{facts['machine']['cpu']}, {facts['threads']} thread(s), {facts['provider']}")
-    for side in ("graph", "original"):
-        for b in facts[side]:
-            click.echo(
-                f"  {side:8} batch {b['batch']:>5}  p50 {b['p50_ms']:9.4f} ms  p99 {b['p99_ms']:9.4f} ms  "
-                f"{b['rows_per_second']:>12,.0f} rows/s"
-            )
-
-
-def _say_facts(facts: dict[str, Any]) -> None:
-    for name, value in facts.items():
-        if isinstance(value, list):
-            click.echo(f"{name}:")
-            for each in value:
-                click.echo(printable(f"  {each}"))
-        elif isinstance(value, dict):
-            click.echo(f"{name}:")
-            for key, names in value.items():
-                click.echo(printable(f"  {key}: {', '.join(names)}"))
-        else:
-            click.echo(printable(f"{name}: {value}"))
-
-
-def _say_image(facts: dict[str, Any]) -> None:
-    click.echo(facts["archive"] or facts["tag"])
-    for name in ("tag", "image", "digest"):
-        if facts[name]:
-            click.echo(f"  {name:10} {facts[name]}")
-    click.echo(f"  size       {facts['unpacked'] / 1e6:.1f} MB unpacked, {len(facts['layers'])} layers")
-    done = facts["replayed"]
-    if done is None:
-        click.echo(f"  replayed   nothing: {facts['why']}")
-    else:
-        first = f"first answer after {done['first_answer_s']:.2f} s"
-        click.echo(f"  replayed   {done['cases']} golden cases over HTTP in engine {done['engine']}, {first}")
-
-
-def _say_diff(facts: dict[str, Any]) -> None:
-    from .diff.text import lines
-
-    for line in lines(facts):
-        click.echo(printable(line))
-
-
-def _say_doctor(facts: dict[str, Any]) -> None:
-    for each in facts["checks"]:
-        mark = "ok     " if each["found"] else "missing"
-        mend = "" if each["found"] else f"\n          {each['mend']}"
-        click.echo(f"{mark} {each['name']:14} {each['for']}{': ' + each['found'] if each['found'] else ''}{mend}")
 
 
 if __name__ == "__main__":

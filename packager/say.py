@@ -1,4 +1,4 @@
-"""What `mlpack build` prints for people."""
+"""What each command prints for people."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Any
 
 import click
 
+from .errors import printable
 
-def say_built(facts: dict[str, Any], environment: dict[str, Any], notes: Sequence[str]) -> None:
+
+def built(facts: dict[str, Any], environment: dict[str, Any], notes: Sequence[str]) -> None:
     """Prints the facts of a finished bundle."""
     proof, latency = facts["verification"], facts["latency"]
     click.echo(f"{facts['bundle']}")
@@ -45,3 +47,80 @@ def _locked(environment: dict[str, Any]) -> str:
 
 def _some(names: list[str]) -> str:
     return ", ".join(names) if len(names) < 6 else f"{', '.join(names[:3])} and {len(names) - 3} more"
+
+
+def verified(facts: dict[str, Any]) -> None:
+    click.echo(f"{facts['bundle']} is as it was built ({facts['files']} files, {facts['identity']})")
+    for place, cases in facts["golden"].items():
+        click.echo(f"  {place}: {cases} golden cases answered as the original did")
+
+
+def reproduced(facts: dict[str, Any]) -> None:
+    golden, found = facts["golden"], facts["interpreter"]
+    what = f"{found['implementation'].replace('CPython', 'Python')} {found['found']}"
+    click.echo(f"{facts['environment']}: {what}, {facts['distributions']} distributions as they were")
+    click.echo(f"  {golden['same_bits']} of {golden['cases']} golden cases: the original answers with the same bits")
+    if golden["within_tolerance"]:
+        click.echo(
+            f"  {golden['within_tolerance']} equal within the tolerance, in other bits{_why_bits(facts['kernels'])}"
+        )
+    for each in facts["differs"]:
+        click.echo(f"  not as it was: {each}")
+
+
+def _why_bits(kernels: dict[str, str]) -> str:
+    if kernels["recorded"] == kernels["present"]:
+        return ""
+    return f": another processor or kernel of linear algebra ({kernels['present']}; recorded: {kernels['recorded']})"
+
+
+def latency(facts: dict[str, Any]) -> None:
+    click.echo(f"{facts['machine']['cpu']}, {facts['threads']} thread(s), {facts['provider']}")
+    for side in ("graph", "original"):
+        for b in facts[side]:
+            click.echo(
+                f"  {side:8} batch {b['batch']:>5}  p50 {b['p50_ms']:9.4f} ms  p99 {b['p99_ms']:9.4f} ms  "
+                f"{b['rows_per_second']:>12,.0f} rows/s"
+            )
+
+
+def facts(facts: dict[str, Any]) -> None:
+    for name, value in facts.items():
+        if isinstance(value, list):
+            click.echo(f"{name}:")
+            for each in value:
+                click.echo(printable(f"  {each}"))
+        elif isinstance(value, dict):
+            click.echo(f"{name}:")
+            for key, names in value.items():
+                click.echo(printable(f"  {key}: {', '.join(names)}"))
+        else:
+            click.echo(printable(f"{name}: {value}"))
+
+
+def image(facts: dict[str, Any]) -> None:
+    click.echo(facts["archive"] or facts["tag"])
+    for name in ("tag", "image", "digest"):
+        if facts[name]:
+            click.echo(f"  {name:10} {facts[name]}")
+    click.echo(f"  size       {facts['unpacked'] / 1e6:.1f} MB unpacked, {len(facts['layers'])} layers")
+    done = facts["replayed"]
+    if done is None:
+        click.echo(f"  replayed   nothing: {facts['why']}")
+    else:
+        first = f"first answer after {done['first_answer_s']:.2f} s"
+        click.echo(f"  replayed   {done['cases']} golden cases over HTTP in engine {done['engine']}, {first}")
+
+
+def diff(facts: dict[str, Any]) -> None:
+    from .diff.text import lines
+
+    for line in lines(facts):
+        click.echo(printable(line))
+
+
+def doctor(facts: dict[str, Any]) -> None:
+    for each in facts["checks"]:
+        mark = "ok     " if each["found"] else "missing"
+        mend = "" if each["found"] else f"\n          {each['mend']}"
+        click.echo(f"{mark} {each['name']:14} {each['for']}{': ' + each['found'] if each['found'] else ''}{mend}")
