@@ -158,7 +158,7 @@ def _machine(bundle: Path) -> Any:
         ("request", "id", 3, "request.id must be a text"),
         ("request", "inputs", {}, "request.inputs must be a list"),
         ("request", "inputs.0.name", "other", "lacks the input 'X'"),
-        ("request", "inputs.0.shape", [2**52, 4], "its data has"),
+        ("request", "inputs.0.shape", [2**52, 4], "'shape' must be"),
         ("request", "inputs.0.shape", [-1, 4], "'shape' must be"),
         ("request", "inputs.0.datatype", "FP8", "no datatype"),
         ("request", "inputs.0.datatype", "BYTES", "takes text here"),

@@ -59,7 +59,7 @@ def test_code_and_plain() -> None:
 
 def test_of_a_bundle(crew: Made) -> None:
     bundle = crew.bundle
-    text = (bundle.folder / "README.md").read_text(encoding="utf-8")
+    text = (bundle.place / "README.md").read_text(encoding="utf-8")
     proof = bundle.json("reports/verification.json")
     assert text.startswith("# crew 1.0.0\n")
     assert (

@@ -166,6 +166,10 @@ def number(name, machine):
 """
 
 
+NOTHING: dict[str, Any] = {"names": [], "own": [], "referred": []}
+"""What the scan of a model says that asks for no name."""
+
+
 def hostile(folder: Path, module: str) -> Path:
     """A folder for `--code` whose registry is that module."""
     code = folder / "code"
@@ -180,7 +184,7 @@ def load(folder: Path, code: Path, limits: Limits | None = None) -> dict[str, An
     scratch = folder / "scratch"
     scratch.mkdir()
     with Worker(sys.executable, scratch, limits or Limits(seconds=120.0)) as worker:
-        return worker.call("load", model=str(folder / "model.pkl"), kind="pickle", names=[], code=[str(code)])
+        return worker.call("load", model=str(folder / "model.pkl"), kind="pickle", code=[str(code)], **NOTHING)
 
 
 @pytest.fixture(scope="module")
@@ -225,7 +229,7 @@ def found(world: Path) -> dict[str, list[str]]:
             "port": listener.getsockname()[1],
         }
         code = hostile(world, MODULE.format(folder=str(world), names=names, attacks=ATTACKS | HARMLESS))
-        with pytest.raises(Exception, match="no converter for"):
+        with pytest.raises(Exception, match="nothing \\(None\\), not a model"):
             load(world, code)
         with pytest.raises(BlockingIOError):
             listener.accept()

@@ -17,7 +17,8 @@ from tests.converters.check import answers, assert_same
 from tests.converters.sklearn.empty import assert_empty
 
 WINES, KINDS = load_wine(return_X_y=True)
-X = (WINES - WINES.mean(axis=0)) / WINES.std(axis=0)
+X = (WINES - WINES.mean(axis=0)) / WINES.std(axis=0) + np.random.default_rng(1).normal(0, 1e-3, WINES.shape)
+"""Without two rows that agree in a column: one that lacks all others would be as near to either."""
 HOLES = np.random.default_rng(0).random(X.shape) < 0.15
 HOLED = np.where(HOLES, np.nan, X)
 WITH_EMPTY = np.column_stack([HOLED[:, :2], np.full(len(X), np.nan), HOLED[:, 2:]])
