@@ -50,7 +50,7 @@ def ask(predict: Callable[[Table], Table], rows: Table, plain: int, known: Table
             visit(start, middle)
             visit(middle, end)
         else:
-            _require_a_line_per_row(answered, end - start)
+            check_rows(answered, end - start)
             parts.append(answered)
 
     count = rows_of(rows)
@@ -118,11 +118,11 @@ def _asked(predict: Callable[[Table], Table], rows: Table, batch: list[int]) -> 
         ) from error
 
 
-def _require_a_line_per_row(answers: Table, rows: int) -> None:
-    """Raises `Unsupported` for an output whose first dimension is not the batch."""
+def check_rows(answers: Table, rows: int) -> None:
+    """Raises `Unsupported` where an output has not one entry for each row."""
     for name, values in answers.items():
-        if values.ndim == 0 or len(values) != rows:
+        if values.shape[:1] != (rows,):
             raise Unsupported(
-                f"the output {name!r} has the shape {list(values.shape)} for {rows} rows, not one line per row: "
-                "give the graph outputs whose first dimension is the batch"
+                f"the output {name!r} has the shape {list(values.shape)} for {rows} rows: each output must have one "
+                "entry for each row of the example, on its first axis"
             )

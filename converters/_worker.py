@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from . import for_file, for_object
-from ._answers import Answers, Batches, ask, ask_by_kind
+from ._answers import Answers, Batches, ask, ask_by_kind, check_rows
 from ._confined import confine, refused
 from ._custom import advice, dotted, register
 from ._edges import with_edges
@@ -104,7 +104,7 @@ class Session:
         notes = self._as_sparse(example, request)
         self.inputs = inputs_of(self.description, example, request["frame_dtypes"])
         answered = self._first_answer(example)
-        _check_rows(answered, rows_of(example))
+        check_rows(answered, rows_of(example))
         self.signature = signature_of(self.description, example, answered, request["frame_dtypes"])
         probes, answers = self._asked(example, answered)
         edged = with_edges(self.description, self.inputs, example, probes, list(answers.refused), self._predict)
@@ -248,16 +248,6 @@ class Session:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return {"batches": measure(run, prepare, rows, request["batches"], request["seconds"], own)}
-
-
-def _check_rows(answers: Table, rows: int) -> None:
-    """`Unsupported` where an output has not one entry for each row."""
-    for name, values in answers.items():
-        if values.shape[:1] != (rows,):
-            raise Unsupported(
-                f"the output {name!r} has the shape {list(values.shape)} for {rows} rows: each output must have one "
-                "entry for each row of the example, on its first axis"
-            )
 
 
 class BadExample(Exception):

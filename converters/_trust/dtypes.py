@@ -43,10 +43,10 @@ def check_dtype(target: Any, state: Any, look: Look) -> bool:
     if size is None or items is None or len(items) not in (8, 9):
         raise Refused("a numpy dtype is not written in the way in which numpy writes it")
     version, order, base, names, fields, own, _, flags = items[:8]
-    if version not in (3, 4) or look.texts(order) not in {(o,) for o in "<>|="} or look.role(flags) != "int":
+    if version not in (3, 4) or look.texts(order) not in {(o,) for o in "<>|="} or type(flags) is not int:
         raise Refused("a numpy dtype has an unknown state")
     kind = look.kind(target)
-    if look.role(own) != "int" or own != (size if kind in "SUV" else -1):
+    if type(own) is not int or own != (size if kind in "SUV" else -1):
         raise Refused("a numpy dtype's size contradicts its name")
     if kind == "V":
         has_object = _record(size, base, names, fields, look)
@@ -72,7 +72,7 @@ def _record(itemsize: int, base: Any, names: Any, fields: Any, look: Look) -> bo
 
 def _field(itemsize: int, entry: Any, look: Look) -> bool:
     items = look.items(entry)
-    if items is None or len(items) != 2 or look.role(items[0]) != "dtype" or look.role(items[1]) != "int":
+    if items is None or len(items) != 2 or look.role(items[0]) != "dtype" or type(items[1]) is not int:
         raise Refused("a field of a record dtype is not plain data")
     inner, offset = look.dtype(items[0]), items[1]
     if inner[0] is None or offset < 0 or offset + inner[0] > itemsize:
@@ -84,7 +84,7 @@ def _subarray(itemsize: int, base: Any, look: Look) -> bool:
     items = look.items(base)
     if items is None or len(items) != 2 or look.role(items[0]) != "dtype" or look.dtype(items[0])[0] is None:
         raise Refused("a sub-array dtype is not plain data")
-    shape = (items[1],) if look.role(items[1]) == "int" else look.items(items[1])
+    shape = (items[1],) if type(items[1]) is int else look.items(items[1])
     size, has_object = look.dtype(items[0])
     if size is None or size * count(shape) != itemsize:
         raise Refused("a sub-array dtype's size contradicts its shape")

@@ -165,7 +165,7 @@ def test_outputs_that_no_batch_leads(name: str, tmp_path: Path, monkeypatch: pyt
     node = onnx.helper.make_node("ReduceL2" if name == "scalar" else "ReduceL1", ["x"], ["y"])
     node.attribute.append(onnx.helper.make_attribute("keepdims", axes["keepdims"]))
     model = hostile_onnx.plain([node], outputs=[hostile_onnx.value("y", None)])
-    with pytest.raises(ConversionError, match=r"'y' has the shape \[.*\] for 3 rows, not one line per row"):
+    with pytest.raises(ConversionError, match=r"'y' has the shape \[.*\] for 3 rows: each output must have one entry"):
         build(Request(*written(bytes(model.SerializeToString()), tmp_path), tmp_path / "dist", targets=()))
 
 
