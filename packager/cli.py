@@ -92,7 +92,13 @@ def build(config: Path | None, as_json: bool, **options: Any) -> None:
     multiple=True,
     help=f"Also build this project ({TARGETS}) and replay there.",
 )
-@click.option("--provider", default="cpu", type=click.Choice(["cpu", "cuda", "tensorrt"]), show_default=True)
+@click.option(
+    "--provider",
+    default="cpu",
+    type=click.Choice(["cpu", "cuda", "tensorrt"]),
+    show_default=True,
+    help="ONNX Runtime's execution provider.",
+)
 @_as_json
 def verify(bundle: Path, targets: tuple[str, ...], provider: str, as_json: bool) -> None:
     """Checks every digest of BUNDLE, then replays every golden case."""
@@ -352,7 +358,8 @@ def _why_bits(kernels: dict[str, str]) -> str:
 
 
 def _say_latency(facts: dict[str, Any]) -> None:
-    click.echo(f"{facts['machine']['cpu']}, {facts['threads']} thread(s), {facts['provider']}")
+    threads = f"{facts['threads']} thread{'s' if facts['threads'] > 1 else ''}"
+    click.echo(f"{facts['machine']['cpu']}, {threads}, {facts['provider']}")
     for side in ("graph", "original"):
         for b in facts[side]:
             click.echo(
@@ -363,7 +370,9 @@ def _say_latency(facts: dict[str, Any]) -> None:
 
 def _say_facts(facts: dict[str, Any]) -> None:
     for name, value in facts.items():
-        if isinstance(value, list):
+        if isinstance(value, (list, dict)) and not value:
+            click.echo(f"{name}: none")
+        elif isinstance(value, list):
             click.echo(f"{name}:")
             for each in value:
                 click.echo(printable(f"  {each}"))

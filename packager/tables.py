@@ -20,6 +20,7 @@ from .arrow import (
     BATCH_ROWS,
     column_of,
     columns_of,
+    columns_said,
     csv_batches,
     frame_dtypes,
     listed,
@@ -167,7 +168,7 @@ def for_signature(signature: Signature, table: Table, where: str, before: int = 
         table = _by_place(inputs, table)
     absent = [t.name for t in inputs if t.name not in table]
     if absent:
-        raise UsageError(f"{where} lacks the column {absent[0]!r}; it has: {listed(table)}")
+        raise UsageError(f"{where} lacks {columns_said(absent)}; it has: {listed(table)}")
     return {t.name: _shaped(t, _fitting(t, table[t.name], where, before), where) for t in inputs}
 
 
