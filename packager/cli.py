@@ -15,7 +15,7 @@ import click
 from . import __version__
 from .ending import guard
 from .errors import MlpackError, printable
-from .say import say_built
+from .say import say_built, say_facts, say_latency
 from .variants import KINDS, TARGETS
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line.")
@@ -134,7 +134,7 @@ def bench(
     def work() -> dict[str, Any]:
         return bench_bundle(bundle, against, python or sys.executable, seconds, allow, rscript or "")
 
-    _run(work, as_json, _say_latency)
+    _run(work, as_json, say_latency)
 
 
 @cli.command()
@@ -144,7 +144,7 @@ def inspect(path: Path, as_json: bool) -> None:
     """Says what a bundle or a model file is. Runs and loads nothing."""
     from .inspect import inspect as look
 
-    _run(lambda: look(path), as_json, _say_facts)
+    _run(lambda: look(path), as_json, say_facts)
 
 
 @cli.command()
@@ -355,33 +355,6 @@ def _why_bits(kernels: dict[str, str]) -> str:
     if kernels["recorded"] == kernels["present"]:
         return ""
     return f": another processor or kernel of linear algebra ({kernels['present']}; recorded: {kernels['recorded']})"
-
-
-def _say_latency(facts: dict[str, Any]) -> None:
-    threads = f"{facts['threads']} thread{'s' if facts['threads'] > 1 else ''}"
-    click.echo(f"{facts['machine']['cpu']}, {threads}, {facts['provider']}")
-    for side in ("graph", "original"):
-        for b in facts[side]:
-            click.echo(
-                f"  {side:8} batch {b['batch']:>5}  p50 {b['p50_ms']:9.4f} ms  p99 {b['p99_ms']:9.4f} ms  "
-                f"{b['rows_per_second']:>12,.0f} rows/s"
-            )
-
-
-def _say_facts(facts: dict[str, Any]) -> None:
-    for name, value in facts.items():
-        if isinstance(value, (list, dict)) and not value:
-            click.echo(f"{name}: none")
-        elif isinstance(value, list):
-            click.echo(f"{name}:")
-            for each in value:
-                click.echo(printable(f"  {each}"))
-        elif isinstance(value, dict):
-            click.echo(f"{name}:")
-            for key, names in value.items():
-                click.echo(printable(f"  {key}: {', '.join(names)}"))
-        else:
-            click.echo(printable(f"{name}: {value}"))
 
 
 def _say_image(facts: dict[str, Any]) -> None:

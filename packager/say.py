@@ -1,4 +1,4 @@
-"""What `mlpack build` prints for people."""
+"""What `mlpack build`, `bench` and `inspect` print for people."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
+
+from .errors import printable
 
 
 def say_built(facts: dict[str, Any], environment: dict[str, Any], notes: Sequence[str]) -> None:
@@ -23,6 +25,35 @@ def say_built(facts: dict[str, Any], environment: dict[str, Any], notes: Sequenc
     click.echo(f"  report     {facts['bundle']}/reports/report.html")
     for note in notes:
         click.echo(f"  note       {note}")
+
+
+def say_latency(facts: dict[str, Any]) -> None:
+    """Prints what `mlpack bench` measured."""
+    threads = f"{facts['threads']} thread{'s' if facts['threads'] > 1 else ''}"
+    click.echo(f"{facts['machine']['cpu']}, {threads}, {facts['provider']}")
+    for side in ("graph", "original"):
+        for b in facts[side]:
+            click.echo(
+                f"  {side:8} batch {b['batch']:>5}  p50 {b['p50_ms']:9.4f} ms  p99 {b['p99_ms']:9.4f} ms  "
+                f"{b['rows_per_second']:>12,.0f} rows/s"
+            )
+
+
+def say_facts(facts: dict[str, Any]) -> None:
+    """Prints facts by name; lists and groups a line each."""
+    for name, value in facts.items():
+        if isinstance(value, (list, dict)) and not value:
+            click.echo(f"{name}: none")
+        elif isinstance(value, list):
+            click.echo(f"{name}:")
+            for each in value:
+                click.echo(printable(f"  {each}"))
+        elif isinstance(value, dict):
+            click.echo(f"{name}:")
+            for key, names in value.items():
+                click.echo(printable(f"  {key}: {', '.join(names)}"))
+        else:
+            click.echo(printable(f"{name}: {value}"))
 
 
 def _locked(environment: dict[str, Any]) -> str:

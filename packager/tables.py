@@ -122,8 +122,8 @@ def stream(path: Path, signature: Signature) -> Iterator[Table]:
         whole = _read_whole(path, suffix).table
         if suffix == ".npz" and any(t.absent for t in signature.inputs) and stored_zeros(path):
             raise UsageError(
-                f"{path.name} stores zeros, which the model takes for another thing than cells that are left out; the "
-                "graph cannot tell them apart: call eliminate_zeros() on the matrix before you save it"
+                f"{path.name} stores zeros, and the model treats a stored 0 and a cell that is left out differently; "
+                "the graph cannot tell them apart: call eliminate_zeros() on the matrix before you save it"
             )
         rows = len(next(iter(whole.values()), ()))
         starts = range(0, max(rows, 1), BATCH_ROWS)

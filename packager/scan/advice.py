@@ -76,7 +76,7 @@ def _no_model(root: str) -> str:
             f"The file holds rows (a {kind} of {package}), not a model: save the fitted model, give rows as --example"
         )
     if package == "builtins" and kind in _CONTAINERS:
-        return f"The file holds a {kind}, not a model: save the fitted model alone, without what lies beside it"
+        return f"The file holds a {kind}, not a model: save the fitted model alone"
     return ""
 
 

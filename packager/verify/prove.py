@@ -90,7 +90,7 @@ def prove(
         return found
     if not attempts:
         raise refusal or ConversionError("the model offers no precision to convert to")
-    return _fail(attempts[-1], _OTHER_PRECISION if asked != precisions and len(precisions) > 1 else _KEEP)
+    return _fail(attempts[-1], _KEEP if set(asked) >= set(precisions) else _OTHER_PRECISION)
 
 
 def _attempt(

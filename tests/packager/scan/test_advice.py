@@ -58,9 +58,7 @@ def test_a_name_of_a_known_package_is_nobodys_own() -> None:
 
 def test_a_container_is_no_model_whatever_is_allowed(tmp_path: Path) -> None:
     said = refusal(saved("steps_of_mine", "Clip", tmp_path / "model.pkl", in_a_dict=True))
-    assert said.endswith(
-        "The file holds a dict, not a model: save the fitted model alone, without what lies beside it."
-    )
+    assert said.endswith("The file holds a dict, not a model: save the fitted model alone.")
     assert "--allow" not in said
 
 
