@@ -40,7 +40,9 @@ def model_table(description: Description, table: Table) -> Table:
         table = {name: alone[:, i] for i, name in enumerate(names)}
     absent = [n for n in names if n not in table]
     if absent:
-        raise Unreadable(f"the example lacks the column {absent[0]!r}; it has: {', '.join(table)}")
+        lacked = f"the column {absent[0]!r}" if len(absent) == 1 else f"the columns {', '.join(map(repr, absent[:8]))}"
+        more = f" and {len(absent) - 8} more" if len(absent) > 8 else ""
+        raise Unreadable(f"the example lacks {lacked}{more}; it has: {', '.join(table)}")
     return {f.name: _typed(f, _single(f.name, table[f.name])) for f in description.features}
 
 

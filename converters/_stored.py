@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 NO_SPARSE = "the model takes no sparse matrix: it was asked with plain rows"
 NO_CELL = (
-    "asked with a sparse matrix, as the example is one: a 0 in a request is a cell that this matrix leaves out, which "
-    "the model takes for another thing than a stored 0 (xgboost: for a missing cell)"
+    "asked with a sparse matrix, as the example is one: a 0 in a request stands for a cell that this matrix leaves "
+    "out, and the model treats it differently from a stored 0 (xgboost: as a missing cell)"
 )
 SAME = "asked with a sparse matrix, as the example is one; a stored 0 and a cell that is left out are the same to it"
 RTOL = 1e-6
@@ -45,8 +45,8 @@ def as_sparse(
         return description, NO_SPARSE
     if len(stored) and _differ(plain, predict(_with_zeros(matrix, stored))):
         raise Unsupported(
-            f"the example's sparse matrix stores {len(stored)} zeros, and the model takes a stored 0 for another thing "
-            "than a cell that is left out, which a request cannot tell apart: call eliminate_zeros() on the matrices "
+            f"the example's sparse matrix stores {len(stored)} zeros, and the model treats a stored 0 and a cell "
+            "that is left out differently, which a request cannot do: call eliminate_zeros() on the matrices "
             "before fit and predict"
         )
     zeros = np.argwhere(matrix == 0)

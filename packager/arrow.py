@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ BATCH_ROWS = 65536
 CSV_BLOCK = 1 << 20
 """Bytes of csv in a batch: at 8 MiB the peak of memory was twice as high."""
 SHOWN = 20
+_NO_SUCH_CELL = re.compile(r"In CSV column #(\d+): .*?CSV conversion error to \w+: invalid value ('.*')", re.DOTALL)
+_TAKEN = {"int64": "whole numbers written without a point", "float64": "numbers", "bool": "true or false"}
 
 
 def listed(names: Iterable[str]) -> str:
@@ -32,6 +35,16 @@ def listed(names: Iterable[str]) -> str:
     every = list(names)
     shown = [n if n.isprintable() and 0 < len(n) <= 80 else repr(n[:80]) for n in every[:SHOWN]]
     return ", ".join(shown) + (f" and {len(every) - SHOWN} more" if len(every) > SHOWN else "")
+
+
+def columns_said(names: Sequence[str]) -> str:
+    """The columns in a sentence."""
+    return (
+        f"the column {names[0]!r}"
+        if len(names) == 1
+        else f"the columns {', '.join(map(repr, names[:SHOWN]))}"
+        + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    )
 
 
 def one_line(text: str) -> str:
@@ -92,7 +105,17 @@ def csv_batches(path: Path, signature: Signature) -> Iterator[pa.RecordBatch]:
         with csv.open_csv(path, read_options=read, convert_options=options) as reader:
             yield from reader
     except ArrowInvalid as error:
-        raise UsageError(f"{path.name}: {one_line(str(error))}") from error
+        raise UsageError(f"{path.name}: {_said(str(error), path, types)}") from error
+
+
+def _said(words: str, path: Path, types: dict[str, str]) -> str:
+    """Arrow's words; of a cell that is not of its column's type, which column and what the model takes there."""
+    found = _NO_SUCH_CELL.search(words)
+    names = _head(path).names if found else []
+    name = names[int(found[1])] if found and int(found[1]) < len(names) else ""
+    if found is None or types.get(name) not in _TAKEN:
+        return one_line(words)
+    return f"the column {name!r} holds {one_line(found[2])}, the model takes {_TAKEN[types[name]]} there"
 
 
 def _head(path: Path) -> pa.Schema:
@@ -121,7 +144,7 @@ def _present(path: Path, names: list[str], wanted: list[str], single: bool) -> l
     """The wanted columns of the file's head; none (all columns are read) where they are not all there."""
     absent = [n for n in wanted if n not in names]
     if absent and not single:
-        raise UsageError(f"{path.name} lacks the column {absent[0]!r}; it has: {listed(names)}")
+        raise UsageError(f"{path.name} lacks {columns_said(absent)}; it has: {listed(names)}")
     return [] if absent else wanted
 
 

@@ -91,7 +91,13 @@ def build(config: Path | None, as_json: bool, **options: Any) -> None:
     multiple=True,
     help=f"Also build this project ({TARGETS}) and replay there.",
 )
-@click.option("--provider", default="cpu", type=click.Choice(["cpu", "cuda", "tensorrt"]), show_default=True)
+@click.option(
+    "--provider",
+    default="cpu",
+    type=click.Choice(["cpu", "cuda", "tensorrt"]),
+    show_default=True,
+    help="ONNX Runtime's execution provider.",
+)
 @_as_json
 def verify(bundle: Path, targets: tuple[str, ...], provider: str, as_json: bool) -> None:
     """Checks every digest of BUNDLE, then replays every golden case."""

@@ -139,7 +139,7 @@ def _onnx(path: Path) -> dict[str, Any]:
     model = onnx.load(path, load_external_data=False)
     constants = {c.name for c in model.graph.initializer}
     return {
-        "made by": f"{model.producer_name} {model.producer_version}".strip(),
+        "made by": f"{model.producer_name} {model.producer_version}".strip() or UNSTATED,
         "operator sets": [f"{o.domain or 'ai.onnx'} {o.version}" for o in model.opset_import],
         "inputs": [_onnx_line(i) for i in model.graph.input if i.name not in constants],
         "outputs": [_onnx_line(o) for o in model.graph.output],

@@ -78,7 +78,9 @@ def check_writable(place: Path) -> None:
     """Nothing; `UsageError` where nothing can be made at `place`, or in the folders that are yet to be made for it."""
     lowest = next(folder for folder in place.absolute().parents if folder.exists())
     if not lowest.is_dir() or not _takes_folders(lowest, place.name):
-        raise UsageError(f"{place} cannot be written: {lowest} is not a folder that you may write to")
+        raise UsageError(
+            f"{place} cannot be written: {lowest} is not a folder that you may write to; give another --output"
+        )
 
 
 def _takes_folders(folder: Path, name: str) -> bool:

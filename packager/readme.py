@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import templates
@@ -12,6 +12,7 @@ from converters.spec import Signature, TensorSpec
 from .verify.report import VerificationReport
 
 MOST_LINES = 40
+MOST_CLASSES = 20
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 
 
@@ -32,16 +33,27 @@ def readme(facts: Mapping[str, Any], proof: VerificationReport, paths: Iterable[
         "precision": proof.precision,
         "user_tolerance": proof.user_tolerance,
         "guides": sorted(p for p in paths if re.fullmatch(r"deploy/[a-z0-9_-]+/README\.md", p)),
-        "inputs": _lines(signature.inputs),
-        "outputs": _lines(signature.outputs),
+        "inputs": _lines(signature.inputs, _missing),
+        "outputs": _lines(signature.outputs, lambda tensor: _classes(tensor, signature.classes)),
     }
     return templates.render("bundle", values)
 
 
-def _lines(tensors: tuple[TensorSpec, ...]) -> list[str]:
-    lines = [f"{code(t.name)}: {plain(t.dtype)}" for t in tensors[:MOST_LINES]]
+def _lines(tensors: tuple[TensorSpec, ...], more_of: Callable[[TensorSpec], str]) -> list[str]:
+    lines = [f"{code(t.name)}: {plain(t.dtype)}{more_of(t)}" for t in tensors[:MOST_LINES]]
     more = len(tensors) - MOST_LINES
     return [*lines, f"and {more} more, see `manifest.json`"] if more > 0 else lines
+
+
+def _missing(tensor: TensorSpec) -> str:
+    return "" if tensor.features else f", {'may be' if tensor.nullable else 'never'} missing"
+
+
+def _classes(tensor: TensorSpec, classes: Sequence[object]) -> str:
+    """Which class each column of the probabilities belongs to."""
+    if tensor.name != "probabilities" or not 0 < len(classes) <= MOST_CLASSES:
+        return ""
+    return f", a column for each class: {', '.join(code(str(each)) for each in classes)}"
 
 
 def plain(text: str) -> str:

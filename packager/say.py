@@ -27,6 +27,35 @@ def built(facts: dict[str, Any], environment: dict[str, Any], notes: Sequence[st
         click.echo(f"  note       {note}")
 
 
+def latency(facts: dict[str, Any]) -> None:
+    """Prints what `mlpack bench` measured."""
+    threads = f"{facts['threads']} thread{'s' if facts['threads'] > 1 else ''}"
+    click.echo(f"{facts['machine']['cpu']}, {threads}, {facts['provider']}")
+    for side in ("graph", "original"):
+        for b in facts[side]:
+            click.echo(
+                f"  {side:8} batch {b['batch']:>5}  p50 {b['p50_ms']:9.4f} ms  p99 {b['p99_ms']:9.4f} ms  "
+                f"{b['rows_per_second']:>12,.0f} rows/s"
+            )
+
+
+def facts(facts: dict[str, Any]) -> None:
+    """Prints facts by name; lists and groups a line each."""
+    for name, value in facts.items():
+        if isinstance(value, (list, dict)) and not value:
+            click.echo(f"{name}: none")
+        elif isinstance(value, list):
+            click.echo(f"{name}:")
+            for each in value:
+                click.echo(printable(f"  {each}"))
+        elif isinstance(value, dict):
+            click.echo(f"{name}:")
+            for key, names in value.items():
+                click.echo(printable(f"  {key}: {', '.join(names)}"))
+        else:
+            click.echo(printable(f"{name}: {value}"))
+
+
 def _locked(environment: dict[str, Any]) -> str:
     """How many distributions are proved; by reason, those that the model needs and that are not; where a lock of the
     user's own says otherwise."""
@@ -72,30 +101,6 @@ def _why_bits(kernels: dict[str, str]) -> str:
     if kernels["recorded"] == kernels["present"]:
         return ""
     return f": another processor or kernel of linear algebra ({kernels['present']}; recorded: {kernels['recorded']})"
-
-
-def latency(facts: dict[str, Any]) -> None:
-    click.echo(f"{facts['machine']['cpu']}, {facts['threads']} thread(s), {facts['provider']}")
-    for side in ("graph", "original"):
-        for b in facts[side]:
-            click.echo(
-                f"  {side:8} batch {b['batch']:>5}  p50 {b['p50_ms']:9.4f} ms  p99 {b['p99_ms']:9.4f} ms  "
-                f"{b['rows_per_second']:>12,.0f} rows/s"
-            )
-
-
-def facts(facts: dict[str, Any]) -> None:
-    for name, value in facts.items():
-        if isinstance(value, list):
-            click.echo(f"{name}:")
-            for each in value:
-                click.echo(printable(f"  {each}"))
-        elif isinstance(value, dict):
-            click.echo(f"{name}:")
-            for key, names in value.items():
-                click.echo(printable(f"  {key}: {', '.join(names)}"))
-        else:
-            click.echo(printable(f"{name}: {value}"))
 
 
 def image(facts: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ from .arrow import (
     BATCH_ROWS,
     column_of,
     columns_of,
+    columns_said,
     csv_batches,
     frame_dtypes,
     listed,
@@ -121,8 +122,8 @@ def stream(path: Path, signature: Signature) -> Iterator[Table]:
         whole = _read_whole(path, suffix).table
         if suffix == ".npz" and any(t.absent for t in signature.inputs) and stored_zeros(path):
             raise UsageError(
-                f"{path.name} stores zeros, which the model takes for another thing than cells that are left out; the "
-                "graph cannot tell them apart: call eliminate_zeros() on the matrix before you save it"
+                f"{path.name} stores zeros, and the model treats a stored 0 and a cell that is left out differently; "
+                "the graph cannot tell them apart: call eliminate_zeros() on the matrix before you save it"
             )
         rows = len(next(iter(whole.values()), ()))
         starts = range(0, max(rows, 1), BATCH_ROWS)
@@ -167,7 +168,7 @@ def for_signature(signature: Signature, table: Table, where: str, before: int = 
         table = _by_place(inputs, table)
     absent = [t.name for t in inputs if t.name not in table]
     if absent:
-        raise UsageError(f"{where} lacks the column {absent[0]!r}; it has: {listed(table)}")
+        raise UsageError(f"{where} lacks {columns_said(absent)}; it has: {listed(table)}")
     return {t.name: _shaped(t, _fitting(t, table[t.name], where, before), where) for t in inputs}
 
 

@@ -138,7 +138,7 @@ def called(name: str, args: tuple[Any, ...], look: Look) -> str:
         return _reconstructed(args, look)
     shaped = _SHAPED.get(name) or _native(name, args, look)
     if shaped is None or not any(matches(form, args, look) for form in shaped.forms):
-        raise Refused(f"calls {name} in a way in which no model does")
+        raise Refused(f"calls {name} as no model does")
     return shaped.role
 
 
@@ -168,13 +168,13 @@ def _reconstructed(args: tuple[Any, ...], look: Look) -> str:
         return role
     if name in _RECORDS and base == "builtins.tuple" and matches(_RECORDS[name], look.items(args[2]) or (), look):
         return role
-    raise Refused(f"makes a {name or 'value'} in a way in which no model does")
+    raise Refused(f"makes a {name or 'value'} as no model does")
 
 
 def check_own_base(args: tuple[Any, ...], look: Look) -> None:
     """Nothing; `Refused` where `copyreg._reconstructor` makes a class of the user's own otherwise than Python does."""
     if len(args) != 3 or look.name(args[1]).rpartition(".")[0] != "builtins":
-        raise Refused(f"makes a {look.name(args[0])} in a way in which no model does")
+        raise Refused(f"makes a {look.name(args[0])} as no model does")
 
 
 def made(name: str, args: tuple[Any, ...], look: Look) -> str:
@@ -182,5 +182,5 @@ def made(name: str, args: tuple[Any, ...], look: Look) -> str:
     role = role_of_class(name)
     fits = matches(_RECORDS[name], args, look) if name in _RECORDS else not args
     if not fits or role not in ("object", "native", "bunch", "tuple", "mapping", "seed", "plain", "wrapper"):
-        raise Refused(f"makes a {name} in a way in which no model does")
+        raise Refused(f"makes a {name} as no model does")
     return role

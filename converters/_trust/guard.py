@@ -134,7 +134,7 @@ class Guard:
                 raise Refused(f"calls {self.name(cls) or 'a value'}, which it may only mention")
             return self._keep_own(cls.__new__(cls, *_plain(args), **(named or {})))
         if named or not isinstance(cls.value, type) or self.items(args) is None:
-            raise Refused(f"makes a {cls.dotted} in a way in which no model does")
+            raise Refused(f"makes a {cls.dotted} as no model does")
         role = made(cls.dotted, args, self)
         return self._checked(cls.dotted, role, cls.value.__new__(cls.value, *args))
 

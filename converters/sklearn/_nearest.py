@@ -133,7 +133,7 @@ _TIES = (
 )
 NOISE = (
     "the {} measures distances by a product of matrices (algorithm='brute', or 'auto' with many columns), by which "
-    "some training row does not lie at 0 from itself on one processor or another; its answers hang on that rounding, "
+    "on some processors the distance of a training row from itself is not 0; the answers depend on that rounding, "
     "which no graph repeats: fit with algorithm='kd_tree'"
 )
 

@@ -176,7 +176,8 @@ def open_bundle(folder: Path) -> Bundle:
     """The bundle in a folder, its manifest held against the schema; nothing of it runs or loads."""
     path = folder / NAME
     if not folder.is_dir() or not path.is_file():
-        raise UsageError(f"{folder} is not a bundle: it has no {NAME}")
+        why = f"it has no {NAME}" if folder.exists() else "there is no such folder"
+        raise UsageError(f"{folder} is not a bundle: {why}; give the folder that mlpack build wrote")
     with path.open("rb") as file:
         raw = file.read(MOST_BYTES + 1)
     manifest = Manifest.decode(raw)

@@ -28,7 +28,9 @@ def check_free(place: Path, overwrite: bool = False) -> None:
     if overwrite and os.path.lexists(place):
         check_replaceable(place)
     elif place.exists():
-        raise UsageError(f"{place} exists already: give another --version or --output, --overwrite, or remove it")
+        raise UsageError(
+            f"{place} exists already: give another --version or --output, replace it with --overwrite, or remove it"
+        )
 
 
 def write_bundle(

@@ -103,7 +103,9 @@ def _answers(both: Sequence[Facts]) -> Iterator[str]:
             continue
         yield f"the graph of {graph}, asked {facts['asked']} cases of {cases}, against the answers recorded there:"
         if facts["both_refuse"]:
-            yield f"  {facts['both_refuse']} cases are refused, as {cases} refused them"
+            one = facts["both_refuse"] == 1
+            words = f"case is refused, as {cases} refused it" if one else f"cases are refused, as {cases} refused them"
+            yield f"  {facts['both_refuse']} {words}"
         yield from (f"  {_output(o)}" for o in facts["outputs"])
         yield from (f"  {o['output']}: not compared: {o['why']}" for o in facts["not_compared"])
         yield from (f"  {r['case']} is refused: {r['reason']}" for r in facts["refused"])

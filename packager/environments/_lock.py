@@ -85,7 +85,8 @@ def _unproved(each: Mapping[str, Any], wheel: Wheel | str) -> dict[str, str]:
     if each["altered"]:
         count = len(each["altered"])
         shown = ", ".join(each["altered"][:3]) + (", …" if count > 3 else "")
-        why = f"{count} installed files are not as its RECORD says: {shown}" + (f"; {why}" if why else "")
+        which = "1 installed file is" if count == 1 else f"{count} installed files are"
+        why = f"{which} not as its RECORD says: {shown}" + (f"; {why}" if why else "")
     return {"name": each["name"], "version": each["version"], "why": why} if why else {}
 
 

@@ -40,7 +40,7 @@ R_LIBS="$here/library" R_LIBS_SITE="$here/library" R_LIBS_USER="$here/library" e
 def rebuild_r(bundle: Path, wanted: Mapping[str, Any], into: Path, rscript: str | None) -> Interpreter:
     """The `Rscript` of the new library; `into` is whole or not there. No network is asked."""
     if into.exists():
-        raise UsageError(f"{into} is there already: give a folder that is not")
+        raise UsageError(f"{into} exists already: give another folder, or remove it")
     found = _find(wanted["interpreter"], rscript)
     records = _records(bundle)
     into.absolute().parent.mkdir(parents=True, exist_ok=True)

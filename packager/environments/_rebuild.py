@@ -101,7 +101,7 @@ def complete(bundle: Path, wanted: Mapping[str, Any]) -> int:
 def rebuild(bundle: Path, into: Path, interpreter: Interpreter) -> Interpreter:
     """The new environment's own; `into` is whole or not there. Vendored wheels need no network."""
     if into.exists():
-        raise UsageError(f"{into} is there already: give a folder that is not")
+        raise UsageError(f"{into} exists already: give another folder, or remove it")
     into.absolute().parent.mkdir(parents=True, exist_ok=True)
     with beside(into.absolute()) as scratch:
         environment = scratch / "environment"

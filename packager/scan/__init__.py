@@ -31,6 +31,7 @@ _NOTHING = Vouched()
 _PICKLE_SUFFIXES = frozenset({".pkl", ".pickle", ".joblib", ".sav", ".skops"})
 _LZ4 = b"\x04\x22\x4d\x18"
 _PROTO = b"\x80"
+MOST_NAMES = 8
 
 
 def scan(path: Path, allow: Sequence[str] = (), own: Vouched = _NOTHING) -> Scan:
@@ -60,10 +61,17 @@ def require_trusted(scan: Scan, path: Path) -> None:
     """
     refused = tuple(sorted({*scan.refused, *(name for name in scan.names if name.startswith(MAIN))}))
     if refused:
-        said = f"{path} asks for names that are not trusted: {', '.join(refused)}. {advice(refused, scan.names)}."
+        told = advice(refused, scan.names, scan.root)
+        said = f"{path} asks for names that are not trusted: {_some(refused)}. {told}."
         raise UntrustedError(said, names=list(refused))
     if scan.forbidden:
         raise UntrustedError(f"{path} {scan.forbidden}. {NO_MODEL}", names=[])
+
+
+def _some(names: Sequence[str]) -> str:
+    """The names in a sentence; of very many the first, for `error.names` and `mlpack inspect` list all."""
+    more = len(names) - MOST_NAMES
+    return f"{', '.join(names[:MOST_NAMES])} and {more} more" if more > 1 else ", ".join(names)
 
 
 def _broken(path: Path, reason: str) -> ModelError:

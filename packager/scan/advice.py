@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from .allowlist import allowed_names
+
 MAIN = "__main__."
 _BY_VALUE = ("cloudpickle", "dill")
 _MODULES = """
@@ -25,6 +27,8 @@ _HELD_BY_VALUE = (
     "functions to a module, save the model from there with joblib or pickle, and give the module's folder with "
     "--code DIR"
 )
+_ROWS = ("DataFrame", "Series", "Index", "Table")
+_CONTAINERS = ("dict", "list", "tuple")
 
 
 class _Sorted(NamedTuple):
@@ -35,11 +39,12 @@ class _Sorted(NamedTuple):
     others: tuple[str, ...]
 
 
-def advice(refused: Sequence[str], names: Iterable[str]) -> str:
-    """The sentences behind the list of refused names; `names`: all that the file asks for."""
+def advice(refused: Sequence[str], names: Iterable[str], root: str = "") -> str:
+    """The sentences behind the list of refused names; `names`: all that the file asks for; `root`: the class of what
+    it holds."""
     tool = next((t for t in _BY_VALUE if any(_top(name) == t for name in names)), "")
     sorts = _sort(refused)
-    sentences = [_HELD_BY_VALUE.format(tool=tool)] if tool else _told(sorts)
+    sentences = [_HELD_BY_VALUE.format(tool=tool)] if tool else _told(sorts, _no_model(root))
     if sorts.own and not tool:
         sentences.insert(0, _SELF_MADE.format(names=_listed(sorts.own)))
     if "?" in refused and not tool:
@@ -63,13 +68,30 @@ def is_dangerous(name: str) -> bool:
     return anywhere or parts[0] in _MODULES.split()
 
 
-def _told(sorts: _Sorted) -> list[str]:
+def _no_model(root: str) -> str:
+    """What to do about a file that holds no model, so that no `--allow` leads anywhere; empty for others."""
+    package, kind = _top(root), root.rpartition(".")[2]
+    if package in ("pandas", "polars", "pyarrow") and kind in _ROWS:
+        return (
+            f"The file holds rows (a {kind} of {package}), not a model: save the fitted model, give rows as --example"
+        )
+    if package == "builtins" and kind in _CONTAINERS:
+        return f"The file holds a {kind}, not a model: save the fitted model alone"
+    return ""
+
+
+def _told(sorts: _Sorted, no_model: str) -> list[str]:
     said = []
     if sorts.dangerous:
         names = _listed(sorts.dangerous)
         said.append(f"{names} can run any code, and no model needs that: save the model again without it")
-    if sorts.others and not sorts.dangerous:
+    if sorts.others and not sorts.dangerous and no_model:
+        said.append(no_model)
+    elif sorts.others and not sorts.dangerous:
         flags = " ".join(f"--allow {name}" for name in sorts.others)
+        known = {_top(name) for name in allowed_names()}
+        if any(_top(name) not in known for name in sorts.others):
+            said.append("If the module is your own, give its folder with --code DIR")
         said.append(f"If you trust what {'they do' if len(sorts.others) > 1 else 'it does'}, add {flags}")
     return said
 

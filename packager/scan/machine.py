@@ -231,7 +231,7 @@ class Machine:
     def _dtype(self, args: Any) -> Dtype:
         made = dtype_from(args)
         if made.itemsize is None:
-            self.forbid(Refused("makes a numpy dtype in a way in which no model does"))
+            self.forbid(Refused("makes a numpy dtype as no model does"))
         return made
 
     def new(self, cls: Any, args: Any) -> Any:

@@ -73,7 +73,7 @@ def _refuse_hanging(probes: Probes, batch: tuple[int, ...], want: Table, allowed
     row = batch[int(hanging[0])]
     cells = {name: values[row] for name, values in probes.rows.items()}
     raise ConversionError(
-        "the original's answer to a row depends on the rows that it is asked with: in a batch of "
-        f"{len(batch)} of kind {str(probes.kinds[row])!r} it answers otherwise than in one of all kinds, and the graph "
-        f"does not follow it: {str(cells)[:400]}"
+        "the original's answer to a row depends on the other rows of the batch: in a batch of "
+        f"{len(batch)} of kind {str(probes.kinds[row])!r} the answer differs from that in a batch of all kinds, and "
+        f"the graph cannot follow that: {str(cells)[:400]}"
     )

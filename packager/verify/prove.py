@@ -43,6 +43,10 @@ class Wanted:
     atol: float | None = None
 
 
+_OTHER_PRECISION = "leave out --precision, and mlpack takes one that passes; or keep the rows with --keep-failed"
+_KEEP = "keep the graphs and the rows with --keep-failed, and report a difference that looks wrong"
+
+
 @dataclass(frozen=True)
 class Proven:
     """A graph with the signature that it was proved for."""
@@ -86,7 +90,7 @@ def prove(
         return found
     if not attempts:
         raise refusal or ConversionError("the model offers no precision to convert to")
-    return _fail(attempts[-1])
+    return _fail(attempts[-1], _KEEP if set(asked) >= set(precisions) else _OTHER_PRECISION)
 
 
 def _attempt(
@@ -190,12 +194,13 @@ def _with_limit(signature: Signature, limit: float) -> Signature:
     return replace(signature, inputs=tuple(narrowed(t) for t in signature.inputs))
 
 
-def _fail(attempt: Proven) -> Proven:
+def _fail(attempt: Proven, following: str) -> Proven:
     report = attempt.report
     kinds = {k: max((e.mismatches for e in v.values()), default=0) for k, v in report.probes.items()}
     where = ", ".join(f"{n} of kind {k!r}" for k, n in kinds.items() if n)
     raise MismatchError(
-        f"the graph does not answer like the original on {report.mismatches} of {report.rows} probe rows ({where})",
+        f"the graph does not answer like the original on {report.mismatches} of {report.rows} probe rows ({where}): "
+        f"{following}",
         precision=report.precision,
         worst=list(report.worst),
         verification=report.to_json(),

@@ -77,6 +77,23 @@ def test_a_stall_spoils_one_window(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sizes == [1, 8, 1, 64, 1, 1000, 1]
 
 
+def test_one_long_stall_leaves_the_other_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A single run that takes longer than all windows together is the machine's doing."""
+    import time
+
+    import numpy as np
+
+    class Once(Stalling):
+        def run_feeds(self, feeds: dict[str, Any]) -> None:
+            self.runs.append(1)
+            time.sleep(0.3 if len(self.runs) == 20 else 0.0002)
+
+    made: list[Once] = []
+    monkeypatch.setattr(bench, "Session", lambda *given, **options: made.append(Once()) or made[0])
+    graph = bench.measure_graph(b"", None, {"a": np.arange(100)}, 0.1, (1,))  # type: ignore[arg-type]
+    assert graph[0]["windows"] == bench.WINDOWS and graph[0]["best_p99_ms"] < 100
+
+
 def test_windows_take_no_longer_than_one_did(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a run is slow, the first window takes the whole time."""
     import time

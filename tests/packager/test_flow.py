@@ -66,7 +66,7 @@ def test_what_it_prints(flowers: Made, mlpack: Run, tmp_path: Path) -> None:
         (["build", "MODEL", "--example", "EXAMPLE", "--no-such-option"], "No such option"),
         (["build", "MODEL", "--example", "EXAMPLE", "-o", "MODEL/below"], "cannot be written"),
         (["predict", "BUNDLE"], "Missing argument 'FILE'"),
-        (["verify", "nowhere"], "nowhere is not a bundle"),
+        (["verify", "nowhere"], "nowhere is not a bundle: there is no such folder"),
         (["no-such-command"], "No such command"),
     ],
 )
@@ -134,6 +134,7 @@ def test_the_numbers_differ(ids: tuple[Path, Path], mlpack: Run, tmp_path: Path)
     code, said, error = mlpack(*arguments)
     assert code == 5, error
     assert "does not answer like the original" in said["error"]["message"]
+    assert "): leave out --precision" in said["error"]["message"] and "--keep-failed" in said["error"]["message"]
     worst = said["error"]["worst"]
     assert worst and all(set(row) == {"probe", "inputs", "expected", "got"} for row in worst)
     assert "expected" in error and "got" in error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -46,7 +47,8 @@ def test_hostile_names_are_text(name: str) -> None:
     usual = readme(facts("x"), PROOF, [])["README.md"].decode()
     assert text.count("\n") == usual.count("\n")
     page = rendered(text)
-    for tag in ("<script", "<img", "<a ", "<b>", 'http://evil.example/x.png"'):
+    assert page.count("<a ") == rendered(usual).count("<a ")
+    for tag in ("<script", "<img", "<b>", 'http://evil.example/x.png"'):
         assert tag not in page
     assert page.count("<h1>") == 1 and page.count("<strong>") == rendered(usual).count("<strong>")
 
@@ -69,13 +71,15 @@ def test_of_a_bundle(crew: Made) -> None:
     assert f"**Verdict: it computes the same.** {proof['rows']:,} probe rows" in text
     assert f"* `{HOSTILE}`: float" in text and "mlpack verify crew-1.0.0" in text
     assert "README.md" in {entry.path for entry in bundle.manifest.files}
+    links = re.findall(r"\]\(([^)]*)\)", text)
+    assert "reports/report.html" in links and all((bundle.place / link).exists() for link in links)
 
 
 def test_guides_are_those_of_the_targets() -> None:
     paths = ["deploy/java/README.md", "deploy/cpp/src/README.md", "model/README.md", "deploy/a b/README.md"]
     text = readme(facts("x"), PROOF, paths)["README.md"].decode()
     assert [line for line in text.splitlines() if "how to use" in line] == [
-        "* `deploy/java/README.md`: how to use the model from there."
+        "* [`deploy/java/README.md`](deploy/java/README.md): the java project, how to use it and what is in it."
     ]
 
 
@@ -84,4 +88,8 @@ def test_many_columns_are_cut() -> None:
     one = wide["signature"]["inputs"][0]
     wide["signature"]["inputs"] = [{**one, "name": f"c{i}"} for i in range(100)]
     text = readme(wide, PROOF, [])["README.md"].decode()
-    assert "* `c39`: float32\n" in text and "`c40`" not in text and "and 60 more, see `manifest.json`" in text
+    assert (
+        "* `c39`: float32, never missing\n" in text
+        and "`c40`" not in text
+        and "and 60 more, see `manifest.json`" in text
+    )

@@ -105,7 +105,7 @@ def _without_network() -> dict[str, str]:
 
 
 def test_what_is_there_is_not_overwritten(vendored: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="exists already: give another folder"):
         reproduce(vendored, tmp_path, None, ())
 
 

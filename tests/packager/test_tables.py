@@ -400,6 +400,22 @@ def test_a_column_that_is_not_there(suffix: str, tmp_path: Path) -> None:
         streamed(path, takes(column("a"), column("b")))
 
 
+@pytest.mark.parametrize("suffix", ["csv", "json"])
+def test_all_columns_that_are_not_there_are_named(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"x.{suffix}"
+    path.write_text("a\n1\n" if suffix == "csv" else '{"a": [1]}')
+    with pytest.raises(UsageError, match="lacks the columns 'b', 'c'; it has: a"):
+        streamed(path, takes(column("a"), column("b"), column("c")))
+
+
+def test_a_cell_that_arrow_refuses_is_named_by_its_column(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("other,b,n\nx,1.5,1\ny,2.5,2.0\n")
+    with pytest.raises(
+        UsageError, match=r"column 'n' holds '2\.0', the model takes whole numbers written without a point"
+    ):
+        streamed(tmp_path / "x.csv", takes(TensorSpec("n", "int64", ("N", 1)), column("b")))
+
+
 @pytest.mark.parametrize(
     ("spec", "cell", "said"),
     [

@@ -16,16 +16,28 @@ from packager.errors import UsageError
 from tests.packager.conftest import Made
 
 Run = Callable[..., tuple[int, dict[str, Any], str]]
+TENSOR = {"name": "x", "dtype": "float32", "shape": ["N", 1]}
 FACTS: dict[str, Any] = {
     "name": "a",
     "version": "1",
-    "signature": {"task": "regressor", "inputs": [], "outputs": [], "classes": []},
+    "mlpack": "0",
+    "framework": "onnx",
+    "title": "graph",
+    "notes": [],
+    "source": "model/source/a.onnx",
+    "precision": "float32",
+    "signature": {"task": "graph", "inputs": [TENSOR], "outputs": [TENSOR], "classes": []},
+    "tolerances": {},
+    "tolerance_given_by_user": False,
+    "allowed": [],
+    "environment": {},
 }
 CLOCKED: dict[str, bytes | Path] = {"measurements/latency.json": b"[]"}
 
 
 def write(place: Path, content: bytes, **options: Any) -> str:
-    return write_bundle(place, FACTS, {"model/model.onnx": content}, CLOCKED, **options).identity
+    files: dict[str, bytes | Path] = {"model/source/a.onnx": content, "model/model.onnx": content}
+    return write_bundle(place, FACTS, files, CLOCKED, **options).identity
 
 
 @pytest.fixture
@@ -55,7 +67,9 @@ def test_without_a_bundle_there_it_is_written_as_ever(tmp_path: Path) -> None:
 
 
 def test_without_the_word_it_stays(place: Path) -> None:
-    with pytest.raises(UsageError, match="exists already: give another --version or --output, --overwrite"):
+    with pytest.raises(
+        UsageError, match="exists already: give another --version or --output, replace it with --overwrite"
+    ):
         write(place, b"new")
     assert holds(place, b"old")
 

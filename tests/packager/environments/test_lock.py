@@ -72,7 +72,7 @@ def test_a_file_edited_in_place_is_named(few: Path) -> None:
     edited.unlink()  # uv links files to its own store
     edited.write_bytes(original + b"\n# mine\n")
     (doubt,) = locked(few).unproved
-    assert doubt["name"] == "idna" and "1 installed files" in doubt["why"] and "idna/core.py" in doubt["why"]
+    assert doubt["name"] == "idna" and "1 installed file is not" in doubt["why"] and "idna/core.py" in doubt["why"]
 
 
 def test_a_file_that_is_gone_is_named(few: Path) -> None:

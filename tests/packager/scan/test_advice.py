@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from packager.errors import UntrustedError
@@ -21,7 +22,7 @@ def refusal(path: Path, *allow: str) -> str:
     return str(caught.value)
 
 
-def saved(module: str, name: str, path: Path) -> Path:
+def saved(module: str, name: str, path: Path, in_a_dict: bool = False) -> Path:
     """A pickle of an object of a class of that module, which is then gone."""
     owner = ModuleType(module)
     kept = sys.modules.get(module)
@@ -29,7 +30,7 @@ def saved(module: str, name: str, path: Path) -> Path:
     setattr(owner, name, made)
     sys.modules[module] = owner
     try:
-        path.write_bytes(pickle.dumps({"step": made()}))
+        path.write_bytes(pickle.dumps({"step": made()} if in_a_dict else made()))
     finally:
         if kept is None:
             del sys.modules[module]
@@ -48,6 +49,38 @@ def test_a_class_of_a_notebook(allow: tuple[str, ...], tmp_path: Path) -> None:
 def test_a_class_of_a_module_may_be_trusted(tmp_path: Path) -> None:
     said = refusal(saved("steps_of_mine", "Clip", tmp_path / "model.pkl"))
     assert said.endswith("If you trust what it does, add --allow steps_of_mine.Clip.")
+    assert "If the module is your own, give its folder with --code DIR. If you trust" in said
+
+
+def test_a_name_of_a_known_package_is_nobodys_own() -> None:
+    assert "--code" not in advice(["sklearn.mine.Step"], ["sklearn.mine.Step"])
+
+
+def test_a_container_is_no_model_whatever_is_allowed(tmp_path: Path) -> None:
+    said = refusal(saved("steps_of_mine", "Clip", tmp_path / "model.pkl", in_a_dict=True))
+    assert said.endswith("The file holds a dict, not a model: save the fitted model alone.")
+    assert "--allow" not in said
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (pd.DataFrame({"a": [1.0]}), "The file holds rows (a DataFrame of pandas), not a model: save the fitted model"),
+        (pd.Series([1.0]), "The file holds rows (a Series of pandas), not a model: save the fitted model"),
+        (("a", pd.DataFrame({"a": [1.0]})), "The file holds a tuple, not a model: save the fitted model alone"),
+    ],
+)
+def test_rows_in_place_of_a_model(rows: object, said: str, tmp_path: Path) -> None:
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(rows))
+    told = refusal(tmp_path / "model.pkl")
+    assert said in told and "--allow" not in told
+
+
+def test_very_many_names_are_cut() -> None:
+    names = tuple(f"mine.Step{i}" for i in range(20))
+    with pytest.raises(UntrustedError, match=r"mine\.Step15 and 12 more") as caught:
+        require_trusted(Scan("pickle", names, names), Path("model.pkl"))
+    assert len(caught.value.facts["names"]) == 20
 
 
 def test_both_at_once() -> None:

@@ -282,7 +282,7 @@ def test_rows_of_a_kind_are_compared_in_their_own_batches() -> None:
 
 
 def test_an_answer_that_hangs_on_the_batch_is_refused() -> None:
-    with pytest.raises(ConversionError, match="depends on the rows that it is asked with"):
+    with pytest.raises(ConversionError, match="depends on the other rows of the batch"):
         prove(plus(0.0), signature("prediction", "float64"), _in_batches(2.5), BOTH, Wanted())
 
 
