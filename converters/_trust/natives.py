@@ -118,6 +118,6 @@ def _check_metric(metric: Any, columns: int) -> None:
         raise _refused("a tree of neighbours")
     vector, matrix = kind.__getstate__(metric)[1:3]
     scaled, mixed, weighted = (kind.__name__.startswith(word) for word in ("SEuclidean", "Mahalanobis", "Minkowski"))
-    fits = len(vector) >= columns if scaled or mixed else not weighted or len(vector) in (0, columns)
+    fits = len(vector) >= columns if scaled else not weighted or len(vector) in (0, columns)
     if not fits or (mixed and matrix.shape != (columns, columns)):
         raise _refused("a measure of distance")

@@ -104,7 +104,7 @@ class Canary:
 
 
 def _written_by_library() -> bool:
-    """Whether `collections.namedtuple` or `dataclasses` run what they themselves wrote, or a literal or a type is parsed."""
+    """Whether Python's own modules run what they themselves wrote, or parse a literal or a type."""
     return _caller() in (collections.__file__, dataclasses.__file__, ast.__file__, typing.__file__)
 
 

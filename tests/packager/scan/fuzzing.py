@@ -1,6 +1,7 @@
 """Run as a program in a scratch folder: written pickles through scan, guard and use, in the sandbox, with a canary.
 
-Arguments: seed, number of the first pickle, seconds, and what is switched off: `nothing`, `names` or `rules`. The file
+Arguments: seed, number of the first pickle, seconds, and what is switched off: `nothing`, the guard's
+`names` or `rules`, or the `use` of models. The file
 `now` holds the number and the step at work, `counts.json` what was found: a parent reads both when this process dies.
 """
 
@@ -182,7 +183,7 @@ def one(run: Run, number: int, sort: str, data: bytes) -> None:
     if "did not see" in end:
         run.fault(number, f"the guard looked up a name that the scan passed over: {end}")
     run.counts["passed, and the guard refused"] += end.startswith("refused")
-    if end == "loaded" and value is not None:
+    if end == "loaded" and value is not None and run.off != "use":
         run.at(number, "use")
         use(run, number, path, found, value)
 
@@ -254,7 +255,7 @@ def main() -> None:
         one(run, number, sort, data)
         if run.counts["programs"] % 20 == 0:
             run.write()
-        if time.monotonic() > end or (off != "nothing" and any(map(_deadly, run.faults))):
+        if time.monotonic() > end or (off in ("names", "rules") and any(map(_deadly, run.faults))):
             break
     run.write()
     os._exit(0)
