@@ -42,13 +42,15 @@ def check_dtype(target: Any, state: Any, look: Look) -> bool:
     size, has_object = look.unbuilt(target)
     if size is None or items is None or len(items) not in (8, 9):
         raise Refused("a numpy dtype is not written in the way in which numpy writes it")
-    version, order, base, names, fields, own, _, flags = items[:8]
+    version, order, base, names, fields, own, aligned, flags = items[:8]
     _check_more(look.kind(target), items[8:], look)
     if version not in (3, 4) or look.texts(order) not in {(o,) for o in "<>|="} or look.role(flags) != "int":
         raise Refused("a numpy dtype has an unknown state")
     kind = look.kind(target)
     if look.role(own) != "int" or own != (size if kind in "SUV" else -1):
         raise Refused("a numpy dtype's size contradicts its name")
+    if look.role(aligned) != "int" or aligned not in (-1, 1, 2, 4, 8, 16):
+        raise Refused("a numpy dtype is aligned to no place")
     if kind == "V":
         has_object = _record(size, base, names, fields, look)
     elif (base, names, fields) != (None, None, None):

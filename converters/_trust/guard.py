@@ -9,7 +9,7 @@ from typing import Any
 
 from . import rules
 from .calls import called, check_own_base, made, made_whole, role_of_class
-from .natives import check_classes, check_numbers, needs_state
+from .natives import check_array, check_classes, check_numbers, needs_state
 from .rules import Refused
 from .states import check_state
 
@@ -181,6 +181,8 @@ class Guard:
         self._built.update((id(part), part) for part in check_numbers(target, state, self._whole))
         self._stateless.pop(id(target), None)
         role = self.role(target)
+        if role in ("array", "masked"):
+            check_array(state)
         if role == "own":
             _set_own(target, state)
         elif hasattr(type(target), "__setstate__"):

@@ -5,6 +5,7 @@ The guard alone sees the numbers. Not the scan, so what is refused here is refus
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from .rules import Refused
@@ -35,6 +36,13 @@ def check_numbers(target: Any, state: Any, whole: Any) -> tuple[Any, ...]:
     if kind.__module__ == _METRICS:
         return _metric(state)
     return ()
+
+
+def check_array(state: tuple[Any, ...]) -> None:
+    """Nothing; `Refused` where an array has other objects than places, which numpy does not count."""
+    shape, dtype, raw = state[1], state[2], state[4]
+    if dtype.subdtype is not None or (type(raw) is list and (min(shape, default=0) < 0 or len(raw) != prod(shape))):
+        raise _refused("a numpy array")
 
 
 def check_classes(args: tuple[Any, ...]) -> None:

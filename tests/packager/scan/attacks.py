@@ -142,6 +142,7 @@ def dtypes() -> dict[str, Any]:
         "an array that already lies in memory": build(
             call(frombuffer, b"1", _dtype("u1"), (1,), "C"), (1, (1,), _dtype("u1"), False, b"1")
         ),
+        "a record that is aligned to nothing": _dtype("V8", 3, "|", None, ("a",), {"a": (_dtype("i8"), 0)}, 8, 0, 0),
         "dates without a unit": _dtype("M8", 3, "<", None, None, None, -1, -1, 0),
         "times without a unit": _dtype("m8", 4, "<", None, None, None, -1, -1, 0, {}),
         "dates in steps of nothing": _dtype("M8", 4, "<", None, None, None, -1, -1, 0, ({}, (b"ns", 0, 1, 1))),

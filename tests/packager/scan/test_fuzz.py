@@ -28,11 +28,12 @@ STILL = 60.0
 
 @dataclass
 class Found:
-    """What all processes of a run found. `crashes`: where they died, and how often."""
+    """What all processes of a run found. `crashes`: where they died, and how often; `dead`: at which pickles."""
 
     counts: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
     crashes: Counter[str] = field(default_factory=Counter)
+    dead: list[int] = field(default_factory=list)
     slowest: float = 0.0
 
     def add(self, folder: Path) -> None:
@@ -57,6 +58,7 @@ def fuzz(folder: Path, seconds: float, seed: int = SEED, off: str = "nothing") -
             break
         assert code < 0 or (code == 1 and _ended_by_library(log)), log[-3000:]
         found.crashes[f"{step.strip()}: {_place(log) or code}"] += 1
+        found.dead.append(int(number))
         found.counts["crashes"] += 1
     return found
 

@@ -155,3 +155,21 @@ def test_what_native_code_reads_has_a_state_at_the_end(tmp_path: Path, made: Any
     model = build(new(G("sklearn.neighbors._unsupervised.NearestNeighbors")), {"_tree": made})
     with pytest.raises(Refused, match="without a state"):
         loaded(tmp_path / "m", written(model, 4))
+
+
+@pytest.mark.parametrize("shape, values", [((300,), [1]), ((1,), [1, 2]), ((), []), ((-1,), [1])])
+def test_an_array_of_objects_has_as_many_as_places(tmp_path: Path, shape: tuple[int, ...], values: list[int]) -> None:
+    made, args, _ = np.empty(0, object).__reduce__()
+    with pytest.raises(Refused, match="lead outside"):
+        loaded(tmp_path / "m", pickle.dumps(_Changed((made, args), (1, shape, np.dtype(object), False, values))))
+
+
+def test_arrays_of_objects_of_real_models_load(tmp_path: Path) -> None:
+    for array in (
+        np.array([None, "a"], object),
+        np.array([[1, "x"]], object),
+        np.array(None),
+        np.empty((0, 3), object),
+    ):
+        again = loaded(tmp_path / "m", pickle.dumps(array))
+        assert again.shape == array.shape and again.tolist() == array.tolist()
