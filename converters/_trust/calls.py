@@ -142,6 +142,11 @@ def called(name: str, args: tuple[Any, ...], look: Look) -> str:
     return shaped.role
 
 
+def made_whole(name: str) -> bool:
+    """Whether what the call makes has its state: an array may already lie in memory that others look into."""
+    return name.endswith("._frombuffer")
+
+
 def _native(name: str, args: tuple[Any, ...], look: Look) -> Call | None:
     """What Cython's and scikit-learn's own makers may be called with: the class that they are for, and plain data."""
     module, _, last = name.rpartition(".")

@@ -42,12 +42,15 @@ def check_dtype(target: Any, state: Any, look: Look) -> bool:
     size, has_object = look.unbuilt(target)
     if size is None or items is None or len(items) not in (8, 9):
         raise Refused("a numpy dtype is not written in the way in which numpy writes it")
-    version, order, base, names, fields, own, _, flags = items[:8]
+    version, order, base, names, fields, own, aligned, flags = items[:8]
+    _check_more(look.kind(target), items[8:], look)
     if version not in (3, 4) or look.texts(order) not in {(o,) for o in "<>|="} or type(flags) is not int:
         raise Refused("a numpy dtype has an unknown state")
     kind = look.kind(target)
     if type(own) is not int or own != (size if kind in "SUV" else -1):
         raise Refused("a numpy dtype's size contradicts its name")
+    if type(aligned) is not int or aligned not in (-1, 1, 2, 4, 8, 16):
+        raise Refused("a numpy dtype is aligned to no place")
     if kind == "V":
         has_object = _record(size, base, names, fields, look)
     elif (base, names, fields) != (None, None, None):
@@ -55,6 +58,19 @@ def check_dtype(target: Any, state: Any, look: Look) -> bool:
     if bool(flags & 1) != has_object:
         raise Refused("a numpy dtype hides that it holds objects")
     return has_object
+
+
+def _check_more(kind: str, more: tuple[Any, ...], look: Look) -> None:
+    """Nothing; `Refused` where a date's dtype has not the unit, and its steps, that numpy reads without a look."""
+    if kind not in "mM":
+        if any(look.role(part) not in ("NoneType", "dict") for part in more):
+            raise Refused("a numpy dtype has an unknown state")
+        return
+    pair = look.items(more[0]) if more else None
+    unit = look.items(pair[1]) if pair and len(pair) == 2 else None
+    steps = unit[1:] if unit and len(unit) == 4 and look.role(unit[0]) in ("bytes", "str") else ()
+    if not steps or any(look.role(n) != "int" or not 1 <= n < 1 << 31 for n in steps):
+        raise Refused("a numpy dtype of dates has no unit")
 
 
 def _record(itemsize: int, base: Any, names: Any, fields: Any, look: Look) -> bool:

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from . import rules
-from .calls import called, check_own_base, made, role_of_class
+from .calls import called, check_own_base, made, made_whole, role_of_class
+from .natives import check_array, check_classes, check_numbers, needs_state
 from .rules import Refused
 from .states import check_state
 
@@ -56,6 +57,12 @@ class Guard:
         self._mentioned: dict[int, Name] = {}
         self._own: dict[int, Any] = {}
         self._built: dict[int, Any] = {}
+        self._stateless: dict[int, Any] = {}
+
+    def finish(self) -> None:
+        """Nothing; `Refused` where an object that native code reads has no state at the end."""
+        for value in self._stateless.values():
+            raise Refused(f"makes a {type(value).__name__} without a state")
 
     def learn(self, dotted: str, value: Any) -> Any:
         """What stands on the stack for a name."""
@@ -125,6 +132,8 @@ class Guard:
             check_own_base(args, self)
             return self._keep_own(function.value(*_plain(args)))
         role = called(function.dotted, args, self)
+        if function.dotted == "sklearn.tree._tree.Tree":
+            check_classes(args)
         return self._checked(function.dotted, role, function.value(*_plain(args)))
 
     def new(self, cls: Any, args: Any, named: Any = None) -> Any:
@@ -153,7 +162,14 @@ class Guard:
             self._roles[type(value)] = role
         if self.role(value) != role:
             raise Refused(f"calls {dotted}, which makes something else than it should")
+        if made_whole(dotted):
+            self._built[id(value)] = value
+        elif needs_state(type(value)):
+            self._stateless[id(value)] = value
         return value
+
+    def _whole(self, value: Any) -> bool:
+        return id(value) in self._built
 
     def build(self, target: Any, state: Any) -> None:
         """Nothing; the state is set by the target's class, on data of its own."""
@@ -162,7 +178,11 @@ class Guard:
         rules.check_stored(state if type(state) in (tuple, Args) else (state,), self)
         check_state(target, state, self, methods_of(type(target)))
         self._built[id(target)] = target
+        self._built.update((id(part), part) for part in check_numbers(target, state, self._whole))
+        self._stateless.pop(id(target), None)
         role = self.role(target)
+        if role in ("array", "masked"):
+            check_array(state)
         if role == "own":
             _set_own(target, state)
         elif hasattr(type(target), "__setstate__"):

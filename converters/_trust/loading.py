@@ -16,7 +16,9 @@ def load_pickle(path: Path, trusted: Trusted) -> Any:
     with path.open("rb") as file:
         loader = guarded(pickle._Unpickler)(file)
         loader.guard = Guard(trusted)
-        return loader.load()
+        model = loader.load()
+    loader.guard.finish()
+    return model
 
 
 def load_joblib(path: Path, trusted: Trusted) -> Any:
@@ -39,4 +41,5 @@ def load_joblib(path: Path, trusted: Trusted) -> Any:
         joblib.NumpyUnpickler = own
     if len(used) != 1:
         raise Refused("was read by joblib past the guard: use joblib 1.2 or later")
+    used[0].guard.finish()
     return model

@@ -12,7 +12,9 @@ from typing import Any, Callable, Protocol
 KEYS = frozenset(["NoneType", "bool", "int", "float", "complex", "str", "bytes", "tuple", "frozenset", "scalar", "own"])
 """Roles of what may be a key or a member of a set: hashing one calls nothing of the file's choosing."""
 
-METHOD_KEYS = frozenset({"stack_method", "stack_method_", "chain_method", "chain_method_", "_response_method"})
+METHOD_KEYS = frozenset(
+    ["stack_method", "stack_method_", "chain_method", "chain_method_", "_response_method", "response_method"]
+)
 """Attributes that name the method which their owner calls."""
 
 METHOD_WORDS = frozenset(

@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import Any
 
 from converters._trust import rules
-from converters._trust.calls import called, check_own_base, made
+from converters._trust.calls import called, check_own_base, made, made_whole
 from converters._trust.rules import Refused
 from converters._trust.states import check_state
 
@@ -251,7 +251,7 @@ class Machine:
             role = "?"
         if role == "dtype":
             return Dtype("", None)
-        return Instance(of, role)
+        return Instance(of, role, made_whole(name))
 
     def build(self, target: Any, state: Any) -> None:
         """Nothing; the state is set."""

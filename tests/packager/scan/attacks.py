@@ -93,6 +93,10 @@ def later(fire: Any) -> dict[str, Any]:
             append(again(1), "eval"),
             again(2),
         ),
+        "a threshold's word": build(
+            new(G("sklearn.model_selection._classification_threshold.FixedThresholdClassifier")),
+            {"response_method": "save_model"},
+        ),
         "a chain's word": build(new(chain), {"chain_method_": "eval"}),
         "predict itself": build(new(MODEL), {"predict": fire}),
         "an address as a booster": build(new(G("lightgbm.basic.Booster")), {"_handle": 4096}),
@@ -135,6 +139,14 @@ def dtypes() -> dict[str, Any]:
             ),
             (1, (1,), _dtype("u1"), False, b"1"),
         ),
+        "an array that already lies in memory": build(
+            call(frombuffer, b"1", _dtype("u1"), (1,), "C"), (1, (1,), _dtype("u1"), False, b"1")
+        ),
+        "a record that is aligned to nothing": _dtype("V8", 3, "|", None, ("a",), {"a": (_dtype("i8"), 0)}, 8, 0, 0),
+        "dates without a unit": _dtype("M8", 3, "<", None, None, None, -1, -1, 0),
+        "times without a unit": _dtype("m8", 4, "<", None, None, None, -1, -1, 0, {}),
+        "dates in steps of nothing": _dtype("M8", 4, "<", None, None, None, -1, -1, 0, ({}, (b"ns", 0, 1, 1))),
+        "more of a dtype than a dict": _dtype("f8", 4, "<", None, None, None, -1, -1, 0, new(MODEL)),
         "numpy.object_": call(G("numpy.object_"), _dtype("V8")),
         "a dtype of text": call(DTYPE, "i4,O", False, True),
         "a dtype of a class": call(DTYPE, G("numpy.float64")),
