@@ -14,8 +14,10 @@ from converters._graph import SINGLE_OUTPUTS
 from converters._probes import LADDER
 from converters._table import take
 from converters.spec import Signature, Table
+from runtimes.server.agreement import check_agreement
+from runtimes.server.errors import Damaged
 
-from ..errors import ConversionError, MismatchError
+from ..errors import ConversionError, DamagedError, MismatchError
 from ..golden import Tolerance
 from ..rules import refused_rows
 from ..session import Session
@@ -92,7 +94,11 @@ def prove(
 def _attempt(
     model: bytes, signature: Signature, real: str, probes: Probes, wanted: Wanted, failed: dict[str, str]
 ) -> Proven:
-    session = Session(model, signature)
+    try:
+        session = Session(model, signature)
+        check_agreement(session, signature)
+    except (DamagedError, Damaged) as error:
+        raise ConversionError(f"the converter gave no graph of this model: {error}") from error
     kept = in_reach(session.signature, probes)
     rows, want, positions = probes.keep(kept)
     kinds = probes.kinds[positions]

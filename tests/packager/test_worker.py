@@ -110,7 +110,7 @@ def test_memory_below_the_limit_is_free(tmp_path: Path) -> None:
 def test_noise_is_no_reply(stream: str, tmp_path: Path) -> None:
     noise = f"os.write({stream}, b'{{\"ok\": true}}\\n' * 50000); print('x' * 10**6, flush=True)"
     found = load(tmp_path, f"{noise}; return 1")
-    assert found.startswith("ConversionError: there is no converter for builtins.int")
+    assert found.startswith("ConversionError: the file holds a bare value of type int")
 
 
 def test_reading_standard_input_does_not_eat_commands(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_reading_standard_input_does_not_eat_commands(tmp_path: Path) -> None:
         request = model(tmp_path, "return sys.stdin.read() + os.read(0, 10).decode()")
         child.send("load", **request)
         child.send("load", **{**request, "model": str(tmp_path / "nowhere")})
-        with pytest.raises(ConversionError, match=r"builtins\.str"):
+        with pytest.raises(ConversionError, match="a bare value of type str"):
             child.receive()
         with pytest.raises(ModelError, match="nowhere"):
             child.receive()
@@ -272,7 +272,7 @@ def test_converters_compile_under_python_39(tmp_path: Path) -> None:
 def test_the_worker_starts_under_python_39(tmp_path: Path) -> None:
     """An interpreter with nothing installed: loads a plain pickle, imports every converter, names the class."""
     with worker(tmp_path, python=python39()) as child:
-        with pytest.raises(ConversionError, match=r"no converter for collections\.OrderedDict.*sklearn"):
+        with pytest.raises(ConversionError, match="a OrderedDict in which no model is found"):
             (tmp_path / "model.pkl").write_bytes(b"ccollections\nOrderedDict\n(tR.")
             child.call("load", **take_source(tmp_path / "model.pkl", tmp_path / "copy", ()).request(), code=[])
         with pytest.raises(ModelError, match=r"needs the module 'joblib'.*--python"):
