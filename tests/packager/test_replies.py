@@ -13,12 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from converters._graph import SINGLE_OUTPUTS
 from converters._table import write_table
+from converters.spec import Signature, TensorSpec
 from packager import replies
 from packager.errors import ConversionError, ForgedError, ModelError
 from packager.flow import Request, build
 from packager.replies import parse_reply, table_in
+from packager.session import Session
 from packager.source import take_source
+from packager.verify.prove import _single_outputs
 from packager.worker import Limits, Worker
 from tests.packager.conftest import Made
 
@@ -201,6 +205,20 @@ def deep(reply: dict[str, Any], scratch: Path) -> None:
         os.close(above)
     os.close(place)
     (scratch / "probes.npz").unlink()
+
+
+@pytest.mark.parametrize("said", ["[" * 100_000, "7", "[7]", "{", '"y"'])
+def test_what_a_graph_says_of_itself_is_checked(said: str) -> None:
+    import onnx
+    from onnx import helper
+
+    ends = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["N"]) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Neg", ["x"], ["y"])], "g", ends[:1], ends[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, {SINGLE_OUTPUTS: said})
+    signature = Signature("graph", (TensorSpec("x", "float32", ("N",)),), (TensorSpec("y", "float32", ("N",)),))
+    with pytest.raises(ForgedError, match="no list of outputs"):
+        _single_outputs(Session(bytes(model.SerializeToString()), signature))
 
 
 @pytest.mark.parametrize(
