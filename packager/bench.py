@@ -10,13 +10,14 @@ from time import perf_counter
 from typing import Any
 
 from converters._latency import measure, quantiles, times_of, varied
-from converters._table import rows_of, stack, write_table
+from converters._table import rows_of, stack
 from converters.spec import Signature, Table
 
 from .bundle.reader import Bundle, open_bundle
 from .clock import timed
 from .environments.system import machine
 from .errors import DamagedError, LatencyError
+from .replies import hand_over
 from .session import Session, session_of
 
 BATCHES = (1, 8, 64, 1000)
@@ -137,7 +138,7 @@ def _original(
     from .original import original_worker
 
     with original_worker(bundle, python, allow, rscript) as (worker, loaded, scratch):
-        write_table(rows, scratch / "rows.npz")
+        hand_over(rows, scratch / "rows.npz")
         reply = worker.call("measure", rows=str(scratch / "rows.npz"), batches=list(BATCHES), seconds=seconds)
     return reply["batches"], loaded["versions"]
 

@@ -3,7 +3,8 @@
 MlpackError
 ├── UsageError            2  the command line, the configuration or the example data is wrong
 ├── ModelError            3  the model cannot be read
-│   └── UntrustedError    3  the model asks for names that are not on the allow-list
+│   ├── UntrustedError    3  the model asks for names that are not on the allow-list
+│   └── ForgedError       3  the model's process says or writes what mlpack's own code never does
 ├── ConversionError       4  no converter, or none that is faithful
 ├── MismatchError         5  the numbers differ
 │   └── LateError         5  the graph gives no answer in time
@@ -46,6 +47,10 @@ class ModelError(MlpackError):
 
 class UntrustedError(ModelError):
     """The model file asks for names that are not on the allow-list."""
+
+
+class ForgedError(ModelError):
+    """The model's process says or writes what mlpack's own code in it never does."""
 
 
 class ConversionError(MlpackError):

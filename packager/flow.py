@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import stat
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from converters._table import rows_of, write_table
+from converters._table import rows_of
 from converters.spec import Signature
 
-from .errors import MismatchError, ModelError, UsageError
-from .places import check_name, program
+from .errors import ForgedError, MismatchError, ModelError, UsageError
+from .places import check_name, models_folder, program
+from .replies import graph_in, hand_over
 from .worker import Limits, Worker
 
 Progress = Callable[[str], None]
@@ -98,13 +98,9 @@ def build(request: Request, progress: Progress = lambda step: None) -> Built:
     place = request.output / f"{request.bundle_name}-{request.version}"
     _check(request)
     check_free(place, request.overwrite)
-    with tempfile.TemporaryDirectory(prefix="mlpack-") as name:
-        scratch = Path(name, "scratch")
-        scratch.mkdir()
+    with models_folder() as (name, scratch):
         progress("reading the model file's imports")
-        source = take_source(
-            request.model, Path(name, "source"), request.allow, request.code
-        )  # not the model's to write
+        source = take_source(request.model, name / "source", request.allow, request.code)  # not the model's to write
         with Worker(request.python, scratch, request.limits) as worker:
             try:
                 built = _build(request, place, source, worker, scratch, progress)
@@ -118,9 +114,14 @@ def build(request: Request, progress: Progress = lambda step: None) -> Built:
 def _keep(scratch: Path, place: Path, error: MismatchError) -> None:
     """Leaves the graphs, the probes and both sides' answers for study."""
     shutil.rmtree(place, ignore_errors=True)
-    shutil.copytree(scratch, place)
+    shutil.copytree(scratch, place, ignore=_folders)
     (place / "error.json").write_text(json.dumps(error.to_json(), indent=1, default=str))
     error.facts["kept"] = str(place)
+
+
+def _folders(folder: str, names: list[str]) -> list[str]:
+    """All but files: links, pipes and folders, which a model may have made."""
+    return [name for name in names if not stat.S_ISREG(Path(folder, name).lstat().st_mode)]
 
 
 def _check(request: Request) -> None:
@@ -205,7 +206,7 @@ def _read_example(request: Request, scratch: Path) -> Any:
     from .tables import read_example, with_reals
 
     example = with_reals(read_example(request.example), request.reals)
-    write_table(example.table, scratch / "example.npz")
+    hand_over(example.table, scratch / "example.npz")
     _import_ahead()
     return example
 
@@ -242,7 +243,7 @@ def _prove(
         progress(f"converting to ONNX ({real}) and comparing")
         out = scratch / f"model.{real}.onnx"
         worker.call("convert", real=real, out=str(out))
-        return out.read_bytes()
+        return graph_in(out)
 
     wanted = Wanted(request.precision, request.rtol, request.atol)
     try:
@@ -270,7 +271,7 @@ def _latency(
 
     progress("measuring latency")
     rows, _, _ = probes.keep(probes.kinds == "example")
-    write_table(rows, scratch / "rows.npz")
+    hand_over(rows, scratch / "rows.npz")
     fixed, seconds = proven.signature.fixed_rows, SECONDS_PER_BATCH_SIZE
     batches = BATCHES if fixed is None else (fixed,)
     graph = measure_graph(proven.model, proven.signature, rows, seconds, batches)
@@ -285,7 +286,11 @@ def _asked(cases: Sequence[Any], worker: Worker, scratch: Path) -> list[Any]:
     again = []
     for case in cases:
         if not case.error and rows_of(case.rows):
-            with suppress(ModelError):  # it wants columns that the graph does not read: what it said before holds
+            try:
                 case = replace(case, answers=worker.predict(case.rows, scratch))
+            except ForgedError:
+                raise
+            except ModelError:  # it wants columns that the graph does not read: what it said before holds
+                pass
         again.append(case)
     return again

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from .bundle.reader import Bundle
 from .interpreter import check_interpreter
+from .places import models_folder
 from .source import take_source
 from .worker import Limits, Worker
 
@@ -26,12 +26,10 @@ def original_worker(
     """
     check_interpreter(python)
     facts = bundle.manifest.facts
-    with tempfile.TemporaryDirectory(prefix="mlpack-") as name:
-        scratch = Path(name, "scratch")
-        scratch.mkdir()
-        held = bundle.held(Path(name, "held"), "model/source/", "model/code/").place
+    with models_folder() as (name, scratch):
+        held = bundle.held(name / "held", "model/source/", "model/code/").place
         code = held / "model" / "code"
-        copy = Path(name, "source")  # outside of what the model may write in
+        copy = name / "source"  # outside of what the model may write in
         source = take_source(held / facts["source"], copy, allow)
         with Worker(python, scratch, Limits()) as worker:
             modules = [str(code.resolve())] if allow and code.is_dir() else []

@@ -6,6 +6,7 @@ import atexit
 import glob
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -55,6 +56,21 @@ def _passing() -> Path:
     folder = tempfile.mkdtemp(prefix="mlpack-kept-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Path(folder)
+
+
+@contextmanager
+def models_folder() -> Iterator[tuple[Path, Path]]:
+    """A temporary folder, and one in it that a model's process may write in."""
+    with tempfile.TemporaryDirectory(prefix="mlpack-") as name:
+        scratch = Path(name, "scratch")
+        scratch.mkdir()
+        try:
+            yield Path(name), scratch
+        finally:
+            try:
+                shutil.rmtree(scratch, ignore_errors=True)
+            except RecursionError:  # more folders within each other than Python's own removal goes down
+                subprocess.run(["rm", "-rf", "--", str(scratch)], check=False)
 
 
 def program(name: str) -> str:

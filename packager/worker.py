@@ -16,11 +16,12 @@ from types import TracebackType
 from typing import IO, Any, Protocol
 
 import converters
-from converters._table import read_table, write_table
+from converters._table import rows_of
 from converters.spec import Table
 
 from .errors import ConversionError, MissingToolError, MlpackError, ModelError, UsageError
 from .places import kept, program
+from .replies import MOST_REPLY, hand_over, odd, parse_reply, table_in
 
 _BOOT = """
 import importlib.util, sys
@@ -47,6 +48,7 @@ _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LO
 _OWN_FOLDERS = ("TMPDIR", "XDG_CACHE_HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR", "JOBLIB_TEMP_FOLDER")
 """Where libraries keep what they make: the sandbox lets them write in the scratch folder alone."""
 LAST_WORDS_SECONDS = 5.0
+MOST_WORDS = 1 << 14
 CONFINED = (
     "; while a model is loaded and asked, it may start no program, open no connection, and write in no folder but its "
     "own (docs/trust.md)"
@@ -129,24 +131,34 @@ class Worker:
 
     def predict(self, rows: Table, scratch: Path) -> Table:
         """The original's answers to the rows."""
-        write_table(rows, scratch / "rows.npz")
+        hand_over(rows, scratch / "rows.npz")
         self.call("predict", rows=str(scratch / "rows.npz"), out=str(scratch / "answers.npz"))
-        return read_table(scratch / "answers.npz")
+        answers = table_in(scratch / "answers.npz")
+        if answers and rows_of(answers) != rows_of(rows):
+            raise odd(f"{rows_of(answers)} answers to {rows_of(rows)} rows")
+        return answers
 
     def send(self, command: str, **request: Any) -> None:
         """Starts a command; `receive` waits for it."""
         self._command = command
         if command == "load":
             request["needed"] = [str(kept())]
-        line = json.dumps({"command": command, **request}) + "\n"
+        self._write((json.dumps({"command": command, **request}) + "\n").encode())
+
+    def _write(self, line: bytes) -> None:
+        """Hands the line over as fast as the process takes it; one that does not is stopped."""
         assert self._process.stdin is not None
+        pipe, end = self._process.stdin.fileno(), monotonic() + self._limits.seconds
+        os.set_blocking(pipe, False)
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(line.encode())
-            self._process.stdin.flush()
+            while line:
+                if not select.select([], [pipe], [], max(0.0, end - monotonic()))[1]:
+                    raise self._late()
+                line = line[os.write(pipe, line) :]
 
     def receive(self) -> dict[str, Any]:
         """The reply; raises the error that the worker met, or tells how it died."""
-        reply: dict[str, Any] = json.loads(self._line())
+        reply = parse_reply(self._line(), self._command)
         if reply.pop("ok"):
             return reply
         raise _error(reply, self._command)
@@ -157,19 +169,24 @@ class Worker:
         return self.receive()
 
     def _line(self) -> bytes:
-        buffer, self._rest = self._rest, b""
-        end = monotonic() + self._limits.seconds
-        while b"\n" not in buffer:
+        line, end, chunk = bytearray(), monotonic() + self._limits.seconds, self._rest
+        while b"\n" not in chunk:
+            line += chunk
+            if len(line) > MOST_REPLY:
+                self.kill()
+                raise odd(f"its reply to {self._command} has more than {MOST_REPLY:,} bytes")
             ready, _, _ = select.select([self._replies], [], [], max(0.0, end - monotonic()))
             if not ready:
-                self.kill()
-                raise ModelError(f"the model's process was stopped: no answer within {self._limits.seconds:g} s")
+                raise self._late()
             chunk = os.read(self._replies.fileno(), 1 << 20)
             if not chunk:
                 raise ModelError(self._obituary())
-            buffer += chunk
-        line, _, self._rest = buffer.partition(b"\n")
-        return line + b"\n"
+        last, _, self._rest = chunk.partition(b"\n")
+        return bytes(line + last + b"\n")
+
+    def _late(self) -> ModelError:
+        self.kill()
+        return ModelError(f"the model's process was stopped: no answer within {self._limits.seconds:g} s")
 
     def _obituary(self) -> str:
         try:
@@ -178,8 +195,17 @@ class Worker:
             self.kill()
             return "the model's process was stopped: it closed its line to mlpack and went on"
         how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
-        lines = self._log.read_text(errors="replace").strip().splitlines()[-3:]
+        lines = self._last_words().strip().splitlines()[-3:]
         return f"the model's process died ({how}) while it worked on the model; its last words: " + " / ".join(lines)
+
+    def _last_words(self) -> str:
+        """The end of what the process printed; nothing where it took its log away."""
+        try:
+            with self._log.open("rb") as log:
+                log.seek(max(0, log.seek(0, os.SEEK_END) - MOST_WORDS))
+                return log.read(MOST_WORDS).decode(errors="replace")
+        except OSError:
+            return ""
 
 
 def _error(reply: dict[str, Any], command: str) -> MlpackError:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..replies import odd
 from . import FOLDER
 from ._r_library import Debian, debian_packages, write_archive
 from ._r_sources import fetch_source
@@ -46,6 +47,7 @@ def recorded(told: Mapping[str, Any], vendor: bool, repository: str, scratch: Pa
     """What there is, from what R told; with `vendor` the archives are written in `scratch`: those of sources that the
     `repository` has, where one is given, else the installed trees."""
     packages = told["packages"]
+    _check_folders(packages)
     own = [each for each in packages if each.get("Priority") != _BASE]
     debian = debian_packages({each["Package"]: Path(each["path"]) for each in packages})
     archives = {each["Package"]: _archive(each, vendor, repository, scratch / ARCHIVES) for each in own}
@@ -59,6 +61,18 @@ def recorded(told: Mapping[str, Any], vendor: bool, repository: str, scratch: Pa
     facts = {"vendored": vendor, "unproved": unproved, "lock": Path(LOCK).name}
     settings = {"libraries_of_r": told["libraries"]}
     return Recorded(document, files, facts, settings)
+
+
+def _check_folders(packages: Sequence[Package]) -> None:
+    """`ForgedError` where a folder holds no installed R package of that name: with --vendor it goes into the bundle."""
+    for each in packages:
+        place = Path(each["path"])
+        try:
+            lines = (place / "DESCRIPTION").read_text(errors="replace").splitlines()
+        except OSError:
+            lines = []
+        if place.name != each["Package"] or f"Package: {each['Package']}" not in lines:
+            raise odd(f"its reply to environment: {each['path']} is not the folder of the R package {each['Package']}")
 
 
 def _canonical(plain: Any) -> bytes:

@@ -50,5 +50,5 @@ def kernels(libraries: Sequence[Mapping[str, Any]]) -> str:
     """The kernels of linear algebra that are loaded, and numpy's instructions, for people: `OpenBLAS Haswell`."""
     blas = sorted({str(each.get("architecture")) for each in libraries if each.get("internal_api") == "openblas"})
     other = sorted({str(e["internal_api"]) for e in libraries if e.get("user_api") == "blas"} - {"openblas"})
-    simd = [f"numpy {each['architecture']}" for each in libraries if each.get("user_api") == "simd"]
+    simd = [f"numpy {each.get('architecture')}" for each in libraries if each.get("user_api") == "simd"]
     return ", ".join([*(f"OpenBLAS {name}" for name in blas), *other, *simd]) or "unknown"

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from converters._table import read_table, rows_of, take
+from converters._table import rows_of, take
 from converters.spec import Table
+
+from ..replies import odd, table_in
 
 
 @dataclass(frozen=True)
@@ -38,19 +40,37 @@ class Probes:
     @classmethod
     def read(cls, folder: Path, reply: dict[str, Any]) -> Probes:
         """The probes that the worker's reply tells of."""
-        return cls(
-            read_table(folder / "probes.npz"),
+        found = cls(
+            table_in(folder / "probes.npz"),
             np.array(reply["kinds"], object),
             np.array(reply["columns"], object),
-            read_table(folder / "answers.npz"),
+            table_in(folder / "answers.npz"),
             {int(row): message for row, message in reply["refused"].items()},
             tuple((k, c, t, n) for k, c, t, n in reply["known"]),
             reply["values"],
             tuple(reply["features"]),
             reply["bounds"],
             tuple(map(tuple, reply["batches"])),
-            read_table(folder / "batches.npz"),
+            table_in(folder / "batches.npz"),
         )
+        found._check(reply["signature"])
+        return found
+
+    def _check(self, signature: dict[str, Any]) -> None:
+        """`ModelError` where the parts do not belong to each other."""
+        rows, outputs = len(self.kinds), {each["name"] for each in signature["outputs"]}
+        positions = [row for batch in self.batches for row in batch]
+        answered = set(range(rows)) - self.refused.keys()
+        fits = (
+            rows == len(self.columns) == self.count
+            and self.rows.keys() == {each["name"] for each in signature["inputs"]}
+            and all(row < rows for row in self.refused)
+            and answered.issuperset(positions)
+            and _answer(self.answers, len(answered), outputs)
+            and _answer(self.batch_answers, len(positions), outputs)
+        )
+        if not fits:
+            raise odd("its probes and the answers to them do not fit each other")
 
     @property
     def count(self) -> int:
@@ -67,3 +87,8 @@ class Probes:
         positions = self.answered()
         chosen = mask[positions]
         return take(self.rows, positions[chosen]), take(self.answers, chosen), positions[chosen]
+
+
+def _answer(answers: Table, rows: int, outputs: set[str]) -> bool:
+    """Whether these are answers to so many rows."""
+    return rows_of(answers) == rows and (not rows or answers.keys() == outputs)

@@ -15,11 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from converters._table import read_table, write_table
 from converters.spec import ALWAYS, TIES, Signature, Table
 
 from ..environments.system import kernels, machine
-from ..errors import ConversionError, MlpackError, ModelError
+from ..errors import ConversionError, ForgedError, MlpackError, ModelError
 from ..golden import Tolerance
 from ..worker import Limits, Worker
 from .comparison import compare, tolerances, worst
@@ -74,6 +73,8 @@ class Twin:
     def _compared(self, signature: Signature, probes: Probes, allowed: Mapping[str, Tolerance]) -> Again | None:
         try:
             there = kernels(self._worker.receive()["libraries"])
+        except ForgedError:
+            raise
         except MlpackError:
             return None
         here = kernels(self._here)
@@ -90,14 +91,13 @@ class Twin:
         return Again(here, there, len(kinds), share)
 
     def _answers(self, rows: Table, signature: Signature) -> Table:
-        write_table(rows, self._scratch / "rows.npz")
-        out = self._scratch / "answers.npz"
         self._worker.call("adopt", signature=signature.to_json())
         try:
-            self._worker.call("predict", rows=str(self._scratch / "rows.npz"), out=str(out))
+            return self._worker.predict(rows, self._scratch)
+        except ForgedError:
+            raise
         except ModelError as error:
             raise ConversionError(f"with the linear algebra of another processor, {error}") from error
-        return read_table(out)
 
 
 _HANGS = (

@@ -14,9 +14,13 @@ from converters._graph import SINGLE_OUTPUTS
 from converters._probes import LADDER
 from converters._table import take
 from converters.spec import Signature, Table
+from runtimes.server.agreement import check_agreement
+from runtimes.server.errors import Damaged
+from runtimes.server.schema import listing, text
 
-from ..errors import ConversionError, MismatchError
+from ..errors import ConversionError, DamagedError, MismatchError
 from ..golden import Tolerance
+from ..replies import odd
 from ..rules import refused_rows
 from ..session import Session
 from .batches import by_kind, hangs_on_batch
@@ -96,11 +100,15 @@ def prove(
 def _attempt(
     model: bytes, signature: Signature, real: str, probes: Probes, wanted: Wanted, failed: dict[str, str]
 ) -> Proven:
-    session = Session(model, signature)
+    try:
+        session = Session(model, signature)
+        check_agreement(session, signature)
+    except (DamagedError, Damaged) as error:
+        raise ConversionError(f"the converter gave no graph of this model: {error}") from error
     kept = in_reach(session.signature, probes)
     rows, want, positions = probes.keep(kept)
     kinds = probes.kinds[positions]
-    single = json.loads(session.metadata.get(SINGLE_OUTPUTS, "[]"))
+    single = _single_outputs(session)
     allowed = tolerances(signature, want, kinds == "example", wanted.rtol, wanted.atol, single)
     got = session.run(rows)
     comparison = compare(want, got, kinds, allowed)
@@ -122,6 +130,16 @@ def _attempt(
         tuple(worst(rows, want, got, kinds, comparison.differs)),
     )
     return Proven(model, session.signature, real, report)
+
+
+def _single_outputs(session: Session) -> list[str]:
+    """The outputs that the converter says it computes in single precision."""
+    try:
+        found = json.loads(session.metadata.get(SINGLE_OUTPUTS, "[]"))
+        listing(text())(found, "it")
+    except (ValueError, RecursionError) as error:
+        raise odd(f"{SINGLE_OUTPUTS} in its graph is no list of outputs") from error
+    return [str(name) for name in found]
 
 
 def _mask(probes: Probes) -> np.ndarray[Any, Any]:

@@ -20,6 +20,9 @@ STOP: ContextVar[Any] = ContextVar("stop", default=None)
 """ONNX Runtime's options of what this thread runs, by which it can be stopped; None: it cannot."""
 QUIET = 4
 """The log level at which nothing is written."""
+OTHER_FILES = "session.model_external_initializers_file_folder_path"
+"""Where ONNX Runtime looks for numbers outside of a graph in memory; else in the folder that the program runs in."""
+NOWHERE = os.devnull
 
 
 class Session:
@@ -36,7 +39,10 @@ class Session:
         if provider not in ort.get_available_providers():
             raise NoProvider(f"this ONNX Runtime has no {provider}: pip install onnxruntime-gpu in its place")
         source = model if isinstance(model, bytes) else str(model)
-        self._session = self._load(source, _options(threads), provider)
+        options = _options(threads)
+        if isinstance(model, bytes):
+            options.add_session_config_entry(OTHER_FILES, NOWHERE)
+        self._session = self._load(source, options, provider)
         self.graph_inputs, self.graph_outputs = self._session.get_inputs(), self._session.get_outputs()
         read = {i.name for i in self.graph_inputs}
         self.signature = replace(signature, inputs=tuple(t for t in signature.inputs if t.in_graph in read))

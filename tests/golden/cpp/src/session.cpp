@@ -85,6 +85,9 @@ Session::Session(const std::vector<unsigned char>& bytes, const std::string& ori
     check(api_.CreateSessionOptions(&made), "ONNX Runtime does not start");
     const Handle<OrtSessionOptions> settings(made, api_.ReleaseSessionOptions);
     if (options.threads > 0) check(api_.SetIntraOpNumThreads(settings.get(), options.threads), "threads cannot be set");
+    // A graph in memory keeps all of its numbers in itself: ONNX Runtime would look for others in the working folder.
+    check(api_.AddSessionConfigEntry(settings.get(), "session.model_external_initializers_file_folder_path", "/dev/null"),
+          "ONNX Runtime does not start");
     OrtSession* session = nullptr;
     check(api_.CreateSessionFromArray(environment_.get(), bytes.data(), bytes.size(), settings.get(), &session),
           "cannot be loaded as an ONNX model; copy model.onnx anew");
