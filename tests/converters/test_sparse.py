@@ -238,3 +238,12 @@ def test_a_sparse_step_before_a_booster(name: str) -> None:
     got = held(model, example).answers(table_of(example))
     np.testing.assert_array_equal(got["label"], model.predict(example))
     np.testing.assert_allclose(got["probabilities"], model.predict_proba(example), rtol=1e-5, atol=1e-6)
+
+
+def test_a_cell_that_only_float32_rounds_to_zero_is_held() -> None:
+    found = held(xgb().fit(SPARSE, LABEL), SPARSE)
+    rows = _numbers(3)
+    rows[rows == 0] = np.where(RNG.random((rows == 0).sum()) < 0.5, 1e-60, 0.0)
+    want = xgb().fit(SPARSE, LABEL).predict_proba(csr_matrix(rows))
+    assert not np.allclose(want, xgb().fit(SPARSE, LABEL).predict_proba(csr_matrix(np.where(rows == 1e-60, 0, rows))))
+    np.testing.assert_allclose(found.to_matrix(rows)["probabilities"], want, rtol=1e-5)
