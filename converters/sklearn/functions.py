@@ -30,9 +30,25 @@ _INVERSES = {
 """Rising or falling functions of numpy: a threshold behind one is a threshold in front of it."""
 _EXACT = ("sqrt", "negative", "deg2rad", "rad2deg")
 """Those that numpy rounds alike on every processor; the others' last digit depends on it."""
-_CELL_BY_CELL = """
-absolute arcsin arcsinh arctan arctanh deg2rad expm1 log1p negative rad2deg rint sign sin sinh sqrt tan tanh
-""".split()
+_CELL_BY_CELL = [
+    "absolute",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctanh",
+    "deg2rad",
+    "expm1",
+    "log1p",
+    "negative",
+    "rad2deg",
+    "rint",
+    "sign",
+    "sin",
+    "sinh",
+    "sqrt",
+    "tan",
+    "tanh",
+]
 """Those that scipy computes of the cells that a sparse matrix holds, and leaves sparse."""
 _CLEAR = 2.0**-46
 """How far from a threshold, relative to it and at least to 1, the last digit no longer matters."""
