@@ -26,6 +26,8 @@ DAYS = (-25567, -25508, -25509, -366, 365, 10957, 11016, 11017, 19723, 19782, 20
 """Since 1970: 1 January 1900, 1969, 1971, 2000, 2024 and 2025, and the last days of February beside them."""
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 ODD_FLOATS = (0.0, -0.0, 1e-30, -1.0, 0.5, 16777217.0, 9007199254740993.0)
+NEARLY_ABSENT = (1e-60, -1e-60)
+"""Zero in float32, where a sparse matrix would not hold them."""
 STRANGERS = ("never-seen", " ", "naïve café", "ΣΊΣΥΦΟΣ İstanbul", "😀", "日本", "1", "NaN", "None", "a" * 300)
 
 
@@ -194,7 +196,8 @@ def _strange_probes(column: Column) -> Iterator[Probe]:
         yield Probe("category", name, column.with_values(np.array([0.0, 1.0])), tried=2, known=2)
         yield Probe("missing", name, column.with_values(np.array([np.nan, np.nan])))
     elif spec.is_float:
-        yield Probe("odd", name, column.with_values(np.array([*ODD_FLOATS, *_between(column), *_ends(column)])))
+        tiny = NEARLY_ABSENT if spec.absent else ()
+        yield Probe("odd", name, column.with_values(np.array([*ODD_FLOATS, *tiny, *_between(column), *_ends(column)])))
         yield Probe("missing", name, column.with_values(np.array([np.nan, np.nan])))
         for step in (LADDER, BEYOND):
             yield Probe("large", name, column.with_values(np.array([s * v for v in step for s in (1.0, -1.0)])))

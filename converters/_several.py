@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ._probes import Column, Probe, together
+from ._probes import LADDER, Column, Probe, together
 from ._table import rows_of, take
 from .spec import Table
 
@@ -40,6 +40,7 @@ def several(columns: Sequence[Column], probes: Sequence[Probe], refused: Collect
     answered[list(refused)] = False
     pools = [_pool(columns, rows, name, answered & np.isin(kind, some)) for some in (STRANGE, GONE, JUMPS, ANY)]
     mixed = [_combined(columns, pool, ROWS, rng) for pool in pools]
+    mixed.append(_large_at_once(columns, _pool(columns, rows, name, answered & (kind == "large"))))
     strict = {str(n) for n in name[~answered & (kind == "odd")]}
     between = _between(columns, strict, rng)
     return [Probe("several", "", table) for table in mixed if table] + (
@@ -67,6 +68,22 @@ def _combined(columns: Sequence[Column], pool: Pool, count: int, rng: np.random.
     for k, place in enumerate(places):
         at = np.flatnonzero(marks[:, k])
         _put(columns[place], table, at, pool[place][rng.integers(len(pool[place]), size=len(at))])
+    return table
+
+
+def _large_at_once(columns: Sequence[Column], pool: Pool) -> Table:
+    """Rows in which all columns hold one large number, where each takes it alone: a product of two may be infinite."""
+    import numpy as np
+
+    steps = [sign * step for step in LADDER for sign in (1.0, -1.0)]
+    held = [[place for place, cells in sorted(pool.items()) if step in cells] for step in steps]
+    if not any(len(places) > 1 for places in held):
+        return {}
+    base = np.arange(len(steps)) % rows_of(columns[0].example)
+    table = {name: cells.copy() for name, cells in take(columns[0].example, base).items()}
+    for row, (step, places) in enumerate(zip(steps, held)):
+        for place in places:
+            _put(columns[place], table, np.array([row]), np.array([step]))
     return table
 
 

@@ -175,13 +175,17 @@ def _convert(model: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     if not _named(content) and not any(value.dtype in FLOATS for value in frame):
         frame = (graph.matrix(frame, "float32"),)  # lightgbm's own cast of a matrix of integers
     x = coded(graph, frame, _categories(model, content), graph.real)
-    value = _linked(graph, content, _score(graph, content, x))
+    total = _score(graph, content, x)
+    score = graph.op("Div", total, graph.const(float(content.rounds))) if content.average else total
+    value = _linked(graph, content, score)
     if _task(model, content) != "classifier":
         value = value if content.per_round > 1 else graph.op("Squeeze", value, graph.const([1], "int64"))
         return Answer(prediction=value)
     if content.per_round == 1:
         value = graph.op("Concat", graph.op("Sub", graph.const(1.0), value), value, axis=1)
-    return Answer(index=graph.op("ArgMax", value, axis=1, keepdims=0), probabilities=value)
+        total = graph.op("Squeeze", total, graph.const([1], "int64"))
+    index = graph.op("ArgMax", value, axis=1, keepdims=0)
+    return Answer(index=index, probabilities=value, decision=total)  # the decision of a forest is its sum, no mean
 
 
 def _refuse_options(model: Any) -> None:
@@ -191,15 +195,13 @@ def _refuse_options(model: Any) -> None:
 
 
 def _score(graph: GraphBuilder, content: Parsed, x: Value) -> str:
-    """The raw score, `[N, per_round]`."""
+    """The sum of the trees, `[N, per_round]`."""
     if content.trees is None:
         raise Unsupported("the booster has no trees")
     ready = _prepared(graph, content, x)
     if content.models is None:
-        total = tree_sum(graph, content.trees, ready, "float64")
-    else:
-        total = linear_sum(graph, content, ready, x)
-    return graph.op("Div", total, graph.const(float(content.rounds))) if content.average else total
+        return tree_sum(graph, content.trees, ready, "float64")
+    return linear_sum(graph, content, ready, x)
 
 
 def _prepared(graph: GraphBuilder, content: Parsed, x: Value) -> Value:

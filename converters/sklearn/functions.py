@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from .._custom import advice, answered, dotted, function_step
@@ -29,6 +30,26 @@ _INVERSES = {
 """Rising or falling functions of numpy: a threshold behind one is a threshold in front of it."""
 _EXACT = ("sqrt", "negative", "deg2rad", "rad2deg")
 """Those that numpy rounds alike on every processor; the others' last digit depends on it."""
+_CELL_BY_CELL = [
+    "absolute",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctanh",
+    "deg2rad",
+    "expm1",
+    "log1p",
+    "negative",
+    "rad2deg",
+    "rint",
+    "sign",
+    "sin",
+    "sinh",
+    "sqrt",
+    "tan",
+    "tanh",
+]
+"""Those that scipy computes of the cells that a sparse matrix holds, and leaves sparse."""
 _CLEAR = 2.0**-46
 """How far from a threshold, relative to it and at least to 1, the last digit no longer matters."""
 
@@ -42,10 +63,18 @@ def function(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
         return answered(author, fitted, frame, graph)
     name = _name(fitted.func)
     try:
-        return Answer(transformed=_traced(fitted, frame, graph).frame)
+        return Answer(transformed=_sparse_as_given(fitted, _traced(fitted, frame, graph).frame, frame, graph))
     except Unsupported as error:
         reason = f"FunctionTransformer(func={name}) cannot be read: {error}"
         raise Unsupported(f"{reason}. Write it with numpy on whole columns, {advice(name)}") from error
+
+
+def _sparse_as_given(fitted: Any, made: Frame, frame: Frame, graph: GraphBuilder) -> Frame:
+    """What was made of a sparse matrix holds the same cells, be they 0 now, where the function is one of numpy's."""
+    name = getattr(fitted.func, "__name__", "")
+    if all(v.held is None for v in frame) or name not in _CELL_BY_CELL or not _is_numpys(fitted.func, name):
+        return made
+    return (replace(graph.matrix(made), held=graph.held(graph.matrix(frame))),)
 
 
 def _name(func: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._erf import normal_cdf
 from .._graph import Frame, GraphBuilder, Value
 from .._steps import Answer, Step, Thresholds, as_given
 from ..spec import Unsupported
@@ -46,6 +47,24 @@ def quantiles(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     held = graph.held(x)  # of a sparse matrix only the cells that it holds are changed
     inside = graph.op("Where", held, score, graph.const(0.0))
     return Answer(transformed=(Value(inside, graph.real, x.width, held=held),))
+
+
+def unranked(fitted: Any, value: str, graph: GraphBuilder) -> str:
+    """The inverse, `[N, T]`: the number that stands at a place among the quantiles."""
+    import numpy as np
+
+    normal = fitted.output_distribution == "normal"
+    if normal and graph.real == "float32":
+        raise Unsupported("QuantileTransformer(output_distribution='normal') needs float64: its tails are steep")
+    share = normal_cdf(graph, value) if normal else value
+    heights = fitted.quantiles_.T
+    places = np.tile(np.asarray(fitted.references_, float), (len(heights), 1))
+    found = _interpolate(share, places, heights, "LessOrEqual", graph)
+    slack = graph.const(_BOUND if normal else 0.0)
+    above = graph.op("Greater" if normal else "Equal", graph.op("Add", share, slack), graph.const(1.0))
+    below = graph.op("Less" if normal else "Equal", graph.op("Sub", share, slack), graph.const(0.0))
+    found = graph.op("Where", above, graph.const(heights[None, :, -1]), found)
+    return graph.op("Where", below, graph.const(heights[None, :, 0]), found)
 
 
 def _interpolate(x: str, knots: Any, references: Any, reached: str, graph: GraphBuilder) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from .._graph import Frame, GraphBuilder, Value
 from .._steps import Answer, Step, Thresholds
 from ..spec import Scalar, Unsupported
-from ._blocks import block
 from ._records import by_key
 
 
@@ -19,22 +19,37 @@ def vectorize(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
         raise Unsupported(f"dtype={fitted.dtype!r} of DictVectorizer has no converter: float64 and float32 have")
     columns = graph.columns(frame)
     parts: list[str] = []
+    cells: list[str] = []
     places: list[int] = []
     for value, known in zip(columns, by_key(fitted).values()):
         texts = {text: column for text, column in known.items() if text is not None}
         if value.dtype == "string" and texts:
-            parts.append(_ones(value, list(texts), graph))
+            cells.append(_same(value, list(texts), graph))
+            parts.append(graph.cast(Value(cells[-1], "bool"), graph.real).name)
             places += texts.values()
         elif value.dtype != "string" and None in known:
+            cells.append(_there(value, graph))
             parts.append(_number(value, fitted, graph))
             places.append(known[None])
     if not parts:
         raise Unsupported("no column of the example gives a feature of the DictVectorizer: check text against numbers")
-    blank = graph.op("Mul", graph.op("Slice", parts[0], *(graph.const([n], "int64") for n in (0, 1, 1))), _zero(graph))
-    whole = graph.op("Concat", *parts, _finite(blank, graph), axis=1)
     width = len(fitted.vocabulary_)
     order = [places.index(column) if column in places else len(places) for column in range(width)]
-    return block(graph.op("Gather", whole, graph.const(order, "int64"), axis=1), width, graph)
+    first = graph.op("Slice", cells[0], *(graph.const([n], "int64") for n in (0, 1, 1)))
+    none = graph.op("And", first, graph.const([[False]]))
+    whole = _in_order([*parts, graph.cast(Value(none, "bool"), graph.real).name], order, graph)
+    held = _in_order([*cells, none], order, graph) if fitted.sparse else None  # a 0 that a record has is stored
+    return Answer(transformed=(replace(graph.block(whole, width), held=held),))
+
+
+def _in_order(parts: list[str], order: list[int], graph: GraphBuilder) -> str:
+    return graph.op("Gather", graph.op("Concat", *parts, axis=1), graph.const(order, "int64"), axis=1)
+
+
+def _there(value: Value, graph: GraphBuilder) -> str:
+    """`bool [N, 1]`: whether the record has the number, be it 0."""
+    gone = graph.op("IsNaN", graph.cast(value, graph.real).name)
+    return graph.op("Not", gone)
 
 
 def _zero(graph: GraphBuilder) -> str:
@@ -46,12 +61,11 @@ def _finite(name: str, graph: GraphBuilder) -> str:
     return graph.op("Where", graph.op("IsNaN", name), _zero(graph), name)
 
 
-def _ones(value: Value, texts: list[str], graph: GraphBuilder) -> str:
-    """`real [N, texts]`: 1 where the cell is the text."""
+def _same(value: Value, texts: list[str], graph: GraphBuilder) -> str:
+    """`bool [N, texts]`: whether the cell is the text."""
     if value.missing in texts:
         raise Unsupported(f"column {value.column!r} knows the text that stands for a missing cell")
-    same = graph.op("Equal", value.name, graph.const([texts], "string"))
-    return graph.cast(Value(same, "bool"), graph.real).name
+    return graph.op("Equal", value.name, graph.const([texts], "string"))
 
 
 def _number(value: Value, fitted: Any, graph: GraphBuilder) -> str:

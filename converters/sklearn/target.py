@@ -13,6 +13,7 @@ from ..spec import Unsupported
 from . import _members as members
 from . import _scores as scores
 from ._categories import known_values, lookup
+from .quantiles import unranked
 
 Inverse = Callable[[Any, str, GraphBuilder], str]
 
@@ -170,6 +171,7 @@ _INVERSES: dict[str, Inverse] = {
     "MaxAbsScaler": _scaled("scale_", "none_"),
     "RobustScaler": _scaled("scale_", "center_"),
     "PowerTransformer": _power,
+    "QuantileTransformer": unranked,
 }
 
 

@@ -348,3 +348,23 @@ def test_inside_a_pipeline() -> None:
     x, y = data()
     pipeline = make_pipeline(lgb.LGBMClassifier(**FEW)).fit(x, np.where(y > 1, "ja", "nein"))
     assert_same(pipeline, x)
+
+
+@pytest.mark.parametrize("boosting", ["gbdt", "rf"])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_holders_that_ask_for_its_decision(boosting: str, classes: int) -> None:
+    """Since 4.7 a classifier has `decision_function`, which holders ask before `predict_proba`."""
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier, OutputCodeClassifier
+    from sklearn.pipeline import make_pipeline
+
+    x, y = data()
+    options = {**FEW, "boosting_type": boosting, "subsample": 0.7, "subsample_freq": 1}
+    label = np.digitize(y, np.quantile(y, np.linspace(0, 1, classes + 1)[1:-1]))
+    member = make_pipeline(lgb.LGBMClassifier(**options))
+    bare = lgb.LGBMClassifier(**options)
+    for method in ("sigmoid", "isotonic", "temperature"):
+        assert_same(CalibratedClassifierCV(bare, method=method, cv=2).fit(x, label), x)
+    assert_same(CalibratedClassifierCV(member, cv=2).fit(x, label), x)
+    for holder in (OneVsRestClassifier, OneVsOneClassifier, OutputCodeClassifier):
+        assert_same(holder(bare).fit(np.nan_to_num(x), label), np.nan_to_num(x))

@@ -11,7 +11,7 @@ from sklearn.experimental import enable_iterative_imputer  # noqa: F401  (withou
 from sklearn.impute import IterativeImputer, KNNImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from converters._answers import ask, ask_by_kind
 from converters._probes import Probe, columns_of
@@ -68,6 +68,22 @@ def test_several_cells_change_at_once_and_only_those_that_were_answered() -> Non
     assert not np.isnan(mixed["b"]).any(), "the original refused it by itself"
     changed = sum(~np.isin(mixed[name], TABLE[name]) for name in TABLE)
     assert (changed >= 2).all()
+
+
+def test_columns_are_large_at_once_where_each_alone_was_answered() -> None:
+    large = [_probe("large", name, [1e30, -1e30, 1e12]) for name in "abd"]
+    refused = {rows_of(TABLE) + 6}  # d = 1e30
+    rows = stack([p.rows for p in several(_columns(), [SINGLE[0], *large], refused) if p.kind == "several"])
+    both = {(a, b, d) for a, b, d in zip(rows["a"], rows["b"], rows["d"]) if abs(a) > 1e6}
+    assert {(1e12, 1e12, 1e12), (-1e30, -1e30, -1e30)} <= both
+    assert (1e30, 1e30) in {(a, b) for a, b, d in both if d < 1e6}
+
+
+def test_a_product_of_two_large_cells_is_not_infinite_in_the_graph() -> None:
+    x = NUMBERS
+    model = make_pipeline(PolynomialFeatures(2, interaction_only=True), StandardScaler(), LogisticRegression())
+    proven = held(model.fit(x, (x[:, 0] > 0).astype(int)), x).proven
+    assert proven.precision == "float64", "in float32 1e30 times 1e30 is infinite"
 
 
 def test_rows_between_keep_texts_and_codes() -> None:

@@ -12,6 +12,7 @@ from scipy.sparse import csr_matrix
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import BaggingClassifier, HistGradientBoostingClassifier, IsolationForest, StackingClassifier
+from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfTransformer, TfidfVectorizer
 from sklearn.feature_selection import SelectKBest
 from sklearn.impute import SimpleImputer
@@ -238,3 +239,39 @@ def test_a_sparse_step_before_a_booster(name: str) -> None:
     got = held(model, example).answers(table_of(example))
     np.testing.assert_array_equal(got["label"], model.predict(example))
     np.testing.assert_allclose(got["probabilities"], model.predict_proba(example), rtol=1e-5, atol=1e-6)
+
+
+def test_a_cell_that_only_float32_rounds_to_zero_is_held() -> None:
+    found = held(xgb().fit(SPARSE, LABEL), SPARSE)
+    rows = _numbers(3)
+    rows[rows == 0] = np.where(RNG.random((rows == 0).sum()) < 0.5, 1e-60, 0.0)
+    want = xgb().fit(SPARSE, LABEL).predict_proba(csr_matrix(rows))
+    assert not np.allclose(want, xgb().fit(SPARSE, LABEL).predict_proba(csr_matrix(np.where(rows == 1e-60, 0, rows))))
+    np.testing.assert_allclose(found.to_matrix(rows)["probabilities"], want, rtol=1e-5)
+
+
+@pytest.mark.parametrize("function", [np.abs, np.rint, np.sqrt, np.log1p])
+@pytest.mark.parametrize("member", [xgb, lgb])
+def test_a_function_of_numpy_keeps_a_matrix_sparse(function: Any, member: Any) -> None:
+    matrix = abs(SPARSE)
+    model = make_pipeline(FunctionTransformer(function), member()).fit(matrix, LABEL)
+    found = held(model, matrix)
+    fresh = abs(FRESH).toarray()
+    np.testing.assert_allclose(
+        found.to_matrix(fresh)["probabilities"], model.predict_proba(csr_matrix(fresh)), rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("member", [xgb, lgb])
+def test_a_record_stores_its_zeros(member: Any) -> None:
+    """A 0 in a record is a cell of the matrix, a key left out is none."""
+    kinds = np.array(["red", "green", "blue"])[np.arange(ROWS) % 3]
+    spend = np.where(RNG.random(ROWS) < 0.3, np.nan, np.round(DENSE[:, 0], 2))
+    frame = pd.DataFrame({"kind": kinds, "spend": spend, "visits": np.arange(ROWS) % 4})
+    records = [{k: v for k, v in row.items() if v == v} for row in frame.to_dict("records")]
+    label = ((frame.visits == 0) ^ frame.spend.isna() ^ (frame.kind == "red")).astype(int)
+    model = make_pipeline(DictVectorizer(), member()).fit(records, label)
+    found = held(model, frame)
+    assert found.proven.report.equal
+    got = found.answers(table_of(frame.iloc[::3]))["probabilities"]
+    np.testing.assert_allclose(got, model.predict_proba(records[::3]), rtol=1e-5)

@@ -26,7 +26,14 @@ from sklearn.naive_bayes import BernoulliNB, GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, PowerTransformer, RobustScaler, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MinMaxScaler,
+    PowerTransformer,
+    QuantileTransformer,
+    RobustScaler,
+    StandardScaler,
+)
 
 from converters import for_object
 from converters._graph import GraphBuilder, Value
@@ -252,6 +259,22 @@ TRANSFORMERS = [
 def test_transformed_target(transformer: Any, targets: int) -> None:
     x, y = regression(targets)
     check(fit(TransformedTargetRegressor(Ridge(), transformer=transformer), x, np.exp(y / 2)), x)
+
+
+@pytest.mark.parametrize("shape", ["normal", "uniform"])
+@pytest.mark.parametrize("count", [2, 40, 100])
+@pytest.mark.parametrize("targets", [1, 2])
+def test_a_target_among_its_quantiles(shape: str, count: int, targets: int) -> None:
+    """Back from the middle, from both ends and beyond, and where the quantiles repeat."""
+    x, y = regression(targets)
+    transformer = QuantileTransformer(n_quantiles=count, output_distribution=shape)
+    model = TransformedTargetRegressor(linear_model.LinearRegression(), transformer=transformer).fit(x, np.round(y))
+    rows = np.concatenate([x, x * 30, -x * 3])
+    assert_same(model, rows)
+    model.regressor_.coef_ = np.zeros_like(model.regressor_.coef_)
+    for share in (0.0, 1.0, 0.5, -5.2, 5.2, 5.199337582605575):
+        model.regressor_.intercept_ = share
+        assert_same(model, rows[:3])
 
 
 PAIRS = [
