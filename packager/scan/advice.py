@@ -72,9 +72,8 @@ def _no_model(root: str) -> str:
     """What to do about a file that holds no model, so that no `--allow` leads anywhere; empty for others."""
     package, kind = _top(root), root.rpartition(".")[2]
     if package in ("pandas", "polars", "pyarrow") and kind in _ROWS:
-        return (
-            f"The file holds rows (a {kind} of {package}), not a model: save the fitted model, give rows as --example"
-        )
+        held = f"The file holds rows (a {kind} of {package}), not a model"
+        return f"{held}: save the fitted model, and give rows as --example"
     if package == "builtins" and kind in _CONTAINERS:
         return f"The file holds a {kind}, not a model: save the fitted model alone"
     return ""
