@@ -183,7 +183,7 @@ def one(run: Run, number: int, sort: str, data: bytes) -> None:
     if "did not see" in end:
         run.fault(number, f"the guard looked up a name that the scan passed over: {end}")
     run.counts["passed, and the guard refused"] += end.startswith("refused")
-    if end == "loaded" and value is not None and run.off != "use":
+    if end == "loaded" and value is not None and run.off == "nothing":
         run.at(number, "use")
         use(run, number, path, found, value)
 
@@ -241,7 +241,7 @@ def main() -> None:
     fuzz_use.SANDBOX = facts
     for name in names():
         load(name)
-    fitted, pool = _models()
+    fitted, pool = _models() if off not in ("names", "rules") else ([], [])
     tops = frozenset({name.split(".")[0] for name in (*sys.modules, *EVERYTHING.names)} | sys.stdlib_module_names)
     canary = Canary(os.getcwd(), tops, EVERYTHING.names)
     sys.modules["canary"] = types.ModuleType("canary")

@@ -117,12 +117,15 @@ def _splice(made: list[bytes], chance: Random, others: Sequence[Sequence[bytes]]
 
 
 def programs(seed: int, first: int, models: Sequence[Any], pool: Sequence[Any]) -> Iterator[tuple[int, str, bytes]]:
-    """Numbered pickles without end, and of which sort they are; a number stands for the same pickle each time."""
+    """Numbered pickles without end, and of which sort they are; a number stands for the same pickle each time.
+
+    Without models all are the grammar's own.
+    """
     real = [instructions(pickle.dumps(model, protocol)) for model in models for protocol in (2, 4)]
     number = first
     while True:
         chance = Random(f"{seed} {number}")
-        sort = chance.choice(("grammar", "grammar", "changed", "spliced"))
+        sort = chance.choice(("grammar", "grammar", "changed", "spliced")) if real else "grammar"
         if sort == "grammar":
             data = Grammar(chance, chance.randrange(6), chance.choice((0.0, 0.0, 0.02, 0.1, 0.3))).pickle()
         elif sort == "changed":

@@ -187,6 +187,8 @@ class Grammar:
 
     def state_on(self, made: bytes, depth: int, keys: tuple[str, ...] = ()) -> bytes:
         """The object, given a state; twice, or filled like a container, where it is odd."""
+        if self._strange():
+            return self.ambush(made)
         code = made + self.state(depth, keys) + b"b"
         if self._strange():
             code += self.state(depth, keys) + b"b"
@@ -195,6 +197,13 @@ class Grammar:
             code += self._pick(self.plain() + b"a", b"(" + self.plain() + self.plain() + mark)
             code += self.plain() + self.function(0) + b"s"
         return code
+
+    def ambush(self, made: bytes) -> bytes:
+        """The object, with a function under a name that the instruction behind it calls."""
+        key = self.chance.choice(("append", "extend", "add", "__setstate__", "__setitem__"))
+        state = b"}" + self.text(key) + self.name(FIRE) + b"s"
+        after = self._pick(b"Na", b"(NNe", b"(N\x90", b"}b", b"NNs")
+        return made + state + self._pick(b"b", b"b", self.packed((b"N", state)) + b"b") + after
 
     def state(self, depth: int, keys: tuple[str, ...]) -> bytes:
         """Mostly a dict of names; the class's own parameters among them."""
@@ -297,7 +306,9 @@ class Grammar:
         return self.call("numpy._core.multiarray.scalar", self.dtype(code), self.raw(self.bytes_(size)))
 
     def made(self, depth: int) -> bytes:
-        """What other listed names make."""
+        """What other listed names make; where it is odd, what a name makes that is not listed, or may not be called."""
+        if self._strange():
+            return self.call(self.chance.choice((*HOSTILE, FIRE)), self.text(self.word()))
         name = self.chance.choice(_lists()[0])
         bits = self.call("numpy.random._pickle.__bit_generator_ctor", self.text("MT19937"))
         loss = self.chance.choice(("CyHalfSquaredError", "CyHuberLoss", "CyHalfMultinomialLoss", "CyPinballLoss"))

@@ -20,7 +20,7 @@ import pytest
 from packager.worker import environment
 from tests.mutation import SEED
 
-SECONDS = float(os.environ.get("MLPACK_FUZZ_SECONDS", "6"))
+SECONDS = float(os.environ.get("MLPACK_FUZZ_SECONDS", "5"))
 ROOT = Path(__file__).parents[3]
 STILL = 60.0
 """Seconds without a new pickle after which a process counts as hung in native code."""
