@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from ._assemble import assemble
 from ._codes import coded
@@ -23,6 +24,8 @@ from .spec import Converter, Description, Feature, Scalar, Signature, Table, Unr
 _WRAPPERS = ("XGBClassifier", "XGBModel", "XGBRFClassifier", "XGBRFRegressor", "XGBRanker", "XGBRegressor")
 _CLASSIFIES = ("binary:hinge", "binary:logistic", *SOFT)
 _SINGLE = "float32"
+_CATEGORIES: WeakKeyDictionary[Any, Mapping[int, list[Scalar]]] = WeakKeyDictionary()
+"""Of boosters that were asked with categories, by column those that they know."""
 
 
 def sniff(path: Path, head: bytes) -> bool:
@@ -119,11 +122,28 @@ def predict(model: Any, x: Any) -> Table:
     """The original's answers: `label` and `probabilities`, or `prediction`."""
     import numpy as np
 
+    _refuse_unknown(model, x)
     if _is_booster(model):
         return _predict_booster(model, x)
     if _task(model) == "classifier":
         return {"label": np.asarray(model.predict(x)), "probabilities": np.asarray(model.predict_proba(x))}
     return {"prediction": np.asarray(model.predict(x))}
+
+
+def _refuse_unknown(model: Any, x: Any) -> None:
+    """xgboost raises for a category that it does not know, but searches texts so that it takes some for another one:
+    no answer of the model, and none that a user could want."""
+    typed = [i for i, dtype in enumerate(getattr(x, "dtypes", ())) if str(dtype) == "category"]
+    if not typed:
+        return
+    booster = model if _is_booster(model) else model.get_booster()
+    if booster not in _CATEGORIES:
+        _CATEGORIES[booster] = _read(model).categories
+    for i in typed:
+        known = _CATEGORIES[booster].get(i)
+        unknown = set() if known is None else set(x.iloc[:, i].dropna().unique()) - set(known)
+        if unknown:
+            raise ValueError(f"the column {x.columns[i]!r} holds a category that the model does not know: {unknown}")
 
 
 def _predict_booster(model: Any, x: Any) -> Table:

@@ -73,7 +73,7 @@ class _Nodes:
         identifier = node.get("__id__")
         if identifier in self._seen:
             before, made = self._seen[identifier]
-            if node["__loader__"] != "CachedNode" and node != before:
+            if node["__loader__"] != "CachedNode" and node != before and _bare(node) != _bare(before):
                 self.forbid("gives two things one identity")
             return made
         handler = _HANDLERS.get(node["__loader__"])
@@ -105,6 +105,14 @@ class _Nodes:
             if isinstance(node.get("content"), dict) and part in node["content"]:
                 self.value(node["content"][part])
         return _MADE.get(loader) or Instance(name, "own" if name.use == "own" else "?")
+
+
+def _bare(part: Any) -> Any:
+    """A part of the schema without its inner identities and files: an object that is written twice (the `estimator` of
+    a forest is its `estimator_` too) makes its state anew each time, with others. skops reads the first."""
+    if isinstance(part, dict):
+        return {key: _bare(each) for key, each in part.items() if key not in ("__id__", "file")}
+    return [_bare(each) for each in part] if isinstance(part, list) else part
 
 
 def _json(nodes: _Nodes, node: Node) -> Any:

@@ -15,6 +15,7 @@ from converters import for_file, for_object
 from converters._steps import step_of
 from converters.spec import Unreadable, Unsupported
 from tests.converters.check import answers, assert_same
+from tests.converters.proving import held
 
 pd = pytest.importorskip("pandas")
 xgb = pytest.importorskip("xgboost")
@@ -222,6 +223,22 @@ def test_categories_of_a_data_frame(onehot: int, real: str) -> None:
     one = frame.head(7).copy()
     one["city"] = pd.Categorical(["a", None, "zz top", "", "x", None, "b"], categories=frame["city"].cat.categories)
     same(model, one, real)
+
+
+@pytest.mark.parametrize("route", ["class", "booster"])
+def test_a_category_that_xgboost_takes_for_another_is_refused(route: str) -> None:
+    """It raises for most texts that it does not know, but finds some in the wrong place of its alphabet."""
+    rng = np.random.default_rng(0)
+    city = np.where(np.arange(ROWS) == 0, "rare", rng.choice(list("abc"), ROWS))
+    frame = pd.DataFrame({"city": pd.Categorical(city), "size": rng.normal(size=ROWS)})
+    fitted = xgb.XGBClassifier(enable_categorical=True, **FEW).fit(frame, (frame["city"] == "a").astype(int))
+    model = fitted if route == "class" else fitted.get_booster()
+    assert held(model, frame).proven.signature.inputs[0].values == ("a", "b", "c", "rare")
+    converter = for_object(model)
+    assert converter is not None
+    for unknown in ("never-seen", "b ", "zz"):
+        with pytest.raises(ValueError, match="does not know"):
+            converter.predict(model, frame.head(1).assign(city=pd.Categorical([unknown])))
 
 
 def test_missing_among_category_codes_is_refused() -> None:

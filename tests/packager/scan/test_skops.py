@@ -233,6 +233,21 @@ def test_allowed_names_are_held_to_the_rules_of_a_pickle(tmp_path: Path, name: s
         require_trusted(found, path)
 
 
+def test_an_object_that_is_written_twice_is_one(tmp_path: Path) -> None:
+    """Its state is made anew for each writing, with other identities; a forest's `estimator_` is its `estimator`."""
+    import skops.io
+    from sklearn.ensemble import RandomForestClassifier, VotingClassifier
+    from sklearn.tree import DecisionTreeClassifier
+
+    x, y = [[0.0], [1.0], [2.0], [3.0]], [0, 1, 0, 1]
+    forest = RandomForestClassifier(2, random_state=0).fit(x, y)
+    voting = VotingClassifier([("a", DecisionTreeClassifier()), ("b", forest)]).fit(x, y)
+    for number, fitted in enumerate((forest, voting)):
+        path = tmp_path / f"{number}.skops"
+        skops.io.dump(fitted, path)
+        require_trusted(scan(path), path)
+
+
 def test_what_these_are_made_of_is_allowed(tmp_path: Path) -> None:
     path = tmp_path / "m.skops"
     path.write_bytes(archive(wrapped(model(one("func", bound(EXP, EMPTY))))))
