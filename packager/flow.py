@@ -186,7 +186,8 @@ def _build(request: Request, place: Path, source: Any, worker: Worker, scratch: 
     latency = _latency(request, loaded, worker, scratch, proven, probes, progress)
     progress("locking the environment")
     if loaded["own_environment"]:
-        environment = recorded(worker.call("environment")["environment"], request.vendor, request.repository, scratch)
+        told, beyond = worker.call("environment")["environment"], scratch.parent  # of what the model may write in
+        environment = recorded(told, request.vendor, request.repository, beyond)
     else:
         packages = (*source.found.packages, *loaded["versions"])
         environment = recording.result(packages, request.vendor, given)
@@ -195,10 +196,10 @@ def _build(request: Request, place: Path, source: Any, worker: Worker, scratch: 
     manifest = write(request, place, source, loaded | {"given": said}, environment, proven, cases, latency)
     installed = environment.document["distributions"]
     needed = [each["name"] for each in installed if each.get("needed", True)]
-    told = {"distributions": len(installed), "needed": needed, **environment.facts}
+    facts = {"distributions": len(installed), "needed": needed, **environment.facts}
     remarks = (*ignored_columns(signature, list(example.table)), *needless_trust(source.found, request.allow))
     said_of_it = tuple(loaded["notes"])
-    return Built(place, manifest.identity, proven.signature, proven.report, latency, told, said_of_it, remarks)
+    return Built(place, manifest.identity, proven.signature, proven.report, latency, facts, said_of_it, remarks)
 
 
 def _read_example(request: Request, scratch: Path) -> Any:

@@ -67,7 +67,7 @@ def test_half_precision_is_held_to_its_own_tolerance(tmp_path: Path) -> None:
     rows = {"x": RNG.normal(size=(200, 8)).astype(np.float16)}
     built = _built(nodes, [("x", HALF, ["N", 8])], [("y", HALF, ["N", 8])], rows, tmp_path)
     assert built.verification.precision == "float16"
-    assert built.verification.tolerances["y"].rtol == 1e-2
+    assert built.verification.tolerances["y"].rtol == 2**-10
 
 
 X = RNG.normal(size=(5, 3)).astype(np.float32)

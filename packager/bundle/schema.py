@@ -56,7 +56,7 @@ _facts = record(
         "title": text(),
         "notes": listing(text()),
         "source": text(least=1),
-        "precision": one_of("float32", "float64"),
+        "precision": one_of("float16", "float32", "float64"),
         "signature": signature,
         "tolerances": _tolerances,
         "tolerance_given_by_user": flag,

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
@@ -117,8 +118,7 @@ def twin(
     if not wanted(loaded["processor"], probes.answers):
         yield None
         return
-    folder = scratch / "processor"
-    folder.mkdir()
+    folder = Path(mkdtemp(dir=scratch))  # by a name that the first process cannot have taken
     with Worker(python, folder, limits, settings_for(loaded["libraries"])) as worker:
         worker.send("load", **request)
         yield Twin(worker, folder, loaded["libraries"])
