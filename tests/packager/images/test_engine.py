@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-import packager.bundle.reader
 from packager.errors import MismatchError
 from packager.images import make
 from tests.conftest import Run
 from tests.packager.conftest import Made
+from tests.seal import seal
 
 from .conftest import Archived, answering
 
@@ -68,7 +68,7 @@ def test_a_difference_is_exit_5_and_no_archive(
     client: Any, crew: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = _with_wrong_answers(crew, tmp_path / "wrong")
-    monkeypatch.setattr(packager.bundle.reader, "check_files", lambda bundle: None)
+    seal(folder)
     place = tmp_path / "out" / "crew.tar"
     with pytest.raises(MismatchError, match="does not answer like the original") as caught:
         make(folder, None, None, place, "debian", True, lambda step: None)
@@ -82,7 +82,7 @@ def test_a_server_that_does_not_start_is_said_in_its_own_words(
     folder = tmp_path / "broken"
     shutil.copytree(crew.folder, folder)
     (folder / "model" / "model.onnx").write_bytes(b"no graph")
-    monkeypatch.setattr(packager.bundle.reader, "check_files", lambda bundle: None)
-    with pytest.raises(MismatchError, match="not as it was built"):
+    seal(folder)
+    with pytest.raises(MismatchError, match="cannot load the graph"):
         make(folder, None, None, tmp_path / "crew.tar", "debian", True, lambda step: None)
     assert not (tmp_path / "crew.tar").exists() and _left(client) == ([], [], [])

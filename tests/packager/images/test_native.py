@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-import packager.bundle.reader
 from converters.spec import TensorSpec
 from packager.errors import ConversionError, MismatchError, MissingToolError, UsageError
 from packager.images import _compiled, _rootfs, make, native
@@ -21,6 +20,7 @@ from packager.images._layers import Folder
 from packager.keeping import SEAL
 from packager.setup_headers import cache_folder, fetch_headers
 from tests.packager.conftest import Made
+from tests.seal import seal
 
 from .conftest import Archived, answering, needs
 from .test_archive import check
@@ -125,7 +125,7 @@ def test_a_difference_is_exit_5_and_no_archive(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     folder = _with_wrong_answers(crew, tmp_path / "wrong")
-    monkeypatch.setattr(packager.bundle.reader, "check_files", lambda bundle: None)
+    seal(folder)
     place = tmp_path / "out" / "crew.tar"
     with pytest.raises(MismatchError, match="does not answer like the original") as caught:
         make(folder, None, "native", place, "debian", True, lambda step: None)

@@ -157,7 +157,7 @@ LOCK = """
 [[packages]]
 name = "thing"
 version = "1"
-wheels = [{ url = "https://index.example/thing%2B1-py3-none-any.whl", hashes = { sha256 = "ab" } }]
+wheels = [{ url = "https://index.example/thing%2B1-py3-none-any.whl", hashes = { sha256 = "abababababababababababababababababababababababababababababababab" } }]
 """
 
 
@@ -166,7 +166,7 @@ def test_the_index_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     asked = _index(monkeypatch, LOCK)
     first = pinned({"thing": "1"}, BASE)
     assert first == pinned({"thing": "1"}, BASE) and len(asked) == 1
-    assert first[0].file == "thing+1-py3-none-any.whl" and first[0].sha256 == "ab"
+    assert first[0].file == "thing+1-py3-none-any.whl" and first[0].sha256 == "ab" * 32
     assert "thing==1\n" in asked[0] and "--no-deps" in asked[0] and "3.11" in asked[0]
     pinned({"thing": "2"}, BASE)
     assert len(asked) == 2

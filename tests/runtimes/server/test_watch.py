@@ -124,5 +124,5 @@ def test_over_grpc_too(loop: Model) -> None:
 
     handle = _handler(service, "ModelInfer", Board(1), threading.Lock(), watch)
     with pytest.raises(ConnectionAbortedError):
-        handle(request, SimpleNamespace(abort=abort))
+        handle(request.SerializeToString(), SimpleNamespace(abort=abort))
     assert said == [(grpc.StatusCode.UNAVAILABLE, "no answer in time: send fewer rows")]
