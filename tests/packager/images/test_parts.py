@@ -157,8 +157,8 @@ LOCK = """
 [[packages]]
 name = "thing"
 version = "1"
-wheels = [{ url = "https://index.example/thing%2B1-py3-none-any.whl", hashes = { sha256 = "abababababababababababababababababababababababababababababababab" } }]
-"""
+wheels = [{ url = "https://index.example/thing%2B1-py3-none-any.whl", hashes = { sha256 = "SHA256" } }]
+""".replace("SHA256", "ab" * 32)
 
 
 def test_the_index_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
