@@ -37,6 +37,10 @@ final class Graph implements AutoCloseable {
     private static final Set<String> ESCAPED_OUTPUTS = Set.of();
     private static final boolean TEXT_IS_ESCAPED = false;
 
+    /** Where files lie that the graph names: nowhere. Else ONNX Runtime would look in the working folder. */
+    private static final String OTHER_FILES = "session.model_external_initializers_file_folder_path";
+    private static final String NOWHERE = "/dev/null";
+
     private final OrtEnvironment environment;
     private final OrtSession session;
     private final ReadWriteLock lock = new ReentrantReadWriteLock();
@@ -78,11 +82,13 @@ final class Graph implements AutoCloseable {
     private static OrtSession session(OrtEnvironment environment, byte[] model, OrtSession.SessionOptions options)
             throws OrtException {
         if (options != null) {
+            options.addConfigEntry(OTHER_FILES, NOWHERE);
             return environment.createSession(model, options);
         }
         try (OrtSession.SessionOptions single = new OrtSession.SessionOptions()) {
             single.setIntraOpNumThreads(1);
             single.setInterOpNumThreads(1);
+            single.addConfigEntry(OTHER_FILES, NOWHERE);
             return environment.createSession(model, single);
         }
     }
