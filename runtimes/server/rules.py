@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -78,12 +79,12 @@ def _beyond(spec: TensorSpec, values: np.ndarray[Any, Any]) -> Iterator[tuple[Ma
 def _above(values: np.ndarray[Any, Any], bound: float) -> Mask:
     """Infinity too: in a narrow type the bound itself becomes that, and nothing is above it."""
     above = np.asarray(values > bound)
-    return above | np.isposinf(values) if values.dtype.kind == "f" and np.isfinite(bound) else above
+    return above | np.isposinf(values) if values.dtype.kind == "f" and isfinite(bound) else above
 
 
 def _below(values: np.ndarray[Any, Any], bound: float) -> Mask:
     below = np.asarray(values < bound)
-    return below | np.isneginf(values) if values.dtype.kind == "f" and np.isfinite(bound) else below
+    return below | np.isneginf(values) if values.dtype.kind == "f" and isfinite(bound) else below
 
 
 def _missing(spec: TensorSpec, values: np.ndarray[Any, Any]) -> Mask | None:

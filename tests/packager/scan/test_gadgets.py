@@ -280,7 +280,9 @@ def test_functions_may_be_referred_to_but_not_called(tmp_path: Path) -> None:
 
 def test_the_error_names_every_refused_name_and_the_next_step(tmp_path: Path) -> None:
     path = tmp_path / "m.pkl"
-    path.write_bytes(b"\x80\x04" + short("mine") + short("B") + b"\x93" + short("mine.sub") + short("A") + b"\x93\x85R.")
+    path.write_bytes(
+        b"\x80\x04" + short("mine") + short("B") + b"\x93" + short("mine.sub") + short("A") + b"\x93\x85R."
+    )
     found = scan(path)
     with pytest.raises(UntrustedError, match=r"--allow mine\.B --allow mine\.sub\.A") as caught:
         require_trusted(found, path)
