@@ -626,7 +626,8 @@ def test_pieces_pipelines_and_promises(flowers_pair: Pair) -> None:
         assert connection.recv(100).startswith(b"HTTP/1.1 100")
         connection.sendall(b"[]")
         assert connection.recv(1000).endswith(b"\r\n\r\n[]")
-    offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQ\r\n"
+    offer = b"Host: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+    offer += b"HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQ\r\n"
     assert exchanged(server, b"POST /predict HTTP/1.1\r\n" + offer + b"Content-Length: 2\r\n\r\n[]").startswith(
         b"HTTP/1.1 200"
     )
