@@ -13,7 +13,7 @@ from ..spec import Unsupported
 from . import _members as members
 from . import _scores as scores
 from ._categories import known_values, lookup
-from .quantiles import unranked
+from ._interpolation import unranked
 
 Inverse = Callable[[Any, str, GraphBuilder], str]
 

@@ -125,7 +125,7 @@ def test_the_report_holds_no_markup_of_a_name(package: Package) -> None:
     each = {"batch": 1, "p50_ms": 1.0, "p90_ms": 1.0, "p95_ms": 1.0, "p99_ms": 1.0, "rows_per_second": 1.0}
     machine = {"cpu": BUNDLE, "cores": 1, "kernel": "k", "libc": "l"}
     latency = LatencyReport((each,), (each,), machine, {n: n for n in NAMES})
-    page = report_html(facts, proof, environment, latency, ()).decode()
+    page = report_html(facts, proof, environment, latency, (), "", "").decode()
     assert not {"script", "img", "iframe"} & Reading(page).tags
     assert not {c for c in page if unicodedata.category(c) in UNSEEN} - {"\n", "\t"}
     assert "\\u202e txt.exe" in page and "&lt;/script&gt;" in page
