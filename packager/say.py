@@ -79,12 +79,14 @@ def _some(names: list[str]) -> str:
 
 
 def verified(facts: dict[str, Any]) -> None:
+    """Prints which files and golden cases were checked, and where."""
     click.echo(f"{facts['bundle']} is as it was built ({facts['files']} files, {facts['identity']})")
     for place, cases in facts["golden"].items():
         click.echo(f"  {place}: {cases} golden cases answered as the original did")
 
 
 def reproduced(facts: dict[str, Any]) -> None:
+    """Prints how the original answered in the environment that was made again."""
     golden, found = facts["golden"], facts["interpreter"]
     what = f"{found['implementation'].replace('CPython', 'Python')} {found['found']}"
     click.echo(f"{facts['environment']}: {what}, {facts['distributions']} distributions as they were")
@@ -104,6 +106,7 @@ def _why_bits(kernels: dict[str, str]) -> str:
 
 
 def image(facts: dict[str, Any]) -> None:
+    """Prints the image, its size, and what a container of it answered."""
     click.echo(facts["archive"] or facts["tag"])
     for name in ("tag", "image", "digest"):
         if facts[name]:
@@ -118,6 +121,7 @@ def image(facts: dict[str, Any]) -> None:
 
 
 def diff(facts: dict[str, Any]) -> None:
+    """Prints what differs between two bundles."""
     from .diff.text import lines
 
     for line in lines(facts):
@@ -125,6 +129,7 @@ def diff(facts: dict[str, Any]) -> None:
 
 
 def doctor(facts: dict[str, Any]) -> None:
+    """Prints what is installed, and the command that fixes what is missing."""
     for each in facts["checks"]:
         mark = "ok     " if each["found"] else "missing"
         mend = "" if each["found"] else f"\n          {each['mend']}"
