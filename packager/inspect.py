@@ -148,13 +148,21 @@ def _onnx(path: Path) -> dict[str, Any]:
     }
 
 
+def _dim(dim: Any) -> str:
+    """Its name, else its size; protobuf hands on a name that is no UTF-8 as bytes."""
+    name = dim.dim_param
+    if name:
+        return name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else str(name)
+    return str(dim.dim_value) if dim.HasField("dim_value") else "?"
+
+
 def _onnx_line(value: Any) -> str:
     import onnx
 
     tensor = value.type.tensor_type
     if not value.type.HasField("tensor_type"):
         return f"{value.name}: {value.type.WhichOneof('value')}"
-    shape = ", ".join(d.dim_param or (str(d.dim_value) if d.HasField("dim_value") else "?") for d in tensor.shape.dim)
+    shape = ", ".join(map(_dim, tensor.shape.dim))
     known = tensor.elem_type in onnx.TensorProto.DataType.values()
     kind = onnx.TensorProto.DataType.Name(tensor.elem_type).lower() if known else f"element type {tensor.elem_type}"
     return f"{value.name}: {kind} [{shape}]"

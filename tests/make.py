@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from packager.bundle.reader import open_bundle
+from packager.environments._rebuild import Interpreter
 from packager.flow import Built, Request, build
+from packager.reproduce import _asked_again
 
 
 def save(model: Any, example: Any, folder: Path, name: str = "model") -> tuple[Path, Path]:
@@ -35,3 +39,10 @@ def build_model(
 ) -> Built:
     """The finished build, without projects unless asked."""
     return build(Request(model, example, output, targets=targets, **options))
+
+
+def asked_again(built: Built) -> dict[str, Any]:
+    """What `mlpack reproduce` finds, with this environment in place of the one that it makes again."""
+    bundle = open_bundle(built.bundle)
+    recorded = (bundle.json("environment/environment.json"), bundle.json("measurements/machine.json"))
+    return _asked_again(bundle, Interpreter(sys.executable, "", True), (), *recorded)[0]

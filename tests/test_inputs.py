@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,10 @@ from sklearn.naive_bayes import CategoricalNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from packager.bundle.reader import open_bundle
-from packager.environments._rebuild import Interpreter
 from packager.errors import UsageError
 from packager.flow import Built
 from packager.predict import predict
-from packager.reproduce import _asked_again
-from tests.make import build_model, save
+from tests.make import asked_again, build_model, save
 
 ROWS = 120
 
@@ -58,7 +54,7 @@ def test_a_column_of_dates(first: Any, visits: pd.DataFrame, tmp_path: Path) -> 
     built = _built(_after(first, visits), visits, tmp_path)
     inputs = {t.name: t for t in built.signature.inputs}
     assert ("day" in inputs) == (first is not None)
-    again = _asked_again(open_bundle(built.bundle), Interpreter(sys.executable, "", True), ())
+    again = asked_again(built)
     assert again["same_bits"] == again["cases"] > 1
     if first is not None:
         assert inputs["day"].dtype == "int64" and inputs["day"].frame_dtype.startswith("datetime64[")

@@ -17,13 +17,10 @@ from sklearn.preprocessing import StandardScaler
 
 from converters.spec import COLUMN, MATRIX, Signature, TensorSpec
 from packager.bench import bench_bundle
-from packager.bundle.reader import open_bundle
 from packager.check import check_bundle
-from packager.environments._rebuild import Interpreter
 from packager.flow import Built
 from packager.predict import predict
-from packager.reproduce import _asked_again
-from tests.make import build_model, save
+from tests.make import asked_again, build_model, save
 
 ROWS = 30
 LETTERS = "aX_ .0-é日😀'$/{}<>&;#%\\u0301"
@@ -66,7 +63,7 @@ def test_a_frame_with_all_of_them(tmp_path: Path) -> None:
     frame = _frame(tuple(dict.fromkeys([*NAMES, *DRAWN])))
     built = _built(frame, tmp_path)
     _holds(built, frame, tmp_path, ("csv", "parquet"))
-    again = _asked_again(open_bundle(built.bundle), Interpreter(sys.executable, "", True), ())
+    again = asked_again(built)
     assert again["same_bits"] == again["cases"] > 1
     assert [t.name for t in built.signature.inputs] == list(frame)
     assert {t.name: t.graph_name for t in built.signature.inputs if t.graph_name} == {

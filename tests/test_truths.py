@@ -20,7 +20,7 @@ from packager.errors import UsageError
 from packager.flow import Built
 from packager.predict import predict
 from runtimes.server.csv_rows import cells_of_csv
-from runtimes.server.described import Described
+from runtimes.server.described import describe
 from runtimes.server.errors import Refusal
 from runtimes.server.model import Model
 from runtimes.server.rows import ask_cells, cells_of_rows
@@ -115,7 +115,7 @@ def test_a_number_that_is_neither(objects: tuple[Any, Built, Path], tmp_path: Pa
 
 def test_the_server_takes_true_false_null_and_numbers(objects: tuple[Any, Built, Path]) -> None:
     bundle = open_bundle(objects[1].bundle)
-    model = Model(Described(bundle.folder, "model", "1.0.0", bundle.identity, bundle.signature, {}))
+    model = Model(describe(bundle.place))
     rows = [{"flag": flag, "x": 0.0} for flag in (True, 1, False, 0.0, None)]
     answers = ask_cells(model, cells_of_rows(model, rows))["probabilities"]
     assert (answers[0] == answers[1]).all() and (answers[2] == answers[3]).all()

@@ -22,18 +22,29 @@ ALONE, TOGETHER = "one of each kind alone", "each kind by itself"
 def by_kind(
     session: Session, probes: Probes, kept: np.ndarray[Any, Any], allowed: Mapping[str, Tolerance]
 ) -> dict[str, dict[str, Errors]]:
-    """The errors of the batches that the original was asked in; only those that the rules let pass whole.
-
-    Raises `ConversionError` where the graph differs and the original's own answers hang on the batch.
-    """
+    """The errors of the batches that the original was asked in; only those that the rules let pass whole."""
     found: dict[str, list[tuple[Table, Table]]] = {ALONE: [], TOGETHER: []}
+    for batch, want, got in _both(session, probes, kept):
+        found[ALONE if len(batch) == 1 else TOGETHER].append((want, got))
+    return {kind: _errors(kind, pairs, allowed) for kind, pairs in found.items() if pairs}
+
+
+def refuse_hanging(
+    session: Session, probes: Probes, kept: np.ndarray[Any, Any], allowed: Mapping[str, Tolerance]
+) -> None:
+    """Raises `ConversionError` where the graph differs and the original's own answers hang on the batch."""
+    for batch, want, got in _both(session, probes, kept):
+        if not _compared(want, got, allowed).equal:
+            _refuse_hanging(probes, batch, want, allowed)
+
+
+def _both(
+    session: Session, probes: Probes, kept: np.ndarray[Any, Any]
+) -> Iterator[tuple[tuple[int, ...], Table, Table]]:
+    """Each batch that the rules let pass whole, with the original's answers and the graph's."""
     for batch, want in _answered(probes):
         if kept[list(batch)].all():
-            got = session.run(take(probes.rows, list(batch)))
-            found[ALONE if len(batch) == 1 else TOGETHER].append((want, got))
-            if not _compared(want, got, allowed).equal:
-                _refuse_hanging(probes, batch, want, allowed)
-    return {kind: _errors(kind, pairs, allowed) for kind, pairs in found.items() if pairs}
+            yield batch, want, session.run(take(probes.rows, list(batch)))
 
 
 def hangs_on_batch(probes: Probes, allowed: Mapping[str, Tolerance]) -> bool:

@@ -23,7 +23,7 @@ from ..golden import Tolerance
 from ..replies import odd
 from ..rules import refused_rows
 from ..session import Session
-from .batches import by_kind, hangs_on_batch
+from .batches import by_kind, hangs_on_batch, refuse_hanging
 from .comparison import Comparison, Errors, compare, tolerances, worst
 from .probes import Probes
 from .refusals import with_rules
@@ -94,6 +94,8 @@ def prove(
         return found
     if not attempts:
         raise refusal or ConversionError("the model offers no precision to convert to")
+    last = Session(attempts[-1].model, attempts[-1].signature)
+    refuse_hanging(last, probes, in_reach(last.signature, probes), attempts[-1].report.tolerances)
     return _fail(attempts[-1], _KEEP if set(asked) >= set(precisions) else _OTHER_PRECISION)
 
 
