@@ -57,7 +57,7 @@ def older(tmp_path_factory: pytest.TempPathFactory) -> str:
     subprocess.run([*uv, "venv", "-q", "-p", sys.executable, str(folder)], check=True)
     python = str(folder / "bin" / "python")
     wanted = [f"onnxruntime=={OLDER}", f"numpy=={np.__version__}"]
-    subprocess.run([*uv, "pip", "install", "-q", "-p", python, *wanted], check=True)
+    subprocess.run([*uv, "pip", "install", "-q", "--system-certs", "-p", python, *wanted], check=True)
     return python
 
 
