@@ -13,25 +13,10 @@ from packager.bundle import replacing
 from packager.bundle.reader import check_files, open_bundle
 from packager.bundle.writer import write_bundle
 from packager.errors import UsageError
+from tests.packager.bundle.facts import FACTS
 from tests.packager.conftest import Made
 
 Run = Callable[..., tuple[int, dict[str, Any], str]]
-TENSOR = {"name": "x", "dtype": "float32", "shape": ["N", 1]}
-FACTS: dict[str, Any] = {
-    "name": "a",
-    "version": "1",
-    "mlpack": "0",
-    "framework": "onnx",
-    "title": "graph",
-    "notes": [],
-    "source": "model/source/a.onnx",
-    "precision": "float32",
-    "signature": {"task": "graph", "inputs": [TENSOR], "outputs": [TENSOR], "classes": []},
-    "tolerances": {},
-    "tolerance_given_by_user": False,
-    "allowed": [],
-    "environment": {},
-}
 CLOCKED: dict[str, bytes | Path] = {"measurements/latency.json": b"[]"}
 
 

@@ -20,25 +20,10 @@ from packager.bundle.manifest import MEASURED
 from packager.bundle.reader import check_files, open_bundle
 from packager.bundle.writer import write_bundle
 from packager.errors import UsageError
+from tests.packager.bundle.facts import FACTS
 from tests.packager.conftest import Made
 
 ROOT = Path(__file__).parents[3]
-TENSOR = {"name": "x", "dtype": "float32", "shape": ["N", 1]}
-FACTS = {
-    "name": "a",
-    "version": "1",
-    "mlpack": "0",
-    "framework": "onnx",
-    "title": "graph",
-    "notes": [],
-    "source": "model/source/a.onnx",
-    "precision": "float32",
-    "signature": {"task": "graph", "inputs": [TENSOR], "outputs": [TENSOR], "classes": []},
-    "tolerances": {},
-    "tolerance_given_by_user": False,
-    "allowed": [],
-    "environment": {},
-}
 FILES: dict[str, bytes | Path] = {
     **{f"folder-{i % 3}/file-{i}": bytes([i]) * 1000 for i in range(9)},
     "model/source/a.onnx": b"graph",
