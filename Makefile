@@ -50,7 +50,7 @@ toolchains: $(READY)
 	[ -f /usr/include/nlohmann/json.hpp ] || missing="$$missing nlohmann-json3-dev"; \
 	[ -f /usr/include/boost/version.hpp ] || missing="$$missing libboost-dev"; \
 	[ -z "$$missing" ] || (export DEBIAN_FRONTEND=noninteractive; $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing)
-	$(BIN)/python -m packager.setup_headers
+	$(BIN)/python -m mlpack_toolkit.packager.setup_headers
 
 # R and the packages whose models the tests fit.
 R_PACKAGES := caret e1071 earth gam gbm glmnet kernlab mass mgcv modeldata nnet randomforest ranger recipes rpart survival

@@ -13,7 +13,7 @@ from time import perf_counter, sleep
 
 ROOT = Path(__file__).parent.parent
 PYTHON = sys.executable
-MLPACK = (PYTHON, "-m", "packager.cli")
+MLPACK = (PYTHON, "-m", "mlpack_toolkit")
 POLL_SECONDS = 0.02
 
 

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from packager.environments._uv import last_words, uv
+from mlpack_toolkit.packager.environments.python.uv import last_words, uv
 
 from ._process import MLPACK, ROOT
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from packager.environments.system import machine
+from mlpack_toolkit.packager.environments.system import machine
 
 Row = Mapping[str, Any]
 

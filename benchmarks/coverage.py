@@ -20,15 +20,15 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import numpy as np
 
-from converters import for_object
-from converters._table import write_table
-from converters._worker import BadExample
-from converters._worker import Session as Worker
-from converters.spec import Signature, Table, Unreadable, Unsupported
-from packager.errors import ConversionError, MismatchError
-from packager.verify.comparison import compare, tolerances
-from packager.verify.probes import Probes
-from packager.verify.prove import Proven, Wanted, prove
+from mlpack_toolkit.converters import for_object
+from mlpack_toolkit.converters.table import write_table
+from mlpack_toolkit.converters._worker.session import BadExample
+from mlpack_toolkit.converters._worker.session import Session as Worker
+from mlpack_toolkit.converters.spec import (Signature, Table, Unreadable, Unsupported)
+from mlpack_toolkit.packager.errors import ConversionError, MismatchError
+from mlpack_toolkit.packager.equivalence.comparison import compare, tolerances
+from mlpack_toolkit.packager.equivalence.probes import Probes
+from mlpack_toolkit.packager.equivalence.prove import Proven, Wanted, prove
 
 from ._estimators import fitted, names
 
@@ -84,7 +84,7 @@ def _absolute(proven: Proven) -> float:
 
 
 def _origin(model: Any) -> str:
-    from converters.sklearn import _steps
+    from mlpack_toolkit.converters.sklearn import _steps
 
     return "own" if type(model).__name__ in _steps() else "skl2onnx"
 
@@ -172,7 +172,7 @@ def _rounds(model: Any, example: Any, probes: Probes | None) -> Iterator[tuple[s
 
 def _wrong(session: Any, x: np.ndarray[Any, Any], want: Table) -> int:
     """Rows that differ, of the outputs that both have; numbers by the tolerance of float32."""
-    from converters.spec import TensorSpec
+    from mlpack_toolkit.converters.spec import TensorSpec
 
     got = session.run(None, {session.get_inputs()[0].name: x.astype(np.float32)})
     named = _paired(want, got)

@@ -19,10 +19,10 @@ from time import perf_counter
 from typing import Any
 from unittest.mock import patch
 
-from packager.environments import _rebuild
-from packager.environments._lock import lock, look_up
-from packager.environments._python import Capture
-from packager.environments._uv import find_uv, uv
+from mlpack_toolkit.packager.environments.python import rebuild
+from mlpack_toolkit.packager.environments.python.lock import lock, look_up
+from mlpack_toolkit.packager.environments.python.capture import Capture
+from mlpack_toolkit.packager.environments.python.uv import find_uv, uv
 
 from ._show import show
 
@@ -88,10 +88,10 @@ def _vendored(python: Path, folder: Path) -> None:
 
 def _rebuilt(folder: Path, python: Path) -> dict[str, Any]:
     """From the vendored wheels, offline."""
-    interpreter = _rebuild.Interpreter(str(python), "", True)
+    interpreter = rebuild.Interpreter(str(python), "", True)
     places = iter(range(2))
     row = _row(
-        "rebuild", lambda: _rebuild.rebuild(folder / "bundle", folder / f"{next(places)}", interpreter), "", None
+        "rebuild", lambda: rebuild.rebuild(folder / "bundle", folder / f"{next(places)}", interpreter), "", None
     )
     return row
 

@@ -1,4 +1,4 @@
-"""Ways of writing the same trees, timed against each other: what `converters/_tree_nodes.py` chose its form by.
+"""Ways of writing the same trees, timed against each other: what `converters/_trees/ensemble.py` chose its form by.
 
 `python -m benchmarks.forms [--json] [--seconds S] [--model NAME]`; milliseconds on one thread, the form in use first.
 """
@@ -17,12 +17,13 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import numpy as np
 
-from converters import _catboost, _tree_nodes
-from converters._graph import GraphBuilder
-from converters._latency import measure as clocked
-from converters._steps import convert
-from converters._tree_values import Trees, rounded, tree_of
-from converters.spec import TensorSpec
+from mlpack_toolkit.converters.catboost import reader
+from mlpack_toolkit.converters._trees import ensemble
+from mlpack_toolkit.converters._graph.builder import GraphBuilder
+from mlpack_toolkit.converters.latency import measure as clocked
+from mlpack_toolkit.converters._steps.step import convert
+from mlpack_toolkit.converters._trees.arrays import Trees, rounded, tree_of
+from mlpack_toolkit.converters.spec import TensorSpec
 
 from ._models import MODELS, ROWS
 from ._show import show
@@ -40,26 +41,26 @@ def _as_it_is() -> Iterator[None]:
 @contextmanager
 def _one_node() -> Iterator[None]:
     """All targets and all trees in one node."""
-    with patch.object(_tree_nodes, "TARGETS_APART", 1), patch.object(_tree_nodes, "NODES_AT_ONCE", 2**62):
+    with patch.object(ensemble, "TARGETS_APART", 1), patch.object(ensemble, "NODES_AT_ONCE", 2**62):
         yield
 
 
 @contextmanager
 def _small_groups() -> Iterator[None]:
     """Nodes of a few trees each, which fit the first cache."""
-    with patch.object(_tree_nodes, "NODES_AT_ONCE", 2**11):
+    with patch.object(ensemble, "NODES_AT_ONCE", 2**11):
         yield
 
 
 @contextmanager
 def _walked() -> Iterator[None]:
     """Symmetric trees walked like others."""
-    written = _catboost._symmetric
+    written = reader._symmetric
 
     def plain(*arguments: Any) -> Trees:
         return replace(written(*arguments), symmetric=False)
 
-    with patch.object(_catboost, "_symmetric", plain):
+    with patch.object(reader, "_symmetric", plain):
         yield
 
 
@@ -68,7 +69,7 @@ def _version_3() -> Iterator[None]:
     """`TreeEnsembleRegressor` of ai.onnx.ml 3."""
     with ExitStack() as stack:
         stack.enter_context(_walked())
-        stack.enter_context(patch.object(_tree_nodes, "_node", _regressor_node))
+        stack.enter_context(patch.object(ensemble, "_node", _regressor_node))
         yield
 
 

@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from converters import load as converter_of
-from converters._frames import model_table
-from converters._latency import measure as clocked
-from converters._signature import signature_of
-from converters._table import take
-from packager.bench import measure_graph
-from packager.r_frames import levels_in, read_frame
+from mlpack_toolkit.converters import load as converter_of
+from mlpack_toolkit.converters._worker.model_input import model_table
+from mlpack_toolkit.converters.latency import measure as clocked
+from mlpack_toolkit.converters._worker.signature import signature_of
+from mlpack_toolkit.converters.table import take
+from mlpack_toolkit.packager.commands.bench import measure_graph
+from mlpack_toolkit.packager.data.rds_frames import levels_in, read_frame
 
 from ._show import show
 

@@ -16,9 +16,9 @@ from typing import Any
 import joblib
 import numpy as np
 
-from converters._trust.guard import Trusted
-from converters._trust.loading import load_joblib, load_pickle
-from packager.scan import scan
+from mlpack_toolkit.converters._trust.guard import Trusted
+from mlpack_toolkit.converters._trust.loading import load_joblib, load_pickle
+from mlpack_toolkit.packager.scan import scan
 
 TREES, ROWS = 96, 50_000
 TERMS = 1_000_000

@@ -27,10 +27,10 @@ from typing import Any
 
 import numpy as np
 
-from packager.environments.system import machine
+from mlpack_toolkit.packager.environments.system import machine
 
 from ._process import ROOT
-from ._servers import Server, environment_of, installed, servers, set_up
+from ._servers import (Server, environment_of, installed, servers, set_up)
 from ._show import show, table
 
 PAGE = ROOT / "docs" / "serving.md"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._assemble import assemble
-from ._custom import dotted, step
-from ._steps import thresholds_of
-from ._titles import title_of
-from .spec import TIES, Converter, Description, Feature, Scalar, Table, Unreadable
+from ._steps.assemble import assemble
+from ._steps.user_defined import dotted, step
+from ._steps.step import thresholds_of
+from ._steps.titles import title_of
+from .spec import (TIES, Converter, Description, Feature, Scalar, Table, Unreadable)
 
 
 def describe(model: Any) -> Description:

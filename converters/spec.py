@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Callable, Union
 if TYPE_CHECKING:
     import numpy as np
 
-    from ._steps import Step
+    from ._steps.step import Step
 
 Scalar = Union[str, int, float, bool]
 Dim = Union[str, int]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .flow import Built
+    from .commands.build import Built
 
 __version__ = "0.1.0"
 
@@ -16,6 +16,6 @@ def build(model: Any, example: Any, **options: Any) -> Built:
     `model`: a path, or an R object that rpy2 holds. `example`: a path, a data frame of pandas, or one that rpy2 holds.
     `options`: those of `mlpack build`, under their names with underscores (`output`, `name`, `target`, `vendor`, …).
     """
-    from .handover import build
+    from .api import build
 
     return build(model, example, options)

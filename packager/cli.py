@@ -12,10 +12,10 @@ from typing import Any
 
 import click
 
-from . import __version__, say
-from .ending import guard
+from . import __version__, output as say
+from .shutdown import guard
 from .errors import MlpackError, printable
-from .variants import KINDS, TARGETS
+from .choices import KINDS, TARGETS
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line.")
 _folder = click.Path(path_type=Path, file_okay=False)
@@ -68,7 +68,7 @@ def cli(context: click.Context) -> None:
 def build(config: Path | None, as_json: bool, **options: Any) -> None:
     """Builds a verified bundle from MODEL and example inputs."""
     from .config import build_request
-    from .flow import build as build_bundle
+    from .commands.build import build as build_bundle
 
     made = []
 
@@ -101,7 +101,7 @@ def build(config: Path | None, as_json: bool, **options: Any) -> None:
 @_as_json
 def verify(bundle: Path, targets: tuple[str, ...], provider: str, as_json: bool) -> None:
     """Checks every digest of BUNDLE, then replays every golden case."""
-    from .check import check_bundle
+    from .commands.verify import check_bundle
 
     def work() -> dict[str, Any]:
         with _progress(as_json) as progress:
@@ -128,7 +128,7 @@ def bench(
     as_json: bool,
 ) -> None:
     """Measures BUNDLE's latency by batch size."""
-    from .bench import bench_bundle
+    from .commands.bench import bench_bundle
 
     def work() -> dict[str, Any]:
         return bench_bundle(bundle, against, python or sys.executable, seconds, allow, rscript or "")
@@ -141,7 +141,7 @@ def bench(
 @_as_json
 def inspect(path: Path, as_json: bool) -> None:
     """Says what a bundle or a model file is. Runs and loads nothing."""
-    from .inspect import inspect as look
+    from .commands.inspect import inspect as look
 
     _run(lambda: look(path), as_json, say.facts)
 
@@ -153,7 +153,7 @@ def inspect(path: Path, as_json: bool) -> None:
 @_as_json
 def predict(bundle: Path, file: Path, output: Path | None, as_json: bool) -> None:
     """Answers every row of FILE, in order."""
-    from .predict import predict as answer
+    from .commands.predict import predict as answer
 
     _run(lambda: answer(bundle, file, output), as_json, lambda facts: None)
 
@@ -166,7 +166,7 @@ def predict(bundle: Path, file: Path, output: Path | None, as_json: bool) -> Non
 @_as_json
 def serve(bundle: Path, host: str, port: int, workers: int, as_json: bool) -> None:
     """Answers requests for BUNDLE over HTTP until it is told to end."""
-    from .serve import serve as answer
+    from .commands.serve import serve as answer
 
     def ready(facts: dict[str, Any]) -> None:
         click.echo(
@@ -224,7 +224,7 @@ def reproduce(
     bundle: Path, into: Path, python: str | None, allow: tuple[str, ...], rscript: str | None, as_json: bool
 ) -> None:
     """Makes the original's environment again, asks the original again, and compares."""
-    from .reproduce import reproduce as again
+    from .commands.reproduce import reproduce as again
 
     def work() -> dict[str, Any]:
         with _progress(as_json) as progress:
@@ -237,7 +237,7 @@ def reproduce(
 @_as_json
 def doctor(as_json: bool) -> None:
     """Says what is installed, what is missing for which feature, and the command that fixes it."""
-    from .doctor import doctor as look
+    from .commands.doctor import doctor as look
 
     _run(look, as_json, say.doctor)
 

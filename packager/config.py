@@ -10,8 +10,8 @@ from typing import Any
 import tomllib
 
 from .errors import UsageError
-from .flow import Request
-from .mlflow_folder import example_in, is_mlflow
+from .commands.build import Request
+from .original.mlflow_folder import example_in, is_mlflow
 
 _PATHS = ("model", "example", "output", "lock", "training")
 _LISTS = ("code", "targets", "allow", "arguments")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from converters.spec import Signature
+from mlpack_toolkit.converters.spec import Signature
 
 from .scan import Scan
 from .scan.allowlist import allowed_names

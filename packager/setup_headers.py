@@ -1,4 +1,4 @@
-"""`python -m packager.setup_headers [--into DIR]`: what generated C++ projects find by themselves.
+"""`python -m mlpack_toolkit.packager.setup_headers [--into DIR]`: what generated C++ projects find by themselves.
 
 ONNX Runtime's C and C++ headers, from a Debian package, and beside them a link to the library of Python's wheel.
 
@@ -18,8 +18,8 @@ from pathlib import Path
 
 from .debian import SOURCES, unpacked
 from .errors import MissingToolError, MlpackError, UsageError
-from .keeping import seal, whole
-from .places import kept
+from .cache import seal, whole
+from .paths import kept
 
 PACKAGE = "libonnxruntime-dev"
 SUITE = "trixie"
@@ -30,7 +30,7 @@ INSTEAD = (
 
 
 def cache_folder() -> Path:
-    """The folder where the headers are kept for every later build; `runtimes/cpp.py` looks there too."""
+    """The folder where the headers are kept for every later build; `runtimes/cpp/__init__.py` looks there too."""
     return kept() / "onnxruntime-headers"
 
 
@@ -93,7 +93,7 @@ def _keep(scratch: Path, into: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit code; prints the header folder and the library."""
-    parser = argparse.ArgumentParser(prog="python -m packager.setup_headers", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m mlpack_toolkit.packager.setup_headers", description=__doc__)
     parser.add_argument("--into", type=Path, default=cache_folder(), help="the folder to fill (default: %(default)s)")
     into = parser.parse_args(arguments).into
     try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from converters.spec import Signature
+from mlpack_toolkit.converters.spec import Signature
 
 
 @dataclass(frozen=True)

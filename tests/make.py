@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from packager.bundle.reader import open_bundle
-from packager.environments._rebuild import Interpreter
-from packager.flow import Built, Request, build
-from packager.reproduce import _asked_again
+from mlpack_toolkit.packager.bundle.reader import open_bundle
+from mlpack_toolkit.packager.environments.python.rebuild import Interpreter
+from mlpack_toolkit.packager.commands.build import Built, Request, build
+from mlpack_toolkit.packager.commands.reproduce import _asked_again
 
 
 def save(model: Any, example: Any, folder: Path, name: str = "model") -> tuple[Path, Path]:

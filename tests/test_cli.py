@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from packager import cli, say
+from mlpack_toolkit.packager import cli, output
 
 ROOT = Path(__file__).parent.parent
 KINDS = {
@@ -46,7 +46,7 @@ class Done:
 def call(folder: Path, *arguments: object, environment: dict[str, str] | None = None) -> Done:
     """Runs `mlpack ARGUMENTS --json` in the folder."""
     done = subprocess.run(
-        [sys.executable, "-m", "packager.cli", *map(str, arguments), "--json"],
+        [sys.executable, "-m", "mlpack_toolkit", *map(str, arguments), "--json"],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
         capture_output=True,
@@ -206,7 +206,7 @@ def test_exit_8_a_missing_and_an_extra_file(copy: Path) -> None:
 def plain(folder: Path, *arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
     """Runs `mlpack ARGUMENTS` in the folder."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
-    command = [sys.executable, "-m", "packager.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "mlpack_toolkit", *map(str, arguments)]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
 
 
@@ -219,8 +219,8 @@ def test_alone_it_prints_its_help(tmp_path: Path) -> None:
 
 
 def test_help_names_every_target_and_kind(tmp_path: Path) -> None:
-    import runtimes
-    from packager import images
+    from mlpack_toolkit import runtimes
+    from mlpack_toolkit.packager import images
 
     for command, names in (("build", runtimes.names()), ("verify", runtimes.names()), ("image", images.names())):
         shown = " ".join(plain(tmp_path, command, "--help").stdout.split())
@@ -229,7 +229,7 @@ def test_help_names_every_target_and_kind(tmp_path: Path) -> None:
 
 def test_help_imports_no_targets_and_is_quick(tmp_path: Path) -> None:
     heavy = "{'runtimes', 'converters', 'numpy', 'onnx'}"
-    code = f"import sys; from packager import cli; print([m for m in sys.modules if m.split('.')[0] in {heavy}])"
+    code = f"import sys; from mlpack_toolkit.packager import cli; print([m for m in sys.modules if m.split('.')[0] in {heavy}])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]", done.stderr
     before = os.times()
@@ -478,7 +478,7 @@ def test_options_come_from_a_file_and_the_command_line_wins(shelf: Path, tmp_pat
 def test_a_closed_pipe_ends_quietly(shelf: Path, tmp_path: Path) -> None:
     pd.concat([_frame(2000)] * 200).to_csv(tmp_path / "many.csv", index=False)
     command = (
-        f"'{sys.executable}' -m packager.cli predict {shelf / BUNDLE} many.csv | head -n 2; exit ${{PIPESTATUS[0]}}"
+        f"'{sys.executable}' -m mlpack_toolkit predict {shelf / BUNDLE} many.csv | head -n 2; exit ${{PIPESTATUS[0]}}"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
@@ -514,12 +514,12 @@ def test_what_is_not_proved_is_named_where_the_model_needs_it() -> None:
     """A tool that only lies beside the model is no warning."""
     doubts = [{"name": "rpy2", "why": "gone"}, {"name": "numpy", "why": "edited"}, {"name": "scipy", "why": "edited"}]
     facts = {"distributions": 9, "vendored": False, "unproved": doubts[:1], "needed": ["numpy", "scipy"]}
-    assert say._locked(facts) == "8 of 9 distributions proved, all that the model is known to need among them"
-    said = say._locked({**facts, "unproved": doubts})
+    assert output._locked(facts) == "8 of 9 distributions proved, all that the model is known to need among them"
+    said = output._locked({**facts, "unproved": doubts})
     assert said == "6 of 9 distributions proved\n             not proved: numpy, scipy (edited)"
-    assert say._locked({**facts, "needed": ["rpy2"]}).endswith("not proved: rpy2 (gone)")
+    assert output._locked({**facts, "needed": ["rpy2"]}).endswith("not proved: rpy2 (gone)")
     assert (
-        say._locked({**facts, "unproved": [], "vendored": True})
+        output._locked({**facts, "unproved": [], "vendored": True})
         == "9 of 9 distributions proved, packages in the bundle"
     )
 
@@ -530,9 +530,9 @@ def test_quiet_in_a_pipe(shelf: Path, tmp_path: Path) -> None:
 
 
 def test_version() -> None:
-    from packager import __version__
+    from mlpack_toolkit.packager import __version__
 
     shown = subprocess.run(
-        [sys.executable, "-m", "packager.cli", "--version"], capture_output=True, text=True, cwd=ROOT
+        [sys.executable, "-m", "mlpack_toolkit", "--version"], capture_output=True, text=True, cwd=ROOT
     )
     assert __version__ in shown.stdout and shown.returncode == 0

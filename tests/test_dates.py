@@ -14,10 +14,10 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from converters.spec import FIRST_TIME
-from packager.errors import ConversionError, UsageError
-from packager.flow import Built
-from packager.predict import predict
+from mlpack_toolkit.converters.spec import FIRST_TIME
+from mlpack_toolkit.packager.errors import ConversionError, UsageError
+from mlpack_toolkit.packager.commands.build import Built
+from mlpack_toolkit.packager.commands.predict import predict
 from tests.converters.check import _converted
 from tests.make import build_model, save
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import click
 import pytest
 
-import converters
-import runtimes
-from packager import errors
-from packager.cli import cli
-from packager.errors import MismatchError
-from packager.flow import Request, build
+from mlpack_toolkit import converters
+from mlpack_toolkit import runtimes
+from mlpack_toolkit.packager import errors
+from mlpack_toolkit.packager.cli import cli
+from mlpack_toolkit.packager.errors import MismatchError
+from mlpack_toolkit.packager.commands.build import Request, build
 
 ROOT = Path(__file__).parents[1]
 OWN = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
@@ -95,7 +95,7 @@ def test_the_targets_are_named() -> None:
 
 
 def test_quoted_code_is_the_code() -> None:
-    for page, source in (("converters", "converters/sklearn/scaling.py"), ("runtimes", "runtimes/java.py")):
+    for page, source in (("converters", "converters/sklearn/scaling.py"), ("runtimes", "runtimes/java/__init__.py")):
         quoted = re.findall(r"```python\n(def .*?)```", (ROOT / f"docs/{page}.md").read_text(), re.DOTALL)
         assert quoted and all(block in (ROOT / source).read_text() for block in quoted)
     own = "".join(path.read_text() for path in sorted((ROOT / "examples/user-code/code").glob("*.py")))
@@ -163,7 +163,7 @@ def _commands(folder: Path) -> Path:
     """A folder with `mlpack` and `python` as this interpreter has them."""
     place = folder / "commands"
     place.mkdir()
-    for name, words in (("mlpack", "-m packager.cli "), ("python", "")):
+    for name, words in (("mlpack", "-m mlpack_toolkit "), ("python", "")):
         (place / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {words}"$@"\n')
         (place / name).chmod(0o755)
     return place

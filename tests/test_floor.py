@@ -8,9 +8,9 @@ import onnx
 import tomllib
 from packaging.requirements import Requirement
 
-from converters._onnx_proto import NEWEST, NEWEST_IR
-from converters.spec import ONNX_RUNTIME_FLOOR
-from runtimes.cpp import HEADERS
+from mlpack_toolkit.converters._graph.proto import NEWEST, NEWEST_IR
+from mlpack_toolkit.converters.spec import ONNX_RUNTIME_FLOOR
+from mlpack_toolkit.runtimes.cpp import HEADERS
 
 ROOT = Path(__file__).parent.parent
 FLOOR = ".".join(map(str, ONNX_RUNTIME_FLOOR))

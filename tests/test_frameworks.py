@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from packager.bundle.reader import open_bundle
-from packager.errors import ConversionError, ModelError, UntrustedError
-from packager.flow import Built
-from packager.predict import predict
+from mlpack_toolkit.packager.bundle.reader import open_bundle
+from mlpack_toolkit.packager.errors import ConversionError, ModelError, UntrustedError
+from mlpack_toolkit.packager.commands.build import Built
+from mlpack_toolkit.packager.commands.predict import predict
 from tests.make import build_model, save
 
 

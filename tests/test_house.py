@@ -16,15 +16,15 @@ from pathlib import Path
 
 import pytest
 
-import converters
-import runtimes
+from mlpack_toolkit import converters
+from mlpack_toolkit import runtimes
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("packager", "converters", "runtimes", "templates")
 MAY_IMPORT = {
     "templates": ("templates", "jinja2"),
     "converters": ("converters",),
-    "runtimes": ("runtimes", "converters.spec", "templates"),
+    "runtimes": ("runtimes", "mlpack_toolkit.converters.spec", "templates"),
     "packager": ("packager", "converters", "runtimes", "templates", "click"),
 }
 """Besides the standard library, at the head of a file; deeper inside, frameworks too."""
@@ -97,7 +97,7 @@ def test_the_reader_of_imports_sees_every_kind() -> None:
     found = _imports(ast.parse(source), ROOT / "converters" / "sklearn" / "made_up.py")
     assert {(i.name, i.late) for i in found} == {
         ("a.b", False),
-        ("converters.sklearn.c", False),
+        ("mlpack_toolkit.converters.sklearn.c", False),
         ("converters.d.e", False),
         ("g", True),
         ("h", True),
@@ -123,7 +123,7 @@ def test_frameworks_are_imported_inside_functions(folder: str) -> None:
 def test_the_server_knows_itself_and_the_spec_alone() -> None:
     """So that an image needs no more of this house than `runtimes/server` and `converters/spec.py`."""
     found = [i for p in _modules("runtimes/server") for i in _imports(_tree(p), p) if _below(i.name, FOLDERS)]
-    strangers = [i for i in found if not _below(i.name, ("runtimes.server", "converters.spec"))]
+    strangers = [i for i in found if not _below(i.name, ("mlpack_toolkit.runtimes.server", "mlpack_toolkit.converters.spec"))]
     assert found and not strangers, [f"{i.where} imports {i.name}" for i in strangers]
 
 
@@ -307,11 +307,11 @@ def test_adding_a_framework_and_a_language_edits_no_file(tmp_path: Path) -> None
     offered = _python(tmp_path, "-c", names).stdout
     assert "'novel'" in offered and "'novelty'" in offered
     options = ("--example", "rows.csv", "--target", "novelty", "--json")
-    done = _python(tmp_path, "-m", "packager.cli", "build", "model.nov", *options)
+    done = _python(tmp_path, "-m", "mlpack_toolkit", "build", "model.nov", *options)
     assert done.returncode == 0, done.stderr
     bundle = tmp_path / json.loads(done.stdout.splitlines()[-1])["bundle"]
     assert (bundle / "deploy/novelty/model/hello.nov").read_text() == "say model\n"
-    assert _python(tmp_path, "-m", "packager.cli", "verify", str(bundle), "--target", "novelty").returncode == 0
+    assert _python(tmp_path, "-m", "mlpack_toolkit", "verify", str(bundle), "--target", "novelty").returncode == 0
 
 
 def _python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -397,7 +397,7 @@ COMMANDS = ("build", "verify", "bench", "inspect", "predict", "reproduce", "serv
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_imports_no_framework(command: str) -> None:
     code = (
-        "import sys; from packager.cli import cli\n"
+        "import sys; from mlpack_toolkit.packager.cli import cli\n"
         "try: cli([*sys.argv[1:], '--help'])\n"
         "finally: print('LOADED', *sorted({m.split('.')[0] for m in sys.modules}), flush=True)"
     )
@@ -408,7 +408,7 @@ def test_help_imports_no_framework(command: str) -> None:
 
 
 def test_every_command_and_option_has_help() -> None:
-    from packager.cli import cli
+    from mlpack_toolkit.packager.cli import cli
 
     assert cli.help
     for name, command in cli.commands.items():
@@ -419,7 +419,7 @@ def test_every_command_and_option_has_help() -> None:
 
 
 def test_the_documentation_names_every_command_and_option() -> None:
-    from packager.cli import cli
+    from mlpack_toolkit.packager.cli import cli
 
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
     text = "\n".join(p.read_text(encoding="utf-8") for p in pages if p.is_file())

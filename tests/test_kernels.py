@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from packager.environments.system import machine
-from packager.verify.processor import NUMPY
+from mlpack_toolkit.packager.environments.system import machine
+from mlpack_toolkit.packager.equivalence.processor import NUMPY
 
 ROOT = Path(__file__).parents[1]
 CHOSEN = ("brute", "radius", "outliers", "centroids", "ties", "noise", "KMeans", "kernels0", "distance")

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from packager.bundle.manifest import entries_below
-from packager.bundle.reader import open_bundle
-from packager.check import check_bundle
-from packager.session import Session
+from mlpack_toolkit.packager.bundle.manifest import entries_below
+from mlpack_toolkit.packager.bundle.reader import open_bundle
+from mlpack_toolkit.packager.commands.verify import check_bundle
+from mlpack_toolkit.packager.equivalence.session import Session
 from tests.cases.models import MODELS
 from tests.converters.check import table_of
 from tests.make import build_model, save

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-import converters
-from converters._frames import original_input
-from converters.spec import Table
-from packager.errors import ConversionError, MismatchError
-from packager.rules import refused_rows
-from packager.session import Session
-from packager.verify.comparison import compare, tolerances
+from mlpack_toolkit import converters
+from mlpack_toolkit.converters._worker.model_input import original_input
+from mlpack_toolkit.converters.spec import Table
+from mlpack_toolkit.packager.errors import ConversionError, MismatchError
+from mlpack_toolkit.packager.equivalence.rules import refused_rows
+from mlpack_toolkit.packager.equivalence.session import Session
+from mlpack_toolkit.packager.equivalence.comparison import compare, tolerances
 from tests.cases.silent import CASES
 from tests.converters.check import table_of
 from tests.make import build_model, save
@@ -55,7 +55,7 @@ def _assert_right(graph: Path, signature: Any, model: Any, x: Any) -> None:
 
 
 def _original(model: Any, table: Table) -> Table:
-    from converters._signature import inputs_of
+    from mlpack_toolkit.converters._worker.signature import inputs_of
 
     converter = converters.for_object(model)
     assert converter is not None

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import runtimes
-from packager.bundle.manifest import MEASURED, NAME, Manifest, canonical, entries_below
-from packager.bundle.reader import open_bundle
-from packager.check import check_bundle
-from packager.errors import DamagedError, MismatchError
+from mlpack_toolkit import runtimes
+from mlpack_toolkit.packager.bundle.manifest import (MEASURED, NAME, Manifest, canonical, entries_below)
+from mlpack_toolkit.packager.bundle.reader import open_bundle
+from mlpack_toolkit.packager.commands.verify import check_bundle
+from mlpack_toolkit.packager.errors import DamagedError, MismatchError
 from tests.make import build_model, save
 
 GOLDEN = {"cpp": "case-000", "java": "GoldenTest.lambda$answersAsTheOriginalDid"}

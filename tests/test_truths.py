@@ -15,15 +15,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from packager.bundle.reader import open_bundle
-from packager.errors import UsageError
-from packager.flow import Built
-from packager.predict import predict
-from runtimes.server.csv_rows import cells_of_csv
-from runtimes.server.described import describe
-from runtimes.server.errors import Refusal
-from runtimes.server.model import Model
-from runtimes.server.rows import ask_cells, cells_of_rows
+from mlpack_toolkit.packager.bundle.reader import open_bundle
+from mlpack_toolkit.packager.errors import UsageError
+from mlpack_toolkit.packager.commands.build import Built
+from mlpack_toolkit.packager.commands.predict import predict
+from mlpack_toolkit.runtimes.server.protocol.csv_rows import cells_of_csv
+from mlpack_toolkit.runtimes.server.bundle_info import describe
+from mlpack_toolkit.runtimes.engine.errors import Refusal
+from mlpack_toolkit.runtimes.server.model import Model
+from mlpack_toolkit.runtimes.server.protocol.rows import ask_cells, cells_of_rows
 from tests.make import build_model, save
 
 ROWS = 120

@@ -1,6 +1,6 @@
 """Forks the model's process from one that has imported its frameworks: a test run starts hundreds.
 
-Tests of the start itself (`tests/packager/test_worker.py`) start workers as a user does.
+Tests of the start itself (`tests/packager/original/test_worker.py`) start workers as a user does.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-import packager.worker
-from packager.worker import Child, start
+import mlpack_toolkit.packager.original.worker
+from mlpack_toolkit.packager.original.worker import Child, start
 
 SERVER = Path(__file__).with_name("warm_server.py")
 PLACE = "MLPACK_TEST_WARM_WORKERS"
@@ -27,10 +27,10 @@ CLI = f"""
 import sys
 sys.path[0] = {str(SERVER.parents[1])!r}
 sys.argv[0] = "mlpack"
-import packager.worker
-from packager.cli import main
+import mlpack_toolkit.packager.original.worker
+from mlpack_toolkit.packager.cli import main
 from tests.warm import warm_start
-packager.worker.start = warm_start
+mlpack_toolkit.packager.original.worker.start = warm_start
 main()
 """
 """The command line as a program for `python -c`, with workers started the warm way."""

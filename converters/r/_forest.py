@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .._graph import GraphBuilder, Value
-from .._tree_nodes import ensemble
-from .._tree_values import Trees
-from .._trees import tree_sum
-from ._form import Fields
+from .._graph.builder import GraphBuilder, Value
+from .._trees.ensemble import ensemble
+from .._trees.arrays import Trees
+from .._trees.ensemble_sum import tree_sum
+from ._form.form import Fields
 from ._predictors import Predictors
-from ._ranks import NODES_AT_ONCE, leaning, small_sum
-from ._sets import without_sets
+from ._quantised_thresholds import NODES_AT_ONCE, leaning, small_sum
+from ._level_sets import without_sets
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from .._graph import GraphBuilder
+from .._graph.builder import GraphBuilder
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .._graph import GraphBuilder
-from ._careful import exponential
-from ._form import Fields
+from .._graph.builder import GraphBuilder
+from ._compensated_math import exponential
+from ._form.form import Fields
 from ._kernel_sums import columns_beside
 
 if TYPE_CHECKING:

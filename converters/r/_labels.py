@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._graph import GraphBuilder
+from .._graph.builder import GraphBuilder
 
 
 def index_of_largest(graph: GraphBuilder, probabilities: str, classes: int) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .._erf import normal_cdf
-from .._graph import GraphBuilder
-from .._reals import Reals
+from .._graph.erf import normal_cdf
+from .._graph.builder import GraphBuilder
+from .._graph.floats import Reals
 from ..spec import Unsupported
 
 EPS = 2.220446049250313e-16

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .._graph import GraphBuilder
+from .._graph.builder import GraphBuilder
 from ..spec import Unsupported
-from ._form import Fields
-from ._shares import shares
+from ._form.form import Fields
+from ._softmax import shares
 
 if TYPE_CHECKING:
     import numpy as np

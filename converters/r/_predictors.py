@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .._graph import GraphBuilder, Value
+from .._graph.builder import GraphBuilder, Value
 from ..spec import Unsupported
-from ._columns import Columns
-from ._expressions import Expressions
-from ._form import Fields
+from ._form.columns import Columns
+from ._form.expressions import Expressions
+from ._form.form import Fields
 
 
 class Predictors:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ._columns import Columns
-from ._design import Design
-from ._form import Fields
+from ._form.columns import Columns
+from ._form.design import Design
+from ._form.form import Fields
 
 
 def regressors(fields: Fields, columns: Columns) -> str:

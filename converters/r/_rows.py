@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .._graph import GraphBuilder
-from ._form import Fields
+from .._graph.builder import GraphBuilder
+from ._form.form import Fields
 
 _INT32, _BOOL = 6, 9
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .._reals import Reals
+from .._graph.floats import Reals
 from ..spec import Unsupported
-from ._columns import Columns
-from ._design import Design
-from ._expressions import Expressions
-from ._form import Fields
+from ._form.columns import Columns
+from ._form.design import Design
+from ._form.expressions import Expressions
+from ._form.form import Fields
 
 _DOUBLE = 11
 

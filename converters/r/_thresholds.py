@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ._form import Fields
-from ._kinds import Thresholds
+from ._form.form import Fields
+from ._registry import Thresholds
 
 
 def thresholds_in(fields: Fields) -> Thresholds:

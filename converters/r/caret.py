@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .._graph import GraphBuilder
+from .._graph.builder import GraphBuilder
 from ..spec import Unsupported
-from ._columns import Columns
-from ._design import Design
-from ._form import Fields
-from ._inner import inner_outputs
-from ._kinds import Kind, Outputs, Thresholds, kind_of
+from ._form.columns import Columns
+from ._form.design import Design
+from ._form.form import Fields
+from ._nested_model import inner_outputs
+from ._registry import (Kind, Outputs, Thresholds, kind_of)
 from ._labels import index_of_largest
-from ._prepared import Prepared
+from ._form.preprocessing import Prepared
 
 
 def _convert(fields: Fields, columns: Columns) -> Outputs:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .._membership import INT64
-from ._columns import Columns
-from ._form import Fields
-from ._kinds import Kind, Outputs
+from .._graph.set_membership import INT64
+from ._form.columns import Columns
+from ._form.form import Fields
+from ._registry import Kind, Outputs
 
 
 def _convert(fields: Fields, columns: Columns) -> Outputs:

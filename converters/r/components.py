@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ._columns import Columns
-from ._form import Fields
-from ._kinds import Kind, Outputs
+from ._form.columns import Columns
+from ._form.form import Fields
+from ._registry import Kind, Outputs
 
 
 def _convert(fields: Fields, columns: Columns) -> Outputs:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .._graph import GraphBuilder
-from ._columns import Columns
-from ._form import Fields
-from ._kinds import Kind, Outputs
+from .._graph.builder import GraphBuilder
+from ._form.columns import Columns
+from ._form.form import Fields
+from ._registry import Kind, Outputs
 from ._labels import index_of_largest
 from ._regressors import regressors
-from ._shares import shares
+from ._softmax import shares
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .._graph import GraphBuilder
-from ._columns import Columns
-from ._design import Design
-from ._form import Fields
-from ._kinds import Kind, Outputs
+from .._graph.builder import GraphBuilder
+from ._form.columns import Columns
+from ._form.design import Design
+from ._form.form import Fields
+from ._registry import Kind, Outputs
 from ._links import inverse_link
 from ._thresholds import thresholds_in
 

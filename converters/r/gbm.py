@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .._graph import GraphBuilder, Value
-from .._tree_values import Trees, tree_of, with_base
-from .._trees import tree_sum
-from ._again import again, rows_missing
-from ._columns import Columns
-from ._form import Fields
-from ._kinds import Kind, Outputs
+from .._graph.builder import GraphBuilder, Value
+from .._trees.arrays import Trees, tree_of, with_base
+from .._trees.ensemble_sum import tree_sum
+from ._fallback_subgraph import again, rows_missing
+from ._form.columns import Columns
+from ._form.form import Fields
+from ._registry import Kind, Outputs
 from ._labels import index_of_largest
 from ._predictors import Predictors
-from ._sets import without_sets
+from ._level_sets import without_sets
 from ._thresholds import thresholds_in
 
 if TYPE_CHECKING:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from .._graph import GraphBuilder
-from ._columns import Columns
-from ._form import Fields
-from ._kinds import Kind, Outputs
+from .._graph.builder import GraphBuilder
+from ._form.columns import Columns
+from ._form.form import Fields
+from ._registry import Kind, Outputs
 from ._labels import index_of_largest
 from ._links import inverse_link
-from ._shares import two_classes
-from ._skipping import product
+from ._softmax import two_classes
+from ._sparse_matmul import product
 
 
 def _predictor(graph: GraphBuilder, x: str, table: Fields, intercept: bool) -> str:

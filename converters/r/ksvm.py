@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from .._graph import GraphBuilder
-from .._reals import Reals
-from ._careful import shows_last_bits, summed
-from ._columns import Columns
-from ._form import Fields
+from .._graph.builder import GraphBuilder
+from .._graph.floats import Reals
+from ._compensated_math import shows_last_bits, summed
+from ._form.columns import Columns
+from ._form.form import Fields
 from ._kernlab import kernel
-from ._kinds import Kind, Outputs
-from ._minpair import minpair
-from ._pairs import most_votes, votes
+from ._registry import Kind, Outputs
+from ._pairwise_coupling_kernlab import minpair
+from ._one_vs_one import most_votes, votes
 from ._regressors import regressors
 from ._rows import any_missing, row_of
 

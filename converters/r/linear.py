@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ._columns import Columns
-from ._design import Design
-from ._form import Fields
-from ._kinds import Kind, Outputs
+from ._form.columns import Columns
+from ._form.design import Design
+from ._form.form import Fields
+from ._registry import Kind, Outputs
 from ._links import inverse_link
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-from .._graph import GraphBuilder
-from .._reals import Reals
-from ._careful import exponential
-from ._columns import Columns
-from ._form import Fields
-from ._kinds import Kind, Outputs, Thresholds
-from ._shares import shares
+from .._graph.builder import GraphBuilder
+from .._graph.floats import Reals
+from ._compensated_math import exponential
+from ._form.columns import Columns
+from ._form.form import Fields
+from ._registry import Kind, Outputs, Thresholds
+from ._softmax import shares
 
 FAR = math.sqrt(-2 * math.log(2) * (-1021 + 1 - 53))
 """R's normal density is 0 beyond so many deviations."""

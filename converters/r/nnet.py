@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ._columns import Columns
-from ._form import Fields
-from ._kinds import Kind, Outputs
+from ._form.columns import Columns
+from ._form.form import Fields
+from ._registry import Kind, Outputs
 from ._labels import index_of_largest
 from ._network import network
 from ._regressors import regressors
-from ._shares import two_classes
+from ._softmax import two_classes
 
 
 def _convert(fields: Fields, columns: Columns) -> Outputs:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .._graph import GraphBuilder, Value
-from .._tree_values import Trees
-from .._trees import tree_sum
-from ._columns import Columns
-from ._forest import category_sets, tree_mean, trees_in, votes
-from ._form import Fields
-from ._kinds import Kind, Outputs
+from .._graph.builder import GraphBuilder, Value
+from .._trees.arrays import Trees
+from .._trees.ensemble_sum import tree_sum
+from ._form.columns import Columns
+from ._forest import (category_sets, tree_mean, trees_in, votes)
+from ._form.form import Fields
+from ._registry import Kind, Outputs
 from ._labels import index_of_largest
 from ._predictors import Predictors, any_missing, blanked
-from ._sets import without_sets
+from ._level_sets import without_sets
 from ._thresholds import thresholds_in
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ._columns import Columns
-from ._form import Fields
-from ._kinds import Kind, Outputs
-from ._prepared import Prepared
+from ._form.columns import Columns
+from ._form.form import Fields
+from ._registry import Kind, Outputs
+from ._form.preprocessing import Prepared
 
 
 def _convert(fields: Fields, columns: Columns) -> Outputs:

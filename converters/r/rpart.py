@@ -7,16 +7,16 @@ reads these columns.
 
 from __future__ import annotations
 
-from .._graph import Value
-from .._membership import INT64
-from .._tree_values import Trees
-from .._trees import per_tree
-from ._again import again
-from ._columns import Columns
-from ._form import Fields
-from ._kinds import Kind, Outputs
+from .._graph.builder import Value
+from .._graph.set_membership import INT64
+from .._trees.arrays import Trees
+from .._trees.ensemble_sum import per_tree
+from ._fallback_subgraph import again
+from ._form.columns import Columns
+from ._form.form import Fields
+from ._registry import Kind, Outputs
 from ._predictors import Predictors
-from ._sets import without_sets
+from ._level_sets import without_sets
 from ._thresholds import thresholds_in
 
 LEFT, RIGHT = -1.0, 1.0

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .._coupling import coupled
-from .._graph import GraphBuilder
-from .._reals import Reals
-from ._careful import exponential, shows_last_bits, summed
-from ._columns import Columns
-from ._form import Fields
+from .._graph.pairwise_coupling import coupled
+from .._graph.builder import GraphBuilder
+from .._graph.floats import Reals
+from ._compensated_math import exponential, shows_last_bits, summed
+from ._form.columns import Columns
+from ._form.form import Fields
 from ._kernel_sums import inner_products, squared_distances
-from ._kinds import Kind, Outputs
-from ._pairs import most_votes, pairs, votes
+from ._registry import Kind, Outputs
+from ._one_vs_one import most_votes, pairs, votes
 from ._regressors import regressors
 from ._rows import any_missing, row_of
 

@@ -10,13 +10,13 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
-from .._assemble import assemble
-from .._steps import Step
+from .._steps.assemble import assemble
+from .._steps.step import Step
 from ..spec import Converter
 from ._describe import describe, precisions
 from ._predict import predict, quick
 from ._processor import processor
-from ._standard import standard_step
+from ._skl2onnx import standard_step
 
 
 @lru_cache(maxsize=1)

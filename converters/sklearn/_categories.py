@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .._graph import GraphBuilder, Value
+from .._graph.builder import GraphBuilder, Value
 from ..spec import Unsupported
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from .._graph import Frame, GraphBuilder
+from .._graph.builder import Frame, GraphBuilder
 from ..spec import Unsupported
 from . import _kernels as kernels
 from . import _scores as scores

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Callable
 
-from .._graph import Frame, GraphBuilder
+from .._graph.builder import Frame, GraphBuilder
 from ..spec import INTEGERS, Unsupported
-from . import _distances as distances
+from ._neighbors import distances as distances
 from . import _scores as scores
 
 UNROLLED = 100

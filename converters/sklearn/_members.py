@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Callable
 
-from .._graph import Frame, GraphBuilder, Value
-from .._steps import Answer, Step, Thresholds, back_through, bounds_of, convert, thresholds_of, values_of
+from .._graph.builder import Frame, GraphBuilder, Value
+from .._steps.step import (Answer, Step, Thresholds, back_through, bounds_of, convert, thresholds_of, values_of)
 from ..spec import Scalar, Unsupported
 from . import _scores as scores
 

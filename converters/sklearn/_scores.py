@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._graph import GraphBuilder
+from .._graph.builder import GraphBuilder
 
 
 def gemm(graph: GraphBuilder, x: str, weights: Any, bias: Any) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .._graph import Frame, GraphBuilder
-from .._steps import Answer, Step, convert
+from .._graph.builder import Frame, GraphBuilder
+from .._steps.step import Answer, Step, convert
 from ..spec import Unsupported
 from . import _members as members
 from . import _scores as scores

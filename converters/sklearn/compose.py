@@ -6,19 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Callable
 
-from .._graph import Frame, GraphBuilder
-from .._steps import (
-    Answer,
-    Step,
-    Thresholds,
-    back_through,
-    bounds_of,
-    convert,
-    moves_of,
-    thresholds_of,
-    transform,
-    values_of,
-)
+from .._graph.builder import Frame, GraphBuilder
+from .._steps.step import (Answer, Step, Thresholds, back_through, bounds_of, convert, moves_of, thresholds_of, transform, values_of)
 from ..spec import Scalar
 from ._records import names as record_names
 

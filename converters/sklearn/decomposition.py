@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._graph import Frame, GraphBuilder
-from .._steps import Answer, Step
-from .._waves import cosine
-from ._blocks import block
+from .._graph.builder import Frame, GraphBuilder
+from .._steps.step import Answer, Step
+from .._graph.cosine import cosine
+from ._outputs import block
 
 
 def pca(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._graph import Frame, GraphBuilder
-from .._steps import Answer, Step
+from .._graph.builder import Frame, GraphBuilder
+from .._steps.step import Answer, Step
 from ..spec import Unsupported
-from . import _distances as distances
+from ._neighbors import distances as distances
 from . import _scores as scores
-from ._distances import named
-from ._nearest import equals_of, like_fitted, nearest
+from ._neighbors.distances import named
+from ._neighbors.nearest import equals_of, like_fitted, nearest
 
 ASKED = 200
 """Training rows that are asked for lost digits, at most."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._graph import Frame, GraphBuilder, Value
-from .._steps import Answer, Step
+from .._graph.builder import Frame, GraphBuilder, Value
+from .._steps.step import Answer, Step
 from ..spec import Unsupported
-from ._blocks import block
+from ._outputs import block
 from ._categories import is_missing, known_values, lookup
 
 _NONE = -1

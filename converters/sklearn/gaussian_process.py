@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from .._erf import erf
-from .._graph import Frame, GraphBuilder
-from .._steps import Answer, Step, Thresholds
+from .._graph.erf import erf
+from .._graph.builder import Frame, GraphBuilder
+from .._steps.step import Answer, Step, Thresholds
 from ..spec import Unsupported
 from . import _covariances as covariances
 from . import _kernels as kernels

@@ -6,15 +6,15 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from .._graph import Frame, GraphBuilder, Value
-from .._sparse import Sparse, zeros
-from .._steps import Answer, Step, always
+from .._graph.builder import Frame, GraphBuilder, Value
+from .._graph.sparse import Sparse, zeros
+from .._steps.step import Answer, Step, always
 from ..spec import Unsupported
-from . import _alphabet as abc
-from ._characters import images, numbers_of, staying, tokens, white_space
-from ._documents import STOP, preprocess, refuse_options, stop_words, text_of, without_stops
-from ._murmur import hashes
-from ._words import Alphabet
+from ._text import alphabet as abc
+from ._text.characters import (images, numbers_of, staying, tokens, white_space)
+from ._text.documents import (STOP, preprocess, refuse_options, stop_words, text_of, without_stops)
+from ._text.murmurhash import hashes
+from ._text.words import Alphabet
 
 _DENSE = 1 << 16
 _ANY = r"[\s\S]"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 
-from .._graph import Frame, GraphBuilder, Value
-from .._steps import Answer, Step
+from .._graph.builder import Frame, GraphBuilder, Value
+from .._steps.step import Answer, Step
 from ..spec import Unsupported
 from ._categories import is_missing
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._graph import Frame, GraphBuilder, Value
-from .._membership import INT64
-from .._steps import Answer, Step, convert
+from .._graph.builder import Frame, GraphBuilder, Value
+from .._graph.set_membership import INT64
+from .._steps.step import Answer, Step, convert
 from ..spec import Unsupported
 from . import _scores as scores
-from ._holes import holes_of, imputed
+from ._missing_mask import holes_of, imputed
 
 
 def chained(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._graph import Frame, GraphBuilder
-from .._steps import Answer, Step
+from .._graph.builder import Frame, GraphBuilder
+from .._steps.step import Answer, Step
 from ..spec import Unsupported
-from . import _distances as distances
+from ._neighbors import distances as distances
 from . import _scores as scores
 from ._categories import is_missing
-from ._distances import Metric
-from ._holes import holes_of, imputed
-from ._nearest import ROUNDING, any_of, inverse, like_fitted, smallest
-from ._rounding import rounded
+from ._neighbors.distances import Metric
+from ._missing_mask import holes_of, imputed
+from ._neighbors.nearest import (ROUNDING, any_of, inverse, like_fitted, smallest)
+from ._neighbors.rounding import rounded
 
 ASKED = 500
 """Training rows with holes that are asked, at most."""

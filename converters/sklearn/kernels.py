@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._graph import Frame, GraphBuilder
-from .._steps import Answer, Step, Thresholds
+from .._graph.builder import Frame, GraphBuilder
+from .._steps.step import Answer, Step, Thresholds
 from . import _covariances as covariances
 from . import _kernels as kernels
 from . import _scores as scores
-from ._blocks import block
+from ._outputs import block
 
 
 def kernel_pca(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._graph import Frame, GraphBuilder, Value
-from .._steps import Answer, Step
+from .._graph.builder import Frame, GraphBuilder, Value
+from .._steps.step import Answer, Step
 from ..spec import Unsupported
 from . import _scores as scores
-from . import _targets as targets
+from . import _multioutput as targets
 
 
 def _linear(fitted: Any, frame: Frame, graph: GraphBuilder) -> str:

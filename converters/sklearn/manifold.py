@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._graph import Frame, GraphBuilder, Value
-from .._steps import Answer, Step
+from .._graph.builder import Frame, GraphBuilder, Value
+from .._steps.step import Answer, Step
 from ..spec import Unsupported
 from . import _scores as scores
-from ._nearest import equals_of, nearest, points_of
+from ._neighbors.nearest import equals_of, nearest, points_of
 
 
 def _ask(model: Any, x: Any) -> Any:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .._graph import Frame, GraphBuilder, Value
-from .._steps import Answer, Step, convert, thresholds_of, values_of
+from .._graph.builder import Frame, GraphBuilder, Value
+from .._steps.step import (Answer, Step, convert, thresholds_of, values_of)
 from ..spec import Unsupported
 from . import _members as members
 from . import _scores as scores
-from . import _targets as targets
+from . import _multioutput as targets
 
 
 def _threshold_step(settings: Any) -> Step:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from .._graph import Frame, GraphBuilder
-from .._steps import Answer, Step
+from .._graph.builder import Frame, GraphBuilder
+from .._steps.step import Answer, Step
 from ..spec import Unsupported
 from . import _kernels as kernels
 from . import _scores as scores

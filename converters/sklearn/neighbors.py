@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._graph import Frame, GraphBuilder, Value
-from .._steps import Answer, Step
+from .._graph.builder import Frame, GraphBuilder, Value
+from .._steps.step import Answer, Step
 from ..spec import Unsupported
-from . import _distances as distances
+from ._neighbors import distances as distances
 from . import _scores as scores
-from . import _targets as targets
-from ._distances import Metric, metric_of
-from ._nearest import Ask, any_of, equals_of, inverse, nearest, points_of
-from ._radius import refuse_rounding
+from . import _multioutput as targets
+from ._neighbors.distances import Metric, metric_of
+from ._neighbors.nearest import (Ask, any_of, equals_of, inverse, nearest, points_of)
+from ._neighbors.radius import refuse_rounding
 
 
 def _nearest(fitted: Any, frame: Frame, graph: GraphBuilder, ask: Ask, count: int) -> tuple[str, str]:

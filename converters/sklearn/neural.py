@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._graph import Frame, GraphBuilder
-from .._steps import Answer, Step
+from .._graph.builder import Frame, GraphBuilder
+from .._steps.step import Answer, Step
 from ..spec import Unsupported
 from . import _scores as scores
-from . import _targets as targets
-from ._blocks import block
+from . import _multioutput as targets
+from ._outputs import block
 
 
 def _activate(kind: str, value: str, graph: GraphBuilder) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from .._graph import Frame, GraphBuilder, Value
-from .._steps import Answer, Step, Thresholds
+from .._graph.builder import Frame, GraphBuilder, Value
+from .._steps.step import Answer, Step, Thresholds
 from ..spec import Scalar, Unsupported
 from ._records import by_key
 

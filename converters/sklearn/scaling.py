@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._graph import Frame, GraphBuilder, Value
-from .._steps import Answer, Step, Thresholds, as_given
-from ._blocks import at_most, block
+from .._graph.builder import Frame, GraphBuilder, Value
+from .._steps.step import (Answer, Step, Thresholds, as_given)
+from ._outputs import at_most, block
 
 
 def standard(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:

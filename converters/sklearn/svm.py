@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._coupling import coupled
-from .._graph import Frame, GraphBuilder
-from .._steps import Answer, Step
+from .._graph.pairwise_coupling import coupled
+from .._graph.builder import Frame, GraphBuilder
+from .._steps.step import Answer, Step
 from ..spec import Unsupported
-from . import _distances as distances
+from ._neighbors import distances as distances
 from . import _scores as scores
 
 LOST = 1e-11

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from .._graph import Frame, GraphBuilder, Value
-from .._steps import Answer, Step, convert
+from .._graph.builder import Frame, GraphBuilder, Value
+from .._steps.step import Answer, Step, convert
 from ..spec import Unsupported
 from . import _members as members
 from . import _scores as scores

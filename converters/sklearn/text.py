@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._graph import Frame, GraphBuilder, Value
-from .._steps import Answer, Step, always
+from .._graph.builder import Frame, GraphBuilder, Value
+from .._steps.step import Answer, Step, always
 from ..spec import Scalar, Unsupported
-from ._alphabet import FINAL_SIGMA, SMALL_SIGMA
-from ._blocks import block
-from ._characters import character_numbers
-from ._documents import STOP, preprocess, refuse_options, stop_words, text_of, without_stops
-from ._words import Alphabet, word_numbers
+from ._text.alphabet import FINAL_SIGMA, SMALL_SIGMA
+from ._outputs import block
+from ._text.characters import character_numbers
+from ._text.documents import (STOP, preprocess, refuse_options, stop_words, text_of, without_stops)
+from ._text.words import Alphabet, word_numbers
 
 Terms = dict[tuple[str, ...], int]
 """Runs of words or characters, and their output columns."""

@@ -6,22 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from .._graph import Frame, GraphBuilder, Value
-from .._steps import Answer, Step, Thresholds
-from .._tree_values import Trees, tree_of, unique_thresholds
-from .._trees import per_tree, tree_sum
-from . import _targets as targets
-from ._grown import (
-    SUMS,
-    arg_max,
-    column,
-    forest,
-    matrix,
-    outputs,
-    real,
-    shares,
-    single_values,
-)
+from .._graph.builder import Frame, GraphBuilder, Value
+from .._steps.step import Answer, Step, Thresholds
+from .._trees.arrays import Trees, tree_of, unique_thresholds
+from .._trees.ensemble_sum import per_tree, tree_sum
+from . import _multioutput as targets
+from ._tree_export import (SUMS, arg_max, column, forest, matrix, outputs, real, shares, single_values)
 
 
 def _grown(fitted: Any) -> list[Any]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runtimes.server.schema import FORMAT, Fault, parse, record, whole
-from runtimes.server.schema import files as entries
+from mlpack_toolkit.runtimes.engine.schema import (FORMAT, Fault, parse, record, whole)
+from mlpack_toolkit.runtimes.engine.schema import files as entries
 
 from ..errors import DamagedError
 

@@ -1,6 +1,6 @@
 """The schema of a bundle: what its manifest may say, and what of its other documents a command reads.
 
-The words and the signature are the server's own (`runtimes/server/schema.py`), so that there is one schema.
+The words and the signature are the server's own (`runtimes/engine/schema.py`), so that there is one schema.
 """
 
 from __future__ import annotations
@@ -9,31 +9,10 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from runtimes.server.schema import (
-    GRAPH,
-    MOST_PART,
-    MOST_PATH,
-    NAME,
-    Check,
-    Fault,
-    anything,
-    flag,
-    listing,
-    mapping,
-    maybe,
-    number,
-    one_of,
-    record,
-    scalar,
-    shown,
-    signature,
-    text,
-    version,
-    whole,
-)
-from runtimes.server.schema import files as file_entries
-from runtimes.server.schema import name as bundle_name
-from runtimes.server.schema import path as file_path
+from mlpack_toolkit.runtimes.engine.schema import (GRAPH, MOST_PART, MOST_PATH, NAME, Check, Fault, anything, flag, listing, mapping, maybe, number, one_of, record, scalar, shown, signature, text, version, whole)
+from mlpack_toolkit.runtimes.engine.schema import files as file_entries
+from mlpack_toolkit.runtimes.engine.schema import name as bundle_name
+from mlpack_toolkit.runtimes.engine.schema import path as file_path
 
 __all__ = ["NAME", "Fault", "check_documents", "check_manifest", "check_measured", "check_paths"]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from ..places import beside, check_writable
-from .manifest import MEASURED, NAME, Entry, Manifest, canonical, entries_below, entry_of
+from ..paths import beside, check_writable
+from .manifest import (MEASURED, NAME, Entry, Manifest, canonical, entries_below, entry_of)
 from .replacing import check_replaceable, replace_bundle
 from .schema import Fault, check_manifest
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from converters.spec import Signature, TensorSpec
+from mlpack_toolkit.converters.spec import Signature, TensorSpec
 
 from .fields import changed_fields
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import printable
-from ..verify.comparison import LARGEST
+from ..equivalence.comparison import LARGEST
 
 SHOWN = 5
 LONGEST = 60

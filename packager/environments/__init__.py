@@ -6,36 +6,36 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._rebuild import Interpreter
-    from ._recording import Given, Recorded, Recording
+    from .python.rebuild import Interpreter
+    from .recording import Given, Recorded, Recording
 
 FOLDER = "environment"
 
 
 def record(python: str) -> Recording:
     """A recording of the interpreter's environment, under way."""
-    from ._recording import Recording
+    from .recording import Recording
 
     return Recording(python)
 
 
 def given_lock(path: Path) -> Given:
     """The user's own lock file, to be kept and held against what is installed; `UsageError` where it is none."""
-    from ._recording import Given
+    from .recording import Given
 
     return Given.read(path)
 
 
 def recorded(told: dict[str, Any], vendor: bool, repository: str, scratch: Path) -> Recorded:
     """The environment of a model that runs in an interpreter of its own, from what that told."""
-    from . import _r as r
+    from .r import lock as r
 
     return r.recorded(told, vendor, repository, scratch)
 
 
 def check_repository(place: str) -> None:
     """Nothing; `UsageError` where that is no repository of packages."""
-    from ._r_sources import check_repository
+    from .r.sources import check_repository
 
     check_repository(place)
 
@@ -46,10 +46,10 @@ def rebuild(
     """The interpreter of a fresh environment in `into`, as the bundle's lock says; whole, or not there."""
     from dataclasses import replace
 
-    from . import _conda as conda
-    from . import _r as r
-    from ._r_rebuild import rebuild_r
-    from ._rebuild import complete, find_interpreter, rebuild, rebuild_conda
+    from .conda import env as conda
+    from .r import lock as r
+    from .r.rebuild import rebuild_r
+    from .python.rebuild import (complete, find_interpreter, rebuild, rebuild_conda)
 
     if (bundle / r.LOCK).is_file():
         return rebuild_r(bundle, wanted, into, rscript)

@@ -53,7 +53,7 @@ def make(
     Raises `MismatchError` where it answers otherwise than the original; nothing of it is left then.
     """
     from ..bundle.reader import check_files, open_bundle
-    from ..places import beside
+    from ..paths import beside
     from ._replay import replay
     from .spec import Request, Tag, check_base
 
@@ -98,7 +98,7 @@ def _place(image: Image, named: Tag, output: Path | None) -> Path | None:
 
 def _check_place(place: Path) -> None:
     from ..errors import UsageError
-    from ..places import check_writable
+    from ..paths import check_writable
 
     if place.is_dir():
         raise UsageError(f"{place} is a folder: name the archive's file with --output")

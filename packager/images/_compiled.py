@@ -10,13 +10,13 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-import runtimes
-from runtimes.spec import Runtime, Step
+from mlpack_toolkit import runtimes
+from mlpack_toolkit.runtimes.spec import Runtime, Step
 
 from ..bundle.reader import Bundle
 from ..errors import MissingToolError
-from ..keeping import seal, whole
-from ..places import kept
+from ..cache import seal, whole
+from ..paths import kept
 from ..setup_headers import check_kept
 from ._project import rendered, write
 from ._rootfs import Base, loader

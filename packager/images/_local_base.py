@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 
 from ..debian import unpacked
 from ..errors import DamagedError
-from ..keeping import seal, whole
-from ..places import kept
+from ..cache import seal, whole
+from ..paths import kept
 from ._archive import Configuration, write_archive
 from ._engine import Engine
 from ._layers import Source, write_layer

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import runtimes
-from converters.spec import Unsupported
-from runtimes.spec import Package, Runtime
+from mlpack_toolkit import runtimes
+from mlpack_toolkit.converters.spec import Unsupported
+from mlpack_toolkit.runtimes.spec import Package, Runtime
 
 from ..bundle.manifest import NAME
 from ..bundle.reader import Bundle

@@ -11,13 +11,13 @@ from urllib.parse import quote
 
 import numpy as np
 
-from converters.spec import Table
-from runtimes.server.tensors import array_of
+from mlpack_toolkit.converters.spec import Table
+from mlpack_toolkit.runtimes.engine.tensors import array_of
 
 from ..bundle.reader import Bundle
 from ..errors import DamagedError, MismatchError
-from ..golden import GoldenCase
-from ..verify.comparison import compare, worst
+from ..bundle.golden import GoldenCase
+from ..equivalence.comparison import compare, worst
 from ._engine import Running, find, running
 from .spec import Built
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from ..debian import unpacked
 from ..errors import MissingToolError
-from ..keeping import SEAL, seal, whole
-from ..places import kept
-from ._layers import Folder, Layer, Link, Source, below
+from ..cache import SEAL, seal, whole
+from ..paths import kept
+from ._layers import (Folder, Layer, Link, Source, below)
 
 SUITES = {
     "bookworm": ("3.11", "2.36", ("gcc-12-base", "libssl3")),

@@ -8,16 +8,16 @@ from fnmatch import fnmatch
 from importlib import metadata
 from pathlib import Path
 
-from ..environments._wheels import fetch
+from ..environments.python.wheels import fetch
 from ..errors import EnvironmentFault, MissingToolError, UsageError
 from ._archive import Configuration
 from ._compiled import compiled
-from ._layers import Layer, Source, Tree, write_layer
-from ._rootfs import Base, architecture, libraries, suite_here, triplet
-from ._runs import labels_of, model, runs
-from ._site import pinned
-from ._written import written
-from .spec import DEBIAN, Built, Image, Request
+from ._layers import (Layer, Source, Tree, write_layer)
+from ._rootfs import (Base, architecture, libraries, suite_here, triplet)
+from ._image_config import labels_of, model, runs
+from ._site_packages import pinned
+from ._oci_archive import written
+from .spec import (DEBIAN, Built, Image, Request)
 
 ENGINE = "onnxruntime"
 LIBRARY = re.compile(r"onnxruntime/capi/libonnxruntime\.so\.\d[\d.]*")

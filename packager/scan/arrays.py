@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from converters._trust.dtypes import check_dtype, count, plain_code
-from converters._trust.rules import Refused
+from mlpack_toolkit.converters._trust.dtypes import check_dtype, count, plain_code
+from mlpack_toolkit.converters._trust.rules import Refused
 
 from .symbols import SYMBOLS
-from .values import Dtype, Fault, Global, Mapping
+from .values import (Dtype, Fault, Global, Mapping)
 
 _SUBCLASSES = frozenset(
     f"{module}.{name}"

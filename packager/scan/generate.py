@@ -1,4 +1,4 @@
-"""Writes the lists from the installed frameworks: `python -m packager.scan.generate`.
+"""Writes the lists from the installed frameworks: `python -m mlpack_toolkit.packager.scan.generate`.
 
 A name is in `allowed.txt` when a model that a test loads needs it, and what the rules of `converters._trust` let a file
 do with it runs no code of the file's choosing. It is there under the path by which a pickle says it, and no other.
@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from converters._trust.calls import role_of_class
+from mlpack_toolkit.converters._trust.calls import role_of_class
 
 _SKLEARN_MODULES = (
     "sklearn._loss._loss",

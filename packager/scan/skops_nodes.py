@@ -6,14 +6,14 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from converters._trust import rules
-from converters._trust.rules import Refused
+from mlpack_toolkit.converters._trust import rules
+from mlpack_toolkit.converters._trust.rules import Refused
 
 from .literals import BYTEARRAY, BYTES, FLOAT
 from .machine import Machine, Trace, methods
 from .reader import Reader
 from .symbols import SYMBOLS
-from .values import Fault, Global, Instance, Mapping, plain
+from .values import (Fault, Global, Instance, Mapping, plain)
 
 Node = dict[str, Any]
 _KEY_TYPES = frozenset(f"builtins.{name}" for name in ("str", "int", "float", "bool", "NoneType"))

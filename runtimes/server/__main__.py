@@ -1,6 +1,6 @@
-"""`python -m runtimes.server [FOLDER] [serve]`: serves the model of a folder until SIGTERM.
+"""`python -m mlpack_toolkit.runtimes.server [FOLDER] [serve]`: serves the model of a folder until SIGTERM.
 
-`python -m runtimes.server health`: ends with 0 where such a server is ready, else with 1.
+`python -m mlpack_toolkit.runtimes.server health`: ends with 0 where such a server is ready, else with 1.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import os
 import sys
 from pathlib import Path
 
-from .described import MANIFEST, PLACES, describe
-from .errors import Damaged, NoModel
-from .health import is_ready
+from .bundle_info import MANIFEST, PLACES, describe
+from ..engine.errors import Damaged, NoModel
+from .transport.health import is_ready
 from .settings import from_environment
-from .supervisor import Supervisor
+from .transport.supervisor import Supervisor
 
 HEALTH = "health"
 
@@ -39,7 +39,7 @@ def _say(name: str, version: str, where: str) -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser("python -m runtimes.server", description=__doc__)
+    parser = argparse.ArgumentParser("python -m mlpack_toolkit.runtimes.server", description=__doc__)
     said = "the folder with manifest.json; 'serve' is tolerated before or after; 'health' asks a running server"
     parser.add_argument("folder", nargs="*", help=said)
     parser.add_argument("--host")

@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from converters.spec import Table, TensorSpec
+from mlpack_toolkit.converters.spec import Table, TensorSpec
 
-from .agreement import check_agreement
-from .columns import Columns
-from .described import Described
-from .errors import GraphStops, Refusal
-from .quick import Quick
-from .schema import GRAPH
-from .session import Session
-from .tensors import Array, datatype_of
+from ..engine.agreement import check_agreement
+from ..engine.columns import Columns
+from .bundle_info import Described
+from ..engine.errors import GraphStops, Refusal
+from .protocol.fast_path import Quick
+from ..engine.schema import GRAPH
+from ..engine.session import Session
+from ..engine.tensors import Array, datatype_of
 
 
 class Model:

@@ -70,7 +70,7 @@ def test_slow_answers_are_timed_fewer_times() -> None:
 
     import numpy as np
 
-    from converters._latency import FEWEST_RUNS, LEAST_RUNS, measure
+    from mlpack_toolkit.converters.latency import FEWEST_RUNS, LEAST_RUNS, measure
 
     rows = {"x": np.arange(10.0)}
     slow, middling = (measure(lambda x, s=s: sleep(s), lambda t: t, rows, (1,), 0.02)[0] for s in (0.03, 0.003))
@@ -81,8 +81,8 @@ def test_slow_answers_are_timed_fewer_times() -> None:
 def test_what_a_model_refuses_lies_together() -> None:
     import numpy as np
 
-    from converters._probes import make_probes
-    from converters.spec import Description, Feature, TensorSpec
+    from mlpack_toolkit.converters._worker.probes import make_probes
+    from mlpack_toolkit.converters.spec import Description, Feature, TensorSpec
 
     features = tuple(Feature(f"x{i}", thresholds=(0.5,)) for i in range(3))
     described = Description("Model", "regressor", features, named=False)

@@ -10,11 +10,11 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import numpy as np
 
-from converters import for_object
-from converters._frames import original_input
-from converters._signature import signature_of
-from converters.spec import Signature, Table
-from runtimes.server.session import graph_feeds
+from mlpack_toolkit.converters import for_object
+from mlpack_toolkit.converters._worker.model_input import original_input
+from mlpack_toolkit.converters._worker.signature import signature_of
+from mlpack_toolkit.converters.spec import Signature, Table
+from mlpack_toolkit.runtimes.engine.session import graph_feeds
 
 RTOL = {"float32": 1e-5, "float64": 1e-9}
 ATOL = {"float32": 1e-6, "float64": 1e-10}

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from converters import for_object
-from converters._table import write_table
-from converters._worker import Session as Worker
-from converters.spec import Signature, Table, Unsupported
-from packager.errors import ConversionError
-from packager.session import Session
-from packager.verify.probes import Probes
-from packager.verify.prove import Proven, Wanted, prove
+from mlpack_toolkit.converters import for_object
+from mlpack_toolkit.converters.table import write_table
+from mlpack_toolkit.converters._worker.session import Session as Worker
+from mlpack_toolkit.converters.spec import Signature, Table, Unsupported
+from mlpack_toolkit.packager.errors import ConversionError
+from mlpack_toolkit.packager.equivalence.session import Session
+from mlpack_toolkit.packager.equivalence.probes import Probes
+from mlpack_toolkit.packager.equivalence.prove import Proven, Wanted, prove
 
 from .check import table_of
 

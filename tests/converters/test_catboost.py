@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from converters import for_file, for_object
-from converters._catboost import integers_behind, parse
-from converters.spec import Unreadable, Unsupported
+from mlpack_toolkit.converters import for_file, for_object
+from mlpack_toolkit.converters.catboost.reader import integers_behind, parse
+from mlpack_toolkit.converters.spec import Unreadable, Unsupported
 from tests.converters.check import answers, assert_same
 
 catboost = pytest.importorskip("catboost")

@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from converters import _catboost_places
-from converters._assemble import assemble
-from converters._catboost import Parsed, parse
-from converters._city_hash import hashes_of
-from converters._signature import signature_of
-from converters.catboost import describe
-from converters.spec import Unsupported
-from packager.errors import ConversionError
+from mlpack_toolkit.converters.catboost import category_tables
+from mlpack_toolkit.converters._steps.assemble import assemble
+from mlpack_toolkit.converters.catboost.reader import Parsed, parse
+from mlpack_toolkit.converters.catboost.cityhash import hashes_of
+from mlpack_toolkit.converters._worker.signature import signature_of
+from mlpack_toolkit.converters.catboost import describe
+from mlpack_toolkit.converters.spec import Unsupported
+from mlpack_toolkit.packager.errors import ConversionError
 from tests.converters.check import answers, assert_same, table_of
 from tests.make import build_model, save
 
@@ -124,8 +124,8 @@ def test_many_categories_are_known_by_the_rows_of_the_example(monkeypatch: pytes
     x = frame()
     model = fit(x=x, one_hot_max_size=1, depth=6)
     assert any(len(p.categories) > 1 for p in projections(parse(model)))
-    monkeypatch.setattr(_catboost_places, "MOST_COMBINATIONS", 4)
-    monkeypatch.setattr(_catboost_places, "DENSE", 4)
+    monkeypatch.setattr(category_tables, "MOST_COMBINATIONS", 4)
+    monkeypatch.setattr(category_tables, "DENSE", 4)
     assert_same(model, hard_rows(x))
 
 
@@ -165,7 +165,7 @@ def test_an_example_without_a_combination_is_refused_where_not_all_can_be_tried(
     model = fit(x=x, one_hot_max_size=1, depth=6)
     every = x[(x.city != "Oslo") | (x.job != "c")]
     assert_same(model, every)
-    monkeypatch.setattr(_catboost_places, "MOST_COMBINATIONS", 4)
+    monkeypatch.setattr(category_tables, "MOST_COMBINATIONS", 4)
     with pytest.raises(Unsupported, match=r"the example lacks \d+ of the \d+ combinations .* 'city' and 'job'"):
         answers(model, every, "float64")
 

@@ -15,9 +15,10 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from converters import _custom, for_object
-from converters._steps import thresholds_of
-from converters.spec import Unreadable, Unsupported
+from mlpack_toolkit.converters._steps import user_defined
+from mlpack_toolkit.converters import for_object
+from mlpack_toolkit.converters._steps.step import thresholds_of
+from mlpack_toolkit.converters.spec import Unreadable, Unsupported
 from tests.converters.check import answers, assert_same
 
 X = np.random.default_rng(0).normal(size=(40, 3))
@@ -118,14 +119,14 @@ def test_a_classifier_alone_and_among_others() -> None:
 
 
 def registry(folder: Path, text: str) -> list[str]:
-    (folder / _custom.REGISTRY).write_text(text)
+    (folder / user_defined.REGISTRY).write_text(text)
     return [str(folder)]
 
 
 @pytest.fixture
 def clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_custom, "_steps", {})
-    monkeypatch.setattr(_custom, "_thresholds", {})
+    monkeypatch.setattr(user_defined, "_steps", {})
+    monkeypatch.setattr(user_defined, "_thresholds", {})
 
 
 GRAPH = """
@@ -141,7 +142,7 @@ STEPS = {{"{name}": total}}
 def test_a_registered_class(tmp_path: Path) -> None:
     fitted = Sum().fit(X, Y)
     assert for_object(fitted) is None
-    _custom.register(registry(tmp_path, GRAPH.format(name=f"{__name__}.Sum")))
+    user_defined.register(registry(tmp_path, GRAPH.format(name=f"{__name__}.Sum")))
     assert_same(fitted, X)
     assert_same(make_pipeline(Centred(), Sum()).fit(X, Y), X)
     assert for_object(type("Other", (Sum,), {})()) is None, "a registration is for one class, not for its subclasses"
@@ -158,7 +159,7 @@ def test_a_registered_class(tmp_path: Path) -> None:
 )
 def test_a_registry_that_is_none(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(Unreadable, match=said):
-        _custom.register(registry(tmp_path, text))
+        user_defined.register(registry(tmp_path, text))
 
 
 def test_without_a_graph_the_ways_are_named() -> None:

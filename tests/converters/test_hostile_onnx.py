@@ -14,15 +14,16 @@ import numpy as np
 import onnx
 import pytest
 
-from converters import _worker
-from converters._onnx_proto import check_functions
-from converters._sandbox import facts
-from converters.spec import Unsupported
-from packager import environments, flow
-from packager.errors import ConversionError, MlpackError, ModelError
-from packager.flow import Request, build
-from packager.inspect import inspect
-from packager.worker import Limits, Worker, _error
+from mlpack_toolkit.converters._worker import session
+from mlpack_toolkit.converters._graph.proto import check_functions
+from mlpack_toolkit.converters._sandbox import facts
+from mlpack_toolkit.converters.spec import Unsupported
+from mlpack_toolkit.packager import environments
+from mlpack_toolkit.packager.commands import build as flow
+from mlpack_toolkit.packager.errors import ConversionError, MlpackError, ModelError
+from mlpack_toolkit.packager.commands.build import Request, build
+from mlpack_toolkit.packager.commands.inspect import inspect
+from mlpack_toolkit.packager.original.worker import Limits, Worker, _error
 from tests import mutation
 from tests.converters import hostile_onnx
 
@@ -52,7 +53,7 @@ class _Inline(Worker):
     """The worker's session in this process: what costs a second for each start."""
 
     def __init__(self, python: str, scratch: Path, limits: Limits) -> None:
-        self._session = _worker.Session()
+        self._session = session.Session()
         self._session.sandbox = facts(0, False, False, False)  # which would hold the tests' own process for good
         self._reply: dict[str, Any] = {}
 
@@ -62,7 +63,7 @@ class _Inline(Worker):
     def send(self, command: str, **request: Any) -> None:
         self._command = command
         line = json.loads(json.dumps({"command": command, **request}))
-        self._reply = json.loads(json.dumps(_worker._reply(self._session, line)))
+        self._reply = json.loads(json.dumps(session._reply(self._session, line)))
 
     def receive(self) -> dict[str, Any]:
         if self._reply.pop("ok"):

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from converters import for_file, for_object
-from converters.spec import Unreadable, Unsupported
+from mlpack_toolkit.converters import for_file, for_object
+from mlpack_toolkit.converters.spec import Unreadable, Unsupported
 from tests.converters.check import answers, assert_same
 
 pd = pytest.importorskip("pandas")
@@ -317,8 +317,8 @@ def test_few_rows_and_trees_without_a_split() -> None:
 def test_no_rows_give_no_rows(kind: str) -> None:
     import onnxruntime as ort
 
-    from converters._signature import signature_of
-    from runtimes.server.session import graph_feeds
+    from mlpack_toolkit.converters._worker.signature import signature_of
+    from mlpack_toolkit.runtimes.engine.session import graph_feeds
     from tests.converters.check import table_of
 
     x, y = data()

@@ -10,7 +10,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor, StackingClassifier, 
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks._estimators import fitted
-from packager.verify.prove import ROOM
+from mlpack_toolkit.packager.equivalence.prove import ROOM
 from tests.converters.proving import held
 from tests.converters.test_sparse import lgb, xgb
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from converters._probes import make_probes
-from converters._signature import inputs_of
-from converters.spec import Description, Feature
+from mlpack_toolkit.converters._worker.probes import make_probes
+from mlpack_toolkit.converters._worker.signature import inputs_of
+from mlpack_toolkit.converters.spec import Description, Feature
 
 
 def odd(bound: float, example: np.ndarray) -> set[float]:

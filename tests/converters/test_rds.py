@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from converters._rds import Fault, plain, read
-from converters._rds_write import write
+from mlpack_toolkit.converters.rds import Fault, plain, read
+from mlpack_toolkit.converters.rds_writer import write
 
 SCRIPT = """
 folder <- commandArgs(TRUE)[[1]]

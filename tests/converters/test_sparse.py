@@ -30,8 +30,8 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from converters._stored import NO_CELL, NO_SPARSE, SAME
-from converters.spec import Unsupported
+from mlpack_toolkit.converters._worker.sparse_input import NO_CELL, NO_SPARSE, SAME
+from mlpack_toolkit.converters.spec import Unsupported
 from tests.converters.check import table_of
 from tests.converters.proving import held
 

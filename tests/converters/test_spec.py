@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from converters.spec import Signature, TensorSpec
+from mlpack_toolkit.converters.spec import Signature, TensorSpec
 
 TENSORS = (
     TensorSpec("island", "string", ("N", 1), nullable=True, missing=""),

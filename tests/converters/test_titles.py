@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
-from converters._titles import LONGEST, title_of
+from mlpack_toolkit.converters._steps.titles import LONGEST, title_of
 
 FRAME = pd.DataFrame({"a": np.arange(30.0), "b": np.arange(30.0) % 7, "c": ["x", "y", "z"] * 10, "d": [1.0, 2.0] * 15})
 LABEL = np.arange(30) % 2

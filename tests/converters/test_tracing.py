@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.preprocessing import FunctionTransformer
 
-from converters.spec import Unsupported
+from mlpack_toolkit.converters.spec import Unsupported
 from tests.converters.check import answers, assert_same
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -218,8 +218,8 @@ REFUSED: list[tuple[Callable[[Any], Any], str]] = [
 
 @pytest.mark.parametrize("position", range(len(REFUSED)))
 def test_what_cannot_be_read_is_refused_by_name(position: int) -> None:
-    from converters._graph import GraphBuilder, Value
-    from converters._steps import convert
+    from mlpack_toolkit.converters._graph.builder import GraphBuilder, Value
+    from mlpack_toolkit.converters._steps.step import convert
 
     function, said = REFUSED[position]
     fitted = FunctionTransformer(function).fit(X)
@@ -304,8 +304,8 @@ FRAMES_REFUSED: list[tuple[Callable[[Any], Any], str]] = [
 
 @pytest.mark.parametrize("position", range(len(FRAMES_REFUSED)))
 def test_what_cannot_be_read_from_a_data_frame(position: int) -> None:
-    from converters._graph import GraphBuilder, Value
-    from converters._steps import convert
+    from mlpack_toolkit.converters._graph.builder import GraphBuilder, Value
+    from mlpack_toolkit.converters._steps.step import convert
 
     function, said = FRAMES_REFUSED[position]
     fitted = FunctionTransformer(function).fit(TABLE)

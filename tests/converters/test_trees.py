@@ -11,11 +11,11 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import numpy as np
 import pytest
 
-from converters import _tree_nodes
-from converters._graph import GraphBuilder
-from converters._tree_values import Trees, tree_of, unique_thresholds, with_base
-from converters._trees import CELLS_AT_ONCE, distinct_rows, per_tree, tree_sum
-from converters.spec import TensorSpec
+from mlpack_toolkit.converters._trees import ensemble
+from mlpack_toolkit.converters._graph.builder import GraphBuilder
+from mlpack_toolkit.converters._trees.arrays import (Trees, tree_of, unique_thresholds, with_base)
+from mlpack_toolkit.converters._trees.ensemble_sum import (CELLS_AT_ONCE, distinct_rows, per_tree, tree_sum)
+from mlpack_toolkit.converters.spec import TensorSpec
 
 Array = np.ndarray[Any, Any]
 FORMS = ("float32", "float64")
@@ -225,8 +225,8 @@ def test_the_reference_evaluator_reads_every_way_alike(
     import onnx
     from onnx.reference import ReferenceEvaluator
 
-    monkeypatch.setattr(_tree_nodes, "NODES_AT_ONCE", 30 if small_cache else 2**15)
-    monkeypatch.setattr(_tree_nodes, "TARGETS_APART", 1 if way == "targets together" else 32)
+    monkeypatch.setattr(ensemble, "NODES_AT_ONCE", 30 if small_cache else 2**15)
+    monkeypatch.setattr(ensemble, "TARGETS_APART", 1 if way == "targets together" else 32)
     for seed in range(4):
         trees, targets = a_way_of_writing(way, np.random.default_rng(seed))
         x = rows(np.random.default_rng(seed), trees, 60)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from converters import for_file, for_object
-from converters._steps import step_of
-from converters.spec import Unreadable, Unsupported
+from mlpack_toolkit.converters import for_file, for_object
+from mlpack_toolkit.converters._steps.step import step_of
+from mlpack_toolkit.converters.spec import Unreadable, Unsupported
 from tests.converters.check import answers, assert_same
 from tests.converters.proving import held
 
@@ -398,7 +398,7 @@ def test_a_regressor_that_names_classes_is_refused() -> None:
 
 
 def test_the_binary_form_holds_what_the_text_form_holds() -> None:
-    from converters._xgboost_ubjson import parse
+    from mlpack_toolkit.converters.xgboost.ubjson import parse
 
     booster = xgb.XGBRegressor(enable_categorical=True, booster="dart", **FEW).fit(frame_of_categories(), data()[1])
     booster = booster.get_booster()

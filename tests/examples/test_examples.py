@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from packager.bundle.reader import check_files, open_bundle
-from packager.check import replay
+from mlpack_toolkit.packager.bundle.reader import check_files, open_bundle
+from mlpack_toolkit.packager.commands.verify import replay
 from tests.make import build_model
 
 ROOT = Path(__file__).parents[2]

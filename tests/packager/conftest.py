@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from packager.bundle.reader import Bundle, open_bundle
+from mlpack_toolkit.packager.bundle.reader import Bundle, open_bundle
 from tests.make import build_model, save
 
 settings.register_profile("loaded machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])

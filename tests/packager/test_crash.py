@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from packager.crash import told
+from mlpack_toolkit.packager.crash import told
 
 ROOT = Path(__file__).parents[2]
 BROKEN = """
 import sys
-import packager.inspect
+import mlpack_toolkit.packager.commands.inspect
 def broken(path):
     raise {error}
-packager.inspect.inspect = broken
+mlpack_toolkit.packager.commands.inspect.inspect = broken
 sys.argv = ["mlpack", "inspect", "x", *sys.argv[1:]]
-from packager.cli import main
+from mlpack_toolkit.packager.cli import main
 main()
 """
 

@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from converters.spec import Signature, TensorSpec
-from packager.diff import diff
-from packager.diff.answers import answers
-from packager.diff.environment import environment_changes, unproved_changes
-from packager.diff.graph import graph_changes
-from packager.diff.signature import signature_changes
-from packager.diff.text import lines
-from packager.errors import DamagedError, UsageError
-from packager.golden import GoldenCase, Tolerance
+from mlpack_toolkit.converters.spec import Signature, TensorSpec
+from mlpack_toolkit.packager.diff import diff
+from mlpack_toolkit.packager.diff.answers import answers
+from mlpack_toolkit.packager.diff.environment import environment_changes, unproved_changes
+from mlpack_toolkit.packager.diff.graph import graph_changes
+from mlpack_toolkit.packager.diff.signature import signature_changes
+from mlpack_toolkit.packager.diff.text import lines
+from mlpack_toolkit.packager.errors import DamagedError, UsageError
+from mlpack_toolkit.packager.bundle.golden import GoldenCase, Tolerance
 from tests.packager.conftest import HOSTILE, Made, make
 
 Facts = dict[str, Any]
@@ -393,7 +393,7 @@ def test_long_lists_are_told_by_what_came_and_went(flowers: Made, tamer: Made) -
 def test_the_command(flowers: Made, tamer: Made, mlpack: Run) -> None:
     code, facts, error = mlpack("diff", flowers.folder, tamer.folder)
     assert (code, error) == (0, "") and facts == diff(flowers.folder, tamer.folder)
-    command = [sys.executable, "-m", "packager.cli", "diff", str(flowers.folder), str(tamer.folder)]
+    command = [sys.executable, "-m", "mlpack_toolkit", "diff", str(flowers.folder), str(tamer.folder)]
     root = str(Path(__file__).parents[2])
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, "PYTHONPATH": root})
     assert (done.returncode, done.stdout) == (0, text(facts) + "\n")

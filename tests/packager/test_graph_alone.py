@@ -9,9 +9,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from converters.spec import Signature, TensorSpec
-from packager.errors import DamagedError
-from packager.session import Session
+from mlpack_toolkit.converters.spec import Signature, TensorSpec
+from mlpack_toolkit.packager.errors import DamagedError
+from mlpack_toolkit.packager.equivalence.session import Session
 
 SIGNATURE = Signature("graph", (TensorSpec("x", "float32", ("N", 2)),), (TensorSpec("y", "float32", ("N", 2)),))
 LOCATION = "weights.bin"

@@ -16,12 +16,14 @@ import pytest
 import tomli_w
 import tomllib
 
-from packager.diff import diff
-from packager.environments import _conda, _conda_lock, _r_rebuild, _rebuild
-from packager.errors import DamagedError
-from packager.images import make
-from packager.inspect import inspect
-from packager.reproduce import reproduce
+from mlpack_toolkit.packager.diff import diff
+from mlpack_toolkit.packager.environments.conda import env, lock
+from mlpack_toolkit.packager.environments.r import rebuild
+from mlpack_toolkit.packager.environments.python import rebuild as _rebuild
+from mlpack_toolkit.packager.errors import DamagedError
+from mlpack_toolkit.packager.images import make
+from mlpack_toolkit.packager.commands.inspect import inspect
+from mlpack_toolkit.packager.commands.reproduce import reproduce
 from tests.packager.conftest import Made
 from tests.seal import rewrite, seal
 
@@ -146,7 +148,7 @@ def test_documents_of_odd_types(path: str, key: str, value: Any, copy: Path, flo
 
 
 def _machine(bundle: Path) -> Any:
-    from packager.bundle.reader import open_bundle
+    from mlpack_toolkit.packager.bundle.reader import open_bundle
 
     return open_bundle(bundle).json("measurements/machine.json")
 
@@ -176,7 +178,7 @@ def _machine(bundle: Path) -> Any:
     ],
 )
 def test_golden_cases_that_are_attacks(path: str, key: str, value: Any, said: str, copy: Path, flowers: Made) -> None:
-    from packager.check import check_bundle
+    from mlpack_toolkit.packager.commands.verify import check_bundle
 
     rewrite(copy / "golden" / f"case-000.{path}.json", put(key, value))
     seal(copy)
@@ -186,8 +188,8 @@ def test_golden_cases_that_are_attacks(path: str, key: str, value: Any, said: st
 
 
 def test_no_golden_case_at_all(copy: Path, flowers: Made) -> None:
-    from packager.bench import bench_bundle
-    from packager.check import check_bundle
+    from mlpack_toolkit.packager.commands.bench import bench_bundle
+    from mlpack_toolkit.packager.commands.verify import check_bundle
 
     for path in (copy / "golden").iterdir():
         path.unlink()
@@ -200,7 +202,7 @@ def test_no_golden_case_at_all(copy: Path, flowers: Made) -> None:
 
 
 def test_a_request_without_its_response(copy: Path) -> None:
-    from packager.check import check_bundle
+    from mlpack_toolkit.packager.commands.verify import check_bundle
 
     (copy / "golden" / "case-000.response.json").unlink()
     seal(copy)
@@ -232,7 +234,7 @@ def _renv(copy: Path, **record: Any) -> None:
 def test_a_lock_of_r_that_is_an_attack(
     record: dict[str, Any], said: str, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_r_rebuild, "_find", lambda wanted, given: None)
+    monkeypatch.setattr(rebuild, "_find", lambda wanted, given: None)
     _renv(copy, **record)
     with pytest.raises(DamagedError, match=said):
         again(copy, tmp_path)
@@ -240,7 +242,7 @@ def test_a_lock_of_r_that_is_an_attack(
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"Packages": []}', b'{"Packages": {"../x": {"Version": "1"}}}'])
 def test_a_lock_of_r_that_is_none(content: bytes, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_r_rebuild, "_find", lambda wanted, given: None)
+    monkeypatch.setattr(rebuild, "_find", lambda wanted, given: None)
     (copy / "environment" / "renv.lock").write_bytes(content)
     seal(copy)
     with pytest.raises(DamagedError, match=r"renv\.lock"):
@@ -273,7 +275,7 @@ def _tar(place: Path, name: str, kind: bytes = tarfile.REGTYPE, link: str = "", 
 def test_an_archive_of_r_that_leads_elsewhere(
     name: str, kind: bytes, link: str, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_r_rebuild, "_find", lambda wanted, given: None)
+    monkeypatch.setattr(rebuild, "_find", lambda wanted, given: None)
     digest = _tar(copy / "environment" / "r-packages" / "evil.tar", name, kind, link)
     _renv(copy, Archive="r-packages/evil.tar", Sha256=digest)
     with pytest.raises(DamagedError, match=r"evil\.tar holds"):
@@ -282,7 +284,7 @@ def test_an_archive_of_r_that_leads_elsewhere(
 
 def test_an_archive_of_r_that_is_compressed(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`.tar` is what mlpack writes: what is compressed could hold anything."""
-    monkeypatch.setattr(_r_rebuild, "_find", lambda wanted, given: None)
+    monkeypatch.setattr(rebuild, "_find", lambda wanted, given: None)
     digest = _tar(copy / "environment" / "r-packages" / "evil.tar", "evil/x", mode="w:gz")
     _renv(copy, Archive="r-packages/evil.tar", Sha256=digest)
     with pytest.raises(DamagedError, match=r"evil\.tar"):
@@ -304,8 +306,8 @@ def test_an_archive_of_r_that_is_compressed(copy: Path, tmp_path: Path, monkeypa
 def test_a_lock_of_conda_that_is_an_attack(
     content: bytes, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_conda, "_rattler", lambda: None)
-    (copy / _conda_lock.LOCK).write_bytes(content)
+    monkeypatch.setattr(env, "_rattler", lambda: None)
+    (copy / lock.LOCK).write_bytes(content)
     seal(copy)
     with pytest.raises(DamagedError, match=r"conda-lock\.yml cannot be read"):
         again(copy, tmp_path)
@@ -315,7 +317,7 @@ def test_a_lock_of_conda_that_is_an_attack(
 def test_a_container_project_that_lacks_a_file(
     name: str, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from packager.images import docker
+    from mlpack_toolkit.packager.images import docker
 
     place = copy / "deploy" / "docker"
     place.mkdir(parents=True)

@@ -15,11 +15,11 @@ import pyarrow as pa
 import pytest
 from scipy import sparse
 
-from converters._rds import Fault
-from converters.spec import Signature, TensorSpec
-from packager.errors import UsageError
-from packager.r_frames import levels_in
-from packager.tables import read_example, stream
+from mlpack_toolkit.converters.rds import Fault
+from mlpack_toolkit.converters.spec import Signature, TensorSpec
+from mlpack_toolkit.packager.errors import UsageError
+from mlpack_toolkit.packager.data.rds_frames import levels_in
+from mlpack_toolkit.packager.data.readers import read_example, stream
 from tests import mutation
 from tests.packager import hostile_files
 
@@ -92,7 +92,7 @@ def test_a_column_list_is_cut_and_cannot_command_a_terminal(tmp_path: Path) -> N
 
 def test_a_file_that_unpacks_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bound is a quarter of the machine's memory: here a smaller one, over a smaller bomb."""
-    monkeypatch.setattr("converters._rds._MOST_BYTES", 32 << 20)
+    monkeypatch.setattr("mlpack_toolkit.converters.rds._MOST_BYTES", 32 << 20)
     (tmp_path / "x.rds").write_bytes(hostile_files.bomb(24))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert "more than 33554432 bytes of memory" in refusal(tmp_path / "x.rds")

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from packager.environments._r_library import write_archive
-from packager.environments._r_rebuild import _in_order, _unpack, rebuild_r
-from packager.errors import DamagedError, EnvironmentFault
+from mlpack_toolkit.packager.environments.r.library import write_archive
+from mlpack_toolkit.packager.environments.r.rebuild import _in_order, _unpack, rebuild_r
+from mlpack_toolkit.packager.errors import DamagedError, EnvironmentFault
 from tests.conftest import Run
 
 SCRIPT = """
@@ -68,7 +68,7 @@ def no_network() -> tuple[str, ...]:
 
 def offline(folder: Path, *arguments: object) -> dict[str, Any]:
     """What `mlpack ARGUMENTS --json` says where there is no network."""
-    command = [*no_network(), sys.executable, "-m", "packager.cli", *map(str, arguments), "--json"]
+    command = [*no_network(), sys.executable, "-m", "mlpack_toolkit", *map(str, arguments), "--json"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr

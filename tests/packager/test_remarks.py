@@ -15,11 +15,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from converters.spec import Signature, TensorSpec
-from packager.bundle.reader import open_bundle
-from packager.inspect import inspect
-from packager.remarks import ignored_columns, needless_trust
-from packager.scan import Scan
+from mlpack_toolkit.converters.spec import Signature, TensorSpec
+from mlpack_toolkit.packager.bundle.reader import open_bundle
+from mlpack_toolkit.packager.commands.inspect import inspect
+from mlpack_toolkit.packager.remarks import ignored_columns, needless_trust
+from mlpack_toolkit.packager.scan import Scan
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,7 +63,7 @@ def test_trust_that_was_not() -> None:
 
 
 def build(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "packager.cli", "build", "m.joblib", "--example", "x.csv", "--target", "cpp"]
+    command = [sys.executable, "-m", "mlpack_toolkit", "build", "m.joblib", "--example", "x.csv", "--target", "cpp"]
     environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(Path.home())}
     return subprocess.run(
         [*command, *options], cwd=folder, capture_output=True, text=True, timeout=300, env=environment

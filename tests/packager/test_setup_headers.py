@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from packager import setup_headers
-from packager.debian import debian_source, security_source
-from packager.errors import MissingToolError
+from mlpack_toolkit.packager import setup_headers
+from mlpack_toolkit.packager.debian import debian_source, security_source
+from mlpack_toolkit.packager.errors import MissingToolError
 
 STANZAS = """# a mirror
 Types: deb

@@ -12,11 +12,11 @@ from scipy.sparse import csr_matrix, save_npz
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler
 
-from packager.errors import ConversionError, UsageError
-from packager.flow import Built, Request, build
-from packager.predict import predict
-from packager.tables import read_example, stored_zeros
-from packager.worker import Limits, Worker
+from mlpack_toolkit.packager.errors import ConversionError, UsageError
+from mlpack_toolkit.packager.commands.build import Built, Request, build
+from mlpack_toolkit.packager.commands.predict import predict
+from mlpack_toolkit.packager.data.readers import read_example, stored_zeros
+from mlpack_toolkit.packager.original.worker import Limits, Worker
 from tests.make import build_model
 
 RNG = np.random.default_rng(0)
@@ -73,7 +73,7 @@ def test_the_original_is_asked_in_the_same_way_years_later(
     made, _ = built
     signature = made.signature.to_json()
     with Worker(Request(Path(), Path(), Path()).python, tmp_path, Limits()) as worker:
-        from packager.source import take_source
+        from mlpack_toolkit.packager.original.source import take_source
 
         source = take_source(made.bundle / "model" / "source" / "model.joblib", tmp_path / "source", (), ())
         worker.call("load", **source.request(), code=[], given={})

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from packager.bundle.reader import open_bundle
-from packager.errors import ConversionError, MismatchError, ModelError, UntrustedError
-from packager.flow import Built
-from packager.original import original_worker
+from mlpack_toolkit.packager.bundle.reader import open_bundle
+from mlpack_toolkit.packager.errors import (ConversionError, MismatchError, ModelError, UntrustedError)
+from mlpack_toolkit.packager.commands.build import Built
+from mlpack_toolkit.packager.original.reload import original_worker
 from tests.make import build_model, save
 from tests.seal import seal
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import sklearn
 
-from packager.errors import ModelError
-from packager.scan import scan
+from mlpack_toolkit.packager.errors import ModelError
+from mlpack_toolkit.packager.scan import scan
 from tests.make import build_model
 
 X, Y = np.arange(40.0).reshape(20, 2), np.arange(20) % 2

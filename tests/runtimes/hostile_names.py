@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from onnx import helper
 
-from converters.spec import Signature, TensorSpec
-from runtimes.spec import Package
+from mlpack_toolkit.converters.spec import Signature, TensorSpec
+from mlpack_toolkit.runtimes.spec import Package
 from tests.runtimes.factors import factor
-from tests.runtimes.java_models import ML, columns, model, package, spec
+from tests.runtimes.java_models import (ML, columns, model, package, spec)
 
 NAMES = (
     'quote " quote', "it's", "back\\slash", "ends in \\", "line\nfeed", "carriage\rreturn", "\r\n", "tab\there",

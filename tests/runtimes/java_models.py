@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from converters.spec import Signature, TensorSpec
-from runtimes.spec import Package
+from mlpack_toolkit.converters.spec import Signature, TensorSpec
+from mlpack_toolkit.runtimes.spec import Package
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 

@@ -23,12 +23,12 @@ from onnx import TensorProto, helper, numpy_helper
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before onnxruntime loads
 import onnxruntime as ort
 
-from converters.spec import Signature, TensorSpec, Unsupported
-from packager.errors import MissingToolError
-from packager.setup_headers import cache_folder, fetch_headers
-from runtimes import _cpp_names as names
-from runtimes import cpp
-from runtimes.spec import Package
+from mlpack_toolkit.converters.spec import Signature, TensorSpec, Unsupported
+from mlpack_toolkit.packager.errors import MissingToolError
+from mlpack_toolkit.packager.setup_headers import cache_folder, fetch_headers
+from mlpack_toolkit.runtimes.cpp import names as names
+from mlpack_toolkit.runtimes import cpp
+from mlpack_toolkit.runtimes.spec import Package
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "cpp"
 ELEMENT = {
@@ -627,7 +627,7 @@ def test_missing_headers_say_how_to_get_them(built: Built, tmp_path: Path) -> No
     done = run("cmake", "-S", str(built.project), "-B", str(tmp_path), **settings)
     if done.returncode == 0:
         pytest.skip("the system has the headers by itself")
-    assert "python -m packager.setup_headers" in done.stderr
+    assert "python -m mlpack_toolkit.packager.setup_headers" in done.stderr
     assert "ONNXRUNTIME_ROOT" in done.stderr
 
 

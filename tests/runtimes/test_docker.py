@@ -21,15 +21,15 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 from tritonclient.grpc import model_config_pb2
 
-from converters.spec import Signature, TensorSpec
-from packager.images import _server
-from packager.images.spec import Tag
-from runtimes import _docker_names as names
-from runtimes import _docker_prepare as preparing
-from runtimes import docker
-from runtimes._docker_triton import repository, text
-from runtimes.server import settings
-from runtimes.spec import Package
+from mlpack_toolkit.converters.spec import Signature, TensorSpec
+from mlpack_toolkit.packager.images import _import_closure
+from mlpack_toolkit.packager.images.spec import Tag
+from mlpack_toolkit.runtimes.docker import names as names
+from mlpack_toolkit.runtimes.docker import prepare as preparing
+from mlpack_toolkit.runtimes import docker
+from mlpack_toolkit.runtimes.docker.triton import repository, text
+from mlpack_toolkit.runtimes.server import settings
+from mlpack_toolkit.runtimes.spec import Package
 from tests.runtimes import docker_schemas as schemas
 
 ROOT = Path(__file__).parents[2]
@@ -123,7 +123,7 @@ def test_the_pins_are_the_projects_own(files: dict[str, bytes]) -> None:
 
 
 def test_the_pins_are_what_the_server_loads(files: dict[str, bytes]) -> None:
-    assert set(_pins(files["requirements.txt"].decode())) == set(_server.needs().packages)
+    assert set(_pins(files["requirements.txt"].decode())) == set(_import_closure.needs().packages)
 
 
 # The Dockerfile.

@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-import runtimes
-from packager.check import check_bundle
-from packager.errors import MismatchError, MissingToolError
-from runtimes import docker
+from mlpack_toolkit import runtimes
+from mlpack_toolkit.packager.commands.verify import check_bundle
+from mlpack_toolkit.packager.errors import MismatchError, MissingToolError
+from mlpack_toolkit.runtimes import docker
 
 PROGRAM = Path(docker.__file__).with_name("_docker_replay.py")
 LABEL = {"name": "label", "shape": [2], "datatype": "BYTES", "data": ["aye", "no"]}
@@ -243,7 +243,7 @@ def test_a_difference_is_found_in_the_real_server(bundle: Path, change: Callable
 
 
 def test_a_server_that_does_not_start_is_said(bundle: Path) -> None:
-    (bundle / "deploy/docker/server/runtimes/server/app.py").write_text("raise RuntimeError('broken')\n")
+    (bundle / "deploy/docker/server/runtimes/server/transport/app.py").write_text("raise RuntimeError('broken')\n")
     done = _start(bundle)
     assert done.returncode == 1 and "has ended before it was ready" in done.stderr and "broken" in done.stderr
 
@@ -262,7 +262,7 @@ def test_another_server_can_be_started(bundle: Path) -> None:
 
 def test_verify_fails_where_the_folder_answers_otherwise(bundle: Path, tmp_path: Path) -> None:
     """The step alone, as the manifest would name the changed file before."""
-    from packager.check import _run
+    from mlpack_toolkit.packager.commands.verify import _run
 
     _answer_backwards(bundle)
     [step] = runtimes.load("docker").steps(bundle / "deploy/docker", tmp_path)

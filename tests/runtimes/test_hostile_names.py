@@ -15,12 +15,15 @@ from google.protobuf import text_format  # type: ignore[import-untyped]
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from packager.bench import LatencyReport
-from packager.report import report_html
-from packager.verify.report import VerificationReport
-from runtimes import _cpp_names, _docker_names, _docker_triton, _java_names, load
-from runtimes.spec import Package
-from tests.runtimes.hostile_names import BUNDLE, NAMES, table, tensors
+from mlpack_toolkit.packager.commands.bench import LatencyReport
+from mlpack_toolkit.packager.bundle.report import report_html
+from mlpack_toolkit.packager.equivalence.report import VerificationReport
+from mlpack_toolkit.runtimes.cpp import names as _cpp_names
+from mlpack_toolkit.runtimes.docker import names as _docker_names, triton
+from mlpack_toolkit.runtimes.java import names as _java_names
+from mlpack_toolkit.runtimes import load
+from mlpack_toolkit.runtimes.spec import Package
+from tests.runtimes.hostile_names import (BUNDLE, NAMES, table, tensors)
 from tests.runtimes.test_cpp import follow_steps, tools  # noqa: F401
 from tests.runtimes.test_java import verify_all, write
 
@@ -165,7 +168,7 @@ def test_a_cpp_literal_is_the_text(text: str) -> None:
 @many
 @given(anything.filter(lambda t: t.encode("utf-8", "ignore").decode() == t))
 def test_a_text_of_protobuf_is_the_text(text: str) -> None:
-    assert text_format.ParseLines([f"name: {_docker_triton.text(text)}"], _message()).name == text
+    assert text_format.ParseLines([f"name: {triton.text(text)}"], _message()).name == text
 
 
 @many

@@ -15,11 +15,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from converters.spec import Signature, Unsupported
-from runtimes import _java_answers, _java_fields, _java_names, load
-from runtimes._java_text import escape, java_graph
-from runtimes.spec import Package
-from tests.runtimes.java_models import ALL, canonical, emoji, features, ids, model, penguins, spec, tokens
+from mlpack_toolkit.converters.spec import Signature, Unsupported
+from mlpack_toolkit.runtimes.java import answers, fields, names
+from mlpack_toolkit.runtimes import load
+from mlpack_toolkit.runtimes.java.text import escape, java_graph
+from mlpack_toolkit.runtimes.spec import Package
+from tests.runtimes.java_models import (ALL, canonical, emoji, features, ids, model, penguins, spec, tokens)
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "java"
 
@@ -194,11 +195,11 @@ def test_identifiers_are_valid_and_unique() -> None:
         "😀",
         "_",
     ]
-    assert _java_names.identifiers(given) == [
+    assert names.identifiers(given) == [
         "billLengthMm", "classValue", "column1st", "naïve", "aB", "aB2", "hashCodeValue", "toStringValue", "billLength",
         "url", "column11", "column12",
     ]  # fmt: skip
-    assert _java_names.identifiers(["aB", "a b", "aB2", "classValue", "class"]) == [
+    assert names.identifiers(["aB", "a b", "aB2", "classValue", "class"]) == [
         "aB",
         "aB2",
         "aB22",
@@ -219,13 +220,13 @@ def test_identifiers_are_valid_and_unique() -> None:
     ],
 )
 def test_names_of_a_model(name: str, expected: tuple[str, str, str]) -> None:
-    assert (_java_names.class_name(name), _java_names.package_name(name), _java_names.artifact(name)) == expected
+    assert (names.class_name(name), names.package_name(name), names.artifact(name)) == expected
 
 
 def test_literals_and_comments_hold_anything() -> None:
-    assert _java_names.literal('a"\\\n\u000be\u0301😀') == '"a\\"\\\\\\012\\013e\\u0301\\ud83d\\ude00"'
+    assert names.literal('a"\\\n\u000be\u0301😀') == '"a\\"\\\\\\012\\013e\\u0301\\ud83d\\ude00"'
     assert (
-        _java_names.javadoc("C:\\users */ <b> {@code}") == "C:&#92;users &#42;&#47; &#60;b&#62; &#123;&#64;code&#125;"
+        names.javadoc("C:\\users */ <b> {@code}") == "C:&#92;users &#42;&#47; &#60;b&#62; &#123;&#64;code&#125;"
     )
 
 
@@ -285,20 +286,20 @@ def test_several_targets_are_an_array_of_labels_and_a_map_per_target() -> None:
         for name, known in columns.items()
     )
     signature = Signature("classifier", (spec("X", "float64", "N", 1),), outputs)
-    found = [(a["field"], a["java"]) for a in _java_answers.answers(signature)]
+    found = [(a["field"], a["java"]) for a in answers.answers(signature)]
     assert found == [
         ("label", "long[]"), ("probabilities0", "Map<Long, Double>"), ("probabilities1", "Map<Long, Double>"),
     ]  # fmt: skip
-    assert _java_answers.output_table(signature) == b"label\nprobabilities_0\t0\t10\nprobabilities_1\t0\t1\t2\n"
+    assert answers.output_table(signature) == b"label\nprobabilities_0\t0\t10\nprobabilities_1\t0\t1\t2\n"
 
 
 def test_the_bounds_of_a_column_are_in_its_line_and_in_its_words() -> None:
     rule = spec("a", "float64", "N", 1, least=5e-324, most=2.0)
     signature = Signature("regressor", (rule,), (spec("prediction", "float32", "N"),))
-    found = _java_fields.columns(signature)
-    line = _java_fields.column_table(found, frozenset(), signature).decode().rstrip("\n").split("\t")
+    found = fields.columns(signature)
+    line = fields.column_table(found, frozenset(), signature).decode().rstrip("\n").split("\t")
     assert line[8:11] == ["NaN", "5e-324", "2.0"]
-    (field,) = _java_answers.fields(found, signature)
+    (field,) = answers.fields(found, signature)
     assert field["says_rule"] == "a number, not below 5e-324, not above 2.0"
 
 
@@ -306,9 +307,9 @@ def test_columns_carry_their_own_rules_and_names() -> None:
     rule = spec("only", "float64", nullable=True, limit=5.0)
     matrix_of_one = replace(features().signature.inputs[0], shape=("N", 1), columns=(), features=(rule,))
     signature = Signature("regressor", (matrix_of_one,), (spec("prediction", "float32", "N"),))
-    (column,) = _java_fields.columns(signature)
+    (column,) = fields.columns(signature)
     assert (column.name, column.input, column.width, column.rule) == ("only", "X", 1, rule)
     with pytest.raises(Unsupported, match="3 columns"):
-        _java_fields.columns(replace(signature, inputs=(replace(matrix_of_one, shape=("N", 3)),)))
+        fields.columns(replace(signature, inputs=(replace(matrix_of_one, shape=("N", 3)),)))
     twice = replace(matrix_of_one, shape=("N", 2), features=(), columns=("a", "a"))
-    assert [c.name for c in _java_fields.columns(replace(signature, inputs=(twice,)))] == ["a", "a (2)"]
+    assert [c.name for c in fields.columns(replace(signature, inputs=(twice,)))] == ["a", "a (2)"]

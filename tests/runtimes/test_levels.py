@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from converters.spec import MOST_LEVELS, Signature, TensorSpec
-from packager.check import check_bundle
-from runtimes import _cpp_levels, _java_levels, cpp, load
-from runtimes.spec import Package
+from mlpack_toolkit.converters.spec import MOST_LEVELS, Signature, TensorSpec
+from mlpack_toolkit.packager.commands.verify import check_bundle
+from mlpack_toolkit.runtimes.cpp import levels
+from mlpack_toolkit.runtimes.java import levels as _java_levels
+from mlpack_toolkit.runtimes import cpp, load
+from mlpack_toolkit.runtimes.spec import Package
 from tests.make import build_model
-from tests.runtimes.factors import CONSUMER, FLAT, GOOD, ODD, SAID, USAGE, factor, factory
+from tests.runtimes.factors import (CONSUMER, FLAT, GOOD, ODD, SAID, USAGE, factor, factory)
 from tests.runtimes.java_models import spec
-from tests.runtimes.test_cpp import follow_steps, log, run, tools, write  # noqa: F401
+from tests.runtimes.test_cpp import (follow_steps, log, run, tools, write)  # noqa: F401
 from tests.runtimes.test_java import verify
 
 JAVA = "src/main/java/model/factory"
@@ -75,11 +77,11 @@ def test_java_names_of_types() -> None:
 
 
 def test_cpp_names_of_levels_and_types() -> None:
-    names = _cpp_levels.enumerators(ODD)
+    names = levels.enumerators(ODD)
     assert len(set(names)) == len(ODD) and all(re.fullmatch("[a-z][a-z0-9_]*", n) for n in names)
     assert names[:9] == ["adelie", "adelie_2", "empty", "na", "b_c", "d_e", "b_c_2", "level_1st", "naive"]
     assert names[12] == "class_" and names[19:22] == ["null", "std_", "very_good"]
-    assert list(_cpp_levels.type_names(dict(enumerate(FLAT)), "factory").values()) == [
+    assert list(levels.type_names(dict(enumerate(FLAT)), "factory").values()) == [
         "F", "SizeClass", "RowLevel", "FactoryLevel", "String", "SizeClass2", "Class", "T", "Level", "ILevel",
         "Column11", "Column1st",
     ]  # fmt: skip
@@ -119,9 +121,9 @@ def test_a_level_that_cannot_travel_keeps_its_column_text() -> None:
 
 def load_columns(signature: Signature) -> tuple[_java_levels.Column, ...]:
     """The columns of a Java row."""
-    from runtimes import _java_fields
+    from mlpack_toolkit.runtimes.java import fields
 
-    return _java_fields.columns(signature)
+    return fields.columns(signature)
 
 
 def test_a_wide_table_stays_text() -> None:

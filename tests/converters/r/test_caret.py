@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from converters.spec import Unsupported
-from tests.converters.r.check import assert_equal, fit, loaded, rows_in
+from mlpack_toolkit.converters.spec import Unsupported
+from tests.converters.r.check import (assert_equal, fit, loaded, rows_in)
 
 SCRIPT = """
 suppressMessages(library(caret))

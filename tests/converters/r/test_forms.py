@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from converters._frames import model_table
-from converters._rds import plain, read
-from converters._rds_write import write
-from converters._signature import signature_of
-from converters.r._form import FORMAT, Form
-from converters.r._model import description_of, graph_of
-from converters.spec import Table, Unreadable
-from runtimes.server.session import graph_feeds
+from mlpack_toolkit.converters._worker.model_input import model_table
+from mlpack_toolkit.converters.rds import plain, read
+from mlpack_toolkit.converters.rds_writer import write
+from mlpack_toolkit.converters._worker.signature import signature_of
+from mlpack_toolkit.converters.r._form.form import FORMAT, Form
+from mlpack_toolkit.converters.r._model import description_of, graph_of
+from mlpack_toolkit.converters.spec import Table, Unreadable
+from mlpack_toolkit.runtimes.engine.session import graph_feeds
 
 FORMS = sorted((Path(__file__).parent / "forms").glob("*.rds.gz"))
 
@@ -54,7 +54,7 @@ def test_converted_as_r_answered(path: Path) -> None:
 
 
 def test_there_is_a_form_of_every_kind() -> None:
-    from converters.r._kinds import names
+    from mlpack_toolkit.converters.r._registry import names
 
     kinds = {Form.of_values(content(path)["form"]).kind for path in FORMS}
     assert kinds == set(names()) - {"loess"}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from converters.spec import Unsupported
+from mlpack_toolkit.converters.spec import Unsupported
 from tests.converters.r.check import fit, loaded
 
 SCRIPT = """

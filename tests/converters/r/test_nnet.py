@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from converters.spec import Table, Unsupported
-from tests.converters.r.check import assert_equal, fit, loaded, rows_in
+from mlpack_toolkit.converters.spec import Table, Unsupported
+from tests.converters.r.check import (assert_equal, fit, loaded, rows_in)
 
 SCRIPT = """
 library(nnet)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from converters import for_object
-from converters._frames import original_input
-from converters._signature import signature_of
-from runtimes.server.session import graph_feeds
+from mlpack_toolkit.converters import for_object
+from mlpack_toolkit.converters._worker.model_input import original_input
+from mlpack_toolkit.converters._worker.signature import signature_of
+from mlpack_toolkit.runtimes.engine.session import graph_feeds
 from tests.converters.check import table_of
 
 

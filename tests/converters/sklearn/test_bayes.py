@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn import naive_bayes as bayes
 
-from converters import for_object
+from mlpack_toolkit.converters import for_object
 from tests.converters.check import assert_same
 from tests.converters.sklearn.empty import assert_empty
 

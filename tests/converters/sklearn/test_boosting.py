@@ -19,7 +19,7 @@ from sklearn.ensemble import (
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from converters import for_object
+from mlpack_toolkit.converters import for_object
 from tests.converters.check import answers, assert_same
 from tests.converters.sklearn.empty import assert_empty
 

@@ -18,10 +18,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import BernoulliNB, GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 
-from converters import for_object
-from converters._graph import GraphBuilder
-from converters._steps import convert
-from converters.spec import TensorSpec, Unsupported
+from mlpack_toolkit.converters import for_object
+from mlpack_toolkit.converters._graph.builder import GraphBuilder
+from mlpack_toolkit.converters._steps.step import convert
+from mlpack_toolkit.converters.spec import TensorSpec, Unsupported
 from tests.converters.check import answers, assert_same
 from tests.converters.sklearn.empty import assert_empty
 

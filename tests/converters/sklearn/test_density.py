@@ -12,8 +12,8 @@ from sklearn.neighbors import KernelDensity, LocalOutlierFactor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from converters.sklearn._describe import task_of
-from converters.spec import Unsupported
+from mlpack_toolkit.converters.sklearn._describe import task_of
+from mlpack_toolkit.converters.spec import Unsupported
 from tests.converters.check import answers, assert_same
 from tests.converters.sklearn.empty import assert_empty
 

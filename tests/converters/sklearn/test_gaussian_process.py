@@ -13,9 +13,9 @@ from sklearn.gaussian_process import kernels as k
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from converters._erf import erf
-from converters._graph import GraphBuilder
-from converters.spec import TensorSpec, Unsupported
+from mlpack_toolkit.converters._graph.erf import erf
+from mlpack_toolkit.converters._graph.builder import GraphBuilder
+from mlpack_toolkit.converters.spec import TensorSpec, Unsupported
 from tests.converters.check import answers, assert_same
 from tests.converters.sklearn.empty import assert_empty
 

@@ -12,7 +12,7 @@ from sklearn.impute import KNNImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from converters.spec import Unsupported
+from mlpack_toolkit.converters.spec import Unsupported
 from tests.converters.check import answers, assert_same
 from tests.converters.sklearn.empty import assert_empty
 

@@ -35,10 +35,10 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from converters import for_object
-from converters._graph import GraphBuilder, Value
-from converters._steps import convert
-from converters.spec import Unsupported
+from mlpack_toolkit.converters import for_object
+from mlpack_toolkit.converters._graph.builder import GraphBuilder, Value
+from mlpack_toolkit.converters._steps.step import convert
+from mlpack_toolkit.converters.spec import Unsupported
 from tests.converters.check import answers, assert_same
 from tests.converters.sklearn.empty import assert_empty
 

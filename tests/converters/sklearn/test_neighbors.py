@@ -12,10 +12,10 @@ from sklearn.datasets import load_breast_cancer, load_iris, load_wine, make_clas
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from converters.sklearn._describe import precisions
-from converters.sklearn._nearest import equals_of
-from converters.sklearn._rounding import exact_squares
-from converters.spec import Unsupported
+from mlpack_toolkit.converters.sklearn._describe import precisions
+from mlpack_toolkit.converters.sklearn._neighbors.nearest import equals_of
+from mlpack_toolkit.converters.sklearn._neighbors.rounding import exact_squares
+from mlpack_toolkit.converters.spec import Unsupported
 from tests.converters.check import answers, assert_same
 from tests.converters.sklearn.empty import assert_empty
 

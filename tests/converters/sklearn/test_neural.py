@@ -10,7 +10,7 @@ import pytest
 from sklearn.datasets import make_classification, make_regression
 from sklearn.neural_network import BernoulliRBM, MLPClassifier, MLPRegressor
 
-from converters.spec import Unsupported
+from mlpack_toolkit.converters.spec import Unsupported
 from tests.converters.check import answers, assert_same
 from tests.converters.sklearn.empty import assert_empty
 

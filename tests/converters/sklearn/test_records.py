@@ -12,8 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
-from converters import for_object
-from converters.spec import Unsupported
+from mlpack_toolkit.converters import for_object
+from mlpack_toolkit.converters.spec import Unsupported
 from tests.converters.check import answers, assert_same
 from tests.converters.sklearn.empty import assert_empty
 

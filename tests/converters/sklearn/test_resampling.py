@@ -21,7 +21,7 @@ from imblearn.under_sampling import RandomUnderSampler, TomekLinks
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from packager.scan import require_trusted, scan
+from mlpack_toolkit.packager.scan import require_trusted, scan
 from tests.converters.check import assert_same
 from tests.make import build_model, save
 

@@ -9,7 +9,7 @@ import pytest
 from sklearn import preprocessing as pre
 from sklearn.datasets import load_iris, load_wine
 
-from converters.spec import Unsupported
+from mlpack_toolkit.converters.spec import Unsupported
 from tests.converters.check import assert_same
 from tests.converters.sklearn.empty import assert_empty
 

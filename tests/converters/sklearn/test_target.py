@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from sklearn.preprocessing import LabelBinarizer, LabelEncoder
 
-from converters import for_object
-from converters.spec import Unsupported
+from mlpack_toolkit.converters import for_object
+from mlpack_toolkit.converters.spec import Unsupported
 from tests.converters.check import assert_same
 from tests.converters.sklearn.empty import assert_empty
 

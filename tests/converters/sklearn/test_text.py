@@ -15,10 +15,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, make_pipeline
 
-from converters._graph import GraphBuilder
-from converters._steps import convert
-from converters.sklearn._characters import preprocessed
-from converters.spec import TensorSpec, Unsupported
+from mlpack_toolkit.converters._graph.builder import GraphBuilder
+from mlpack_toolkit.converters._steps.step import convert
+from mlpack_toolkit.converters.sklearn._text.characters import preprocessed
+from mlpack_toolkit.converters.spec import TensorSpec, Unsupported
 from tests.converters.check import assert_same
 from tests.converters.sklearn.empty import assert_empty
 

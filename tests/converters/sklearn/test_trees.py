@@ -18,7 +18,7 @@ from sklearn.ensemble import (
 )
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
 
-from converters import for_object
+from mlpack_toolkit.converters import for_object
 from tests.converters.check import assert_same
 from tests.converters.sklearn.empty import assert_empty
 

@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
-from packager.bundle.manifest import MEASURED, NAME, canonical, entry_of
-from packager.bundle.reader import open_bundle
-from packager.bundle.schema import Fault, check_paths
-from packager.check import check_bundle
-from packager.diff import diff
-from packager.errors import DamagedError, MismatchError, MlpackError, UsageError
-from packager.inspect import inspect
-from packager.predict import predict
-from runtimes.server.described import describe
-from runtimes.server.errors import Damaged
-from runtimes.server.model import Model
+from mlpack_toolkit.packager.bundle.manifest import (MEASURED, NAME, canonical, entry_of)
+from mlpack_toolkit.packager.bundle.reader import open_bundle
+from mlpack_toolkit.packager.bundle.schema import Fault, check_paths
+from mlpack_toolkit.packager.commands.verify import check_bundle
+from mlpack_toolkit.packager.diff import diff
+from mlpack_toolkit.packager.errors import (DamagedError, MismatchError, MlpackError, UsageError)
+from mlpack_toolkit.packager.commands.inspect import inspect
+from mlpack_toolkit.packager.commands.predict import predict
+from mlpack_toolkit.runtimes.server.bundle_info import describe
+from mlpack_toolkit.runtimes.engine.errors import Damaged
+from mlpack_toolkit.runtimes.server.model import Model
 from tests.packager.conftest import Made
 from tests.seal import rewrite, seal, sign
 
@@ -234,9 +234,9 @@ def test_a_manifest_that_is_an_attack(raw: bytes, said: str, copy: Path) -> None
 @pytest.mark.parametrize("path", ["model/model.onnx", "golden/case-000.request.json", "model/source/flowers.joblib"])
 def test_no_command_uses_a_changed_file(path: str, copy: Path, flowers: Made, tmp_path: Path) -> None:
     """Each command that uses the file says so, and does nothing else."""
-    from packager.bench import bench_bundle
-    from packager.images import make
-    from packager.reproduce import reproduce
+    from mlpack_toolkit.packager.commands.bench import bench_bundle
+    from mlpack_toolkit.packager.images import make
+    from mlpack_toolkit.packager.commands.reproduce import reproduce
 
     raw = bytearray((copy / path).read_bytes())
     raw[len(raw) // 2] ^= 1
@@ -287,7 +287,7 @@ def test_what_a_stranger_says_does_not_move_the_cursor(copy: Path) -> None:
 
     seal(copy, title="good\x1b[2J\x1b[Hevil\nverification: equal", framework="x\x9b31m")
     done = subprocess.run(
-        [sys.executable, "-m", "packager.cli", "inspect", str(copy)],
+        [sys.executable, "-m", "mlpack_toolkit", "inspect", str(copy)],
         capture_output=True,
         text=True,
         cwd=Path(__file__).parents[3],

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from packager.bundle.manifest import Entry, Manifest, canonical, entries_below, entry_of
-from packager.errors import DamagedError
-from runtimes.server.schema import Fault, path
+from mlpack_toolkit.packager.bundle.manifest import (Entry, Manifest, canonical, entries_below, entry_of)
+from mlpack_toolkit.packager.errors import DamagedError
+from mlpack_toolkit.runtimes.engine.schema import Fault, path
 
 words = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | words

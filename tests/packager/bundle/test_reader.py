@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from packager.bundle.manifest import MEASURED, NAME, canonical
-from packager.bundle.reader import check_files, open_bundle
-from packager.errors import DamagedError, MlpackError, UsageError
+from mlpack_toolkit.packager.bundle.manifest import MEASURED, NAME, canonical
+from mlpack_toolkit.packager.bundle.reader import check_files, open_bundle
+from mlpack_toolkit.packager.errors import DamagedError, MlpackError, UsageError
 from tests.packager.conftest import Made
 
 many = settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])

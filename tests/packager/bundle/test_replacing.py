@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from packager.bundle import replacing
-from packager.bundle.reader import check_files, open_bundle
-from packager.bundle.writer import write_bundle
-from packager.errors import UsageError
+from mlpack_toolkit.packager.bundle import replacing
+from mlpack_toolkit.packager.bundle.reader import check_files, open_bundle
+from mlpack_toolkit.packager.bundle.writer import write_bundle
+from mlpack_toolkit.packager.errors import UsageError
 from tests.packager.bundle.facts import FACTS
 from tests.packager.conftest import Made
 

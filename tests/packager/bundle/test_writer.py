@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from packager.bundle import writer
-from packager.bundle.manifest import MEASURED
-from packager.bundle.reader import check_files, open_bundle
-from packager.bundle.writer import write_bundle
-from packager.errors import UsageError
+from mlpack_toolkit.packager.bundle import writer
+from mlpack_toolkit.packager.bundle.manifest import MEASURED
+from mlpack_toolkit.packager.bundle.reader import check_files, open_bundle
+from mlpack_toolkit.packager.bundle.writer import write_bundle
+from mlpack_toolkit.packager.errors import UsageError
 from tests.packager.bundle.facts import FACTS
 from tests.packager.conftest import Made
 
@@ -110,7 +110,7 @@ def test_all_is_on_the_disk_before_the_name_is(tmp_path: Path, monkeypatch: pyte
 CRASH_EVERYWHERE = """
 import os, signal, sys
 from pathlib import Path
-from packager.bundle.writer import write_bundle
+from mlpack_toolkit.packager.bundle.writer import write_bundle
 from tests.packager.bundle.test_writer import FACTS, FILES, MEASURED_FILES, whole
 
 EVENTS = ("open", "os.mkdir", "os.rename", "os.chmod", "os.rmdir", "os.remove", "tempfile.mkdtemp", "shutil.copyfile")
@@ -211,7 +211,7 @@ def test_sweeps_what_the_dead_left_and_nothing_else(tmp_path: Path) -> None:
 
 def command(made: Made, output: Path) -> list[str]:
     return [
-        *(sys.executable, "-m", "packager.cli", "build", str(made.model), "--example", str(made.example)),
+        *(sys.executable, "-m", "mlpack_toolkit", "build", str(made.model), "--example", str(made.example)),
         *("-o", str(output), "--target", "cpp", "--json"),
     ]
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pyarrow
 
-from packager.environments._conda import conda_platform
+from mlpack_toolkit.packager.environments.conda.env import conda_platform
 
 HERE = conda_platform(sysconfig.get_platform())
 PLACEHOLDER = "/conda/placeholder_" + "p" * 60

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from packager.environments._uv import uv
+from mlpack_toolkit.packager.environments.python.uv import uv
 
 FEW = ("idna==3.10", "packaging==25.0")
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from packager.environments._python import Capture
-from packager.errors import EnvironmentFault, MissingToolError
+from mlpack_toolkit.packager.environments.python.capture import Capture
+from mlpack_toolkit.packager.errors import EnvironmentFault, MissingToolError
 
 
 def test_this_environment() -> None:

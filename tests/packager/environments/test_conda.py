@@ -19,13 +19,13 @@ from typing import Any
 
 import pytest
 
-from packager.environments import _conda as conda
-from packager.environments._conda_archives import download
-from packager.errors import DamagedError, EnvironmentFault, MissingToolError, UsageError
+from mlpack_toolkit.packager.environments.conda import env as conda
+from mlpack_toolkit.packager.environments.conda.archives import download
+from mlpack_toolkit.packager.errors import (DamagedError, EnvironmentFault, MissingToolError, UsageError)
 
 pytest.importorskip("rattler", reason="py-rattler is not installed: pip install 'mlpack-toolkit[conda]'")
 
-from .channel import HERE, install, make_channel, solve
+from .channel import (HERE, install, make_channel, solve)
 
 ADDRESS = "https://conda.example/plants"
 BUD = {
@@ -311,7 +311,7 @@ def test_rebuilt_from_its_addresses(made: Made, tmp_path: Path) -> None:
 OFFLINE = """
 import socket, sys
 from pathlib import Path
-from packager.environments._conda import rebuild
+from mlpack_toolkit.packager.environments.conda.env import rebuild
 print(rebuild(Path(sys.argv[1]), Path(sys.argv[2])))
 """
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from packager.environments import _index
-from packager.environments._wheels import record_of
+from mlpack_toolkit.packager.environments.python import index
+from mlpack_toolkit.packager.environments.python.wheels import record_of
 
 ROWS = "pkg/__init__.py,sha256=abc,1\npkg-1.dist-info/RECORD,,\n"
 
@@ -55,7 +55,7 @@ def served(tmp_path: Path) -> Iterator[str]:
 @pytest.mark.parametrize("order", ["r", "nr", "rn"])
 def test_wherever_it_lies(order: str, served: str, tmp_path: Path) -> None:
     path = wheel(tmp_path / "a.whl", order)
-    size, record = _index._remote_record(f"{served}a.whl")
+    size, record = index._remote_record(f"{served}a.whl")
     assert size == path.stat().st_size
     assert record == record_of(path) != ""
 
@@ -63,7 +63,7 @@ def test_wherever_it_lies(order: str, served: str, tmp_path: Path) -> None:
 def test_a_wheel_without_one(served: str, tmp_path: Path) -> None:
     wheel(tmp_path / "a.whl", "n")
     with pytest.raises(ValueError, match="holds no RECORD"):
-        _index._remote_record(f"{served}a.whl")
+        index._remote_record(f"{served}a.whl")
 
 
 def test_where_no_index_can_be_reached_every_pin_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -74,6 +74,6 @@ def test_where_no_index_can_be_reached_every_pin_says_so(monkeypatch: pytest.Mon
         {"name": name, "version": "1", "origin": "index", "tags": ["py3-none-any"], "record": "sha256:0"}
         for name in ("idna", "click")
     ]
-    found = _index.find(pins, "3.11")
+    found = index.find(pins, "3.11")
     assert set(found) == {"idna", "click"}
-    assert set(found.values()) == {_index.UNREACHED} and "://" not in _index.UNREACHED
+    assert set(found.values()) == {index.UNREACHED} and "://" not in index.UNREACHED

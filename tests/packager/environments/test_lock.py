@@ -11,9 +11,9 @@ import pytest
 import tomllib
 from packaging.pylock import Pylock
 
-from packager.environments._lock import Lock, lock, look_up
-from packager.environments._python import Capture
-from packager.environments._wheels import record_of
+from mlpack_toolkit.packager.environments.python.lock import Lock, lock, look_up
+from mlpack_toolkit.packager.environments.python.capture import Capture
+from mlpack_toolkit.packager.environments.python.wheels import record_of
 
 from .made import FEW, environment
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from packager.environments import given_lock, record
-from packager.errors import UsageError
+from mlpack_toolkit.packager.environments import given_lock, record
+from mlpack_toolkit.packager.errors import UsageError
 
 from .made import FEW, environment
 

@@ -18,12 +18,12 @@ from typing import Any
 
 import pytest
 
-from packager.images import make
-from packager.images._archive import Configuration, write_archive
-from packager.images._layers import Layer, Tree, write_layer
-from packager.images._local_base import pip
-from packager.images._rootfs import architecture, debian, suite_here
-from packager.places import kept
+from mlpack_toolkit.packager.images import make
+from mlpack_toolkit.packager.images._archive import Configuration, write_archive
+from mlpack_toolkit.packager.images._layers import Layer, Tree, write_layer
+from mlpack_toolkit.packager.images._local_base import pip
+from mlpack_toolkit.packager.images._rootfs import architecture, debian, suite_here
+from mlpack_toolkit.packager.paths import kept
 from tests.packager.conftest import Made
 
 INSTALL = "apt-get install -y --no-install-recommends docker.io docker-registry skopeo podman"

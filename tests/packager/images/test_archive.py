@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from packager.images._archive import Configuration, Digests, write_archive
-from packager.images._layers import Layer
+from mlpack_toolkit.packager.images._archive import Configuration, Digests, write_archive
+from mlpack_toolkit.packager.images._layers import Layer
 
 from .conftest import needs
 

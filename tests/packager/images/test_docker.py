@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from packager.errors import EnvironmentFault, MismatchError, UsageError
-from packager.images import make
+from mlpack_toolkit.packager.errors import EnvironmentFault, MismatchError, UsageError
+from mlpack_toolkit.packager.images import make
 from tests.conftest import Run
 from tests.packager.conftest import Made
 from tests.seal import seal

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from packager.errors import MismatchError
-from packager.images import make
+from mlpack_toolkit.packager.errors import MismatchError
+from mlpack_toolkit.packager.images import make
 from tests.conftest import Run
 from tests.packager.conftest import Made
 from tests.seal import seal

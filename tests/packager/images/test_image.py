@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from packager.images._replay import hold
+from mlpack_toolkit.packager.images._replay import hold
 from tests.conftest import Run
 from tests.packager.conftest import Made
 

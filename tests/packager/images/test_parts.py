@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from packager.errors import DamagedError, EnvironmentFault, MissingToolError, UsageError
-from packager.images import _rootfs, _server, _site, load, names
-from packager.images._layers import Folder, Link
-from packager.images._rootfs import Base
-from packager.images._site import pinned, unzip
-from packager.images.spec import Tag
+from mlpack_toolkit.packager.errors import (DamagedError, EnvironmentFault, MissingToolError, UsageError)
+from mlpack_toolkit.packager.images import (_rootfs, _import_closure, _site_packages, load, names)
+from mlpack_toolkit.packager.images._layers import Folder, Link
+from mlpack_toolkit.packager.images._rootfs import Base
+from mlpack_toolkit.packager.images._site_packages import pinned, unzip
+from mlpack_toolkit.packager.images.spec import Tag
 
 BASE = Base(Path("nowhere"), "bookworm", "3.11", "2_36", {"libc6": "2.36-9"})
 
@@ -149,7 +149,7 @@ def _index(monkeypatch: pytest.MonkeyPatch, text: str, code: int = 0) -> list[tu
         asked.append((*arguments, given))
         return subprocess.CompletedProcess([], code, text, "no route to it")
 
-    monkeypatch.setattr(_site, "uv", answer)
+    monkeypatch.setattr(_site_packages, "uv", answer)
     return asked
 
 
@@ -183,7 +183,7 @@ def test_no_index_and_no_wheel_are_said(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_the_server_is_what_it_loads() -> None:
-    found = _server.needs()
+    found = _import_closure.needs()
     assert {"runtimes/server/__main__.py", "runtimes/__init__.py", "converters/spec.py"} <= set(found.modules)
     assert not [name for name in found.modules if name.startswith("converters/s") and name != "converters/spec.py"]
     assert {"numpy", "onnxruntime", "uvicorn", "uvloop", "httptools", "orjson"} <= set(found.packages)
@@ -191,13 +191,13 @@ def test_the_server_is_what_it_loads() -> None:
 
 
 def test_a_package_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_server, "LOADED_BY_NAME", ("no_such_package",))
+    monkeypatch.setattr(_import_closure, "LOADED_BY_NAME", ("no_such_package",))
     with pytest.raises(MissingToolError, match=r"no_such_package.*pip install"):
-        _server.needs()
+        _import_closure.needs()
 
 
 def test_the_head_of_the_command_line_loads_no_kind() -> None:
-    code = "import sys, packager.images; packager.images.names(); print([m for m in sys.modules if '.images.' in m])"
+    code = "import sys, mlpack_toolkit.packager.images; mlpack_toolkit.packager.images.names(); print([m for m in sys.modules if '.images.' in m])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[3])
     assert done.stdout == "[]\n", done.stderr
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from packager.errors import DamagedError, EnvironmentFault, UsageError
-from packager.images import make
-from packager.images._layers import write_layer
-from packager.images._pulled import _lay_out
+from mlpack_toolkit.packager.errors import DamagedError, EnvironmentFault, UsageError
+from mlpack_toolkit.packager.images import make
+from mlpack_toolkit.packager.images._layers import write_layer
+from mlpack_toolkit.packager.images._registry_base import _lay_out
 from tests.packager.conftest import Made
 
 from .conftest import needs, push

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from packager.images import make
-from packager.images._engine import find
+from mlpack_toolkit.packager.images import make
+from mlpack_toolkit.packager.images._engine import find
 from tests.conftest import Run
 
 from .conftest import needs

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-from converters._trust.unpickler import modern
+from mlpack_toolkit.converters._trust.unpickler import modern
 
 _DEEDS = (
     *("os.system", "subprocess.", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.startfile", "pty."),

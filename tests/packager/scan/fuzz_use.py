@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from converters._table import write_table
-from converters._worker import Session
+from mlpack_toolkit.converters.table import write_table
+from mlpack_toolkit.converters._worker.session import Session
 
 from .estimators import FRAME, TEXTS, X
 
@@ -39,8 +39,8 @@ def as_the_worker(request: dict[str, Any], number: int) -> tuple[Session, bool]:
 
 
 def _quick(session: Session, table: Any) -> None:
-    from converters._frames import model_table, original_input
-    from converters._signature import inputs_of
+    from mlpack_toolkit.converters._worker.model_input import model_table, original_input
+    from mlpack_toolkit.converters._worker.signature import inputs_of
 
     example = model_table(session.description, table)
     inputs = inputs_of(session.description, example, dict.fromkeys(table, "float64"))

@@ -25,13 +25,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from converters._confined import confine
-from converters._trust.guard import Guard, Trusted
-from converters._trust.rules import Refused
-from converters._trust.unpickler import guarded
-from packager.errors import ModelError
-from packager.scan import Scan, Vouched, require_trusted, scan
-from packager.scan.allowlist import allowed_names, referred_names
+from mlpack_toolkit.converters._worker.confinement import confine
+from mlpack_toolkit.converters._trust.guard import Guard, Trusted
+from mlpack_toolkit.converters._trust.rules import Refused
+from mlpack_toolkit.converters._trust.unpickler import guarded
+from mlpack_toolkit.packager.errors import ModelError
+from mlpack_toolkit.packager.scan import (Scan, Vouched, require_trusted, scan)
+from mlpack_toolkit.packager.scan.allowlist import allowed_names, referred_names
 
 from .canary import Canary
 from .pickle_grammar import FIRE
@@ -233,7 +233,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGALRM, _slow)
     _import_all()
-    from converters import load, names
+    from mlpack_toolkit.converters import load, names
 
     from . import fuzz_use
     from .pickle_changes import programs

@@ -14,12 +14,12 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-from converters._trust.guard import Guard, Trusted
-from converters._trust.rules import Refused
-from converters._trust.unpickler import guarded
-from packager.scan.allowlist import allowed_names, referred_names
+from mlpack_toolkit.converters._trust.guard import Guard, Trusted
+from mlpack_toolkit.converters._trust.rules import Refused
+from mlpack_toolkit.converters._trust.unpickler import guarded
+from mlpack_toolkit.packager.scan.allowlist import allowed_names, referred_names
 
-from .attacks import dtypes, hostile, later, loading
+from .attacks import (dtypes, hostile, later, loading)
 from .forge import G, written
 
 FIRE = "canary.fire"

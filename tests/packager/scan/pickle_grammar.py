@@ -12,9 +12,9 @@ from functools import cache
 from importlib.resources import files
 from random import Random
 
-from converters._trust.calls import role_of_class
-from converters._trust.rules import METHOD_KEYS, METHOD_WORDS, MUTATORS, TYPED
-from packager.scan.allowlist import allowed_names, referred_names
+from mlpack_toolkit.converters._trust.calls import role_of_class
+from mlpack_toolkit.converters._trust.rules import (METHOD_KEYS, METHOD_WORDS, MUTATORS, TYPED)
+from mlpack_toolkit.packager.scan.allowlist import allowed_names, referred_names
 
 FIRE = "canary.fire"
 _HOSTILE = """
@@ -44,7 +44,7 @@ def _classes() -> tuple[str, ...]:
 
 @cache
 def _lists() -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    methods = files("packager.scan").joinpath("methods.txt").read_text("utf-8").split()
+    methods = files("mlpack_toolkit.packager.scan").joinpath("methods.txt").read_text("utf-8").split()
     return tuple(sorted(allowed_names())), (*sorted(referred_names()), *(400 * (FIRE,))), tuple(methods)
 
 

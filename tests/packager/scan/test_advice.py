@@ -11,9 +11,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from packager.errors import UntrustedError
-from packager.scan import Scan, require_trusted, scan
-from packager.scan.advice import advice, is_dangerous
+from mlpack_toolkit.packager.errors import UntrustedError
+from mlpack_toolkit.packager.scan import Scan, require_trusted, scan
+from mlpack_toolkit.packager.scan.advice import advice, is_dangerous
 
 
 def refusal(path: Path, *allow: str) -> str:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from packager.scan import allowlist, generate
-from packager.scan.allowlist import allowed_names, referred_names
-from packager.scan.machine import methods
+from mlpack_toolkit.packager.scan import allowlist, generate
+from mlpack_toolkit.packager.scan.allowlist import allowed_names, referred_names
+from mlpack_toolkit.packager.scan.machine import methods
 
 FOLDER = Path(allowlist.__file__).parent
 FORBIDDEN_MODULES = ("os", "posix", "subprocess", "operator", "importlib", "pickle", "marshal", "runpy", "sys", "types")

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from packager.errors import ModelError, UntrustedError
-from packager.scan import Vouched, require_trusted, scan
-from packager.scan.allowlist import Trust, allowed_names
-from packager.scan.machine import Machine, Trace
-from packager.scan.opcodes import run
-from packager.scan.reader import Reader
-from packager.scan.values import Fault
-from packager.source import take_source
+from mlpack_toolkit.packager.errors import ModelError, UntrustedError
+from mlpack_toolkit.packager.scan import Vouched, require_trusted, scan
+from mlpack_toolkit.packager.scan.allowlist import Trust, allowed_names
+from mlpack_toolkit.packager.scan.machine import Machine, Trace
+from mlpack_toolkit.packager.scan.opcodes import run
+from mlpack_toolkit.packager.scan.reader import Reader
+from mlpack_toolkit.packager.scan.values import Fault
+from mlpack_toolkit.packager.original.source import take_source
 
-from .attacks import BUNCH, MODEL, PARTIAL, dtypes, hostile, later, loading
-from .forge import WRITERS, G, add, appends, build, call, new, setitems, written
+from .attacks import (BUNCH, MODEL, PARTIAL, dtypes, hostile, later, loading)
+from .forge import (WRITERS, G, add, appends, build, call, new, setitems, written)
 
 FIRE = G("numpy.exp")
 ALL = {**loading(FIRE), **later(FIRE), **dtypes()}

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from packager.worker import environment
+from mlpack_toolkit.packager.original.worker import environment
 from tests.mutation import SEED
 
 SECONDS = float(os.environ.get("MLPACK_FUZZ_SECONDS", "5"))

@@ -16,8 +16,8 @@ import joblib
 import numpy as np
 import pytest
 
-from packager.errors import UntrustedError
-from packager.scan import require_trusted, scan
+from mlpack_toolkit.packager.errors import UntrustedError
+from mlpack_toolkit.packager.scan import require_trusted, scan
 
 _GADGETS = """
 os.system posix.system nt.system subprocess.Popen subprocess.check_output builtins.eval builtins.exec

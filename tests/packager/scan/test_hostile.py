@@ -23,8 +23,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from joblib.numpy_pickle import NumpyUnpickler
 
-from packager.errors import MlpackError, ModelError, UntrustedError
-from packager.scan import Scan, scan
+from mlpack_toolkit.packager.errors import MlpackError, ModelError, UntrustedError
+from mlpack_toolkit.packager.scan import Scan, scan
 
 from .recorder import modern, record_stubbed, stub_class
 
@@ -140,9 +140,9 @@ BOMBS = {
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_of_instructions_stops_at_its_bound(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("packager.scan.opcodes.OPCODE_LIMIT", 2_000_000)
-    monkeypatch.setattr("packager.scan.machine.MEMO_LIMIT", 600_000)
-    monkeypatch.setattr("packager.scan.machine.TEXT_LIMIT", 50 << 20)
+    monkeypatch.setattr("mlpack_toolkit.packager.scan.opcodes.OPCODE_LIMIT", 2_000_000)
+    monkeypatch.setattr("mlpack_toolkit.packager.scan.machine.MEMO_LIMIT", 600_000)
+    monkeypatch.setattr("mlpack_toolkit.packager.scan.machine.TEXT_LIMIT", 50 << 20)
     data = zlib.compress(BOMBS[name], 1)
     start = time.process_time()
     broken(data, "more than|deeper than")
@@ -151,12 +151,12 @@ def test_a_bomb_of_instructions_stops_at_its_bound(name: str, monkeypatch: pytes
 
 def test_containers_beyond_the_bound_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A container that is not followed could be the target of any instruction."""
-    monkeypatch.setattr("packager.scan.machine.CONTAINER_LIMIT", 10)
+    monkeypatch.setattr("mlpack_toolkit.packager.scan.machine.CONTAINER_LIMIT", 10)
     broken(b"\x80\x02]" + b"}a" * 20 + b".", "more than 10 containers")
 
 
 def test_a_decompression_bomb_stops_at_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("packager.scan.reader.EXPANDED_LIMIT", 64 << 20)
+    monkeypatch.setattr("mlpack_toolkit.packager.scan.reader.EXPANDED_LIMIT", 64 << 20)
     body = b"\x80\x04C\x01a\x8e" + (100 << 20).to_bytes(8, "little") + bytes(100 << 20) + b"."
     for pack in (functools.partial(zlib.compress, level=1), bz2.compress, functools.partial(lzma.compress, preset=0)):
         tracemalloc.start()

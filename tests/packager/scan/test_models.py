@@ -13,9 +13,9 @@ import pytest
 from sklearn.experimental import enable_halving_search_cv, enable_iterative_imputer  # noqa: F401  (listed only then)
 from sklearn.utils import all_estimators
 
-from converters._trust.guard import Trusted
-from converters._trust.loading import load_joblib, load_pickle
-from packager.scan import Scan, require_trusted, scan
+from mlpack_toolkit.converters._trust.guard import Trusted
+from mlpack_toolkit.converters._trust.loading import load_joblib, load_pickle
+from mlpack_toolkit.packager.scan import Scan, require_trusted, scan
 
 from .estimators import assemblies, boosters, fitted
 from .recorder import record_joblib, record_pickle

@@ -9,8 +9,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from packager.errors import ModelError, UntrustedError
-from packager.scan.onnx_files import check_external_data
+from mlpack_toolkit.packager.errors import ModelError, UntrustedError
+from mlpack_toolkit.packager.scan.onnx_files import check_external_data
 
 FLOAT = TensorProto.FLOAT
 

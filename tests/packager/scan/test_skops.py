@@ -19,8 +19,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from packager.errors import ModelError, UntrustedError
-from packager.scan import require_trusted, scan
+from mlpack_toolkit.packager.errors import ModelError, UntrustedError
+from mlpack_toolkit.packager.scan import require_trusted, scan
 
 X = np.random.default_rng(0).normal(size=(40, 3))
 Y = np.arange(40) % 2
@@ -151,12 +151,12 @@ def test_hostile_archives_are_model_errors(tmp_path: Path, monkeypatch: pytest.M
     with zipfile.ZipFile(buffer, "a") as out, pytest.warns(UserWarning, match="Duplicate"):
         out.writestr("schema.json", "{}")
     broken(path, buffer.getvalue(), "two files")
-    monkeypatch.setattr("packager.scan.skops_files.TOTAL_LIMIT", 3000)
+    monkeypatch.setattr("mlpack_toolkit.packager.scan.skops_files.TOTAL_LIMIT", 3000)
     broken(path, good, "more than")
 
 
 def test_a_schema_that_lies_about_its_size_stops_at_the_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("packager.scan.skops_files.SCHEMA_LIMIT", 1000)
+    monkeypatch.setattr("mlpack_toolkit.packager.scan.skops_files.SCHEMA_LIMIT", 1000)
     broken(tmp_path / "m.skops", archive(wrapped(LITERAL) | {"pad": "x" * 2000}), "larger than")
 
 

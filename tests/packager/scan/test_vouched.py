@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from packager.scan import Vouched, scan, vouched
+from mlpack_toolkit.packager.scan import Vouched, scan, vouched
 
 MODULE = """
 import os

@@ -94,7 +94,7 @@ Serve = Callable[..., Any]
 @contextmanager
 def serving(bundle: Path, *options: object, **variables: str) -> Iterator[Served]:
     """`mlpack serve` on a free port."""
-    command = [sys.executable, "-m", "packager.cli", "serve", bundle, "--port", 0, "--json", *options]
+    command = [sys.executable, "-m", "mlpack_toolkit", "serve", bundle, "--port", 0, "--json", *options]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
     process = subprocess.Popen(
         list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment

@@ -16,15 +16,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
-from converters.spec import TensorSpec
-from runtimes.server.app import App, Route
-from runtimes.server.columns import Column
-from runtimes.server.errors import Refusal
-from runtimes.server.http import Connection, drop_unread
-from runtimes.server.metrics import Board
-from runtimes.server.rules import violations
-from runtimes.server.settings import Settings
-from tests.runtimes.server.conftest import Answer, Served, broken_requests, golden, serving
+from mlpack_toolkit.converters.spec import TensorSpec
+from mlpack_toolkit.runtimes.server.transport.app import App, Route
+from mlpack_toolkit.runtimes.engine.columns import Column
+from mlpack_toolkit.runtimes.engine.errors import Refusal
+from mlpack_toolkit.runtimes.server.transport.http import Connection, drop_unread
+from mlpack_toolkit.runtimes.server.transport.metrics import Board
+from mlpack_toolkit.runtimes.engine.rules import violations
+from mlpack_toolkit.runtimes.server.settings import Settings
+from tests.runtimes.server.conftest import (Answer, Served, broken_requests, golden, serving)
 
 cells = (
     st.none()
@@ -196,7 +196,7 @@ def test_the_shortcut_for_text(data: st.DataObject, nullable: bool, missing: str
 
 
 def _agree(spec: TensorSpec, values: Any) -> None:
-    from converters.spec import Signature
+    from mlpack_toolkit.converters.spec import Signature
 
     column = Column(spec)
     broken = next(violations(Signature("regressor", (spec,), ()), {"x": values}), None)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from packager.environments._uv import uv
+from mlpack_toolkit.packager.environments.python.uv import uv
 from tests.packager.environments.made import environment
 from tests.runtimes.server.conftest import Served, golden
 

@@ -21,16 +21,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from packager.bundle.reader import open_bundle
-from packager.errors import MissingToolError
-from packager.setup_headers import cache_folder, fetch_headers
-from runtimes import cpp
-from runtimes.server.binary import bytes_of_array
-from runtimes.server.tensors import DTYPES, array_of
-from runtimes.spec import Package
+from mlpack_toolkit.packager.bundle.reader import open_bundle
+from mlpack_toolkit.packager.errors import MissingToolError
+from mlpack_toolkit.packager.setup_headers import cache_folder, fetch_headers
+from mlpack_toolkit.runtimes import cpp
+from mlpack_toolkit.runtimes.engine.binary import bytes_of_array
+from mlpack_toolkit.runtimes.engine.tensors import DTYPES, array_of
+from mlpack_toolkit.runtimes.spec import Package
 from tests.make import build_model
 from tests.runtimes.server.attacks import ALL, GET, statuses
-from tests.runtimes.server.conftest import HOSTILE, OTHER, ROW, Served, broken_requests, golden, serving
+from tests.runtimes.server.conftest import (HOSTILE, OTHER, ROW, Served, broken_requests, golden, serving)
 from tests.runtimes.server.test_hostile import hold
 
 pytestmark = pytest.mark.slow

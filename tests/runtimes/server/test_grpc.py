@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from packager.golden import Tolerance
-from runtimes.server.grpc_messages import messages
-from runtimes.server.tensors import array_of
+from mlpack_toolkit.packager.bundle.golden import Tolerance
+from mlpack_toolkit.runtimes.server.transport.grpc_messages import messages
+from mlpack_toolkit.runtimes.engine.tensors import array_of
 from tests.runtimes.server.conftest import Served, golden, serving
 
 triton = pytest.importorskip("tritonclient.grpc")

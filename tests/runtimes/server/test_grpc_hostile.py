@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from runtimes.server.grpc_messages import SERVICE, messages
+from mlpack_toolkit.runtimes.server.transport.grpc_messages import SERVICE, messages
 from tests.runtimes.server.conftest import Served, serving
 from tests.runtimes.server.test_grpc import free_port
 

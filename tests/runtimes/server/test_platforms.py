@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from packager.arrow import MISSING_IN_CSV
-from runtimes.server.csv_rows import MISSING
-from runtimes.server.errors import NoModel
-from runtimes.server.settings import from_environment
+from mlpack_toolkit.packager.data.arrow import MISSING_IN_CSV
+from mlpack_toolkit.runtimes.server.protocol.csv_rows import MISSING
+from mlpack_toolkit.runtimes.engine.errors import NoModel
+from mlpack_toolkit.runtimes.server.settings import from_environment
 from tests.conftest import Run
-from tests.runtimes.server.conftest import HOSTILE, OTHER, ROW, Served, serving
+from tests.runtimes.server.conftest import (HOSTILE, OTHER, ROW, Served, serving)
 
 
 @pytest.fixture(scope="module")
@@ -216,5 +216,5 @@ def test_pandas_writes_what_the_server_reads(
 
 def test_a_wrong_call_of_the_server_itself(tmp_path: Path) -> None:
     for arguments, code in (([tmp_path], 2), ([tmp_path, "b"], 2), ([], 2)):
-        command = [sys.executable, "-m", "runtimes.server", *map(str, arguments)]
+        command = [sys.executable, "-m", "mlpack_toolkit.runtimes.server", *map(str, arguments)]
         assert subprocess.run(command, capture_output=True, timeout=30).returncode == code

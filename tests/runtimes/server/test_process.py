@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from packager import serve as serving_module
-from packager.errors import MissingToolError
+from mlpack_toolkit.packager.commands import serve as serving_module
+from mlpack_toolkit.packager.errors import MissingToolError
 from tests.conftest import Run
 from tests.runtimes.server.conftest import ROOT, Served, serving
 
@@ -207,7 +207,7 @@ def alone(folder: Path, bundle: Path) -> tuple[Path, Path]:
     return house, model
 
 
-NOT_OURS = "import sys; from runtimes.server import worker; print(*sorted({m.split('.')[0] for m in sys.modules}))"
+NOT_OURS = "import sys; from mlpack_toolkit.runtimes.server.transport import worker; print(*sorted({m.split('.')[0] for m in sys.modules}))"
 
 
 def test_the_server_by_itself(flower_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -224,7 +224,7 @@ def test_the_server_by_itself(flower_bundle: Path, tmp_path_factory: pytest.Temp
         [sys.executable, "-c", NOT_OURS], env=environment, capture_output=True, text=True, timeout=60, cwd="/"
     )
     assert "runtimes" in loaded.stdout and not {"packager", "templates", "onnx", "pyarrow"} & set(loaded.stdout.split())
-    command = [sys.executable, "-m", "runtimes.server", str(model), "serve"]
+    command = [sys.executable, "-m", "mlpack_toolkit.runtimes.server", str(model), "serve"]
     process = subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, text=True, cwd="/", **_nobody(house, model)
     )

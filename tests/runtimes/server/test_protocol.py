@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from packager.golden import Tolerance
-from runtimes.server.binary import array_of_bytes, bytes_of_array
-from runtimes.server.tensors import array_of
+from mlpack_toolkit.packager.bundle.golden import Tolerance
+from mlpack_toolkit.runtimes.engine.binary import array_of_bytes, bytes_of_array
+from mlpack_toolkit.runtimes.engine.tensors import array_of
 from tests.runtimes.server.conftest import Answer, Served, golden
 
 SERVERS = ("penguin_server", "flower_server", "crew_server", "typed_server")

@@ -8,7 +8,7 @@ if(WIN32)
   message(FATAL_ERROR "This project loads ONNX Runtime with dlopen: it builds on Linux and macOS.")
 endif()
 
-# What mlpack's own set-up has fetched, if it has (python -m packager.setup_headers).
+# What mlpack's own set-up has fetched, if it has (python -m mlpack_toolkit.packager.setup_headers).
 if(DEFINED ENV{XDG_CACHE_HOME})
   set(mlpack_cache "$ENV{XDG_CACHE_HOME}/mlpack/onnxruntime-headers")
 else()
@@ -27,7 +27,7 @@ if(NOT ONNXRUNTIME_INCLUDE_DIR OR NOT EXISTS "${ONNXRUNTIME_INCLUDE_DIR}/onnxrun
     "ONNX Runtime's header onnxruntime_c_api.h was not found (ONNXRUNTIME_INCLUDE_DIR: ${ONNXRUNTIME_INCLUDE_DIR}).\n"
     "Any one of these gets it:\n"
     "  apt-get install libonnxruntime-dev      (Debian 13 and later)\n"
-    "  python -m packager.setup_headers        (where mlpack is installed)\n"
+    "  python -m mlpack_toolkit.packager.setup_headers        (where mlpack is installed)\n"
     "  unpack a release of ONNX Runtime >= 1.28 and configure with -DONNXRUNTIME_ROOT=FOLDER")
 endif()
 

@@ -1,0 +1,52 @@
+"""Matrices of few numbers: kept as places and values for as long as the next step can take them so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .builder import GraphBuilder
+
+
+@dataclass(frozen=True)
+class Sparse:
+    """Names of values: `rows`, `columns` and `values` `[K]`, each place once; `height` `[1]`, the number of rows.
+
+    The first row is no row of the batch, so that there always is one with a value: the answers leave it out.
+    """
+
+    rows: str
+    columns: str
+    values: str
+    height: str
+    width: int
+
+    def dense(self, graph: GraphBuilder) -> str:
+        """The whole matrix `[N, width]`."""
+        width = graph.const([self.width], "int64")
+        place = graph.op("Add", graph.op("Mul", self.rows, width), self.columns)
+        blank = zeros(graph.op("Mul", self.height, width), graph.real, graph)
+        flat = graph.op("ScatterElements", blank, place, self.values, axis=0)
+        return _without_first(graph.op("Reshape", flat, graph.const([-1, self.width], "int64")), graph)
+
+    def times(self, weights: Any, bias: Any, graph: GraphBuilder) -> str:
+        """The product with weights `[width, T]`, plus the bias `[T]`."""
+        each = graph.op("Gather", graph.const(weights), self.columns, axis=0)
+        each = graph.op("Mul", each, graph.op("Unsqueeze", self.values, graph.const([1], "int64")))
+        shape = graph.op("Concat", self.height, graph.const([weights.shape[1]], "int64"), axis=0)
+        where = graph.op("Unsqueeze", self.rows, graph.const([1], "int64"))
+        summed = graph.op("ScatterND", zeros(shape, graph.real, graph), where, each, reduction="add")
+        return graph.op("Add", _without_first(summed, graph), graph.const(bias.reshape(1, -1)))
+
+
+def zeros(shape: str, dtype: str, graph: GraphBuilder) -> str:
+    """Zeros of a shape that is a value of the graph."""
+    import numpy as np
+    from onnx import numpy_helper
+
+    return graph.op("ConstantOfShape", shape, value=numpy_helper.from_array(np.zeros(1, dtype)))
+
+
+def _without_first(rows: str, graph: GraphBuilder) -> str:
+    return graph.op("Slice", rows, *(graph.const([n], "int64") for n in (1, 2**62, 0)))

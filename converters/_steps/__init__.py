@@ -1,0 +1,1 @@
+"""Steps: how one fitted object becomes nodes, where its definition is found, and how a whole graph is assembled."""

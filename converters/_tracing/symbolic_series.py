@@ -1,0 +1,133 @@
+"""A column of a data frame that stands for rows to come, with the methods of a series."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Callable
+
+from .._graph.builder import Value
+from .array_functions import (clip, copied, isin, rounded, where)
+from .indexing import filled
+from .symbolic_array import (Origin, Symbol, ghost_of, is_symbol)
+from ..spec import Unsupported
+
+
+class Column(Symbol):
+    """A series; `source`: the column of the frame that it is, as it came."""
+
+    source: Value | None = None
+
+    def made(self, name: str, ghost: Any, origin: Origin = (), owned: bool = True) -> Any:
+        """Another value of the same graph: a series where it has one dimension."""
+        if ghost.ndim != 1:
+            return super().made(name, ghost, origin, owned)
+        found = Column(self.graph, name, ghost, origin, self.jumps, owned)
+        if name == self.name and ghost.dtype == self.dtype:
+            found.source, found.missing = self.source, self.missing
+        return found
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        """What the function would be given in earnest."""
+        import pandas as pd
+
+        return pd.Series
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **named: Any) -> Any:
+        divides = ufunc.__name__ in ("floor_divide", "remainder")
+        if divides and all(ghost_of(v).dtype.kind in "iub" for v in inputs if is_symbol(v)) and is_symbol(inputs[1]):
+            raise Unsupported("pandas divides integers otherwise than numpy where the divisor is 0: make them floats")
+        return super().__array_ufunc__(ufunc, method, *inputs, **named)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in OF_COLUMNS:
+            return lambda *a, **k: OF_COLUMNS[name](self, *a, **k)
+        return super().__getattr__(name)
+
+    @property
+    def values(self) -> Any:
+        return Symbol(self.graph, self.name, self.ghost, self.origin, self.jumps, owned=False)
+
+    def to_numpy(self, dtype: Any = None, **named: Any) -> Any:
+        """The column as an array."""
+        return self.values if dtype is None else self.values.astype(dtype)
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor"):
+    setattr(Column, f"__i{_name}__", getattr(Symbol, f"__{_name}__"))  # pandas' own: the series is another one then
+
+
+def plain(named: Mapping[str, Any]) -> None:
+    """Nothing; `Unsupported` where a method of pandas is given what no graph follows, like `inplace=True`."""
+    other = sorted(k for k, v in named.items() if v)
+    if other:
+        raise Unsupported(f"a method of pandas with {other[0]}= has no graph")
+
+
+def filled_up(column: Any, value: Any = None, **named: Any) -> Any:
+    """`Series.fillna` with a known value."""
+    plain(named)
+    import numpy as np
+
+    return where(np.isnan(column), value, column) if column.dtype.kind == "f" else column
+
+
+def _gone(column: Any) -> Any:
+    import numpy as np
+
+    if column.dtype.kind != "O":
+        return np.isnan(column)
+    found = column.graph.op("Equal", column.name, column.graph.const([column.missing or ""], "string"))
+    return column.made(found, np.zeros(0, bool))
+
+
+def _there(column: Any) -> Any:
+    import numpy as np
+
+    return np.logical_not(_gone(column))
+
+
+def _between(column: Any, left: Any, right: Any, inclusive: str = "both") -> Any:
+    import numpy as np
+
+    low = column >= left if inclusive in ("both", "left") else column > left
+    return np.logical_and(low, column <= right if inclusive in ("both", "right") else column < right)
+
+
+def _mapped(column: Any, known: Any) -> Any:
+    import numpy as np
+
+    if not isinstance(known, Mapping):
+        if isinstance(known, np.ufunc):
+            return known(column)
+        raise Unsupported("a Python function is called for each cell (.map, .apply): write it for the whole column")
+    found = filled(column, np.nan, float)
+    for key, value in known.items():
+        found = where(column == key, value, found)
+    return found
+
+
+def _framed(column: Any, name: Any = "0") -> Any:
+    from .symbolic_frame import Table
+
+    return Table({str(name): column})
+
+
+OF_COLUMNS: dict[str, Callable[..., Any]] = {
+    "abs": abs,
+    "between": _between,
+    "clip": lambda c, lower=None, upper=None: clip(c, lower, upper),
+    "copy": copied,
+    "fillna": filled_up,
+    "isin": isin,
+    "isna": _gone,
+    "isnull": _gone,
+    "notna": _there,
+    "notnull": _there,
+    "map": _mapped,
+    "apply": _mapped,
+    "mask": lambda c, test, other=float("nan"): where(test, other, c),
+    "where": lambda c, test, other=float("nan"): where(test, c, other),
+    "round": rounded,
+    "to_frame": _framed,
+}

@@ -1,0 +1,1 @@
+"""Trees of every framework: flat arrays, and the nodes that sum their leaves."""

@@ -1,0 +1,108 @@
+"""Trees of every framework as nodes of a graph: sums over leaves, branches exact to the last bit.
+
+A leaf of a `TreeEnsemble` carries one number for one target, so trees whose leaves carry vectors (a classifier's class
+shares) give the number of the leaf instead, and a table gives the vector.
+Measured on 300 trees of depth 12 (20 columns, one thread), against a copy of each tree per class:
+
+| classes | file | session | one row | 1000 rows |
+| --- | --- | --- | --- | --- |
+| 2 | 2.4 MB, copies 6.0 | 53 ms, 142 | 58 us, 138 | 32 ms, 54 |
+| 10 | 6.1 MB, copies 51 | 96 ms, 3022 | 80 us, 990 | 47 ms, 367 |
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from .._graph.builder import GraphBuilder, Value
+from .._graph.set_membership import INT64
+from .oblivious import symmetric_sum
+from .ensemble import ensemble, without_categories
+from .arrays import Trees, tree_of
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+MOST_IN_FLOAT32 = 2**24
+"""Above this float32 skips integers."""
+CELLS_AT_ONCE = 4096
+"""Numbers per row that may lie in memory while leaves' vectors are added."""
+
+
+def tree_sum(graph: GraphBuilder, trees: Trees, x: Value, compare: str, sums: str = "") -> str:
+    """The sum over the trees, `[N, targets]`, of the graph's own type, or `sums` where given.
+
+    `x`: `[N, width]`, float32 or float64. `compare`: the type in which the original compares. `sums`: float64 where the
+    original adds its leaves in double and that decides labels: also in a graph of float32.
+    """
+    real = sums or graph.real
+    if trees.symmetric or trees.leaf.ndim == 2:
+        x = graph.cast(x, "float32") if compare == "float32" else x
+        trees, x = without_categories(graph, trees, x)
+        if trees.symmetric:
+            return symmetric_sum(graph, trees, x, real)
+        return graph.cast(Value(_vector_sum(graph, trees, x), "float64"), real).name
+    x = graph.cast(x, "float32") if compare == "float32" else x
+    x = graph.cast(x, "float64") if real == "float64" else x
+    trees, x = without_categories(graph, trees, x)
+    return graph.cast(Value(ensemble(graph, trees, x), x.dtype), real).name
+
+
+def per_tree(graph: GraphBuilder, trees: Trees, x: Value, compare: str) -> str:
+    """What each tree says, `float64 [N, T]`; for trees with one value in a leaf."""
+    alone = replace(trees, target=tree_of(trees), targets=len(trees.roots))
+    return tree_sum(graph, alone, x, compare, sums="float64")
+
+
+def _vector_sum(graph: GraphBuilder, trees: Trees, x: Value) -> str:
+    """The sum over the trees of the leaves' vectors, `float64 [N, targets]`."""
+    import numpy as np
+
+    leaves = np.flatnonzero(trees.feature < 0)
+    rows, which = distinct_rows(trees.leaf[leaves])
+    number = np.zeros(len(trees.feature))
+    number[leaves] = which
+    x = x if len(rows) <= MOST_IN_FLOAT32 else graph.cast(x, "float64")
+    numbered = replace(trees, leaf=number, target=tree_of(trees), targets=len(trees.roots))
+    index = graph.op("Cast", ensemble(graph, numbered, x), to=INT64)
+    return _rows_summed(graph, graph.const(rows, "float64"), index, trees)
+
+
+def distinct_rows(rows: Array) -> tuple[Array, Array]:
+    """The distinct rows in order of appearance, and the place of each row among them.
+
+    By a hash of the bytes, held against the rows after: a million rows sort too slowly.
+    """
+    import numpy as np
+
+    bits = np.ascontiguousarray(rows, np.float64).view(np.uint64)
+    odd = np.random.RandomState(0).randint(1, 2**62, bits.shape[1], np.int64).astype(np.uint64) * np.uint64(2)
+    mixed = ((bits ^ (bits >> np.uint64(29))) * (odd + np.uint64(1))).sum(axis=1)
+    _, first, which = np.unique(mixed, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    found, place = rows[first[order]], place[which.ravel()]
+    if np.array_equal(found[place], rows):
+        return found, place
+    found, place = np.unique(rows, axis=0, return_inverse=True)
+    return found, place.ravel()
+
+
+def _rows_summed(graph: GraphBuilder, table: str, index: str, trees: Trees) -> str:
+    """The sum over the columns of `index` `[N, T]` of the table's rows, a bounded number of columns at a time."""
+    count = len(trees.roots)
+    at_once = max(1, CELLS_AT_ONCE // trees.targets)
+    pieces = [min(at_once, count - start) for start in range(0, count, at_once)]
+    parts = [index]
+    if len(pieces) > 1:
+        parts = list(graph.ops("Split", [index, graph.const(pieces, "int64")], len(pieces), axis=1))
+    axis = graph.const([1], "int64")
+    total = ""
+    for part in parts:
+        found = graph.op("ReduceSum", graph.op("Gather", table, part), axis, keepdims=0)
+        total = graph.op("Add", total, found) if total else found
+    return total

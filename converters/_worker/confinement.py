@@ -1,0 +1,57 @@
+"""The worker in its sandbox: entered before anything of the model is touched, and told apart in what fails there."""
+
+from __future__ import annotations
+
+import ctypes.util
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from .. import _sandbox, for_file
+
+_find_library = ctypes.util.find_library
+
+
+def confine(path: Path, request: Mapping[str, Any]) -> dict[str, Any]:
+    """What is in force from now on. What has to be started for this kind of file is started first."""
+    other = _started(path, request) if request["kind"] == "other" else None
+    ctypes.util.find_library = _library
+    facts = _sandbox.enter(os.getcwd(), request.get("needed", ()))
+    return facts if other is None else _sandbox.both(facts, other)
+
+
+def _started(path: Path, request: Mapping[str, Any]) -> dict[str, Any] | None:
+    converter = for_file(path)
+    if converter is None or converter.start is None:
+        return None
+    return converter.start(request.get("given", {})) or _sandbox.facts(0, False, False, False)
+
+
+def _library(name: str) -> str | None:
+    """A library that this process has loaded, by its name; Python's own way starts a compiler to find one.
+
+    Without this threadpoolctl finds no C library, and so none that computes on threads.
+    """
+    pattern = re.compile(rf"lib{re.escape(name)}\.so(\.[0-9]+)*")
+    try:
+        mapped = Path("/proc/self/maps").read_text(errors="replace")
+    except OSError:
+        mapped = ""
+    found = next((part for part in map(os.path.basename, mapped.split()) if pattern.fullmatch(part)), None)
+    return found or _find_library(name)
+
+
+def refused(error: BaseException, sandbox: Mapping[str, Any] | None) -> bool:
+    """Whether the sandbox may be what an error goes back to."""
+    return sandbox is not None and any(isinstance(each, PermissionError) for each in _chain(error))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    following: BaseException | None = error
+    while following is not None and id(following) not in seen:
+        seen.add(id(following))
+        yield following
+        following = following.__cause__ or following.__context__

@@ -1,0 +1,380 @@
+"""The process that loads the model: commands come in as JSON lines, replies go out on a pipe of their own.
+
+Standard output and standard error belong to the model's own noise.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import traceback
+import warnings
+from dataclasses import replace
+from importlib import util
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from .. import for_file, for_object
+from .reference import (Answers, Batches, ask, ask_by_kind, check_rows)
+from .confinement import confine, refused
+from .._steps.user_defined import advice, dotted, register
+from .input_bounds import with_edges
+from .model_input import model_table, original_input, with_own_names
+from .wrappers import held
+from ..latency import measure, single_threaded
+from .probes import (EXAMPLE_ROWS, Probe, columns_of, make_probes, together)
+from .._sandbox._limits import limit
+from .joint_probes import several
+from .signature import inputs_of, signature_of
+from .sparse_input import as_sparse
+from ..table import (read_table, rows_of, stack, take, write_table)
+from .._trust.guard import Trusted
+from .._trust.loading import load_joblib, load_pickle
+from .._trust.rules import NO_MODEL, Refused
+from ..spec import (Converter, Description, Signature, Table, TensorSpec, Unreadable, Unsupported)
+
+STRANGE = ("unseen", "empty", "missing", "odd", "large")
+"""Kinds whose rows share what a whole batch seldom has."""
+PLAIN = ("example", "threshold", "category", "text")
+
+
+class Session:
+    """One loaded model and what has been found out about it."""
+
+    model: Any
+    converter: Converter
+    description: Description
+    inputs: tuple[TensorSpec, ...]
+    signature: Signature
+    sandbox: dict[str, Any] | None = None
+
+    def load(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Loads the model: the one command that runs code of the file. The sandbox stays for those that follow."""
+        path = Path(request["model"])
+        if self.sandbox is None:
+            self.sandbox = confine(path, request)
+        sys.path[:0] = request["code"]
+        register(request["code"])
+        pickled = request["kind"] != "other"
+        self.model = _unpickle(path, request) if pickled else None
+        converter = for_object(self.model) if pickled else for_file(path)
+        if converter is None:
+            raise Unsupported(_no_converter(self.model, path, pickled))
+        self.converter = converter
+        if not pickled:
+            assert converter.load is not None
+            self.model = converter.load(path, request.get("given", {}))
+        self.description = converter.describe(self.model)
+        return {
+            "framework": converter.name,
+            "title": self.description.title,
+            "task": self.description.task,
+            "columns": [f.name for f in self.description.features] if self.description.named else [],
+            "width": len(self.description.features),
+            "notes": list(self.description.notes),
+            "precisions": list(converter.precisions(self.model)),
+            "versions": _versions(converter),
+            "libraries": _libraries(),
+            "processor": converter.processor(self.model),
+            "own_environment": converter.environment is not None,
+            "sandbox": self.sandbox,
+            "can_convert": util.find_spec("onnx") is not None,
+        }
+
+    def environment(self, request: dict[str, Any]) -> dict[str, Any]:
+        """What the original runs in, of a framework whose models have an interpreter of their own."""
+        assert self.converter.environment is not None
+        return {"environment": self.converter.environment(self.model)}
+
+    def lend(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Takes in packages that its own environment lacks, behind its own."""
+        sys.path.append(request["folder"])
+        return {}
+
+    def probe(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Makes probes from the example, asks the original, and writes both."""
+        out = Path(request["out"])
+        table = read_table(Path(request["example"]))
+        self.description = with_own_names(self.description, table)
+        example = self._example(table)
+        self.description = self.converter.adapt(self.model, replace(self.description, example=example))
+        notes = self._as_sparse(example, request)
+        self.inputs = inputs_of(self.description, example, request["frame_dtypes"])
+        answered = self._first_answer(example)
+        check_rows(answered, rows_of(example))
+        self.signature = signature_of(self.description, example, answered, request["frame_dtypes"])
+        probes, answers = self._asked(example, answered)
+        edged = with_edges(self.description, self.inputs, example, probes, list(answers.refused), self._predict)
+        if edged != self.description:
+            self.description = edged
+            probes, answers = self._asked(example, answered)
+        probes, answers = self._with_several(example, probes, answers)
+        rows, kinds, columns = together(probes)
+        batches = self._by_kind(rows, kinds, columns, answers)
+        write_table(rows, out / "probes.npz")
+        write_table(answers.outputs, out / "answers.npz")
+        write_table(batches.outputs, out / "batches.npz")
+        known = [[p.kind, p.column, p.tried, p.known] for p in probes if p.known]
+        return {
+            "notes": notes,
+            "signature": self.signature.to_json(),
+            "batches": batches.rows,
+            "kinds": kinds,
+            "columns": columns,
+            "known": known,
+            "refused": {str(row): message for row, message in answers.refused.items()},
+            "features": [f.name for f in self.description.features],
+            "values": {f.name: list(f.values) for f in self.description.features if f.values},
+            "bounds": {f.name: list(f.bounds) for f in self.description.features if f.bounds},
+        }
+
+    def _as_sparse(self, example: Table, request: dict[str, Any]) -> list[str]:
+        """Settles whether the original is asked with a sparse matrix, where the example is one; notes on it."""
+        stored = request.get("stored")
+        if stored is None:
+            return []
+        import numpy as np
+
+        matrix = np.column_stack(list(example.values()))
+        places = np.array(stored, np.int64).reshape(-1, 2)
+        takes = self.converter.takes_sparse(self.model)
+        self.description, note = as_sparse(self.description, matrix, places, takes, self._answer)
+        return [note]
+
+    def _asked(self, example: Table, answered: Table) -> tuple[list[Probe], Answers]:
+        probes = make_probes(self.description, self.inputs, example)
+        plain = sum(rows_of(p.rows) for p in takewhile(lambda p: p.kind in PLAIN, probes))
+        again = self.description.task == "graph" or rows_of(probes[0].rows) < rows_of(example)
+        known = None if again else answered
+        return probes, ask(self._predict, together(probes)[0], plain, known)
+
+    def _with_several(self, example: Table, probes: list[Probe], answers: Answers) -> tuple[list[Probe], Answers]:
+        """The probes and their answers, with rows in which several cells are changed behind them."""
+        described = self.description
+        if described.document or described.task == "graph":
+            return probes, answers
+        columns = list(columns_of(described, self.inputs, take(example, slice(0, EXAMPLE_ROWS))))
+        more = several(columns, probes, answers.refused)
+        if not more:
+            return probes, answers
+        found = ask(self._predict, together(more)[0], plain=0)
+        first = sum(rows_of(p.rows) for p in probes)
+        refused = {**answers.refused, **{first + row: message for row, message in found.refused.items()}}
+        parts = [part for part in (answers.outputs, found.outputs) if part]
+        return [*probes, *more], Answers(stack(parts) if parts else {}, refused)
+
+    def _by_kind(self, rows: Table, kinds: list[str], columns: list[str], answers: Answers) -> Batches:
+        """Rows of each kind asked again; a row in which all is missing is of a kind of its own."""
+        if self.description.task == "graph":
+            return Batches([], {})
+        groups = [(kind, kind == "missing" and not column) for kind, column in zip(kinds, columns)]
+        return ask_by_kind(self._predict, rows, groups, set(answers.refused), lambda group: group[0] in STRANGE)
+
+    def _example(self, table: Table) -> Table:
+        try:
+            return model_table(self.description, table)
+        except Unreadable as error:
+            raise BadExample(str(error)) from error
+
+    def _first_answer(self, example: Table) -> Table:
+        try:
+            return self._predict(example)
+        except Exception as error:
+            raise BadExample(f"the model does not take the example: {type(error).__name__}: {error}") from error
+
+    def _predict(self, rows: Table) -> Table:
+        return self._answer(original_input(self.description, self.inputs, rows))
+
+    def _answer(self, x: Any) -> Table:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return self.converter.predict(self.model, x)
+
+    def _quick(self, x: Any) -> object:
+        """The cheapest call that all outputs follow from: labels are the largest of the probabilities."""
+        if self.converter.quick is not None:
+            return self.converter.quick(self.model, x)
+        if self.description.task == "classifier" and hasattr(self.model, "predict_proba"):
+            return self.model.predict_proba(x)
+        return self.converter.predict(self.model, x)
+
+    def adopt(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Takes the signature of a bundle that this model was built into, in place of `probe`."""
+        self.signature = Signature.from_json(request["signature"])
+        self.inputs = self.signature.inputs
+        described = with_own_names(self.description, [t.name for t in self.inputs])
+        self.description = replace(described, sparse=any(t.sparse for t in self.inputs))
+        return {}
+
+    def convert(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Writes the graph in the precision `real`."""
+        real = request["real"]
+        model = self.converter.convert(self.model, self.description, self.signature.in_precision(real), real)
+        Path(request["out"]).write_bytes(model)
+        return {}
+
+    def predict(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Writes the original's answers to the rows of a table.
+
+        Some originals stop on a batch though they answer each of its rows (kernlab, of an infinite one among others):
+        such a batch is halved.
+        """
+        rows = read_table(Path(request["rows"]))
+        answers = ask(self._predict, rows, plain=0)
+        for row, message in answers.refused.items():
+            raise Unreadable(f"the original does not answer row {row}: {message}")
+        write_table(answers.outputs or self._predict(rows), Path(request["out"]))
+        return {}
+
+    def measure(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The original's latency by batch size, on one thread."""
+        rows = read_table(Path(request["rows"]))
+        single_threaded(self.model)
+
+        def prepare(batch: Table) -> Any:
+            return original_input(self.description, self.inputs, batch)
+
+        def run(x: Any) -> object:
+            return self._quick(x)
+
+        def clock(x: Any) -> float:
+            assert self.converter.clock is not None
+            return self.converter.clock(self.model, x)
+
+        own = clock if self.converter.clock is not None else None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return {"batches": measure(run, prepare, rows, request["batches"], request["seconds"], own)}
+
+
+class BadExample(Exception):
+    """The example data do not fit the model."""
+
+
+def _unpickle(path: Path, request: dict[str, Any]) -> Any:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            model = _LOADERS[request["kind"]](path, _trusted(request))
+        except Refused as refused:
+            raise Unreadable(f"{path.name} {refused}. {NO_MODEL}") from refused
+        except Exception as error:
+            _blame_the_version(request.get("versions", {}).get("scikit-learn"), error)
+            raise
+    for warning in caught:
+        saved = getattr(warning.message, "original_sklearn_version", None)
+        if saved is not None:
+            raise Unreadable(_other_version(str(saved)))
+    return model
+
+
+def _blame_the_version(saved: str | None, error: Exception) -> None:
+    """Raises `Unreadable` where another scikit-learn saved the model, which is why the installed one stumbles."""
+    if saved is None:
+        return
+    try:
+        import sklearn
+    except ImportError:  # what is missing is told as it is
+        return
+    if saved != sklearn.__version__:
+        raise Unreadable(f"{_other_version(str(saved))} (here: {str(error).splitlines()[0]})") from error
+
+
+def _other_version(saved: str) -> str:
+    import sklearn
+
+    return (
+        f"the model was saved by scikit-learn {saved}, this interpreter has {sklearn.__version__}, which may read it "
+        f"wrongly: give the interpreter that the model was trained with (--python PATH), or one that has "
+        f"scikit-learn=={saved}"
+    )
+
+
+def _trusted(request: dict[str, Any]) -> Trusted:
+    return Trusted(request["names"], request["own"], request["referred"])
+
+
+def _load_joblib(path: Path, trusted: Trusted) -> Any:
+    import joblib
+
+    if tuple(int(part) for part in joblib.__version__.split(".")[:2]) < (1, 2):
+        raise Unreadable(f"joblib {joblib.__version__} reads arrays otherwise than they were scanned: use 1.2 or later")
+    return load_joblib(path, trusted)
+
+
+def _load_skops(path: Path, trusted: Trusted) -> Any:
+    import skops.io
+
+    return skops.io.load(path, trusted=[n for n in skops.io.get_untrusted_types(file=path) if n in trusted.names])
+
+
+_LOADERS = {"pickle": load_pickle, "joblib": _load_joblib, "skops": _load_skops}
+
+
+def _no_converter(model: Any, path: Path, pickled: bool) -> str:
+    from .. import names
+
+    what = dotted(type(model)) if pickled else f"the file {path.name}"
+    if pickled and (said := held(model, for_object)):
+        return said
+    own = f". Of a class of your own: {advice(what)}" if pickled else ""
+    return f"there is no converter for {what}; there are converters for: {', '.join(names())}{own}"
+
+
+def _versions(converter: Converter) -> dict[str, str]:
+    modules = (converter.name, *converter.packages, "numpy", "onnx", "skl2onnx")
+    found = {m: getattr(sys.modules.get(m), "__version__", "") for m in modules}
+    return {m: str(v) for m, v in sorted(found.items()) if v}
+
+
+def _libraries() -> list[dict[str, Any]]:
+    """The linear algebra and threading libraries that are loaded; none where nobody can tell."""
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        return []
+    told = [{k: v for k, v in each.items() if k != "filepath"} for each in threadpool_info()]
+    told += [{"user_api": "simd", "internal_api": "numpy", "architecture": _instructions()}] if _instructions() else []
+    return sorted(told, key=lambda each: json.dumps(each, sort_keys=True))
+
+
+def _instructions() -> str:
+    """The newest instructions of the processor that numpy makes use of; empty where there are none, or no numpy."""
+    for name in ("numpy._core._multiarray_umath", "numpy.core._multiarray_umath"):
+        inner = sys.modules.get(name)
+        if inner is not None:
+            known = getattr(inner, "__cpu_features__", {})
+            return next((n for n in reversed(getattr(inner, "__cpu_dispatch__", ())) if known.get(n)), "")
+    return ""
+
+
+def serve(replies: int, memory: int) -> None:
+    """Answers commands from standard input until it closes; `replies`: the descriptor that replies go to."""
+    limit(memory)
+    tempfile.tempdir = os.getcwd()  # which goes with the worker, however that ends
+    session = Session()
+    with os.fdopen(os.dup(0)) as commands, os.fdopen(replies, "w") as out:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        for line in commands:
+            request = json.loads(line)
+            out.write(json.dumps(_reply(session, request)) + "\n")
+            out.flush()
+
+
+def _reply(session: Session, request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return {"ok": True, **getattr(session, request["command"])(request)}
+    except MemoryError:
+        return {"ok": False, "kind": "MemoryError", "message": "the memory limit was reached"}
+    except Exception as error:
+        traceback.print_exc()
+        return {
+            "ok": False,
+            "kind": type(error).__name__,
+            "message": str(error),
+            "missing": error.name if isinstance(error, ModuleNotFoundError) else None,
+            "confined": refused(error, session.sandbox),
+        }

@@ -1,0 +1,252 @@
+"""Categories of a CatBoost model in a graph: each text that the model knows has a place, and tables go by places.
+
+A graph cannot hash, and the model holds hashes alone. But where every hash that it knows is reached by a text of the
+example, any other text is unknown to the model (unless two texts share 32 bits), and a table is right on every text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Union
+
+from .reader import Parsed, integers_behind
+from .ctr import Ctr, Projection, chained
+from .cityhash import hashes_of
+from .._graph.builder import Frame, GraphBuilder, Value
+from ..spec import Scalar, Unsupported
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+MOST_COMBINATIONS = 2**22
+"""Combinations of categories that are tried, per statistic, when hashes are led back to what they came from."""
+DENSE = 4096
+"""Cells of a table that is looked up by place; larger ones know only the combinations that the model knows."""
+
+Key = Union[str, int]
+
+
+@dataclass(frozen=True)
+class Known:
+    """A categorical column whose texts are known.
+
+    `place`: of each row, `int64 [N, 1]`: up to K - 1, and K for a text that the model does not know. `hashes`: `[K]` by
+    place. `rows`: the places of the example's own rows, where they are at hand.
+    """
+
+    column: str
+    place: str
+    hashes: Array
+    rows: Array | None
+
+
+def category_columns(parsed: Parsed, frame: Frame, numbers: Value | None, graph: GraphBuilder) -> list[Value]:
+    """What stands behind the numbers in the matrix of the trees, float32: a 0/1 column per category, the statistics."""
+    asked = [n for n in range(len(parsed.categories)) if parsed.asked(n)]
+    known = {n: _known(parsed, n, graph.select(frame, [parsed.categories[n]])[0], graph) for n in asked}
+    parts = [_one_hot(parsed, n, known[n], graph) for n in asked if any(owner == n for owner, _ in parsed.one_hot)]
+    for projection in dict.fromkeys(ctr.projection for ctr in parsed.ctrs):
+        group = [ctr for ctr in parsed.ctrs if ctr.projection == projection]
+        parts.append(_statistics(group, known, _cells(parsed, projection, known, numbers, graph), graph))
+    return parts
+
+
+def keys_of(cells: Array | None, dtype: str, asked: frozenset[int]) -> list[Key]:
+    """The categories that a column may hold, as far as they are known: those of the example, and integers found."""
+    import numpy as np
+
+    if dtype == "bool":
+        return [0, 1]
+    if dtype == "string":
+        texts = [] if cells is None or cells.dtype.kind not in "OU" else cells.ravel().tolist()
+        return sorted({text for text in texts if isinstance(text, str)})
+    own = set() if cells is None or cells.dtype.kind not in "iu" else set(np.unique(cells).tolist())
+    behind = integers_behind(asked) if asked else {}
+    return sorted(own.union(*behind.values()))
+
+
+def hashes_of_keys(keys: Sequence[Key]) -> Array:
+    """What CatBoost makes of categories: integers are hashed as their decimal text."""
+    return hashes_of([str(key).encode() for key in keys])
+
+
+def _known(parsed: Parsed, number: int, column: Value, graph: GraphBuilder) -> Known:
+    import numpy as np
+
+    name = column.column or column.name
+    if column.dtype not in ("string", "int64", "bool"):
+        raise Unsupported(f"CatBoost takes text and whole numbers as categories, and column {name!r} is {column.dtype}")
+    asked = parsed.hashes(number)
+    keys = keys_of(column.cells, column.dtype, asked)
+    hashes = hashes_of_keys(keys)
+    if not parsed.combined(number):
+        kept = np.isin(hashes, sorted(asked))
+        keys, hashes = [key for key, keep in zip(keys, kept.tolist()) if keep], hashes[kept]
+    missing = asked - set(hashes.tolist())
+    if missing or not keys:
+        raise Unsupported(_lacking(name, len(missing), len(asked), column.cells is not None))
+    distinct, places = np.unique(hashes, return_inverse=True)
+    place_of = dict(zip(keys, places.ravel().tolist()))
+    return Known(name, _places(graph, column, place_of), distinct, _rows(column.cells, place_of))
+
+
+def _lacking(column: str, lacking: int, known: int, has_example: bool) -> str:
+    if has_example:
+        return (
+            f"the example lacks {lacking} of the {known} categories that the model knows in column {column!r}, and "
+            "CatBoost keeps only hashes of them: give an example that holds every category at least once"
+        )
+    return (
+        f"CatBoost keeps only hashes of the categories of {column!r}, and a graph cannot hash: let a column of the "
+        "example reach the model as it is, so that its texts are known, or encode it (an OrdinalEncoder) before"
+    )
+
+
+def _rows(cells: Array | None, place_of: Mapping[Key, int]) -> Array | None:
+    import numpy as np
+
+    if cells is None:
+        return None
+    return np.array([place_of.get(cell, len(place_of)) for cell in cells.ravel().tolist()], np.int64)
+
+
+def _places(graph: GraphBuilder, column: Value, place_of: Mapping[Key, int]) -> str:
+    size = max(place_of.values()) + 1
+    places = list(place_of.values())
+    if column.dtype == "string":
+        keys = {"keys_strings": [str(key).encode() for key in place_of]}
+        return graph.ml("LabelEncoder", column.name, values_int64s=places, default_int64=size, **keys)
+    whole = graph.cast(column, "int64").name
+    return graph.ml("LabelEncoder", whole, keys_int64s=list(place_of), values_int64s=places, default_int64=size)
+
+
+def _one_hot(parsed: Parsed, number: int, known: Known, graph: GraphBuilder) -> Value:
+    import numpy as np
+
+    hashes = np.array([h for owner, h in parsed.one_hot if owner == number])
+    same = known.hashes[:, None] == hashes[None, :]
+    return _looked_up(np.vstack([same, np.zeros((1, len(hashes)), bool)]), known.place, graph)
+
+
+def _looked_up(table: Array, place: str, graph: GraphBuilder) -> Value:
+    """The rows of a table at `place` `[N, 1]`, as columns."""
+    found = graph.op("Gather", graph.const(table, "float32"), place, axis=0)
+    return Value(graph.op("Squeeze", found, graph.const([1], "int64")), "float32", table.shape[1])
+
+
+def _cells(
+    parsed: Parsed, projection: Projection, known: Mapping[int, Known], numbers: Value | None, graph: GraphBuilder
+) -> tuple[str, int]:
+    """The number of each row's combination, `int64 [N, 1]`, and how many there are."""
+    parts = [(known[n].place, len(known[n].hashes) + 1) for n in projection.categories]
+    for column, border in projection.borders:
+        assert numbers is not None
+        parts.append((_above(graph, numbers, column, border, parsed.missing_left[column]), 2))
+    for n, hash_ in projection.hashes:
+        same = graph.const([*(known[n].hashes == hash_).tolist(), False], "int64")
+        parts.append((graph.op("Gather", same, known[n].place), 2))
+    code, cells = parts[0]
+    for part, size in parts[1:]:
+        cells *= size
+        code = graph.op("Add", graph.op("Mul", code, graph.const([[size]], "int64")), part)
+    if cells >= 2**62:
+        raise Unsupported(f"CatBoost combines the columns {_named(projection, known)}: too many combinations to number")
+    return code, cells
+
+
+def _above(graph: GraphBuilder, numbers: Value, column: int, border: float, missing_left: bool) -> str:
+    x = graph.op("Gather", numbers.name, graph.const([column], "int64"), axis=1)
+    above = graph.op("Greater", x, graph.const([[border]], "float32"))
+    above = above if missing_left else graph.op("Or", above, graph.op("IsNaN", x))
+    return graph.cast(Value(above, "bool"), "int64").name
+
+
+def _statistics(group: list[Ctr], known: Mapping[int, Known], cells: tuple[str, int], graph: GraphBuilder) -> Value:
+    """The statistics of one projection, as columns."""
+    import numpy as np
+
+    hashes = np.unique(np.concatenate([ctr.hashes for ctr in group]))
+    places = [np.where(np.isin(hashes, c.hashes), np.searchsorted(c.hashes, hashes), len(c.hashes)) for c in group]
+    table = np.stack([np.append(c.values[place], c.values[-1]) for c, place in zip(group, places)], axis=1)
+    codes, buckets = _reached(group[0].projection, known, hashes)
+    code, size = cells
+    if size <= DENSE:
+        dense = np.repeat(table[-1:], size, axis=0)
+        dense[codes] = table[buckets]
+        return _looked_up(dense, code, graph)
+    keys = {"keys_int64s": codes.tolist(), "values_int64s": buckets.tolist()}
+    return _looked_up(table, graph.ml("LabelEncoder", code, default_int64=len(hashes), **keys), graph)
+
+
+def _reached(projection: Projection, known: Mapping[int, Known], hashes: Array) -> tuple[Array, Array]:
+    """The combinations whose hash is among `hashes`, which stand in order: their numbers, and the places of the hashes;
+    `Unsupported` where a hash is not reached."""
+    import numpy as np
+
+    codes, made = _combinations(projection, known)
+    place = np.minimum(np.searchsorted(hashes, made), len(hashes) - 1)
+    hit = hashes[place] == made
+    missing = len(hashes) - len(np.unique(place[hit]))
+    if missing:
+        raise Unsupported(
+            f"the example lacks {missing} of the {len(hashes)} combinations that the model knows in the columns "
+            f"{_named(projection, known)}: give the rows that it was trained on as the example, or train with "
+            "max_ctr_complexity=1"
+        )
+    return codes[hit], place[hit]
+
+
+def _combinations(projection: Projection, known: Mapping[int, Known]) -> tuple[Array, Array]:
+    """Numbers and hashes of the combinations that may occur: all, or where those are too many the example's own."""
+    import numpy as np
+
+    columns = [known[n] for n in projection.categories]
+    bits = len(projection.borders) + len(projection.hashes)
+    total = 2**bits
+    for column in columns:
+        total *= len(column.hashes)
+    codes, made = np.zeros(1, np.int64), np.zeros(1, np.uint64)
+    if total > MOST_COMBINATIONS:
+        codes, made = _of_the_example(projection, columns)
+        columns = []
+    elements = [(column.hashes, len(column.hashes) + 1) for column in columns] + [(np.arange(2), 2)] * bits
+    for cells, size in elements:
+        codes = (codes[:, None] * size + np.arange(len(cells))).ravel()
+        made = chained(made[:, None], cells[None, :]).ravel()
+    return codes, made
+
+
+def _of_the_example(projection: Projection, columns: list[Known]) -> tuple[Array, Array]:
+    import numpy as np
+
+    each = [column.rows for column in columns if column.rows is not None]
+    if len(each) < len(columns) or len({len(rows) for rows in each}) > 1:
+        raise Unsupported(
+            f"CatBoost combines the columns {', '.join(repr(c.column) for c in columns)} in more ways than can be "
+            f"tried ({MOST_COMBINATIONS}): train with max_ctr_complexity=1"
+        )
+    together = np.unique(np.stack(each, axis=1), axis=0)
+    together = together[(together < [len(c.hashes) for c in columns]).all(axis=1)]
+    codes, made = np.zeros(len(together), np.int64), np.zeros(len(together), np.uint64)
+    for column, places in zip(columns, together.T):
+        codes = codes * (len(column.hashes) + 1) + places
+        made = chained(made, column.hashes[places])
+    return codes, made
+
+
+def _named(projection: Projection, known: Mapping[int, Known]) -> str:
+    return " and ".join(repr(known[n].column) for n in projection.categories)
+
+
+def known_categories(parsed: Parsed, number: int, cells: Array | None, dtype: str) -> list[Scalar]:
+    """The categories of a column that the model knows, among those at hand."""
+    import numpy as np
+
+    asked = parsed.hashes(number)
+    keys = keys_of(cells, dtype, asked)
+    if parsed.combined(number):
+        return list(keys)
+    return [key for key, known in zip(keys, np.isin(hashes_of_keys(keys), sorted(asked)).tolist()) if known]

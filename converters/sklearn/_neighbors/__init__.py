@@ -1,0 +1,1 @@
+"""Distances, nearest neighbours, and how rounding decides among them."""

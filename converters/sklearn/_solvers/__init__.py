@@ -1,0 +1,1 @@
+"""Solvers that run for each row in a graph."""

@@ -1,0 +1,63 @@
+"""Models and rows that a Python program holds, written to files for a build."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .config import build_request
+from .errors import UsageError
+from .commands.build import Built
+from .commands.build import build as build_bundle
+
+LISTS = ("code", "target", "allow", "argument")
+
+
+def build(model: Any, example: Any, options: Mapping[str, Any]) -> Built:
+    """See `packager.build`."""
+    with tempfile.TemporaryDirectory(prefix="mlpack-") as name:
+        folder = Path(name)
+        given = {
+            **{_option(key): _value(key, value) for key, value in options.items()},
+            "model": _file(model, folder / "model"),
+            "example": _file(example, folder / "example"),
+        }
+        return build_bundle(build_request(None, given))
+
+
+def _option(key: str) -> str:
+    """The name that `build_request` has for an option."""
+    return {"version": "version_", "target": "targets", "argument": "arguments"}.get(key, key)
+
+
+def _value(key: str, value: Any) -> Any:
+    if key in LISTS:
+        cells = (value,) if isinstance(value, (str, Path)) else tuple(value)
+        return tuple(map(Path, cells)) if key == "code" else cells
+    return Path(value) if key in ("output", "lock", "training") else value
+
+
+def _file(value: Any, place: Path) -> Path:
+    """The path itself, or a file that holds the value."""
+    if isinstance(value, (str, Path)):
+        return Path(value)
+    if type(value).__module__.split(".")[0] == "rpy2":
+        return _saved(value, place.with_suffix(".rds"))
+    if type(value).__module__.split(".")[0] == "pandas":
+        path = place.with_suffix(".parquet")
+        value.to_parquet(path)
+        return path
+    raise UsageError(
+        f"the {place.name} is a {type(value).__name__}: give a path, an R object that rpy2 holds, or, for rows, a data "
+        "frame of pandas; another model save first, with joblib.dump"
+    )
+
+
+def _saved(value: Any, path: Path) -> Path:
+    """The R object as `saveRDS` writes it, by the R that rpy2 runs."""
+    interface = sys.modules["rpy2.rinterface"]
+    interface.baseenv["saveRDS"](value, interface.StrSexpVector([str(path)]))
+    return path

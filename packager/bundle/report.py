@@ -1,0 +1,167 @@
+"""`reports/report.html`, for people: what the model is, the verdict, errors, latency, how to load it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from mlpack_toolkit import templates
+from mlpack_toolkit.converters.spec import Signature, TensorSpec
+
+from ..commands.bench import LatencyReport
+from .plots import errors_plot, latency_plot
+from ..equivalence.report import VerificationReport
+
+MEANING = {
+    "example": "the example rows as given",
+    "threshold": "values at which the model's answer jumps, and their neighbours",
+    "category": "every value that the model knows",
+    "unseen": "values that the model never saw, other scripts, emoji",
+    "empty": "the empty string",
+    "missing": "missing cells, column by column and all at once",
+    "large": "very large and infinite numbers",
+    "odd": "zero, negative, tiny numbers, ids beyond 2^24 and 2^53, codes between the known ones, ends of ranges",
+    "text": "documents over the model's own words, other scripts, odd spacing",
+    "several": "several cells changed at once: unseen, missing, at thresholds, any of these",
+    "between": "rows on the line between two rows of the example",
+    "one of each kind alone": "a row of each kind in a batch of one, on both sides",
+    "each kind by itself": "some rows of each strange kind in a batch of their own, on both sides",
+    "batch of 0": "no rows at all: the shapes must be right",
+    "batch of 1": "rows one by one",
+    "permuted batch": "such rows in another order, in one large batch",
+}
+
+
+def report_html(
+    facts: Mapping[str, Any],
+    proof: VerificationReport,
+    environment: Mapping[str, Any],
+    latency: LatencyReport,
+    targets: tuple[str, ...],
+    sandbox: str,
+    identity: str,
+) -> bytes:
+    """The page, UTF-8, self-contained.
+
+    `sandbox`: what held the model while it was loaded and asked, in a sentence. `identity`: the bundle's, as its
+    manifest has it.
+    """
+    signature = Signature.from_json(facts["signature"])
+    needed = {d["name"] for d in environment["distributions"] if d.get("needed")}
+    values = {
+        **{key: facts[key] for key in ("name", "version", "title", "framework", "mlpack", "notes")},
+        **_proof_values(proof),
+        **_latency_values(latency),
+        "identity": identity,
+        "task": signature.task,
+        "inputs": [_input(t) for t in signature.inputs],
+        "outputs": signature.outputs,
+        "python_usage": _python_usage(facts, signature),
+        "targets": targets,
+        "sandbox": sandbox,
+        "environment": {**environment["interpreter"], "libc": environment["libc"]},
+        "unproved": [u for u in facts["environment"]["unproved"] if u["name"] in needed],
+        "others": [u for u in facts["environment"]["unproved"] if u["name"] not in needed],
+        "lock": facts["environment"].get("lock", "pylock.toml"),
+        "distributions": [f"{d['name']} {d['version']}" for d in environment["distributions"]],
+    }
+    escaped = {key: _escaped(value) for key, value in values.items()}
+    plots = {"errors_plot": errors_plot(_shares(proof)), "latency_plot": latency_plot(latency)}
+    return templates.render("report", {**escaped, **plots})["report.html"]
+
+
+def _proof_values(proof: VerificationReport) -> dict[str, Any]:
+    return {
+        "equal": proof.equal,
+        "rows": proof.rows,
+        "mismatches": proof.mismatches,
+        "precision": proof.precision,
+        "provider": proof.provider,
+        "tolerances": {n: {"rtol": t.rtol, "atol": t.atol} for n, t in proof.tolerances.items()},
+        "user_tolerance": proof.user_tolerance,
+        "tolerance_used": f"{proof.tolerance_used:.2g}",
+        "probes": [_probe(kind, errors) for kind, errors in proof.probes.items()],
+        "refused": dict(proof.refused),
+        "known": [list(k) for k in proof.known],
+        "worst": list(proof.worst),
+        "again": proof.again,
+    }
+
+
+def _probe(kind: str, errors: Mapping[str, Any]) -> dict[str, Any]:
+    largest = {key: max(getattr(e, key) for e in errors.values()) for key in ("max_abs", "max_rel", "max_ulp")}
+    mismatches = max(e.mismatches for e in errors.values())
+    rows = next(iter(errors.values())).rows
+    return {"kind": kind, "meaning": MEANING.get(kind, ""), "rows": rows, "mismatches": mismatches, **largest}
+
+
+def _shares(proof: VerificationReport) -> dict[str, float]:
+    """By kind, the largest error as a share of what is allowed; beyond 1 where labels differ."""
+    return {kind: max((e.share for e in errors.values()), default=0.0) for kind, errors in proof.probes.items()}
+
+
+def _latency_values(latency: LatencyReport) -> dict[str, Any]:
+    original = {b["batch"]: b for b in latency.original}
+    speedups = latency.speedups()
+    rows = []
+    for b in latency.graph:
+        other = original.get(b["batch"])
+        rows.append(
+            {
+                "batch": int(b["batch"]),
+                **{q: _time(b[f"{q}_ms"]) for q in ("p50", "p90", "p95", "p99")},
+                "rate": f"{b['rows_per_second']:,.0f}",
+                "original_p50": _time(other["p50_ms"]) if other else "",
+                "original_p99": _time(other["p99_ms"]) if other else "",
+                "faster": f"{speedups.get(str(int(b['batch'])), 0):.3g}×" if other else "",
+            }
+        )
+    return {"latency": rows, "threads": latency.threads, "machine": latency.machine, "versions": latency.versions}
+
+
+def _time(milliseconds: float) -> str:
+    return f"{milliseconds * 1e3:.3g} µs" if milliseconds < 1 else f"{milliseconds:.3g} ms"
+
+
+def _input(tensor: TensorSpec) -> dict[str, Any]:
+    refused = []
+    if tensor.limit is not None:
+        refused.append(f"beyond ±{tensor.limit:g}")
+    if tensor.least is not None:
+        refused.append(f"below {tensor.least!r}")
+    if tensor.most is not None:
+        refused.append(f"above {tensor.most!r}")
+    if tensor.values is not None:
+        refused.append(f"all but {', '.join(map(str, tensor.values))}")
+    if tensor.features:
+        refused.append("by column, see manifest.json")
+    missing = "refused"
+    if tensor.nullable:
+        missing = "NaN" if tensor.is_float else f"null (in the graph {tensor.missing!r})"
+    return {**vars(tensor), "missing": missing, "refused": "; ".join(refused)}
+
+
+def _python_usage(facts: Mapping[str, Any], signature: Signature) -> str:
+    feeds = ", ".join(f"{t.name!r}: …" for t in signature.inputs[:4]) + (", …" if len(signature.inputs) > 4 else "")
+    return (
+        f"$ mlpack predict {facts['name']}-{facts['version']} rows.csv -o answers.csv\n\n"
+        "import os; os.environ['ORT_DISABLE_TELEMETRY'] = '1'\n"
+        "import onnxruntime\n"
+        "session = onnxruntime.InferenceSession('model/model.onnx')\n"
+        f"answers = session.run(None, {{{feeds}}})"
+    )
+
+
+def _escaped(value: Any) -> Any:
+    """The value with every text in it safe for HTML: names and labels come from the model, which may be anyone's.
+
+    Characters that do not show, and those that turn the reading direction, are written out.
+    """
+    if isinstance(value, str):
+        return escape("".join(c if c.isprintable() or c in "\n\t" else f"\\u{ord(c):04x}" for c in value))
+    if isinstance(value, Mapping):
+        return {_escaped(k): _escaped(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_escaped(v) for v in value]
+    return _escaped(vars(value)) if isinstance(value, TensorSpec) else value

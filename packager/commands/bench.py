@@ -1,0 +1,168 @@
+"""Latency of a graph, beside the original's with as many threads, on a machine that is named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from mlpack_toolkit.converters.latency import (measure, quantiles, times_of, varied)
+from mlpack_toolkit.converters.table import rows_of, stack
+from mlpack_toolkit.converters.spec import Signature, Table
+
+from ..bundle.reader import Bundle, open_bundle
+from ..deadline import timed
+from ..environments.system import machine
+from ..errors import DamagedError, LatencyError
+from ..original.replies import hand_over
+from ..equivalence.session import Session, session_of
+
+BATCHES = (1, 8, 64, 1000)
+THREADS = 1
+WINDOWS = 4
+FORMAT = 1
+Numbers = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class LatencyReport:
+    """Quantiles in milliseconds and rows per second by batch size, and the machine that they belong to."""
+
+    graph: tuple[Numbers, ...]
+    original: tuple[Numbers, ...]
+    machine: Mapping[str, Any]
+    versions: Mapping[str, str]
+    threads: int = THREADS
+    provider: str = "CPUExecutionProvider"
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON object of this report; `speedup` is the original's median over the graph's."""
+        return {
+            "format": FORMAT,
+            "provider": self.provider,
+            "threads": self.threads,
+            "graph": [dict(b) for b in self.graph],
+            "original": [dict(b) for b in self.original],
+            "speedup": self.speedups(),
+            "machine": dict(self.machine),
+            "versions": dict(self.versions),
+        }
+
+    def speedups(self) -> dict[str, float]:
+        """By batch size, how many times faster the graph is than the original, by the medians."""
+        original = {b["batch"]: b["p50_ms"] for b in self.original}
+        return {
+            str(int(b["batch"])): round(original[b["batch"]] / b["p50_ms"], 2)
+            for b in self.graph
+            if b["batch"] in original and b["p50_ms"]
+        }
+
+
+def measure_graph(
+    model: Path | bytes, signature: Signature, rows: Table, seconds: float, batches: Sequence[int] = BATCHES
+) -> tuple[Numbers, ...]:
+    """The graph's latency on `THREADS` threads; making the input tensors is not timed, as on the other side."""
+    return measure_session(Session(model, signature, threads=THREADS), rows, seconds, batches)
+
+
+def measure_session(
+    session: Session, rows: Table, seconds: float, batches: Sequence[int] = BATCHES
+) -> tuple[Numbers, ...]:
+    """The same of a graph that is loaded.
+
+    The smallest batch is measured in `WINDOWS` shorter windows, between the other sizes: what else the machine does
+    for a moment spoils one of them. Its `best_p99_ms` is the p99 of the best one.
+    """
+    smallest, *others = sorted(batches)
+    with timed() as restart:  # one for all runs, as starting one takes time that would be measured too
+
+        def clock(feeds: dict[str, Any]) -> float:
+            restart()
+            start = perf_counter()
+            session.run_feeds(feeds)
+            return perf_counter() - start
+
+        def of(sizes: Sequence[int]) -> list[Numbers]:
+            return list(measure(session.run_feeds, session.feeds, rows, sizes, seconds, clock))
+
+        windows = _Windows(clock, varied(session.feeds, rows, smallest), smallest, seconds)
+        found: list[Numbers] = []
+        for i in range(WINDOWS):
+            windows.measure()
+            found += of(others[i : i + 1])
+        found += of(others[WINDOWS:])
+    return (windows.numbers(), *found)
+
+
+class _Windows:
+    """Times of one batch size in several windows, together no longer than one of `seconds`."""
+
+    def __init__(self, clock: Callable[[Any], float], inputs: Sequence[Any], size: int, seconds: float) -> None:
+        self._clock, self._inputs, self._size, self._seconds = clock, inputs, size, seconds
+        self._times: list[list[float]] = []
+
+    def measure(self) -> None:
+        """One window more; none where the time is spent because each run is slow, not because a few were."""
+        times = sorted(chain(*self._times))
+        usual = times[len(times) // 2] * len(times) if times else 0.0
+        if usual < self._seconds:
+            self._times.append(times_of(self._clock, self._inputs, self._seconds / WINDOWS, self._clock))
+
+    def numbers(self) -> Numbers:
+        """The quantiles of all windows together, and the p99 of the best one."""
+        best = min(quantiles(times, self._size)["p99_ms"] for times in self._times)
+        together = quantiles([time for times in self._times for time in times], self._size)
+        return {**together, "windows": len(self._times), "best_p99_ms": best}
+
+
+def bench_bundle(
+    folder: Path, against: str | None, python: str, seconds: float, allow: Sequence[str] = (), rscript: str = ""
+) -> dict[str, Any]:
+    """The latency of a bundle's graph on its own golden rows; with `against`, of the original beside it."""
+    bundle = open_bundle(folder)
+    found = [case.rows for case in bundle.golden() if case.probe == "example" and not case.error]
+    if not found or not rows_of(found[0]):
+        raise DamagedError(f"the bundle {folder} holds no golden case of the example, whose rows are measured")
+    rows = stack(found)
+    graph = measure_session(session_of(bundle, threads=THREADS), rows, seconds)
+    original, versions = _original(bundle, python, allow, rscript, rows, seconds) if against else ((), {})
+    return latency_report(graph, original, versions).to_json()
+
+
+def _original(
+    bundle: Bundle, python: str, allow: Sequence[str], rscript: str, rows: Table, seconds: float
+) -> tuple[Sequence[Numbers], dict[str, str]]:
+    from ..original.reload import original_worker
+
+    with original_worker(bundle, python, allow, rscript) as (worker, loaded, scratch):
+        hand_over(rows, scratch / "rows.npz")
+        reply = worker.call("measure", rows=str(scratch / "rows.npz"), batches=list(BATCHES), seconds=seconds)
+    return reply["batches"], loaded["versions"]
+
+
+def latency_report(graph: Sequence[Numbers], original: Sequence[Numbers], versions: Mapping[str, str]) -> LatencyReport:
+    """The report of measurements just made on this machine."""
+    import onnxruntime
+
+    return LatencyReport(
+        tuple(graph), tuple(original), machine(), {**versions, "onnxruntime": str(onnxruntime.__version__)}
+    )
+
+
+def check_gate(report: LatencyReport, max_p99_ms: float | None) -> None:
+    """`LatencyError` where the graph's p99 at the smallest batch is above the gate, in the best of its windows."""
+    if max_p99_ms is None:
+        return
+    single = min(report.graph, key=lambda b: b["batch"])
+    p99, p50, windows = single.get("best_p99_ms", single["p99_ms"]), single["p50_ms"], single.get("windows", 1)
+    if p99 > max_p99_ms:
+        judged = f"p50 {p50:g} ms, judged by the best of {windows:g} windows"
+        raise LatencyError(
+            f"p99 at batch {single['batch']:g} is {p99:g} ms, above the gate of {max_p99_ms:g} ms ({judged})",
+            p99_ms=p99,
+            p50_ms=p50,
+            max_p99_ms=max_p99_ms,
+        )

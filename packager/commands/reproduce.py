@@ -1,0 +1,127 @@
+"""`mlpack reproduce`: the original's environment made again, the original asked again, its answers compared."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlpack_toolkit.converters.table import rows_of
+from mlpack_toolkit.converters.spec import Table
+
+from ..bundle.reader import Bundle, check_files, open_bundle
+from ..environments import rebuild
+from ..environments.system import kernels, machine
+from ..errors import MismatchError
+from ..bundle.golden import GoldenCase
+from ..original.reload import original_worker
+from ..equivalence.comparison import compare, worst
+
+Array = np.ndarray[Any, Any]
+Progress = Callable[[str], None]
+
+
+def reproduce(
+    folder: Path,
+    into: Path,
+    python: str | None,
+    allow: Sequence[str],
+    progress: Progress = lambda step: None,
+    rscript: str | None = None,
+) -> dict[str, Any]:
+    """What was rebuilt and how its answers compare: `bits` where all are the same, else `tolerance`.
+
+    Raises `DamagedError` for a bundle that was changed, `EnvironmentFault` where the environment cannot be made again,
+    `MismatchError` where the original answers otherwise than it did.
+    """
+    bundle = open_bundle(folder)
+    progress("checking every digest")
+    check_files(bundle)
+    wanted = bundle.json("environment/environment.json")
+    progress("installing the environment")
+    with tempfile.TemporaryDirectory(prefix="mlpack-") as scratch:
+        held = bundle.held(Path(scratch), "environment/").place
+        interpreter = rebuild(held, wanted, into, python, rscript)
+    progress("asking the original again")
+    before = bundle.json("measurements/machine.json")
+    golden, libraries = _asked_again(bundle, interpreter, allow, wanted, before)
+    return {
+        "bundle": str(folder),
+        "environment": str(into),
+        "interpreter": {
+            "implementation": wanted["interpreter"]["implementation"],
+            "wanted": wanted["interpreter"]["version"],
+            "found": interpreter.version,
+        },
+        "distributions": interpreter.installed,
+        "golden": golden,
+        "kernels": _kernels(before, libraries),
+        "differs": _otherwise(wanted, before, interpreter, libraries),
+    }
+
+
+def _otherwise(
+    wanted: Mapping[str, Any], before: Mapping[str, Any], interpreter: Any, libraries: Any = None
+) -> list[str]:
+    """What is not as it was where the bundle was built, and can change the last bits. `libraries`: those of linear
+    algebra that the original has loaded, where it is loaded."""
+    now, differing = machine(), []
+    if not interpreter.exact:
+        said = wanted["interpreter"]
+        differing.append(f"{said['implementation']} {interpreter.version} for {said['version']}")
+    if now["libc"] != wanted["libc"]:
+        differing.append(f"{now['libc']} for {wanted['libc']}")
+    if (now["cpu"], now["cpu_flags"]) != (before.get("cpu"), before.get("cpu_flags")):
+        differing.append(f"processor {now['cpu']} for {before.get('cpu')} (or one with other instructions)")
+    found = _kernels(before, libraries)
+    if found["present"] != found["recorded"]:
+        differing.append(f"linear algebra by {found['present']} for {found['recorded']}")
+    return differing
+
+
+def _kernels(before: Mapping[str, Any], libraries: Any) -> dict[str, str]:
+    """Who multiplied matrices where the bundle was built, and who does here; unknown of an interpreter of its own."""
+    recorded = before.get("libraries", []) if libraries is not None else []
+    return {"recorded": kernels(recorded), "present": kernels(libraries or [])}
+
+
+def _asked_again(
+    bundle: Bundle, interpreter: Any, allow: Sequence[str], wanted: Mapping[str, Any], before: Mapping[str, Any]
+) -> tuple[dict[str, Any], Any]:
+    """How many cases were answered with the very bits, and how many within their tolerance only; and the libraries of
+    linear algebra that answered."""
+    same = count = 0
+    with original_worker(bundle, interpreter.path or sys.executable, allow, interpreter.rscript) as (
+        worker,
+        loaded,
+        scratch,
+    ):
+        libraries = None if loaded["own_environment"] else loaded["libraries"]
+        differing = _otherwise(wanted, before, interpreter, libraries)
+        for case in bundle.golden():
+            if not case.error and rows_of(case.rows):  # of no rows, the answer is the graph's own
+                same += _same_bits(case, worker.predict(case.rows, scratch), differing)
+                count += 1
+    return {"cases": count, "same_bits": same, "within_tolerance": count - same}, libraries
+
+
+def _same_bits(case: GoldenCase, got: Table, differing: Sequence[str]) -> bool:
+    """Whether every bit is the same; `MismatchError` where an answer is beyond the tolerance."""
+    kinds = np.full(len(next(iter(case.answers.values()))), case.probe, object)
+    comparison = compare(case.answers, got, kinds, case.tolerances or {})
+    if not comparison.equal:
+        rows = worst(case.rows, case.answers, got, kinds, comparison.differs)
+        why = f"; not as it was: {'; '.join(differing)}" if differing else ""
+        said = f"{case.identifier} ({case.probe}): the original answers otherwise than it did{why}"
+        raise MismatchError(said, worst=rows)
+    return all(_equal(want, got[name]) for name, want in case.answers.items())
+
+
+def _equal(want: Array, got: Array) -> bool:
+    if want.dtype.kind != "f":
+        return bool((want == got).all())
+    return want.dtype == got.dtype and bool(np.array_equal(want, got, equal_nan=True))

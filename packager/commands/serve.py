@@ -1,0 +1,35 @@
+"""`mlpack serve`: the Python server of a bundle, until it is told to end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from mlpack_toolkit.runtimes.server.bundle_info import describe
+from mlpack_toolkit.runtimes.engine.errors import Damaged, NoModel
+from mlpack_toolkit.runtimes.server.settings import from_environment
+from mlpack_toolkit.runtimes.server.transport.supervisor import Supervisor
+
+from ..errors import DamagedError, MissingToolError, UsageError
+
+PACKAGES = ("httptools", "orjson", "uvicorn", "uvloop")
+
+
+def serve(folder: Path, host: str, port: int, workers: int, ready: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """Nothing, once SIGTERM or an interrupt has come; `ready` is called with the address when requests are answered."""
+    absent = [name for name in PACKAGES if find_spec(name) is None]
+    if absent:
+        raise MissingToolError(f"serving needs {', '.join(absent)}: pip install 'mlpack-toolkit[serve]'")
+    try:
+        described = describe(folder)
+        settings = from_environment(os.environ, host=host, port=port, workers=workers)
+        facts = {"name": described.name, "version": described.version, "identity": described.identity}
+        Supervisor(described, settings, lambda where: ready({"address": where, **facts, "workers": workers})).run()
+    except NoModel as error:
+        raise UsageError(str(error)) from error
+    except Damaged as error:
+        raise DamagedError(str(error)) from error
+    return {}

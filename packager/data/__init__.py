@@ -1,0 +1,1 @@
+"""Rows from files: tables, Arrow, R's frames, JSON."""

@@ -1,0 +1,59 @@
+"""Data frames that R saved with `saveRDS`, read without R."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlpack_toolkit.converters.rds import (NA_INTEGER, Fault, Item, read)
+from mlpack_toolkit.converters.spec import Table
+
+from .arrow import listed
+
+
+def read_frame(path: Path) -> Table:
+    """The columns of a data frame; factors as text, times as R's numbers. `ValueError` where it is none."""
+    return {name: _column(name, item) for name, item in _frame(path).items()}
+
+
+def levels_in(path: Path) -> dict[str, list[str]]:
+    """The levels of the factors in a data frame; its cells are not looked at."""
+    return {name: item.text("levels") for name, item in _frame(path).items() if item.text("levels")}
+
+
+def _frame(path: Path) -> dict[str, Item]:
+    root = read(path.read_bytes()).root
+    if "data.frame" not in root.text("class"):
+        raise Fault(f"it holds no data frame, but: {listed(root.text('class')) or root.kind}")
+    if root.kind != "list" or len(root.names()) != len(root.value) or len(set(root.names())) != len(root.value):
+        raise Fault("its columns have no names, or not each its own")
+    return root.items()
+
+
+def _column(name: str, item: Item) -> np.ndarray[Any, Any]:
+    levels = item.text("levels")
+    if levels:
+        return _labels(name, item, levels)
+    if item.kind == "text":
+        return np.array(item.value, object)
+    if item.kind == "double":
+        return np.asarray(item.value, np.float64)
+    if item.kind not in ("integer", "logical"):
+        raise Fault(f"the column {name!r} holds neither numbers nor text")
+    missing = item.value == NA_INTEGER
+    if missing.any():
+        return np.where(missing, np.nan, item.value.astype(np.float64))
+    return np.asarray(item.value, bool if item.kind == "logical" else np.int64)
+
+
+def _labels(name: str, item: Item, levels: list[str]) -> np.ndarray[Any, Any]:
+    """The texts of a factor; its codes count from 1."""
+    if item.kind != "integer":
+        raise Fault(f"the factor {name!r} does not hold whole numbers")
+    codes = item.value
+    missing = codes == NA_INTEGER
+    if ((codes < 1) | (codes > len(levels)))[~missing].any():
+        raise Fault(f"the factor {name!r} holds a code that none of its {len(levels)} levels has")
+    return np.array([None if gone else levels[v - 1] for v, gone in zip(codes.tolist(), missing, strict=True)], object)

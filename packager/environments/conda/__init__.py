@@ -1,0 +1,1 @@
+"""Conda environments: captured, locked, rebuilt."""

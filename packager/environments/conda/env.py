@@ -1,0 +1,183 @@
+"""A conda environment: what is installed, its lock, its archives in a bundle, and the environment rebuilt from them.
+
+Capture reads `conda-meta/*.json` and runs nothing. Only `rebuild` needs py-rattler, which downloads nothing here and
+checks nothing: every archive is at hand and proved to be the locked one before the first is unpacked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import sysconfig
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from ...errors import (DamagedError, EnvironmentFault, MissingToolError, UsageError)
+from ...paths import beside
+from .archives import (Fetch, difference, download, vendor)
+from .lock import (EXPLICIT, LOCK, Locked, conda_platform, lock_files, read_lock)
+from .record import (CondaRecord, clean_url, is_conda, records)
+
+__all__ = [
+    "CHANNEL",
+    "EXPLICIT",
+    "LOCK",
+    "CondaRecord",
+    "clean_url",
+    "conda_platform",
+    "is_conda",
+    "lock_files",
+    "rebuild",
+    "records",
+    "vendor",
+]
+CHANNEL = "environment/conda"
+"""The vendored channel in a bundle."""
+INTERPRETERS = ("bin/python", "python.exe")
+LOCAL = ("extracted_package_dir", "package_tarball_full_path", "link")
+"""What conda-meta says of folders that are gone after a rebuild."""
+
+
+def rebuild(
+    bundle: Path, into: Path, fetch: Fetch = download, finish: Callable[[Path], None] = lambda python: None
+) -> Path:
+    """The interpreter of the conda environment that now lies at `into`, made from the lock of the folder `bundle`.
+
+    The archives come from `environment/conda` where that folder exists, else from their addresses through `fetch`.
+    `finish` is given the interpreter to install what pip had installed. Whatever fails, nothing stays at `into`.
+    The archives' own post-link scripts are not run. `DamagedError` names an archive that is not the locked one,
+    `MissingToolError` says how to get py-rattler, `EnvironmentFault` why the packages do not fit this machine.
+    """
+    rattler = _rattler()
+    locked = read_lock(bundle / LOCK)
+    _check_machine(locked)
+    place = _free(into)
+    with _scratch(place) as scratch:
+        archives = [_archive(bundle, each, scratch, fetch) for each in locked]
+        prefix = scratch / "prefix"
+        _install(rattler, archives, prefix, place, scratch / "cache")
+        _settle(prefix, locked)
+        interpreter = _interpreter(prefix)
+        _rename(prefix, place)
+    try:
+        finish(place / interpreter)
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
+    return place / interpreter
+
+
+def _rattler() -> Any:
+    try:
+        return import_module("rattler")
+    except ImportError as error:
+        raise MissingToolError(
+            "conda environments are rebuilt with py-rattler, which is not installed: "
+            "pip install 'mlpack-toolkit[conda]'"
+        ) from error
+
+
+def _check_machine(locked: tuple[Locked, ...]) -> None:
+    here = conda_platform(sysconfig.get_platform())
+    others = sorted({each.platform for each in locked} - {here})
+    if others:
+        raise EnvironmentFault(f"the environment is locked for {', '.join(others)}: rebuild it there, this is {here}")
+    if not locked:
+        raise DamagedError(f"{LOCK} holds no conda package: there is nothing to rebuild")
+
+
+def _free(into: Path) -> Path:
+    """The absolute place, which is free; an empty folder may lie there."""
+    place = into.absolute()
+    if place.is_symlink() or (place.exists() and (not place.is_dir() or any(place.iterdir()))):
+        raise UsageError(f"{into} exists already: give another folder, or remove it")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{into} cannot be made: {error.strerror}") from error
+    return place
+
+
+@contextmanager
+def _scratch(place: Path) -> Iterator[Path]:
+    """A folder beside `place`, gone at the end."""
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(beside(place))
+        except OSError as error:
+            raise UsageError(f"nothing can be written beside {place}: {error.strerror}") from error
+        yield folder
+
+
+def _archive(bundle: Path, locked: Locked, scratch: Path, fetch: Fetch) -> Path:
+    """The archive of one package on this machine: exactly the file that was locked."""
+    vendored = bundle / CHANNEL
+    path, name = vendored / locked.path, f"{CHANNEL}/{locked.path}"
+    if not vendored.is_dir():
+        path, name = scratch / "archives" / locked.path, locked.url
+        _fetch(locked, path, fetch)
+    elif not path.is_file():
+        raise DamagedError(f"{name} is missing from the bundle: get the bundle again", file=name)
+    if wrong := difference(path, locked.sha256, locked.size):
+        raise DamagedError(f"{name} is not the archive that was locked: {wrong}; nothing was installed", file=name)
+    return path
+
+
+def _fetch(locked: Locked, path: Path, fetch: Fetch) -> None:
+    if not locked.remote:
+        raise EnvironmentFault(
+            f"{locked.path} came from a folder, so it has no address, and the bundle does not hold it: "
+            "build the bundle again with --vendor where the environment still is"
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fetch(locked.url, path)
+
+
+def _install(rattler: Any, archives: list[Path], prefix: Path, place: Path, cache: Path) -> None:
+    """Unpacks into `prefix` files that know `place` as their home."""
+
+    options = {"cache_dir": cache, "show_progress": False, "execute_link_scripts": False}
+
+    async def install() -> None:
+        found = [await rattler.RepoDataRecord.from_package_archive(path) for path in archives]
+        await rattler.install(found, prefix, alternative_target_prefix=place, **options)
+
+    try:
+        asyncio.run(install())
+    except Exception as error:
+        raise EnvironmentFault(f"the conda packages cannot be installed into {place}: {error}") from error
+
+
+def _settle(prefix: Path, locked: tuple[Locked, ...]) -> None:
+    """Lets conda-meta say where each package is from, as in the original: its lock is the same again."""
+    by_file = {each.file_name: each for each in locked}
+    for path in sorted((prefix / "conda-meta").glob("*.json")):
+        try:
+            plain = dict(json.loads(path.read_bytes()))
+            each = by_file[plain["fn"]]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise DamagedError(f"a conda package brings {path.name}, which is no record of conda's own") from error
+        own = {key: value for key, value in plain.items() if key not in LOCAL}
+        address = {"url": each.url, "channel": each.url.removesuffix(f"/{each.path}")} if each.remote else {}
+        own |= address | ({"md5": each.md5} if each.md5 else {})
+        path.unlink()
+        path.write_text(json.dumps(own, indent=2) + "\n", encoding="utf-8")
+
+
+def _interpreter(prefix: Path) -> str:
+    for path in INTERPRETERS:
+        if (prefix / path).is_file():
+            return path
+    raise EnvironmentFault(f"the packages of {LOCK} hold no Python: there is nothing to run the model with")
+
+
+def _rename(prefix: Path, place: Path) -> None:
+    try:
+        os.rename(prefix, place)
+    except OSError as error:
+        raise UsageError(f"{place} appeared while the environment was being rebuilt: {error.strerror}") from error

@@ -1,0 +1,1 @@
+"""Python environments: captured, locked, rebuilt."""

@@ -1,0 +1,61 @@
+"""What converting needs beside an environment that lacks it: a folder of packages that fit; the environment stays."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from pathlib import Path
+
+from ...errors import EnvironmentFault
+from ...cache import seal, whole
+from ...paths import kept, program
+from .capture import Captured
+from .uv import last_words, listed, uv
+
+WANTED = ("onnx>=1.16",)
+"""The first with opset 21 and ai.onnx.ml 5."""
+
+
+def converter_packages(python: str, captured: Captured) -> Path:
+    """A folder for the end of the interpreter's path, with the versions that its own packages allow."""
+    installed = [f"{each['name']}=={each['version']}" for each in captured.distributions]
+    lines = _missing(program(python), installed)
+    key = hashlib.sha256(listed([captured.facts["interpreter"]["version"], *lines]).encode()).hexdigest()
+    folder = kept() / "overlays" / key[:32]
+    if not whole(folder):
+        folder.parent.mkdir(exist_ok=True)
+        _install(program(python), lines, folder)
+    return folder
+
+
+def _missing(python: str, installed: list[str]) -> list[str]:
+    """Exact pins of what has to be added."""
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
+        constraints.write(listed([line for line in installed if "+" not in line]))
+        constraints.flush()
+        done = uv(
+            *("pip", "compile", "-", "--python", python, "--constraint", constraints.name),
+            *("--no-header", "--no-annotate", "--only-binary", ":all:"),
+            given=listed(WANTED),
+        )
+    if done.returncode:
+        raise EnvironmentFault(
+            f"the packages that converting needs ({', '.join(WANTED)}) do not fit beside those of {python}: "
+            f"{last_words(done)}"
+        )
+    here = {line.lower().replace("_", "-") for line in installed}
+    return [line for line in done.stdout.split() if "==" in line and line.lower().replace("_", "-") not in here]
+
+
+def _install(python: str, lines: list[str], folder: Path) -> None:
+    beside = Path(tempfile.mkdtemp(dir=folder.parent))
+    try:
+        done = uv("pip", "install", "--python", python, "--target", beside, "--no-deps", *lines)
+        if done.returncode:
+            raise EnvironmentFault(f"the packages that converting needs cannot be installed: {last_words(done)}")
+        seal(beside)
+        if not folder.is_dir():
+            beside.rename(folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""R libraries: captured, locked, rebuilt."""

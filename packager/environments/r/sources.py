@@ -1,0 +1,67 @@
+"""Source archives of R packages from a repository in CRAN's layout: a folder, or one behind a URL."""
+
+from __future__ import annotations
+
+import re
+import tarfile
+import urllib.error
+import urllib.request
+import zlib
+from pathlib import Path
+
+from ...data.bombs import check_tar
+from ...errors import EnvironmentFault, UsageError
+
+SECONDS = 60.0
+MOST_BYTES = 2**30
+MOST_TEXT = 2**20
+
+
+def check_repository(place: str) -> None:
+    """Nothing; `UsageError` where the folder is no repository."""
+    if "://" not in place and not (Path(place) / "src" / "contrib").is_dir():
+        raise UsageError(f"--repository {place} is no repository of R packages: it has no folder src/contrib")
+
+
+def fetch_source(place: str, name: str, version: str, into: Path) -> Path | None:
+    """The source archive of a package, in the folder `into`; None where the repository does not have that version."""
+    base = place.rstrip("/") if "://" in place else Path(place).absolute().as_uri()
+    file = f"{name}_{version}.tar.gz"
+    for path in (file, f"Archive/{name}/{file}"):
+        raw = _read(f"{base}/src/contrib/{path}")
+        if raw is not None:
+            into.mkdir(parents=True, exist_ok=True)
+            (into / file).write_bytes(raw)
+            _check(into / file, name, version)
+            return into / file
+    return None
+
+
+def _read(url: str) -> bytes | None:
+    """What lies there; None where nothing does."""
+    try:
+        with urllib.request.urlopen(url, timeout=SECONDS) as answer:
+            raw: bytes = answer.read(MOST_BYTES)
+            return raw
+    except urllib.error.HTTPError as error:
+        if error.code == 404:
+            return None
+        raise EnvironmentFault(f"{url} cannot be fetched: {error}") from error
+    except (urllib.error.URLError, TimeoutError) as error:
+        if isinstance(getattr(error, "reason", None), FileNotFoundError):
+            return None
+        raise EnvironmentFault(f"{url} cannot be fetched: {error}") from error
+
+
+def _check(archive: Path, name: str, version: str) -> None:
+    """`EnvironmentFault` unless the archive says that it is this package."""
+    try:
+        with tarfile.open(archive) as members:
+            member = next((m for m in check_tar(members) if m.name == f"{name}/DESCRIPTION"), None)
+            file = members.extractfile(member) if member else None
+            text = file.read(MOST_TEXT).decode("utf-8", "replace") if file else ""
+    except (tarfile.TarError, KeyError, OSError, EOFError, zlib.error) as error:
+        raise EnvironmentFault(f"{archive.name} of the repository is no source archive of R: {error}") from error
+    said = dict(re.findall(r"(?m)^(Package|Version): *(\S+)", text))
+    if said != {"Package": name, "Version": version}:
+        raise EnvironmentFault(f"{archive.name} of the repository says that it is {said}: the repository is damaged")

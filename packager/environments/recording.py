@@ -1,0 +1,124 @@
+"""The environment of a build: captured and looked up on the index beside the model's worker, locked at the end."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import EnvironmentFault
+from . import FOLDER
+from .conda import env as conda
+from .userlock.locks import GivenLock, differences, read_lock
+from .python.index import Found
+from .python.lock import lock, look_up
+from .python.required import needed
+from .python.overlay import converter_packages
+from .python.capture import Capture, Captured
+from .python.wheels import Wheel
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """`document`: environment.json. `files`: by path in the bundle. `facts`: for the manifest. `settings`: what of
+    this machine can change numbers."""
+
+    document: dict[str, Any]
+    files: dict[str, bytes | Path]
+    facts: dict[str, Any]
+    settings: dict[str, Any]
+
+
+def _conda_files(captured: Captured, found: Found, vendor: bool) -> dict[str, bytes]:
+    """The lock of the packages that conda installed, those of pip beside them; with `vendor` their archives."""
+    records = conda.records(Path(captured.local["prefix"]))
+    distributions = [
+        {**each, "wheel": asdict(w)} for each in captured.distributions if isinstance(w := found[each["name"]], Wheel)
+    ]
+    files = conda.lock_files(records, distributions, captured.facts["interpreter"]["platform"])
+    if vendor:
+        with tempfile.TemporaryDirectory(prefix="mlpack-") as name:
+            made = conda.vendor(records, None, Path(name))
+            files |= {f"{conda.CHANNEL}/{path.relative_to(name).as_posix()}": path.read_bytes() for path in made}
+    return files
+
+
+@dataclass(frozen=True)
+class Given:
+    """A lock file of the user's own, under its file name."""
+
+    name: str
+    lock: GivenLock
+
+    @classmethod
+    def read(cls, path: Path) -> Given:
+        """The lock in the file; `UsageError` where it is none."""
+        return cls(path.name, read_lock(path))
+
+    def compared(self, captured: Captured) -> dict[str, Any]:
+        """Where what is installed is not what it says."""
+        found = differences(self.lock, self._present(captured), captured.local["markers"])
+        return {"file": self.name, "kind": self.lock.kind, "differences": [asdict(each) for each in found]}
+
+    def _present(self, captured: Captured) -> Sequence[Mapping[str, Any]]:
+        """What is installed, by conda's own names where the lock is conda's."""
+        prefix = Path(captured.local["prefix"])
+        if self.lock.kind != "conda-lock.yml" or not conda.is_conda(prefix):
+            return captured.distributions
+        others = [each for each in captured.distributions if each["origin"] != "conda"]
+        records = [{"name": r.name, "version": r.version, "origin": "conda"} for r in conda.records(prefix)]
+        return [*others, *records]
+
+
+class Recording:
+    """A recording under way."""
+
+    def __init__(self, python: str) -> None:
+        self._python = python
+        self._capture = Capture(python)
+        self._captured: Captured | None = None
+        self._found: Found = {}
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def _look(self) -> None:
+        try:
+            self._captured = self._capture.result()
+            self._found = look_up(self._captured)
+        except Exception as error:  # told to the one who asks for the result
+            self._error = error
+
+    def result(self, packages: Sequence[str], vendor: bool, given: Given | None) -> Recorded:
+        """What there is; `packages`: those that the model file names, and its framework; `given`: a lock to check."""
+        from ..bundle.manifest import canonical
+
+        captured = self._waited()
+        markers = captured.local["markers"]
+        least = needed(packages, captured.distributions, markers)
+        document = captured.document(least)
+        locked = lock(captured, self._found, least, vendor)
+        files: dict[str, bytes | Path] = {f"{FOLDER}/environment.json": canonical(document), **locked.files}
+        if conda.is_conda(Path(captured.local["prefix"])):
+            files |= _conda_files(captured, self._found, vendor)
+        facts = locked.facts()
+        if given is not None:
+            files[f"{FOLDER}/given/{given.name}"] = given.lock.public
+            facts["given"] = given.compared(captured)
+        return Recorded(document, files, facts, captured.local["settings"])
+
+    def converter_packages(self) -> Path:
+        """A folder with what converting needs and this environment lacks."""
+        return converter_packages(self._python, self._waited())
+
+    def _waited(self) -> Captured:
+        """The capture; the look-up is over, too."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        if self._captured is None:
+            raise EnvironmentFault("the environment could not be captured")
+        return self._captured

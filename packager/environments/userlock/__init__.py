@@ -1,0 +1,1 @@
+"""Lock files that the user gives."""

@@ -1,0 +1,90 @@
+"""Rows of each kind of probe, alone and as a batch of their own, on both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from mlpack_toolkit.converters.table import take
+from mlpack_toolkit.converters.spec import Table
+
+from ..errors import ConversionError
+from ..bundle.golden import Tolerance
+from .session import Session
+from .comparison import Comparison, Errors, compare
+from .probes import Probes
+
+ALONE, TOGETHER = "one of each kind alone", "each kind by itself"
+
+
+def by_kind(
+    session: Session, probes: Probes, kept: np.ndarray[Any, Any], allowed: Mapping[str, Tolerance]
+) -> dict[str, dict[str, Errors]]:
+    """The errors of the batches that the original was asked in; only those that the rules let pass whole."""
+    found: dict[str, list[tuple[Table, Table]]] = {ALONE: [], TOGETHER: []}
+    for batch, want, got in _both(session, probes, kept):
+        found[ALONE if len(batch) == 1 else TOGETHER].append((want, got))
+    return {kind: _errors(kind, pairs, allowed) for kind, pairs in found.items() if pairs}
+
+
+def refuse_hanging(
+    session: Session, probes: Probes, kept: np.ndarray[Any, Any], allowed: Mapping[str, Tolerance]
+) -> None:
+    """Raises `ConversionError` where the graph differs and the original's own answers hang on the batch."""
+    for batch, want, got in _both(session, probes, kept):
+        if not _compared(want, got, allowed).equal:
+            _refuse_hanging(probes, batch, want, allowed)
+
+
+def _both(
+    session: Session, probes: Probes, kept: np.ndarray[Any, Any]
+) -> Iterator[tuple[tuple[int, ...], Table, Table]]:
+    """Each batch that the rules let pass whole, with the original's answers and the graph's."""
+    for batch, want in _answered(probes):
+        if kept[list(batch)].all():
+            yield batch, want, session.run(take(probes.rows, list(batch)))
+
+
+def hangs_on_batch(probes: Probes, allowed: Mapping[str, Tolerance]) -> bool:
+    """Whether the original answers some row otherwise than beside rows of all kinds."""
+    return any(_hanging(probes, batch, want, allowed).any() for batch, want in _answered(probes))
+
+
+def _answered(probes: Probes) -> Iterator[tuple[tuple[int, ...], Table]]:
+    start = 0
+    for batch in probes.batches:
+        yield batch, take(probes.batch_answers, slice(start, start + len(batch)))
+        start += len(batch)
+
+
+def _errors(kind: str, pairs: list[tuple[Table, Table]], allowed: Mapping[str, Tolerance]) -> dict[str, Errors]:
+    want, got = ({n: np.concatenate([p[side][n] for p in pairs]) for n in pairs[0][0]} for side in (0, 1))
+    found: dict[str, Errors] = _compared(want, got, allowed, kind).errors[kind]
+    return found
+
+
+def _compared(want: Table, got: Table, allowed: Mapping[str, Tolerance], kind: str = "") -> Comparison:
+    return compare(want, got, np.full(len(next(iter(want.values()))), kind, object), allowed)
+
+
+def _hanging(
+    probes: Probes, batch: tuple[int, ...], want: Table, allowed: Mapping[str, Tolerance]
+) -> np.ndarray[Any, Any]:
+    """Per row of the batch, whether the original said otherwise beside rows of all kinds."""
+    among = take(probes.answers, np.searchsorted(probes.answered(), batch))
+    return np.asarray(_compared(among, want, allowed).differs)
+
+
+def _refuse_hanging(probes: Probes, batch: tuple[int, ...], want: Table, allowed: Mapping[str, Tolerance]) -> None:
+    hanging = np.flatnonzero(_hanging(probes, batch, want, allowed))
+    if not hanging.size:
+        return
+    row = batch[int(hanging[0])]
+    cells = {name: values[row] for name, values in probes.rows.items()}
+    raise ConversionError(
+        "the original's answer to a row depends on the other rows of the batch: in a batch of "
+        f"{len(batch)} of kind {str(probes.kinds[row])!r} the answer differs from that in a batch of all kinds, and "
+        f"the graph cannot follow that: {str(cells)[:400]}"
+    )

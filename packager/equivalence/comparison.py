@@ -1,0 +1,194 @@
+"""Two sets of answers held against each other: labels exactly, NaN in the same places, floats within their type."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mlpack_toolkit.converters.table import take
+from mlpack_toolkit.converters.spec import Signature, Table
+
+from ..errors import ConversionError
+from ..bundle.golden import Tolerance
+
+TYPE_TOLERANCE = {
+    "bfloat16": Tolerance(rtol=2**-7, atol=2**-7),
+    "float16": Tolerance(rtol=2**-10, atol=2**-10),
+    "float32": Tolerance(rtol=1e-5, atol=1e-6),
+    "float64": Tolerance(rtol=1e-9, atol=1e-10),
+}
+"""By type; of float16 and bfloat16 the distance of two neighbouring numbers at 1."""
+WORST_SHOWN = 5
+LARGEST = 1.7976931348623157e308
+"""Stands for an infinite error: JSON has no infinity."""
+Mask = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Largest errors of one output over some rows, and how many rows differ by more than is allowed.
+
+    `share`: the largest error as a share of what its own value is allowed (above 1: a mismatch).
+    """
+
+    rows: int
+    mismatches: int
+    max_abs: float = 0.0
+    max_rel: float = 0.0
+    max_ulp: float = 0.0
+    share: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`errors`: by kind of probe, then by output. `differs`: per row."""
+
+    errors: dict[str, dict[str, Errors]]
+    differs: Mask
+
+    @property
+    def equal(self) -> bool:
+        return not self.differs.any()
+
+
+def tolerances(
+    signature: Signature,
+    want: Table,
+    example: Mask,
+    rtol: float | None = None,
+    atol: float | None = None,
+    single: Collection[str] = (),
+) -> dict[str, Tolerance]:
+    """Per float output, what is allowed: by the coarser of the graph's type and the original's.
+
+    `single`: outputs that a part of the original computes in float32, whatever their type.
+
+    The absolute part grows with the output's usual size: the median magnitude of the answers to the example rows
+    (at least 1; of several columns the smallest), so that a price of 300 000 that happens to come out near zero is held
+    to the rounding of prices.
+    """
+    found = {}
+    for spec in signature.outputs:
+        values = want[spec.name]
+        if values.dtype.kind != "f" or spec.name == "label":
+            continue
+        default = _coarsest(spec.name, spec.dtype, values.dtype.name, *(["float32"] if spec.name in single else []))
+        scale = max(1.0, _usual_size(values[example]))
+        found[spec.name] = Tolerance(
+            default.rtol if rtol is None else rtol, default.atol * scale if atol is None else atol
+        )
+    return found
+
+
+def _coarsest(output: str, *dtypes: str) -> Tolerance:
+    """What the coarsest of the types allows; `ConversionError` for one that has no entry in the table."""
+    unknown = [dtype for dtype in dtypes if dtype not in TYPE_TOLERANCE]
+    if unknown:
+        known = ", ".join(TYPE_TOLERANCE)
+        raise ConversionError(
+            f"the output {output!r} has the type {unknown[0]}, for which there is no tolerance; there are tolerances "
+            f"for: {known}: cast it to one of them"
+        )
+    return max((TYPE_TOLERANCE[dtype] for dtype in dtypes), key=lambda allowed: allowed.rtol)
+
+
+def _usual_size(values: np.ndarray[Any, Any]) -> float:
+    columns = np.abs(values).reshape(len(values), int(np.prod(values.shape[1:]))).T
+    medians = [np.median(column[np.isfinite(column)]) for column in columns if np.isfinite(column).any()]
+    return float(f"{min(medians):.3g}") if medians else 1.0
+
+
+def compare(want: Table, got: Table, kinds: Mask, allowed: Mapping[str, Tolerance]) -> Comparison:
+    """Every output of every row; an output of another shape differs everywhere."""
+    differs = np.zeros(len(kinds), bool)
+    errors: dict[str, dict[str, Errors]] = {str(kind): {} for kind in dict.fromkeys(kinds)}
+    for name, expected in want.items():
+        actual = got.get(name)
+        if actual is None or actual.shape != expected.shape:
+            bad, distance = np.ones(len(kinds), bool), None
+        elif name in allowed:
+            bad, distance = _floats(expected, actual, allowed[name])
+        else:
+            bad, distance = _rows(~_same(expected, actual)), None
+        differs |= bad
+        for kind, by_output in errors.items():
+            by_output[name] = _summary(kinds == kind, bad, distance)
+    return Comparison(errors, differs)
+
+
+def _same(expected: np.ndarray[Any, Any], actual: np.ndarray[Any, Any]) -> Mask:
+    if expected.dtype.kind == "f":
+        return np.asarray((expected == actual) | (np.isnan(expected) & np.isnan(actual)))
+    if (expected.dtype.kind in "OU") != (actual.dtype.kind in "OU"):
+        return np.zeros(expected.shape, bool)
+    return np.asarray(expected == actual, np.bool_)
+
+
+Distance = tuple[np.ndarray[Any, Any], ...]
+"""Per row the largest error: absolute, relative, in ULP, and as a share of what is allowed."""
+
+
+def _floats(expected: np.ndarray[Any, Any], actual: np.ndarray[Any, Any], allowed: Tolerance) -> tuple[Mask, Distance]:
+    want, got = expected.astype(np.float64), actual.astype(np.float64)
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        difference = np.abs(got - want)
+        same = (got == want) | (np.isnan(got) & np.isnan(want))
+        close = difference <= allowed.atol + allowed.rtol * np.abs(want)
+        good = same | (close & np.isfinite(want) & np.isfinite(got))
+        difference = np.where(same, 0.0, np.where(np.isnan(difference), np.inf, difference))
+        relative = np.where(difference == 0, 0.0, difference / np.abs(want))
+        coarse = actual.dtype if actual.dtype.itemsize < expected.dtype.itemsize else expected.dtype
+        spacing = np.spacing(np.abs(expected).astype(coarse)).astype(np.float64)
+        ulp = np.where(difference == 0, 0.0, difference / spacing)
+        share = np.where(difference == 0, 0.0, difference / (allowed.atol + allowed.rtol * np.abs(want)))
+    return _rows(~good), (_most(difference), _most(relative), _most(ulp), _most(share))
+
+
+def _rows(bad: Mask) -> Mask:
+    return np.asarray(bad.reshape(len(bad), int(np.prod(bad.shape[1:]))).any(axis=1))
+
+
+def _most(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    flat = values.reshape(len(values), int(np.prod(values.shape[1:])))
+    return np.asarray(np.nan_to_num(flat, nan=np.inf).max(axis=1, initial=0.0))
+
+
+def _summary(chosen: Mask, bad: Mask, distance: Distance | None) -> Errors:
+    rows, mismatches = int(chosen.sum()), int(bad[chosen].sum())
+    if distance is None:
+        return Errors(rows, mismatches, share=LARGEST if mismatches else 0.0)
+    largest = (float(part[chosen].max(initial=0.0)) for part in distance)
+    return Errors(rows, mismatches, *(value if np.isfinite(value) else LARGEST for value in largest))
+
+
+def worst(rows: Table, want: Table, got: Table, kinds: Mask, differs: Mask) -> list[dict[str, Any]]:
+    """A few of the rows that differ, over all kinds: inputs, expected, got."""
+    bad = np.flatnonzero(differs)
+    first = [int(bad[np.flatnonzero(kinds[bad] == kind)[0]]) for kind in dict.fromkeys(kinds[bad])]
+    chosen = list(dict.fromkeys([*first, *map(int, bad)]))[:WORST_SHOWN]
+    return [
+        {
+            "probe": str(kinds[row]),
+            "inputs": _shown(take(rows, row)),
+            "expected": _shown(take(want, row)),
+            "got": _shown({n: values[row] for n, values in got.items() if len(values) == len(kinds)}),
+        }
+        for row in chosen
+    ]
+
+
+def _shown(cells: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in cells.items()}
+
+
+def _plain(value: Any) -> Any:
+    plain = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(plain, list):
+        return [_plain(v) for v in plain[:50]]
+    return str(plain) if isinstance(plain, float) and not np.isfinite(plain) else plain

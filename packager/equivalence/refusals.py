@@ -1,0 +1,138 @@
+"""From what the original refused to rules in the signature; a refusal that no rule can say stops the build."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from mlpack_toolkit.converters._worker.probes import LADDER
+from mlpack_toolkit.converters.spec import (FIRST_TIME, MATRIX, Signature, TensorSpec)
+
+from ..errors import ConversionError
+from .rules import refused_rows
+from .probes import Probes
+
+Array = np.ndarray[Any, Any]
+
+FIRM = ("example", "threshold", "category", "text")
+NUMBERS = ("threshold", "category", "odd", "large")
+NEAR, TINY = 1e-5, 1e-40
+"""How far from a bound its probes lie: a step of float32, relative and beside zero."""
+RULES = ("nullable", "limit", "least", "most", "values")
+
+
+def with_rules(signature: Signature, probes: Probes) -> Signature:
+    """The signature with a rule for everything that the original refused."""
+    if not probes.refused:
+        return signature
+    if signature.task == "graph":
+        inputs = signature.inputs
+    else:
+        inputs = tuple(_input_rules(spec, probes) for spec in signature.inputs)
+    ruled = replace(signature, inputs=inputs)
+    _check(ruled, probes)
+    return ruled
+
+
+def _input_rules(spec: TensorSpec, probes: Probes) -> TensorSpec:
+    if spec.kind != MATRIX:
+        return _rules(spec, probes, spec.name, probes.rows[spec.name])
+    features = []
+    for i, (name, column) in enumerate(zip(spec.columns or probes.features, probes.features, strict=True)):
+        single = replace(spec, name=name, shape=("N", 1), columns=(), kind="")
+        features.append(_rules(single, probes, column, probes.rows[spec.name][:, i]))
+    rules = [{name: getattr(feature, name) for name in RULES} for feature in features]
+    if all(rule == rules[0] for rule in rules):
+        return replace(spec, **rules[0])
+    return replace(spec, features=tuple(features))
+
+
+def _rules(spec: TensorSpec, probes: Probes, column: str, cells: Array) -> TensorSpec:
+    mine = probes.columns == column
+    refused = np.zeros(probes.count, bool)
+    refused[list(probes.refused)] = True
+
+    def refuses(*kinds: str) -> bool:
+        return bool((mine & refused & np.isin(probes.kinds, kinds)).any())
+
+    if refuses("missing"):
+        spec = replace(spec, nullable=False)
+        if spec.is_date:
+            spec = replace(spec, least=FIRST_TIME)
+            refused &= ~_outside(spec, cells)
+    if probes.bounds.get(column) and not spec.is_text:
+        tried = mine & np.isin(probes.kinds, NUMBERS)
+        own = cells[probes.kinds == "example"]
+        spec = _bounded(spec, own, cells[tried & ~refused], cells[tried & refused], probes.bounds[column])
+        refused &= ~_outside(spec, cells)
+    if refuses("unseen", "odd") and probes.values.get(column):
+        return replace(spec, values=tuple(probes.values[column]))
+    if refuses("large"):
+        spec = replace(spec, limit=_limit(cells[mine & refused & (probes.kinds == "large")]))
+    return spec
+
+
+def _bounded(spec: TensorSpec, own: Array, taken: Array, refused: Array, bounds: Any) -> TensorSpec:
+    """The least and the most number around the example's own, where refusals begin right beside them, at a known
+    bound. What lies beyond is forbidden, too, where the original answers it again."""
+    own, taken, refused = (values[~np.isnan(values.astype(float))] for values in (own, taken, refused))
+    if not own.size:
+        return spec
+    least = _next(refused[refused < own.min()], np.concatenate([taken, own]), bounds, spec, 1)
+    most = _next(refused[refused > own.max()], np.concatenate([taken, own]), bounds, spec, -1)
+    return replace(spec, least=spec.least if least is None else least, most=most)
+
+
+def _next(refused: Array, taken: Array, bounds: Any, spec: TensorSpec, sign: int) -> float | None:
+    """The number that is answered right after the last refused one; None where that lies at no known bound."""
+    if not refused.size:
+        return None
+    last = sign * np.max(sign * refused)
+    first = sign * np.min(sign * taken[sign * taken > sign * last])
+    return float(first) + 0.0 if _at(bounds, last, first, spec) else None
+
+
+def _at(bounds: Any, refused: Any, taken: Any, spec: TensorSpec) -> bool:
+    """Whether both numbers lie at one of the bounds."""
+    return any(
+        max(abs(float(refused) - b), abs(float(taken) - b)) <= (NEAR * abs(b) + TINY if spec.is_float else 1)
+        for b in bounds
+    )
+
+
+def _outside(spec: TensorSpec, cells: Array) -> Array:
+    least = -np.inf if spec.least is None else spec.least
+    most = np.inf if spec.most is None else spec.most
+    with np.errstate(invalid="ignore"):
+        return np.asarray((cells < least) | (cells > most))
+
+
+def _limit(refused: Array) -> float | None:
+    """The largest step of the ladder below all numbers that are refused; None where even the first is refused."""
+    least = np.abs(refused.astype(float)).min()
+    return max((step for step in LADDER if step < least), default=None)
+
+
+def _check(signature: Signature, probes: Probes) -> None:
+    ruled = refused_rows(signature, probes.rows, probes.count)
+    for row, message in probes.refused.items():
+        if not ruled[row]:
+            raise ConversionError(
+                f"the original refuses some rows and no rule can say which: probe {probes.kinds[row]!r} of column "
+                f"{probes.columns[row]!r}, {_shown(probes, row)}: {message}"
+            )
+    firm = np.flatnonzero(ruled & np.isin(probes.kinds, FIRM))
+    answered = [int(row) for row in firm if row not in probes.refused]
+    if answered:
+        raise ConversionError(
+            f"the rules that the original's refusals lead to forbid a row that it answers: "
+            f"{_shown(probes, answered[0])}"
+        )
+
+
+def _shown(probes: Probes, row: int) -> str:
+    cells = {name: values[row] for name, values in probes.rows.items()}
+    column = str(probes.columns[row])
+    return f"{column} = {cells[column]!r}" if column in cells else str(cells)[:400]

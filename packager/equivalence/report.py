@@ -1,0 +1,75 @@
+"""What was proved, as a value: `reports/verification.json` is exactly this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..bundle.golden import Tolerance
+from .comparison import Errors
+
+FORMAT = 1
+ORDINARY = ("example", "between")
+"""Kinds of rows as they come: of the example, and between its rows."""
+
+
+@dataclass(frozen=True)
+class VerificationReport:
+    """The graph held against the original.
+
+    `probes`: by kind and output, rows, mismatches and largest errors. `refused`: by kind, how many rows the original
+    refuses and so every runtime does. `known`: by kind and column, how many thresholds or values were tried of those
+    that the model has. `tried`: precisions that did not pass, and why. `worst`: rows that differ (none when equal).
+    `again`: how the original answers with another processor's linear algebra, where that may matter.
+    """
+
+    precision: str
+    provider: str
+    tolerances: Mapping[str, Tolerance]
+    user_tolerance: bool
+    probes: Mapping[str, Mapping[str, Errors]]
+    refused: Mapping[str, int]
+    known: tuple[tuple[str, str, int, int], ...]
+    tried: Mapping[str, str]
+    worst: tuple[dict[str, Any], ...] = ()
+    again: Mapping[str, Any] | None = None
+
+    @property
+    def rows(self) -> int:
+        """Rows compared, over all kinds."""
+        return sum(next(iter(kinds.values())).rows for kinds in self.probes.values() if kinds)
+
+    @property
+    def mismatches(self) -> int:
+        """Rows that differ in some output, at least."""
+        return sum(max((e.mismatches for e in kinds.values()), default=0) for kinds in self.probes.values())
+
+    @property
+    def equal(self) -> bool:
+        return self.mismatches == 0
+
+    @property
+    def tolerance_used(self) -> float:
+        """The largest error on rows as they come, as a share of what is allowed there."""
+        return max((e.share for kind in ORDINARY for e in self.probes.get(kind, {}).values()), default=0.0)
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON object of this report."""
+        return {
+            "format": FORMAT,
+            "verdict": "equal" if self.equal else "different",
+            "precision": self.precision,
+            "provider": self.provider,
+            "rows": self.rows,
+            "mismatches": self.mismatches,
+            "tolerances": {n: {"rtol": t.rtol, "atol": t.atol} for n, t in self.tolerances.items()},
+            "tolerance_given_by_user": self.user_tolerance,
+            "tolerance_used": self.tolerance_used,
+            "probes": {k: {n: e.to_json() for n, e in v.items()} for k, v in self.probes.items()},
+            "refused": dict(self.refused),
+            "tried_of_known": [{"probe": k, "column": c, "tried": t, "known": n} for k, c, t, n in self.known],
+            "other_precisions": dict(self.tried),
+            "worst": list(self.worst),
+            **({"other_processor": dict(self.again)} if self.again else {}),
+        }

@@ -1,0 +1,59 @@
+"""A graph in ONNX Runtime, asked with columns: the server's own session, with the packager's errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlpack_toolkit.converters.spec import Signature, Table
+from mlpack_toolkit.runtimes.engine import session as served
+from mlpack_toolkit.runtimes.engine.agreement import check_agreement
+from mlpack_toolkit.runtimes.engine.errors import Damaged, GraphStops, NoProvider
+
+from ..deadline import timed
+from ..errors import DamagedError, MismatchError, MissingToolError
+
+if TYPE_CHECKING:
+    from ..bundle.reader import Bundle
+
+
+class Session(served.Session):
+    """One loaded graph with its signature; inputs that the graph does not read are left out of it."""
+
+    def __init__(
+        self, model: bytes | Path, signature: Signature, threads: int = 0, provider: str = "CPUExecutionProvider"
+    ) -> None:
+        try:
+            super().__init__(model, signature, threads, provider)
+        except NoProvider as error:
+            raise MissingToolError(str(error)) from error
+        except Damaged as error:
+            raise DamagedError(str(error)) from error
+
+    def run_feeds(self, feeds: dict[str, Any], outputs: Sequence[str] = ()) -> Table:
+        """The outputs by name; `MismatchError` where the graph stops, which an original's answer never does."""
+        if served.STOP.get() is None:
+            with timed():
+                return self._run_feeds(feeds, outputs)
+        return self._run_feeds(feeds, outputs)
+
+    def _run_feeds(self, feeds: dict[str, Any], outputs: Sequence[str]) -> Table:
+        try:
+            return super().run_feeds(feeds, outputs)
+        except GraphStops as error:
+            raise MismatchError(str(error)) from error
+
+    def _load(self, source: bytes | str, options: Any, provider: str) -> Any:
+        with timed(loading=options):
+            return super()._load(source, options, provider)
+
+
+def session_of(bundle: Bundle, threads: int = 0, provider: str = "CPUExecutionProvider") -> Session:
+    """The session of a bundle's graph, whose bytes were held against the manifest; `DamagedError` otherwise."""
+    session = Session(bundle.model, bundle.signature, threads, provider)
+    try:
+        check_agreement(session, bundle.signature)
+    except Damaged as error:
+        raise DamagedError(str(error)) from error
+    return session

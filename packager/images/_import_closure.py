@@ -1,0 +1,78 @@
+"""What of this installation the server is: its own modules, and the packages that they load, by loading them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from ..errors import MissingToolError
+from ._layers import sorted_files
+
+SERVER = "mlpack_toolkit.runtimes.server"
+LOADED_BY_NAME = ("onnxruntime", "uvloop")
+"""The first is imported when a model is loaded, the second by uvicorn."""
+WITHOUT = ("google", "grpc")
+"""Packages of gRPC: the server offers it where they are, and they would take a tenth of the image."""
+LOOK = """
+import importlib, json, pkgutil, sys
+root, server, without, *others = sys.argv[1:]
+sys.path.insert(0, root)
+sys.modules.update(dict.fromkeys(without.split(",")))
+before = set(sys.modules)
+for found in pkgutil.iter_modules(importlib.import_module(server).__path__, server + "."):
+    try:
+        importlib.import_module(found.name)
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] not in without.split(","):
+            raise
+for name in others:
+    importlib.import_module(name)
+print(json.dumps({n: getattr(sys.modules[n], "__file__", None) for n in set(sys.modules) - before}))
+"""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """`modules`: the server's own files, by path below the folder that holds all; `packages`: name to version."""
+
+    modules: Mapping[str, Path]
+    packages: Mapping[str, str]
+
+
+def needs() -> Needs:
+    """What the server loads in a fresh interpreter; raises `MissingToolError` where not all of it is installed."""
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", LOOK, str(root), SERVER, ",".join(WITHOUT), *LOADED_BY_NAME]
+    environment = {**os.environ, "ORT_DISABLE_TELEMETRY": "1"}
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=300)
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:]
+        raise MissingToolError(f"the server does not start here: {''.join(last)}; pip install 'mlpack-toolkit[serve]'")
+    loaded: dict[str, str | None] = json.loads(done.stdout.splitlines()[-1])
+    files = [Path(file) for file in loaded.values() if file]
+    own = {p.relative_to(root).as_posix(): p for p in (*files, *_data(root)) if _is_ours(p, root)}
+    return Needs(dict(sorted(own.items())), _packages({name.partition(".")[0] for name in loaded}))
+
+
+def _is_ours(path: Path, root: Path) -> bool:
+    folders = ("runtimes", "converters")
+    return path.is_relative_to(root) and path.relative_to(root).parts[0] in folders
+
+
+def _data(root: Path) -> list[Path]:
+    """What the server reads and Python does not load, such as its page."""
+    folder = root.joinpath(*SERVER.split("."))
+    return [p for p in sorted_files(folder) if p.suffix not in (".py", ".pyc")]
+
+
+def _packages(modules: set[str]) -> dict[str, str]:
+    """The distributions that hold these modules; what belongs to none is the standard library's, or ours."""
+    holders = metadata.packages_distributions()
+    names = {name for module in modules - {"runtimes", "converters"} for name in holders.get(module, ())}
+    return {name: metadata.version(name) for name in sorted(names)}

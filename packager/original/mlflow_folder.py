@@ -1,0 +1,183 @@
+"""An MLflow model folder: its flavour, its model file, its signature and its input example, read and not run.
+
+The folder may be anyone's: `MLmodel` is read as plain YAML, and no path in it may leave the folder.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ConversionError, ModelError, UsageError
+
+if TYPE_CHECKING:
+    from mlpack_toolkit.converters.spec import Converter
+
+    from ..commands.build import Request
+
+NAME = "MLmodel"
+EXAMPLES = ("input_example.json", "serving_input_example.json")
+PYFUNC = "python_function"
+MOST = 1 << 20
+"""Bytes of an `MLmodel`; MLflow's own have a few thousand."""
+_FILES = ("pickled_model", "data", "model_path")
+_REALS = ("double", "float", "float32", "float64")
+
+
+@dataclass(frozen=True)
+class MlflowModel:
+    """What the folder says. `model`: the flavour's own file. `inputs`, `outputs`: names to MLflow's types, as stated.
+
+    `example`: the file of the input example; None where there is none.
+    """
+
+    folder: Path
+    flavour: str
+    model: Path
+    mlflow: str = ""
+    example: Path | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def reals(self) -> tuple[str, ...]:
+        """The inputs whose numbers are real, however the example writes them."""
+        return tuple(name for name, kind in self.inputs.items() if kind in _REALS)
+
+    @property
+    def note(self) -> str:
+        """Where the model came from, for the one who built it."""
+        return f"read from an MLflow model folder, flavour {self.flavour}: {self.model.relative_to(self.folder)}"
+
+
+def is_mlflow(path: Path) -> bool:
+    """Whether the path is a folder that MLflow wrote a model to."""
+    return path.is_dir() and (path / NAME).is_file()
+
+
+def read_mlflow(folder: Path) -> MlflowModel:
+    """The model of a folder; `ModelError` where it is damaged, `ConversionError` where its flavour is not read."""
+    plain = _plain(folder)
+    flavour, facts = _flavour(folder, plain)
+    name = next((facts[key] for key in _FILES if isinstance(facts.get(key), str)), "")
+    if not name:
+        raise ModelError(f"{folder / NAME} names no file of its flavour {flavour}: log the model again")
+    model = _inside(folder, name)
+    if model.is_dir():
+        raise ConversionError(
+            f"{folder}: the flavour {flavour} keeps its model in a folder ({name}), which is not read"
+        )
+    if not model.is_file():
+        raise ModelError(f"{folder} lacks its model file {name}: copy the whole folder of the logged model")
+    signature = plain.get("signature")
+    stated = signature if isinstance(signature, dict) else {}
+    return MlflowModel(
+        folder,
+        flavour,
+        model,
+        str(plain.get("mlflow_version") or ""),
+        _example(folder, plain),
+        _columns(stated.get("inputs")),
+        _columns(stated.get("outputs")),
+    )
+
+
+def opened(request: Request) -> tuple[Request, MlflowModel | None]:
+    """The request with the model's own file, name and example in place of the folder; as it is, of any other model."""
+    if not is_mlflow(request.model):
+        return request, None
+    found = read_mlflow(request.model)
+    name = request.name or request.model.resolve().name
+    return replace(request, model=found.model, name=name, reals=found.reals), found
+
+
+def example_in(model: Path) -> Path:
+    """The input example of a folder, for a build that was given none; raises `UsageError`."""
+    example = read_mlflow(model).example
+    if example is None:
+        raise UsageError(f"the MLflow model in {model} holds no input example: give example rows with --example FILE")
+    return example
+
+
+def _plain(folder: Path) -> dict[str, Any]:
+    import yaml
+
+    path = folder / NAME
+    try:
+        if path.stat().st_size > MOST:
+            raise ModelError(f"{path} is larger than {MOST} bytes: it is not what MLflow writes")
+        plain = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read as YAML: {str(error).splitlines()[0]}") from error
+    if not isinstance(plain, dict) or not isinstance(plain.get("flavors"), dict):
+        raise ModelError(f"{path} names no flavors: it is not what MLflow writes")
+    return plain
+
+
+def _flavour(folder: Path, plain: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The flavour that there is a converter for, and what `MLmodel` says of it."""
+    from mlpack_toolkit import converters
+
+    flavours = plain["flavors"]
+    known = [name for name in sorted(map(str, flavours)) if name in converters.names() and name in flavours]
+    facts = flavours[known[0]] if known else None
+    if known and isinstance(facts, dict):
+        return known[0], facts
+    others = [str(name)[:80] for name in flavours if name != PYFUNC]
+    if others:
+        said = f"there is no converter for the MLflow flavour {others[0]}"
+    else:
+        said = "its only flavour is python_function (pyfunc), Python code of its author's own, which has no graph"
+    names = ", ".join(c.name for c in map(converters.load, converters.names()) if _is_flavour(c))
+    raise ConversionError(f"{folder}: {said}; log the model with the flavour of its framework, one of: {names}")
+
+
+def _is_flavour(converter: Converter) -> bool:
+    """Whether it reads what a framework of Python saved."""
+    return bool(converter.packages or converter.sniff) and converter.environment is None
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """The file of that name in the folder; `ModelError` where the name leads out of it."""
+    root = folder.resolve()
+    try:
+        path = (root / name).resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ModelError(f"{folder / NAME} names the path {name[:80]!r}, which cannot be followed") from error
+    if Path(name).is_absolute() or not path.is_relative_to(root) or path == root:
+        raise ModelError(f"{folder / NAME} names the path {name[:80]!r}, which leaves the folder: it is not followed")
+    return folder / path.relative_to(root)
+
+
+def _example(folder: Path, plain: dict[str, Any]) -> Path | None:
+    """The file that `MLmodel` names, else one under the names that MLflow gives."""
+    info = plain.get("saved_input_example_info")
+    named = info.get("artifact_path") if isinstance(info, dict) else None
+    if isinstance(named, str):
+        path = _inside(folder, named)
+        return path if path.is_file() else None
+    places = (_inside(folder, name) for name in EXAMPLES if (folder / name).is_file())
+    return next(places, None)
+
+
+def _columns(stated: Any) -> dict[str, str]:
+    """Names and types of a signature's side, which MLflow writes as JSON in a text."""
+    try:
+        plain = json.loads(stated) if isinstance(stated, str) else []
+    except (ValueError, RecursionError):
+        return {}
+    fields = [each for each in plain if isinstance(each, dict)] if isinstance(plain, list) else []
+    return {str(each.get("name", f"[{i}]")): _type(each) for i, each in enumerate(fields)}
+
+
+def _type(stated: dict[str, Any]) -> str:
+    """The type of a column, or of a tensor with its shape."""
+    tensor = stated.get("tensor-spec")
+    if not isinstance(tensor, dict):
+        return str(stated.get("type", ""))
+    shape = tensor.get("shape")
+    dims = ", ".join(map(str, shape)) if isinstance(shape, list) else ""
+    return f"{tensor.get('dtype', '')} [{dims}]"

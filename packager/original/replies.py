@@ -1,0 +1,190 @@
+"""What the model's process may say and write: its replies, tables and graph, each held against what a true one is.
+
+Code of a model that runs after all can write these itself, so they are read as an attack: `ForgedError` for all else.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mlpack_toolkit.converters.table import read_table, write_table
+from mlpack_toolkit.converters.spec import Table
+from mlpack_toolkit.runtimes.engine.schema import (Check, Fault, flag, listing, mapping, maybe, number, record, scalar, signature, text, whole, wrong)
+
+from ..data.bombs import MOST_BYTES, expanded
+from ..errors import ForgedError
+
+MOST_REPLY = 1 << 28
+MOST_GRAPH = (1 << 31) - 1
+"""An ONNX file is one message of protobuf."""
+MOST_ITEMS = 10_000_000
+MOST_ROWS = 2**31 - 1
+_KINDS = "biufO"
+"""Of numpy's types: what a table's file holds."""
+_words = listing(text(), MOST_ITEMS)
+_message = text(MOST_REPLY)
+
+
+def _value(value: Any, where: str) -> None:
+    """A text, a flag, or any number, infinite ones and NaN too."""
+    if type(value) is not float or math.isfinite(value):
+        scalar(value, where)
+
+
+def _real(value: Any, where: str) -> None:
+    if type(value) not in (int, float):
+        raise wrong(value, where, "a number")
+    _value(value, where)
+
+
+def _row(value: Any, where: str) -> None:
+    if not (value.isascii() and value.isdigit() and len(value) < 10):
+        raise wrong(value, where, "the number of a row")
+
+
+def _known(value: Any, where: str) -> None:
+    """A kind of probe, its column, how many values were tried, and how many are known."""
+    listing(_value, 4, 4)(value, where)
+    for i, check in enumerate((text(), text(), _count, _count)):
+        check(value[i], f"{where}[{i}]")
+
+
+_count = whole(0, MOST_ROWS)
+_library = record({"user_api": maybe(text()), "internal_api": text()}, {"architecture": maybe(text())})
+_sandbox = record({"held": _words, "open": _words, "landlock": whole(0, 1000), "seccomp": flag})
+_loaded = record(
+    {
+        "framework": text(),
+        "title": text(),
+        "task": text(),
+        "columns": _words,
+        "width": _count,
+        "notes": _words,
+        "precisions": _words,
+        "versions": mapping(text()),
+        "libraries": listing(_library),
+        "processor": text(),
+        "own_environment": flag,
+        "sandbox": _sandbox,
+        "can_convert": flag,
+    }
+)
+_probed = record(
+    {
+        "notes": _words,
+        "signature": signature,
+        "batches": listing(listing(_count, MOST_ITEMS, 1), MOST_ITEMS),
+        "kinds": _words,
+        "columns": _words,
+        "known": listing(_known, MOST_ITEMS),
+        "refused": mapping(_message, _row),
+        "features": _words,
+        "values": mapping(listing(_value, MOST_ITEMS), text()),
+        "bounds": mapping(listing(_real, MOST_ITEMS), text()),
+    }
+)
+_timed = record({name: number(0) for name in ("batch", "p50_ms", "p90_ms", "p95_ms", "p99_ms", "rows_per_second")})
+_package = record(
+    {
+        "Package": text(200, r"[A-Za-z][A-Za-z0-9.]*", "the name of an R package"),
+        "Version": text(200, r"[0-9]+([.-][0-9]+)*", "the version of an R package"),
+        "path": text(least=1),
+    }
+)
+_fields = mapping(scalar)
+
+
+def _described(value: Any, where: str) -> None:
+    """An R package as its DESCRIPTION has it, and the folder that it is in."""
+    _fields(value, where)
+    _package(value, where)
+    mapping(text())({k: v for k, v in value.items() if type(v) is not str}, where)
+
+
+_environment = record(
+    {
+        "interpreter": record({"version": text(200), "platform": text()}),
+        "libraries": _fields,
+        "locale": text(),
+        "packages": listing(_described),
+    }
+)
+_nothing = record({})
+_failure = record({"kind": text(), "message": _message}, {"missing": maybe(text()), "confined": flag})
+_T = TypeVar("_T")
+REPLIES: Mapping[str, Check] = {
+    "load": _loaded,
+    "probe": _probed,
+    "measure": record({"batches": listing(_timed)}),
+    "environment": record({"environment": _environment}),
+    **dict.fromkeys(("adopt", "convert", "lend", "predict"), _nothing),
+}
+"""By command, what follows its success."""
+
+
+def parse_reply(line: bytes, command: str) -> dict[str, Any]:
+    """The reply to that command, a success or a failure."""
+    try:
+        reply = json.loads(line)
+        record({"ok": flag})(reply, "")
+        (REPLIES[command] if reply["ok"] else _failure)(reply, "")
+    except (ValueError, RecursionError) as error:  # `Fault` is a ValueError
+        raise odd(f"its reply to {command}: {error if isinstance(error, Fault) else 'no JSON'}") from error
+    found: dict[str, Any] = reply
+    return found
+
+
+def odd(what: str) -> ForgedError:
+    """The error of a process that says or writes what mlpack's own code in it never does."""
+    return ForgedError(
+        f"the model's process does not do as mlpack asks ({what}), so code of the model may be running in it: do not "
+        "trust this file"
+    )
+
+
+def table_in(path: Path) -> Table:
+    """The table that the process wrote there."""
+    return _read(path, MOST_BYTES, _table)
+
+
+def graph_in(path: Path) -> bytes:
+    """The graph that the process wrote there."""
+    return _read(path, MOST_GRAPH, Path.read_bytes)
+
+
+def hand_over(rows: Table, path: Path) -> None:
+    """Writes rows for the process to read."""
+    try:
+        path.unlink(missing_ok=True)
+        write_table(rows, path)
+    except OSError as error:
+        raise odd(f"{path.name} cannot be written: {error.strerror}") from error
+
+
+def _read(path: Path, most: int, read: Callable[[Path], _T]) -> _T:
+    try:
+        status = path.lstat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > most:
+            raise odd(f"{path.name} is no file of at most {most:,} bytes")
+        return read(path)
+    except ForgedError:
+        raise
+    except Exception as error:  # whatever a parser says of bytes that anybody may have written
+        raise odd(f"{path.name} cannot be read: {error.__class__.__name__}") from error
+
+
+def _table(path: Path) -> Table:
+    if expanded(path) > MOST_BYTES:
+        raise odd(f"{path.name} expands to more than half of this machine's memory")
+    found = read_table(path)
+    for name, column in found.items():
+        if type(name) is not str or column.dtype.kind not in _KINDS or not column.ndim:
+            raise odd(f"{path.name} holds no table")
+    if len({len(column) for column in found.values()}) > 1:
+        raise odd(f"the columns in {path.name} have different lengths")
+    return found

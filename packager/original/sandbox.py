@@ -1,0 +1,68 @@
+"""What held a model while it was loaded and asked, in words."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mlpack_toolkit.converters import _sandbox
+
+_TRIAL = """
+import importlib.util, json, sys
+folder, scratch = sys.argv[1:]
+spec = importlib.util.spec_from_file_location("_sandbox", folder + "/__init__.py", submodule_search_locations=[folder])
+package = importlib.util.module_from_spec(spec)
+sys.modules["_sandbox"] = package
+spec.loader.exec_module(package)
+from _sandbox._limits import limit
+limit(1 << 34)
+print(json.dumps(package.enter(scratch)))
+"""
+WORDS = {
+    "programs": "start programs or processes",
+    "network": "open connections",
+    "writing": "write outside a folder of its own",
+    "sharing": "write in the memory that programs share (/dev/shm)",
+    "secrets": "read keys and credentials in the home folder",
+    "processes": "reach other processes",
+    "memory": "use memory or write files without bound",
+}
+
+
+def sandbox_words(facts: Mapping[str, Any]) -> str:
+    """The sentence of the report for what was in force (`sandbox` in `measurements/machine.json`)."""
+    means = _means(facts)
+    by = f" ({means})" if means else ""
+    held, free = (", ".join(WORDS[name] for name in facts[kind]) for kind in ("held", "open"))
+    could_not = f"While it was loaded and asked, the model could not: {held}{by}." if held else ""
+    could = f"This machine did not keep it from the following: {free}." if free else ""
+    return f"{could_not} {could}".strip()
+
+
+def expected() -> dict[str, Any]:
+    """The facts of a process that enters the sandbox on this machine and does nothing in it."""
+    with tempfile.TemporaryDirectory(prefix="mlpack-") as scratch:
+        command = [sys.executable, "-I", "-S", "-c", _TRIAL, str(Path(_sandbox.__file__).parent), scratch]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    facts: dict[str, Any] = json.loads(done.stdout) if done.returncode == 0 else _sandbox.facts(0, False, False)
+    return facts
+
+
+def sandbox_found() -> str:
+    """What a model is kept from on this machine; empty where no part of the sandbox is there."""
+    facts = expected()
+    means = _means(facts)
+    if not means:
+        return ""
+    free = "; not here: " + ", ".join(facts["open"]) if facts["open"] else ""
+    return f"{means}: {', '.join(facts['held'])}{free}"
+
+
+def _means(facts: Mapping[str, Any]) -> str:
+    landlock = [f"Landlock {facts['landlock']}"] if facts["landlock"] else []
+    return ", ".join([*landlock, *(["seccomp"] if facts["seccomp"] else [])])

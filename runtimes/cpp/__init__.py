@@ -1,0 +1,134 @@
+"""The C++ runtime: a CMake project of C++17 around the graph, typed by the model's own columns.
+
+A model of rows gets a struct per row and per answer (`templates/cpp/typed`); any other graph takes and gives tensors by
+name (`templates/cpp/tensors`). What both share lies in `templates/cpp/common`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from mlpack_toolkit.converters.spec import ONNX_RUNTIME_FLOOR
+from mlpack_toolkit.templates import render as fill
+
+from . import names as names
+from .server import server_values
+from .tensors import tensor_usage, tensor_values
+from .typed import is_tabular, typed_values
+from .usage import typed_usage
+from ..spec import Package, Runtime, Step
+
+INSTALL = "apt-get install cmake g++ nlohmann-json3-dev"
+INSTALL_SERVER = "apt-get install cmake g++ libboost-dev"
+IN_IMAGE = "/usr/local/lib/libonnxruntime.so.1"
+"""Where an image's server finds ONNX Runtime."""
+HEADERS = (21, "1.21")
+"""The oldest headers that the code is built with: version of their table of functions, and release."""
+
+
+def render(package: Package) -> dict[str, bytes]:
+    """The project's files by relative path. Raises `Unsupported` for an element type that C++ code cannot carry."""
+    shared = _shared_values(package)
+    tabular = is_tabular(package.signature)
+    special = typed_values(package.signature, shared["package"]) if tabular else tensor_values(package.signature)
+    sources = ["library", "rules", "session", "text", "rows" if tabular else "checks"]
+    values = {**shared, **special, **server_values(package), "sources": sorted(sources)}
+    values["usage"] = (typed_usage if tabular else tensor_usage)(values, package.golden)
+    files = {
+        **fill("cpp/common", values),
+        **fill("cpp/server", values),
+        **fill("cpp/typed" if tabular else "cpp/tensors", values),
+        "model/model.onnx": package.model,
+        **{f"tests/golden/{name}": content for name, content in package.golden.items()},
+    }
+    return dict(sorted(files.items()))
+
+
+def _shared_values(package: Package) -> dict[str, Any]:
+    name = names.package_name(package.name)
+    title = f"{package.name} {package.version}"  # ends up in comments, where a backslash would join lines
+    plain = "".join(c if c.isprintable() and c != "\\" else " " for c in title)
+    return {
+        "package": name,
+        "klass": names.class_name(name),
+        "macro": name.upper(),
+        "title": plain,
+        "markdown_title": re.sub(r"([`*_<>\[\]#])", r"\\\1", plain),
+        "numeric_version": _numeric_version(package.version),
+        "headers_api": HEADERS[0],
+        "headers_release": HEADERS[1],
+        "oldest_api": ONNX_RUNTIME_FLOOR[1],
+        "oldest_runtime": ".".join(map(str, ONNX_RUNTIME_FLOOR)),
+    }
+
+
+def _numeric_version(version: str) -> str:
+    """What CMake takes for a version: the numbers at the start, `0` where there are none."""
+    found = re.match(r"v?(\d{1,9}(?:\.\d{1,9}){0,3})", version)
+    return found.group(1) if found else "0"
+
+
+def steps(project: Path, work: Path) -> tuple[Step, ...]:
+    """The commands that configure, build and test the project; all they write lies below `work`."""
+    build = str(work.absolute() / "cpp")
+    environment = _environment()
+    configure = ("-S", str(project.absolute()), "-B", build, "-DCMAKE_BUILD_TYPE=Release")
+    return (
+        Step("cmake", configure, INSTALL, environment),
+        Step("cmake", ("--build", build, "--parallel", "2"), INSTALL, environment),
+        Step("ctest", ("--test-dir", build, "--output-on-failure", "--no-tests=error"), INSTALL, environment),
+    )
+
+
+def program(project: Path, work: Path) -> tuple[Step, ...]:
+    """The commands that build the HTTP server, small and the same each time, at `work/server`."""
+    source, build = str((project / "server").absolute()), str(work.absolute() / "build")
+    settings = {
+        "CMAKE_BUILD_TYPE": "Release",
+        "CMAKE_CXX_FLAGS": f"-ffile-prefix-map={project.absolute()}=.",
+        "CMAKE_CXX_FLAGS_RELEASE": "-O2 -DNDEBUG -D_FORTIFY_SOURCE=2 -fstack-protector-strong -ffunction-sections",
+        "CMAKE_EXE_LINKER_FLAGS": "-s -Wl,--gc-sections -Wl,-z,relro,-z,now",
+        "CMAKE_RUNTIME_OUTPUT_DIRECTORY": str(work.absolute()),
+        "ONNXRUNTIME_LIBRARY": IN_IMAGE,
+        "SERVER_NAME": "server",
+    }
+    configure = ("-S", source, "-B", build, *(f"-D{name}={value}" for name, value in settings.items()))
+    environment = _environment()
+    return (
+        Step("cmake", configure, INSTALL_SERVER, environment),
+        Step("cmake", ("--build", build, "--parallel", "2"), INSTALL_SERVER, environment),
+    )
+
+
+def _environment() -> dict[str, str]:
+    """Where ONNX Runtime's headers and library lie, unless the user has said so already."""
+    found = {"ORT_DISABLE_TELEMETRY": "1"}
+    headers, library = _headers(), _library()
+    if headers and not os.environ.get("ONNXRUNTIME_INCLUDE_DIR"):
+        found["ONNXRUNTIME_INCLUDE_DIR"] = str(headers)
+    if library and not os.environ.get("ONNXRUNTIME_LIBRARY"):
+        found["ONNXRUNTIME_LIBRARY"] = str(library)
+    return found
+
+
+def _headers() -> Path | None:
+    """The folder of the headers: `MLPACK_ONNXRUNTIME_INCLUDE`, else the cache that `packager.setup_headers` fills."""
+    named = os.environ.get("MLPACK_ONNXRUNTIME_INCLUDE")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = Path(named) if named else cache / "mlpack" / "onnxruntime-headers" / "include"
+    return folder if folder.is_dir() else None
+
+
+def _library() -> Path | None:
+    """The shared library inside the Python package, found without importing it."""
+    package = find_spec("onnxruntime")
+    folders = list(package.submodule_search_locations or ()) if package else []
+    found = [p for f in folders for p in Path(f, "capi").glob("libonnxruntime.*") if "provider" not in p.name]
+    return min(found, default=None)
+
+
+RUNTIME = Runtime("cpp", "C++17 project (CMake)", render, steps, image="native", program=program)

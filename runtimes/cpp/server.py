@@ -1,0 +1,92 @@
+"""The values of a C++ project's HTTP server: what the model takes and gives, in the protocol's words."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mlpack_toolkit.converters.spec import FLOATS, INTEGERS, TensorSpec
+
+from . import names as names
+from .rules import size_text
+from ..spec import Package
+
+DATATYPES = {"float32": "FP32", "float64": "FP64", "bool": "BOOL", "string": "BYTES"}
+ELEMENTS = {"float32": "float", "float64": "double", "bool": "bool", "string": "std::string"}
+
+
+def server_values(package: Package) -> dict[str, Any]:
+    """What the templates of the server are filled with."""
+    signature = package.signature
+    return {
+        "about_lines": list(_about(package)),
+        "input_widths": ", ".join(str(_width(spec)) for spec in signature.inputs),
+        "server_widths": [_width(spec) for spec in signature.outputs],
+        "input_elements": [ELEMENTS.get(spec.dtype, f"std::{spec.dtype}_t") for spec in signature.inputs],
+    }
+
+
+def _width(spec: TensorSpec) -> int:
+    """Cells per row; 0 where that is not known before there are rows."""
+    size = spec.shape[1] if len(spec.shape) > 1 else 1
+    return size if isinstance(size, int) else 0
+
+
+def _about(package: Package) -> Iterator[str]:
+    """The members of `About`, one a line."""
+    digest = hashlib.sha256(package.model).hexdigest()
+    for text in (package.name, package.version, digest, _metadata(package)):
+        yield f"{names.text_literal(text)},"
+    for tensors in (package.signature.inputs, package.signature.outputs):
+        yield "{"
+        yield from (f"    {_tensor(spec)}," for spec in tensors)
+        yield "},"
+
+
+def _tensor(spec: TensorSpec) -> str:
+    """The `Tensor` of an input or an output."""
+    shape, columns = _texts([size_text(d) for d in spec.shape]), _texts(spec.columns)
+    rest = f"{str(spec.nullable).lower()}, {names.text_literal(spec.missing or '')}"
+    return f'{{{names.text_literal(spec.name)}, Kind::{_kind(spec)}, "{datatype(spec)}", {shape}, {columns}, {rest}}}'
+
+
+def _texts(texts: Sequence[str]) -> str:
+    """A list of `std::string`; the type is named, else two literals are taken for the ends of one text."""
+    return f"std::vector<std::string>{{{', '.join(map(names.text_literal, texts))}}}"
+
+
+def _kind(spec: TensorSpec) -> str:
+    if spec.is_text:
+        return "text"
+    if spec.dtype == "bool":
+        return "boolean"
+    if spec.is_truth:
+        return "truth"
+    return "real" if spec.dtype in FLOATS else "integer"
+
+
+def datatype(spec: TensorSpec) -> str:
+    """The name of the element type in the Open Inference Protocol."""
+    return spec.dtype.upper() if spec.dtype in INTEGERS else DATATYPES[spec.dtype]
+
+
+def _metadata(package: Package) -> str:
+    """The model's metadata as the protocol has it; -1 for a dimension of any size."""
+    signature = package.signature
+    free = any(isinstance(d, str) for t in (*signature.inputs, *signature.outputs) for d in t.shape[1:])
+    plain = {
+        "name": package.name,
+        "versions": [package.version],
+        "platform": "onnxruntime_onnx",
+        "inputs": [_described(spec) for spec in signature.inputs],
+        "outputs": [_described(spec, free) for spec in signature.outputs],
+    }
+    return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+
+
+def _described(spec: TensorSpec, free: bool = False) -> dict[str, Any]:
+    """`free`: an output whose dimensions follow from a request's; the signature has those of the example."""
+    shape = [d if isinstance(d, int) and not free else -1 for d in spec.shape]
+    return {"name": spec.name, "datatype": datatype(spec), "shape": shape}

@@ -1,0 +1,73 @@
+"""The values of `templates/cpp/tensors`: a graph of any rank, its tensors by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mlpack_toolkit.converters.spec import Signature, TensorSpec
+
+from . import names as names
+from .rules import (RuleTable, column_rules, size_text, type_name)
+
+
+def tensor_values(signature: Signature) -> dict[str, Any]:
+    """What the templates of a graph of tensors are filled with. Raises `Unsupported` for an unknown element type."""
+    table = RuleTable()
+    inputs = []
+    for spec in signature.inputs:
+        rules = column_rules(spec) if spec.features else [spec]
+        inputs.append({"info": _info(spec), "first": len(table.rules), "count": len(rules)})
+        for rule in rules:
+            table.add(rule)
+    missing = {s.name: s.missing for s in signature.inputs if s.nullable and s.missing}
+    pairs = (f"{{{names.literal(name)}, {names.literal(text)}}}" for name, text in missing.items())
+    nullable = [s.name for s in signature.inputs if s.nullable]
+    return {
+        "inputs": inputs,
+        "outputs": [{"info": _info(spec)} for spec in signature.outputs],
+        "rules": table.rules,
+        "value_lines": table.value_lines,
+        "nullable_names": ", ".join(map(names.literal, nullable)) or '""',
+        "missing_texts": ", ".join(pairs),
+        "specs": signature.inputs,
+        "output_specs": signature.outputs,
+    }
+
+
+def _info(spec: TensorSpec) -> str:
+    """The `TensorInfo` of a tensor."""
+    shape = ", ".join(names.literal(size_text(d)) for d in spec.shape)
+    return f"{{{names.literal(spec.name)}, {names.literal(type_name(spec))}, {{{shape}}}}}"
+
+
+def tensor_usage(values: Mapping[str, Any], golden: Mapping[str, bytes]) -> list[str]:
+    """The lines of a README that ask the graph for one answer."""
+    package, klass = values["package"], values["klass"]
+    lines = [
+        f"#include <{package}/{package}.hpp>",
+        "",
+        f"const {package}::{klass} model({package}::default_model_path());",
+    ]
+    lines += [f"{package}::Tensors inputs;"]
+    lines += [_input_line(spec) for spec in values["specs"]]
+    lines += [f"const {package}::Tensors answer = model.predict(inputs);"]
+    lines += [f"// answer.at({names.literal(s.name)}): shape {_shape(s)}" for s in values["output_specs"]]
+    return lines
+
+
+def _input_line(spec: TensorSpec) -> str:
+    """The line that fills one input; every free size is 1."""
+    sizes = [str(d) if isinstance(d, int) else "1" for d in spec.shape]
+    values = f"std::vector<{_element(spec.dtype)}>({' * '.join(sizes) or '1'})"
+    return f"inputs[{names.literal(spec.name)}] = {{{{{', '.join(sizes)}}}, {values}}};  // shape {_shape(spec)}"
+
+
+def _shape(spec: TensorSpec) -> str:
+    text = "[" + ", ".join(str(d) for d in spec.shape) + "]"
+    return "".join(c if c.isprintable() and c != "\\" else " " for c in text)
+
+
+def _element(dtype: str) -> str:
+    plain = {"float32": "float", "float64": "double", "bool": "bool", "string": "std::string"}
+    return plain.get(dtype, f"std::{dtype}_t")

@@ -1,0 +1,92 @@
+"""The container: all that builds an image of the bundle's server, and what Kubernetes and its model servers read.
+
+Rendered into the bundle's `deploy/docker`; the build context of the image is the bundle's folder. The server's sources
+are those of this installation.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from mlpack_toolkit.templates import render as fill
+
+from . import names as names
+from .triton import repository, text
+from ..spec import Package, Runtime, Step
+
+INSTALL = "pip install 'mlpack-toolkit[serve]'"
+PACKAGES = ("httptools", "numpy", "onnxruntime", "orjson", "uvicorn", "uvloop")
+PORT = 8080
+USER = 65532
+MEMORY = 1024
+"""Mebibytes for the server, besides those for a graph while it is loaded: four times its file."""
+HEALTH = ("python3", "-I", "/app", "health")
+SERVER = "runtimes/server"
+SPEC = "converters/spec.py"
+
+
+def render(package: Package) -> dict[str, bytes]:
+    """The files of the folder by relative path."""
+    triton = repository(package)
+    folder = names.folder_name(package.name)
+    values = {**_values(package), "folder": folder, "triton": triton}
+    files = fill("docker/common", values)
+    if triton is not None:
+        files |= fill("docker/triton", values, {"text": text})
+        files[f"triton/{folder}/1/model.onnx"] = package.model
+    own = Path(__file__)
+    files["replay.py"] = own.with_name("_docker_replay.py").read_bytes()
+    files["prepare.py"] = own.with_name("_docker_prepare.py").read_bytes()
+    files |= {f"server/{path}": content for path, content in _server().items()}
+    return dict(sorted(files.items()))
+
+
+def _server() -> dict[str, bytes]:
+    """The server's sources by path: its own folder, and the one file besides that it knows."""
+    root = Path(__file__).parents[1]
+    found = [p for p in (root / SERVER).rglob("*") if p.is_file() and p.suffix != ".pyc"]
+    sources = {p.relative_to(root).as_posix(): p.read_bytes() for p in found}
+    packages = {f"{name}/__init__.py": b"" for name in ("converters", "runtimes")}
+    return {**sources, **packages, SPEC: (root / SPEC).read_bytes()}
+
+
+def _values(package: Package) -> dict[str, Any]:
+    title = names.one_line(f"{package.name} {package.version}")
+    graph = 4 * -(-len(package.model) // 2**20)
+    described = f"{title}, which answers the Open Inference Protocol on port {PORT}"
+    return {
+        "title": title,
+        "markdown_title": re.sub(r"([`*_<>\[\]#|\\])", r"\\\1", title),
+        "code_name": "`" + names.one_line(package.name).replace("`", " ") + "`",
+        "url_name": quote(package.name, safe=""),
+        "first_case": min(package.golden, default="case-000.").split(".")[0],
+        "image": names.image_name(package.name, package.version),
+        "label": names.dns_label(package.name),
+        "label_value": names.label_value(package.version),
+        "label_title": names.quoted(package.name),
+        "label_version": names.quoted(package.version),
+        "label_description": names.quoted(described),
+        "health": json.dumps(HEALTH),
+        "health_test": json.dumps(["CMD", *HEALTH]),
+        "mebibytes": MEMORY + graph,
+        "graph_mebibytes": graph,
+        "port": PORT,
+        "user": USER,
+    }
+
+
+def steps(project: Path, work: Path) -> tuple[Step, ...]:
+    """Starts the very sources of the folder with this Python, isolated, and replays the golden cases against them."""
+    absent = [name for name in PACKAGES if find_spec(name) is None]
+    tool = f"the package {absent[0]}" if absent else sys.executable
+    command = ("-I", "-B", str(project.absolute() / "replay.py"), "--start")
+    return (Step(tool, command, INSTALL, {"ORT_DISABLE_TELEMETRY": "1"}),)
+
+
+RUNTIME = Runtime("docker", "Container (Docker, Kubernetes, KServe, Seldon, Triton)", render, steps, image="docker")

@@ -1,0 +1,82 @@
+"""Prepares what an image holds; runs while it is built, with Python 3.11 or later and its standard library alone.
+
+`prepare.py FOLDER PLACE [FOLDER PLACE ...]`: drops from each folder what no server needs, compiles its modules for the
+place where it will lie, and makes it readable for every user. Without arguments: compiles, of the standard library,
+what the server loads and what has no bytecode yet, as in slim images; a container that writes nothing would compile it
+at each start.
+"""
+
+from __future__ import annotations
+
+import compileall
+import importlib
+import os
+import pkgutil
+import py_compile
+import shutil
+import stat
+import sys
+from pathlib import Path
+
+NEVER_CHECKED = py_compile.PycInvalidationMode.UNCHECKED_HASH
+SERVER = "mlpack_toolkit.runtimes.server"
+LOADED_BY_NAME = ("onnxruntime", "uvloop")
+WITHOUT = ("google", "grpc")
+"""Packages of gRPC: the server offers it where they are."""
+DROPPED = (
+    "**/*.pyi",
+    "bin",
+    "numpy/**/tests",
+    "numpy/_core/_*_tests.*.so",
+    "numpy/_core/_simd.*.so",
+    "numpy/_core/include",
+    "numpy/f2py",
+    "onnxruntime/backend",
+    "onnxruntime/capi/libonnxruntime.so*",
+    "onnxruntime/datasets",
+    "onnxruntime/quantization",
+    "onnxruntime/tools",
+    "onnxruntime/transformers",
+)
+"""Below the packages: their tests and tools, and ONNX Runtime's library, which its Python module holds once more."""
+
+
+def prepare(folder: Path, place: str) -> None:
+    """Trims, compiles and opens what lies below a folder, for `place` in the image."""
+    for pattern in DROPPED:
+        for path in sorted(folder.glob(pattern)):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    compiled = compileall.compile_dir(
+        folder, quiet=1, force=True, stripdir=str(folder), prependdir=place, invalidation_mode=NEVER_CHECKED
+    )
+    if not compiled:
+        raise SystemExit(f"{folder} holds what is no Python of {sys.version.split()[0]}")
+    for path in (folder, *folder.rglob("*")):
+        runs = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
+        path.chmod(0o755 if runs else 0o644)
+
+
+def compile_standard_library() -> None:
+    """Compiles what the server loads and what has no bytecode yet."""
+    sys.path.insert(0, str(Path(__file__).parent))
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    inside = pkgutil.iter_modules(importlib.import_module(SERVER).__path__, f"{SERVER}.")
+    for name in (*(found.name for found in inside), *LOADED_BY_NAME):
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            if (error.name or "").partition(".")[0] not in WITHOUT:
+                raise
+    for module in list(sys.modules.values()):
+        spec = getattr(module, "__spec__", None)
+        source, cached = getattr(spec, "origin", None), getattr(spec, "cached", None)
+        if source and cached and Path(source).is_file() and not Path(cached).exists():
+            py_compile.compile(source, cached, doraise=True, invalidation_mode=NEVER_CHECKED)
+
+
+if __name__ == "__main__":
+    given = sys.argv[1:]
+    for where, goal in zip(given[::2], given[1::2]):
+        prepare(Path(where), goal)
+    if not given:
+        compile_standard_library()

@@ -1,0 +1,98 @@
+"""The model repository of Triton: the graph's real inputs and outputs in the words of its configuration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..spec import Package
+
+TYPES = {
+    "BOOL": "TYPE_BOOL", "UINT8": "TYPE_UINT8", "UINT16": "TYPE_UINT16", "UINT32": "TYPE_UINT32",
+    "UINT64": "TYPE_UINT64", "INT8": "TYPE_INT8", "INT16": "TYPE_INT16", "INT32": "TYPE_INT32", "INT64": "TYPE_INT64",
+    "FLOAT16": "TYPE_FP16", "FLOAT": "TYPE_FP32", "DOUBLE": "TYPE_FP64", "STRING": "TYPE_STRING",
+    "BFLOAT16": "TYPE_BF16",
+}  # fmt: skip
+"""ONNX's element types as Triton calls them."""
+MOST_ROWS = 4096
+Shape = tuple["int | str", ...]
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor of the graph in Triton's words. `dims`: -1 for any size; `reshape`: the graph's own, where it has none.
+
+    Triton knows no tensor without a dimension: there it sees one of size 1 that the graph does not.
+    """
+
+    name: str
+    datatype: str
+    dims: tuple[int, ...]
+    reshape: bool
+
+
+@dataclass(frozen=True)
+class Repository:
+    """What `config.pbtxt` says. `most_rows`: of a batch; 0 where the first dimension is not the batch.
+
+    `merges`: Triton may put the rows of several requests into one batch. Not of an ONNX file as it came, whose rows may
+    depend on each other.
+    """
+
+    most_rows: int
+    merges: bool
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+
+def repository(package: Package) -> Repository | None:
+    """What Triton is told of the graph; None where the graph has types or outputs that Triton does not know."""
+    import onnx
+
+    graph = onnx.load_from_string(package.model).graph
+    given = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in given]
+    every = [*inputs, *graph.output]
+    known = [_known(value) for value in every]
+    if not inputs or None in known:
+        return None
+    shapes = [_shape(value, package) for value in every]
+    batched = all(shape and isinstance(shape[0], str) and shape[0] == shapes[0][0] for shape in shapes)
+    tensors = [
+        _tensor(value.name, str(kind), shape[1:] if batched else shape)
+        for value, kind, shape in zip(every, known, shapes, strict=True)
+    ]
+    count = len(inputs)
+    merges = batched and package.signature.task != "graph"
+    return Repository(MOST_ROWS if batched else 0, merges, tuple(tensors[:count]), tuple(tensors[count:]))
+
+
+def _known(value: Any) -> str | None:
+    """Triton's word for the element type; None for what is no tensor, or of a type that Triton lacks."""
+    from onnx import TensorProto
+
+    if not value.type.HasField("tensor_type"):
+        return None
+    return TYPES.get(TensorProto.DataType.Name(value.type.tensor_type.elem_type))
+
+
+def _shape(value: Any, package: Package) -> Shape:
+    """The graph's own shape, else the signature's; a name where any size will do."""
+    kind = value.type.tensor_type
+    if not kind.HasField("shape"):
+        found = [t.shape for t in (*package.signature.inputs, *package.signature.outputs) if t.in_graph == value.name]
+        return found[0] if found else ("N",)
+    return tuple(d.dim_value if d.HasField("dim_value") else d.dim_param or "?" for d in kind.shape.dim)
+
+
+def _tensor(name: str, datatype: str, shape: Sequence[int | str]) -> Tensor:
+    dims = tuple(d if isinstance(d, int) else -1 for d in shape)
+    return Tensor(name, datatype, dims or (1,), not dims)
+
+
+def text(value: str) -> str:
+    """A text in quotes, as protobuf's text format has it: what is not plain ASCII as its bytes in octal."""
+    plain = re.compile(r"[ !#-\[\]-~]")
+    return '"' + "".join(c if plain.match(c) else "".join(f"\\{b:03o}" for b in c.encode()) for c in value) + '"'

@@ -1,0 +1,1 @@
+"""Opens a graph on a provider, binds columns and tensors, runs it."""

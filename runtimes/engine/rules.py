@@ -1,0 +1,112 @@
+"""What a model refuses, as rules that every runtime keeps: found by asking the original, written in the signature."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from mlpack_toolkit.converters.spec import Signature, Table, TensorSpec
+
+Mask = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One cell that a model does not take."""
+
+    row: int
+    column: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"row {self.row}, column {self.column!r}: {self.reason}"
+
+
+def violations(signature: Signature, table: Table) -> Iterator[Violation]:
+    """Every cell that a rule forbids, column by column."""
+    for spec, values in cells(signature, table):
+        for mask, reason in _broken(spec, values):
+            for row in np.flatnonzero(mask):
+                yield Violation(int(row), spec.name, reason)
+
+
+def refused_rows(signature: Signature, table: Table, rows: int) -> Mask:
+    """Which rows hold a forbidden cell."""
+    refused = np.zeros(rows, bool)
+    for spec, values in cells(signature, table):
+        for mask, _ in _broken(spec, values):
+            refused |= mask
+    return refused
+
+
+def cells(signature: Signature, table: Table) -> Iterator[tuple[TensorSpec, np.ndarray[Any, Any]]]:
+    """Each rule with the cells that it governs: `[n]`, or `[n, width]` where one rule holds for a whole matrix."""
+    for spec in signature.inputs:
+        values = table[spec.name]
+        if spec.features:
+            yield from ((feature, values[:, i]) for i, feature in enumerate(spec.features))
+        else:
+            yield spec, values
+
+
+def _broken(spec: TensorSpec, values: np.ndarray[Any, Any]) -> Iterator[tuple[Mask, str]]:
+    missing = _missing(spec, values)
+    if not spec.nullable and missing is not None:
+        yield _rows(missing), "a missing value, and the model takes none here"
+    if spec.is_text and spec.missing:
+        yield _rows(np.asarray(values == spec.missing, bool)), f"the text {spec.missing!r} stands for a missing cell"
+    yield from _beyond(spec, values)
+    if spec.values is not None:
+        known = _listed(spec.values)
+        yield _rows(_outside(spec, values, missing)), f"a value that the model does not know; it knows {known}"
+
+
+def _beyond(spec: TensorSpec, values: np.ndarray[Any, Any]) -> Iterator[tuple[Mask, str]]:
+    with np.errstate(invalid="ignore", over="ignore"):
+        if spec.limit is not None:
+            beyond = _rows(_above(values, spec.limit) | _below(values, -spec.limit))  # the least int64 has no magnitude
+            yield beyond, f"a number beyond ±{spec.limit:g}, larger than the model was proved for"
+        if spec.least is not None:
+            yield _rows(_below(values, spec.least)), f"a number below {spec.least!r}, and the model takes none there"
+        if spec.most is not None:
+            yield _rows(_above(values, spec.most)), f"a number above {spec.most!r}, and the model takes none there"
+
+
+def _above(values: np.ndarray[Any, Any], bound: float) -> Mask:
+    """Infinity too: in a narrow type the bound itself becomes that, and nothing is above it."""
+    above = np.asarray(values > bound)
+    return above | np.isposinf(values) if values.dtype.kind == "f" and isfinite(bound) else above
+
+
+def _below(values: np.ndarray[Any, Any], bound: float) -> Mask:
+    below = np.asarray(values < bound)
+    return below | np.isneginf(values) if values.dtype.kind == "f" and isfinite(bound) else below
+
+
+def _missing(spec: TensorSpec, values: np.ndarray[Any, Any]) -> Mask | None:
+    if spec.is_text:
+        return np.asarray(values == np.array(None, object), np.bool_)
+    return np.isnan(values) if values.dtype.kind == "f" else None
+
+
+def _outside(spec: TensorSpec, values: np.ndarray[Any, Any], missing: Mask | None) -> Mask:
+    if spec.is_text:
+        known = set(spec.values or ())
+        inside = np.fromiter((v in known for v in values.ravel()), bool, values.size).reshape(values.shape)
+    else:
+        inside = np.isin(values, np.array(spec.values))
+    return ~inside if missing is None else ~(inside | missing)
+
+
+def _rows(mask: Any) -> Mask:
+    flat = np.asarray(mask, bool)
+    return np.asarray(flat.any(axis=tuple(range(1, flat.ndim))))
+
+
+def _listed(values: tuple[Any, ...]) -> str:
+    shown = ", ".join(repr(v) for v in values[:8])
+    return shown + (f", … ({len(values)} in all)" if len(values) > 8 else "")

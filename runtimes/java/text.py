@@ -1,0 +1,218 @@
+"""Java's own copy of a graph, in which text survives ONNX Runtime's Java binding.
+
+The binding garbles U+0000 and characters beyond U+FFFF. In the copy they are written as U+E0FE and six hexadecimal
+digits; the Java class writes its inputs in the same form and undoes it in its outputs. That is faithful wherever
+the graph only moves text and compares it for equality; where it looks inside, the Java class refuses such text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlpack_toolkit.converters.spec import Unsupported
+
+MARK = "\ue0fe"
+PREPARED = "mlpack.java.text"
+
+_MOVES: dict[str, tuple[int, ...] | None] = {
+    **dict.fromkeys(("Identity", "Reshape", "Unsqueeze", "Squeeze", "Flatten", "Transpose", "Slice", "Split"), (0,)),
+    **dict.fromkeys(("Expand", "Tile", "Gather", "GatherElements", "GatherND", "ArrayFeatureExtractor"), (0,)),
+    **dict.fromkeys(("Compress", "Cast", "CategoryMapper"), (0,)),
+    **dict.fromkeys(("ScatterElements", "ScatterND"), (0, 2)),
+    "Where": (1, 2),
+    "Concat": None,
+}
+"""Operators whose output holds text of these inputs (None: of all)."""
+_APART = ("Shape", "Size", "Constant", "LabelEncoder", "OneHotEncoder", "Equal", "If", "ConstantOfShape")
+_CLASSIFIERS = ("LinearClassifier", "SVMClassifier", "TreeEnsembleClassifier")
+_OF_INPUT = ("keys_strings", "keys_tensor", "cats_strings")
+
+
+@dataclass(frozen=True)
+class JavaGraph:
+    """The copy. `escaped`: its inputs and outputs, by the copy's names, whose text travels escaped."""
+
+    model: bytes
+    rewritten: bool
+    escaped: frozenset[str]
+
+
+def escape(text: str) -> str:
+    """The text as it travels to Java's ONNX Runtime; most text is unchanged."""
+    return "".join(f"{MARK}{ord(c):06X}" if c == "\0" or c == MARK or c > "\uffff" else c for c in text)
+
+
+def java_graph(model: bytes) -> JavaGraph:
+    """The copy of a serialised model; the very same bytes where it holds no such text.
+
+    Raises `Unsupported` when a text that Java cannot read could come out of it.
+    """
+    import onnx
+    from onnx import inliner
+
+    proto = onnx.load_from_string(model)
+    if len(proto.functions):
+        proto = inliner.inline_local_functions(proto)
+    flow = _Flow()
+    flow.read(proto.graph)
+    flow.close()
+    names = [v.name for v in (*proto.graph.input, *proto.graph.output)]
+    flow.refuse_unreadable([v.name for v in proto.graph.output])
+    escaped = frozenset(escape(n) for n in names if not flow.is_opened(n))
+    changed = _rewrite(flow)
+    for name in (n for n in names if escape(n) != n):
+        _rename(proto, name)
+        changed = True
+    if not changed:
+        return JavaGraph(model, False, escaped)
+    proto.metadata_props.add(key=PREPARED, value="escaped")
+    return JavaGraph(proto.SerializeToString(deterministic=True), True, escaped)
+
+
+@dataclass
+class _Texts:
+    """Text that the graph holds: the value that it flows into, and where it stands."""
+
+    value: str
+    holder: Any
+    attribute: str
+
+    def get(self) -> list[bytes]:
+        held = getattr(self.holder, self.attribute)
+        return [held] if isinstance(held, bytes) else list(held)
+
+    def put(self, texts: list[bytes]) -> None:
+        if self.attribute == "s":
+            self.holder.s = texts[0]
+        else:
+            getattr(self.holder, self.attribute)[:] = texts
+
+    @property
+    def needs_escape(self) -> bool:
+        return any(_escape_bytes(t) != t for t in self.get())
+
+
+def _escape_bytes(text: bytes) -> bytes:
+    try:
+        return escape(text.decode()).encode()
+    except UnicodeDecodeError as e:
+        raise Unsupported(f"the graph holds text that is not UTF-8, which Java cannot read: {text!r}") from e
+
+
+@dataclass
+class _Flow:
+    """Which values of a graph share text, and which of them are looked into."""
+
+    parent: dict[str, str] = field(default_factory=dict)
+    opened: set[str] = field(default_factory=set)
+    texts: list[_Texts] = field(default_factory=list)
+
+    def root(self, name: str) -> str:
+        end = name
+        while end in self.parent:
+            end = self.parent[end]
+        while name != end:
+            self.parent[name], name = end, self.parent[name]
+        return end
+
+    def unite(self, names: list[str]) -> None:
+        roots = sorted({self.root(n) for n in names if n})
+        for other in roots[1:]:
+            self.parent[other] = roots[0]
+
+    def is_opened(self, name: str) -> bool:
+        return self.root(name) in self.opened
+
+    def close(self) -> None:
+        """Once all is read: keeps one name per group of values that is looked into."""
+        self.opened = {self.root(n) for n in self.opened}
+
+    def read(self, graph: Any) -> None:
+        for tensor in graph.initializer:
+            self.texts.append(_Texts(tensor.name, tensor, "string_data"))
+        for node in graph.node:
+            self.read_node(node)
+
+    def read_node(self, node: Any) -> None:
+        op = node.op_type if node.domain in ("", "ai.onnx", "ai.onnx.ml") else ""
+        if op in _MOVES:
+            places = _MOVES[op]
+            moved = [n for i, n in enumerate(node.input) if places is None or i in places]
+            self.unite([*moved, *node.output])
+        elif op == "Equal":
+            self.unite(list(node.input))
+        elif op not in _APART and op not in _CLASSIFIERS:
+            self.open(node)
+        self.read_attributes(node, op)
+
+    def open(self, node: Any) -> None:
+        """Marks all that an operator touches which may look inside text, its subgraphs' values too."""
+        self.unite([*node.input, *node.output])
+        self.opened.update(n for n in (*node.input, *node.output) if n)
+        for graph in _subgraphs(node):
+            for inner in graph.node:
+                self.open(inner)
+                self.unite([*node.output, *inner.input, *inner.output])
+
+    def read_attributes(self, node: Any, op: str) -> None:
+        for attribute in node.attribute:
+            value = next((n for n in node.output if n), "")
+            if attribute.name in _OF_INPUT and op in ("LabelEncoder", "OneHotEncoder"):
+                value = node.input[0]
+            for holder, name in _holders(attribute, op):
+                self.texts.append(_Texts(value, holder, name))
+        for graph in _subgraphs(node):
+            self.read(graph)
+            if op == "If":
+                for inner, outer in zip(graph.output, node.output, strict=True):
+                    self.unite([inner.name, outer])
+
+    def refuse_unreadable(self, outputs: list[str]) -> None:
+        """Stops when text that Java cannot read may come out of a part of the graph that looks inside text."""
+        ends = {self.root(n) for n in outputs}
+        for texts in self.texts:
+            if self.is_opened(texts.value) and self.root(texts.value) in ends and texts.needs_escape:
+                raise Unsupported(
+                    "the graph can answer text beyond U+FFFF that it puts together itself, which ONNX Runtime's Java"
+                    " binding garbles; leave such characters out of the model, or build without the target java"
+                )
+
+
+def _holders(attribute: Any, op: str) -> Iterator[tuple[Any, str]]:
+    """Where an attribute holds text that is data: settings such as `post_transform` are none."""
+    if attribute.strings:
+        yield attribute, "strings"
+    if attribute.name in ("value_string", "default_string") or (op not in _MOVES and op not in _APART + _CLASSIFIERS):
+        yield attribute, "s"
+    if attribute.HasField("t") and attribute.t.string_data:
+        yield attribute.t, "string_data"
+
+
+def _subgraphs(node: Any) -> list[Any]:
+    return [g for a in node.attribute for g in ([a.g] if a.HasField("g") else []) + list(a.graphs)]
+
+
+def _rewrite(flow: _Flow) -> bool:
+    """Whether any text of the graph was written in its escaped form."""
+    found = [t for t in flow.texts if t.needs_escape and not flow.is_opened(t.value)]
+    for texts in found:
+        texts.put([_escape_bytes(t) for t in texts.get()])
+    return bool(found)
+
+
+def _rename(proto: Any, name: str) -> None:
+    """Gives an input or output the escaped form of its name, which Java can say."""
+    from onnx import helper
+
+    for value in proto.graph.input:
+        if value.name == name:
+            value.name = escape(name)
+            nodes = [helper.make_node("Identity", [value.name], [name]), *proto.graph.node]
+            del proto.graph.node[:]
+            proto.graph.node.extend(nodes)
+    for value in proto.graph.output:
+        if value.name == name:
+            value.name = escape(name)
+            proto.graph.node.append(helper.make_node("Identity", [name], [value.name]))

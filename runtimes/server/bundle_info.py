@@ -1,0 +1,67 @@
+"""What a bundle's folder says of its model, read with the standard library alone: the parent needs no more."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlpack_toolkit.converters.spec import Signature
+
+from ..engine.errors import Damaged, NoModel
+from ..engine.schema import (MOST_BYTES, Fault, graph_digest, manifest, parse)
+
+MANIFEST = "manifest.json"
+PLACES = ("/opt/ml/model", "/mnt/models")
+"""Where SageMaker and KServe put a model."""
+
+
+@dataclass(frozen=True)
+class Described:
+    """What a folder says of its model: nothing of it has been loaded. `digests`: of the files that it lists."""
+
+    folder: Path
+    name: str
+    version: str
+    identity: str
+    signature: Signature
+    digests: Mapping[str, str]
+
+    def read(self, path: str) -> bytes:
+        """A file that the manifest lists, held against its digest; what is loaded are these very bytes.
+
+        Raises `Damaged`.
+        """
+        if path not in self.digests:
+            raise Damaged(f"{path} is not a file that {MANIFEST} lists")
+        try:
+            content = (self.folder / path).read_bytes()
+        except OSError as error:
+            raise Damaged(f"{self.folder / path} cannot be read: {error.strerror}") from error
+        found = hashlib.sha256(content).hexdigest()
+        if found != self.digests[path]:
+            said = f"its sha256 is {found}, the manifest says {self.digests[path]}"
+            raise Damaged(f"{self.folder / path} is not as it was built: {said}")
+        return content
+
+
+def describe(folder: Path) -> Described:
+    """The model of a folder with `manifest.json` and `model/model.onnx`; raises `NoModel` and `Damaged`."""
+    if not (folder / MANIFEST).is_file():
+        raise NoModel(f"{folder} is not a bundle: it has no {MANIFEST}")
+    try:
+        with (folder / MANIFEST).open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)
+        plain = parse(raw)
+        manifest(plain, "")
+        graph_digest(plain)
+    except OSError as error:
+        raise Damaged(f"{folder / MANIFEST} cannot be read: {error.strerror}") from error
+    except Fault as fault:
+        raise Damaged(f"{MANIFEST} is not a manifest: {fault}") from fault
+    digests = {path: str(entry["sha256"]) for path, entry in plain["files"].items()}
+    identity = "sha256:" + hashlib.sha256(raw).hexdigest()
+    return Described(
+        folder, plain["name"], plain["version"], identity, Signature.from_json(plain["signature"]), digests
+    )

@@ -1,0 +1,1 @@
+"""What requests and responses say: the Open Inference Protocol, rows, csv, platforms, OpenAPI."""

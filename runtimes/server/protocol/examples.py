@@ -1,0 +1,59 @@
+"""One row that the model answers, for people to begin with."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from mlpack_toolkit.converters.spec import TensorSpec
+
+from ...engine.errors import Damaged, Refusal
+from .infer import parse
+from ..model import Model
+from .rows import cells_of_rows, table_of_cells
+from ...engine.tensors import Array, array_of
+
+
+def example_row(model: Model) -> dict[str, Any]:
+    """A golden case's first row where the folder has one that is answered, else one made up from the rules."""
+    listed = (path for path in sorted(model.described.digests) if path.startswith("golden/"))
+    for path in [path for path in listed if path.endswith(".request.json")][:5]:
+        try:
+            tensors = {t["name"]: array_of(t) for t in parse(model.described.read(path))["inputs"]}
+            row = {spec.name: _first(tensors[spec.name]) for spec in model.inputs}
+            model.ask(table_of_cells(model, cells_of_rows(model, [row])))
+        except (Damaged, Refusal, KeyError, TypeError, IndexError):
+            continue
+        return row
+    return {spec.name: _made_up(spec) for spec in model.inputs}
+
+
+def _first(values: Array) -> Any:
+    cell = values[0].tolist() if hasattr(values[0], "tolist") else values[0]
+    plain = _plain(cell)
+    return plain[0] if values.ndim == 2 and values.shape[1] == 1 else plain
+
+
+def _plain(cell: Any) -> Any:
+    if isinstance(cell, list):
+        return [_plain(each) for each in cell]
+    return None if isinstance(cell, float) and not math.isfinite(cell) else cell
+
+
+def _made_up(spec: TensorSpec) -> Any:
+    cell = cell_of(spec)
+    for dim in reversed([d for d in spec.shape[1:] if d != 1 or len(spec.shape) > 2]):
+        cell = [cell] * (dim if isinstance(dim, int) else 1)
+    return cell
+
+
+def cell_of(spec: TensorSpec) -> Any:
+    """A value that the rules allow."""
+    if spec.values:
+        return spec.values[0]
+    if spec.is_text:
+        return "text"
+    if spec.dtype == "bool":
+        return False
+    low = 0 if spec.least is None else math.ceil(spec.least)
+    return low if spec.most is None or low <= spec.most else spec.most

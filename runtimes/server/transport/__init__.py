@@ -1,0 +1,1 @@
+"""How bytes travel: connections, workers, signals, metrics, gRPC."""

@@ -1,0 +1,346 @@
+"""Connections that speak HTTP/1.1, with bounds on heads, on slow senders, and on answers that nobody reads.
+
+httptools reads. A request that is whole as it arrives is answered there and then, with one write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import Sequence
+from http import HTTPStatus
+from time import monotonic
+from typing import Any
+
+import httptools
+from uvicorn.server import ServerState
+
+from .app import GONE, App, Exchange
+from ..protocol.infer import JSON, Reply
+from ..settings import Settings
+from .scheduler import Turns
+
+IDLE_SECONDS = 75
+LINGER_SECONDS = 1.0
+HEADER_MARKS = 4
+"""Bytes of a header besides its name and value: the colon, the space, the end of the line."""
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+OFFER = re.compile(rb"\nupgrade:", re.IGNORECASE)
+BEGUN_OFFER = re.compile(rb"(?<=\n)(u(p(g(r(a(de?)?)?)?)?)?)\Z", re.IGNORECASE)
+_LINES = {s.value: b"HTTP/1.1 %d %b\r\ncontent-type: " % (s.value, s.phrase.encode()) for s in HTTPStatus}
+_PLAIN = _LINES[200] + JSON + b"\r\ncontent-length: %d\r\n\r\n%b"
+
+
+class Connection(asyncio.Protocol):
+    """One connection. Its requests stand in line; the first is worked on, the others wait.
+
+    `begun`: when the request began that is not yet whole, 0 where there is none; `idle`: since when there is none.
+    """
+
+    transport: Any
+
+    def __init__(self, app: App, turns: Turns, settings: Settings, state: ServerState) -> None:
+        self.app = app
+        self._turns = turns
+        self.settings = settings
+        self.state = state
+        self.begun = 0.0
+        self.idle = monotonic()
+        self.line: deque[Exchange] = deque()
+        self._parser: Any = httptools.HttpRequestParser(self)
+        self._reading = Exchange()
+        self._target = self._line_end = self._kept_back = b""
+        self._in_head = False
+        self._head = 0  # bytes of a head, as far as it is here
+        self._weight = self._hosts = 0  # bytes of its names and values, and how often it names a host
+        self._mixed = False  # the bytes of this read are more than those of one head
+        self._unsent = b""
+        self._due = False  # it has a step in the loop's turn
+        self._working = False  # the first in line is with a thread
+        self._unread = False  # the other side does not read what it is sent
+        self._fault = (0, "")  # what is said, once all in line are answered, to a sender that does not speak HTTP
+        self._paused = self._ended = self._last = self._turned = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Takes the connection, or says at once that there are too many."""
+        self.transport = transport
+        full = len(self.state.connections) >= self.settings.connections
+        self.state.connections.add(self)  # type: ignore[arg-type]
+        if full:
+            self.turn_away(503, "there are too many connections: try again later")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Lets go of what waits; what a thread works on is counted once that is over."""
+        self.state.connections.discard(self)
+        self._turned = True
+        self._parser = None
+        if self.line and self._working:
+            self.line.popleft()
+        self._clear_line()
+
+    def eof_received(self) -> bool:
+        """Whether answers are still to come to a sender that has said all it had to say."""
+        self._ended = self._last = True
+        self._drop_unfinished()
+        return bool(self.line)
+
+    def _drop_unfinished(self) -> None:
+        if self.line and not self.line[-1].whole:
+            self._give_up(self.line.pop())
+
+    def _give_up(self, exchange: Exchange) -> None:
+        if exchange.taken:
+            self.app.done(exchange, GONE)
+        else:
+            self.app.forget(exchange)
+
+    def _clear_line(self) -> None:
+        while self.line:
+            self._give_up(self.line.popleft())
+
+    def data_received(self, data: bytes) -> None:
+        """Reads on; nothing more is read after bytes that are no HTTP."""
+        if self._turned or self._fault[0]:
+            return
+        if self._in_head or not self.begun:
+            data = self._without_offer(data)
+        self._mixed = False
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._last = True
+        except httptools.HttpParserError:
+            self._fault = self._fault if self._fault[0] else (400, "this is no HTTP/1.1 request")
+            self._drop_unfinished()
+        self._head = self._head + len(data) if self.begun and not self._mixed else 0
+        if self._head > self.settings.header and not self._fault[0]:
+            self._fault = 431, self._too_long()
+            self._drop_unfinished()
+        self._go_on()
+
+    def _without_offer(self, data: bytes) -> bytes:
+        """The bytes with an offer to go on in another protocol (Java's client makes it) under a name without meaning.
+
+        The parser takes what follows such a head for that other protocol, and the body would be lost.
+        """
+        start, data, self._kept_back = len(self._line_end), self._line_end + self._kept_back + data, b""
+        self._line_end = b""
+        if b"pgrade" in data:
+            head, end, body = data.partition(b"\r\n\r\n")
+            data = OFFER.sub(b"\nX-pgrade:", head) + end + body
+        if b"\r\n\r\n" not in data:
+            if begun := BEGUN_OFFER.search(data):
+                data, self._kept_back = data[: begun.start()], begun.group()
+            self._line_end = data[-1:] if data.endswith(b"\n") else b""
+        return data[start:]
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self.begun = monotonic()
+        self._in_head = True
+        self._weight = self._hosts = 0
+        self._target = b""
+        self._reading = Exchange()
+
+    def on_url(self, target: bytes) -> None:
+        """A piece of what is asked for."""
+        self._weigh(len(target))
+        self._target += target
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header; those that come after a body mean nothing."""
+        self._weigh(len(name) + len(value) + HEADER_MARKS)
+        if self._in_head:
+            name = name.lower()
+            self._hosts += name == b"host"
+            self._reading.headers[name] = value
+
+    def _weigh(self, size: int) -> None:
+        """Counts what the parser has read of a head, or of what follows a body: both may come whole in one read."""
+        self._weight += size
+        if self._weight > self.settings.header:
+            self._stop(431, self._too_long())
+
+    def _too_long(self) -> str:
+        return f"the head of the request has more than {self.settings.header} bytes"
+
+    def _stop(self, status: int, words: str) -> None:
+        """Ends the parser's work on what is no request that can be answered."""
+        self._fault = status, words
+        raise ValueError(words)
+
+    def on_headers_complete(self) -> None:
+        """The head is whole: the request stands in line."""
+        exchange, parser = self._reading, self._parser
+        coding = exchange.headers.get(b"transfer-encoding", b"chunked")
+        if parser.get_http_version() not in ("1.0", "1.1") or coding.lower() != b"chunked":
+            self._stop(400, "this is no HTTP/1.1 request")
+        if self._hosts > 1 or (not self._hosts and parser.get_http_version() == "1.1"):
+            self._stop(400, "the request must have one Host header")
+        self._in_head = False
+        self._weight = 0
+        exchange.method = parser.get_method()
+        exchange.keep = parser.should_keep_alive() and parser.get_http_version() != "1.0"
+        self.app.direct(exchange, self._target)
+        self.line.append(exchange)
+
+    def on_body(self, piece: bytes) -> None:
+        """A piece of the body."""
+        self._mixed = True
+        if not self._reading.answered:
+            self.app.add(self._reading, piece)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._mixed = self._reading.whole = True
+        self.begun = 0.0
+        self.idle = monotonic()
+
+    def _go_on(self) -> None:
+        """Has a turn where there is something to do."""
+        if self._paused or self._unread or len(self.line) > 1:
+            self._throttle()
+        if not self.line:
+            if self._fault[0]:
+                self.turn_away(*self._fault)
+        elif not (self._due or self._working or self._unread):
+            self._due = True
+            self._turns.join(self, alone=len(self.state.connections) == 1)
+
+    def step(self) -> None:
+        """Brings the first in line as far as it can go."""
+        self._due = False
+        if not self.line or self._turned:
+            return
+        exchange = self.line[0]
+        reply = self._early(exchange)
+        if reply is None and exchange.whole:
+            if self.app.is_quick(exchange):
+                reply = self.app.answer(exchange)
+            else:
+                self._working = True
+                task = asyncio.get_running_loop().create_task(self._threaded(exchange))
+                self.state.tasks.add(task)
+                task.add_done_callback(self.state.tasks.discard)
+        if reply is not None:
+            self._say(exchange, reply)
+
+    def _early(self, exchange: Exchange) -> Reply | None:
+        """The reply that needs no body, or no more of it."""
+        if exchange.taken:
+            return self.app.grown(exchange)
+        reply = self.app.take(exchange)
+        if reply is None:
+            reply = self.app.grown(exchange)
+            if reply is None and exchange.headers.get(b"expect", b"").lower() == b"100-continue":
+                self.transport.write(CONTINUE)
+        return reply
+
+    async def _threaded(self, exchange: Exchange) -> None:
+        reply = await self.app.answer_in_thread(exchange)
+        self._working = False
+        self.idle = monotonic()
+        if self._turned:
+            self.app.done(exchange, reply.status, reply.rows)
+        else:
+            self._say(exchange, reply)
+            self.send()
+
+    def _say(self, exchange: Exchange, reply: Reply) -> None:
+        self.app.done(exchange, reply.status, reply.rows)
+        self.line.popleft()
+        last = not exchange.keep or (self._last and not self.line)
+        self._unsent = _response(reply, exchange.method == b"HEAD", last)
+        if last:
+            self._turned = True
+            self._clear_line()
+
+    def send(self) -> None:
+        """Sends what has been said, and goes on."""
+        if self._unsent:
+            self.transport.write(self._unsent)
+            self._unsent = b""
+            if self._turned:
+                self.transport.close()
+        if not self._turned:
+            self._go_on()
+
+    def _throttle(self) -> None:
+        """Reads no further while requests wait in line, or answers are not read."""
+        wanted = self._unread or len(self.line) > 1
+        if wanted != self._paused and not self._ended and not self._turned:
+            self._paused = wanted
+            (self.transport.pause_reading if wanted else self.transport.resume_reading)()
+
+    def pause_writing(self) -> None:
+        """The other side does not read what it is sent: nothing is answered until it does."""
+        self._unread = True
+
+    def resume_writing(self) -> None:
+        """The other side has read."""
+        self._unread = False
+        if not self._turned:
+            self._go_on()
+
+    def shutdown(self) -> None:
+        """Closes once what was taken is answered."""
+        self._last = True
+        if not self.line:
+            self.transport.close()
+
+    def turn_away(self, status: int, words: str) -> None:
+        """Says this much, and closes once the sender has had time to read it."""
+        self._turned = True
+        body = b'{"error":"' + words.encode() + b'"}'
+        later = b"retry-after: 1\r\n" if status == 503 else b""
+        head = b"HTTP/1.1 %d \r\ncontent-type: application/json\r\n%scontent-length: %d\r\nconnection: close\r\n\r\n"
+        self.transport.write(head % (status, later, len(body)) + body)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        asyncio.get_running_loop().call_later(LINGER_SECONDS, self.transport.close)
+
+    def sweep(self, now: float) -> None:
+        """Closes the connection where a request is on its way, an answer unread, or nothing asked for too long."""
+        if self._turned:
+            return
+        seconds = self.settings.seconds
+        if self.begun and now - self.begun > seconds:
+            if self._reading.answered:
+                self.drop()
+            else:
+                self.turn_away(408, "the request took too long to arrive")
+        elif not self.begun and now - self.idle > (2 * seconds if self._awaits() else IDLE_SECONDS):
+            self.drop()
+
+    def _awaits(self) -> bool:
+        """Whether an answer is being made, or being read."""
+        return bool(self.line) or self.transport.get_write_buffer_size() > 0
+
+    def drop(self) -> None:
+        """Ends the connection here and now."""
+        self._turned = True
+        self.transport.abort()
+
+
+def _response(reply: Reply, bodyless: bool, last: bool) -> bytes:
+    """The bytes of a response; `last`: the connection ends with it."""
+    length = len(reply.body)
+    if reply.status == 200 and reply.kind is JSON and not (reply.headers or bodyless or last):
+        return _PLAIN % (length, reply.body)
+    lines = [_LINES[reply.status], reply.kind, b"\r\ncontent-length: %d\r\n" % length]
+    lines += (b"%b: %b\r\n" % header for header in reply.headers)
+    if last:
+        lines.append(b"connection: close\r\n")
+    return b"".join([*lines, b"\r\n", b"" if bodyless else reply.body])
+
+
+def drop_unread(connections: Sequence[Connection]) -> None:
+    """Ends the connections with most of what nobody reads, until the answers that wait are within their bound."""
+    waiting = sorted(((c.transport.get_write_buffer_size(), c) for c in connections), key=lambda pair: -pair[0])
+    total = sum(size for size, _ in waiting)
+    for size, connection in waiting:
+        if total <= connection.settings.buffer:
+            return
+        connection.drop()
+        total -= size

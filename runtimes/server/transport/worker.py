@@ -1,0 +1,49 @@
+"""One worker: a model, its routes, and uvicorn on a socket that the parent made."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from .app import App
+from ..bundle_info import Described
+from .metrics import Board
+from ..model import Model
+from ..protocol.routes import other_of, routes_of
+from .server import Server
+from ..settings import Settings
+from .deadline import Watch
+
+GARBAGE = 20_000
+"""Objects between two looks for circles among them: a request makes none."""
+
+
+def work(
+    described: Described, settings: Settings, listening: socket.socket, board: Board, ready: Callable[[], None]
+) -> None:
+    """Serves until SIGTERM; `ready` is called once requests are answered. Raises `Damaged`."""
+    model = Model(described, settings.threads)
+    parent = os.getppid()
+    app = App(routes_of(model, settings, board), other_of(model), settings, board)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE)
+    server = Server(app, settings, ready, lambda: os.getppid() != parent)
+    app.watch.start()
+    end = _grpc(model, settings, board, app.watch)
+    with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+        runner.run(server.serve(sockets=[listening]))
+    end(settings.grace)
+
+
+def _grpc(model: Model, settings: Settings, board: Board, watch: Watch) -> Callable[[float], Any]:
+    """Starts gRPC where it is asked for; gives the function that ends it."""
+    if not settings.grpc_port:
+        return lambda grace: None
+    from .grpc_service import start
+
+    return start(model, settings, board.beside(), watch)

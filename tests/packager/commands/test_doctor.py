@@ -1,0 +1,58 @@
+"""`mlpack doctor` asks what would be used: the container engine, not its client."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Any
+
+import pytest
+
+from mlpack_toolkit.packager.commands import doctor
+from mlpack_toolkit.packager import images
+
+
+def check_of(name: str) -> dict[str, Any]:
+    return next(c for c in doctor.doctor()["checks"] if c["name"] == name and c["for"] == "container images")
+
+
+def test_a_client_without_an_engine_is_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    found = check_of("docker")
+    assert found["found"] == "" and "no container engine answers" in found["mend"]
+    assert found["mend"].startswith("unset DOCKER_HOST")
+
+
+@pytest.mark.parametrize(
+    ("why", "client", "fix"),
+    [
+        ("no container engine answers: Connection refused", "/usr/bin/docker", "sudo systemctl start docker"),
+        ("no container engine answers: No such file", None, "apt-get install docker.io"),
+        ("no container engine answers: Permission denied", "/usr/bin/docker", 'sudo usermod -aG docker "$USER"'),
+        (
+            "the package docker is not installed: pip install x",
+            "/usr/bin/docker",
+            "pip install 'mlpack-toolkit[image]'",
+        ),
+    ],
+)
+def test_it_says_what_fixes_it(why: str, client: str | None, fix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.setattr(images, "engine", lambda seconds: ("", why))
+    monkeypatch.setattr("shutil.which", lambda tool: client if tool == "docker" else None)
+    found = check_of("docker")
+    assert found["mend"].startswith(fix) and why in found["mend"]
+
+
+def test_an_engine_that_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "engine", lambda seconds: ("28.2.2", ""))
+    assert check_of("docker")["found"] == "engine 28.2.2"
+
+
+@pytest.mark.parametrize("error", [subprocess.TimeoutExpired("mvn", 60), PermissionError("no")])
+def test_a_tool_that_does_not_answer_is_missing(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*args: Any, **options: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr("shutil.which", lambda tool: f"/usr/bin/{tool}")
+    monkeypatch.setattr(subprocess, "run", failing)
+    assert doctor._says("mvn", "--version") == ""
