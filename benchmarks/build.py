@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any
 
 from ._models import ROWS, Saved, save
-from ._process import (MLPACK, PYTHON, Usage, run)
+from ._process import MLPACK, PYTHON, Usage, run
 from ._show import show
 
 NAMES = ("text pipeline", "forest of 300", "hist boosting")

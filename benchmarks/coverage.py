@@ -21,14 +21,14 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import numpy as np
 
 from mlpack_toolkit.converters import for_object
-from mlpack_toolkit.converters.table import write_table
 from mlpack_toolkit.converters._worker.session import BadExample
 from mlpack_toolkit.converters._worker.session import Session as Worker
-from mlpack_toolkit.converters.spec import (Signature, Table, Unreadable, Unsupported)
-from mlpack_toolkit.packager.errors import ConversionError, MismatchError
+from mlpack_toolkit.converters.spec import Signature, Table, Unreadable, Unsupported
+from mlpack_toolkit.converters.table import write_table
 from mlpack_toolkit.packager.equivalence.comparison import compare, tolerances
 from mlpack_toolkit.packager.equivalence.probes import Probes
 from mlpack_toolkit.packager.equivalence.prove import Proven, Wanted, prove
+from mlpack_toolkit.packager.errors import ConversionError, MismatchError
 
 from ._estimators import fitted, names
 

@@ -22,18 +22,18 @@ from typing import Any
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from mlpack_toolkit.converters import load as converter_of
-from mlpack_toolkit.converters.rds_writer import write
-from mlpack_toolkit.converters.table import write_table
 from mlpack_toolkit.converters._worker.session import BadExample
 from mlpack_toolkit.converters._worker.session import Session as Worker
 from mlpack_toolkit.converters.r._model import RModel
-from mlpack_toolkit.converters.spec import (Signature, Table, Unreadable, Unsupported)
-from mlpack_toolkit.packager.errors import ConversionError, MismatchError
+from mlpack_toolkit.converters.rds_writer import write
+from mlpack_toolkit.converters.spec import Signature, Table, Unreadable, Unsupported
+from mlpack_toolkit.converters.table import write_table
 from mlpack_toolkit.packager.data.rds_frames import levels_in, read_frame
 from mlpack_toolkit.packager.equivalence.probes import Probes
 from mlpack_toolkit.packager.equivalence.prove import Proven, Wanted, prove
+from mlpack_toolkit.packager.errors import ConversionError, MismatchError
 
-from .coverage import (DIFFERS, EQUAL, REFUSED, table_of)
+from .coverage import DIFFERS, EQUAL, REFUSED, table_of
 
 SCRIPT = Path(__file__).with_name("r_models.R")
 PAGE = Path(__file__).parent.parent / "docs" / "coverage-r.md"
@@ -190,8 +190,8 @@ def write_forms(found: Sequence[Fit], folder: Path) -> Iterator[Path]:
 
 def _write_form(model: RModel, fit: Fit, folder: Path) -> Path:
     from mlpack_toolkit.converters._worker.model_input import model_table
-    from mlpack_toolkit.converters.table import take
     from mlpack_toolkit.converters.r._model import describe, predict
+    from mlpack_toolkit.converters.table import take
 
     rows = take(model_table(describe(model), fit.rows), slice(0, 40, 4))
     answers = predict(model, rows)

@@ -20,8 +20,8 @@ from typing import Any
 from unittest.mock import patch
 
 from mlpack_toolkit.packager.environments.python import rebuild
-from mlpack_toolkit.packager.environments.python.lock import lock, look_up
 from mlpack_toolkit.packager.environments.python.capture import Capture
+from mlpack_toolkit.packager.environments.python.lock import lock, look_up
 from mlpack_toolkit.packager.environments.python.uv import find_uv, uv
 
 from ._show import show
@@ -90,9 +90,7 @@ def _rebuilt(folder: Path, python: Path) -> dict[str, Any]:
     """From the vendored wheels, offline."""
     interpreter = rebuild.Interpreter(str(python), "", True)
     places = iter(range(2))
-    row = _row(
-        "rebuild", lambda: rebuild.rebuild(folder / "bundle", folder / f"{next(places)}", interpreter), "", None
-    )
+    row = _row("rebuild", lambda: rebuild.rebuild(folder / "bundle", folder / f"{next(places)}", interpreter), "", None)
     return row
 
 

@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from mlpack_toolkit.converters.latency import measure as clocked
-from mlpack_toolkit.converters.table import write_table
 from mlpack_toolkit.converters.spec import Table
-from mlpack_toolkit.packager.commands.bench import measure_graph
+from mlpack_toolkit.converters.table import write_table
 from mlpack_toolkit.packager.bundle.reader import open_bundle
+from mlpack_toolkit.packager.commands.bench import measure_graph
 from mlpack_toolkit.packager.commands.build import Request, build
-from mlpack_toolkit.packager.original.reload import original_worker
 from mlpack_toolkit.packager.data.readers import for_signature, read_example
+from mlpack_toolkit.packager.original.reload import original_worker
 
-from ._models import (MODELS, ROWS, Saved, save)
-from ._peers import (Run, skl2onnx_run, tl2cgen_run, treelite_run)
+from ._models import MODELS, ROWS, Saved, save
+from ._peers import Run, skl2onnx_run, tl2cgen_run, treelite_run
 from ._show import show
 
 BATCHES = (1, 1000)

@@ -15,7 +15,7 @@ from typing import Any
 from examples.penguins.train import train
 
 from ._models import penguins
-from ._process import (MLPACK, PYTHON, Usage, run)
+from ._process import MLPACK, PYTHON, Usage, run
 from ._show import show
 
 ROWS = 2_000_000

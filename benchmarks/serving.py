@@ -30,7 +30,7 @@ import numpy as np
 from mlpack_toolkit.packager.environments.system import machine
 
 from ._process import ROOT
-from ._servers import (Server, environment_of, installed, servers, set_up)
+from ._servers import Server, environment_of, installed, servers, set_up
 from ._show import show, table
 
 PAGE = ROOT / "docs" / "serving.md"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ._steps.assemble import assemble
-from ._steps.user_defined import dotted, step
 from ._steps.step import thresholds_of
 from ._steps.titles import title_of
-from .spec import (TIES, Converter, Description, Feature, Scalar, Table, Unreadable)
+from ._steps.user_defined import dotted, step
+from .spec import TIES, Converter, Description, Feature, Scalar, Table, Unreadable
 
 
 def describe(model: Any) -> Description:

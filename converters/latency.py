@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .table import rows_of, take
 from .spec import Table
+from .table import rows_of, take
 
 WARM_UP = 3
 LEAST_RUNS = 10

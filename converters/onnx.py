@@ -10,8 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ._graph.proto import (Output, begins_a_model, check_functions, check_versions, external_files, inputs, outputs, read, without_maps)
-from .spec import (Converter, Description, Signature, Table, TensorSpec, Unreadable, Unsupported)
+from ._graph.proto import (
+    Output,
+    begins_a_model,
+    check_functions,
+    check_versions,
+    external_files,
+    inputs,
+    outputs,
+    read,
+    without_maps,
+)
+from .spec import Converter, Description, Signature, Table, TensorSpec, Unreadable, Unsupported
 
 _FLOATS = {"tensor(float16)": "float16", "tensor(float)": "float32", "tensor(double)": "float64"}
 LARGEST = 2**31 - 1

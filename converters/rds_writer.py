@@ -6,7 +6,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .rds import (_CHAR, _DOUBLE, _INTEGER, _LIST, _LOGICAL, _PAIRS, _SYMBOL, _TEXT)
+from .rds import _CHAR, _DOUBLE, _INTEGER, _LIST, _LOGICAL, _PAIRS, _SYMBOL, _TEXT
 
 if TYPE_CHECKING:
     import numpy as np

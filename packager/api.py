@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .config import build_request
-from .errors import UsageError
 from .commands.build import Built
 from .commands.build import build as build_bundle
+from .config import build_request
+from .errors import UsageError
 
 LISTS = ("code", "target", "allow", "argument")
 

@@ -12,10 +12,11 @@ from typing import Any
 
 import click
 
-from . import __version__, output as say
-from .shutdown import guard
-from .errors import MlpackError, printable
+from . import __version__
+from . import output as say
 from .choices import KINDS, TARGETS
+from .errors import MlpackError, printable
+from .shutdown import guard
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line.")
 _folder = click.Path(path_type=Path, file_okay=False)
@@ -67,8 +68,8 @@ def cli(context: click.Context) -> None:
 @_as_json
 def build(config: Path | None, as_json: bool, **options: Any) -> None:
     """Builds a verified bundle from MODEL and example inputs."""
-    from .config import build_request
     from .commands.build import build as build_bundle
+    from .config import build_request
 
     made = []
 

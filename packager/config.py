@@ -9,8 +9,8 @@ from typing import Any
 
 import tomllib
 
-from .errors import UsageError
 from .commands.build import Request
+from .errors import UsageError
 from .original.mlflow_folder import example_in, is_mlflow
 
 _PATHS = ("model", "example", "output", "lock", "training")

@@ -12,7 +12,7 @@ from typing import Any
 from mlpack_toolkit.runtimes.server.transport.deadline import Watch
 
 from . import shutdown
-from .errors import (DamagedError, LateError, MlpackError, UsageError)
+from .errors import DamagedError, LateError, MlpackError, UsageError
 
 VARIABLE = "MLPACK_GRAPH_SECONDS"
 SECONDS = 600.0

@@ -16,9 +16,9 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
+from .cache import seal, whole
 from .debian import SOURCES, unpacked
 from .errors import MissingToolError, MlpackError, UsageError
-from .cache import seal, whole
 from .paths import kept
 
 PACKAGE = "libonnxruntime-dev"

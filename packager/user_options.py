@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlpack_toolkit.converters.rds import Fault
 
-from .errors import UsageError
 from .data.rds_frames import levels_in
+from .errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mlpack_toolkit.packager.bundle.manifest import (MEASURED, NAME, canonical, entry_of, paths_below)
+from mlpack_toolkit.packager.bundle.manifest import MEASURED, NAME, canonical, entry_of, paths_below
 
 REPORT = "reports/report.html"
 

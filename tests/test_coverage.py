@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks._estimators import names
-from benchmarks.coverage import (DIFFERS, EQUAL, FAILS, PAGE, REFUSED, judge, verdicts_of)
+from benchmarks.coverage import DIFFERS, EQUAL, FAILS, PAGE, REFUSED, judge, verdicts_of
 
 GOAL = 172
 DOCUMENTED = verdicts_of(PAGE.read_text("utf-8"))

@@ -15,9 +15,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from mlpack_toolkit.converters.spec import FIRST_TIME
-from mlpack_toolkit.packager.errors import ConversionError, UsageError
 from mlpack_toolkit.packager.commands.build import Built
 from mlpack_toolkit.packager.commands.predict import predict
+from mlpack_toolkit.packager.errors import ConversionError, UsageError
 from tests.converters.check import _converted
 from tests.make import build_model, save
 

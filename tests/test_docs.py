@@ -13,12 +13,11 @@ from pathlib import Path
 import click
 import pytest
 
-from mlpack_toolkit import converters
-from mlpack_toolkit import runtimes
+from mlpack_toolkit import converters, runtimes
 from mlpack_toolkit.packager import errors
 from mlpack_toolkit.packager.cli import cli
-from mlpack_toolkit.packager.errors import MismatchError
 from mlpack_toolkit.packager.commands.build import Request, build
+from mlpack_toolkit.packager.errors import MismatchError
 
 ROOT = Path(__file__).parents[1]
 OWN = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")

@@ -16,8 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from mlpack_toolkit import converters
-from mlpack_toolkit import runtimes
+from mlpack_toolkit import converters, runtimes
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("packager", "converters", "runtimes", "templates")
@@ -123,7 +122,9 @@ def test_frameworks_are_imported_inside_functions(folder: str) -> None:
 def test_the_server_knows_itself_and_the_spec_alone() -> None:
     """So that an image needs no more of this house than `runtimes/server` and `converters/spec.py`."""
     found = [i for p in _modules("runtimes/server") for i in _imports(_tree(p), p) if _below(i.name, FOLDERS)]
-    strangers = [i for i in found if not _below(i.name, ("mlpack_toolkit.runtimes.server", "mlpack_toolkit.converters.spec"))]
+    strangers = [
+        i for i in found if not _below(i.name, ("mlpack_toolkit.runtimes.server", "mlpack_toolkit.converters.spec"))
+    ]
     assert found and not strangers, [f"{i.where} imports {i.name}" for i in strangers]
 
 

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from mlpack_toolkit.packager.commands.verify import check_bundle
-from mlpack_toolkit.packager.errors import ConversionError, MismatchError, UsageError
 from mlpack_toolkit.packager.commands.build import Built
 from mlpack_toolkit.packager.commands.predict import predict
+from mlpack_toolkit.packager.commands.verify import check_bundle
+from mlpack_toolkit.packager.errors import ConversionError, MismatchError, UsageError
 from tests.make import build_model
 
 RNG = np.random.default_rng(0)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from mlpack_toolkit import runtimes
-from mlpack_toolkit.packager.bundle.manifest import (MEASURED, NAME, Manifest, canonical, entries_below)
+from mlpack_toolkit.packager.bundle.manifest import MEASURED, NAME, Manifest, canonical, entries_below
 from mlpack_toolkit.packager.bundle.reader import open_bundle
 from mlpack_toolkit.packager.commands.verify import check_bundle
 from mlpack_toolkit.packager.errors import DamagedError, MismatchError

@@ -16,13 +16,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from mlpack_toolkit.packager.bundle.reader import open_bundle
-from mlpack_toolkit.packager.errors import UsageError
 from mlpack_toolkit.packager.commands.build import Built
 from mlpack_toolkit.packager.commands.predict import predict
-from mlpack_toolkit.runtimes.server.protocol.csv_rows import cells_of_csv
-from mlpack_toolkit.runtimes.server.bundle_info import describe
+from mlpack_toolkit.packager.errors import UsageError
 from mlpack_toolkit.runtimes.engine.errors import Refusal
+from mlpack_toolkit.runtimes.server.bundle_info import describe
 from mlpack_toolkit.runtimes.server.model import Model
+from mlpack_toolkit.runtimes.server.protocol.csv_rows import cells_of_csv
 from mlpack_toolkit.runtimes.server.protocol.rows import ask_cells, cells_of_rows
 from tests.make import build_model, save
 

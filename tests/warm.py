@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-import mlpack_toolkit.packager.original.worker
 from mlpack_toolkit.packager.original.worker import Child, start
 
 SERVER = Path(__file__).with_name("warm_server.py")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .builder import GraphBuilder, _onnx_type
 from ..spec import Unsupported
+from .builder import GraphBuilder, _onnx_type
 
 
 class Maths:

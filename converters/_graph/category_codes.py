@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .builder import Frame, GraphBuilder, Value
 from ..spec import Scalar, Unsupported
+from .builder import Frame, GraphBuilder, Value
 
 
 def coded(graph: GraphBuilder, frame: Frame, known: Mapping[int, Sequence[Scalar]], dtype: str) -> Value:

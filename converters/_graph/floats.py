@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from .trigonometry import Angles
-from .builder import GraphBuilder
 from .arithmetic import Flags, Maths, Wholes
+from .builder import GraphBuilder
+from .trigonometry import Angles
 
 
 class Reals(Angles):

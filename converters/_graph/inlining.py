@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .builder import OPSET, GraphBuilder
 from ..spec import Unsupported
+from .builder import OPSET, GraphBuilder
 
 if TYPE_CHECKING:
     import onnx

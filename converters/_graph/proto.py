@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..spec import (ONNX_RUNTIME_FLOOR, Dim, Scalar, TensorSpec, Unreadable, Unsupported)
+from ..spec import ONNX_RUNTIME_FLOOR, Dim, Scalar, TensorSpec, Unreadable, Unsupported
 
 NEWEST = {"": 26, "ai.onnx.ml": 5}
 """The newest operator sets that ONNX Runtime 1.28 loads: they belong to `ONNX_RUNTIME_FLOOR`."""

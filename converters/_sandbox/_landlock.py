@@ -8,7 +8,7 @@ import stat
 import struct
 from collections.abc import Sequence
 
-from ._kernel import (LANDLOCK_ADD, LANDLOCK_CREATE, LANDLOCK_RESTRICT, call, machine)
+from ._kernel import LANDLOCK_ADD, LANDLOCK_CREATE, LANDLOCK_RESTRICT, call, machine
 
 _EXECUTE, _WRITE, _READ, _REMOVE_FOLDER, _REMOVE, _MAKE_FOLDER, _MAKE_FILE = (1 << bit for bit in (0, 1, 2, 4, 5, 7, 8))
 _MOVE, _TRUNCATE, _DEVICE = (1 << bit for bit in (13, 14, 15))

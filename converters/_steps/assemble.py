@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from .._graph.builder import GraphBuilder, Value
+from ..spec import Description, Signature, TensorSpec, Unsupported
 from .step import Answer, convert
-from ..spec import (Description, Signature, TensorSpec, Unsupported)
 
 
 def assemble(model: Any, description: Description, signature: Signature, real: str) -> bytes:

@@ -14,8 +14,8 @@ from typing import Any, Callable
 
 from .._graph.builder import Frame, GraphBuilder, Value
 from .._graph.inlining import inline
-from .step import Answer, Step
 from ..spec import Unreadable, Unsupported
+from .step import Answer, Step
 
 Author = Callable[[Any, GraphBuilder, Frame], Any]
 REGISTRY = "mlpack_converters.py"

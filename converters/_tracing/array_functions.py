@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from functools import reduce as fold
 from typing import Any, Callable
 
-from .ufuncs import aligned, named
-from .indexing import (arranged, filled, pick, reshape)
 from .._graph.floats import maths
-from .reductions import REDUCTIONS, cumulated, norm
-from .symbolic_array import (MIXES, first, ghost_of, is_symbol, kind_of)
 from ..spec import Unsupported
+from .indexing import arranged, filled, pick, reshape
+from .reductions import REDUCTIONS, cumulated, norm
+from .symbolic_array import MIXES, first, ghost_of, is_symbol, kind_of
+from .ufuncs import aligned, named
 
 
 def call(function: Any, arguments: Sequence[Any], keywords: dict[str, Any]) -> Any:

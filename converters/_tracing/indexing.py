@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .ufuncs import aligned, named
 from .._graph.floats import maths
-from .symbolic_array import (MIXES, Rows, ghost_of, is_symbol, kind_of)
 from ..spec import Unsupported
+from .symbolic_array import MIXES, Rows, ghost_of, is_symbol, kind_of
+from .ufuncs import aligned, named
 
 
 def _key(symbol: Any, key: Any) -> tuple[Any, ...]:

@@ -7,8 +7,8 @@ from functools import reduce as fold
 from typing import Any, Callable
 
 from .._graph.arithmetic import Wholes
-from .symbolic_array import MIXES, is_symbol, kind_of
 from ..spec import Unsupported
+from .symbolic_array import MIXES, is_symbol, kind_of
 
 
 def _axis(x: Any, axis: Any, name: str) -> None:

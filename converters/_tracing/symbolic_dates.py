@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from .._graph.builder import GraphBuilder
 from .._graph.arithmetic import Wholes
+from .._graph.builder import GraphBuilder
+from ..spec import NOT_A_TIME, Unsupported
 from .symbolic_array import is_symbol
 from .symbolic_series import Column
-from ..spec import NOT_A_TIME, Unsupported
 
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 DAY = 86400

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
-from .ufuncs import elementwise
 from .._graph.builder import Frame, GraphBuilder, Value
+from ..spec import Unsupported
 from .array_functions import call, column_stack
 from .indexing import filled
 from .reductions import REDUCTIONS
-from .symbolic_array import (MIXES, Origin, Symbol, Thresholds, is_symbol, kind_of)
-from .symbolic_series import (OF_COLUMNS, Column, filled_up, plain)
+from .symbolic_array import MIXES, Origin, Symbol, Thresholds, is_symbol, kind_of
 from .symbolic_dates import PER_SECOND, moments, zoned
+from .symbolic_series import OF_COLUMNS, Column, filled_up, plain
 from .trace import numpy_type
-from ..spec import Unsupported
+from .ufuncs import elementwise
 
 _SKIPPING = {"sum": "nansum", "mean": "nanmean", "min": "nanmin", "max": "nanmax"}
 """pandas leaves missing cells out where numpy does not."""

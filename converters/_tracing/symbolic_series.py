@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Callable
 
 from .._graph.builder import Value
-from .array_functions import (clip, copied, isin, rounded, where)
-from .indexing import filled
-from .symbolic_array import (Origin, Symbol, ghost_of, is_symbol)
 from ..spec import Unsupported
+from .array_functions import clip, copied, isin, rounded, where
+from .indexing import filled
+from .symbolic_array import Origin, Symbol, ghost_of, is_symbol
 
 
 class Column(Symbol):

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Callable
 
 from .._graph.builder import Frame, GraphBuilder, Value
-from .symbolic_array import (Origin, Symbol, Thresholds, is_symbol, kind_of)
 from ..spec import Unsupported
+from .symbolic_array import Origin, Symbol, Thresholds, is_symbol, kind_of
 
 
 @dataclass(frozen=True)

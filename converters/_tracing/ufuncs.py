@@ -7,8 +7,8 @@ from typing import Any
 
 from .._graph.builder import GraphBuilder
 from .._graph.floats import maths
-from .symbolic_array import (MIXES, Rehearsal, first, ghost_of, is_symbol, kind_of)
 from ..spec import Unsupported
+from .symbolic_array import MIXES, Rehearsal, first, ghost_of, is_symbol, kind_of
 
 _COMPARE = {
     "equal": "Equal",

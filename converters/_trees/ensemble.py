@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._graph.builder import GraphBuilder, Value
 from .._graph.set_membership import CodeSet, flags
-from .arrays import (Trees, rounded, some_trees, tree_of)
+from .arrays import Trees, rounded, some_trees, tree_of
 
 if TYPE_CHECKING:
     import numpy as np

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from .._graph.builder import GraphBuilder, Value
 from .._graph.set_membership import INT64
-from .oblivious import symmetric_sum
-from .ensemble import ensemble, without_categories
 from .arrays import Trees, tree_of
+from .ensemble import ensemble, without_categories
+from .oblivious import symmetric_sum
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .dtypes import plain_code
-from .rules import (Look, Refused, Test, dict_of, either, matches, named, roles, storable, text, tuple_of)
+from .rules import Look, Refused, Test, dict_of, either, matches, named, roles, storable, text, tuple_of
 
 _NONE, _INT, _STR, _BYTES = roles("NoneType"), roles("int"), roles("str"), roles("bytes")
 _LIST, _TUPLE, _DICT, _ARRAY = roles("list"), roles("tuple"), roles("dict"), roles("array")

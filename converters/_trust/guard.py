@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from . import rules
-from .calls import (called, check_own_base, made, made_whole, role_of_class)
-from .natives import (check_array, check_classes, check_numbers, needs_state)
+from .calls import called, check_own_base, made, made_whole, role_of_class
+from .natives import check_array, check_classes, check_numbers, needs_state
 from .rules import Refused
 from .states import check_state
 

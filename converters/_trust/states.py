@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from .dtypes import check_dtype
-from .rules import (Look, Refused, Test, check_attributes, either, matches, roles, tuple_of)
+from .rules import Look, Refused, Test, check_attributes, either, matches, roles, tuple_of
 
 _INT, _NONE, _DICT, _TUPLE, _DTYPE = roles("int"), roles("NoneType"), roles("dict"), roles("tuple"), roles("dtype")
 _RAW, _FLAG = roles("bytes", "list"), roles("bool", "int")

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from . import rules
-from .guard import (Args, Guard, Name, methods_of)
+from .guard import Args, Guard, Name, methods_of
 from .rules import Refused
 
 _SUBCLASSES = ("numpy.ndarray", "numpy.matrix", "numpy.matrixlib.defmatrix.matrix")

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .probes import (LADDER, Column, Probe, columns_of, together)
 from ..spec import Description, Table, TensorSpec
+from .probes import LADDER, Column, Probe, columns_of, together
 
 if TYPE_CHECKING:
     import numpy as np

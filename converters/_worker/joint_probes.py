@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .probes import (LADDER, Column, Probe, together)
-from ..table import rows_of, take
 from ..spec import Table
+from ..table import rows_of, take
+from .probes import LADDER, Column, Probe, together
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,9 +6,9 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .signature import MATRIX_INPUT
+from ..spec import Description, Feature, Table, TensorSpec, Unreadable
 from ..table import rows_of
-from ..spec import (Description, Feature, Table, TensorSpec, Unreadable)
+from .signature import MATRIX_INPUT
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..spec import NOT_A_TIME, Description, Feature, Table, TensorSpec
 from ..table import rows_of, stack, take
 from .sample_texts import documents
-from ..spec import (NOT_A_TIME, Description, Feature, Table, TensorSpec)
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..table import rows_of, stack, take
 from ..spec import Table, Unsupported
+from ..table import rows_of, stack, take
 
 TOGETHER = 64
 """Most rows of one kind that are asked as a batch of their own."""

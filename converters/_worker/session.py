@@ -18,23 +18,23 @@ from pathlib import Path
 from typing import Any
 
 from .. import for_file, for_object
-from .reference import (Answers, Batches, ask, ask_by_kind, check_rows)
-from .confinement import confine, refused
-from .._steps.user_defined import advice, dotted, register
-from .input_bounds import with_edges
-from .model_input import model_table, original_input, with_own_names
-from .wrappers import held
-from ..latency import measure, single_threaded
-from .probes import (EXAMPLE_ROWS, Probe, columns_of, make_probes, together)
 from .._sandbox._limits import limit
-from .joint_probes import several
-from .signature import inputs_of, signature_of
-from .sparse_input import as_sparse
-from ..table import (read_table, rows_of, stack, take, write_table)
+from .._steps.user_defined import advice, dotted, register
 from .._trust.guard import Trusted
 from .._trust.loading import load_joblib, load_pickle
 from .._trust.rules import NO_MODEL, Refused
-from ..spec import (Converter, Description, Signature, Table, TensorSpec, Unreadable, Unsupported)
+from ..latency import measure, single_threaded
+from ..spec import Converter, Description, Signature, Table, TensorSpec, Unreadable, Unsupported
+from ..table import read_table, rows_of, stack, take, write_table
+from .confinement import confine, refused
+from .input_bounds import with_edges
+from .joint_probes import several
+from .model_input import model_table, original_input, with_own_names
+from .probes import EXAMPLE_ROWS, Probe, columns_of, make_probes, together
+from .reference import Answers, Batches, ask, ask_by_kind, check_rows
+from .signature import inputs_of, signature_of
+from .sparse_input import as_sparse
+from .wrappers import held
 
 STRANGE = ("unseen", "empty", "missing", "odd", "large")
 """Kinds whose rows share what a whole batch seldom has."""

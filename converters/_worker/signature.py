@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..spec import (COLUMN, MATRIX, Description, Dim, Feature, Signature, Table, TensorSpec, Unreadable)
+from ..spec import COLUMN, MATRIX, Description, Dim, Feature, Signature, Table, TensorSpec, Unreadable
 
 if TYPE_CHECKING:
     import numpy as np

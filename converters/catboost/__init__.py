@@ -7,14 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .._steps.assemble import assemble
-from .reader import (SEARCHED, Parsed, integers_behind, parse)
-from .category_tables import category_columns, known_categories
 from .._graph.builder import Frame, GraphBuilder, Value
+from .._steps.assemble import assemble
 from .._steps.step import Answer, Step, Thresholds
 from .._trees.arrays import unique_thresholds
 from .._trees.ensemble_sum import tree_sum
-from ..spec import (Converter, Description, Feature, Scalar, Table, Unreadable, Unsupported)
+from ..spec import Converter, Description, Feature, Scalar, Table, Unreadable, Unsupported
+from .category_tables import category_columns, known_categories
+from .reader import SEARCHED, Parsed, integers_behind, parse
 
 _KINDS = ("CatBoost", "CatBoostClassifier", "CatBoostRegressor", "CatBoostRanker")
 _CLASSIFIES = ("Logloss", "CrossEntropy", "Focal", "MultiClass", "MultiClassOneVsAll", "MultiLogloss")

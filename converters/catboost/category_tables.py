@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Union
 
-from .reader import Parsed, integers_behind
-from .ctr import Ctr, Projection, chained
-from .cityhash import hashes_of
 from .._graph.builder import Frame, GraphBuilder, Value
 from ..spec import Scalar, Unsupported
+from .cityhash import hashes_of
+from .ctr import Ctr, Projection, chained
+from .reader import Parsed, integers_behind
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,10 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from .ctr import Ctr, categories_behind, statistics
-from .cityhash import hashes_of_cells
 from .._trees.arrays import Trees
 from ..spec import Unsupported
+from .cityhash import hashes_of_cells
+from .ctr import Ctr, categories_behind, statistics
 
 if TYPE_CHECKING:
     import numpy as np

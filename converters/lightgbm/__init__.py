@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .._steps.assemble import assemble
-from .._graph.category_codes import coded
 from .._graph.builder import Frame, GraphBuilder, Value
-from .linear_trees import linear_sum
-from .reader import (ZERO, Parsed, objective_of, parsed)
+from .._graph.category_codes import coded
+from .._steps.assemble import assemble
 from .._steps.step import Answer, Step, Thresholds
 from .._trees.arrays import unique_thresholds
 from .._trees.ensemble_sum import tree_sum
-from ..spec import (FLOATS, Converter, Description, Feature, Scalar, Signature, Table, Unreadable, Unsupported)
+from ..spec import FLOATS, Converter, Description, Feature, Scalar, Signature, Table, Unreadable, Unsupported
+from .linear_trees import linear_sum
+from .reader import ZERO, Parsed, objective_of, parsed
 
 _WRAPPERS = ("LGBMClassifier", "LGBMRanker", "LGBMRegressor")
 _CLASSIFIES = ("binary", "multiclass", "multiclassova")

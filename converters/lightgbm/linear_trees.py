@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .._graph.builder import GraphBuilder, Value
-from .reader import Parsed
 from .._trees.arrays import tree_of
 from .._trees.ensemble_sum import tree_sum
+from .reader import Parsed
 
 
 def linear_sum(graph: GraphBuilder, content: Parsed, ready: Value, raw: Value) -> str:

@@ -7,7 +7,7 @@ the form works without R. Graphs are double precision throughout.
 from __future__ import annotations
 
 from ..spec import Converter
-from ._model import (adapt, clock, convert, describe, environment, load, look, predict, sniff, start)
+from ._model import adapt, clock, convert, describe, environment, load, look, predict, sniff, start
 
 CONVERTER = Converter(
     name="r",

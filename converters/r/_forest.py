@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .._graph.builder import GraphBuilder, Value
-from .._trees.ensemble import ensemble
 from .._trees.arrays import Trees
+from .._trees.ensemble import ensemble
 from .._trees.ensemble_sum import tree_sum
 from ._form.form import Fields
+from ._level_sets import without_sets
 from ._predictors import Predictors
 from ._quantised_thresholds import NODES_AT_ONCE, leaning, small_sum
-from ._level_sets import without_sets
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .._graph.erf import normal_cdf
 from .._graph.builder import GraphBuilder
+from .._graph.erf import normal_cdf
 from .._graph.floats import Reals
 from ..spec import Unsupported
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._graph.builder import GraphBuilder
-from ..rds import (Fault, File, Item, is_rds, plain, read)
 from .._worker.signature import FACTOR
-from ..spec import (Description, Feature, Signature, Table, TensorSpec, Unreadable, Unsupported)
+from ..rds import Fault, File, Item, is_rds, plain, read
+from ..spec import Description, Feature, Signature, Table, TensorSpec, Unreadable, Unsupported
 from ._form.columns import Columns
 from ._form.form import Form, Input
-from ._registry import Outputs, kind_of
-from ._program import SAFE_VERSION, rscript
 from ._process import RError, Session, held
+from ._program import SAFE_VERSION, rscript
+from ._registry import Outputs, kind_of
 
 if TYPE_CHECKING:
     import numpy as np

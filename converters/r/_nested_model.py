@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ._form.form import Fields, Input
-from ._registry import Outputs, kind_of
 from ._form.preprocessing import Prepared
+from ._registry import Outputs, kind_of
 
 
 def inner_outputs(inner: Fields, prepared: Prepared) -> Outputs:

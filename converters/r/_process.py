@@ -13,9 +13,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from .._sandbox._launch import start
 from ..rds import Item, read
 from ..rds_writer import write
-from .._sandbox._launch import start
 from ..spec import Unreadable, Unsupported
 from ._program import look_at, own_environment
 

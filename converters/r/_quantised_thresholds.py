@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .._graph.builder import GraphBuilder, Value
-from .._trees.ensemble import ensemble
 from .._trees.arrays import Trees, unique_thresholds
+from .._trees.ensemble import ensemble
 from .._trees.ensemble_sum import per_tree
 from ._level_sets import without_sets
 

@@ -9,10 +9,10 @@ from ..spec import Unsupported
 from ._form.columns import Columns
 from ._form.design import Design
 from ._form.form import Fields
-from ._nested_model import inner_outputs
-from ._registry import (Kind, Outputs, Thresholds, kind_of)
-from ._labels import index_of_largest
 from ._form.preprocessing import Prepared
+from ._labels import index_of_largest
+from ._nested_model import inner_outputs
+from ._registry import Kind, Outputs, Thresholds, kind_of
 
 
 def _convert(fields: Fields, columns: Columns) -> Outputs:

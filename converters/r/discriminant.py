@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from .._graph.builder import GraphBuilder
 from ._form.columns import Columns
 from ._form.form import Fields
-from ._registry import Kind, Outputs
 from ._labels import index_of_largest
+from ._registry import Kind, Outputs
 from ._regressors import regressors
 from ._softmax import shares
 

@@ -9,8 +9,8 @@ from .._graph.builder import GraphBuilder
 from ._form.columns import Columns
 from ._form.design import Design
 from ._form.form import Fields
-from ._registry import Kind, Outputs
 from ._links import inverse_link
+from ._registry import Kind, Outputs
 from ._thresholds import thresholds_in
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ._form.columns import Columns
 from ._form.design import Design
 from ._form.form import Fields
-from ._registry import Kind, Outputs
 from ._links import inverse_link
+from ._registry import Kind, Outputs
 from ._smooths import Smooths
 
 

@@ -11,10 +11,10 @@ from .._trees.ensemble_sum import tree_sum
 from ._fallback_subgraph import again, rows_missing
 from ._form.columns import Columns
 from ._form.form import Fields
-from ._registry import Kind, Outputs
 from ._labels import index_of_largest
-from ._predictors import Predictors
 from ._level_sets import without_sets
+from ._predictors import Predictors
+from ._registry import Kind, Outputs
 from ._thresholds import thresholds_in
 
 if TYPE_CHECKING:

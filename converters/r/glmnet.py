@@ -5,9 +5,9 @@ from __future__ import annotations
 from .._graph.builder import GraphBuilder
 from ._form.columns import Columns
 from ._form.form import Fields
-from ._registry import Kind, Outputs
 from ._labels import index_of_largest
 from ._links import inverse_link
+from ._registry import Kind, Outputs
 from ._softmax import two_classes
 from ._sparse_matmul import product
 

@@ -8,9 +8,9 @@ from ._compensated_math import shows_last_bits, summed
 from ._form.columns import Columns
 from ._form.form import Fields
 from ._kernlab import kernel
-from ._registry import Kind, Outputs
-from ._pairwise_coupling_kernlab import minpair
 from ._one_vs_one import most_votes, votes
+from ._pairwise_coupling_kernlab import minpair
+from ._registry import Kind, Outputs
 from ._regressors import regressors
 from ._rows import any_missing, row_of
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ._form.columns import Columns
 from ._form.form import Fields
-from ._registry import Kind, Outputs
 from ._labels import index_of_largest
 from ._network import network
+from ._registry import Kind, Outputs
 from ._regressors import regressors
 from ._softmax import two_classes
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from .._graph.erf import normal_cdf
 from .._graph.builder import GraphBuilder
+from .._graph.erf import normal_cdf
 from .._graph.floats import Reals
 from ._form.columns import Columns
 from ._form.form import Fields
-from ._registry import Kind, Outputs
 from ._labels import index_of_largest
 from ._links import cauchy_cdf
+from ._registry import Kind, Outputs
 from ._regressors import regressors
 
 

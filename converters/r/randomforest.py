@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from ._forest import category_sets, tree_mean, trees_in, votes
 from ._form.columns import Columns
-from ._forest import (category_sets, tree_mean, trees_in, votes)
 from ._form.form import Fields
-from ._registry import Kind, Outputs
 from ._labels import index_of_largest
 from ._predictors import Predictors, any_missing, blanked
+from ._registry import Kind, Outputs
 from ._thresholds import thresholds_in
 
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 from .._graph.builder import GraphBuilder, Value
 from .._trees.arrays import Trees
 from .._trees.ensemble_sum import tree_sum
+from ._forest import category_sets, tree_mean, trees_in, votes
 from ._form.columns import Columns
-from ._forest import (category_sets, tree_mean, trees_in, votes)
 from ._form.form import Fields
-from ._registry import Kind, Outputs
 from ._labels import index_of_largest
-from ._predictors import Predictors, any_missing, blanked
 from ._level_sets import without_sets
+from ._predictors import Predictors, any_missing, blanked
+from ._registry import Kind, Outputs
 from ._thresholds import thresholds_in
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ._form.columns import Columns
 from ._form.form import Fields
-from ._registry import Kind, Outputs
 from ._form.preprocessing import Prepared
+from ._registry import Kind, Outputs
 
 
 def _convert(fields: Fields, columns: Columns) -> Outputs:

@@ -14,9 +14,9 @@ from .._trees.ensemble_sum import per_tree
 from ._fallback_subgraph import again
 from ._form.columns import Columns
 from ._form.form import Fields
-from ._registry import Kind, Outputs
-from ._predictors import Predictors
 from ._level_sets import without_sets
+from ._predictors import Predictors
+from ._registry import Kind, Outputs
 from ._thresholds import thresholds_in
 
 LEFT, RIGHT = -1.0, 1.0

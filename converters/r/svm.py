@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .._graph.pairwise_coupling import coupled
 from .._graph.builder import GraphBuilder
 from .._graph.floats import Reals
+from .._graph.pairwise_coupling import coupled
 from ._compensated_math import exponential, shows_last_bits, summed
 from ._form.columns import Columns
 from ._form.form import Fields
 from ._kernel_sums import inner_products, squared_distances
-from ._registry import Kind, Outputs
 from ._one_vs_one import most_votes, pairs, votes
+from ._registry import Kind, Outputs
 from ._regressors import regressors
 from ._rows import any_missing, row_of
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from .._steps.step import bounds_of, thresholds_of, values_of
 from .._steps.titles import title_of
-from ..spec import (FLOATS, Description, Feature, Scalar, Unreadable, Unsupported)
+from ..spec import FLOATS, Description, Feature, Scalar, Unreadable, Unsupported
 from ._records import names as keys_of
 
 _TEXT = ("CountVectorizer", "TfidfVectorizer", "HashingVectorizer")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._graph.erf import normal_cdf
 from .._graph.builder import GraphBuilder, Value
+from .._graph.erf import normal_cdf
 from ..spec import Unsupported
 
 BOUND = 1e-7

@@ -11,8 +11,8 @@ from typing import Any, Callable
 
 from .._graph.builder import Frame, GraphBuilder
 from ..spec import INTEGERS, Unsupported
-from ._neighbors import distances as distances
 from . import _scores as scores
+from ._neighbors import distances as distances
 
 UNROLLED = 100
 """Features up to which distances take one node per feature, and the memory of one."""

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._graph.builder import Frame, GraphBuilder, Value
-from .._steps.step import (Answer, Step, Thresholds, convert, thresholds_of, transform)
+from .._steps.step import Answer, Step, Thresholds, convert, thresholds_of, transform
 from .._trees.arrays import Trees, unique_thresholds, with_base
 from .._trees.ensemble_sum import per_tree, tree_sum
 from ..spec import Scalar, Unsupported
-from ._tree_export import (SUMS, arg_max, column, forest, matrix, real, shares, single_values)
+from ._tree_export import SUMS, arg_max, column, forest, matrix, real, shares, single_values
 
 
 def _single_trees(estimators: Sequence[Any]) -> bool:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from .._graph.builder import Frame, GraphBuilder
-from .._steps.step import Answer, Step
 from .._graph.cosine import cosine
+from .._steps.step import Answer, Step
 from ._outputs import block
 
 

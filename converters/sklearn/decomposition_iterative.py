@@ -7,9 +7,9 @@ from typing import Any
 from .._graph.builder import Frame, GraphBuilder
 from .._steps.step import Answer, Step, Thresholds
 from ..spec import Unsupported
-from ._solvers import loops as loops
 from . import _scores as scores
 from ._outputs import block
+from ._solvers import loops as loops
 
 FLOOR = 1.1920928955078125e-07
 """What scikit-learn divides by in place of 0, and the least product that it holds a row against."""

@@ -7,10 +7,10 @@ from typing import Any
 from .._graph.builder import Frame, GraphBuilder
 from .._steps.step import Answer, Step
 from ..spec import Unsupported
-from ._solvers import lars as lars
-from ._solvers import matching_pursuit as pursuit
 from . import _scores as scores
 from ._outputs import block
+from ._solvers import lars as lars
+from ._solvers import matching_pursuit as pursuit
 from ._solvers.gram import gram_of
 from ._solvers.lasso import lasso
 

@@ -7,8 +7,8 @@ from typing import Any
 from .._graph.builder import Frame, GraphBuilder, Value
 from .._steps.step import Answer, Step
 from ..spec import Unsupported
-from ._outputs import block
 from ._categories import is_missing, known_values, lookup
+from ._outputs import block
 
 _NONE = -1
 """The code of a cell that no output column stands for."""

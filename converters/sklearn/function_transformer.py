@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from .._steps.user_defined import (advice, answered, dotted, function_step)
 from .._graph.builder import Frame, GraphBuilder, Value
 from .._steps.step import Answer, Step, Thresholds
+from .._steps.user_defined import advice, answered, dotted, function_step
 from .._tracing.symbolic_array import Rehearsal
 from .._tracing.symbolic_frame import table
 from .._tracing.trace import Traced, array, trace

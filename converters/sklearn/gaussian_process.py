@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from .._graph.erf import erf
 from .._graph.builder import Frame, GraphBuilder
+from .._graph.erf import erf
 from .._steps.step import Answer, Step, Thresholds
 from ..spec import Unsupported
 from . import _covariances as covariances

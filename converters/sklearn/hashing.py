@@ -11,8 +11,8 @@ from .._graph.sparse import Sparse, zeros
 from .._steps.step import Answer, Step, always
 from ..spec import Unsupported
 from ._text import alphabet as abc
-from ._text.characters import (images, numbers_of, staying, tokens, white_space)
-from ._text.documents import (STOP, preprocess, refuse_options, stop_words, text_of, without_stops)
+from ._text.characters import images, numbers_of, staying, tokens, white_space
+from ._text.documents import STOP, preprocess, refuse_options, stop_words, text_of, without_stops
 from ._text.murmurhash import hashes
 from ._text.words import Alphabet
 

@@ -7,12 +7,12 @@ from typing import Any
 from .._graph.builder import Frame, GraphBuilder
 from .._steps.step import Answer, Step
 from ..spec import Unsupported
-from ._neighbors import distances as distances
 from . import _scores as scores
 from ._categories import is_missing
-from ._neighbors.distances import Metric
 from ._missing_mask import holes_of, imputed
-from ._neighbors.nearest import (ROUNDING, any_of, inverse, like_fitted, smallest)
+from ._neighbors import distances as distances
+from ._neighbors.distances import Metric
+from ._neighbors.nearest import ROUNDING, any_of, inverse, like_fitted, smallest
 from ._neighbors.rounding import rounded
 
 ASKED = 500

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .._graph.builder import Frame, GraphBuilder
-from .._steps.step import Answer, Step, Thresholds
 from .._graph.cosine import cosine
+from .._steps.step import Answer, Step, Thresholds
 from ..spec import Unsupported
 from . import _scores as scores
 from ._outputs import block

@@ -7,8 +7,8 @@ from typing import Any
 from .._graph.builder import Frame, GraphBuilder
 from .._steps.step import Answer, Step
 from ..spec import Unsupported
-from ._neighbors import distances as distances
 from . import _scores as scores
+from ._neighbors import distances as distances
 from ._neighbors.nearest import equals_of, nearest
 
 

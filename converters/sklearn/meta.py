@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .._graph.builder import Frame, GraphBuilder, Value
-from .._steps.step import (Answer, Step, convert, thresholds_of, values_of)
+from .._steps.step import Answer, Step, convert, thresholds_of, values_of
 from ..spec import Unsupported
 from . import _members as members
-from . import _scores as scores
 from . import _multioutput as targets
+from . import _scores as scores
 
 
 def _threshold_step(settings: Any) -> Step:

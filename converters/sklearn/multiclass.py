@@ -8,10 +8,10 @@ from typing import Any
 from .._graph.builder import Frame, GraphBuilder
 from .._steps.step import Answer, Step, convert
 from ..spec import Unsupported
-from ._neighbors import distances as distances
 from . import _members as members
-from . import _scores as scores
 from . import _multioutput as targets
+from . import _scores as scores
+from ._neighbors import distances as distances
 
 
 def _all(fitted: Any) -> Sequence[members.Member]:

@@ -7,11 +7,11 @@ from typing import Any
 from .._graph.builder import Frame, GraphBuilder, Value
 from .._steps.step import Answer, Step
 from ..spec import Unsupported
-from ._neighbors import distances as distances
-from . import _scores as scores
 from . import _multioutput as targets
+from . import _scores as scores
+from ._neighbors import distances as distances
 from ._neighbors.distances import Metric, metric_of
-from ._neighbors.nearest import (Ask, any_of, equals_of, inverse, nearest, points_of)
+from ._neighbors.nearest import Ask, any_of, equals_of, inverse, nearest, points_of
 from ._neighbors.radius import refuse_rounding
 
 

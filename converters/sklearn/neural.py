@@ -7,8 +7,8 @@ from typing import Any
 from .._graph.builder import Frame, GraphBuilder
 from .._steps.step import Answer, Step
 from ..spec import Unsupported
-from . import _scores as scores
 from . import _multioutput as targets
+from . import _scores as scores
 from ._outputs import block
 
 

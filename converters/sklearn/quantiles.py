@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from .._graph.builder import Frame, GraphBuilder, Value
-from .._steps.step import (Answer, Step, Thresholds, as_given)
+from .._steps.step import Answer, Step, Thresholds, as_given
 from ..spec import Unsupported
-from ._outputs import block
 from ._interpolation import BOUND, interpolate
+from ._outputs import block
 
 # The normal distribution's inverse, algorithm AS 241 of Wichura: exact to the last digits of a double.
 # fmt: off

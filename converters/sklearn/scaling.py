@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._graph.builder import Frame, GraphBuilder, Value
-from .._steps.step import (Answer, Step, Thresholds, as_given)
+from .._steps.step import Answer, Step, Thresholds, as_given
 from ._outputs import at_most, block
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._graph.pairwise_coupling import coupled
 from .._graph.builder import Frame, GraphBuilder
+from .._graph.pairwise_coupling import coupled
 from .._steps.step import Answer, Step
 from ..spec import Unsupported
-from ._neighbors import distances as distances
 from . import _scores as scores
+from ._neighbors import distances as distances
 
 LOST = 1e-11
 """Largest error of a kernel sum that is accepted for the quick form of distances."""

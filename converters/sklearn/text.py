@@ -7,10 +7,10 @@ from typing import Any
 from .._graph.builder import Frame, GraphBuilder, Value
 from .._steps.step import Answer, Step, always
 from ..spec import Scalar, Unsupported
-from ._text.alphabet import FINAL_SIGMA, SMALL_SIGMA
 from ._outputs import block
+from ._text.alphabet import FINAL_SIGMA, SMALL_SIGMA
 from ._text.characters import character_numbers
-from ._text.documents import (STOP, preprocess, refuse_options, stop_words, text_of, without_stops)
+from ._text.documents import STOP, preprocess, refuse_options, stop_words, text_of, without_stops
 from ._text.words import Alphabet, word_numbers
 
 Terms = dict[tuple[str, ...], int]

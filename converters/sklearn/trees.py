@@ -11,7 +11,7 @@ from .._steps.step import Answer, Step, Thresholds
 from .._trees.arrays import Trees, tree_of, unique_thresholds
 from .._trees.ensemble_sum import per_tree, tree_sum
 from . import _multioutput as targets
-from ._tree_export import (SUMS, arg_max, column, forest, matrix, outputs, real, shares, single_values)
+from ._tree_export import SUMS, arg_max, column, forest, matrix, outputs, real, shares, single_values
 
 
 def _grown(fitted: Any) -> list[Any]:

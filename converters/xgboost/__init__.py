@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from .._steps.assemble import assemble
-from .._graph.category_codes import coded
 from .._graph.builder import Frame, GraphBuilder, Value
+from .._graph.category_codes import coded
+from .._steps.assemble import assemble
 from .._steps.step import Answer, Step, Thresholds
 from .._trees.arrays import unique_thresholds, with_base
 from .._trees.ensemble_sum import tree_sum
-from .reader import (EXPONENTIAL, HINGE, LOGISTIC, PLAIN, SOFT, Parsed, objective_of, parsed)
-from ..spec import (Converter, Description, Feature, Scalar, Signature, Table, Unreadable, Unsupported)
+from ..spec import Converter, Description, Feature, Scalar, Signature, Table, Unreadable, Unsupported
+from .reader import EXPONENTIAL, HINGE, LOGISTIC, PLAIN, SOFT, Parsed, objective_of, parsed
 
 _WRAPPERS = ("XGBClassifier", "XGBModel", "XGBRFClassifier", "XGBRFRegressor", "XGBRanker", "XGBRegressor")
 _CLASSIFIES = ("binary:hinge", "binary:logistic", *SOFT)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .._trees.arrays import Trees
-from .ubjson import parse
 from ..spec import Scalar, Unsupported
+from .ubjson import parse
 
 if TYPE_CHECKING:
     import numpy as np

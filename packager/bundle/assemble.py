@@ -11,20 +11,20 @@ from mlpack_toolkit.converters.spec import Unsupported
 
 from .. import __version__
 from ..commands.bench import LatencyReport
-from .manifest import Manifest, canonical
-from .sbom import sbom
-from .writer import write_bundle
 from ..environments.system import machine
 from ..errors import ConversionError
-from .golden import GoldenCase, encode_case
+from ..original.sandbox import sandbox_words
 from ..paths import check_name
+from .golden import GoldenCase, encode_case
+from .manifest import Manifest, canonical
 from .readme import readme
 from .report import report_html
-from ..original.sandbox import sandbox_words
+from .sbom import sbom
+from .writer import write_bundle
 
 if TYPE_CHECKING:
-    from ..environments.recording import Recorded
     from ..commands.build import Request
+    from ..environments.recording import Recorded
 
 
 def write(

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlpack_toolkit.converters.spec import (Dim, Signature, Table, TensorSpec)
-from mlpack_toolkit.runtimes.engine.schema import (listing, number, parse, record, shown, text)
+from mlpack_toolkit.converters.spec import Dim, Signature, Table, TensorSpec
+from mlpack_toolkit.runtimes.engine.schema import listing, number, parse, record, shown, text
 from mlpack_toolkit.runtimes.engine.tensors import array_of, tensor_of
 
 MOST_BYTES = 256 << 20

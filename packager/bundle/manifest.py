@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlpack_toolkit.runtimes.engine.schema import (FORMAT, Fault, parse, record, whole)
+from mlpack_toolkit.runtimes.engine.schema import FORMAT, Fault, parse, record, whole
 from mlpack_toolkit.runtimes.engine.schema import files as entries
 
 from ..errors import DamagedError

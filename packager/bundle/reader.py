@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from mlpack_toolkit.converters.spec import Signature
-from mlpack_toolkit.runtimes.engine.schema import (GRAPH, MOST_BYTES, Fault, parse)
+from mlpack_toolkit.runtimes.engine.schema import GRAPH, MOST_BYTES, Fault, parse
 
 from ..errors import DamagedError, UsageError
 from .golden import GoldenCase, check_case, decode_case
-from .manifest import (MEASURED, NAME, Entry, Manifest, paths_below)
+from .manifest import MEASURED, NAME, Entry, Manifest, paths_below
 from .schema import check_documents, check_manifest, check_measured
 
 MOST_JSON = 256 << 20

@@ -10,8 +10,8 @@ from mlpack_toolkit import templates
 from mlpack_toolkit.converters.spec import Signature, TensorSpec
 
 from ..commands.bench import LatencyReport
-from .plots import errors_plot, latency_plot
 from ..equivalence.report import VerificationReport
+from .plots import errors_plot, latency_plot
 
 MEANING = {
     "example": "the example rows as given",

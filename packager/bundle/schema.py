@@ -9,7 +9,28 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mlpack_toolkit.runtimes.engine.schema import (GRAPH, MOST_PART, MOST_PATH, NAME, Check, Fault, anything, flag, listing, mapping, maybe, number, one_of, record, scalar, shown, signature, text, version, whole)
+from mlpack_toolkit.runtimes.engine.schema import (
+    GRAPH,
+    MOST_PART,
+    MOST_PATH,
+    NAME,
+    Check,
+    Fault,
+    anything,
+    flag,
+    listing,
+    mapping,
+    maybe,
+    number,
+    one_of,
+    record,
+    scalar,
+    shown,
+    signature,
+    text,
+    version,
+    whole,
+)
 from mlpack_toolkit.runtimes.engine.schema import files as file_entries
 from mlpack_toolkit.runtimes.engine.schema import name as bundle_name
 from mlpack_toolkit.runtimes.engine.schema import path as file_path

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..paths import beside, check_writable
-from .manifest import (MEASURED, NAME, Entry, Manifest, canonical, entries_below, entry_of)
+from .manifest import MEASURED, NAME, Entry, Manifest, canonical, entries_below, entry_of
 from .replacing import check_replaceable, replace_bundle
 from .schema import Fault, check_manifest
 

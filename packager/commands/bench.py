@@ -9,16 +9,16 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from mlpack_toolkit.converters.latency import (measure, quantiles, times_of, varied)
-from mlpack_toolkit.converters.table import rows_of, stack
+from mlpack_toolkit.converters.latency import measure, quantiles, times_of, varied
 from mlpack_toolkit.converters.spec import Signature, Table
+from mlpack_toolkit.converters.table import rows_of, stack
 
 from ..bundle.reader import Bundle, open_bundle
 from ..deadline import timed
 from ..environments.system import machine
+from ..equivalence.session import Session, session_of
 from ..errors import DamagedError, LatencyError
 from ..original.replies import hand_over
-from ..equivalence.session import Session, session_of
 
 BATCHES = (1, 8, 64, 1000)
 THREADS = 1

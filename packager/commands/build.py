@@ -13,13 +13,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from mlpack_toolkit.converters.table import rows_of
 from mlpack_toolkit.converters.spec import Signature
+from mlpack_toolkit.converters.table import rows_of
 
-from ..errors import (ForgedError, MismatchError, ModelError, UsageError)
-from ..paths import check_name, models_folder, program
+from ..errors import ForgedError, MismatchError, ModelError, UsageError
 from ..original.replies import graph_in, hand_over
 from ..original.worker import Limits, Worker
+from ..paths import check_name, models_folder, program
 
 Progress = Callable[[str], None]
 SECONDS_PER_BATCH_SIZE = 0.1
@@ -127,9 +127,9 @@ def _folders(folder: str, names: list[str]) -> list[str]:
 def _check(request: Request) -> None:
     from mlpack_toolkit.runtimes import names
 
+    from ..data.readers import check_file
     from ..environments import check_repository
     from ..original.interpreter import check_interpreter
-    from ..data.readers import check_file
 
     for path in (request.model, *request.code, *((request.lock,) if request.lock else ())):
         check_name(path)
@@ -162,10 +162,10 @@ def _check(request: Request) -> None:
 def _build(request: Request, place: Path, source: Any, worker: Worker, scratch: Path, progress: Progress) -> Built:
     from ..bundle.assemble import write
     from ..environments import given_lock, record, recorded
-    from ..user_options import given_of
-    from ..remarks import ignored_columns, needless_trust
     from ..equivalence.cases import golden_cases
     from ..equivalence.processor import twin
+    from ..remarks import ignored_columns, needless_trust
+    from ..user_options import given_of
 
     given = given_lock(request.lock) if request.lock else None
     progress("loading the model in its own interpreter")
@@ -268,7 +268,7 @@ def _latency(
     probes: Any,
     progress: Progress,
 ) -> Any:
-    from .bench import (BATCHES, check_gate, latency_report, measure_graph)
+    from .bench import BATCHES, check_gate, latency_report, measure_graph
 
     progress("measuring latency")
     rows, _, _ = probes.keep(probes.kinds == "example")

@@ -15,11 +15,11 @@ from mlpack_toolkit.converters.spec import Signature, Table
 from mlpack_toolkit.runtimes.engine.answers import columns_of
 
 from ..bundle.reader import open_bundle
-from ..errors import UsageError
-from ..paths import beside
+from ..data.readers import stream
 from ..equivalence.rules import violations
 from ..equivalence.session import session_of
-from ..data.readers import stream
+from ..errors import UsageError
+from ..paths import beside
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from mlpack_toolkit.converters.table import rows_of
 from mlpack_toolkit.converters.spec import Table
+from mlpack_toolkit.converters.table import rows_of
 
+from ..bundle.golden import GoldenCase
 from ..bundle.reader import Bundle, check_files, open_bundle
 from ..environments import rebuild
 from ..environments.system import kernels, machine
-from ..errors import MismatchError
-from ..bundle.golden import GoldenCase
-from ..original.reload import original_worker
 from ..equivalence.comparison import compare, worst
+from ..errors import MismatchError
+from ..original.reload import original_worker
 
 Array = np.ndarray[Any, Any]
 Progress = Callable[[str], None]

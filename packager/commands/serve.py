@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from mlpack_toolkit.runtimes.server.bundle_info import describe
 from mlpack_toolkit.runtimes.engine.errors import Damaged, NoModel
+from mlpack_toolkit.runtimes.server.bundle_info import describe
 from mlpack_toolkit.runtimes.server.settings import from_environment
 from mlpack_toolkit.runtimes.server.transport.supervisor import Supervisor
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from ..bundle.reader import Bundle, check_files, open_bundle
-from ..errors import (DamagedError, MismatchError, MissingToolError, UsageError)
 from ..bundle.golden import GoldenCase
+from ..bundle.reader import Bundle, check_files, open_bundle
+from ..equivalence.comparison import compare, worst
 from ..equivalence.rules import violations
 from ..equivalence.session import Session, session_of
+from ..errors import DamagedError, MismatchError, MissingToolError, UsageError
 from ..setup_headers import check_kept
-from ..equivalence.comparison import compare, worst
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "tensorrt": "TensorrtExecutionProvider"}
 SECONDS = 1800

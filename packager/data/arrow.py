@@ -13,8 +13,8 @@ import numpy as np
 
 from mlpack_toolkit.converters.spec import Signature, Table
 
-from .bombs import check_rows
 from ..errors import UsageError
+from .bombs import check_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa

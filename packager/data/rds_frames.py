@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mlpack_toolkit.converters.rds import (NA_INTEGER, Fault, Item, read)
+from mlpack_toolkit.converters.rds import NA_INTEGER, Fault, Item, read
 from mlpack_toolkit.converters.spec import Table
 
 from .arrow import listed

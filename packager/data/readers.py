@@ -14,11 +14,23 @@ from typing import Any
 import numpy as np
 
 from mlpack_toolkit.converters._worker.model_input import cells_of_levels
-from mlpack_toolkit.converters.spec import (MATRIX, Signature, Table, TensorSpec)
+from mlpack_toolkit.converters.spec import MATRIX, Signature, Table, TensorSpec
 
-from .arrow import (BATCH_ROWS, column_of, columns_of, columns_said, csv_batches, frame_dtypes, listed, one_line, parquet_batches, read_csv, read_parquet)
-from .bombs import check_rows, expanded
 from ..errors import MlpackError, UsageError
+from .arrow import (
+    BATCH_ROWS,
+    column_of,
+    columns_of,
+    columns_said,
+    csv_batches,
+    frame_dtypes,
+    listed,
+    one_line,
+    parquet_batches,
+    read_csv,
+    read_parquet,
+)
+from .bombs import check_rows, expanded
 from .json_rows import unwrapped
 from .rds_frames import read_frame
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from mlpack_toolkit.converters.spec import (Dim, Signature, Table, TensorSpec)
+from mlpack_toolkit.converters.spec import Dim, Signature, Table, TensorSpec
 
-from ..bundle.reader import Bundle
-from ..errors import DamagedError, LateError, MismatchError
 from ..bundle.golden import GoldenCase
+from ..bundle.reader import Bundle
+from ..equivalence.comparison import Errors, compare
 from ..equivalence.rules import violations
 from ..equivalence.session import Session, session_of
-from ..equivalence.comparison import Errors, compare
+from ..errors import DamagedError, LateError, MismatchError
 
 
 def answers(graph: Bundle, cases: Bundle) -> dict[str, Any]:

@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..errors import printable
 from ..equivalence.comparison import LARGEST
+from ..errors import printable
 
 SHOWN = 5
 LONGEST = 60

@@ -47,9 +47,9 @@ def rebuild(
     from dataclasses import replace
 
     from .conda import env as conda
+    from .python.rebuild import complete, find_interpreter, rebuild, rebuild_conda
     from .r import lock as r
     from .r.rebuild import rebuild_r
-    from .python.rebuild import (complete, find_interpreter, rebuild, rebuild_conda)
 
     if (bundle / r.LOCK).is_file():
         return rebuild_r(bundle, wanted, into, rscript)

@@ -12,13 +12,13 @@ from typing import Any
 from ..errors import EnvironmentFault
 from . import FOLDER
 from .conda import env as conda
-from .userlock.locks import GivenLock, differences, read_lock
+from .python.capture import Capture, Captured
 from .python.index import Found
 from .python.lock import lock, look_up
-from .python.required import needed
 from .python.overlay import converter_packages
-from .python.capture import Capture, Captured
+from .python.required import needed
 from .python.wheels import Wheel
+from .userlock.locks import GivenLock, differences, read_lock
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from mlpack_toolkit.converters.table import take
 from mlpack_toolkit.converters.spec import Table
+from mlpack_toolkit.converters.table import take
 
-from ..errors import ConversionError
 from ..bundle.golden import Tolerance
-from .session import Session
+from ..errors import ConversionError
 from .comparison import Comparison, Errors, compare
 from .probes import Probes
+from .session import Session
 
 ALONE, TOGETHER = "one of each kind alone", "each kind by itself"
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from mlpack_toolkit.converters.table import take
 from mlpack_toolkit.converters.spec import Signature
+from mlpack_toolkit.converters.table import take
 
 from ..bundle.golden import GoldenCase, Tolerance, bare
-from .rules import refused_rows
 from .probes import Probes
 from .refusals import FIRM
+from .rules import refused_rows
 
 ROWS = 8
 PIECES = 2

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from mlpack_toolkit.converters.table import take
 from mlpack_toolkit.converters.spec import Signature, Table
+from mlpack_toolkit.converters.table import take
 
-from ..errors import ConversionError
 from ..bundle.golden import Tolerance
+from ..errors import ConversionError
 
 TYPE_TOLERANCE = {
     "bfloat16": Tolerance(rtol=2**-7, atol=2**-7),

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from mlpack_toolkit.converters.table import rows_of, take
 from mlpack_toolkit.converters.spec import Table
+from mlpack_toolkit.converters.table import rows_of, take
 
 from ..original.replies import odd, table_in
 

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from mlpack_toolkit.converters.spec import (ALWAYS, TIES, Signature, Table)
+from mlpack_toolkit.converters.spec import ALWAYS, TIES, Signature, Table
 
-from ..environments.system import kernels, machine
-from ..errors import (ConversionError, ForgedError, MlpackError, ModelError)
 from ..bundle.golden import Tolerance
+from ..environments.system import kernels, machine
+from ..errors import ConversionError, ForgedError, MlpackError, ModelError
 from ..original.worker import Limits, Worker
 from .comparison import compare, tolerances, worst
 from .probes import Probes

@@ -12,22 +12,22 @@ import numpy as np
 
 from mlpack_toolkit.converters._graph.builder import SINGLE_OUTPUTS
 from mlpack_toolkit.converters._worker.probes import LADDER
-from mlpack_toolkit.converters.table import take
 from mlpack_toolkit.converters.spec import Signature, Table
+from mlpack_toolkit.converters.table import take
 from mlpack_toolkit.runtimes.engine.agreement import check_agreement
 from mlpack_toolkit.runtimes.engine.errors import Damaged
 from mlpack_toolkit.runtimes.engine.schema import listing, text
 
-from ..errors import ConversionError, DamagedError, MismatchError
 from ..bundle.golden import Tolerance
+from ..errors import ConversionError, DamagedError, MismatchError
 from ..original.replies import odd
-from .rules import refused_rows
-from .session import Session
 from .batches import by_kind, hangs_on_batch, refuse_hanging
-from .comparison import (Comparison, Errors, compare, tolerances, worst)
+from .comparison import Comparison, Errors, compare, tolerances, worst
 from .probes import Probes
 from .refusals import with_rules
 from .report import VerificationReport
+from .rules import refused_rows
+from .session import Session
 
 MANY = 4096
 SINGLES = 12

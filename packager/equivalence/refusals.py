@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from mlpack_toolkit.converters._worker.probes import LADDER
-from mlpack_toolkit.converters.spec import (FIRST_TIME, MATRIX, Signature, TensorSpec)
+from mlpack_toolkit.converters.spec import FIRST_TIME, MATRIX, Signature, TensorSpec
 
 from ..errors import ConversionError
-from .rules import refused_rows
 from .probes import Probes
+from .rules import refused_rows
 
 Array = np.ndarray[Any, Any]
 

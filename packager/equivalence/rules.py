@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from mlpack_toolkit.runtimes.engine.rules import (Mask, Violation, cells, refused_rows, violations)
+from mlpack_toolkit.runtimes.engine.rules import Mask, Violation, cells, refused_rows, violations
 
 __all__ = ["Mask", "Violation", "cells", "refused_rows", "violations"]

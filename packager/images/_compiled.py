@@ -14,8 +14,8 @@ from mlpack_toolkit import runtimes
 from mlpack_toolkit.runtimes.spec import Runtime, Step
 
 from ..bundle.reader import Bundle
-from ..errors import MissingToolError
 from ..cache import seal, whole
+from ..errors import MissingToolError
 from ..paths import kept
 from ..setup_headers import check_kept
 from ._project import rendered, write

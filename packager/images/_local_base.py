@@ -7,9 +7,9 @@ import zipfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ..cache import seal, whole
 from ..debian import unpacked
 from ..errors import DamagedError
-from ..cache import seal, whole
 from ..paths import kept
 from ._archive import Configuration, write_archive
 from ._engine import Engine

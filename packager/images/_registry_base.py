@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from ..errors import (DamagedError, EnvironmentFault, MissingToolError, UsageError)
+from ..errors import DamagedError, EnvironmentFault, MissingToolError, UsageError
 from ._layers import Layer
-from ._rootfs import (LEAST, Base, architecture, glibc, loader, remove, run, triplet)
+from ._rootfs import LEAST, Base, architecture, glibc, loader, remove, run, triplet
 
 SKOPEO = "skopeo is not installed, so no base can be fetched: apt-get install skopeo, or leave --base at debian"
 HOMES = ("usr/local", "usr")

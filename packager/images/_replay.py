@@ -14,10 +14,10 @@ import numpy as np
 from mlpack_toolkit.converters.spec import Table
 from mlpack_toolkit.runtimes.engine.tensors import array_of
 
-from ..bundle.reader import Bundle
-from ..errors import DamagedError, MismatchError
 from ..bundle.golden import GoldenCase
+from ..bundle.reader import Bundle
 from ..equivalence.comparison import compare, worst
+from ..errors import DamagedError, MismatchError
 from ._engine import Running, find, running
 from .spec import Built
 

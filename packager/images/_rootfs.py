@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..cache import SEAL, seal, whole
 from ..debian import unpacked
 from ..errors import MissingToolError
-from ..cache import SEAL, seal, whole
 from ..paths import kept
-from ._layers import (Folder, Layer, Link, Source, below)
+from ._layers import Folder, Layer, Link, Source, below
 
 SUITES = {
     "bookworm": ("3.11", "2.36", ("gcc-12-base", "libssl3")),

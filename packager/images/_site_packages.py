@@ -17,11 +17,11 @@ from urllib.parse import unquote
 
 import tomllib
 
+from ..cache import SEAL, remember, remembered, seal, whole
 from ..data.bombs import is_bomb
 from ..environments.python.uv import last_words, listed, uv
 from ..environments.python.wheels import Wheel, fetch, wheel_of
 from ..errors import DamagedError, EnvironmentFault
-from ..cache import (SEAL, remember, remembered, seal, whole)
 from ..paths import kept
 from ._layers import Source, below
 from ._rootfs import Base

@@ -11,14 +11,14 @@ from typing import Any
 from mlpack_toolkit import runtimes
 
 from ..environments.python.wheels import fetch
-from ..errors import (DamagedError, EnvironmentFault, MissingToolError, UsageError)
+from ..errors import DamagedError, EnvironmentFault, MissingToolError, UsageError
 from ._engine import Engine, find, first_line
+from ._image_config import labels_of
 from ._local_base import local_base
 from ._project import project, shipped, write
-from ._rootfs import (LEAST, Base, debian, glibc, suite_here)
-from ._image_config import labels_of
+from ._rootfs import LEAST, Base, debian, glibc, suite_here
 from ._site_packages import pinned
-from .spec import (DEBIAN, Built, Image, Request)
+from .spec import DEBIAN, Built, Image, Request
 
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
 LOOK = "import json, platform, sys; print(json.dumps([sys.version_info[1], platform.libc_ver()[1]]))"

@@ -12,12 +12,12 @@ from ..environments.python.wheels import fetch
 from ..errors import EnvironmentFault, MissingToolError, UsageError
 from ._archive import Configuration
 from ._compiled import compiled
-from ._layers import (Layer, Source, Tree, write_layer)
-from ._rootfs import (Base, architecture, libraries, suite_here, triplet)
 from ._image_config import labels_of, model, runs
-from ._site_packages import pinned
+from ._layers import Layer, Source, Tree, write_layer
 from ._oci_archive import written
-from .spec import (DEBIAN, Built, Image, Request)
+from ._rootfs import Base, architecture, libraries, suite_here, triplet
+from ._site_packages import pinned
+from .spec import DEBIAN, Built, Image, Request
 
 ENGINE = "onnxruntime"
 LIBRARY = re.compile(r"onnxruntime/capi/libonnxruntime\.so\.\d[\d.]*")

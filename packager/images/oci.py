@@ -6,15 +6,15 @@ import tempfile
 from pathlib import Path
 
 from ._archive import Configuration
-from ._layers import (Layer, Source, Tree, below, write_layer)
-from ._project import write
-from ._registry_base import pulled
-from ._rootfs import (Base, architecture, debian, suite_here)
 from ._image_config import labels_of, model, runs
 from ._import_closure import SERVER, Needs, needs
-from ._site_packages import added
+from ._layers import Layer, Source, Tree, below, write_layer
 from ._oci_archive import written
-from .spec import (DEBIAN, Built, Image, Request)
+from ._project import write
+from ._registry_base import pulled
+from ._rootfs import Base, architecture, debian, suite_here
+from ._site_packages import added
+from .spec import DEBIAN, Built, Image, Request
 
 THREADS = {"OPENBLAS_NUM_THREADS": "1"}
 

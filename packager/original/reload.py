@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..bundle.reader import Bundle
-from .interpreter import check_interpreter
 from ..paths import models_folder
+from .interpreter import check_interpreter
 from .source import take_source
 from .worker import Limits, Worker
 

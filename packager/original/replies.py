@@ -12,9 +12,23 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mlpack_toolkit.converters.table import read_table, write_table
 from mlpack_toolkit.converters.spec import Table
-from mlpack_toolkit.runtimes.engine.schema import (Check, Fault, flag, listing, mapping, maybe, number, record, scalar, signature, text, whole, wrong)
+from mlpack_toolkit.converters.table import read_table, write_table
+from mlpack_toolkit.runtimes.engine.schema import (
+    Check,
+    Fault,
+    flag,
+    listing,
+    mapping,
+    maybe,
+    number,
+    record,
+    scalar,
+    signature,
+    text,
+    whole,
+    wrong,
+)
 
 from ..data.bombs import MOST_BYTES, expanded
 from ..errors import ForgedError

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ModelError, UntrustedError
-from ..scan import (Scan, require_trusted, scan, vouched)
+from ..scan import Scan, require_trusted, scan, vouched
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,12 @@ from types import TracebackType
 from typing import IO, Any, Protocol
 
 from mlpack_toolkit import converters
-from mlpack_toolkit.converters.table import rows_of
 from mlpack_toolkit.converters.spec import Table
+from mlpack_toolkit.converters.table import rows_of
 
-from ..errors import (ConversionError, MissingToolError, MlpackError, ModelError, UsageError)
+from ..errors import ConversionError, MissingToolError, MlpackError, ModelError, UsageError
 from ..paths import kept, program
-from .replies import (MOST_REPLY, hand_over, odd, parse_reply, table_in)
+from .replies import MOST_REPLY, hand_over, odd, parse_reply, table_in
 
 _BOOT = """
 import importlib.util, sys

@@ -21,7 +21,7 @@ from .opcodes import run
 from .reader import Reader, reader_of
 from .result import Scan
 from .skops_files import SCHEMA, scan_skops
-from .values import (Dtype, Fault, Final, Instance, Listing, Mapping)
+from .values import Dtype, Fault, Final, Instance, Listing, Mapping
 from .vouched import Vouched, vouched
 
 __all__ = ["Scan", "Vouched", "require_trusted", "scan", "vouched"]

@@ -12,7 +12,7 @@ from mlpack_toolkit.converters._trust.dtypes import check_dtype, count, plain_co
 from mlpack_toolkit.converters._trust.rules import Refused
 
 from .symbols import SYMBOLS
-from .values import (Dtype, Fault, Global, Mapping)
+from .values import Dtype, Fault, Global, Mapping
 
 _SUBCLASSES = frozenset(
     f"{module}.{name}"

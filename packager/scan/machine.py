@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import Any
 
 from mlpack_toolkit.converters._trust import rules
-from mlpack_toolkit.converters._trust.calls import (called, check_own_base, made, made_whole)
+from mlpack_toolkit.converters._trust.calls import called, check_own_base, made, made_whole
 from mlpack_toolkit.converters._trust.rules import Refused
 from mlpack_toolkit.converters._trust.states import check_state
 
@@ -21,7 +21,22 @@ from .allowlist import Trust
 from .arrays import build_dtype, dtype_from
 from .reader import Reader
 from .symbols import SYMBOLS
-from .values import (TAINTED, UNKNOWN, Args, Dtype, Fault, Final, Global, Instance, Listing, Mapping, Wrapper, WrapperArgs, WrapperClass, plain)
+from .values import (
+    TAINTED,
+    UNKNOWN,
+    Args,
+    Dtype,
+    Fault,
+    Final,
+    Global,
+    Instance,
+    Listing,
+    Mapping,
+    Wrapper,
+    WrapperArgs,
+    WrapperClass,
+    plain,
+)
 
 OPCODE_LIMIT = 20_000_000
 MEMO_LIMIT = 6_000_000

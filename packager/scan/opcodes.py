@@ -8,10 +8,10 @@ from typing import Any
 from mlpack_toolkit.converters._trust.rules import Refused, check_attributes
 
 from .arrays import payload
-from .literals import (BYTES, LITERALS, Handler, text)
+from .literals import BYTES, LITERALS, Handler, text
 from .machine import OPCODE_LIMIT, Machine, methods
 from .symbols import SYMBOLS
-from .values import (UNKNOWN, Fault, Global, Instance, Listing, Mapping, Wrapper, WrapperArgs, WrapperClass, plain)
+from .values import UNKNOWN, Fault, Global, Instance, Listing, Mapping, Wrapper, WrapperArgs, WrapperClass, plain
 
 _FROZENSET = plain("frozenset")
 _BUFFER = Instance(Global("builtins", "memoryview"), "buffer")

@@ -13,7 +13,7 @@ from .literals import BYTEARRAY, BYTES, FLOAT
 from .machine import Machine, Trace, methods
 from .reader import Reader
 from .symbols import SYMBOLS
-from .values import (Fault, Global, Instance, Mapping, plain)
+from .values import Fault, Global, Instance, Mapping, plain
 
 Node = dict[str, Any]
 _KEY_TYPES = frozenset(f"builtins.{name}" for name in ("str", "int", "float", "bool", "NoneType"))

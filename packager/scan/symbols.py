@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping as Entries
 from typing import Any
 
-from .values import (Args, Dtype, Fault, Global, Instance, Listing, Mapping, Unknown, Wrapper, WrapperArgs, WrapperClass)
+from .values import Args, Dtype, Fault, Global, Instance, Listing, Mapping, Unknown, Wrapper, WrapperArgs, WrapperClass
 
 _ROLES = {
     type(None): "NoneType",

@@ -15,12 +15,12 @@ from typing import Any
 from mlpack_toolkit.converters.spec import ONNX_RUNTIME_FLOOR
 from mlpack_toolkit.templates import render as fill
 
+from ..spec import Package, Runtime, Step
 from . import names as names
 from .server import server_values
 from .tensors import tensor_usage, tensor_values
 from .typed import is_tabular, typed_values
 from .usage import typed_usage
-from ..spec import Package, Runtime, Step
 
 INSTALL = "apt-get install cmake g++ nlohmann-json3-dev"
 INSTALL_SERVER = "apt-get install cmake g++ libboost-dev"

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from mlpack_toolkit.converters.spec import Scalar
 
-from .reserved import (CLASSES, KEYWORDS, MACROS, TAKEN)
+from .reserved import CLASSES, KEYWORDS, MACROS, TAKEN
 
 
 def snake_case(text: str, fallback: str) -> str:

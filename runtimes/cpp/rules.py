@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mlpack_toolkit.converters.spec import (INTEGERS, Dim, Scalar, TensorSpec, Unsupported)
+from mlpack_toolkit.converters.spec import INTEGERS, Dim, Scalar, TensorSpec, Unsupported
 
 from . import names as names
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from mlpack_toolkit.converters.spec import FLOATS, INTEGERS, TensorSpec
 
+from ..spec import Package
 from . import names as names
 from .rules import size_text
-from ..spec import Package
 
 DATATYPES = {"float32": "FP32", "float64": "FP64", "bool": "BOOL", "string": "BYTES"}
 ELEMENTS = {"float32": "float", "float64": "double", "bool": "bool", "string": "std::string"}

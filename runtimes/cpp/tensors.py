@@ -8,7 +8,7 @@ from typing import Any
 from mlpack_toolkit.converters.spec import Signature, TensorSpec
 
 from . import names as names
-from .rules import (RuleTable, column_rules, size_text, type_name)
+from .rules import RuleTable, column_rules, size_text, type_name
 
 
 def tensor_values(signature: Signature) -> dict[str, Any]:

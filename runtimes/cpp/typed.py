@@ -9,7 +9,7 @@ from mlpack_toolkit.converters.spec import Signature, TensorSpec
 
 from . import names as names
 from .levels import Levels, enums
-from .rules import (RuleTable, column_rules, cpp_type, trait, type_name)
+from .rules import RuleTable, column_rules, cpp_type, trait, type_name
 
 WIDEST_STRUCT = 20
 """A matrix with more named columns than this is an array: a struct of hundreds of members helps nobody."""

@@ -16,9 +16,9 @@ from urllib.parse import quote
 
 from mlpack_toolkit.templates import render as fill
 
+from ..spec import Package, Runtime, Step
 from . import names as names
 from .triton import repository, text
-from ..spec import Package, Runtime, Step
 
 INSTALL = "pip install 'mlpack-toolkit[serve]'"
 PACKAGES = ("httptools", "numpy", "onnxruntime", "orjson", "uvicorn", "uvloop")

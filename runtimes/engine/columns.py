@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mlpack_toolkit.converters.spec import (FLOATS, INTEGERS, Signature, Table, TensorSpec)
+from mlpack_toolkit.converters.spec import FLOATS, INTEGERS, Signature, Table, TensorSpec
 
 from .errors import Refusal
 from .rules import violations

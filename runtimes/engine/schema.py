@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from mlpack_toolkit.converters.spec import (COLUMN, FLOATS, INTEGERS, MATRIX, TensorSpec)
+from mlpack_toolkit.converters.spec import COLUMN, FLOATS, INTEGERS, MATRIX, TensorSpec
 
 Check = Callable[[Any, str], None]
 """Takes a value and the name of its field; raises `Fault`."""

@@ -9,13 +9,13 @@ from typing import Any
 from mlpack_toolkit import templates
 from mlpack_toolkit.converters.spec import Signature
 
+from ..spec import Package, Runtime, Step
 from . import answers as words
 from . import fields as java_fields
 from . import names as names
 from .fields import Column
 from .levels import Levels, enums
 from .text import JavaGraph, escape, java_graph
-from ..spec import Package, Runtime, Step
 
 INSTALL = "apt-get install maven openjdk-17-jdk-headless"
 FILTERS = {"javadoc": names.javadoc, "xml": names.xml, "markdown": names.markdown}

@@ -8,7 +8,7 @@ from typing import Any
 
 from mlpack_toolkit.converters.spec import Scalar, Signature, TensorSpec
 
-from .fields import (NUMBER, TEXT, TRUTH, TYPES, WHOLE, Column, kind, table)
+from .fields import NUMBER, TEXT, TRUTH, TYPES, WHOLE, Column, kind, table
 from .levels import Levels
 from .names import identifiers, javadoc, literal
 from .text import escape

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from mlpack_toolkit.converters.spec import (Scalar, Signature, TensorSpec, Unsupported)
+from mlpack_toolkit.converters.spec import Scalar, Signature, TensorSpec, Unsupported
 
 from .text import escape
 

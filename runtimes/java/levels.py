@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .fields import Column
-from .names import (ascii_words, javadoc, literal, words)
+from .names import ascii_words, javadoc, literal, words
 from .reserved import TAKEN
 from .text import escape
 

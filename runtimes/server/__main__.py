@@ -10,10 +10,10 @@ import os
 import sys
 from pathlib import Path
 
-from .bundle_info import MANIFEST, PLACES, describe
 from ..engine.errors import Damaged, NoModel
-from .transport.health import is_ready
+from .bundle_info import MANIFEST, PLACES, describe
 from .settings import from_environment
+from .transport.health import is_ready
 from .transport.supervisor import Supervisor
 
 HEALTH = "health"

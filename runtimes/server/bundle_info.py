@@ -10,7 +10,7 @@ from pathlib import Path
 from mlpack_toolkit.converters.spec import Signature
 
 from ..engine.errors import Damaged, NoModel
-from ..engine.schema import (MOST_BYTES, Fault, graph_digest, manifest, parse)
+from ..engine.schema import MOST_BYTES, Fault, graph_digest, manifest, parse
 
 MANIFEST = "manifest.json"
 PLACES = ("/opt/ml/model", "/mnt/models")

@@ -11,12 +11,12 @@ from mlpack_toolkit.converters.spec import Table, TensorSpec
 
 from ..engine.agreement import check_agreement
 from ..engine.columns import Columns
-from .bundle_info import Described
 from ..engine.errors import GraphStops, Refusal
-from .protocol.fast_path import Quick
 from ..engine.schema import GRAPH
 from ..engine.session import Session
 from ..engine.tensors import Array, datatype_of
+from .bundle_info import Described
+from .protocol.fast_path import Quick
 
 
 class Model:

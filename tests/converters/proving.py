@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from mlpack_toolkit.converters import for_object
-from mlpack_toolkit.converters.table import write_table
 from mlpack_toolkit.converters._worker.session import Session as Worker
 from mlpack_toolkit.converters.spec import Signature, Table, Unsupported
-from mlpack_toolkit.packager.errors import ConversionError
-from mlpack_toolkit.packager.equivalence.session import Session
+from mlpack_toolkit.converters.table import write_table
 from mlpack_toolkit.packager.equivalence.probes import Probes
 from mlpack_toolkit.packager.equivalence.prove import Proven, Wanted, prove
+from mlpack_toolkit.packager.equivalence.session import Session
+from mlpack_toolkit.packager.errors import ConversionError
 
 from .check import table_of
 

@@ -11,12 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlpack_toolkit.converters.catboost import category_tables
 from mlpack_toolkit.converters._steps.assemble import assemble
-from mlpack_toolkit.converters.catboost.reader import Parsed, parse
-from mlpack_toolkit.converters.catboost.cityhash import hashes_of
 from mlpack_toolkit.converters._worker.signature import signature_of
-from mlpack_toolkit.converters.catboost import describe
+from mlpack_toolkit.converters.catboost import category_tables, describe
+from mlpack_toolkit.converters.catboost.cityhash import hashes_of
+from mlpack_toolkit.converters.catboost.reader import Parsed, parse
 from mlpack_toolkit.converters.spec import Unsupported
 from mlpack_toolkit.packager.errors import ConversionError
 from tests.converters.check import answers, assert_same, table_of

@@ -14,15 +14,15 @@ import numpy as np
 import onnx
 import pytest
 
-from mlpack_toolkit.converters._worker import session
 from mlpack_toolkit.converters._graph.proto import check_functions
 from mlpack_toolkit.converters._sandbox import facts
+from mlpack_toolkit.converters._worker import session
 from mlpack_toolkit.converters.spec import Unsupported
 from mlpack_toolkit.packager import environments
 from mlpack_toolkit.packager.commands import build as flow
-from mlpack_toolkit.packager.errors import ConversionError, MlpackError, ModelError
 from mlpack_toolkit.packager.commands.build import Request, build
 from mlpack_toolkit.packager.commands.inspect import inspect
+from mlpack_toolkit.packager.errors import ConversionError, MlpackError, ModelError
 from mlpack_toolkit.packager.original.worker import Limits, Worker, _error
 from tests import mutation
 from tests.converters import hostile_onnx

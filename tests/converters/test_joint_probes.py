@@ -13,11 +13,11 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from mlpack_toolkit.converters._worker.reference import ask, ask_by_kind
-from mlpack_toolkit.converters._worker.probes import Probe, columns_of
 from mlpack_toolkit.converters._worker.joint_probes import BETWEEN, ROWS, several
+from mlpack_toolkit.converters._worker.probes import Probe, columns_of
+from mlpack_toolkit.converters._worker.reference import ask, ask_by_kind
+from mlpack_toolkit.converters.spec import Description, Feature, Table, TensorSpec, Unsupported
 from mlpack_toolkit.converters.table import rows_of, stack
-from mlpack_toolkit.converters.spec import (Description, Feature, Table, TensorSpec, Unsupported)
 from tests.converters.proving import held
 
 RNG = np.random.default_rng(0)

@@ -19,11 +19,11 @@ from onnx.reference import ReferenceEvaluator
 
 from mlpack_toolkit.converters import for_file, names
 from mlpack_toolkit.converters import onnx as own
-from mlpack_toolkit.converters._worker.model_input import original_input
 from mlpack_toolkit.converters._graph.proto import begins_a_model
+from mlpack_toolkit.converters._worker.model_input import original_input
 from mlpack_toolkit.converters._worker.signature import inputs_of
 from mlpack_toolkit.converters.onnx import CONVERTER, OnnxFile
-from mlpack_toolkit.converters.spec import (Signature, Table, Unreadable, Unsupported)
+from mlpack_toolkit.converters.spec import Signature, Table, Unreadable, Unsupported
 
 DATA = Path(onnx.__file__).parent / "backend" / "test" / "data"
 NOTHING = Signature("graph", (), ())

@@ -11,10 +11,10 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import numpy as np
 import pytest
 
-from mlpack_toolkit.converters._trees import ensemble
 from mlpack_toolkit.converters._graph.builder import GraphBuilder
-from mlpack_toolkit.converters._trees.arrays import (Trees, tree_of, unique_thresholds, with_base)
-from mlpack_toolkit.converters._trees.ensemble_sum import (CELLS_AT_ONCE, distinct_rows, per_tree, tree_sum)
+from mlpack_toolkit.converters._trees import ensemble
+from mlpack_toolkit.converters._trees.arrays import Trees, tree_of, unique_thresholds, with_base
+from mlpack_toolkit.converters._trees.ensemble_sum import CELLS_AT_ONCE, distinct_rows, per_tree, tree_sum
 from mlpack_toolkit.converters.spec import TensorSpec
 
 Array = np.ndarray[Any, Any]

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from mlpack_toolkit.packager import setup_headers
-from mlpack_toolkit.packager.environments.python import (debian, index, overlay, capture, probe)
+from mlpack_toolkit.packager.cache import SEAL, remember, remembered, seal, whole
+from mlpack_toolkit.packager.environments.python import capture, debian, index, overlay, probe
 from mlpack_toolkit.packager.environments.python.wheels import Wheel, fetch, wheel_of
 from mlpack_toolkit.packager.images import _local_base, _rootfs, _site_packages
-from mlpack_toolkit.packager.cache import (SEAL, remember, remembered, seal, whole)
 from mlpack_toolkit.packager.paths import kept, passing
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from mlpack_toolkit.converters.spec import Signature, TensorSpec
+from mlpack_toolkit.packager.bundle.golden import GoldenCase, Tolerance
 from mlpack_toolkit.packager.diff import diff
 from mlpack_toolkit.packager.diff.answers import answers
 from mlpack_toolkit.packager.diff.environment import environment_changes, unproved_changes
@@ -22,7 +23,6 @@ from mlpack_toolkit.packager.diff.graph import graph_changes
 from mlpack_toolkit.packager.diff.signature import signature_changes
 from mlpack_toolkit.packager.diff.text import lines
 from mlpack_toolkit.packager.errors import DamagedError, UsageError
-from mlpack_toolkit.packager.bundle.golden import GoldenCase, Tolerance
 from tests.packager.conftest import HOSTILE, Made, make
 
 Facts = dict[str, Any]

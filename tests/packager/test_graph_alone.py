@@ -10,8 +10,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from mlpack_toolkit.converters.spec import Signature, TensorSpec
-from mlpack_toolkit.packager.errors import DamagedError
 from mlpack_toolkit.packager.equivalence.session import Session
+from mlpack_toolkit.packager.errors import DamagedError
 
 SIGNATURE = Signature("graph", (TensorSpec("x", "float32", ("N", 2)),), (TensorSpec("y", "float32", ("N", 2)),))
 LOCATION = "weights.bin"

@@ -16,14 +16,14 @@ import pytest
 import tomli_w
 import tomllib
 
-from mlpack_toolkit.packager.diff import diff
-from mlpack_toolkit.packager.environments.conda import env, lock
-from mlpack_toolkit.packager.environments.r import rebuild
-from mlpack_toolkit.packager.environments.python import rebuild as _rebuild
-from mlpack_toolkit.packager.errors import DamagedError
-from mlpack_toolkit.packager.images import make
 from mlpack_toolkit.packager.commands.inspect import inspect
 from mlpack_toolkit.packager.commands.reproduce import reproduce
+from mlpack_toolkit.packager.diff import diff
+from mlpack_toolkit.packager.environments.conda import env, lock
+from mlpack_toolkit.packager.environments.python import rebuild as _rebuild
+from mlpack_toolkit.packager.environments.r import rebuild
+from mlpack_toolkit.packager.errors import DamagedError
+from mlpack_toolkit.packager.images import make
 from tests.packager.conftest import Made
 from tests.seal import rewrite, seal
 

@@ -17,9 +17,9 @@ from scipy import sparse
 
 from mlpack_toolkit.converters.rds import Fault
 from mlpack_toolkit.converters.spec import Signature, TensorSpec
-from mlpack_toolkit.packager.errors import UsageError
 from mlpack_toolkit.packager.data.rds_frames import levels_in
 from mlpack_toolkit.packager.data.readers import read_example, stream
+from mlpack_toolkit.packager.errors import UsageError
 from tests import mutation
 from tests.packager import hostile_files
 

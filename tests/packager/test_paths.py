@@ -10,7 +10,7 @@ import pytest
 from mlpack_toolkit.packager import images
 from mlpack_toolkit.packager.environments.python.uv import uv
 from mlpack_toolkit.packager.errors import UsageError
-from mlpack_toolkit.packager.paths import (check_name, check_writable, kept, passing, program)
+from mlpack_toolkit.packager.paths import check_name, check_writable, kept, passing, program
 
 
 def test_the_users_own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from mlpack_toolkit.packager.commands.verify import check_bundle
 from mlpack_toolkit.packager.deadline import clock
 from mlpack_toolkit.packager.errors import UsageError
-from tests.packager.bundle.graphs import (LONG, NEVER, SLOW, hostile, put_graph)
+from tests.packager.bundle.graphs import LONG, NEVER, SLOW, hostile, put_graph
 from tests.packager.conftest import Made
 
 ROOT = Path(__file__).parents[2]

@@ -12,10 +12,10 @@ from scipy.sparse import csr_matrix, save_npz
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler
 
-from mlpack_toolkit.packager.errors import ConversionError, UsageError
 from mlpack_toolkit.packager.commands.build import Built, Request, build
 from mlpack_toolkit.packager.commands.predict import predict
 from mlpack_toolkit.packager.data.readers import read_example, stored_zeros
+from mlpack_toolkit.packager.errors import ConversionError, UsageError
 from mlpack_toolkit.packager.original.worker import Limits, Worker
 from tests.make import build_model
 

@@ -9,7 +9,7 @@ from onnx import helper
 
 from mlpack_toolkit.converters.spec import Signature, TensorSpec
 from mlpack_toolkit.runtimes.spec import Package
-from tests.runtimes.java_models import (ML, columns, model, package, spec)
+from tests.runtimes.java_models import ML, columns, model, package, spec
 
 ODD = (
     "Adelie", "adelie", "", "NA", "b:c", "d e", "b c", "1st", "naïve", "漢字", "😀", "qu\"o'te\\", "class", "_", "a*/b",

@@ -8,7 +8,7 @@ from onnx import helper
 from mlpack_toolkit.converters.spec import Signature, TensorSpec
 from mlpack_toolkit.runtimes.spec import Package
 from tests.runtimes.factors import factor
-from tests.runtimes.java_models import (ML, columns, model, package, spec)
+from tests.runtimes.java_models import ML, columns, model, package, spec
 
 NAMES = (
     'quote " quote', "it's", "back\\slash", "ends in \\", "line\nfeed", "carriage\rreturn", "\r\n", "tab\there",

@@ -26,8 +26,8 @@ import onnxruntime as ort
 from mlpack_toolkit.converters.spec import Signature, TensorSpec, Unsupported
 from mlpack_toolkit.packager.errors import MissingToolError
 from mlpack_toolkit.packager.setup_headers import cache_folder, fetch_headers
-from mlpack_toolkit.runtimes.cpp import names as names
 from mlpack_toolkit.runtimes import cpp
+from mlpack_toolkit.runtimes.cpp import names as names
 from mlpack_toolkit.runtimes.spec import Package
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "cpp"

@@ -24,9 +24,9 @@ from tritonclient.grpc import model_config_pb2
 from mlpack_toolkit.converters.spec import Signature, TensorSpec
 from mlpack_toolkit.packager.images import _import_closure
 from mlpack_toolkit.packager.images.spec import Tag
+from mlpack_toolkit.runtimes import docker
 from mlpack_toolkit.runtimes.docker import names as names
 from mlpack_toolkit.runtimes.docker import prepare as preparing
-from mlpack_toolkit.runtimes import docker
 from mlpack_toolkit.runtimes.docker.triton import repository, text
 from mlpack_toolkit.runtimes.server import settings
 from mlpack_toolkit.runtimes.spec import Package

@@ -15,15 +15,16 @@ from google.protobuf import text_format  # type: ignore[import-untyped]
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlpack_toolkit.packager.commands.bench import LatencyReport
 from mlpack_toolkit.packager.bundle.report import report_html
+from mlpack_toolkit.packager.commands.bench import LatencyReport
 from mlpack_toolkit.packager.equivalence.report import VerificationReport
-from mlpack_toolkit.runtimes.cpp import names as _cpp_names
-from mlpack_toolkit.runtimes.docker import names as _docker_names, triton
-from mlpack_toolkit.runtimes.java import names as _java_names
 from mlpack_toolkit.runtimes import load
+from mlpack_toolkit.runtimes.cpp import names as _cpp_names
+from mlpack_toolkit.runtimes.docker import names as _docker_names
+from mlpack_toolkit.runtimes.docker import triton
+from mlpack_toolkit.runtimes.java import names as _java_names
 from mlpack_toolkit.runtimes.spec import Package
-from tests.runtimes.hostile_names import (BUNDLE, NAMES, table, tensors)
+from tests.runtimes.hostile_names import BUNDLE, NAMES, table, tensors
 from tests.runtimes.test_cpp import follow_steps, tools  # noqa: F401
 from tests.runtimes.test_java import verify_all, write
 

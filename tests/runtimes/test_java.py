@@ -16,11 +16,11 @@ import pytest
 from onnx import TensorProto, helper
 
 from mlpack_toolkit.converters.spec import Signature, Unsupported
-from mlpack_toolkit.runtimes.java import answers, fields, names
 from mlpack_toolkit.runtimes import load
+from mlpack_toolkit.runtimes.java import answers, fields, names
 from mlpack_toolkit.runtimes.java.text import escape, java_graph
 from mlpack_toolkit.runtimes.spec import Package
-from tests.runtimes.java_models import (ALL, canonical, emoji, features, ids, model, penguins, spec, tokens)
+from tests.runtimes.java_models import ALL, canonical, emoji, features, ids, model, penguins, spec, tokens
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "java"
 
@@ -225,9 +225,7 @@ def test_names_of_a_model(name: str, expected: tuple[str, str, str]) -> None:
 
 def test_literals_and_comments_hold_anything() -> None:
     assert names.literal('a"\\\n\u000be\u0301😀') == '"a\\"\\\\\\012\\013e\\u0301\\ud83d\\ude00"'
-    assert (
-        names.javadoc("C:\\users */ <b> {@code}") == "C:&#92;users &#42;&#47; &#60;b&#62; &#123;&#64;code&#125;"
-    )
+    assert names.javadoc("C:\\users */ <b> {@code}") == "C:&#92;users &#42;&#47; &#60;b&#62; &#123;&#64;code&#125;"
 
 
 def test_text_is_escaped_injectively() -> None:

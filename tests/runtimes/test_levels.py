@@ -12,14 +12,14 @@ import pytest
 
 from mlpack_toolkit.converters.spec import MOST_LEVELS, Signature, TensorSpec
 from mlpack_toolkit.packager.commands.verify import check_bundle
+from mlpack_toolkit.runtimes import cpp, load
 from mlpack_toolkit.runtimes.cpp import levels
 from mlpack_toolkit.runtimes.java import levels as _java_levels
-from mlpack_toolkit.runtimes import cpp, load
 from mlpack_toolkit.runtimes.spec import Package
 from tests.make import build_model
-from tests.runtimes.factors import (CONSUMER, FLAT, GOOD, ODD, SAID, USAGE, factor, factory)
+from tests.runtimes.factors import CONSUMER, FLAT, GOOD, ODD, SAID, USAGE, factor, factory
 from tests.runtimes.java_models import spec
-from tests.runtimes.test_cpp import (follow_steps, log, run, tools, write)  # noqa: F401
+from tests.runtimes.test_cpp import follow_steps, log, run, tools, write  # noqa: F401
 from tests.runtimes.test_java import verify
 
 JAVA = "src/main/java/model/factory"

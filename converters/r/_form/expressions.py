@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..._graph.set_membership import INT64
 from ..._graph.floats import Reals
+from ..._graph.set_membership import INT64
 from ...spec import Unsupported
 from .columns import Columns
 from .form import Fields

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...rds import (Fault, Item, plain, read)
+from ...rds import Fault, Item, plain, read
 from ...spec import Unreadable
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import Any, Callable
 
 from ..._graph.builder import GraphBuilder
 from ...spec import Unsupported
-from . import distances as distances
 from .. import _scores as scores
+from . import distances as distances
 from .distances import Metric, metric_of
 from .rounding import by_product, rounded, rounds
 

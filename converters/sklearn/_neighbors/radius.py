@@ -7,7 +7,7 @@ from typing import Any
 
 from ...spec import Unsupported
 from .distances import metric_of
-from .nearest import (NOISE, Ask, answers_of, differing, measured, points_of, shaky_of)
+from .nearest import NOISE, Ask, answers_of, differing, measured, points_of, shaky_of
 from .rounding import rounded
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..._graph.builder import GraphBuilder
-from . import loops as loops
 from .. import _scores as scores
+from . import loops as loops
 from .gram import gram_of
 
 EQUAL = 1.1920928955078125e-07

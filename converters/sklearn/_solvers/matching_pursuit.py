@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..._graph.builder import GraphBuilder
-from . import loops as loops
 from .. import _scores as scores
+from . import loops as loops
 from .gram import gram_of
 
 TINY = 2.220446049250313e-16

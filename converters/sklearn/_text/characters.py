@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import Any, Callable
 
 from ..._graph.builder import GraphBuilder
-from . import alphabet as abc
 from .._categories import tensor
+from . import alphabet as abc
 
 _WHITE = r"\s"
 _CHUNK = 64

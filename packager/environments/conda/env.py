@@ -17,11 +17,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ...errors import (DamagedError, EnvironmentFault, MissingToolError, UsageError)
+from ...errors import DamagedError, EnvironmentFault, MissingToolError, UsageError
 from ...paths import beside
-from .archives import (Fetch, difference, download, vendor)
-from .lock import (EXPLICIT, LOCK, Locked, conda_platform, lock_files, read_lock)
-from .record import (CondaRecord, clean_url, is_conda, records)
+from .archives import Fetch, difference, download, vendor
+from .lock import EXPLICIT, LOCK, Locked, conda_platform, lock_files, read_lock
+from .record import CondaRecord, clean_url, is_conda, records
 
 __all__ = [
     "CHANNEL",

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ...errors import DamagedError, EnvironmentFault
-from .record import (FILE_NAME, SHA256, SUBDIR, CondaRecord)
+from .record import FILE_NAME, SHA256, SUBDIR, CondaRecord
 
 LOCK = "environment/conda-lock.yml"
 EXPLICIT = "environment/conda-explicit.txt"

@@ -6,8 +6,8 @@ import platform
 import tempfile
 from pathlib import Path
 
-from ...debian import unpacked
 from ...cache import seal, whole
+from ...debian import unpacked
 from ...paths import kept
 
 SUITES = {

@@ -17,7 +17,7 @@ from ...cache import remember, remembered
 from ...paths import kept
 from .pylock import PUBLIC
 from .uv import listed, uv
-from .wheels import (SECONDS, Distribution, Wheel, record_of, wheel_of)
+from .wheels import SECONDS, Distribution, Wheel, record_of, wheel_of
 
 TAIL = 2**18
 """Bytes at the end of a wheel in which its RECORD mostly lies."""

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import FOLDER
-from .index import Found, find
 from .capture import Captured
-from .wheels import (Wheel, built, fetch, rebuilt)
+from .index import Found, find
+from .wheels import Wheel, built, fetch, rebuilt
 
 WHEELS = f"{FOLDER}/wheels"
 

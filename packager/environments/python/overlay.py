@@ -7,8 +7,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from ...errors import EnvironmentFault
 from ...cache import seal, whole
+from ...errors import EnvironmentFault
 from ...paths import kept, program
 from .capture import Captured
 from .uv import last_words, listed, uv

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlpack_toolkit.runtimes.engine.schema import (SHA256, Check, Fault, listing, record, text, whole)
+from mlpack_toolkit.runtimes.engine.schema import SHA256, Check, Fault, listing, record, text, whole
 
 from ...errors import DamagedError
 from .. import FOLDER

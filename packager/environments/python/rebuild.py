@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from ...data.bombs import is_bomb
-from ...errors import (DamagedError, EnvironmentFault, MissingToolError, UsageError)
+from ...errors import DamagedError, EnvironmentFault, MissingToolError, UsageError
 from ...original.interpreter import check_interpreter
 from ...paths import beside, program
 from .. import FOLDER
-from . import debian
 from ..conda import env as conda
+from . import debian
 from .pylock import read_pylock, requirements
 from .uv import last_words, uv
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...errors import DamagedError, EnvironmentFault
 from ...cache import write_whole
+from ...errors import DamagedError, EnvironmentFault
 from ...paths import kept
 from .probe import generated, record_digest
 from .uv import last_words, uv

@@ -16,10 +16,10 @@ from typing import Any
 
 from ...original.replies import odd
 from .. import FOLDER
-from .library import Debian, debian_packages, write_archive
-from .sources import fetch_source
 from ..recording import Recorded
 from ..system import machine
+from .library import Debian, debian_packages, write_archive
+from .sources import fetch_source
 
 LANGUAGE = "R"
 FORMAT = 2

@@ -17,13 +17,13 @@ from typing import Any
 
 from mlpack_toolkit.runtimes.engine.schema import Fault, parse
 
-from ...data.bombs import check_tar
 from ...bundle.schema import check_documents
-from ...errors import (DamagedError, EnvironmentFault, MissingToolError, UsageError)
+from ...data.bombs import check_tar
+from ...errors import DamagedError, EnvironmentFault, MissingToolError, UsageError
 from ...paths import beside, program
 from .. import FOLDER
-from .library import write_archive
 from ..python.rebuild import Interpreter
+from .library import write_archive
 
 LIBRARY = "library"
 SECONDS = 60.0

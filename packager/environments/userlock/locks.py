@@ -12,10 +12,10 @@ from typing import Any
 import tomllib
 
 from ...errors import UsageError
-from .pins import (LOCAL, PROJECT, NotALock, Pin)
+from ..python.markers import holds
+from .pins import LOCAL, PROJECT, NotALock, Pin
 from .readers import read_conda_lock, read_pylock, read_requirements
 from .uv import reached, read_graph
-from ..python.markers import holds
 
 __all__ = ["Difference", "GivenLock", "Pin", "differences", "read_lock"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import tomllib
 
-from .pins import (PROJECT, NotALock, Pin, checkout, make_pin, public, stated_hash, stated_hashes, version_of_file)
+from .pins import PROJECT, NotALock, Pin, checkout, make_pin, public, stated_hash, stated_hashes, version_of_file
 
 if TYPE_CHECKING:
     from packaging.pylock import Package

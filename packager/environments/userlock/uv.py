@@ -8,8 +8,8 @@ from typing import Any
 
 import tomllib
 
-from .pins import (PROJECT, NotALock, Pin, check_marker, checkout, make_pin, public, stated_hash, version_of_file)
 from ..python.markers import holds
+from .pins import PROJECT, NotALock, Pin, check_marker, checkout, make_pin, public, stated_hash, version_of_file
 
 LOCAL_KINDS = {"editable": "editable", "directory": "directory", "path": "archive", "virtual": PROJECT}
 

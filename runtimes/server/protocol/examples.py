@@ -8,10 +8,10 @@ from typing import Any
 from mlpack_toolkit.converters.spec import TensorSpec
 
 from ...engine.errors import Damaged, Refusal
-from .infer import parse
-from ..model import Model
-from .rows import cells_of_rows, table_of_cells
 from ...engine.tensors import Array, array_of
+from ..model import Model
+from .infer import parse
+from .rows import cells_of_rows, table_of_cells
 
 
 def example_row(model: Model) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mlpack_toolkit.converters.spec import (FLOATS, INTEGERS, Signature, TensorSpec)
+from mlpack_toolkit.converters.spec import FLOATS, INTEGERS, Signature, TensorSpec
 
 from ...engine.columns import high_of, low_of
 from ...engine.tensors import DTYPES, Array, wire_of

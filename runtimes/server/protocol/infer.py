@@ -11,8 +11,8 @@ from mlpack_toolkit.converters.spec import Table
 
 from ...engine.binary import array_of_bytes, bytes_of_array
 from ...engine.errors import Refusal
+from ...engine.tensors import Array, array_of, datatype_of, shape_of, tensor_of
 from ..model import Model
-from ...engine.tensors import (Array, array_of, datatype_of, shape_of, tensor_of)
 
 LENGTH_HEADER = b"inference-header-content-length"
 JSON = b"application/json"

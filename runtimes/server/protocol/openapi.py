@@ -11,9 +11,9 @@ import numpy as np
 from mlpack_toolkit.converters.spec import INTEGERS, TensorSpec
 
 from ...engine.answers import columns_of
+from ...engine.tensors import DTYPES
 from ..model import Model
 from ..settings import Settings
-from ...engine.tensors import DTYPES
 
 Schema = dict[str, Any]
 LARGEST = sys.float_info.max

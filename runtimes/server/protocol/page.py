@@ -13,8 +13,8 @@ import orjson
 
 from mlpack_toolkit.converters.spec import TensorSpec
 
-from .infer import Reply
 from ..model import Model
+from .infer import Reply
 
 HTML = b"text/html; charset=utf-8"
 

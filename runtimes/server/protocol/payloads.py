@@ -8,11 +8,11 @@ from typing import Any
 import orjson
 
 from ...engine.answers import bare_rows, rows_of
-from .csv_rows import cells_of_csv
 from ...engine.errors import Refusal
-from .infer import (LENGTH_HEADER, Reply, answer, infer, parse)
 from ..model import Model
-from .rows import (Cells, ask_cells, cells_of_rows, within)
+from .csv_rows import cells_of_csv
+from .infer import LENGTH_HEADER, Reply, answer, infer, parse
+from .rows import Cells, ask_cells, cells_of_rows, within
 
 Headers = Mapping[bytes, bytes]
 MLFLOW = ("dataframe_split", "dataframe_records", "instances", "inputs")

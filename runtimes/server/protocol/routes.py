@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import orjson
 
-from . import payloads
+from ..model import Model
+from ..settings import Settings
 from ..transport.app import Answer, Route
+from ..transport.metrics import Board
+from . import payloads
 from .examples import example_row
 from .infer import Reply
-from ..transport.metrics import Board
-from ..model import Model
 from .openapi import document
 from .page import page
-from ..settings import Settings
 
 PROMETHEUS = b"text/plain; version=0.0.4; charset=utf-8"
 EXTENSIONS = ["binary_tensor_data"]

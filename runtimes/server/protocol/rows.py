@@ -9,8 +9,8 @@ from mlpack_toolkit.converters.spec import Table, TensorSpec
 
 from ...engine.columns import missing
 from ...engine.errors import Refusal
+from ...engine.tensors import Array, array_of, wire_of, wrong
 from ..model import Model
-from ...engine.tensors import (Array, array_of, wire_of, wrong)
 
 _WANTED = {"BYTES": "text", "BOOL": "true or false", "FP64": "a number"}
 

@@ -16,9 +16,9 @@ import orjson
 
 from ...engine.errors import Refusal
 from ..protocol.infer import Reply
-from .metrics import Board
 from ..settings import Settings
 from .deadline import Watch
+from .metrics import Board
 
 Answer = Callable[[Mapping[bytes, bytes], bytes], Reply]
 INLINE_BYTES = 64 << 10

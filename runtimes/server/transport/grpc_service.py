@@ -14,12 +14,12 @@ import numpy as np
 
 from ...engine.binary import array_of_bytes, bytes_of_array
 from ...engine.errors import Damaged, Refusal
-from .grpc_messages import CALLS, SERVICE, messages
-from .metrics import Board
+from ...engine.tensors import Array, array_of, datatype_of, shape_of
 from ..model import Model
 from ..settings import Settings
-from ...engine.tensors import (Array, array_of, datatype_of, shape_of)
 from .deadline import Watch
+from .grpc_messages import CALLS, SERVICE, messages
+from .metrics import Board
 
 THREADS = 2
 _CONTENTS = {"BOOL": "bool_contents", "FP32": "fp32_contents", "FP64": "fp64_contents", "BYTES": "bytes_contents"}

@@ -16,9 +16,9 @@ from typing import Any
 import httptools
 from uvicorn.server import ServerState
 
-from .app import GONE, App, Exchange
 from ..protocol.infer import JSON, Reply
 from ..settings import Settings
+from .app import GONE, App, Exchange
 from .scheduler import Turns
 
 IDLE_SECONDS = 75

@@ -13,9 +13,9 @@ from typing import Any
 
 import uvicorn
 
+from ..settings import Settings
 from .app import App
 from .http import Connection, drop_unread
-from ..settings import Settings
 from .scheduler import Turns
 
 MOST_AT_ONCE = 64

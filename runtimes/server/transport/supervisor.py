@@ -14,10 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 
-from ..bundle_info import Described
 from ...engine.errors import Damaged, NoModel
-from .metrics import Board
+from ..bundle_info import Described
 from ..settings import Settings
+from .metrics import Board
 
 BACKLOG = 2048
 MOST_FILES = 65536

@@ -9,14 +9,14 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from .app import App
 from ..bundle_info import Described
-from .metrics import Board
 from ..model import Model
 from ..protocol.routes import other_of, routes_of
-from .server import Server
 from ..settings import Settings
+from .app import App
 from .deadline import Watch
+from .metrics import Board
+from .server import Server
 
 GARBAGE = 20_000
 """Objects between two looks for circles among them: a request makes none."""

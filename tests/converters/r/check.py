@@ -14,16 +14,16 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import numpy as np
 
-from mlpack_toolkit.converters._worker.reference import ask
 from mlpack_toolkit.converters._worker.model_input import model_table
 from mlpack_toolkit.converters._worker.probes import make_probes, together
-from mlpack_toolkit.converters.rds import NA_INTEGER, Item, read
+from mlpack_toolkit.converters._worker.reference import ask
 from mlpack_toolkit.converters._worker.signature import inputs_of, signature_of
-from mlpack_toolkit.converters.table import rows_of, take
-from mlpack_toolkit.converters.r._model import (RModel, adapt, convert, describe, loaded_in, predict)
-from mlpack_toolkit.converters.r._program import rscript
+from mlpack_toolkit.converters.r._model import RModel, adapt, convert, describe, loaded_in, predict
 from mlpack_toolkit.converters.r._process import Session
+from mlpack_toolkit.converters.r._program import rscript
+from mlpack_toolkit.converters.rds import NA_INTEGER, Item, read
 from mlpack_toolkit.converters.spec import Signature, Table, Unreadable
+from mlpack_toolkit.converters.table import rows_of, take
 from mlpack_toolkit.runtimes.engine.session import graph_feeds
 
 HERE = Path(__file__).parent

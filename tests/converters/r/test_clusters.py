@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.converters.r.check import (asked, assert_equal, fit, loaded, rows_in, run)
+from tests.converters.r.check import asked, assert_equal, fit, loaded, rows_in, run
 
 SCRIPT = """
 x <- train[c("x1", "x2", "x3")]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.converters.r.check import (assert_equal, fit, loaded, rows_in)
+from tests.converters.r.check import assert_equal, fit, loaded, rows_in
 
 SCRIPT = """
 x <- train[c("x1", "x2", "x3", "ex")]

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from mlpack_toolkit.converters._worker.model_input import model_table
-from mlpack_toolkit.converters.rds import plain, read
-from mlpack_toolkit.converters.rds_writer import write
 from mlpack_toolkit.converters._worker.signature import signature_of
 from mlpack_toolkit.converters.r._form.form import FORMAT, Form
 from mlpack_toolkit.converters.r._model import description_of, graph_of
+from mlpack_toolkit.converters.rds import plain, read
+from mlpack_toolkit.converters.rds_writer import write
 from mlpack_toolkit.converters.spec import Table, Unreadable
 from mlpack_toolkit.runtimes.engine.session import graph_feeds
 

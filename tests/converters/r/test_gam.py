@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mlpack_toolkit.converters.spec import Unsupported
-from tests.converters.r.check import (asked, assert_equal, fit, loaded, rows_in, run)
+from tests.converters.r.check import asked, assert_equal, fit, loaded, rows_in, run
 
 SCRIPT = """
 suppressMessages(library(mgcv))

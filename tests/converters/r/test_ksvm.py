@@ -9,7 +9,7 @@ import pytest
 
 from mlpack_toolkit.converters.r._model import RModel
 from mlpack_toolkit.converters.spec import Unsupported
-from tests.converters.r.check import (assert_equal, fit, levels_in, loaded, rows_in)
+from tests.converters.r.check import assert_equal, fit, levels_in, loaded, rows_in
 
 SCRIPT = """
 suppressMessages(library(kernlab))

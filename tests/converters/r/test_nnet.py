@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mlpack_toolkit.converters.spec import Table, Unsupported
-from tests.converters.r.check import (assert_equal, fit, loaded, rows_in)
+from tests.converters.r.check import assert_equal, fit, loaded, rows_in
 
 SCRIPT = """
 library(nnet)

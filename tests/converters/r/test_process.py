@@ -15,8 +15,8 @@ from time import monotonic
 import pytest
 
 from mlpack_toolkit.converters.r._model import loaded_in
-from mlpack_toolkit.converters.r._program import SAFE_VERSION, rscript, version_of
 from mlpack_toolkit.converters.r._process import Session
+from mlpack_toolkit.converters.r._program import SAFE_VERSION, rscript, version_of
 from mlpack_toolkit.packager.errors import ConversionError, MlpackError, ModelError
 from mlpack_toolkit.packager.original.sandbox import expected
 from mlpack_toolkit.packager.original.worker import Limits, Worker

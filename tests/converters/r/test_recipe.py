@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlpack_toolkit.converters.spec import Unsupported
-from tests.converters.r.check import (assert_equal, fit, loaded, rows_in)
+from tests.converters.r.check import assert_equal, fit, loaded, rows_in
 
 SCRIPT = """
 suppressMessages(library(recipes)); suppressMessages(library(caret))

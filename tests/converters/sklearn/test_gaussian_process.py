@@ -13,8 +13,8 @@ from sklearn.gaussian_process import kernels as k
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mlpack_toolkit.converters._graph.erf import erf
 from mlpack_toolkit.converters._graph.builder import GraphBuilder
+from mlpack_toolkit.converters._graph.erf import erf
 from mlpack_toolkit.converters.spec import TensorSpec, Unsupported
 from tests.converters.check import answers, assert_same
 from tests.converters.sklearn.empty import assert_empty

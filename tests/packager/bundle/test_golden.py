@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mlpack_toolkit.converters.spec import (COLUMN, MATRIX, Signature, Table, TensorSpec)
-from mlpack_toolkit.packager.bundle.golden import (GoldenCase, Tolerance, decode_case, encode_case)
+from mlpack_toolkit.converters.spec import COLUMN, MATRIX, Signature, Table, TensorSpec
+from mlpack_toolkit.packager.bundle.golden import GoldenCase, Tolerance, decode_case, encode_case
 
 TRICKY = [math.nan, math.inf, -math.inf, -0.0, 0.0, 5e-324, -5e-324, 1.7976931348623157e308, 0.1, 1e16, 2.0**53 + 2]
 EXTREMES = [-(2**63), 2**63 - 1, 2**53 + 1, 0, -1]

@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from mlpack_toolkit.packager.bundle.manifest import (MEASURED, NAME, canonical, entry_of)
+from mlpack_toolkit.packager.bundle.manifest import MEASURED, NAME, canonical, entry_of
 from mlpack_toolkit.packager.bundle.reader import open_bundle
 from mlpack_toolkit.packager.bundle.schema import Fault, check_paths
-from mlpack_toolkit.packager.commands.verify import check_bundle
-from mlpack_toolkit.packager.diff import diff
-from mlpack_toolkit.packager.errors import (DamagedError, MismatchError, MlpackError, UsageError)
 from mlpack_toolkit.packager.commands.inspect import inspect
 from mlpack_toolkit.packager.commands.predict import predict
-from mlpack_toolkit.runtimes.server.bundle_info import describe
+from mlpack_toolkit.packager.commands.verify import check_bundle
+from mlpack_toolkit.packager.diff import diff
+from mlpack_toolkit.packager.errors import DamagedError, MismatchError, MlpackError, UsageError
 from mlpack_toolkit.runtimes.engine.errors import Damaged
+from mlpack_toolkit.runtimes.server.bundle_info import describe
 from mlpack_toolkit.runtimes.server.model import Model
 from tests.packager.conftest import Made
 from tests.seal import rewrite, seal, sign
@@ -235,8 +235,8 @@ def test_a_manifest_that_is_an_attack(raw: bytes, said: str, copy: Path) -> None
 def test_no_command_uses_a_changed_file(path: str, copy: Path, flowers: Made, tmp_path: Path) -> None:
     """Each command that uses the file says so, and does nothing else."""
     from mlpack_toolkit.packager.commands.bench import bench_bundle
-    from mlpack_toolkit.packager.images import make
     from mlpack_toolkit.packager.commands.reproduce import reproduce
+    from mlpack_toolkit.packager.images import make
 
     raw = bytearray((copy / path).read_bytes())
     raw[len(raw) // 2] ^= 1

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlpack_toolkit.packager.bundle.manifest import (Entry, Manifest, canonical, entries_below, entry_of)
+from mlpack_toolkit.packager.bundle.manifest import Entry, Manifest, canonical, entries_below, entry_of
 from mlpack_toolkit.packager.errors import DamagedError
 from mlpack_toolkit.runtimes.engine.schema import Fault, path
 

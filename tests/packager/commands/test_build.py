@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from mlpack_toolkit.packager.bundle.reader import open_bundle
+from mlpack_toolkit.packager.commands.build import Request, build
 from mlpack_toolkit.packager.config import build_request
 from mlpack_toolkit.packager.errors import MismatchError
-from mlpack_toolkit.packager.commands.build import Request, build
 from tests.make import save
 from tests.packager.conftest import Made
 

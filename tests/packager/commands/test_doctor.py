@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mlpack_toolkit.packager.commands import doctor
 from mlpack_toolkit.packager import images
+from mlpack_toolkit.packager.commands import doctor
 
 
 def check_of(name: str) -> dict[str, Any]:

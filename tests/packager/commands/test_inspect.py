@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from mlpack_toolkit.packager.errors import ModelError, UsageError
 from mlpack_toolkit.packager.commands.inspect import inspect
+from mlpack_toolkit.packager.errors import ModelError, UsageError
 from tests.packager.conftest import HOSTILE, Made
 from tests.seal import seal
 

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mlpack_toolkit.packager.commands.predict import predict
 from mlpack_toolkit.packager.data import readers
 from mlpack_toolkit.packager.errors import UsageError
-from mlpack_toolkit.packager.commands.predict import predict
 from tests.packager.conftest import HOSTILE, MOODS, Made
 
 Run = Callable[..., tuple[int, dict[str, Any], str]]

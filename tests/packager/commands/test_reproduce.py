@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from mlpack_toolkit.packager.bundle.reader import open_bundle
+from mlpack_toolkit.packager.commands.build import Request, build
+from mlpack_toolkit.packager.commands.reproduce import _otherwise, reproduce
 from mlpack_toolkit.packager.environments.python import debian
 from mlpack_toolkit.packager.environments.python.rebuild import Interpreter, find_interpreter
 from mlpack_toolkit.packager.environments.system import kernels
-from mlpack_toolkit.packager.errors import (DamagedError, EnvironmentFault, MissingToolError, UsageError)
-from mlpack_toolkit.packager.commands.build import Request, build
-from mlpack_toolkit.packager.commands.reproduce import _otherwise, reproduce
 from mlpack_toolkit.packager.equivalence.processor import NUMPY
+from mlpack_toolkit.packager.errors import DamagedError, EnvironmentFault, MissingToolError, UsageError
 from tests.packager.environments.made import environment, run
 
 FIT = """

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from mlpack_toolkit.packager.data import bombs
-from mlpack_toolkit.packager.environments.r import sources
+from mlpack_toolkit.packager.data.readers import read_example
 from mlpack_toolkit.packager.environments.python.rebuild import _is_there
 from mlpack_toolkit.packager.environments.python.wheels import record_of
+from mlpack_toolkit.packager.environments.r import sources
 from mlpack_toolkit.packager.errors import DamagedError, EnvironmentFault, UsageError
 from mlpack_toolkit.packager.images._site_packages import unzip
-from mlpack_toolkit.packager.data.readers import read_example
 
 ZEROS = 300 << 20
 

@@ -19,8 +19,8 @@ from pyarrow import parquet
 
 from mlpack_toolkit.converters.spec import Signature, Table, TensorSpec
 from mlpack_toolkit.packager.data.arrow import MISSING_IN_CSV
-from mlpack_toolkit.packager.errors import UsageError
 from mlpack_toolkit.packager.data.readers import read_example, stream
+from mlpack_toolkit.packager.errors import UsageError
 
 Array = np.ndarray[Any, Any]
 many = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)

@@ -21,11 +21,11 @@ import pytest
 
 from mlpack_toolkit.packager.environments.conda import env as conda
 from mlpack_toolkit.packager.environments.conda.archives import download
-from mlpack_toolkit.packager.errors import (DamagedError, EnvironmentFault, MissingToolError, UsageError)
+from mlpack_toolkit.packager.errors import DamagedError, EnvironmentFault, MissingToolError, UsageError
 
 pytest.importorskip("rattler", reason="py-rattler is not installed: pip install 'mlpack-toolkit[conda]'")
 
-from .channel import (HERE, install, make_channel, solve)
+from .channel import HERE, install, make_channel, solve
 
 ADDRESS = "https://conda.example/plants"
 BUD = {

@@ -13,7 +13,7 @@ from mlpack_toolkit.packager.environments.python.uv import uv
 
 pytest.importorskip("rattler", reason="py-rattler is not installed: pip install 'mlpack-toolkit[conda]'")
 
-from .channel import (HERE, add, index, install)
+from .channel import HERE, add, index, install
 from .made import run
 
 REAL = Path(os.path.realpath(sys.executable))

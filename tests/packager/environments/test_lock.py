@@ -11,8 +11,8 @@ import pytest
 import tomllib
 from packaging.pylock import Pylock
 
-from mlpack_toolkit.packager.environments.python.lock import Lock, lock, look_up
 from mlpack_toolkit.packager.environments.python.capture import Capture
+from mlpack_toolkit.packager.environments.python.lock import Lock, lock, look_up
 from mlpack_toolkit.packager.environments.python.wheels import record_of
 
 from .made import FEW, environment

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from mlpack_toolkit.packager.environments.userlock import locks as given_locks
-from mlpack_toolkit.packager.environments.userlock.locks import (Difference, GivenLock, Pin, differences, read_lock)
 from mlpack_toolkit.packager.environments.python.capture import Capture
+from mlpack_toolkit.packager.environments.userlock import locks as given_locks
+from mlpack_toolkit.packager.environments.userlock.locks import Difference, GivenLock, Pin, differences, read_lock
 from mlpack_toolkit.packager.errors import UsageError
 from tests.packager.environments.test_required import LINUX_311
 

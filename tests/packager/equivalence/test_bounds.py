@@ -16,10 +16,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScaler, PowerTransformer, StandardScaler
 
-from mlpack_toolkit.converters.table import write_table
 from mlpack_toolkit.converters._worker.session import Session
 from mlpack_toolkit.converters.sklearn import CONVERTER
 from mlpack_toolkit.converters.spec import TensorSpec
+from mlpack_toolkit.converters.table import write_table
 from mlpack_toolkit.packager.equivalence.probes import Probes
 from mlpack_toolkit.packager.equivalence.refusals import with_rules
 

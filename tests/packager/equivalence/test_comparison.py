@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mlpack_toolkit.converters.spec import Signature, TensorSpec
-from mlpack_toolkit.packager.errors import ConversionError
 from mlpack_toolkit.packager.bundle.golden import Tolerance
-from mlpack_toolkit.packager.equivalence.comparison import (LARGEST, Errors, compare, tolerances, worst)
+from mlpack_toolkit.packager.equivalence.comparison import LARGEST, Errors, compare, tolerances, worst
+from mlpack_toolkit.packager.errors import ConversionError
 
 TIGHT = Tolerance(rtol=1e-5, atol=1e-6)
 Array = np.ndarray[Any, Any]

@@ -24,8 +24,8 @@ from mlpack_toolkit.converters.custom import CONVERTER as CUSTOM
 from mlpack_toolkit.converters.sklearn import CONVERTER
 from mlpack_toolkit.converters.spec import ALWAYS, NEVER, TIES
 from mlpack_toolkit.packager.environments.system import kernels, machine
-from mlpack_toolkit.packager.errors import ConversionError
 from mlpack_toolkit.packager.equivalence.processor import settings_for, wanted
+from mlpack_toolkit.packager.errors import ConversionError
 from tests.make import build_model, save
 
 X = np.random.default_rng(0).normal(size=(60, 3))

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from mlpack_toolkit.converters.spec import Signature, TensorSpec
-from mlpack_toolkit.packager.errors import ConversionError, MismatchError
 from mlpack_toolkit.packager.bundle.golden import Tolerance
 from mlpack_toolkit.packager.equivalence.probes import Probes
 from mlpack_toolkit.packager.equivalence.prove import Proven, Wanted, prove
+from mlpack_toolkit.packager.errors import ConversionError, MismatchError
 
 EDGE = 2.0**24
 BOTH = ("float32", "float64")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mlpack_toolkit.packager.errors import DamagedError
-from mlpack_toolkit.packager.images._layers import (Folder, Link, Source, below, write_layer)
+from mlpack_toolkit.packager.images._layers import Folder, Link, Source, below, write_layer
 
 LONG = "/".join(["a-folder-with-a-long-name"] * 12)
 

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from mlpack_toolkit.converters.spec import TensorSpec
-from mlpack_toolkit.packager.errors import (ConversionError, MismatchError, MissingToolError, UsageError)
-from mlpack_toolkit.packager.images import (_compiled, _rootfs, make, native)
-from mlpack_toolkit.packager.images._layers import Folder
 from mlpack_toolkit.packager.cache import SEAL
+from mlpack_toolkit.packager.errors import ConversionError, MismatchError, MissingToolError, UsageError
+from mlpack_toolkit.packager.images import _compiled, _rootfs, make, native
+from mlpack_toolkit.packager.images._layers import Folder
 from mlpack_toolkit.packager.setup_headers import cache_folder, fetch_headers
 from tests.packager.conftest import Made
 from tests.seal import seal

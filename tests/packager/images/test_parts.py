@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from mlpack_toolkit.packager.errors import (DamagedError, EnvironmentFault, MissingToolError, UsageError)
-from mlpack_toolkit.packager.images import (_rootfs, _import_closure, _site_packages, load, names)
+from mlpack_toolkit.packager.errors import DamagedError, EnvironmentFault, MissingToolError, UsageError
+from mlpack_toolkit.packager.images import _import_closure, _rootfs, _site_packages, load, names
 from mlpack_toolkit.packager.images._layers import Folder, Link
 from mlpack_toolkit.packager.images._rootfs import Base
 from mlpack_toolkit.packager.images._site_packages import pinned, unzip

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from mlpack_toolkit.packager.errors import MismatchError
 from mlpack_toolkit.packager.bundle.golden import GoldenCase
+from mlpack_toolkit.packager.errors import MismatchError
 from mlpack_toolkit.packager.images import _engine
 from mlpack_toolkit.packager.images._replay import hold, replay
 from tests.packager.conftest import Made

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from mlpack_toolkit.packager.original import interpreter
 from mlpack_toolkit.packager.errors import MissingToolError
+from mlpack_toolkit.packager.original import interpreter
 from mlpack_toolkit.packager.original.interpreter import check_interpreter
 from tests.packager.conftest import Made
 

@@ -16,11 +16,11 @@ import yaml
 from sklearn.linear_model import LogisticRegression
 
 from mlpack_toolkit.packager.bundle.reader import open_bundle
-from mlpack_toolkit.packager.errors import ConversionError, ModelError, UsageError
 from mlpack_toolkit.packager.commands.inspect import inspect
 from mlpack_toolkit.packager.data.json_rows import unwrapped
-from mlpack_toolkit.packager.original.mlflow_folder import example_in, is_mlflow, read_mlflow
 from mlpack_toolkit.packager.data.readers import read_example
+from mlpack_toolkit.packager.errors import ConversionError, ModelError, UsageError
+from mlpack_toolkit.packager.original.mlflow_folder import example_in, is_mlflow, read_mlflow
 
 Run = Callable[..., tuple[int, dict[str, Any], str]]
 ROWS = pd.DataFrame({"a": np.arange(40.0) % 7, "b": np.arange(40.0) % 5, "n": np.arange(40) % 3})

@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 
 from mlpack_toolkit.converters._graph.builder import SINGLE_OUTPUTS
-from mlpack_toolkit.converters.table import write_table
 from mlpack_toolkit.converters.spec import Signature, TensorSpec
-from mlpack_toolkit.packager.original import replies
-from mlpack_toolkit.packager.errors import ConversionError, ForgedError, ModelError
+from mlpack_toolkit.converters.table import write_table
 from mlpack_toolkit.packager.commands.build import Request, build
-from mlpack_toolkit.packager.original.replies import parse_reply, table_in
-from mlpack_toolkit.packager.equivalence.session import Session
-from mlpack_toolkit.packager.original.source import take_source
 from mlpack_toolkit.packager.equivalence.prove import _single_outputs
+from mlpack_toolkit.packager.equivalence.session import Session
+from mlpack_toolkit.packager.errors import ConversionError, ForgedError, ModelError
+from mlpack_toolkit.packager.original import replies
+from mlpack_toolkit.packager.original.replies import parse_reply, table_in
+from mlpack_toolkit.packager.original.source import take_source
 from mlpack_toolkit.packager.original.worker import Limits, Worker
 from tests.packager.conftest import Made
 

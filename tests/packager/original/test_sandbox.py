@@ -27,8 +27,8 @@ from mlpack_toolkit import converters
 from mlpack_toolkit.converters import _sandbox
 from mlpack_toolkit.converters._sandbox._seccomp import _filter
 from mlpack_toolkit.converters._sandbox._syscalls import DENIED, WEIGHED
-from mlpack_toolkit.packager.errors import MlpackError, ModelError
 from mlpack_toolkit.packager.commands.build import Request, build
+from mlpack_toolkit.packager.errors import MlpackError, ModelError
 from mlpack_toolkit.packager.original.sandbox import expected, sandbox_found, sandbox_words
 from mlpack_toolkit.packager.original.worker import Limits, Worker
 

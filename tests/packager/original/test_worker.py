@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from mlpack_toolkit import converters
-from mlpack_toolkit.packager.errors import (ConversionError, MissingToolError, MlpackError, ModelError)
+from mlpack_toolkit.packager.errors import ConversionError, MissingToolError, MlpackError, ModelError
 from mlpack_toolkit.packager.original.source import take_source
 from mlpack_toolkit.packager.original.worker import Limits, Worker, start
 from tests.packager.conftest import Made

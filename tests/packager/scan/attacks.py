@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .forge import (G, Op, add, again, append, appends, build, call, keep, new, setitem, setitems, then)
+from .forge import G, Op, add, again, append, appends, build, call, keep, new, setitem, setitems, then
 
 MODEL = G("sklearn.linear_model._logistic.LogisticRegression")
 PLAIN = G("sklearn.calibration._CalibratedClassifier")

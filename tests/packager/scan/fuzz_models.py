@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .estimators import (FRAME, TEXTS, X, Y, Z, assemblies)
+from .estimators import FRAME, TEXTS, X, Y, Z, assemblies
 from .pickle_grammar import WORDS
 
 

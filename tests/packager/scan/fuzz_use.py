@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from mlpack_toolkit.converters.table import write_table
 from mlpack_toolkit.converters._worker.session import Session
+from mlpack_toolkit.converters.table import write_table
 
 from .estimators import FRAME, TEXTS, X
 

@@ -25,12 +25,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from mlpack_toolkit.converters._worker.confinement import confine
 from mlpack_toolkit.converters._trust.guard import Guard, Trusted
 from mlpack_toolkit.converters._trust.rules import Refused
 from mlpack_toolkit.converters._trust.unpickler import guarded
+from mlpack_toolkit.converters._worker.confinement import confine
 from mlpack_toolkit.packager.errors import ModelError
-from mlpack_toolkit.packager.scan import (Scan, Vouched, require_trusted, scan)
+from mlpack_toolkit.packager.scan import Scan, Vouched, require_trusted, scan
 from mlpack_toolkit.packager.scan.allowlist import allowed_names, referred_names
 
 from .canary import Canary

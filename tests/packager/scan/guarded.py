@@ -19,7 +19,7 @@ from mlpack_toolkit.converters._trust.rules import Refused
 from mlpack_toolkit.converters._trust.unpickler import guarded
 from mlpack_toolkit.packager.scan.allowlist import allowed_names, referred_names
 
-from .attacks import (dtypes, hostile, later, loading)
+from .attacks import dtypes, hostile, later, loading
 from .forge import G, written
 
 FIRE = "canary.fire"

@@ -13,7 +13,7 @@ from importlib.resources import files
 from random import Random
 
 from mlpack_toolkit.converters._trust.calls import role_of_class
-from mlpack_toolkit.converters._trust.rules import (METHOD_KEYS, METHOD_WORDS, MUTATORS, TYPED)
+from mlpack_toolkit.converters._trust.rules import METHOD_KEYS, METHOD_WORDS, MUTATORS, TYPED
 from mlpack_toolkit.packager.scan.allowlist import allowed_names, referred_names
 
 FIRE = "canary.fire"

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from mlpack_toolkit.packager.errors import ModelError, UntrustedError
+from mlpack_toolkit.packager.original.source import take_source
 from mlpack_toolkit.packager.scan import Vouched, require_trusted, scan
 from mlpack_toolkit.packager.scan.allowlist import Trust, allowed_names
 from mlpack_toolkit.packager.scan.machine import Machine, Trace
 from mlpack_toolkit.packager.scan.opcodes import run
 from mlpack_toolkit.packager.scan.reader import Reader
 from mlpack_toolkit.packager.scan.values import Fault
-from mlpack_toolkit.packager.original.source import take_source
 
-from .attacks import (BUNCH, MODEL, PARTIAL, dtypes, hostile, later, loading)
-from .forge import (WRITERS, G, add, appends, build, call, new, setitems, written)
+from .attacks import BUNCH, MODEL, PARTIAL, dtypes, hostile, later, loading
+from .forge import WRITERS, G, add, appends, build, call, new, setitems, written
 
 FIRE = G("numpy.exp")
 ALL = {**loading(FIRE), **later(FIRE), **dtypes()}

@@ -19,12 +19,12 @@ from mlpack_toolkit.converters._trust.loading import load_joblib, load_pickle
 from mlpack_toolkit.converters._trust.rules import Refused
 from mlpack_toolkit.converters._trust.unpickler import guarded
 from mlpack_toolkit.packager.errors import ModelError
-from mlpack_toolkit.packager.scan.allowlist import allowed_names, referred_names
 from mlpack_toolkit.packager.original.worker import Limits, Worker
+from mlpack_toolkit.packager.scan.allowlist import allowed_names, referred_names
 from tests.packager.scan.test_hostile import CLASS, STATE, text
 
-from .attacks import (MODEL, PARTIAL, later, loading)
-from .forge import (WRITERS, G, append, build, call, new, setitem, written)
+from .attacks import MODEL, PARTIAL, later, loading
+from .forge import WRITERS, G, append, build, call, new, setitem, written
 
 EVERYTHING = Trusted({*allowed_names(), *referred_names()}, (), referred_names())
 FIRE = G("numpy.exp")

@@ -18,7 +18,7 @@ from mlpack_toolkit.converters._trust.loading import load_pickle
 from mlpack_toolkit.converters._trust.rules import Refused
 
 from .estimators import X, Y, Z
-from .forge import (G, build, call, new, written)
+from .forge import G, build, call, new, written
 from .test_guard import EVERYTHING
 
 TREE = DecisionTreeClassifier(max_depth=3, random_state=0).fit(X, Y).tree_

@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
 from mlpack_toolkit.converters.spec import TensorSpec
-from mlpack_toolkit.runtimes.server.transport.app import App, Route
 from mlpack_toolkit.runtimes.engine.columns import Column
 from mlpack_toolkit.runtimes.engine.errors import Refusal
-from mlpack_toolkit.runtimes.server.transport.http import Connection, drop_unread
-from mlpack_toolkit.runtimes.server.transport.metrics import Board
 from mlpack_toolkit.runtimes.engine.rules import violations
 from mlpack_toolkit.runtimes.server.settings import Settings
-from tests.runtimes.server.conftest import (Answer, Served, broken_requests, golden, serving)
+from mlpack_toolkit.runtimes.server.transport.app import App, Route
+from mlpack_toolkit.runtimes.server.transport.http import Connection, drop_unread
+from mlpack_toolkit.runtimes.server.transport.metrics import Board
+from tests.runtimes.server.conftest import Answer, Served, broken_requests, golden, serving
 
 cells = (
     st.none()

@@ -30,7 +30,7 @@ from mlpack_toolkit.runtimes.engine.tensors import DTYPES, array_of
 from mlpack_toolkit.runtimes.spec import Package
 from tests.make import build_model
 from tests.runtimes.server.attacks import ALL, GET, statuses
-from tests.runtimes.server.conftest import (HOSTILE, OTHER, ROW, Served, broken_requests, golden, serving)
+from tests.runtimes.server.conftest import HOSTILE, OTHER, ROW, Served, broken_requests, golden, serving
 from tests.runtimes.server.test_hostile import hold
 
 pytestmark = pytest.mark.slow

@@ -12,13 +12,13 @@ from types import SimpleNamespace
 import pytest
 
 from mlpack_toolkit.converters.spec import Signature, TensorSpec
-from mlpack_toolkit.runtimes.server.transport import app as app_module
 from mlpack_toolkit.runtimes.server.bundle_info import describe
-from mlpack_toolkit.runtimes.server.transport.metrics import Board
 from mlpack_toolkit.runtimes.server.model import Model
 from mlpack_toolkit.runtimes.server.protocol.routes import routes_of
 from mlpack_toolkit.runtimes.server.settings import Settings
+from mlpack_toolkit.runtimes.server.transport import app as app_module
 from mlpack_toolkit.runtimes.server.transport.deadline import Watch
+from mlpack_toolkit.runtimes.server.transport.metrics import Board
 from tests.runtimes.server.test_http import House, post
 
 FOREVER = 1e12

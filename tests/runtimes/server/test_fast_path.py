@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from mlpack_toolkit.converters.spec import Signature, TensorSpec
 from mlpack_toolkit.runtimes.engine.columns import Columns
 from mlpack_toolkit.runtimes.server.bundle_info import describe
-from mlpack_toolkit.runtimes.server.protocol.infer import _table
 from mlpack_toolkit.runtimes.server.model import Model
 from mlpack_toolkit.runtimes.server.protocol.fast_path import Feeds, Quick
+from mlpack_toolkit.runtimes.server.protocol.infer import _table
 from mlpack_toolkit.runtimes.server.protocol.rows import table_of_cells
 from tests.runtimes.server.conftest import golden
 

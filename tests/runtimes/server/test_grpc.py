@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from mlpack_toolkit.packager.bundle.golden import Tolerance
-from mlpack_toolkit.runtimes.server.transport.grpc_messages import messages
 from mlpack_toolkit.runtimes.engine.tensors import array_of
+from mlpack_toolkit.runtimes.server.transport.grpc_messages import messages
 from tests.runtimes.server.conftest import Served, golden, serving
 
 triton = pytest.importorskip("tritonclient.grpc")

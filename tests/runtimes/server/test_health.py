@@ -15,7 +15,9 @@ from .conftest import ROOT, Served
 
 def _asked(**variables: str) -> int:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
-    return subprocess.run([sys.executable, "-m", "mlpack_toolkit.runtimes.server", "health"], env=environment, timeout=60).returncode
+    return subprocess.run(
+        [sys.executable, "-m", "mlpack_toolkit.runtimes.server", "health"], env=environment, timeout=60
+    ).returncode
 
 
 def test_a_server_that_answers_is_ready(flower_server: Served) -> None:

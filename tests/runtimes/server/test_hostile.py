@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runtimes.server.attacks import (ALL, GET, LONG, post, statuses)
+from tests.runtimes.server.attacks import ALL, GET, LONG, post, statuses
 from tests.runtimes.server.conftest import Served, serving
 
 MIB = 1 << 20

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from mlpack_toolkit.packager.data.arrow import MISSING_IN_CSV
-from mlpack_toolkit.runtimes.server.protocol.csv_rows import MISSING
 from mlpack_toolkit.runtimes.engine.errors import NoModel
+from mlpack_toolkit.runtimes.server.protocol.csv_rows import MISSING
 from mlpack_toolkit.runtimes.server.settings import from_environment
 from tests.conftest import Run
-from tests.runtimes.server.conftest import (HOSTILE, OTHER, ROW, Served, serving)
+from tests.runtimes.server.conftest import HOSTILE, OTHER, ROW, Served, serving
 
 
 @pytest.fixture(scope="module")
