@@ -12,7 +12,7 @@ from typing import Any
 
 from .spec import Converter
 
-_NOT_FRAMEWORKS = ("spec",)
+_NOT_FRAMEWORKS = ("artifact", "latency", "messages", "plugin", "rds", "rds_writer", "spec", "table")
 
 
 def names() -> tuple[str, ...]:

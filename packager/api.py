@@ -17,7 +17,7 @@ LISTS = ("code", "target", "allow", "argument")
 
 
 def build(model: Any, example: Any, options: Mapping[str, Any]) -> Built:
-    """See `packager.build`."""
+    """See `mlpack_toolkit.build`."""
     with tempfile.TemporaryDirectory(prefix="mlpack-") as name:
         folder = Path(name)
         given = {

@@ -14,5 +14,5 @@ def _names(folder: str, *others: str) -> str:
     return ", ".join(sorted(name for name in found if name[0] != "_" and name not in others))
 
 
-TARGETS = _names("runtimes", "spec", "server")
+TARGETS = _names("runtimes", "engine", "server", "spec")
 KINDS = _names("packager/images", "spec")

@@ -7,12 +7,13 @@ from pkgutil import iter_modules
 
 from .spec import Runtime
 
+NOT_TARGETS = ("engine", "server", "spec")
+
 
 def names() -> tuple[str, ...]:
     """The runtimes that can be asked for, sorted; imports none of them."""
-    return tuple(
-        sorted(m.name for m in iter_modules(__path__) if m.name not in ("spec", "server") and m.name[0] != "_")
-    )
+    found = (m.name for m in iter_modules(__path__))
+    return tuple(sorted(n for n in found if n not in NOT_TARGETS and not n.startswith("_")))
 
 
 def load(name: str) -> Runtime:

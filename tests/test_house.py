@@ -19,11 +19,12 @@ import pytest
 from mlpack_toolkit import converters, runtimes
 
 ROOT = Path(__file__).parent.parent
+PACKAGE = "mlpack_toolkit"
 FOLDERS = ("packager", "converters", "runtimes", "templates")
 MAY_IMPORT = {
     "templates": ("templates", "jinja2"),
     "converters": ("converters",),
-    "runtimes": ("runtimes", "mlpack_toolkit.converters.spec", "templates"),
+    "runtimes": ("runtimes", "converters.spec", "templates"),
     "packager": ("packager", "converters", "runtimes", "templates", "click"),
 }
 """Besides the standard library, at the head of a file; deeper inside, frameworks too."""
@@ -33,9 +34,9 @@ SERVER = ("numpy", "orjson", "onnxruntime", "uvicorn", "httptools")
 """What the server, a program of its own, may have at the head of a file."""
 LONGEST_FUNCTION = 60
 LONGEST_MODULE = 400
-FAMILIES = ("converters", "converters/sklearn", "converters/r", "runtimes", "packager/images", "packager/environments")
+FAMILIES = ("converters", "converters/sklearn", "converters/r", "runtimes", "packager/images")
 """Folders whose files are variants: none of them knows another."""
-NOT_VARIANTS = ("spec", "system")
+NOT_VARIANTS = ("artifact", "engine", "latency", "messages", "plugin", "rds", "rds_writer", "spec", "table")
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ def _imports(tree: ast.Module, path: Path) -> Iterator[Import]:
     for node in ast.walk(tree):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             base = f"{_base(path, node)}." if isinstance(node, ast.ImportFrom) else ""
+            base = base.removeprefix(f"{PACKAGE}.")
             where = f"{path.relative_to(ROOT)}:{node.lineno}"
             yield from (Import(base + alias.name, id(node) in late, where) for alias in node.names)
 
@@ -96,7 +98,7 @@ def test_the_reader_of_imports_sees_every_kind() -> None:
     found = _imports(ast.parse(source), ROOT / "converters" / "sklearn" / "made_up.py")
     assert {(i.name, i.late) for i in found} == {
         ("a.b", False),
-        ("mlpack_toolkit.converters.sklearn.c", False),
+        ("converters.sklearn.c", False),
         ("converters.d.e", False),
         ("g", True),
         ("h", True),
@@ -114,17 +116,18 @@ def test_imports_run_one_way(folder: str) -> None:
 def test_frameworks_are_imported_inside_functions(folder: str) -> None:
     allowed = MAY_IMPORT[folder] + (HEAVY if folder == "packager" else ())
     early = [i for i in _all_imports(folder) if not i.late and i.name.split(".")[0] not in sys.stdlib_module_names]
-    served = [i for i in early if i.where.startswith("runtimes/server/") and _below(i.name, SERVER)]
+    served = [
+        i for i in early if i.where.startswith(("runtimes/server/", "runtimes/engine/")) and _below(i.name, SERVER)
+    ]
     wrong = [f"{i.where} imports {i.name}" for i in early if not _below(i.name, allowed) and i not in served]
     assert not wrong, wrong
 
 
 def test_the_server_knows_itself_and_the_spec_alone() -> None:
-    """So that an image needs no more of this house than `runtimes/server` and `converters/spec.py`."""
-    found = [i for p in _modules("runtimes/server") for i in _imports(_tree(p), p) if _below(i.name, FOLDERS)]
-    strangers = [
-        i for i in found if not _below(i.name, ("mlpack_toolkit.runtimes.server", "mlpack_toolkit.converters.spec"))
-    ]
+    """So that an image needs no more of this house than `runtimes/server`, its engine and `converters/spec.py`."""
+    paths = [*_modules("runtimes/server"), *_modules("runtimes/engine")]
+    found = [i for p in paths for i in _imports(_tree(p), p) if _below(i.name, FOLDERS)]
+    strangers = [i for i in found if not _below(i.name, ("runtimes.server", "runtimes.engine", "converters.spec"))]
     assert found and not strangers, [f"{i.where} imports {i.name}" for i in strangers]
 
 
@@ -135,7 +138,9 @@ def test_inside_a_folder_imports_are_relative(folder: str) -> None:
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in _modules(folder)
         for node in ast.walk(_tree(path))
-        if isinstance(node, ast.ImportFrom) and not node.level and _below(node.module or "", (folder,))
+        if isinstance(node, ast.ImportFrom)
+        and not node.level
+        and _below((node.module or "").removeprefix(f"{PACKAGE}."), (folder,))
     ]
     assert not full, full
 
@@ -168,7 +173,7 @@ def test_shared_files_of_a_family_know_no_variant() -> None:
     assert not wrong, wrong
 
 
-NAMES_OF_OTHERS = ("doctor.py", "scan/generate.py", "scan/machine.py", "images/docker.py")
+NAMES_OF_OTHERS = ("commands/doctor.py", "scan/generate.py", "scan/machine.py", "images/docker.py")
 """What is installed, the classes in other people's pickles, and an image's own kind: not names of variants."""
 
 
@@ -222,7 +227,7 @@ def test_a_variant_ends_in_one_constant_of_its_own_name(room: object, constant: 
     names = room.names()  # type: ignore[attr-defined]
     assert names
     for name in names:
-        folder = ROOT / room.__name__  # type: ignore[attr-defined]
+        folder = ROOT / room.__name__.removeprefix(f"{PACKAGE}.")  # type: ignore[attr-defined]
         path = folder / f"{name}.py" if (folder / f"{name}.py").is_file() else folder / name / "__init__.py"
         last = _tree(path).body[-1]
         assert isinstance(last, ast.Assign), f"{path} does not end in {constant}"
@@ -277,7 +282,7 @@ CONVERTER = Converter(
 
 NEW_RUNTIME = '''"""A language nobody has heard of."""
 
-import templates
+from mlpack_toolkit import templates
 
 from .spec import Runtime
 
@@ -292,19 +297,19 @@ RUNTIME = Runtime("novelty", "Novelty", render, lambda project, work: ())
 
 
 def test_adding_a_framework_and_a_language_edits_no_file(tmp_path: Path) -> None:
-    for folder in FOLDERS:
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "src", tmp_path, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
     added = {
         "converters/novel.py": NEW_CONVERTER,
         "runtimes/novelty.py": NEW_RUNTIME,
         "templates/novelty/{{ name }}/hello.nov.j2": "say {{ name }}\n",
     }
     for path, text in added.items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(text)
+        place = tmp_path / PACKAGE / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
     (tmp_path / "model.nov").write_bytes(b"NOVEL model")
     (tmp_path / "rows.csv").write_text("a,b\n1,2\n3.5,4\n")
-    names = "import converters, runtimes; print(converters.names() + runtimes.names())"
+    names = "from mlpack_toolkit import converters, runtimes; print(converters.names() + runtimes.names())"
     offered = _python(tmp_path, "-c", names).stdout
     assert "'novel'" in offered and "'novelty'" in offered
     options = ("--example", "rows.csv", "--target", "novelty", "--json")

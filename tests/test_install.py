@@ -39,9 +39,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _wanted() -> set[str]:
-    """Every file of the four folders, templates with braces in their paths too."""
+    """Every file of the four folders, templates with braces in their paths too, in the one import package."""
     paths = (p for folder in FOLDERS for p in (ROOT / folder).rglob("*") if p.is_file())
-    return {p.relative_to(ROOT).as_posix() for p in paths if "__pycache__" not in p.parts and p.suffix != ".pyc"}
+    inside = {p.relative_to(ROOT) for p in paths if "__pycache__" not in p.parts and p.suffix != ".pyc"}
+    own = ("__init__.py", "__main__.py")
+    return {f"mlpack_toolkit/{path}" for path in (*own, *(p.as_posix() for p in inside))}
 
 
 def test_the_wheel_holds_every_file_and_nothing_else(wheel: Path) -> None:
@@ -49,7 +51,7 @@ def test_the_wheel_holds_every_file_and_nothing_else(wheel: Path) -> None:
         names = {n for n in archive.namelist() if ".dist-info/" not in n}
         licences = [n for n in archive.namelist() if n.endswith(".dist-info/licenses/LICENSE")]
         assert len(licences) == 1 and archive.read(licences[0]) == (ROOT / "LICENSE").read_bytes()
-        different = [n for n in names & _wanted() if archive.read(n) != (ROOT / n).read_bytes()]
+        different = [n for n in names & _wanted() if archive.read(n) != (ROOT / "src" / n).read_bytes()]
     assert any("{{ package }}" in n for n in names)
     assert names == _wanted()
     assert not different
@@ -74,9 +76,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_installed_packages_are_the_wheels_own(installed: Path, tmp_path: Path) -> None:
-    code = (
-        "import converters, packager, runtimes, templates as t; print(*(m.__file__ for m in (converters, packager, t)))"
-    )
+    code = "from mlpack_toolkit import converters as c, packager as p, templates as t"
+    code += "; print(*(m.__file__ for m in (c, p, t)))"
     for path in _run(installed / "python", "-c", code, cwd=tmp_path).split():
         assert path.startswith(str(installed.parent)), path
 

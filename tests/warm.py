@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from mlpack_toolkit.packager.original import worker
 from mlpack_toolkit.packager.original.worker import Child, start
 
 SERVER = Path(__file__).with_name("warm_server.py")
@@ -26,10 +27,10 @@ CLI = f"""
 import sys
 sys.path[0] = {str(SERVER.parents[1])!r}
 sys.argv[0] = "mlpack"
-import mlpack_toolkit.packager.original.worker
+from mlpack_toolkit.packager.original import worker
 from mlpack_toolkit.packager.cli import main
 from tests.warm import warm_start
-mlpack_toolkit.packager.original.worker.start = warm_start
+worker.start = warm_start
 main()
 """
 """The command line as a program for `python -c`, with workers started the warm way."""
@@ -57,16 +58,16 @@ class Fork:
 def warm_workers() -> Iterator[None]:
     """Runs the server, and starts workers through it as long as the block lasts."""
     with tempfile.TemporaryDirectory(prefix="warm-") as folder:
-        environment = packager.worker.environment(Path(folder))
+        environment = worker.environment(Path(folder))
         place = os.path.join(folder, "line")
         server = subprocess.Popen([sys.executable, SERVER, place], env=environment, stdin=subprocess.PIPE, cwd=folder)
         os.environ[PLACE] = place
         os.environ[PLACE + "_START"] = json.dumps(_read_at_start(environment))
-        packager.worker.start = warm_start
+        worker.start = warm_start
         try:
             yield
         finally:
-            packager.worker.start = start
+            worker.start = start
             server.kill()
             server.wait()
 

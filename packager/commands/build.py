@@ -214,7 +214,7 @@ def _read_example(request: Request, scratch: Path) -> Any:
 
 def _import_ahead() -> None:
     """Imports what this process needs later: 0.3 s that would else come after the worker's replies."""
-    for module in ("onnxruntime", "cyclonedx.output.json", "jinja2", ".report", ".verify.prove"):
+    for module in ("onnxruntime", "cyclonedx.output.json", "jinja2", "..bundle.report", "..equivalence.prove"):
         import_module(module, __package__)
 
 

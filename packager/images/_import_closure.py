@@ -14,7 +14,8 @@ from pathlib import Path
 from ..errors import MissingToolError
 from ._layers import sorted_files
 
-SERVER = "mlpack_toolkit.runtimes.server"
+PACKAGE = "mlpack_toolkit"
+SERVER = f"{PACKAGE}.runtimes.server"
 LOADED_BY_NAME = ("onnxruntime", "uvloop")
 """The first is imported when a model is loaded, the second by uvicorn."""
 WITHOUT = ("google", "grpc")
@@ -25,7 +26,7 @@ root, server, without, *others = sys.argv[1:]
 sys.path.insert(0, root)
 sys.modules.update(dict.fromkeys(without.split(",")))
 before = set(sys.modules)
-for found in pkgutil.iter_modules(importlib.import_module(server).__path__, server + "."):
+for found in pkgutil.walk_packages(importlib.import_module(server).__path__, server + "."):
     try:
         importlib.import_module(found.name)
     except ImportError as error:
@@ -47,7 +48,7 @@ class Needs:
 
 def needs() -> Needs:
     """What the server loads in a fresh interpreter; raises `MissingToolError` where not all of it is installed."""
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     command = [sys.executable, "-c", LOOK, str(root), SERVER, ",".join(WITHOUT), *LOADED_BY_NAME]
     environment = {**os.environ, "ORT_DISABLE_TELEMETRY": "1"}
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=300)
@@ -61,8 +62,7 @@ def needs() -> Needs:
 
 
 def _is_ours(path: Path, root: Path) -> bool:
-    folders = ("runtimes", "converters")
-    return path.is_relative_to(root) and path.relative_to(root).parts[0] in folders
+    return path.is_relative_to(root) and path.relative_to(root).parts[0] == PACKAGE
 
 
 def _data(root: Path) -> list[Path]:
@@ -74,5 +74,5 @@ def _data(root: Path) -> list[Path]:
 def _packages(modules: set[str]) -> dict[str, str]:
     """The distributions that hold these modules; what belongs to none is the standard library's, or ours."""
     holders = metadata.packages_distributions()
-    names = {name for module in modules - {"runtimes", "converters"} for name in holders.get(module, ())}
+    names = {name for module in modules - {PACKAGE} for name in holders.get(module, ())}
     return {name: metadata.version(name) for name in sorted(names)}

@@ -33,8 +33,8 @@ spec = importlib.util.spec_from_file_location(
 package = importlib.util.module_from_spec(spec)
 sys.modules["_mlpack_converters"] = package
 spec.loader.exec_module(package)
-from _mlpack_converters import _worker
-_worker.serve(replies, memory)
+from _mlpack_converters._worker import session
+session.serve(replies, memory)
 """
 
 _ERRORS: dict[str, type[MlpackError]] = {

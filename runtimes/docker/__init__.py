@@ -27,7 +27,8 @@ USER = 65532
 MEMORY = 1024
 """Mebibytes for the server, besides those for a graph while it is loaded: four times its file."""
 HEALTH = ("python3", "-I", "/app", "health")
-SERVER = "runtimes/server"
+PACKAGE = "mlpack_toolkit"
+FOLDERS = ("runtimes/engine", "runtimes/server")
 SPEC = "converters/spec.py"
 
 
@@ -41,19 +42,19 @@ def render(package: Package) -> dict[str, bytes]:
         files |= fill("docker/triton", values, {"text": text})
         files[f"triton/{folder}/1/model.onnx"] = package.model
     own = Path(__file__)
-    files["replay.py"] = own.with_name("_docker_replay.py").read_bytes()
-    files["prepare.py"] = own.with_name("_docker_prepare.py").read_bytes()
+    files["replay.py"] = own.with_name("replay.py").read_bytes()
+    files["prepare.py"] = own.with_name("prepare.py").read_bytes()
     files |= {f"server/{path}": content for path, content in _server().items()}
     return dict(sorted(files.items()))
 
 
 def _server() -> dict[str, bytes]:
-    """The server's sources by path: its own folder, and the one file besides that it knows."""
-    root = Path(__file__).parents[1]
-    found = [p for p in (root / SERVER).rglob("*") if p.is_file() and p.suffix != ".pyc"]
-    sources = {p.relative_to(root).as_posix(): p.read_bytes() for p in found}
-    packages = {f"{name}/__init__.py": b"" for name in ("converters", "runtimes")}
-    return {**sources, **packages, SPEC: (root / SPEC).read_bytes()}
+    """The server's sources by path: its own two folders, and the one file besides that it imports."""
+    root = Path(__file__).parents[2]
+    found = [p for folder in FOLDERS for p in (root / folder).rglob("*") if p.is_file() and p.suffix != ".pyc"]
+    sources = {p.relative_to(root).as_posix(): p.read_bytes() for p in (*found, root / SPEC)}
+    empty = dict.fromkeys(("__init__.py", "converters/__init__.py", "runtimes/__init__.py"), b"")
+    return {f"{PACKAGE}/{path}": content for path, content in (sources | empty).items()}
 
 
 def _values(package: Package) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def compile_standard_library() -> None:
     """Compiles what the server loads and what has no bytecode yet."""
     sys.path.insert(0, str(Path(__file__).parent))
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    inside = pkgutil.iter_modules(importlib.import_module(SERVER).__path__, f"{SERVER}.")
+    inside = pkgutil.walk_packages(importlib.import_module(SERVER).__path__, f"{SERVER}.")
     for name in (*(found.name for found in inside), *LOADED_BY_NAME):
         try:
             importlib.import_module(name)

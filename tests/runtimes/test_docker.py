@@ -96,11 +96,13 @@ def test_it_holds_neither_the_original_nor_a_path_of_this_machine(files: dict[st
 
 def test_the_server_is_this_installations(files: dict[str, bytes]) -> None:
     own = {p.removeprefix("server/"): content for p, content in files.items() if p.startswith("server/")}
-    made = {"__main__.py", "converters/__init__.py", "runtimes/__init__.py"}
-    assert own["converters/__init__.py"] == own["runtimes/__init__.py"] == b""
-    assert all((ROOT / path).read_bytes() == content for path, content in own.items() if path not in made)
-    sources = {p.relative_to(ROOT).as_posix() for p in (ROOT / "runtimes/server").rglob("*.*") if p.suffix != ".pyc"}
-    assert set(own) == {*sources, *made, "converters/spec.py"}
+    empty = {f"mlpack_toolkit/{path}__init__.py" for path in ("", "converters/", "runtimes/")}
+    made = {"__main__.py", *empty}
+    assert {own[path] for path in empty} == {b""}
+    assert all((ROOT / "src" / path).read_bytes() == content for path, content in own.items() if path not in made)
+    folders = (ROOT / "runtimes/engine", ROOT / "runtimes/server")
+    sources = {f"mlpack_toolkit/{p.relative_to(ROOT)}" for f in folders for p in f.rglob("*.*") if p.suffix != ".pyc"}
+    assert set(own) == {*sources, *made, "mlpack_toolkit/converters/spec.py"}
 
 
 def test_the_port_is_the_servers() -> None:

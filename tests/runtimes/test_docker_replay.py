@@ -214,7 +214,7 @@ def _change_a_number(bundle: Path) -> None:
 
 
 def _answer_backwards(bundle: Path) -> None:
-    path = bundle / "deploy/docker/server/runtimes/server/model.py"
+    path = bundle / "deploy/docker/server/mlpack_toolkit/runtimes/server/model.py"
     code = path.read_text()
     assert "return self.session.run_feeds(feeds, outputs)" in code
     path.write_text(
@@ -243,7 +243,9 @@ def test_a_difference_is_found_in_the_real_server(bundle: Path, change: Callable
 
 
 def test_a_server_that_does_not_start_is_said(bundle: Path) -> None:
-    (bundle / "deploy/docker/server/runtimes/server/transport/app.py").write_text("raise RuntimeError('broken')\n")
+    (bundle / "deploy/docker/server/mlpack_toolkit/runtimes/server/transport/app.py").write_text(
+        "raise RuntimeError('broken')\n"
+    )
     done = _start(bundle)
     assert done.returncode == 1 and "has ended before it was ready" in done.stderr and "broken" in done.stderr
 

@@ -44,7 +44,7 @@ class Capture:
     """A capture under way, beside the model's worker."""
 
     def __init__(self, python: str) -> None:
-        script = Path(__file__).with_name("_python_probe.py").read_text(encoding="utf-8")
+        script = Path(__file__).with_name("probe.py").read_text(encoding="utf-8")
         safe = script.replace("import annotations\n", "import annotations\nimport sys\nsys.path[:1] = []\n", 1)
         environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
         try:

@@ -409,7 +409,7 @@ def test_doctor_says_what_is_held() -> None:
 def test_a_kernel_with_less_is_no_obstacle(tmp_path: Path) -> None:
     """Neither Landlock nor seccomp: the process runs, and says that nothing is held but memory."""
     script = (
-        "import json, sys\nfrom mlpack_toolkit.converters import _sandbox\nfrom mlpack_toolkit.converters._sandbox import _kernel\n"
+        "import json, sys\nfrom mlpack_toolkit.converters import _sandbox\n"
         "def none(number, *rest): raise OSError(38, 'none')\n"
         "_sandbox._landlock.call = _sandbox._seccomp.call = none\n"
         "print(json.dumps(_sandbox.enter(sys.argv[1])))"
@@ -422,7 +422,8 @@ def test_a_kernel_with_less_is_no_obstacle(tmp_path: Path) -> None:
 def test_a_machine_that_emulates_another_is_no_obstacle() -> None:
     """A filter for the wrong kind of calls would end the process: a child tries it first."""
     script = (
-        "from mlpack_toolkit.converters import _sandbox\nfrom mlpack_toolkit.converters._sandbox import _kernel, _seccomp\n"
+        "from mlpack_toolkit.converters import _sandbox\n"
+        "from mlpack_toolkit.converters._sandbox import _kernel, _seccomp\n"
         "_seccomp._AUDIT[_kernel.machine()] += 1\nprint(_sandbox.enter('.')['seccomp'])"
     )
     root = Path(converters.__file__).parents[1]

@@ -53,7 +53,7 @@ class Canary:
         paths = sysconfig.get_paths()
         self._installed = (
             "<frozen",
-            str(Path(__file__).parents[3] / "converters"),
+            str(Path(__file__).parents[3] / "src/mlpack_toolkit/converters"),
             *(paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")),
         )
         self._silent = False

@@ -196,18 +196,24 @@ def test_bodies_and_batches_that_are_too_large(flower_bundle: Path) -> None:
 def alone(folder: Path, bundle: Path) -> tuple[Path, Path]:
     """The server's own folder with what it needs, and a model of two files, both readable by all."""
     house, model = folder / "house", folder / "model"
-    shutil.copytree(ROOT / "runtimes/server", house / "runtimes/server", ignore=shutil.ignore_patterns("__pycache__"))
-    (house / "converters").mkdir()
-    for each in ("runtimes", "converters"):
-        (house / each / "__init__.py").touch()
-    shutil.copy(ROOT / "converters/spec.py", house / "converters")
+    package = house / "mlpack_toolkit"
+    for each in ("runtimes/engine", "runtimes/server"):
+        shutil.copytree(ROOT / each, package / each, ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "converters").mkdir()
+    for each in ("", "runtimes", "converters"):
+        (package / each / "__init__.py").touch()
+    shutil.copy(ROOT / "converters/spec.py", package / "converters")
     (model / "model").mkdir(parents=True)
     shutil.copy(bundle / "manifest.json", model)
     shutil.copy(bundle / "model/model.onnx", model / "model")
     return house, model
 
 
-NOT_OURS = "import sys; from mlpack_toolkit.runtimes.server.transport import worker; print(*sorted({m.split('.')[0] for m in sys.modules}))"
+NOT_OURS = """
+import sys
+from mlpack_toolkit.runtimes.server.transport import worker
+print(*sorted({".".join(m.split(".")[m.startswith("mlpack_toolkit.") :][:1]) for m in sys.modules}))
+"""
 
 
 def test_the_server_by_itself(flower_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
