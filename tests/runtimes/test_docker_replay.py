@@ -21,7 +21,7 @@ from mlpack_toolkit.packager.commands.verify import check_bundle
 from mlpack_toolkit.packager.errors import MismatchError, MissingToolError
 from mlpack_toolkit.runtimes import docker
 
-PROGRAM = Path(docker.__file__).with_name("_docker_replay.py")
+PROGRAM = Path(docker.__file__).with_name("replay.py")
 LABEL = {"name": "label", "shape": [2], "datatype": "BYTES", "data": ["aye", "no"]}
 SCORE = {"name": "score", "shape": [2, 2], "datatype": "FP64", "data": [0.25, "NaN", "-Infinity", 4.0]}
 ALLOWED = {"parameters": {"atol": 1e-6, "rtol": 1e-5}}
