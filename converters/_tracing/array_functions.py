@@ -8,10 +8,10 @@ from typing import Any, Callable
 
 from .._graph.floats import maths
 from ..spec import Unsupported
-from .indexing import arranged, filled, pick, reshape
+from .indexing import arranged, filled, pick, put, reshape
 from .reductions import REDUCTIONS, cumulated, norm
-from .symbolic_array import MIXES, first, ghost_of, is_symbol, kind_of
-from .ufuncs import aligned, named
+from .symbolic_array import MIXES, Dispatch, Symbol, first, ghost_of, is_symbol, kind_of
+from .ufuncs import aligned, elementwise, named
 
 
 def call(function: Any, arguments: Sequence[Any], keywords: dict[str, Any]) -> Any:
@@ -254,3 +254,5 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 _OF_SPARSE = ("toarray", "todense")
 """Of a sparse matrix: the numbers stay as they are."""
 _METHODS = ("clip", "round", "take", "squeeze", "reshape", "ravel", "flatten", "copy", "cumsum", "dot", *_OF_SPARSE)
+
+Symbol.dispatch = Dispatch(elementwise, call, method, pick, put)

@@ -7,9 +7,10 @@ rows: numpy itself says on ghosts which type and shape an operation gives.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Callable
+from dataclasses import dataclass
+from typing import Any, Callable, ClassVar
 
-from .._graph.builder import GraphBuilder
+from .._graph.builder import GraphBuilder, _onnx_type
 from ..spec import Unsupported
 
 Thresholds = dict[int, set[float]]
@@ -50,6 +51,29 @@ def kind_of(dtype: Any, graph: GraphBuilder) -> str:
     if dtype.name not in kinds:
         raise Unsupported(f"it makes numbers of type {dtype}: float64, float32, int64, int32 and bool have a graph")
     return kinds[dtype.name]
+
+
+def numpy_type(kind: str) -> Any:
+    """The original's type for a value of the graph: numbers are float64 whatever the graph's own are."""
+    import numpy as np
+
+    names = {"float32": "float64", "string": "object"}
+    return np.dtype(names.get(kind, kind))
+
+
+@dataclass(frozen=True)
+class Dispatch:
+    """The functions that carry out what is done to a symbol; they know symbols, so symbols are given them.
+
+    `ufunc(ufunc, inputs)`, `function(function, arguments, keywords)`, `method(symbol, name)`, `pick(symbol, key)` and
+    `put(symbol, key, value)`.
+    """
+
+    ufunc: Callable[[Any, Sequence[Any]], Any]
+    function: Callable[[Any, Sequence[Any], dict[str, Any]], Any]
+    method: Callable[[Any, str], Callable[..., Any]]
+    pick: Callable[[Any, Any], Any]
+    put: Callable[[Any, Any, Any], None]
 
 
 def _operator(name: str, swapped: bool = False) -> Callable[..., Any]:
@@ -93,6 +117,8 @@ class Symbol:
 
     __array_priority__ = 1000.0
     graph: GraphBuilder
+    dispatch: ClassVar[Dispatch]
+    """Set by the module `array_functions`."""
 
     def __init__(
         self,
@@ -162,31 +188,21 @@ class Symbol:
         unknown = sorted(set(named) - {"casting", "order", "subok"})
         if unknown:
             raise Unsupported(f"numpy.{ufunc.__name__} with {unknown[0]}= has no graph")
-        from .ufuncs import elementwise
-
-        return elementwise(ufunc, inputs)
+        return self.dispatch.ufunc(ufunc, inputs)
 
     def __array_function__(self, function: Any, types: Any, arguments: Any, named: Any) -> Any:
-        from .array_functions import call
-
-        return call(function, arguments, named)
+        return self.dispatch.function(function, arguments, named)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        from .array_functions import method
-
-        return method(self, name)
+        return self.dispatch.method(self, name)
 
     def __getitem__(self, key: Any) -> Any:
-        from .indexing import pick
-
-        return pick(self, key)
+        return self.dispatch.pick(self, key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        from .indexing import put
-
-        put(self, key, value)
+        self.dispatch.put(self, key, value)
 
     def become(self, other: Any) -> None:
         """Nothing; from here on this is the other value."""
@@ -206,8 +222,6 @@ class Symbol:
             raise Unsupported("it makes numbers of text, or text of numbers")
         if want == "bool":
             return self.graph.op("Not", self.graph.op("Equal", self.name, self.graph.const(0, have)))
-        from .._graph.builder import _onnx_type
-
         return self.graph.op("Cast", self.name, to=_onnx_type(want))
 
     def astype(self, dtype: Any, *order: Any, **named: Any) -> Any:

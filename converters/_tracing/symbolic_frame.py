@@ -10,10 +10,9 @@ from ..spec import Unsupported
 from .array_functions import call, column_stack
 from .indexing import filled
 from .reductions import REDUCTIONS
-from .symbolic_array import MIXES, Origin, Symbol, Thresholds, is_symbol, kind_of
+from .symbolic_array import MIXES, Origin, Symbol, Thresholds, is_symbol, kind_of, numpy_type
 from .symbolic_dates import PER_SECOND, moments, zoned
 from .symbolic_series import OF_COLUMNS, Column, filled_up, plain
-from .trace import numpy_type
 from .ufuncs import elementwise
 
 _SKIPPING = {"sum": "nansum", "mean": "nanmean", "min": "nanmin", "max": "nanmax"}
@@ -296,3 +295,5 @@ _OF_TABLES: dict[str, Callable[..., Any]] = {
     "pipe": lambda whole, function, *a, **k: function(whole, *a, **k),
     "rename": _renamed,
 }
+
+OF_COLUMNS["to_frame"] = lambda column, name="0": Table({str(name): column})

@@ -107,12 +107,6 @@ def _mapped(column: Any, known: Any) -> Any:
     return found
 
 
-def _framed(column: Any, name: Any = "0") -> Any:
-    from .symbolic_frame import Table
-
-    return Table({str(name): column})
-
-
 OF_COLUMNS: dict[str, Callable[..., Any]] = {
     "abs": abs,
     "between": _between,
@@ -129,5 +123,4 @@ OF_COLUMNS: dict[str, Callable[..., Any]] = {
     "mask": lambda c, test, other=float("nan"): where(test, other, c),
     "where": lambda c, test, other=float("nan"): where(test, c, other),
     "round": rounded,
-    "to_frame": _framed,
 }

@@ -10,7 +10,8 @@ from typing import Any, Callable
 
 from .._graph.builder import Frame, GraphBuilder, Value
 from ..spec import Unsupported
-from .symbolic_array import Origin, Symbol, Thresholds, is_symbol, kind_of
+from .symbolic_array import Origin, Symbol, Thresholds, is_symbol, kind_of, numpy_type
+from .symbolic_frame import framed
 
 
 @dataclass(frozen=True)
@@ -67,14 +68,6 @@ def array(frame: Frame, graph: GraphBuilder, jumps: Thresholds) -> Symbol:
     return Symbol(graph, value.name, np.zeros((0, value.width), dtype), tuple(range(value.width)), jumps, owned=False)
 
 
-def numpy_type(kind: str) -> Any:
-    """What the original has for a value of that type: numbers are float64 whatever the graph's own are."""
-    import numpy as np
-
-    names = {"float32": "float64", "string": "object"}
-    return np.dtype(names.get(kind, kind))
-
-
 class _Beside:
     """`numpy.c_` for symbols."""
 
@@ -125,8 +118,6 @@ def _frames_of(own: Any) -> Any:
         def __call__(cls, data: Any = None, *rest: Any, **named: Any) -> Any:
             if not isinstance(data, dict) or not any(map(is_symbol, data.values())):
                 return own(data, *rest, **named)
-            from .symbolic_frame import framed
-
             return framed(data, *rest, **named)
 
         def __instancecheck__(cls, value: Any) -> bool:
