@@ -112,6 +112,42 @@ def test_imports_run_one_way(folder: str) -> None:
     assert not strangers, [f"{i.where} imports {i.name}" for i in strangers]
 
 
+def _files_by_name() -> dict[str, Path]:
+    return {_dotted(path): path for folder in FOLDERS for path in _modules(folder)}
+
+
+def _arrows() -> dict[str, set[str]]:
+    """By module, the modules of the house that it imports anywhere in its text."""
+    files = _files_by_name()
+    arrows: dict[str, set[str]] = {}
+    for name, path in files.items():
+        found = {i.name if i.name in files else i.name.rpartition(".")[0] for i in _imports(_tree(path), path)}
+        arrows[name] = {other for other in found if other in files and other != name}
+    return arrows
+
+
+def _circle(arrows: dict[str, set[str]]) -> list[str]:
+    """The modules of one circle of imports, in order; none where there is no circle."""
+    done: set[str] = set()
+
+    def walk(name: str, path: list[str]) -> list[str]:
+        if name in path:
+            return [*path[path.index(name) :], name]
+        if name in done:
+            return []
+        found = next(filter(None, (walk(other, [*path, name]) for other in sorted(arrows[name]))), [])
+        done.add(name)
+        return found
+
+    return next(filter(None, (walk(name, []) for name in sorted(arrows))), [])
+
+
+def test_no_circle_of_imports() -> None:
+    """Late imports and those for type checkers count too: a reader follows them all."""
+    assert _circle({"a": {"b"}, "b": {"c"}, "c": {"a"}}) == ["a", "b", "c", "a"]
+    assert _circle(_arrows()) == []
+
+
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_frameworks_are_imported_inside_functions(folder: str) -> None:
     allowed = MAY_IMPORT[folder] + (HEAVY if folder == "packager" else ())

@@ -13,10 +13,10 @@ import numpy as np
 
 from mlpack_toolkit.converters.spec import Signature, Table
 from mlpack_toolkit.runtimes.engine.answers import columns_of
+from mlpack_toolkit.runtimes.engine.rules import violations
 
 from ..bundle.reader import open_bundle
 from ..data.readers import stream
-from ..equivalence.rules import violations
 from ..equivalence.session import session_of
 from ..errors import UsageError
 from ..paths import beside

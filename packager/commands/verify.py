@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from mlpack_toolkit.runtimes.engine.rules import violations
+
 from ..bundle.golden import GoldenCase
 from ..bundle.reader import Bundle, check_files, open_bundle
 from ..equivalence.comparison import compare, worst
-from ..equivalence.rules import violations
 from ..equivalence.session import Session, session_of
 from ..errors import DamagedError, MismatchError, MissingToolError, UsageError
 from ..setup_headers import check_kept

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from mlpack_toolkit.converters.spec import Dim, Signature, Table, TensorSpec
+from mlpack_toolkit.runtimes.engine.rules import violations
 
 from ..bundle.golden import GoldenCase
 from ..bundle.reader import Bundle
 from ..equivalence.comparison import Errors, compare
-from ..equivalence.rules import violations
 from ..equivalence.session import Session, session_of
 from ..errors import DamagedError, LateError, MismatchError
 

@@ -8,11 +8,11 @@ import numpy as np
 
 from mlpack_toolkit.converters.spec import Signature
 from mlpack_toolkit.converters.table import take
+from mlpack_toolkit.runtimes.engine.rules import refused_rows
 
 from ..bundle.golden import GoldenCase, Tolerance, bare
 from .probes import Probes
 from .refusals import FIRM
-from .rules import refused_rows
 
 ROWS = 8
 PIECES = 2

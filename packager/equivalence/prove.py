@@ -16,6 +16,7 @@ from mlpack_toolkit.converters.spec import Signature, Table
 from mlpack_toolkit.converters.table import take
 from mlpack_toolkit.runtimes.engine.agreement import check_agreement
 from mlpack_toolkit.runtimes.engine.errors import Damaged
+from mlpack_toolkit.runtimes.engine.rules import refused_rows
 from mlpack_toolkit.runtimes.engine.schema import listing, text
 
 from ..bundle.golden import Tolerance
@@ -26,7 +27,6 @@ from .comparison import Comparison, Errors, compare, tolerances, worst
 from .probes import Probes
 from .refusals import with_rules
 from .report import VerificationReport
-from .rules import refused_rows
 from .session import Session
 
 MANY = 4096

@@ -9,10 +9,10 @@ import numpy as np
 
 from mlpack_toolkit.converters._worker.probes import LADDER
 from mlpack_toolkit.converters.spec import FIRST_TIME, MATRIX, Signature, TensorSpec
+from mlpack_toolkit.runtimes.engine.rules import refused_rows
 
 from ..errors import ConversionError
 from .probes import Probes
-from .rules import refused_rows
 
 Array = np.ndarray[Any, Any]
 

@@ -387,7 +387,7 @@ def test_what_has_no_bytecode_gets_it_once(penguin_bundle: Path, tmp_path: Path)
     subprocess.run(command, check=True, timeout=300)
     made = {p: p.stat().st_mtime_ns for p in cache.rglob("*.pyc")}
     modules = {"/".join(p.parts[-2:]).partition(".")[0] for p in made}
-    assert {"asyncio/events", "json/decoder", "server/worker", "server/app", "numpy/__init__"} <= modules
+    assert {"asyncio/events", "json/decoder", "transport/worker", "transport/app", "numpy/__init__"} <= modules
     assert all(p.read_bytes()[4:8] == b"\x01\0\0\0" for p in made)
     subprocess.run(command, check=True, timeout=300)
     assert {p: p.stat().st_mtime_ns for p in cache.rglob("*.pyc")} == made
