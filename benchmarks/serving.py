@@ -9,12 +9,10 @@ Servers take turns, so that what else the machine does meets all of them; each f
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -29,6 +27,7 @@ import numpy as np
 
 from mlpack_toolkit.packager.environments.system import machine
 
+from ._load import free_port, post
 from ._process import ROOT
 from ._servers import Server, environment_of, installed, servers, set_up
 from ._show import show, table
@@ -37,22 +36,13 @@ PAGE = ROOT / "docs" / "serving.md"
 BEGIN, END = "<!-- python -m benchmarks.serving --write: begin -->\n", "<!-- end -->\n"
 START_SECONDS = 90
 WARM_SECONDS = 1
-UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 RATES = ("requests/s, 1 connection", "requests/s, 16 connections")
 COSTS = ("first answer, s", "memory, MB", "image, MB")
-SCRIPT = """
-wrk.method = "POST"
-wrk.headers["Content-Type"] = "application/json"
-local file = io.open(os.getenv("BODY"))
-wrk.body = file:read("*a")
-file:close()
-"""
 
 
 def measure(folder: Path, rounds: int, seconds: int) -> list[dict[str, Any]]:
     """A row per server, ours first."""
     set_up(folder)
-    (folder / "post.lua").write_text(SCRIPT)
     row = np.load(folder / "rows.npy")[0].tolist()
     label = np.load(folder / "answer.npz")["label"][0]
     found: dict[str, list[dict[str, float]]] = {server.name: [] for server in servers()}
@@ -66,16 +56,16 @@ def measure(folder: Path, rounds: int, seconds: int) -> list[dict[str, Any]]:
 def _once(folder: Path, server: Server, row: list[float], label: Any, seconds: int) -> dict[str, float]:
     body = folder / "body.json"
     body.write_text(json.dumps(server.body(row)))
-    port = _free_port()
+    port = free_port()
     server.prepare(folder, port)
     begun = time.perf_counter()
     with _started(folder, server, port) as (process, address):
         _await_answer(process, address, body.read_bytes(), server, label)
         first = time.perf_counter() - begun
-        _wrk(folder, address, body, 1, WARM_SECONDS)
+        post(folder, address, body, 1, WARM_SECONDS)
         figures = {"first": first}
         for connections in (1, 16):
-            rate, p50, p99 = _wrk(folder, address, body, connections, seconds)
+            rate, p50, p99 = post(folder, address, body, connections, seconds)
             figures |= {f"rate {connections}": rate, f"p50 {connections}": p50, f"p99 {connections}": p99}
         return {**figures, "memory": _memory(process.pid)}
 
@@ -119,19 +109,6 @@ def _await_answer(process: subprocess.Popen[bytes], address: str, body: bytes, s
     raise RuntimeError(f"{server.name} does not answer")
 
 
-def _wrk(folder: Path, address: str, body: Path, connections: int, seconds: int) -> tuple[float, float, float]:
-    """Requests a second, and the median and the 99th percentile of the latency in ms."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(folder / "post.lua"), address]
-    said = subprocess.run(command, env={**os.environ, "BODY": str(body)}, capture_output=True, text=True, check=True)
-    if "Non-2xx" in said.stdout or "Socket errors" in said.stdout:
-        raise RuntimeError(f"{address} fails under load:\n{said.stdout}")
-    rate = re.search(r"Requests/sec:\s+([\d.]+)", said.stdout)
-    p50, p99 = (re.search(rf"{p}%\s+([\d.]+)(us|ms|s)", said.stdout) for p in (50, 99))
-    if not (rate and p50 and p99):
-        raise RuntimeError(f"wrk says:\n{said.stdout}{said.stderr}")
-    return float(rate[1]), float(p50[1]) * UNITS[p50[2]], float(p99[1]) * UNITS[p99[2]]
-
-
 def _memory(pid: int) -> float:
     """MB of the process and of all below it; what several of them share counts once."""
     try:
@@ -141,16 +118,6 @@ def _memory(pid: int) -> float:
         return 0.0
     found = re.search(r"^Pss:\s+(\d+)", own, re.MULTILINE)
     return (int(found[1]) / 1000 if found else 0.0) + sum(_memory(int(child)) for child in children)
-
-
-def _free_port() -> int:
-    """The first of three in a row, as some servers want more than one."""
-    for first in range(18080, 65000, 7):
-        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-            for port in range(first, first + 3):
-                stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            return first
-    raise RuntimeError("no three ports in a row are free")
 
 
 def _summary(server: Server, rounds: Sequence[Mapping[str, float]], size: float) -> dict[str, Any]:

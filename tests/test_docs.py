@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -80,6 +81,11 @@ def test_every_page_is_linked_from_the_readme() -> None:
     assert {name for name in NAMES if name != "README.md"} <= linked
 
 
+def test_every_page_is_in_the_index() -> None:
+    linked = {link.partition("#")[0] for link in LINK.findall((ROOT / "docs/index.md").read_text())}
+    assert {path.name for path in (ROOT / "docs").glob("*.md")} - {"index.md"} <= linked
+
+
 @pytest.mark.parametrize("page", ["README.md", "docs/ci.md"])
 def test_every_exit_code_is_named(page: str) -> None:
     text = (ROOT / page).read_text()
@@ -100,6 +106,29 @@ def test_quoted_code_is_the_code() -> None:
     own = "".join(path.read_text() for path in sorted((ROOT / "examples/user-code/code").glob("*.py")))
     quoted = re.findall(r"```python\n(.*?)```", (ROOT / "docs/user-code.md").read_text(), re.DOTALL)
     assert len(quoted) == 3 and all(block in own for block in quoted)
+
+
+def _sentences() -> list[str]:
+    """Every text in the source, `…` for each value in it."""
+    houses = (Path(errors.__file__).parent, Path(converters.__file__).parent, Path(runtimes.__file__).parent)
+    trees = [ast.parse(path.read_text()) for house in houses for path in sorted(house.rglob("*.py"))]
+    found = []
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        if isinstance(node, ast.JoinedStr):
+            found.append("".join(str(v.value) if isinstance(v, ast.Constant) else "…" for v in node.values))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.append(re.sub(r"{\w*}", "…", node.value))
+    return found
+
+
+def test_every_message_that_is_explained_is_in_the_source() -> None:
+    text = (ROOT / "docs/troubleshooting.md").read_text()
+    messages = re.findall(r"^### `(.+)`$", text, re.MULTILINE)
+    assert len(messages) >= 30 and len(messages) == text.count("\n### ")
+    patterns = {m: re.compile(".*".join(map(re.escape, m.split("…"))), re.DOTALL) for m in messages}
+    sentences = _sentences()
+    unknown = [m for m, pattern in patterns.items() if not any(pattern.fullmatch(s) for s in sentences)]
+    assert not unknown, unknown
 
 
 def test_the_allow_list_is_as_long_as_said() -> None:

@@ -30,7 +30,7 @@ MAY_IMPORT = {
 """Besides the standard library, at the head of a file; deeper inside, frameworks too."""
 HEAVY = ("numpy", "google", "packageurl", "rich", "pyarrow")
 """What `packager` alone may have at the head of a file that `mlpack --help` does not read."""
-SERVER = ("numpy", "orjson", "onnxruntime", "uvicorn", "httptools")
+SERVER = ("numpy", "orjson", "onnxruntime", "uvloop", "httptools")
 """What the server, a program of its own, may have at the head of a file."""
 LONGEST_FUNCTION = 60
 LONGEST_MODULE = 400

@@ -49,7 +49,7 @@ def _packages() -> tuple[Check, ...]:
         ("xgboost-cpu", "xgboost models", "pip install 'mlpack-toolkit[xgboost]'"),
         ("lightgbm", "lightgbm models", "pip install 'mlpack-toolkit[lightgbm]'"),
         ("catboost", "catboost models", "pip install 'mlpack-toolkit[catboost]'"),
-        ("uvicorn", "serving a bundle", "pip install 'mlpack-toolkit[serve]'"),
+        ("uvloop", "serving a bundle", "pip install 'mlpack-toolkit[serve]'"),
         ("docker", "replaying in a container image", "pip install 'mlpack-toolkit[image]'"),
         ("rpy2", "handing over R objects from Python", "pip install 'mlpack-toolkit[r]'"),
         ("uv", "locking and rebuilding environments", "pip install uv"),

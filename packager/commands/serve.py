@@ -15,7 +15,7 @@ from mlpack_toolkit.runtimes.server.transport.supervisor import Supervisor
 
 from ..errors import DamagedError, MissingToolError, UsageError
 
-PACKAGES = ("httptools", "orjson", "uvicorn", "uvloop")
+PACKAGES = ("httptools", "orjson", "uvloop")
 
 
 def serve(folder: Path, host: str, port: int, workers: int, ready: Callable[[dict[str, Any]], None]) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from ._layers import sorted_files
 
 PACKAGE = "mlpack_toolkit"
 SERVER = f"{PACKAGE}.runtimes.server"
-LOADED_BY_NAME = ("onnxruntime", "uvloop")
-"""The first is imported when a model is loaded, the second by uvicorn."""
+LOADED_BY_NAME = ("onnxruntime",)
+"""Imported when a model is loaded."""
 WITHOUT = ("google", "grpc")
 """Packages of gRPC: the server offers it where they are, and they would take a tenth of the image."""
 LOOK = """

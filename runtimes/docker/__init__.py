@@ -21,7 +21,7 @@ from . import names as names
 from .triton import repository, text
 
 INSTALL = "pip install 'mlpack-toolkit[serve]'"
-PACKAGES = ("httptools", "numpy", "onnxruntime", "orjson", "uvicorn", "uvloop")
+PACKAGES = ("httptools", "numpy", "onnxruntime", "orjson", "uvloop")
 PORT = 8080
 USER = 65532
 MEMORY = 1024

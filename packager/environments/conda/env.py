@@ -7,10 +7,8 @@ checks nothing: every archive is at hand and proved to be the locked one before 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
-import sysconfig
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
@@ -39,8 +37,6 @@ __all__ = [
 CHANNEL = "environment/conda"
 """The vendored channel in a bundle."""
 INTERPRETERS = ("bin/python", "python.exe")
-LOCAL = ("extracted_package_dir", "package_tarball_full_path", "link")
-"""What conda-meta says of folders that are gone after a rebuild."""
 
 
 def rebuild(
@@ -55,13 +51,13 @@ def rebuild(
     """
     rattler = _rattler()
     locked = read_lock(bundle / LOCK)
-    _check_machine(locked)
+    _check_machine(locked, str(rattler.Subdir.current()))
     place = _free(into)
     with _scratch(place) as scratch:
         archives = [_archive(bundle, each, scratch, fetch) for each in locked]
         prefix = scratch / "prefix"
         _install(rattler, archives, prefix, place, scratch / "cache")
-        _settle(prefix, locked)
+        _settle(rattler, prefix, locked)
         interpreter = _interpreter(prefix)
         _rename(prefix, place)
     try:
@@ -82,8 +78,7 @@ def _rattler() -> Any:
         ) from error
 
 
-def _check_machine(locked: tuple[Locked, ...]) -> None:
-    here = conda_platform(sysconfig.get_platform())
+def _check_machine(locked: tuple[Locked, ...], here: str) -> None:
     others = sorted({each.platform for each in locked} - {here})
     if others:
         raise EnvironmentFault(f"the environment is locked for {', '.join(others)}: rebuild it there, this is {here}")
@@ -153,20 +148,25 @@ def _install(rattler: Any, archives: list[Path], prefix: Path, place: Path, cach
         raise EnvironmentFault(f"the conda packages cannot be installed into {place}: {error}") from error
 
 
-def _settle(prefix: Path, locked: tuple[Locked, ...]) -> None:
-    """Lets conda-meta say where each package is from, as in the original: its lock is the same again."""
+def _settle(rattler: Any, prefix: Path, locked: tuple[Locked, ...]) -> None:
+    """Lets conda-meta say where each package is from, as in the original: its lock is the same again.
+
+    A record that is made anew names no folder that is gone after the rebuild.
+    """
     by_file = {each.file_name: each for each in locked}
     for path in sorted((prefix / "conda-meta").glob("*.json")):
         try:
-            plain = dict(json.loads(path.read_bytes()))
-            each = by_file[plain["fn"]]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            found = rattler.PrefixRecord.from_path(path)
+            each = by_file[found.file_name]
+        except Exception as error:  # py-rattler's own have no common class
             raise DamagedError(f"a conda package brings {path.name}, which is no record of conda's own") from error
-        own = {key: value for key, value in plain.items() if key not in LOCAL}
-        address = {"url": each.url, "channel": each.url.removesuffix(f"/{each.path}")} if each.remote else {}
-        own |= address | ({"md5": each.md5} if each.md5 else {})
+        own = rattler.PrefixRecord(found, found.paths_data, files=found.files, requested_specs=found.requested_specs)
+        if each.remote:
+            own.url, own.channel = each.url, each.url.removesuffix(f"/{each.path}")
+        if each.md5:
+            own.md5 = bytes.fromhex(each.md5)
         path.unlink()
-        path.write_text(json.dumps(own, indent=2) + "\n", encoding="utf-8")
+        own.write_to_path(path, pretty=True)
 
 
 def _interpreter(prefix: Path) -> str:

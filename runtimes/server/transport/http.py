@@ -14,7 +14,6 @@ from time import monotonic
 from typing import Any
 
 import httptools
-from uvicorn.server import ServerState
 
 from ..protocol.infer import JSON, Reply
 from ..settings import Settings
@@ -30,6 +29,14 @@ OFFER = re.compile(rb"\nupgrade:", re.IGNORECASE)
 BEGUN_OFFER = re.compile(rb"(?<=\n)(u(p(g(r(a(de?)?)?)?)?)?)\Z", re.IGNORECASE)
 _LINES = {s.value: b"HTTP/1.1 %d %b\r\ncontent-type: " % (s.value, s.phrase.encode()) for s in HTTPStatus}
 _PLAIN = _LINES[200] + JSON + b"\r\ncontent-length: %d\r\n\r\n%b"
+
+
+class ServerState:
+    """What a worker finishes before it ends: open connections, and requests that a thread works on."""
+
+    def __init__(self) -> None:
+        self.connections: set[Connection] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
 
 
 class Connection(asyncio.Protocol):
@@ -66,7 +73,7 @@ class Connection(asyncio.Protocol):
         """Takes the connection, or says at once that there are too many."""
         self.transport = transport
         full = len(self.state.connections) >= self.settings.connections
-        self.state.connections.add(self)  # type: ignore[arg-type]
+        self.state.connections.add(self)
         if full:
             self.turn_away(503, "there are too many connections: try again later")
 

@@ -1,4 +1,4 @@
-"""The life of a worker: uvicorn's server with connections of our own, from the first answer to the last."""
+"""The life of a worker's listening socket: from the first connection to the last answer."""
 
 from __future__ import annotations
 
@@ -6,61 +6,59 @@ import asyncio
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
-
-import uvicorn
 
 from ..settings import Settings
 from .app import App
-from .http import Connection, drop_unread
+from .http import Connection, ServerState, drop_unread
 from .scheduler import Turns
 
 MOST_AT_ONCE = 64
-TICKS = 10
-"""uvicorn ticks ten times a second."""
+SWEEP_SECONDS = 1.0
+"""Between two looks at slow connections, and at whether the parent process is still there."""
+DRAIN_SECONDS = 0.05
+"""The same, once no more connections are taken."""
 
 
-class Server(uvicorn.Server):
-    """uvicorn's server: SIGTERM ends it once all that was taken is answered; `ready` is called when it listens."""
+class Server:
+    """Accepts connections until SIGTERM, then answers the requests that it has already taken."""
 
     def __init__(self, app: App, settings: Settings, ready: Callable[[], None], alone: Callable[[], bool]) -> None:
-        super().__init__(_config(settings))
+        """`ready` is called once the server listens; `alone` says whether the parent process is gone."""
         self._app = app
         self._turns = Turns(app, settings.awake * 1e-6)
         self._settings = settings
         self._ready = ready
         self._alone = alone
+        self._state = ServerState()
         self._connecting: set[asyncio.Task[Any]] = set()
 
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """SIGTERM ends the server; an interrupt from the keyboard is the parent's to deal with."""
-        signal.signal(signal.SIGTERM, self._end)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        yield
+    async def serve(self, listening: socket.socket) -> None:
+        """Serves until SIGTERM, or until the parent is gone; the socket is closed then.
 
-    def _end(self, number: int, frame: FrameType | None) -> None:
-        self.should_exit = True
-
-    async def startup(self, sockets: Any = None) -> None:
-        """Listens, then says so.
-
-        The loop's own servers are left out: uvloop takes one connection in each of its turns, and where the turns
-        are long, connections starve.
+        Accepts by itself: uvloop's own servers take one connection in each turn of the loop, and where the turns are
+        long, connections starve.
         """
-        await super().startup([])
-        (self._listening,) = sockets
-        asyncio.get_running_loop().add_reader(self._listening.fileno(), self._accept)
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_signal_handler(signal.SIGTERM, ended.set)
+        loop.add_reader(listening.fileno(), self._accept, listening)
         self._ready()
+        while not (ended.is_set() or self._alone()):
+            self._sweep()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), SWEEP_SECONDS)
+        loop.remove_reader(listening.fileno())
+        listening.close()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._drain(), self._settings.grace)
 
-    def _accept(self) -> None:
+    def _accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         for _ in range(MOST_AT_ONCE):
             try:
-                connection, _ = self._listening.accept()
+                connection, _ = listening.accept()
             except OSError:  # none is left, it went away again, or another worker was quicker
                 return
             connection.setblocking(False)
@@ -70,40 +68,21 @@ class Server(uvicorn.Server):
             task.add_done_callback(self._connecting.discard)
 
     def _connection(self) -> Connection:
-        return Connection(self._app, self._turns, self._settings, self.server_state)
+        return Connection(self._app, self._turns, self._settings, self._state)
 
-    async def shutdown(self, sockets: Any = None) -> None:
-        """Takes no more connections, then answers what was taken."""
-        asyncio.get_running_loop().remove_reader(self._listening.fileno())
-        await super().shutdown(sockets)
+    def _sweep(self) -> None:
+        now = time.monotonic()
+        connections = list(self._state.connections)
+        for connection in connections:
+            connection.sweep(now)
+        drop_unread(connections)
 
-    async def on_tick(self, counter: int) -> bool:
-        """Looks after slow connections once a second, and after the parent."""
-        if counter % TICKS == 0:
-            now = time.monotonic()
-            connections = [c for c in self.server_state.connections if isinstance(c, Connection)]
-            for connection in connections:
-                connection.sweep(now)
-            drop_unread(connections)
-            if self._alone():
-                return True
-        return await super().on_tick(counter)
-
-
-def _config(settings: Settings) -> uvicorn.Config:
-    """No application of uvicorn's: the connections know theirs."""
-    return uvicorn.Config(
-        Connection,
-        http=Connection,
-        loop="uvloop",
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        log_level="critical",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        date_header=False,
-        timeout_graceful_shutdown=settings.grace,
-    )
+    async def _drain(self) -> None:
+        """Waits until every connection is closed, and no thread works on a request any more."""
+        if self._connecting:
+            await asyncio.wait(set(self._connecting))
+        for connection in list(self._state.connections):
+            connection.shutdown()
+        while self._state.connections or self._state.tasks:
+            await asyncio.sleep(DRAIN_SECONDS)
+            self._sweep()

@@ -1,4 +1,4 @@
-"""One worker: a model, its routes, and uvicorn on a socket that the parent made."""
+"""One worker: a model, its routes, and a server on the socket that the parent made."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import os
 import socket
 from collections.abc import Callable
 from typing import Any
+
+import uvloop
 
 from ..bundle_info import Described
 from ..model import Model
@@ -35,8 +37,8 @@ def work(
     server = Server(app, settings, ready, lambda: os.getppid() != parent)
     app.watch.start()
     end = _grpc(model, settings, board, app.watch)
-    with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
-        runner.run(server.serve(sockets=[listening]))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(server.serve(listening))
     end(settings.grace)
 
 

@@ -138,6 +138,47 @@ def test_what_is_no_record(made: Made, tmp_path: Path, changes: dict[str, Any]) 
         conda.records(prefix)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"url": "https://conda.example/t/an-1234/x/noarch/libleaf-2.1-h0_0.tar.bz2", "md5": None, "license": None},
+        {"noarch": "generic", "build_number": 7, "constrains": ["leaves >=1"], "timestamp": 1_600_000_000_123},
+        {"version": "2024.1a_rc1", "build": "py311h1_7"},
+        {"version": "1!2.0.post1", "depends": [], "size": None},
+        {"sha256": "ABCDEF" + "0" * 58},
+    ],
+)
+def test_records_are_read_as_py_rattler_reads_them(made: Made, tmp_path: Path, changes: dict[str, Any]) -> None:
+    """Ours needs no further 80 MB for a build; theirs is the measure."""
+    import rattler
+
+    prefix = shutil.copytree(made.prefix, tmp_path / "prefix")
+    edit(prefix, "libleaf", **changes)
+    (path,) = (prefix / "conda-meta").glob("libleaf-*.json")
+    ours = next(r for r in conda.records(prefix) if r.name == "libleaf")
+    theirs = rattler.PrefixRecord.from_path(path)
+    moment = theirs.timestamp
+    assert ours == conda.CondaRecord(
+        name=theirs.name.source,
+        version=str(theirs.version),
+        build=str(theirs.build),
+        channel=ours.channel,
+        subdir=theirs.subdir,
+        url=conda.clean_url(theirs.url, theirs.subdir),
+        file_name=theirs.file_name,
+        size=theirs.size or 0,
+        md5=theirs.md5.hex() if theirs.md5 else "",
+        sha256=theirs.sha256.hex() if theirs.sha256 else "",
+        depends=tuple(theirs.depends),
+        licence=theirs.license or "",
+        build_number=theirs.build_number,
+        constrains=tuple(theirs.constrains),
+        noarch="generic" if theirs.noarch.generic else "python" if theirs.noarch.python else "",
+        timestamp=round(moment.timestamp() * 1000) if moment else 0,
+    )
+
+
 # The lock
 
 

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from uvicorn.server import ServerState
 
 from mlpack_toolkit.converters.spec import TensorSpec
 from mlpack_toolkit.runtimes.engine.columns import Column
@@ -22,7 +21,7 @@ from mlpack_toolkit.runtimes.engine.errors import Refusal
 from mlpack_toolkit.runtimes.engine.rules import violations
 from mlpack_toolkit.runtimes.server.settings import Settings
 from mlpack_toolkit.runtimes.server.transport.app import App, Route
-from mlpack_toolkit.runtimes.server.transport.http import Connection, drop_unread
+from mlpack_toolkit.runtimes.server.transport.http import Connection, ServerState, drop_unread
 from mlpack_toolkit.runtimes.server.transport.metrics import Board
 from tests.runtimes.server.conftest import Answer, Served, broken_requests, golden, serving
 

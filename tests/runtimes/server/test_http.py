@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from uvicorn.server import ServerState
 
 from mlpack_toolkit.runtimes.engine.errors import Refusal
 from mlpack_toolkit.runtimes.server.bundle_info import describe
@@ -21,7 +20,7 @@ from mlpack_toolkit.runtimes.server.protocol.routes import OTHER, routes_of
 from mlpack_toolkit.runtimes.server.settings import Settings
 from mlpack_toolkit.runtimes.server.transport import app as app_module
 from mlpack_toolkit.runtimes.server.transport.app import App, Route
-from mlpack_toolkit.runtimes.server.transport.http import Connection
+from mlpack_toolkit.runtimes.server.transport.http import Connection, ServerState
 from mlpack_toolkit.runtimes.server.transport.metrics import Board
 from mlpack_toolkit.runtimes.server.transport.scheduler import Turns
 from tests.runtimes.server.conftest import golden

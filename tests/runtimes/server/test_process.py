@@ -14,6 +14,7 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,44 @@ def test_told_to_end_it_finishes_a_large_batch(flower_bundle: Path) -> None:
         server.process.terminate()
         assert large.result(30).status == 200 and len(large.result().json) == 80_000
         assert server.process.wait(10) == 0
+
+
+def test_a_sender_that_never_finishes_holds_the_server_for_the_grace_only(flower_bundle: Path) -> None:
+    with serving(flower_bundle, MLPACK_GRACE_SECONDS="1") as server, begun(server, b"[]") as slow:
+        time.sleep(0.3)
+        told = time.monotonic()
+        server.process.terminate()
+        assert server.process.wait(10) == 0
+        assert 0.9 < time.monotonic() - told < 5
+        with suppress(ConnectionResetError):
+            assert slow.recv(1) == b""
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+def test_workers_end_with_their_parent(flower_bundle: Path) -> None:
+    """On an IPv6 address, so that this is tried too."""
+    with serving(flower_bundle, "--host", "::1", "--workers", 2) as server:
+        assert server.facts["address"] == f"http://[::1]:{server.port}"
+        connection = http.client.HTTPConnection("::1", server.port, timeout=20)
+        connection.request("GET", "/readyz")
+        assert connection.getresponse().status == 200
+        connection.close()
+        orphans = workers(server)
+        assert len(orphans) == 2
+        server.process.kill()
+        server.process.wait(10)
+        until = time.monotonic() + 10
+        while any(_runs(each) for each in orphans) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert not [each for each in orphans if _runs(each)]
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process is there that is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_a_killed_worker_is_back(flower_bundle: Path) -> None:
