@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from mlpack_toolkit.packager.original.worker import Child, start
+from tests.quick import CLOCK
 
 SERVER = Path(__file__).with_name("warm_server.py")
 PLACE = "MLPACK_TEST_WARM_WORKERS"
@@ -26,13 +27,15 @@ CLI = f"""
 import sys
 sys.path[0] = {str(SERVER.parents[1])!r}
 sys.argv[0] = "mlpack"
+import mlpack_toolkit.packager.commands.build
 import mlpack_toolkit.packager.original.worker
 from mlpack_toolkit.packager.cli import main
 from tests.warm import warm_start
+mlpack_toolkit.packager.commands.build.SECONDS_PER_BATCH_SIZE = {CLOCK}
 mlpack_toolkit.packager.original.worker.start = warm_start
 main()
 """
-"""The command line as a program for `python -c`, with workers started the warm way."""
+"""The command line as a program for `python -c`, with workers started the warm way and timed for a moment."""
 READ_AT_START = ("PYTHON", "LD_", "OMP_", "OPENBLAS_", "MKL_", "NPY_", "LOKY_", "ORT_", "LANG", "LC_")
 
 
