@@ -47,6 +47,7 @@ toolchains: $(READY)
 	command -v mvn >/dev/null || missing="$$missing maven"; \
 	command -v cmake >/dev/null || missing="$$missing cmake"; \
 	command -v g++ >/dev/null || missing="$$missing g++"; \
+	command -v ccache >/dev/null || missing="$$missing ccache"; \
 	[ -f /usr/include/nlohmann/json.hpp ] || missing="$$missing nlohmann-json3-dev"; \
 	[ -f /usr/include/boost/version.hpp ] || missing="$$missing libboost-dev"; \
 	[ -z "$$missing" ] || (export DEBIAN_FRONTEND=noninteractive; $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing)

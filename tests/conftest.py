@@ -14,17 +14,40 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import pytest
 
+from mlpack_toolkit.packager.commands import build
 from tests.make import build_model
+from tests.quick import CLOCK, environment
 from tests.warm import CLI, warm_workers
 
 Run = Callable[..., tuple[int, dict[str, Any], str]]
+USERS_CLOCK = build.SECONDS_PER_BATCH_SIZE
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The tools of this run and of all that it starts, but for those that somebody has set up already."""
+    for name, value in environment(config.rootpath / ".pytest_cache" / "ccache").items():
+        os.environ.setdefault(name, value)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def warm() -> Iterator[None]:
-    """Workers that have their frameworks imported when they start."""
+    """Workers that have their frameworks imported when they start, and are timed for a moment only."""
+    build.SECONDS_PER_BATCH_SIZE = CLOCK
     with warm_workers():
         yield
+    build.SECONDS_PER_BATCH_SIZE = USERS_CLOCK
+
+
+@pytest.fixture
+def real_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Builds in this process are timed as long as a user's."""
+    monkeypatch.setattr(build, "SECONDS_PER_BATCH_SIZE", USERS_CLOCK)
+
+
+@pytest.fixture
+def real_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that was compiled before is taken again."""
+    monkeypatch.setenv("CCACHE_DISABLE", "1")
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ TARGETS = ("cpp", "java")
 @pytest.mark.parametrize("name", MODELS)
 def test_the_projects_replay_the_golden_cases(name: str, tmp_path: Path) -> None:
     model, example = MODELS[name]()
-    bundle = build_model(*save(model, example, tmp_path), tmp_path / "dist", targets=TARGETS, name=name).bundle
+    bundle = build_model(*save(model, example, tmp_path), tmp_path / "dist", targets=TARGETS).bundle
     _assert_kind(name, open_bundle(bundle).signature)
     _assert_graph_is_right(bundle, model, example)
     before = entries_below(bundle)

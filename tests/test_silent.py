@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mlpack_toolkit.runtimes.engine.rules import refused_rows
 
 from mlpack_toolkit import converters
 from mlpack_toolkit.converters._worker.model_input import original_input
@@ -15,6 +14,7 @@ from mlpack_toolkit.converters.spec import Table
 from mlpack_toolkit.packager.equivalence.comparison import compare, tolerances
 from mlpack_toolkit.packager.equivalence.session import Session
 from mlpack_toolkit.packager.errors import ConversionError, MismatchError
+from mlpack_toolkit.runtimes.engine.rules import refused_rows
 from tests.cases.silent import CASES
 from tests.converters.check import table_of
 from tests.make import build_model, save

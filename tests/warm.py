@@ -20,6 +20,7 @@ from typing import IO
 
 from mlpack_toolkit.packager.original import worker
 from mlpack_toolkit.packager.original.worker import Child, start
+from tests.quick import CLOCK
 
 SERVER = Path(__file__).with_name("warm_server.py")
 PLACE = "MLPACK_TEST_WARM_WORKERS"
@@ -27,13 +28,15 @@ CLI = f"""
 import sys
 sys.path[0] = {str(SERVER.parents[1])!r}
 sys.argv[0] = "mlpack"
+from mlpack_toolkit.packager.commands import build
 from mlpack_toolkit.packager.original import worker
 from mlpack_toolkit.packager.cli import main
 from tests.warm import warm_start
+build.SECONDS_PER_BATCH_SIZE = {CLOCK}
 worker.start = warm_start
 main()
 """
-"""The command line as a program for `python -c`, with workers started the warm way."""
+"""The command line as a program for `python -c`, with workers started the warm way and timed for a moment."""
 READ_AT_START = ("PYTHON", "LD_", "OMP_", "OPENBLAS_", "MKL_", "NPY_", "LOKY_", "ORT_", "LANG", "LC_")
 
 

@@ -50,6 +50,8 @@ OIP = {
     "uint8": "INT64",
 }
 F32_MAX = float(np.finfo(np.float32).max)
+NAME = ("model", "1.0.0")
+"""What most projects are called here, so that what is the same in all of them is compiled once."""
 Columns = Mapping[str, Sequence[Any]]
 
 
@@ -288,29 +290,29 @@ def penguins_package(weight: float = 0.5) -> Package:
     return Package("penguins-sex", "1.2.0rc1", signature, model, golden)
 
 
-def package_of(name: str, made: tuple[Signature, bytes], *cases: Columns) -> Package:
+def package_of(made: tuple[Signature, bytes], *cases: Columns) -> Package:
     signature, model = made
     golden: dict[str, bytes] = {}
     for position, given in enumerate(cases):
         golden |= golden_case(f"case-{position:03}", signature, model, given)
-    return Package(name, "1.0", signature, model, golden)
+    return Package(*NAME, signature, model, golden)
 
 
 def matrix_package() -> Package:
-    return package_of("matrix", matrix(), {"X": [1.5, float("nan"), 2.5, -7, 2, 1]}, {"X": []})
+    return package_of(matrix(), {"X": [1.5, float("nan"), 2.5, -7, 2, 1]}, {"X": []})
 
 
 def identifiers_package() -> Package:
-    return package_of("ids", identifiers(), {"id": [2**53 + 1, -(2**63), 2**62 + 1, 0]}, {"id": []})
+    return package_of(identifiers(), {"id": [2**53 + 1, -(2**63), 2**62 + 1, 0]}, {"id": []})
 
 
 def wide_package() -> Package:
     signature, model = wide()
-    return package_of("wide", (signature, model), {t.name: [i / 3, -i] for i, t in enumerate(signature.inputs)})
+    return package_of((signature, model), {t.name: [i / 3, -i] for i, t in enumerate(signature.inputs)})
 
 
 def plain_matrix_package() -> Package:
-    return package_of("plain", plain_matrix(), {"X": [i / 7 for i in range(80)]}, {"X": []})
+    return package_of(plain_matrix(), {"X": [i / 7 for i in range(80)]}, {"X": []})
 
 
 def mixture_package() -> Package:
@@ -329,14 +331,14 @@ def mixture_package() -> Package:
         **refused_case("case-003", signature, {**given, "words": ["x", None, "é", "b"]}),
         **refused_case("case-004", signature, {**given, "words": ["x", "c", "é", "b"]}),
     }
-    return Package("mixture", "1.0", signature, model, golden)
+    return Package(*NAME, signature, model, golden)
 
 
 def tensors_package() -> Package:
     signature, model = tensors()
     shapes = {"image": (2, 2, 3), "mask": (2, 2, 3), "word": (2,)}
     given = {"image": [float("nan"), *range(11)], "mask": [True, False, True] * 4, "word": ["😀", ""]}
-    return Package("masks", "1.0", signature, model, golden_case("case-000", signature, model, given, shapes))
+    return Package(*NAME, signature, model, golden_case("case-000", signature, model, given, shapes))
 
 
 PACKAGES = {

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mlpack_toolkit.runtimes.engine.rules import refused_rows
 
 from mlpack_toolkit.packager.bundle.golden import GoldenCase
 from mlpack_toolkit.packager.bundle.reader import Bundle, open_bundle
 from mlpack_toolkit.packager.equivalence.session import Session
+from mlpack_toolkit.runtimes.engine.rules import refused_rows
 from tests.packager.conftest import Made
 
 

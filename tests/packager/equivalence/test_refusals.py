@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mlpack_toolkit.runtimes.engine.rules import refused_rows, violations
 
 from mlpack_toolkit.converters.spec import MATRIX, Signature, TensorSpec
 from mlpack_toolkit.packager.equivalence.probes import Probes
 from mlpack_toolkit.packager.equivalence.refusals import with_rules
 from mlpack_toolkit.packager.errors import ConversionError
+from mlpack_toolkit.runtimes.engine.rules import refused_rows, violations
 
 Rows = list[tuple[str, str, Any, bool]]
 """Kind, column, value, refused."""

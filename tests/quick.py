@@ -1,0 +1,27 @@
+"""What makes a run of the tests short: compilers and clocks do again and again what they did a minute ago.
+
+Tests of the thing itself take the user's own way back: `real_clock` and `real_compiler` in `tests/conftest.py`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+CLOCK = 0.01
+"""Seconds that a build spends on each batch size; `SECONDS_PER_BATCH_SIZE` is ten times as long."""
+JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto"
+"""A Maven run of three seconds never earns back what the second compiler costs."""
+
+
+def environment(cache: Path) -> dict[str, str]:
+    """Variables for CMake, Maven and what they start; `cache`: where compiled objects stay until the next run.
+
+    The same source gives the same object wherever it lies: paths below the temporary folder count relative to the build.
+    """
+    found = {"MAVEN_OPTS": JVM, "JDK_JAVA_OPTIONS": JVM}
+    if shutil.which("ccache"):
+        found |= {"CMAKE_CXX_COMPILER_LAUNCHER": "ccache", "CCACHE_DIR": str(cache), "CCACHE_NOHASHDIR": "1"}
+        found |= {"CCACHE_BASEDIR": tempfile.gettempdir(), "CCACHE_MAXSIZE": "500M"}
+    return found
