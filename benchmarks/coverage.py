@@ -23,6 +23,7 @@ import numpy as np
 from mlpack_toolkit.converters import for_object
 from mlpack_toolkit.converters._worker.session import BadExample
 from mlpack_toolkit.converters._worker.session import Session as Worker
+from mlpack_toolkit.converters.messages import Convert, Probe
 from mlpack_toolkit.converters.spec import Signature, Table, Unreadable, Unsupported
 from mlpack_toolkit.converters.table import write_table
 from mlpack_toolkit.packager.equivalence.comparison import compare, tolerances
@@ -93,17 +94,16 @@ def _probe(worker: Worker, model: Any, example: Any, folder: Path) -> tuple[Prob
     converter = for_object(model)
     if converter is None:
         raise Unsupported(f"there is no converter for {type(model).__name__}")
-    worker.model, worker.converter, worker.description = model, converter, converter.describe(model)
+    worker.model, worker.converter, worker.description = model, converter, converter.original.describe(model)
     write_table(_table(example), folder / "example.npz")
-    request = {"example": str(folder / "example.npz"), "frame_dtypes": {}, "out": str(folder)}
-    reply = json.loads(json.dumps(worker.probe(request)))
-    return Probes.read(folder, reply), Signature.from_json(reply["signature"])
+    reply = worker.probe(Probe(str(folder / "example.npz"), str(folder)))
+    return Probes.read(folder, reply), reply.signature
 
 
 def _prove(worker: Worker, probes: Probes, signature: Signature, folder: Path) -> Proven:
     def convert(real: str) -> bytes:
         try:
-            worker.convert({"real": real, "out": str(folder / "model.onnx")})
+            worker.convert(Convert(real, str(folder / "model.onnx")))
         except Exception as error:  # as the worker does: a converter that fails refuses
             what = (
                 str(error)
@@ -113,7 +113,7 @@ def _prove(worker: Worker, probes: Probes, signature: Signature, folder: Path) -
             raise ConversionError(what) from error
         return (folder / "model.onnx").read_bytes()
 
-    return prove(convert, signature, probes, worker.converter.precisions(worker.model), Wanted())
+    return prove(convert, signature, probes, worker.converter.export.precisions(worker.model), Wanted())
 
 
 def _table(example: Any) -> Table:
@@ -162,7 +162,7 @@ def _rounds(model: Any, example: Any, probes: Probes | None) -> Iterator[tuple[s
     converter = for_object(model)
     assert converter is not None
     try:
-        yield "example rows", example, converter.predict(model, example)
+        yield "example rows", example, converter.original.predict(model, example)
     except Exception:  # an original that nothing of ours can ask is compared by nobody
         return
     if probes is not None and list(probes.rows) == ["X"]:

@@ -22,13 +22,15 @@ from typing import Any
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from mlpack_toolkit.converters import load as converter_of
+from mlpack_toolkit.converters._rds_frame import levels_in
 from mlpack_toolkit.converters._worker.session import BadExample
 from mlpack_toolkit.converters._worker.session import Session as Worker
+from mlpack_toolkit.converters.messages import Convert, Probe
 from mlpack_toolkit.converters.r._model import RModel
 from mlpack_toolkit.converters.rds_writer import write
-from mlpack_toolkit.converters.spec import Signature, Table, Unreadable, Unsupported
+from mlpack_toolkit.converters.spec import Table, Unreadable, Unsupported
 from mlpack_toolkit.converters.table import write_table
-from mlpack_toolkit.packager.data.rds_frames import levels_in, read_frame
+from mlpack_toolkit.packager.data.rds_frames import read_frame
 from mlpack_toolkit.packager.equivalence.probes import Probes
 from mlpack_toolkit.packager.equivalence.prove import Proven, Wanted, prove
 from mlpack_toolkit.packager.errors import ConversionError, MismatchError
@@ -109,18 +111,17 @@ def judge(fit: Fit) -> Verdict:
 def _proven(fit: Fit, folder: Path) -> Proven:
     worker = Worker()
     worker.converter = converter_of("r")
-    assert worker.converter.load is not None
-    worker.model = worker.converter.load(fit.path, {"levels": fit.levels})
-    worker.description = worker.converter.describe(worker.model)
+    assert worker.converter.source.load is not None
+    worker.model = worker.converter.source.load(fit.path, {"levels": fit.levels})
+    worker.description = worker.converter.original.describe(worker.model)
     write_table(fit.rows, folder / "example.npz")
-    request = {"example": str(folder / "example.npz"), "frame_dtypes": {}, "out": str(folder)}
-    reply = json.loads(json.dumps(worker.probe(request)))
+    reply = worker.probe(Probe(str(folder / "example.npz"), str(folder)))
 
     def convert(real: str) -> bytes:
-        worker.convert({"real": real, "out": str(folder / "model.onnx")})
+        worker.convert(Convert(real, str(folder / "model.onnx")))
         return (folder / "model.onnx").read_bytes()
 
-    probes, signature = Probes.read(folder, reply), Signature.from_json(reply["signature"])
+    probes, signature = Probes.read(folder, reply), reply.signature
     return prove(convert, signature, probes, ("float64",), Wanted())
 
 
@@ -179,10 +180,10 @@ listed is refused: another class's `predict()` may compute anything.
 def write_forms(found: Sequence[Fit], folder: Path) -> Iterator[Path]:
     """Per fit, its intermediate form as R wrote it, a few rows and R's answers to them, in one file."""
     converter = converter_of("r")
-    assert converter.load is not None
+    assert converter.source.load is not None
     for fit in found:
         try:
-            model: RModel = converter.load(fit.path, {"levels": fit.levels})
+            model: RModel = converter.source.load(fit.path, {"levels": fit.levels})
         except Unsupported:
             continue
         yield _write_form(model, fit, folder)

@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from mlpack_toolkit.converters.latency import measure as clocked
+from mlpack_toolkit.converters.messages import Measure
 from mlpack_toolkit.converters.spec import Table
 from mlpack_toolkit.converters.table import write_table
 from mlpack_toolkit.packager.bundle.reader import open_bundle
 from mlpack_toolkit.packager.commands.bench import measure_graph
-from mlpack_toolkit.packager.commands.build import Request, build
+from mlpack_toolkit.packager.commands.build import build
 from mlpack_toolkit.packager.data.readers import for_signature, read_example
 from mlpack_toolkit.packager.original.reload import original_worker
+from mlpack_toolkit.packager.request import Request
 
 from ._models import MODELS, ROWS, Saved, save
 from ._peers import Run, skl2onnx_run, tl2cgen_run, treelite_run
@@ -43,8 +45,7 @@ def _one(saved: Saved, output: Path, seconds: float, peers: bool) -> dict[str, A
     graph = measure_graph(bundle.model, bundle.signature, rows, seconds, BATCHES)
     with original_worker(bundle, sys.executable, ()) as (worker, _, scratch):
         write_table(rows, scratch / "rows.npz")
-        asked = {"rows": str(scratch / "rows.npz"), "batches": list(BATCHES), "seconds": seconds}
-        original = worker.call("measure", **asked)["batches"]
+        original = worker.call(Measure(str(scratch / "rows.npz"), BATCHES, seconds)).batches
     ours = [b["p50_ms"] for b in graph]
     found: dict[str, Any] = {"model": saved.name, "precision": bundle.manifest.facts["precision"]}
     for size, mine, theirs in zip(BATCHES, ours, original, strict=True):

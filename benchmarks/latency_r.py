@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from mlpack_toolkit.converters import load as converter_of
+from mlpack_toolkit.converters._rds_frame import levels_in
 from mlpack_toolkit.converters._worker.model_input import model_table
 from mlpack_toolkit.converters._worker.signature import signature_of
 from mlpack_toolkit.converters.latency import measure as clocked
 from mlpack_toolkit.converters.table import take
 from mlpack_toolkit.packager.commands.bench import measure_graph
-from mlpack_toolkit.packager.data.rds_frames import levels_in, read_frame
+from mlpack_toolkit.packager.data.rds_frames import read_frame
 
 from ._show import show
 
@@ -39,13 +40,13 @@ def measure(names: Sequence[str] = (), seconds: float = 1.0, rows: int = ROWS) -
 
 def _one(folder: Path, name: str, seconds: float) -> dict[str, Any]:
     converter = converter_of("r")
-    assert converter.load is not None and converter.clock is not None
-    clock = converter.clock
-    model = converter.load(folder / f"{name}.rds", {"levels": levels_in(folder / "train.rds")})
-    description = converter.describe(model)
+    assert converter.source.load is not None and converter.original.clock is not None
+    clock = converter.original.clock
+    model = converter.source.load(folder / f"{name}.rds", {"levels": levels_in(folder / "train.rds")})
+    description = converter.original.describe(model)
     rows = model_table(description, read_frame(folder / "rows.rds"))
-    signature = signature_of(description, rows, converter.predict(model, take(rows, slice(0, 50))))
-    graph = converter.convert(model, description, signature, "float64")
+    signature = signature_of(description, rows, converter.original.predict(model, take(rows, slice(0, 50))))
+    graph = converter.export.convert(model, description, signature, "float64")
     ours = measure_graph(graph, signature, rows, seconds, BATCHES)
     theirs = clocked(lambda x: clock(model, x), lambda x: x, rows, BATCHES, seconds, clock=lambda x: clock(model, x))
     found: dict[str, Any] = {"model": name, "graph MB": len(graph) / 1e6}

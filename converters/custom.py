@@ -8,7 +8,8 @@ from ._steps.assemble import assemble
 from ._steps.step import thresholds_of
 from ._steps.titles import title_of
 from ._steps.user_defined import dotted, step
-from .spec import TIES, Converter, Description, Feature, Scalar, Table, Unreadable
+from .plugin import Converter, Export, Original, Source
+from .spec import TIES, Description, Feature, Scalar, Table, Unreadable
 
 
 def describe(model: Any) -> Description:
@@ -68,4 +69,9 @@ def predict(model: Any, x: Any) -> Table:
     return {name: np.asarray(values) for name, values in answer.items()}
 
 
-CONVERTER = Converter("custom", (), describe, predict, assemble, step=step, processor=lambda model: TIES)
+CONVERTER = Converter(
+    name="custom",
+    source=Source(),
+    original=Original(describe=describe, predict=predict, processor=lambda model: TIES),
+    export=Export(convert=assemble, step=step),
+)

@@ -10,18 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ._graph.proto import (
-    Output,
-    begins_a_model,
-    check_functions,
-    check_versions,
-    external_files,
-    inputs,
-    outputs,
-    read,
-    without_maps,
-)
-from .spec import Converter, Description, Signature, Table, TensorSpec, Unreadable, Unsupported
+from ._graph.proto import Output, check_functions, check_versions, external_files, inputs, outputs, read, without_maps
+from .plugin import Converter, Export, Original, Source
+from .spec import Description, Signature, Table, TensorSpec, Unreadable, Unsupported
 
 _FLOATS = {"tensor(float16)": "float16", "tensor(float)": "float32", "tensor(double)": "float64"}
 LARGEST = 2**31 - 1
@@ -39,11 +30,6 @@ class OnnxFile:
     outputs: tuple[Output, ...]
     plain: Any
     swift: Any
-
-
-def sniff(path: Path, head: bytes) -> bool:
-    """Whether the file is called `.onnx`, or begins like a serialised model."""
-    return path.suffix.lower() == ".onnx" or begins_a_model(head)
 
 
 def load(path: Path, given: Mapping[str, Any]) -> OnnxFile:
@@ -175,12 +161,7 @@ def precisions(model: OnnxFile) -> tuple[str, ...]:
 
 CONVERTER = Converter(
     name="onnx",
-    packages=(),
-    describe=describe,
-    predict=predict,
-    convert=convert,
-    sniff=sniff,
-    load=load,
-    precisions=precisions,
-    quick=quick,
+    source=Source(containers=("onnx",), load=load),
+    original=Original(describe=describe, predict=predict, quick=quick),
+    export=Export(convert=convert, precisions=precisions),
 )

@@ -1,4 +1,4 @@
-"""The words that everybody uses: what a model takes and gives, and what a converter is.
+"""The words that everybody uses: what a model takes and gives, and what it says of itself.
 
 Standard library only, Python 3.9 and later: this file runs in the model's own interpreter too.
 """
@@ -7,13 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Union
+from typing import TYPE_CHECKING, Any, Union
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from ._steps.step import Step
 
 Scalar = Union[str, int, float, bool]
 Dim = Union[str, int]
@@ -265,48 +262,3 @@ class Description:
     sparse: bool = False
     absent: bool = False
     example: Table | None = field(default=None, compare=False, repr=False)
-
-
-@dataclass(frozen=True)
-class Converter:
-    """All that is peculiar to one framework. Every callable imports the framework by itself.
-
-    `name`: the file's own name. `packages`: top packages of the classes that it reads (`sklearn`).
-    `sniff(path, head)`: whether a file that is not a pickle is of this framework (`head`: its first 4 KiB).
-    `load(path, given)`: the model of such a file; `given`: what the user says of it (`object`, `levels`, …).
-    `start(given)`: starts the program that will hold the model and gives what its sandbox holds (see `_sandbox`): a
-    process that holds a model itself can start none.
-    `describe(model)`: see `Description`.
-    `predict(model, x)`: the original's answers: arrays by output name; `x` is a data frame, a matrix, records or
-    texts, as the description says. `convert(model, description, signature, real)`: the serialised ONNX model, its
-    inputs and outputs as the signature says; `real` is the type of the numbers inside, `float32` or `float64`. Raises
-    `Unsupported`. `precisions`: forms worth trying, the cheapest first. `step(fitted)`: the step of one object of the
-    framework, so that a pipeline of any framework can hold it (see `_steps.py`); None: no such class.
-    `quick(model, x)`: the cheapest call from which all outputs follow, for the clock; None: the model's own
-    `predict_proba` where it has one, else `predict`.
-    `adapt(model, description)`: the description, once it holds the example.
-    `clock(model, x)`: seconds of one answer by the original's own clock, where asking it costs time of its own.
-    `processor(model)`: whether answers may hang on the kernel of linear algebra, which the processor chooses:
-    `ALWAYS`, `TIES` (labels alone, among equal scores) or `NEVER`.
-    `environment(model)`: what the original runs in, where that is not this interpreter. `look(path)`: what a file says
-    of itself, without loading it. `takes_sparse(model)`: whether the original takes a sparse matrix though it knows the
-    names of its columns; one that does not know them is tried.
-    """
-
-    name: str
-    packages: tuple[str, ...]
-    describe: Callable[[Any], Description]
-    predict: Callable[[Any, Any], Table]
-    convert: Callable[[Any, Description, Signature, str], bytes]
-    sniff: Callable[[Path, bytes], bool] | None = None
-    load: Callable[[Path, Mapping[str, Any]], Any] | None = None
-    start: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
-    precisions: Callable[[Any], tuple[str, ...]] = field(default=lambda model: FLOATS)
-    step: Callable[[Any], Step | None] | None = None
-    quick: Callable[[Any, Any], object] | None = None
-    adapt: Callable[[Any, Description], Description] = field(default=lambda model, description: description)
-    clock: Callable[[Any, Any], float] | None = None
-    processor: Callable[[Any], str] = field(default=lambda model: NEVER)
-    environment: Callable[[Any], dict[str, Any]] | None = None
-    look: Callable[[Path], dict[str, Any]] | None = None
-    takes_sparse: Callable[[Any], bool] = field(default=lambda model: False)

@@ -12,32 +12,35 @@ from .commands.build import Built
 from .commands.build import build as build_bundle
 from .config import build_request
 from .errors import UsageError
+from .options import from_keywords, from_tables, over
 
-LISTS = ("code", "target", "allow", "argument")
+LISTS = ("code", "target", "allow")
 
 
 def build(model: Any, example: Any, options: Mapping[str, Any]) -> Built:
     """See `mlpack_toolkit.build`."""
     with tempfile.TemporaryDirectory(prefix="mlpack-") as name:
         folder = Path(name)
+        older, others = from_keywords(options, "")
+        said = over(from_tables(others.pop("options", {}), "options"), older)
         given = {
-            **{_option(key): _value(key, value) for key, value in options.items()},
+            **{_option(key): _value(key, value) for key, value in others.items()},
             "model": _file(model, folder / "model"),
             "example": _file(example, folder / "example"),
         }
-        return build_bundle(build_request(None, given))
+        return build_bundle(build_request(None, given, said))
 
 
 def _option(key: str) -> str:
     """The name that `build_request` has for an option."""
-    return {"version": "version_", "target": "targets", "argument": "arguments"}.get(key, key)
+    return {"version": "version_", "target": "targets"}.get(key, key)
 
 
 def _value(key: str, value: Any) -> Any:
     if key in LISTS:
         cells = (value,) if isinstance(value, (str, Path)) else tuple(value)
         return tuple(map(Path, cells)) if key == "code" else cells
-    return Path(value) if key in ("output", "lock", "training") else value
+    return Path(value) if key in ("output", "lock") else value
 
 
 def _file(value: Any, place: Path) -> Path:

@@ -15,6 +15,7 @@ import click
 from . import __version__
 from . import output as say
 from .choices import KINDS, TARGETS
+from .cli_options import TAKES, OfThisMachine, Spelled, WithOptions
 from .errors import MlpackError, printable
 from .shutdown import guard
 
@@ -22,7 +23,6 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON 
 _folder = click.Path(path_type=Path, file_okay=False)
 _file = click.Path(path_type=Path, dir_okay=False)
 _any = click.Path(path_type=Path)
-_rscript = click.option("--rscript", help="The Rscript of an R model.  [default: that of R_HOME, else on the path]")
 _seconds = click.FloatRange(min=0, min_open=True)
 
 
@@ -41,7 +41,7 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-@cli.command()
+@cli.command(cls=WithOptions)
 @click.argument("model", type=_any, required=False)
 @click.option("--example", type=_file, help="Example inputs: csv, parquet, npz, npy, json or rds.")
 @click.option("-o", "--output", type=_folder, help="Where the bundle's folder goes.  [default: dist]")
@@ -57,25 +57,24 @@ def cli(context: click.Context) -> None:
 @click.option("--allow", multiple=True, metavar="NAME", help="Trust one more name or module of a pickle.")
 @click.option("--vendor", is_flag=True, default=None, help="Put the environment's packages into the bundle.")
 @click.option("--lock", type=_file, help="A lock file of yours: kept, and held against what is installed.")
-@_rscript
-@click.option("--object", help="The model's name in an R workspace that holds several objects.")
-@click.option("--training", type=_file, help="An R model's training frame (.rds), where it keeps no factor levels.")
-@click.option("--repository", help="A repository of R packages, whose sources --vendor takes.")
-@click.option("--argument", "arguments", multiple=True, metavar="NAME=VALUE", help="An argument of R's predict().")
+@TAKES
 @click.option("--keep-failed", is_flag=True, default=None, help="Keep what was made when the numbers differ.")
 @click.option("--overwrite", is_flag=True, default=None, help="Replace an older bundle once the new one is whole.")
 @click.option("--config", type=_file, help="Read these options from a toml file, table [build].")
 @_as_json
-def build(config: Path | None, as_json: bool, **options: Any) -> None:
+def build(config: Path | None, as_json: bool, said: Spelled, **options: Any) -> None:
     """Builds a verified bundle from MODEL and example inputs."""
     from .commands.build import build as build_bundle
     from .config import build_request
+    from .options import from_text
 
     made = []
 
     def work() -> dict[str, Any]:
         with _progress(as_json) as progress:
-            made.append(build_bundle(build_request(config, options), progress))
+            made.append(
+                build_bundle(build_request(config, options, tuple(from_text(*each) for each in said)), progress)
+            )
         return made[0].to_json()
 
     _run(work, as_json, lambda facts: say.built(facts, made[0].environment, (*made[0].notes, *made[0].remarks)))
@@ -111,13 +110,13 @@ def verify(bundle: Path, targets: tuple[str, ...], provider: str, as_json: bool)
     _run(work, as_json, say.verified)
 
 
-@cli.command()
+@cli.command(cls=OfThisMachine)
 @click.argument("bundle", type=_any)
 @click.option("--against", type=click.Choice(["original"]), help="Run the original beside it.")
 @click.option("--python", help="The original's interpreter.  [default: mlpack's own]")
 @click.option("--seconds", type=_seconds, default=1.0, show_default=True, help="Time for each batch size.")
 @click.option("--allow", multiple=True, metavar="NAME", help="Trust one more name or module of the original's pickle.")
-@_rscript
+@TAKES
 @_as_json
 def bench(
     bundle: Path,
@@ -125,14 +124,15 @@ def bench(
     python: str | None,
     seconds: float,
     allow: tuple[str, ...],
-    rscript: str | None,
+    said: Spelled,
     as_json: bool,
 ) -> None:
     """Measures BUNDLE's latency by batch size."""
     from .commands.bench import bench_bundle
+    from .options import of_this_machine
 
     def work() -> dict[str, Any]:
-        return bench_bundle(bundle, against, python or sys.executable, seconds, allow, rscript or "")
+        return bench_bundle(bundle, against, python or sys.executable, seconds, allow, of_this_machine(said))
 
     _run(work, as_json, say.latency)
 
@@ -214,22 +214,23 @@ def diff(a: Path, b: Path, as_json: bool) -> None:
     _run(lambda: compare(a, b), as_json, say.diff)
 
 
-@cli.command()
+@cli.command(cls=OfThisMachine)
 @click.argument("bundle", type=_any)
 @click.option("--into", type=_folder, required=True, help="Where the environment goes; a new folder.")
 @click.option("--python", help="The interpreter to make it of.  [default: one of the same version]")
 @click.option("--allow", multiple=True, metavar="NAME", help="Trust one more name or module of the original's pickle.")
-@_rscript
+@TAKES
 @_as_json
 def reproduce(
-    bundle: Path, into: Path, python: str | None, allow: tuple[str, ...], rscript: str | None, as_json: bool
+    bundle: Path, into: Path, python: str | None, allow: tuple[str, ...], said: Spelled, as_json: bool
 ) -> None:
     """Makes the original's environment again, asks the original again, and compares."""
     from .commands.reproduce import reproduce as again
+    from .options import of_this_machine
 
     def work() -> dict[str, Any]:
         with _progress(as_json) as progress:
-            return again(bundle, into, python, allow, progress, rscript)
+            return again(bundle, into, python, allow, progress, of_this_machine(said))
 
     _run(work, as_json, say.reproduced)
 

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import tomllib
 
-from .commands.build import Request
 from .errors import UsageError
+from .options import Said, from_keywords, from_tables, over, values
 from .original.mlflow_folder import example_in, is_mlflow
+from .request import Request
 
-_PATHS = ("model", "example", "output", "lock", "training")
-_LISTS = ("code", "targets", "allow", "arguments")
+_PATHS = ("model", "example", "output", "lock")
+_LISTS = ("code", "targets", "allow")
 _NAMES = {
     "version": "version_",
     "target": "targets",
-    "argument": "arguments",
     "max-p99": "max_p99",
     "keep-failed": "keep_failed",
 }
@@ -26,13 +26,16 @@ PRECISIONS = ("auto", "float32", "float64")
 KEYS: tuple[str, ...] = ("model", "example", "output", "name", "version", "python", "code", "target", "precision")
 KEYS += ("rtol", "atol", "max-p99", "allow", "vendor", "lock", "keep-failed")
 KEYS += ("overwrite",)
-KEYS += ("rscript", "object", "training", "argument", "repository")
 
 
-def build_request(config: Path | None, options: Mapping[str, Any]) -> Request:
-    """The request that a build gets: what was given on the command line, else the file's, else the default."""
+def build_request(config: Path | None, options: Mapping[str, Any], said: Sequence[Said] = ()) -> Request:
+    """The request that a build gets: what was given on the command line, else the file's, else the default.
+
+    `said`: the options of frameworks.
+    """
     given = {k: v for k, v in options.items() if v is not None and v != ()}
-    merged = {**(_from_file(config) if config else {}), **given}
+    from_file, said_in_file = _from_file(config) if config else ({}, ())
+    merged = {**from_file, **given}
     if "model" in merged and "example" not in merged and is_mlflow(merged["model"]):
         merged["example"] = example_in(merged["model"])
     for needed in ("model", "example"):
@@ -45,25 +48,29 @@ def build_request(config: Path | None, options: Mapping[str, Any]) -> Request:
         python=merged.pop("python", sys.executable),
         version=merged.pop("version_", "1.0.0"),
         max_p99_ms=merged.pop("max_p99", None),
+        options=values(over(said, said_in_file)),
         **merged,
     )
 
 
-def _from_file(path: Path) -> dict[str, Any]:
-    """The file's table [build], paths relative to the file."""
+def _from_file(path: Path) -> tuple[dict[str, Any], tuple[Said, ...]]:
+    """The file's tables [build] and [options.FRAMEWORK], paths relative to the file."""
     try:
-        table: Any = tomllib.loads(path.read_text(encoding="utf-8")).get("build", {})
+        plain: Any = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UsageError(f"there is no configuration file {path}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not toml: {error}") from error
+    table = plain.get("build", {})
     if not isinstance(table, dict):
         raise UsageError(f"{path}: build must be a table: write [build]")
-    unknown = sorted(set(table) - set(KEYS))
+    said = from_tables(plain.get("options", {}), f"{path}: options", path.parent)
+    older, others = from_keywords(table, f"{path}: ", path.parent)
+    unknown = sorted(set(others) - set(KEYS))
     if unknown:
         raise UsageError(f"{path}: unknown key {unknown[0]!r} in [build]; there are: {', '.join(sorted(KEYS))}")
-    named = {_NAMES.get(str(key), str(key)): value for key, value in table.items()}
-    return {key: _typed(key, value, path) for key, value in named.items()}
+    named = {_NAMES.get(str(key), str(key)): value for key, value in others.items()}
+    return {key: _typed(key, value, path) for key, value in named.items()}, over(said, older)
 
 
 def _typed(key: str, value: Any, path: Path) -> Any:

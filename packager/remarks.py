@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from mlpack_toolkit.converters.spec import Signature
 
+from .request import Options
 from .scan import Scan
 from .scan.allowlist import allowed_names
 
@@ -20,6 +21,12 @@ def ignored_columns(signature: Signature, columns: Sequence[str]) -> tuple[str, 
         return ()
     more = f" and {len(ignored) - MOST_NAMES} more" if len(ignored) > MOST_NAMES else ""
     return (f"ignored columns: {', '.join(ignored[:MOST_NAMES])}{more} (the model does not take them)",)
+
+
+def needless_options(options: Options, framework: str) -> tuple[str, ...]:
+    """A line for each framework that the user said something to, though the model is of another."""
+    others = sorted(name for name in options if name != framework)
+    return tuple(f"the options of {name} were not needed: the model is one of {framework}" for name in others)
 
 
 def needless_trust(found: Scan, allow: Sequence[str]) -> tuple[str, ...]:

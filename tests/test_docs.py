@@ -15,10 +15,11 @@ import click
 import pytest
 
 from mlpack_toolkit import converters, runtimes
-from mlpack_toolkit.packager import errors
+from mlpack_toolkit.packager import errors, scan
 from mlpack_toolkit.packager.cli import cli
 from mlpack_toolkit.packager.commands.build import Request, build
 from mlpack_toolkit.packager.errors import MismatchError
+from mlpack_toolkit.packager.scan import containers
 
 ROOT = Path(__file__).parents[1]
 OWN = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
@@ -200,13 +201,18 @@ def _commands(folder: Path) -> Path:
 def _build_a_tariff(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *changes: tuple[str, str]) -> str:
     """The precision of the bundle that the page's converter makes, with these changes."""
     blocks = re.findall(r'```python\n(""".*?)```', (ROOT / "docs/converters.md").read_text(), re.DOTALL)
-    code = blocks[0]
+    code, scanner = blocks[:2]
     for old, new in changes:
         assert old in code
         code = code.replace(old, new)
     shutil.copytree(ROOT / "converters", tmp_path / "converters", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "converters/tariff.py").write_text(code)
     monkeypatch.setattr(converters, "__file__", str(tmp_path / "converters/__init__.py"))
+    (tmp_path / "scanners").mkdir()
+    (tmp_path / "scanners/tariff.py").write_text(scanner)
+    monkeypatch.setattr(containers, "__path__", [*containers.__path__, str(tmp_path / "scanners")])
+    monkeypatch.delitem(sys.modules, f"{containers.__name__}.tariff", raising=False)
+    monkeypatch.setattr(scan, "scanners", containers.scanners.__wrapped__)
     tariff = {"column": "kwh", "limit": 100.3, "below": 0.31, "above": 0.27}
     (tmp_path / "night.tariff").write_text(json.dumps(tariff))
     (tmp_path / "kwh.csv").write_text("kwh\n" + "".join(f"{12.5 * i}\n" for i in range(40)))

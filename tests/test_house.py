@@ -35,8 +35,10 @@ SERVER = ("numpy", "orjson", "onnxruntime", "uvloop", "httptools")
 LONGEST_FUNCTION = 60
 LONGEST_MODULE = 400
 FAMILIES = ("converters", "converters/sklearn", "converters/r", "runtimes", "packager/images")
+FAMILIES += ("packager/scan/containers",)
 """Folders whose files are variants: none of them knows another."""
-NOT_VARIANTS = ("artifact", "engine", "latency", "messages", "plugin", "rds", "rds_writer", "spec", "table")
+NOT_VARIANTS = ("artifact", "engine", "graph_file", "latency", "messages", "plugin", "rds", "rds_writer", "spec")
+NOT_VARIANTS += ("table", "variant")
 
 
 @dataclass(frozen=True)
@@ -209,8 +211,9 @@ def test_shared_files_of_a_family_know_no_variant() -> None:
     assert not wrong, wrong
 
 
-NAMES_OF_OTHERS = ("commands/doctor.py", "scan/generate.py", "scan/machine.py", "images/docker.py")
-"""What is installed, the classes in other people's pickles, and an image's own kind: not names of variants."""
+NAMES_OF_OTHERS = ("commands/doctor.py", "scan/generate.py", "scan/machine.py", "scan/containers/onnx.py")
+NAMES_OF_OTHERS += ("images/docker.py",)
+"""What is installed, classes in other people's pickles, a kind of file, a kind of image: not names of variants."""
 
 
 def test_the_packager_names_no_variant() -> None:
@@ -278,7 +281,8 @@ def test_no_drawer_for_odds_and_ends() -> None:
 
 NEW_CONVERTER = '''"""A framework nobody has heard of."""
 
-from .spec import Converter, Description, Feature
+from .plugin import Converter, Export, Original, Source
+from .spec import Description, Feature
 
 
 def describe(model):
@@ -311,9 +315,20 @@ def convert(model, description, signature, real):
 
 
 CONVERTER = Converter(
-    "novel", ("novel",), describe, predict, convert,
-    sniff=lambda path, head: head.startswith(b"NOVEL"), load=lambda path, given: object(),
+    name="novel",
+    source=Source(
+        packages=("novel",), containers=("novel",), load=lambda path, given: object()
+    ),
+    original=Original(describe, predict),
+    export=Export(convert),
 )
+'''
+
+NEW_SCANNER = '''"""Files that begin with their name."""
+
+from ..scanner import Scanner, holds_data
+
+SCANNER = Scanner("novel", "novels", lambda path, head: head.startswith(b"NOVEL"), holds_data("novel"))
 '''
 
 NEW_RUNTIME = '''"""A language nobody has heard of."""
@@ -336,6 +351,7 @@ def test_adding_a_framework_and_a_language_edits_no_file(tmp_path: Path) -> None
     shutil.copytree(ROOT / "src", tmp_path, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
     added = {
         "converters/novel.py": NEW_CONVERTER,
+        "packager/scan/containers/novel.py": NEW_SCANNER,
         "runtimes/novelty.py": NEW_RUNTIME,
         "templates/novelty/{{ name }}/hello.nov.j2": "say {{ name }}\n",
     }

@@ -59,5 +59,5 @@ def _original(model: Any, table: Table) -> Table:
 
     converter = converters.for_object(model)
     assert converter is not None
-    description = converter.describe(model)
-    return converter.predict(model, original_input(description, inputs_of(description, table, {}), table))
+    description = converter.original.describe(model)
+    return converter.original.predict(model, original_input(description, inputs_of(description, table, {}), table))

@@ -1,6 +1,6 @@
 """Steps: how one fitted object (a scaler, a forest, a pipeline) becomes nodes, and where its answer jumps.
 
-A framework's file offers steps for its classes through `Converter.step`; a step that holds others (a pipeline, a
+A framework's file offers steps for its classes through `Export.step`; a step that holds others (a pipeline, a
 voting classifier) asks for theirs here, so no framework's file imports another's.
 """
 
@@ -79,7 +79,8 @@ def step_of(fitted: Any) -> Step:
     if own is not None:
         return own
     converter = for_object(fitted)
-    found = converter.step(fitted) if converter is not None and converter.step is not None else None
+    own_step = converter.export.step if converter is not None else None
+    found = own_step(fitted) if own_step is not None else None
     if found is None:
         kind = f"{type(fitted).__module__}.{type(fitted).__qualname__}"
         raise Unsupported(f"there is no converter for {kind}" + ("" if converter else f": {advice(kind)}"))

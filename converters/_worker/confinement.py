@@ -9,24 +9,25 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import _sandbox, for_file
+from .. import _sandbox, for_container, given_to
+from ..messages import Load
 
 _find_library = ctypes.util.find_library
 
 
-def confine(path: Path, request: Mapping[str, Any]) -> dict[str, Any]:
+def confine(path: Path, request: Load) -> dict[str, Any]:
     """What is in force from now on. What has to be started for this kind of file is started first."""
-    other = _started(path, request) if request["kind"] == "other" else None
+    other = _started(path, request)
     ctypes.util.find_library = _library
-    facts = _sandbox.enter(os.getcwd(), request.get("needed", ()))
+    facts = _sandbox.enter(os.getcwd(), request.needed)
     return facts if other is None else _sandbox.both(facts, other)
 
 
-def _started(path: Path, request: Mapping[str, Any]) -> dict[str, Any] | None:
-    converter = for_file(path)
-    if converter is None or converter.start is None:
+def _started(path: Path, request: Load) -> dict[str, Any] | None:
+    converter = for_container(request.kind, path)
+    if converter is None or converter.source.start is None:
         return None
-    return converter.start(request.get("given", {})) or _sandbox.facts(0, False, False, False)
+    return converter.source.start(given_to(converter, request.options)) or _sandbox.facts(0, False, False, False)
 
 
 def _library(name: str) -> str | None:

@@ -17,20 +17,21 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from .. import for_file, for_object
+from .. import for_container, for_object, given_to, messages
 from .._sandbox._limits import limit
 from .._steps.user_defined import advice, dotted, register
 from .._trust.guard import Trusted
 from .._trust.loading import load_joblib, load_pickle
 from .._trust.rules import NO_MODEL, Refused
 from ..latency import measure, single_threaded
-from ..spec import Converter, Description, Signature, Table, TensorSpec, Unreadable, Unsupported
+from ..plugin import Converter
+from ..spec import Description, Signature, Table, TensorSpec, Unreadable, Unsupported
 from ..table import read_table, rows_of, stack, take, write_table
 from .confinement import confine, refused
 from .input_bounds import with_edges
 from .joint_probes import several
 from .model_input import model_table, original_input, with_own_names
-from .probes import EXAMPLE_ROWS, Probe, columns_of, make_probes, together
+from .probes import EXAMPLE_ROWS, Probe, columns_of, together
 from .reference import Answers, Batches, ask, ask_by_kind, check_rows
 from .signature import inputs_of, signature_of
 from .sparse_input import as_sparse
@@ -51,61 +52,61 @@ class Session:
     signature: Signature
     sandbox: dict[str, Any] | None = None
 
-    def load(self, request: dict[str, Any]) -> dict[str, Any]:
+    def load(self, request: messages.Load) -> messages.Loaded:
         """Loads the model: the one command that runs code of the file. The sandbox stays for those that follow."""
-        path = Path(request["model"])
+        path = Path(request.model)
         if self.sandbox is None:
             self.sandbox = confine(path, request)
-        sys.path[:0] = request["code"]
-        register(request["code"])
-        pickled = request["kind"] != "other"
+        sys.path[:0] = request.code
+        register(request.code)
+        pickled = request.kind in _LOADERS
         self.model = _unpickle(path, request) if pickled else None
-        converter = for_object(self.model) if pickled else for_file(path)
+        converter = for_object(self.model) if pickled else for_container(request.kind, path)
         if converter is None:
             raise Unsupported(_no_converter(self.model, path, pickled))
         self.converter = converter
         if not pickled:
-            assert converter.load is not None
-            self.model = converter.load(path, request.get("given", {}))
-        self.description = converter.describe(self.model)
-        return {
-            "framework": converter.name,
-            "title": self.description.title,
-            "task": self.description.task,
-            "columns": [f.name for f in self.description.features] if self.description.named else [],
-            "width": len(self.description.features),
-            "notes": list(self.description.notes),
-            "precisions": list(converter.precisions(self.model)),
-            "versions": _versions(converter),
-            "libraries": _libraries(),
-            "processor": converter.processor(self.model),
-            "own_environment": converter.environment is not None,
-            "sandbox": self.sandbox,
-            "can_convert": util.find_spec("onnx") is not None,
-        }
+            assert converter.source.load is not None
+            self.model = converter.source.load(path, given_to(converter, request.options))
+        self.description = converter.original.describe(self.model)
+        return messages.Loaded(
+            framework=converter.name,
+            title=self.description.title,
+            task=self.description.task,
+            columns=tuple(f.name for f in self.description.features) if self.description.named else (),
+            width=len(self.description.features),
+            notes=self.description.notes,
+            precisions=converter.export.precisions(self.model),
+            versions=_versions(converter),
+            libraries=tuple(_libraries()),
+            processor=converter.original.processor(self.model),
+            own_environment=converter.original.environment is not None,
+            sandbox=self.sandbox,
+            can_convert=util.find_spec("onnx") is not None,
+        )
 
-    def environment(self, request: dict[str, Any]) -> dict[str, Any]:
+    def environment(self, request: messages.Environment) -> messages.Surroundings:
         """What the original runs in, of a framework whose models have an interpreter of their own."""
-        assert self.converter.environment is not None
-        return {"environment": self.converter.environment(self.model)}
+        assert self.converter.original.environment is not None
+        return messages.Surroundings(self.converter.original.environment(self.model))
 
-    def lend(self, request: dict[str, Any]) -> dict[str, Any]:
+    def lend(self, request: messages.Lend) -> messages.Done:
         """Takes in packages that its own environment lacks, behind its own."""
-        sys.path.append(request["folder"])
-        return {}
+        sys.path.append(request.folder)
+        return messages.Done()
 
-    def probe(self, request: dict[str, Any]) -> dict[str, Any]:
+    def probe(self, request: messages.Probe) -> messages.Probed:
         """Makes probes from the example, asks the original, and writes both."""
-        out = Path(request["out"])
-        table = read_table(Path(request["example"]))
+        out = Path(request.out)
+        table = read_table(Path(request.example))
         self.description = with_own_names(self.description, table)
         example = self._example(table)
-        self.description = self.converter.adapt(self.model, replace(self.description, example=example))
+        self.description = self.converter.probing.adapt(self.model, replace(self.description, example=example))
         notes = self._as_sparse(example, request)
-        self.inputs = inputs_of(self.description, example, request["frame_dtypes"])
+        self.inputs = inputs_of(self.description, example, request.frame_dtypes)
         answered = self._first_answer(example)
         check_rows(answered, rows_of(example))
-        self.signature = signature_of(self.description, example, answered, request["frame_dtypes"])
+        self.signature = signature_of(self.description, example, answered, request.frame_dtypes)
         probes, answers = self._asked(example, answered)
         edged = with_edges(self.description, self.inputs, example, probes, list(answers.refused), self._predict)
         if edged != self.description:
@@ -117,35 +118,33 @@ class Session:
         write_table(rows, out / "probes.npz")
         write_table(answers.outputs, out / "answers.npz")
         write_table(batches.outputs, out / "batches.npz")
-        known = [[p.kind, p.column, p.tried, p.known] for p in probes if p.known]
-        return {
-            "notes": notes,
-            "signature": self.signature.to_json(),
-            "batches": batches.rows,
-            "kinds": kinds,
-            "columns": columns,
-            "known": known,
-            "refused": {str(row): message for row, message in answers.refused.items()},
-            "features": [f.name for f in self.description.features],
-            "values": {f.name: list(f.values) for f in self.description.features if f.values},
-            "bounds": {f.name: list(f.bounds) for f in self.description.features if f.bounds},
-        }
+        return messages.Probed(
+            notes=tuple(notes),
+            signature=self.signature,
+            batches=tuple(map(tuple, batches.rows)),
+            kinds=tuple(kinds),
+            columns=tuple(columns),
+            known=tuple((p.kind, p.column, p.tried, p.known) for p in probes if p.known),
+            refused=answers.refused,
+            features=tuple(f.name for f in self.description.features),
+            values={f.name: list(f.values) for f in self.description.features if f.values},
+            bounds={f.name: list(f.bounds) for f in self.description.features if f.bounds},
+        )
 
-    def _as_sparse(self, example: Table, request: dict[str, Any]) -> list[str]:
+    def _as_sparse(self, example: Table, request: messages.Probe) -> list[str]:
         """Settles whether the original is asked with a sparse matrix, where the example is one; notes on it."""
-        stored = request.get("stored")
-        if stored is None:
+        if request.stored is None:
             return []
         import numpy as np
 
         matrix = np.column_stack(list(example.values()))
-        places = np.array(stored, np.int64).reshape(-1, 2)
-        takes = self.converter.takes_sparse(self.model)
+        places = np.array(request.stored, np.int64).reshape(-1, 2)
+        takes = self.converter.original.takes_sparse(self.model)
         self.description, note = as_sparse(self.description, matrix, places, takes, self._answer)
         return [note]
 
     def _asked(self, example: Table, answered: Table) -> tuple[list[Probe], Answers]:
-        probes = make_probes(self.description, self.inputs, example)
+        probes = self.converter.probing.batches(self.description, self.inputs, example)
         plain = sum(rows_of(p.rows) for p in takewhile(lambda p: p.kind in PLAIN, probes))
         again = self.description.task == "graph" or rows_of(probes[0].rows) < rows_of(example)
         known = None if again else answered
@@ -191,47 +190,47 @@ class Session:
     def _answer(self, x: Any) -> Table:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return self.converter.predict(self.model, x)
+            return self.converter.original.predict(self.model, x)
 
     def _quick(self, x: Any) -> object:
         """The cheapest call that all outputs follow from: labels are the largest of the probabilities."""
-        if self.converter.quick is not None:
-            return self.converter.quick(self.model, x)
+        if self.converter.original.quick is not None:
+            return self.converter.original.quick(self.model, x)
         if self.description.task == "classifier" and hasattr(self.model, "predict_proba"):
             return self.model.predict_proba(x)
-        return self.converter.predict(self.model, x)
+        return self.converter.original.predict(self.model, x)
 
-    def adopt(self, request: dict[str, Any]) -> dict[str, Any]:
+    def adopt(self, request: messages.Adopt) -> messages.Done:
         """Takes the signature of a bundle that this model was built into, in place of `probe`."""
-        self.signature = Signature.from_json(request["signature"])
+        self.signature = request.signature
         self.inputs = self.signature.inputs
         described = with_own_names(self.description, [t.name for t in self.inputs])
         self.description = replace(described, sparse=any(t.sparse for t in self.inputs))
-        return {}
+        return messages.Done()
 
-    def convert(self, request: dict[str, Any]) -> dict[str, Any]:
+    def convert(self, request: messages.Convert) -> messages.Done:
         """Writes the graph in the precision `real`."""
-        real = request["real"]
-        model = self.converter.convert(self.model, self.description, self.signature.in_precision(real), real)
-        Path(request["out"]).write_bytes(model)
-        return {}
+        real = request.real
+        model = self.converter.export.convert(self.model, self.description, self.signature.in_precision(real), real)
+        Path(request.out).write_bytes(model)
+        return messages.Done()
 
-    def predict(self, request: dict[str, Any]) -> dict[str, Any]:
+    def predict(self, request: messages.Predict) -> messages.Done:
         """Writes the original's answers to the rows of a table.
 
         Some originals stop on a batch though they answer each of its rows (kernlab, of an infinite one among others):
         such a batch is halved.
         """
-        rows = read_table(Path(request["rows"]))
+        rows = read_table(Path(request.rows))
         answers = ask(self._predict, rows, plain=0)
         for row, message in answers.refused.items():
             raise Unreadable(f"the original does not answer row {row}: {message}")
-        write_table(answers.outputs or self._predict(rows), Path(request["out"]))
-        return {}
+        write_table(answers.outputs or self._predict(rows), Path(request.out))
+        return messages.Done()
 
-    def measure(self, request: dict[str, Any]) -> dict[str, Any]:
+    def measure(self, request: messages.Measure) -> messages.Measured:
         """The original's latency by batch size, on one thread."""
-        rows = read_table(Path(request["rows"]))
+        rows = read_table(Path(request.rows))
         single_threaded(self.model)
 
         def prepare(batch: Table) -> Any:
@@ -241,28 +240,28 @@ class Session:
             return self._quick(x)
 
         def clock(x: Any) -> float:
-            assert self.converter.clock is not None
-            return self.converter.clock(self.model, x)
+            assert self.converter.original.clock is not None
+            return self.converter.original.clock(self.model, x)
 
-        own = clock if self.converter.clock is not None else None
+        own = clock if self.converter.original.clock is not None else None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return {"batches": measure(run, prepare, rows, request["batches"], request["seconds"], own)}
+            return messages.Measured(tuple(measure(run, prepare, rows, request.batches, request.seconds, own)))
 
 
 class BadExample(Exception):
     """The example data do not fit the model."""
 
 
-def _unpickle(path: Path, request: dict[str, Any]) -> Any:
+def _unpickle(path: Path, request: messages.Load) -> Any:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            model = _LOADERS[request["kind"]](path, _trusted(request))
+            model = _LOADERS[request.kind](path, Trusted(request.names, request.own, request.referred))
         except Refused as refused:
             raise Unreadable(f"{path.name} {refused}. {NO_MODEL}") from refused
         except Exception as error:
-            _blame_the_version(request.get("versions", {}).get("scikit-learn"), error)
+            _blame_the_version(request.versions.get("scikit-learn"), error)
             raise
     for warning in caught:
         saved = getattr(warning.message, "original_sklearn_version", None)
@@ -293,10 +292,6 @@ def _other_version(saved: str) -> str:
     )
 
 
-def _trusted(request: dict[str, Any]) -> Trusted:
-    return Trusted(request["names"], request["own"], request["referred"])
-
-
 def _load_joblib(path: Path, trusted: Trusted) -> Any:
     import joblib
 
@@ -325,7 +320,7 @@ def _no_converter(model: Any, path: Path, pickled: bool) -> str:
 
 
 def _versions(converter: Converter) -> dict[str, str]:
-    modules = (converter.name, *converter.packages, "numpy", "onnx", "skl2onnx")
+    modules = (converter.name, *converter.source.packages, "numpy", "onnx", "skl2onnx")
     found = {m: getattr(sys.modules.get(m), "__version__", "") for m in modules}
     return {m: str(v) for m, v in sorted(found.items()) if v}
 
@@ -364,17 +359,20 @@ def serve(replies: int, memory: int) -> None:
             out.flush()
 
 
-def _reply(session: Session, request: dict[str, Any]) -> dict[str, Any]:
+def _reply(session: Session, plain: dict[str, Any]) -> dict[str, Any]:
+    """The reply to a request, both as they travel."""
     try:
-        return {"ok": True, **getattr(session, request["command"])(request)}
-    except MemoryError:
-        return {"ok": False, "kind": "MemoryError", "message": "the memory limit was reached"}
+        request = messages.request_of(plain)
+        done: messages.Message = getattr(session, request.command)(request)
+        return {"ok": True, **done.to_json()}
     except Exception as error:
-        traceback.print_exc()
-        return {
-            "ok": False,
-            "kind": type(error).__name__,
-            "message": str(error),
-            "missing": error.name if isinstance(error, ModuleNotFoundError) else None,
-            "confined": refused(error, session.sandbox),
-        }
+        if not isinstance(error, MemoryError):
+            traceback.print_exc()
+        return {"ok": False, **_failure(error, session).to_json()}
+
+
+def _failure(error: Exception, session: Session) -> messages.Failure:
+    if isinstance(error, MemoryError):
+        return messages.Failure("MemoryError", "the memory limit was reached")
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    return messages.Failure(type(error).__name__, str(error), missing, refused(error, session.sandbox))

@@ -12,7 +12,8 @@ from .._steps.assemble import assemble
 from .._steps.step import Answer, Step, Thresholds
 from .._trees.arrays import unique_thresholds
 from .._trees.ensemble_sum import tree_sum
-from ..spec import Converter, Description, Feature, Scalar, Table, Unreadable, Unsupported
+from ..plugin import Converter, Export, Original, Probing, Source
+from ..spec import Description, Feature, Scalar, Table, Unreadable, Unsupported
 from .category_tables import category_columns, known_categories
 from .reader import SEARCHED, Parsed, integers_behind, parse
 
@@ -20,18 +21,6 @@ _KINDS = ("CatBoost", "CatBoostClassifier", "CatBoostRegressor", "CatBoostRanker
 _CLASSIFIES = ("Logloss", "CrossEntropy", "Focal", "MultiClass", "MultiClassOneVsAll", "MultiLogloss")
 _RANKS = ("YetiRank", "Pair", "Query", "Group", "Stochastic", "LambdaMart")
 _LABELS_EACH = ("MultiLogloss", "MultiCrossEntropy")
-
-
-def sniff(path: Path, head: bytes) -> bool:
-    """Whether the file is a CatBoost model: its binary form, or the JSON form by its sections."""
-    if head.startswith(b"CBM1"):
-        return True
-    return path.suffix == ".json" and head.lstrip().startswith(b"{") and _has_sections(path)
-
-
-def _has_sections(path: Path) -> bool:
-    content = path.read_bytes()
-    return all(word in content for word in (b'"features_info"', b'"scale_and_bias"', b'"model_info"'))
 
 
 def load(path: Path, given: Mapping[str, Any]) -> Any:
@@ -237,12 +226,8 @@ def step(fitted: Any) -> Step | None:
 
 CONVERTER = Converter(
     name="catboost",
-    packages=("catboost",),
-    describe=describe,
-    predict=predict,
-    convert=assemble,
-    sniff=sniff,
-    load=load,
-    step=step,
-    adapt=adapt,
+    source=Source(packages=("catboost",), containers=("cbm", "json_catboost"), load=load),
+    original=Original(describe=describe, predict=predict),
+    probing=Probing(adapt=adapt),
+    export=Export(convert=assemble, step=step),
 )

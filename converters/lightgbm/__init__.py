@@ -16,7 +16,8 @@ from .._steps.assemble import assemble
 from .._steps.step import Answer, Step, Thresholds
 from .._trees.arrays import unique_thresholds
 from .._trees.ensemble_sum import tree_sum
-from ..spec import FLOATS, Converter, Description, Feature, Scalar, Signature, Table, Unreadable, Unsupported
+from ..plugin import Converter, Export, Original, Source
+from ..spec import FLOATS, Description, Feature, Scalar, Signature, Table, Unreadable, Unsupported
 from .linear_trees import linear_sum
 from .reader import ZERO, Parsed, objective_of, parsed
 
@@ -25,11 +26,6 @@ _CLASSIFIES = ("binary", "multiclass", "multiclassova")
 _EXPONENTIAL = ("gamma", "poisson", "tweedie")
 _PLAIN = ("", "custom", "lambdarank", "none", "rank_xendcg")
 _SQUARES = ("fair", "huber", "mape", "quantile", "regression", "regression_l1")
-
-
-def sniff(path: Path, head: bytes) -> bool:
-    """Whether the file is a model of lightgbm in text."""
-    return head.lstrip().startswith(b"tree") and b"num_tree_per_iteration=" in head
 
 
 def load(path: Path, given: Mapping[str, Any]) -> Any:
@@ -268,13 +264,7 @@ def step(fitted: Any) -> Step | None:
 
 CONVERTER = Converter(
     name="lightgbm",
-    packages=("lightgbm",),
-    sniff=sniff,
-    load=load,
-    describe=describe,
-    predict=predict,
-    convert=convert,
-    precisions=lambda model: ("float64",),
-    step=step,
-    takes_sparse=lambda model: True,
+    source=Source(packages=("lightgbm",), containers=("text_lightgbm",), load=load),
+    original=Original(describe=describe, predict=predict, takes_sparse=lambda model: True),
+    export=Export(convert=convert, precisions=lambda model: ("float64",), step=step),
 )

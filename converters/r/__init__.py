@@ -6,21 +6,14 @@ the form works without R. Graphs are double precision throughout.
 
 from __future__ import annotations
 
-from ..spec import Converter
-from ._model import adapt, clock, convert, describe, environment, load, look, predict, sniff, start
+from ..plugin import Converter, Export, Original, Probing, Source
+from ._model import adapt, clock, convert, describe, environment, load, look, predict, start
+from ._options import OPTIONS
 
 CONVERTER = Converter(
     name="r",
-    packages=(),
-    sniff=sniff,
-    load=load,
-    start=start,
-    describe=describe,
-    predict=predict,
-    convert=convert,
-    precisions=lambda model: ("float64",),
-    adapt=adapt,
-    clock=clock,
-    environment=environment,
-    look=look,
+    source=Source(containers=("rds",), load=load, start=start, look=look, options=OPTIONS),
+    original=Original(describe=describe, predict=predict, clock=clock, environment=environment),
+    probing=Probing(adapt=adapt),
+    export=Export(convert=convert, precisions=lambda model: ("float64",)),
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._graph.builder import GraphBuilder
 from .._worker.signature import FACTOR
-from ..rds import Fault, File, Item, is_rds, plain, read
+from ..rds import Fault, File, Item, plain, read
 from ..spec import Description, Feature, Signature, Table, TensorSpec, Unreadable, Unsupported
 from ._form.columns import Columns
 from ._form.form import Form, Input
@@ -32,11 +32,6 @@ class RModel:
     session: Session
     form: Form
     promises: int
-
-
-def sniff(path: Path, head: bytes) -> bool:
-    """Whether the file is one of R's, in its binary form."""
-    return is_rds(head)
 
 
 def look(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from .._steps.assemble import assemble
 from .._steps.step import Step
-from ..spec import Converter
+from ..plugin import Converter, Export, Original, Source
 from ._describe import describe, precisions
 from ._predict import predict, quick
 from ._processor import processor
@@ -37,12 +37,7 @@ def step(fitted: Any) -> Step | None:
 
 CONVERTER = Converter(
     name="sklearn",
-    packages=("sklearn", "imblearn"),
-    describe=describe,
-    predict=predict,
-    convert=assemble,
-    precisions=precisions,
-    step=step,
-    quick=quick,
-    processor=processor,
+    source=Source(packages=("sklearn", "imblearn")),
+    original=Original(describe=describe, predict=predict, quick=quick, processor=processor),
+    export=Export(convert=assemble, precisions=precisions, step=step),
 )

@@ -18,7 +18,8 @@ from .._steps.assemble import assemble
 from .._steps.step import Answer, Step, Thresholds
 from .._trees.arrays import unique_thresholds, with_base
 from .._trees.ensemble_sum import tree_sum
-from ..spec import Converter, Description, Feature, Scalar, Signature, Table, Unreadable, Unsupported
+from ..plugin import Converter, Export, Original, Source
+from ..spec import Description, Feature, Scalar, Signature, Table, Unreadable, Unsupported
 from .reader import EXPONENTIAL, HINGE, LOGISTIC, PLAIN, SOFT, Parsed, objective_of, parsed
 
 _WRAPPERS = ("XGBClassifier", "XGBModel", "XGBRFClassifier", "XGBRFRegressor", "XGBRanker", "XGBRegressor")
@@ -26,12 +27,6 @@ _CLASSIFIES = ("binary:hinge", "binary:logistic", *SOFT)
 _SINGLE = "float32"
 _CATEGORIES: WeakKeyDictionary[Any, Mapping[int, list[Scalar]]] = WeakKeyDictionary()
 """Of boosters that were asked with categories, by column those that they know."""
-
-
-def sniff(path: Path, head: bytes) -> bool:
-    """Whether the file is a model of xgboost in JSON or UBJSON."""
-    start = head.lstrip()[:64]
-    return start.startswith(b"{") and b"learner" in start and (b'"learner"' in start or b"L\0" in start)
 
 
 def load(path: Path, given: Mapping[str, Any]) -> Any:
@@ -317,12 +312,7 @@ def step(fitted: Any) -> Step | None:
 
 CONVERTER = Converter(
     name="xgboost",
-    packages=("xgboost",),
-    sniff=sniff,
-    load=load,
-    describe=describe,
-    predict=predict,
-    convert=convert,
-    step=step,
-    takes_sparse=_is_booster,
+    source=Source(packages=("xgboost",), containers=("json_xgboost",), load=load),
+    original=Original(describe=describe, predict=predict, takes_sparse=_is_booster),
+    export=Export(convert=convert, step=step),
 )

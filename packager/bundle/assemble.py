@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,17 +23,22 @@ from .sbom import sbom
 from .writer import write_bundle
 
 if TYPE_CHECKING:
-    from ..commands.build import Request
+    from mlpack_toolkit.converters.messages import Loaded
+
     from ..environments.recording import Recorded
+    from ..equivalence.prove import Proven
+    from ..original.source import Source
+    from ..request import Request
 
 
 def write(
     request: Request,
     place: Path,
-    source: Any,
-    loaded: dict[str, Any],
+    source: Source,
+    loaded: Loaded,
+    given: Mapping[str, Any],
     environment: Recorded,
-    proven: Any,
+    proven: Proven,
     cases: Sequence[GoldenCase],
     latency: LatencyReport,
 ) -> Manifest:
@@ -41,7 +46,7 @@ def write(
     from mlpack_toolkit import runtimes
 
     name, version = request.bundle_name, request.version
-    facts = _facts(request, loaded, proven) | {"environment": environment.facts}
+    facts = _facts(request, loaded, given, proven) | {"environment": environment.facts}
     golden = {p: c for case in cases for p, c in encode_case(case, name, version).items()}
     digest = hashlib.sha256(proven.model).hexdigest()
     targets = tuple(sorted(set(runtimes.names() if request.targets is None else request.targets)))
@@ -58,8 +63,8 @@ def write(
     files |= readme(facts, proven.report, files)
 
     def measured(identity: str) -> dict[str, bytes]:
-        settings = machine() | environment.settings | {name: loaded[name] for name in ("libraries", "sandbox")}
-        sandbox = sandbox_words(loaded["sandbox"])
+        settings = machine() | environment.settings | {"libraries": loaded.libraries, "sandbox": loaded.sandbox}
+        sandbox = sandbox_words(loaded.sandbox)
         page = report_html(facts, proven.report, environment.document, latency, targets, sandbox, identity)
         return {
             "measurements/latency.json": canonical(latency.to_json()),
@@ -70,25 +75,25 @@ def write(
     return write_bundle(place, facts, files, measured, request.overwrite)
 
 
-def _facts(request: Request, loaded: dict[str, Any], proven: Any) -> dict[str, Any]:
+def _facts(request: Request, loaded: Loaded, given: Mapping[str, Any], proven: Proven) -> dict[str, Any]:
     return {
         "name": request.bundle_name,
         "version": request.version,
         "mlpack": __version__,
-        "framework": loaded["framework"],
-        "title": loaded["title"],
-        "notes": loaded["notes"],
+        "framework": loaded.framework,
+        "title": loaded.title,
+        "notes": list(loaded.notes),
         "source": f"model/source/{request.model.name}",
         "precision": proven.precision,
         "signature": proven.signature.to_json(),
         "tolerances": proven.report.to_json()["tolerances"],
         "tolerance_given_by_user": proven.report.user_tolerance,
         "allowed": sorted(request.allow),
-        **({"given": loaded["given"]} if loaded["given"] else {}),
+        **({"given": dict(given)} if given else {}),
     }
 
 
-def _deploy(request: Request, targets: tuple[str, ...], proven: Any, golden: dict[str, bytes]) -> dict[str, bytes]:
+def _deploy(request: Request, targets: tuple[str, ...], proven: Proven, golden: dict[str, bytes]) -> dict[str, bytes]:
     from mlpack_toolkit import runtimes
     from mlpack_toolkit.runtimes.spec import Package
 

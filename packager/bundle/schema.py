@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from mlpack_toolkit.converters.plugin import FILE, FLAG, MODEL, NUMBER, PAIR, PROGRAM, TEXT, Option
 from mlpack_toolkit.runtimes.engine.schema import (
     GRAPH,
     MOST_PART,
@@ -35,6 +36,8 @@ from mlpack_toolkit.runtimes.engine.schema import files as file_entries
 from mlpack_toolkit.runtimes.engine.schema import name as bundle_name
 from mlpack_toolkit.runtimes.engine.schema import path as file_path
 
+from ..declared import declared
+
 __all__ = ["NAME", "Fault", "check_documents", "check_manifest", "check_measured", "check_paths"]
 
 MANIFEST, MEASURED, REPORT = "manifest.json", "measurements/", "reports/report.html"
@@ -46,7 +49,6 @@ _unproved = record({"name": text(least=1), "version": text(), "why": text()})
 _difference = record({"name": text(), "kind": text()})
 _lock = record({"file": text(MOST_PART, least=1), "kind": text(), "differences": listing(_difference)})
 _environment = record({}, {"vendored": flag, "unproved": listing(_unproved), "lock": text(), "given": _lock})
-_given = record({}, {"object": text(), "levels": mapping(listing(text())), "arguments": mapping(scalar)})
 _facts = record(
     {
         "name": bundle_name,
@@ -63,7 +65,7 @@ _facts = record(
         "allowed": listing(text(least=1)),
         "environment": _environment,
     },
-    {"given": _given},
+    {"given": mapping(anything)},
 )
 """A fact of another name is one that a later mlpack of the same format adds: nobody here reads it."""
 
@@ -108,6 +110,15 @@ _package = record(
     },
 )
 _renv = record({"Packages": mapping(_package)})
+_KEPT: Mapping[str, Check] = {
+    TEXT: text(),
+    NUMBER: number(),
+    FLAG: flag,
+    FILE: mapping(listing(text())),
+    PROGRAM: text(),
+    PAIR: mapping(scalar),
+}
+"""By kind of option, what a bundle keeps of it."""
 DOCUMENTS: Mapping[str, Check] = {
     "environment/environment.json": _captured,
     "reports/verification.json": _proof,
@@ -129,6 +140,7 @@ def check_manifest(facts: Mapping[str, Any], paths: Iterable[str]) -> None:
     listed = list(paths)
     check_paths(listed)
     _facts(dict(facts), "")
+    _check_given(facts["framework"], facts.get("given", {}))
     outputs = {each["name"] for each in facts["signature"]["outputs"]}
     unknown = sorted(facts["tolerances"].keys() - outputs)
     if unknown:
@@ -141,6 +153,17 @@ def check_manifest(facts: Mapping[str, Any], paths: Iterable[str]) -> None:
     for field, path in named.items():
         if path not in listed:
             raise Fault(f"{field} must be a file that the manifest lists, and {shown(path)} is not")
+
+
+def _check_given(framework: str, given: Mapping[str, Any]) -> None:
+    """Raises `Fault` where the value of an option is none that the framework declares; others are nobody's."""
+    options = (each for each in declared().get(framework, ()) if each.scope == MODEL)
+    record({}, {each.kept_as: _kept(each) for each in options})(given, "given")
+
+
+def _kept(option: Option) -> Check:
+    several = option.repeatable and option.kind != PAIR
+    return listing(_KEPT[option.kind]) if several else _KEPT[option.kind]
 
 
 def check_measured(paths: Iterable[str], listed: Iterable[str]) -> None:

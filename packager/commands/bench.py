@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Any
 
 from mlpack_toolkit.converters.latency import measure, quantiles, times_of, varied
+from mlpack_toolkit.converters.messages import Measure
 from mlpack_toolkit.converters.spec import Signature, Table
 from mlpack_toolkit.converters.table import rows_of, stack
 
@@ -19,6 +20,7 @@ from ..environments.system import machine
 from ..equivalence.session import Session, session_of
 from ..errors import DamagedError, LatencyError
 from ..original.replies import hand_over
+from ..request import Options
 
 BATCHES = (1, 8, 64, 1000)
 THREADS = 1
@@ -119,7 +121,12 @@ class _Windows:
 
 
 def bench_bundle(
-    folder: Path, against: str | None, python: str, seconds: float, allow: Sequence[str] = (), rscript: str = ""
+    folder: Path,
+    against: str | None,
+    python: str,
+    seconds: float,
+    allow: Sequence[str] = (),
+    options: Options | None = None,
 ) -> dict[str, Any]:
     """The latency of a bundle's graph on its own golden rows; with `against`, of the original beside it."""
     bundle = open_bundle(folder)
@@ -128,19 +135,19 @@ def bench_bundle(
         raise DamagedError(f"the bundle {folder} holds no golden case of the example, whose rows are measured")
     rows = stack(found)
     graph = measure_session(session_of(bundle, threads=THREADS), rows, seconds)
-    original, versions = _original(bundle, python, allow, rscript, rows, seconds) if against else ((), {})
+    original, versions = _original(bundle, python, allow, options, rows, seconds) if against else ((), {})
     return latency_report(graph, original, versions).to_json()
 
 
 def _original(
-    bundle: Bundle, python: str, allow: Sequence[str], rscript: str, rows: Table, seconds: float
-) -> tuple[Sequence[Numbers], dict[str, str]]:
+    bundle: Bundle, python: str, allow: Sequence[str], options: Options | None, rows: Table, seconds: float
+) -> tuple[Sequence[Numbers], Mapping[str, str]]:
     from ..original.reload import original_worker
 
-    with original_worker(bundle, python, allow, rscript) as (worker, loaded, scratch):
+    with original_worker(bundle, python, allow, options) as (worker, loaded, scratch):
         hand_over(rows, scratch / "rows.npz")
-        reply = worker.call("measure", rows=str(scratch / "rows.npz"), batches=list(BATCHES), seconds=seconds)
-    return reply["batches"], loaded["versions"]
+        reply = worker.call(Measure(str(scratch / "rows.npz"), BATCHES, seconds))
+    return reply.batches, loaded.versions
 
 
 def latency_report(graph: Sequence[Numbers], original: Sequence[Numbers], versions: Mapping[str, str]) -> LatencyReport:

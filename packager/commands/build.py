@@ -6,61 +6,35 @@ import json
 import re
 import shutil
 import stat
-import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from mlpack_toolkit.converters.messages import Convert, Environment, Lend, Loaded, Measure, Probe
 from mlpack_toolkit.converters.spec import Signature
 from mlpack_toolkit.converters.table import rows_of
 
 from ..errors import ForgedError, MismatchError, ModelError, UsageError
 from ..original.replies import graph_in, hand_over
-from ..original.worker import Limits, Worker
-from ..paths import check_name, models_folder, program
+from ..original.worker import Worker
+from ..paths import check_name, models_folder
+from ..request import Progress, Request
 
-Progress = Callable[[str], None]
+if TYPE_CHECKING:
+    from ..bundle.golden import GoldenCase
+    from ..data.readers import Example
+    from ..equivalence.probes import Probes
+    from ..equivalence.processor import Twin
+    from ..equivalence.prove import Proven
+    from ..equivalence.report import VerificationReport
+    from ..original.source import Source
+    from .bench import LatencyReport
+
 SECONDS_PER_BATCH_SIZE = 0.1
 LONGEST_NAME = 100
 """Letters: they stand together in the names of files, which have at most 255 bytes."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the user asked for; see `mlpack build --help`. `reals`: columns of real numbers, however written."""
-
-    model: Path
-    example: Path
-    output: Path
-    name: str = ""
-    version: str = "1.0.0"
-    python: str = sys.executable
-    code: tuple[Path, ...] = ()
-    targets: tuple[str, ...] | None = None
-    precision: str = "auto"
-    rtol: float | None = None
-    atol: float | None = None
-    max_p99_ms: float | None = None
-    allow: tuple[str, ...] = ()
-    vendor: bool = False
-    lock: Path | None = None
-    rscript: str = ""
-    object: str = ""
-    training: Path | None = None
-    arguments: tuple[str, ...] = ()
-    repository: str = ""
-    keep_failed: bool = False
-    overwrite: bool = False
-    reals: tuple[str, ...] = ()
-    limits: Limits = field(default_factory=Limits)
-
-    @property
-    def bundle_name(self) -> str:
-        """The given name, else the model file's, in the letters that a folder and a Maven artifact can bear."""
-        stem = self.name or self.model.name.split(".")[0]
-        return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.") or "model"
 
 
 @dataclass(frozen=True)
@@ -71,8 +45,8 @@ class Built:
     bundle: Path
     identity: str
     signature: Signature
-    verification: Any
-    latency: Any
+    verification: VerificationReport
+    latency: LatencyReport
     environment: dict[str, Any]
     notes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
@@ -128,7 +102,6 @@ def _check(request: Request) -> None:
     from mlpack_toolkit.runtimes import names
 
     from ..data.readers import check_file
-    from ..environments import check_repository
     from ..original.interpreter import check_interpreter
 
     for path in (request.model, *request.code, *((request.lock,) if request.lock else ())):
@@ -140,10 +113,6 @@ def _check(request: Request) -> None:
     check_file(request.example)
     if request.lock is not None and not request.lock.is_file():
         raise UsageError(f"there is no lock file {request.lock}")
-    if request.training is not None and not request.training.is_file():
-        raise UsageError(f"there is no training frame {request.training}")
-    if request.repository:
-        check_repository(request.repository)
     for folder in request.code:
         if not folder.is_dir():
             raise UsageError(f"--code {folder} is not a folder")
@@ -159,50 +128,51 @@ def _check(request: Request) -> None:
     check_interpreter(request.python)
 
 
-def _build(request: Request, place: Path, source: Any, worker: Worker, scratch: Path, progress: Progress) -> Built:
+def _build(request: Request, place: Path, source: Source, worker: Worker, scratch: Path, progress: Progress) -> Built:
     from ..bundle.assemble import write
     from ..environments import given_lock, record, recorded
     from ..equivalence.cases import golden_cases
     from ..equivalence.processor import twin
-    from ..remarks import ignored_columns, needless_trust
-    from ..user_options import given_of
+    from ..options import kept
+    from ..remarks import ignored_columns, needless_options, needless_trust
 
     given = given_lock(request.lock) if request.lock else None
     progress("loading the model in its own interpreter")
     code = [str(folder.resolve()) for folder in request.code]
-    said = given_of(request)
-    loading = {**source.request(), "code": code, "given": {**said, "rscript": program(request.rscript)}}
-    worker.send("load", **loading)
+    loading = source.request(code, request.options)
+    worker.send(loading)
     recording = record(request.python)
     example = _read_example(request, scratch)
-    loaded = worker.receive()
-    if not loaded["can_convert"]:
+    loaded = worker.receive(loading)
+    if not loaded.can_convert:
         progress("installing what converting needs beside the model's environment")
-        worker.call("lend", folder=str(recording.converter_packages()))
+        worker.call(Lend(str(recording.converter_packages())))
     probes, signature, notes = _probe(worker, scratch, example, progress)
-    loaded["notes"] = [*loaded["notes"], *notes]
+    loaded = replace(loaded, notes=(*loaded.notes, *notes))
     with twin(request.python, scratch, request.limits, loading, loaded, probes) as other:
         proven = _prove(request, loaded, worker, scratch, signature, probes, other, progress)
     latency = _latency(request, loaded, worker, scratch, proven, probes, progress)
     progress("locking the environment")
-    if loaded["own_environment"]:
-        told, beyond = worker.call("environment")["environment"], scratch.parent  # of what the model may write in
-        environment = recorded(told, request.vendor, request.repository, beyond)
+    if loaded.own_environment:
+        told, beyond = worker.call(Environment()).environment, scratch.parent  # of what the model may write in
+        environment = recorded(told, request.vendor, request.options.get(loaded.framework, {}), beyond)
     else:
-        packages = (*source.found.packages, *loaded["versions"])
+        packages = (*source.found.packages, *loaded.versions)
         environment = recording.result(packages, request.vendor, given)
     cases = _asked(golden_cases(proven.signature, probes, proven.report.tolerances), worker, scratch)
     progress("writing the bundle")
-    manifest = write(request, place, source, loaded | {"given": said}, environment, proven, cases, latency)
+    manifest = write(
+        request, place, source, loaded, kept(request.options, loaded.framework), environment, proven, cases, latency
+    )
     installed = environment.document["distributions"]
     needed = [each["name"] for each in installed if each.get("needed", True)]
     facts = {"distributions": len(installed), "needed": needed, **environment.facts}
     remarks = (*ignored_columns(signature, list(example.table)), *needless_trust(source.found, request.allow))
-    said_of_it = tuple(loaded["notes"])
-    return Built(place, manifest.identity, proven.signature, proven.report, latency, facts, said_of_it, remarks)
+    remarks += needless_options(request.options, loaded.framework)
+    return Built(place, manifest.identity, proven.signature, proven.report, latency, facts, loaded.notes, remarks)
 
 
-def _read_example(request: Request, scratch: Path) -> Any:
+def _read_example(request: Request, scratch: Path) -> Example:
     """The example, written where the worker reads it; meanwhile the worker loads the model."""
     from ..data.readers import read_example, with_reals
 
@@ -218,37 +188,39 @@ def _import_ahead() -> None:
         import_module(module, __package__)
 
 
-def _probe(worker: Worker, scratch: Path, example: Any, progress: Progress) -> tuple[Any, Signature, list[str]]:
+def _probe(
+    worker: Worker, scratch: Path, example: Example, progress: Progress
+) -> tuple[Probes, Signature, tuple[str, ...]]:
     """The probes with the original's answers, the signature, and notes for the report."""
     from ..equivalence.probes import Probes
 
     progress("asking the original about probe rows")
-    told = {"frame_dtypes": example.frame_dtypes, "stored": example.stored}
-    reply = worker.call("probe", example=str(scratch / "example.npz"), out=str(scratch), **told)
-    return Probes.read(scratch, reply), Signature.from_json(reply["signature"]), reply["notes"]
+    asked = Probe(str(scratch / "example.npz"), str(scratch), example.frame_dtypes, example.stored)
+    reply = worker.call(asked)
+    return Probes.read(scratch, reply), reply.signature, reply.notes
 
 
 def _prove(
     request: Request,
-    loaded: dict[str, Any],
+    loaded: Loaded,
     worker: Worker,
     scratch: Path,
     signature: Signature,
-    probes: Any,
-    twin: Any,
+    probes: Probes,
+    twin: Twin | None,
     progress: Progress,
-) -> Any:
+) -> Proven:
     from ..equivalence.prove import Wanted, prove
 
     def convert(real: str) -> bytes:
         progress(f"converting to ONNX ({real}) and comparing")
         out = scratch / f"model.{real}.onnx"
-        worker.call("convert", real=real, out=str(out))
+        worker.call(Convert(real, str(out)))
         return graph_in(out)
 
     wanted = Wanted(request.precision, request.rtol, request.atol)
     try:
-        proven = prove(convert, signature, probes, loaded["precisions"], wanted)
+        proven = prove(convert, signature, probes, loaded.precisions, wanted)
     except MismatchError:
         if twin is not None:
             twin.explain(signature, probes, wanted)
@@ -261,13 +233,13 @@ def _prove(
 
 def _latency(
     request: Request,
-    loaded: dict[str, Any],
+    loaded: Loaded,
     worker: Worker,
     scratch: Path,
-    proven: Any,
-    probes: Any,
+    proven: Proven,
+    probes: Probes,
     progress: Progress,
-) -> Any:
+) -> LatencyReport:
     from .bench import BATCHES, check_gate, latency_report, measure_graph
 
     progress("measuring latency")
@@ -276,13 +248,13 @@ def _latency(
     fixed, seconds = proven.signature.fixed_rows, SECONDS_PER_BATCH_SIZE
     batches = BATCHES if fixed is None else (fixed,)
     graph = measure_graph(proven.model, proven.signature, rows, seconds, batches)
-    reply = worker.call("measure", rows=str(scratch / "rows.npz"), batches=list(batches), seconds=seconds)
-    report = latency_report(graph, reply["batches"], loaded["versions"])
+    reply = worker.call(Measure(str(scratch / "rows.npz"), batches, seconds))
+    report = latency_report(graph, reply.batches, loaded.versions)
     check_gate(report, request.max_p99_ms)
     return report
 
 
-def _asked(cases: Sequence[Any], worker: Worker, scratch: Path) -> list[Any]:
+def _asked(cases: Sequence[GoldenCase], worker: Worker, scratch: Path) -> list[GoldenCase]:
     """The cases with what the original says to just their rows: in another batch its last bits may be others."""
     again = []
     for case in cases:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlpack_toolkit.converters.spec import TensorSpec, Unreadable
 
@@ -12,6 +12,9 @@ from ..bundle.manifest import NAME
 from ..bundle.reader import open_bundle
 from ..errors import ModelError, UsageError
 from ..original.mlflow_folder import is_mlflow, read_mlflow
+
+if TYPE_CHECKING:
+    from mlpack_toolkit.converters.plugin import Converter
 
 UNSTATED = "not stated"
 
@@ -104,8 +107,11 @@ def _model_file(path: Path) -> dict[str, Any]:
 
     found = scan(path)
     facts: dict[str, Any] = {"file": path.name, "bytes": path.stat().st_size, "kind": found.kind}
-    if found.kind == "other":
-        return facts | _other(path)
+    from mlpack_toolkit import converters
+
+    converter = converters.for_container(found.kind, path)
+    if converter is not None:
+        return facts | _data(path, found.kind, converter)
     return facts | {
         "root": found.root,
         "packages": list(found.packages),
@@ -116,53 +122,14 @@ def _model_file(path: Path) -> dict[str, Any]:
     }
 
 
-def _other(path: Path) -> dict[str, Any]:
-    from mlpack_toolkit import converters
+def _data(path: Path, kind: str, converter: Converter) -> dict[str, Any]:
+    """What a file that is no pickle says of itself."""
+    from ..scan import look
 
-    converter = converters.for_file(path)
-    facts: dict[str, Any] = {"framework": converter.name if converter else "unknown"}
-    if converter is not None and converter.look is not None:
-        try:
-            return facts | converter.look(path)
-        except Unreadable as error:
-            raise ModelError(str(error)) from error
-    return facts | _onnx(path) if path.suffix.lower() == ".onnx" else facts
-
-
-def _onnx(path: Path) -> dict[str, Any]:
-    """Inputs, outputs and operator sets, from the file's own text: external data stays closed."""
-    import onnx
-
-    from ..scan.onnx_files import check_external_data
-
-    beside = check_external_data(path)
-    model = onnx.load(path, load_external_data=False)
-    constants = {c.name for c in model.graph.initializer}
-    return {
-        "made by": f"{model.producer_name} {model.producer_version}".strip() or UNSTATED,
-        "operator sets": [f"{o.domain or 'ai.onnx'} {o.version}" for o in model.opset_import],
-        "inputs": [_onnx_line(i) for i in model.graph.input if i.name not in constants],
-        "outputs": [_onnx_line(o) for o in model.graph.output],
-        "nodes": len(model.graph.node),
-        "external data": [file.name for file in beside],
-    }
-
-
-def _dim(dim: Any) -> str:
-    """Its name, else its size; protobuf hands on a name that is no UTF-8 as bytes."""
-    name = dim.dim_param
-    if name:
-        return name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else str(name)
-    return str(dim.dim_value) if dim.HasField("dim_value") else "?"
-
-
-def _onnx_line(value: Any) -> str:
-    import onnx
-
-    tensor = value.type.tensor_type
-    if not value.type.HasField("tensor_type"):
-        return f"{value.name}: {value.type.WhichOneof('value')}"
-    shape = ", ".join(map(_dim, tensor.shape.dim))
-    known = tensor.elem_type in onnx.TensorProto.DataType.values()
-    kind = onnx.TensorProto.DataType.Name(tensor.elem_type).lower() if known else f"element type {tensor.elem_type}"
-    return f"{value.name}: {kind} [{shape}]"
+    facts: dict[str, Any] = {"framework": converter.name, **look(kind, path)}
+    if converter.source.look is None:
+        return facts
+    try:
+        return facts | converter.source.look(path)
+    except Unreadable as error:
+        raise ModelError(str(error)) from error

@@ -20,6 +20,7 @@ from ..environments.system import kernels, machine
 from ..equivalence.comparison import compare, worst
 from ..errors import MismatchError
 from ..original.reload import original_worker
+from ..request import Options
 
 Array = np.ndarray[Any, Any]
 Progress = Callable[[str], None]
@@ -31,7 +32,7 @@ def reproduce(
     python: str | None,
     allow: Sequence[str],
     progress: Progress = lambda step: None,
-    rscript: str | None = None,
+    options: Options | None = None,
 ) -> dict[str, Any]:
     """What was rebuilt and how its answers compare: `bits` where all are the same, else `tolerance`.
 
@@ -45,7 +46,7 @@ def reproduce(
     progress("installing the environment")
     with tempfile.TemporaryDirectory(prefix="mlpack-") as scratch:
         held = bundle.held(Path(scratch), "environment/").place
-        interpreter = rebuild(held, wanted, into, python, rscript)
+        interpreter = rebuild(held, wanted, into, python, (options or {}).get(bundle.manifest.facts["framework"], {}))
     progress("asking the original again")
     before = bundle.json("measurements/machine.json")
     golden, libraries = _asked_again(bundle, interpreter, allow, wanted, before)
@@ -95,12 +96,10 @@ def _asked_again(
     """How many cases were answered with the very bits, and how many within their tolerance only; and the libraries of
     linear algebra that answered."""
     same = count = 0
-    with original_worker(bundle, interpreter.path or sys.executable, allow, interpreter.rscript) as (
-        worker,
-        loaded,
-        scratch,
-    ):
-        libraries = None if loaded["own_environment"] else loaded["libraries"]
+    options = {bundle.manifest.facts["framework"]: interpreter.given}
+    asked = original_worker(bundle, interpreter.path or sys.executable, allow, options)
+    with asked as (worker, loaded, scratch):
+        libraries = None if loaded.own_environment else loaded.libraries
         differing = _otherwise(wanted, before, interpreter, libraries)
         for case in bundle.golden():
             if not case.error and rows_of(case.rows):  # of no rows, the answer is the graph's own

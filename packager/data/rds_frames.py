@@ -7,29 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from mlpack_toolkit.converters.rds import NA_INTEGER, Fault, Item, read
+from mlpack_toolkit.converters._rds_frame import frame_in
+from mlpack_toolkit.converters.rds import NA_INTEGER, Fault, Item
 from mlpack_toolkit.converters.spec import Table
-
-from .arrow import listed
 
 
 def read_frame(path: Path) -> Table:
     """The columns of a data frame; factors as text, times as R's numbers. `ValueError` where it is none."""
-    return {name: _column(name, item) for name, item in _frame(path).items()}
-
-
-def levels_in(path: Path) -> dict[str, list[str]]:
-    """The levels of the factors in a data frame; its cells are not looked at."""
-    return {name: item.text("levels") for name, item in _frame(path).items() if item.text("levels")}
-
-
-def _frame(path: Path) -> dict[str, Item]:
-    root = read(path.read_bytes()).root
-    if "data.frame" not in root.text("class"):
-        raise Fault(f"it holds no data frame, but: {listed(root.text('class')) or root.kind}")
-    if root.kind != "list" or len(root.names()) != len(root.value) or len(set(root.names())) != len(root.value):
-        raise Fault("its columns have no names, or not each its own")
-    return root.items()
+    return {name: _column(name, item) for name, item in frame_in(path).items()}
 
 
 def _column(name: str, item: Item) -> np.ndarray[Any, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,24 +27,20 @@ def given_lock(path: Path) -> Given:
     return Given.read(path)
 
 
-def recorded(told: dict[str, Any], vendor: bool, repository: str, scratch: Path) -> Recorded:
-    """The environment of a model that runs in an interpreter of its own, from what that told."""
+def recorded(told: Mapping[str, Any], vendor: bool, given: Mapping[str, Any], scratch: Path) -> Recorded:
+    """The environment of a model that runs in an interpreter of its own, from what that told; `given`: its options."""
     from .r import lock as r
 
-    return r.recorded(told, vendor, repository, scratch)
-
-
-def check_repository(place: str) -> None:
-    """Nothing; `UsageError` where that is no repository of packages."""
-    from .r.sources import check_repository
-
-    check_repository(place)
+    return r.recorded(told, vendor, given.get("repository", ""), scratch)
 
 
 def rebuild(
-    bundle: Path, wanted: dict[str, Any], into: Path, python: str | None, rscript: str | None = None
+    bundle: Path, wanted: dict[str, Any], into: Path, python: str | None, given: Mapping[str, Any] | None = None
 ) -> Interpreter:
-    """The interpreter of a fresh environment in `into`, as the bundle's lock says; whole, or not there."""
+    """The interpreter of a fresh environment in `into`, as the bundle's lock says; whole, or not there.
+
+    `given`: the options of the model's framework.
+    """
     from dataclasses import replace
 
     from .conda import env as conda
@@ -52,7 +49,7 @@ def rebuild(
     from .r.rebuild import rebuild_r
 
     if (bundle / r.LOCK).is_file():
-        return rebuild_r(bundle, wanted, into, rscript)
+        return rebuild_r(bundle, wanted, into, (given or {}).get("rscript"))
     installed = complete(bundle, wanted)
     if (bundle / conda.LOCK).is_file():
         made = rebuild_conda(bundle, into, wanted["interpreter"]["version"])

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from mlpack_toolkit.converters.spec import Table
+from mlpack_toolkit.converters.messages import Probed
+from mlpack_toolkit.converters.spec import Signature, Table
 from mlpack_toolkit.converters.table import rows_of, take
 
 from ..original.replies import odd, table_in
@@ -38,32 +39,32 @@ class Probes:
     batch_answers: Table = field(default_factory=dict)
 
     @classmethod
-    def read(cls, folder: Path, reply: dict[str, Any]) -> Probes:
-        """The probes that the worker's reply tells of."""
+    def read(cls, folder: Path, reply: Probed) -> Probes:
+        """The probes of the worker's reply, with the tables that it wrote."""
         found = cls(
             table_in(folder / "probes.npz"),
-            np.array(reply["kinds"], object),
-            np.array(reply["columns"], object),
+            np.array(reply.kinds, object),
+            np.array(reply.columns, object),
             table_in(folder / "answers.npz"),
-            {int(row): message for row, message in reply["refused"].items()},
-            tuple((k, c, t, n) for k, c, t, n in reply["known"]),
-            reply["values"],
-            tuple(reply["features"]),
-            reply["bounds"],
-            tuple(map(tuple, reply["batches"])),
+            dict(reply.refused),
+            reply.known,
+            dict(reply.values),
+            reply.features,
+            dict(reply.bounds),
+            reply.batches,
             table_in(folder / "batches.npz"),
         )
-        found._check(reply["signature"])
+        found._check(reply.signature)
         return found
 
-    def _check(self, signature: dict[str, Any]) -> None:
+    def _check(self, signature: Signature) -> None:
         """`ModelError` where the parts do not belong to each other."""
-        rows, outputs = len(self.kinds), {each["name"] for each in signature["outputs"]}
+        rows, outputs = len(self.kinds), {each.name for each in signature.outputs}
         positions = [row for batch in self.batches for row in batch]
         answered = set(range(rows)) - self.refused.keys()
         fits = (
             rows == len(self.columns) == self.count
-            and self.rows.keys() == {each["name"] for each in signature["inputs"]}
+            and self.rows.keys() == {each.name for each in signature.inputs}
             and all(row < rows for row in self.refused)
             and answered.issuperset(positions)
             and _answer(self.answers, len(answered), outputs)

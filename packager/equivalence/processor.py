@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from mlpack_toolkit.converters.messages import Adopt, Load, Loaded
 from mlpack_toolkit.converters.spec import ALWAYS, TIES, Signature, Table
 
 from ..bundle.golden import Tolerance
@@ -53,8 +54,8 @@ class Again:
 class Twin:
     """The model in a second process, which began to load it and is asked later."""
 
-    def __init__(self, worker: Worker, scratch: Path, here: Sequence[Mapping[str, Any]]) -> None:
-        self._worker, self._scratch, self._here = worker, scratch, here
+    def __init__(self, worker: Worker, scratch: Path, asked: Load, here: Sequence[Mapping[str, Any]]) -> None:
+        self._worker, self._scratch, self._asked, self._here = worker, scratch, asked, here
 
     def held(self, proven: Proven, probes: Probes) -> Proven:
         """The proof with what came of it. Raises `ConversionError` where answers differ by more than their tolerance.
@@ -73,7 +74,7 @@ class Twin:
 
     def _compared(self, signature: Signature, probes: Probes, allowed: Mapping[str, Tolerance]) -> Again | None:
         try:
-            there = kernels(self._worker.receive()["libraries"])
+            there = kernels(self._worker.receive(self._asked).libraries)
         except ForgedError:
             raise
         except MlpackError:
@@ -92,7 +93,7 @@ class Twin:
         return Again(here, there, len(kinds), share)
 
     def _answers(self, rows: Table, signature: Signature) -> Table:
-        self._worker.call("adopt", signature=signature.to_json())
+        self._worker.call(Adopt(signature))
         try:
             return self._worker.predict(rows, self._scratch)
         except ForgedError:
@@ -111,17 +112,17 @@ _HANGS = (
 
 @contextmanager
 def twin(
-    python: str, scratch: Path, limits: Limits, request: Mapping[str, Any], loaded: Mapping[str, Any], probes: Probes
+    python: str, scratch: Path, limits: Limits, request: Load, loaded: Loaded, probes: Probes
 ) -> Iterator[Twin | None]:
     """The model in a second process where its answers may hang on the processor, else None. `request`: as it was
     loaded by; `loaded`: what the first process said of it."""
-    if not wanted(loaded["processor"], probes.answers):
+    if not wanted(loaded.processor, probes.answers):
         yield None
         return
     folder = Path(mkdtemp(dir=scratch))  # by a name that the first process cannot have taken
-    with Worker(python, folder, limits, settings_for(loaded["libraries"])) as worker:
-        worker.send("load", **request)
-        yield Twin(worker, folder, loaded["libraries"])
+    with Worker(python, folder, limits, settings_for(loaded.libraries)) as worker:
+        worker.send(request)
+        yield Twin(worker, folder, request, loaded.libraries)
 
 
 def wanted(processor: str, answers: Table) -> bool:

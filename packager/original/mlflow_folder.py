@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ConversionError, ModelError, UsageError
 
 if TYPE_CHECKING:
-    from mlpack_toolkit.converters.spec import Converter
+    from mlpack_toolkit.converters.plugin import Converter
 
-    from ..commands.build import Request
+    from ..request import Request
 
 NAME = "MLmodel"
 EXAMPLES = ("input_example.json", "serving_input_example.json")
@@ -137,7 +137,7 @@ def _flavour(folder: Path, plain: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 def _is_flavour(converter: Converter) -> bool:
     """Whether it reads what a framework of Python saved."""
-    return bool(converter.packages or converter.sniff) and converter.environment is None
+    return bool(converter.source.packages or converter.source.containers) and converter.original.environment is None
 
 
 def _inside(folder: Path, name: str) -> Path:

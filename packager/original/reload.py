@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+
+from mlpack_toolkit.converters.messages import Adopt, Loaded
 
 from ..bundle.reader import Bundle
+from ..options import again
 from ..paths import models_folder
+from ..request import Options
 from .interpreter import check_interpreter
 from .source import take_source
 from .worker import Limits, Worker
@@ -16,13 +19,13 @@ from .worker import Limits, Worker
 
 @contextmanager
 def original_worker(
-    bundle: Bundle, python: str, allow: Sequence[str], rscript: str = ""
-) -> Iterator[tuple[Worker, dict[str, Any], Path]]:
+    bundle: Bundle, python: str, allow: Sequence[str], options: Options | None = None
+) -> Iterator[tuple[Worker, Loaded, Path]]:
     """A worker that holds the bundle's model and signature, what it said of the model, and a scratch folder.
 
     `allow`: what the caller trusts besides; what the bundle says was allowed at its build counts for nothing. Modules
     in the bundle are the builder's word too: without the caller's own for some name, none of them is found.
-    `rscript`: the program that runs R, of an R model.
+    `options`: what the caller says to the model's framework about this machine.
     """
     check_interpreter(python)
     facts = bundle.manifest.facts
@@ -33,7 +36,7 @@ def original_worker(
         source = take_source(held / facts["source"], copy, allow)
         with Worker(python, scratch, Limits()) as worker:
             modules = [str(code.resolve())] if allow and code.is_dir() else []
-            given = {**facts.get("given", {}), "rscript": rscript}
-            loaded = worker.call("load", **source.request(), code=modules, given=given)
-            worker.call("adopt", signature=facts["signature"])
+            given = again(facts["framework"], facts.get("given", {}), options or {})
+            loaded = worker.call(source.request(modules, given))
+            worker.call(Adopt(bundle.signature))
             yield worker, loaded, scratch

@@ -10,8 +10,10 @@ import math
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+from mlpack_toolkit.converters import messages
+from mlpack_toolkit.converters.messages import Failure, R
 from mlpack_toolkit.converters.spec import Table
 from mlpack_toolkit.converters.table import read_table, write_table
 from mlpack_toolkit.runtimes.engine.schema import (
@@ -131,26 +133,27 @@ _environment = record(
 _nothing = record({})
 _failure = record({"kind": text(), "message": _message}, {"missing": maybe(text()), "confined": flag})
 _T = TypeVar("_T")
-REPLIES: Mapping[str, Check] = {
-    "load": _loaded,
-    "probe": _probed,
-    "measure": record({"batches": listing(_timed)}),
-    "environment": record({"environment": _environment}),
-    **dict.fromkeys(("adopt", "convert", "lend", "predict"), _nothing),
+REPLIES: Mapping[type[messages.Message], Check] = {
+    messages.Loaded: _loaded,
+    messages.Probed: _probed,
+    messages.Measured: record({"batches": listing(_timed)}),
+    messages.Surroundings: record({"environment": _environment}),
+    messages.Done: _nothing,
 }
-"""By command, what follows its success."""
+"""What each reply must be like before it is read."""
 
 
-def parse_reply(line: bytes, command: str) -> dict[str, Any]:
-    """The reply to that command, a success or a failure."""
+def parse_reply(line: bytes, request: messages.Request[R]) -> R | Failure:
+    """The reply to that request, or the failure in its place; `ForgedError` for anything else."""
     try:
         reply = json.loads(line)
         record({"ok": flag})(reply, "")
-        (REPLIES[command] if reply["ok"] else _failure)(reply, "")
+        kind = request.reply if reply["ok"] else Failure
+        (REPLIES[kind] if reply["ok"] else _failure)(reply, "")
+        return cast("R | Failure", kind.from_json(reply))
     except (ValueError, RecursionError) as error:  # `Fault` is a ValueError
-        raise odd(f"its reply to {command}: {error if isinstance(error, Fault) else 'no JSON'}") from error
-    found: dict[str, Any] = reply
-    return found
+        said = error if isinstance(error, Fault) else "no JSON"
+        raise odd(f"its reply to {request.command}: {said}") from error
 
 
 def odd(what: str) -> ForgedError:

@@ -6,10 +6,12 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from ..errors import ModelError, UntrustedError
-from ..scan import Scan, require_trusted, scan, vouched
+from mlpack_toolkit.converters.messages import Load
+
+from ..errors import ModelError
+from ..request import Options
+from ..scan import Scan, beside, require_trusted, scan, vouched
 
 
 @dataclass(frozen=True)
@@ -23,16 +25,19 @@ class Source:
         """The files by their path from the model's folder."""
         return {file.relative_to(self.files[0].parent).as_posix(): file for file in self.files}
 
-    def request(self) -> dict[str, Any]:
-        """What the worker's `load` is told."""
-        return {
-            "model": str(self.files[0]),
-            "kind": self.found.kind,
-            "names": list(self.found.names),
-            "own": list(self.found.own),
-            "referred": list(self.found.referred),
-            "versions": dict(self.found.versions),
-        }
+    def request(self, code: Sequence[str] = (), options: Options | None = None) -> Load:
+        """The request to load it. `code`: folders of the user's own modules; `options`: those of frameworks."""
+        found = self.found
+        return Load(
+            model=str(self.files[0]),
+            kind=found.kind,
+            names=found.names,
+            own=found.own,
+            referred=found.referred,
+            versions=found.versions,
+            code=tuple(code),
+            options=options or {},
+        )
 
 
 def take_source(model: Path, folder: Path, allow: Sequence[str], code: Sequence[Path] = ()) -> Source:
@@ -45,10 +50,10 @@ def take_source(model: Path, folder: Path, allow: Sequence[str], code: Sequence[
     try:
         found = scan(copy, allow, vouched(code))
         require_trusted(found, copy)
-        beside = _external(model, copy, folder) if found.kind == "other" else ()
+        copies = _beside(model, copy, found.kind, folder)
     except ModelError as error:
         raise type(error)(str(error).replace(str(copy), str(model)), **error.facts) from error
-    return Source((copy, *beside), found)
+    return Source((copy, *copies), found)
 
 
 def _copied(path: Path, folder: Path) -> Path:
@@ -58,22 +63,12 @@ def _copied(path: Path, folder: Path) -> Path:
         raise ModelError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _external(model: Path, copy: Path, folder: Path) -> tuple[Path, ...]:
-    """Copies of the files that an ONNX model, whatever it is called, keeps its numbers in; they lie in its folder."""
-    from ..scan.onnx_files import check_external_data
-
-    beside = []
-    try:
-        named = check_external_data(model)
-    except UntrustedError:
-        raise
-    except ModelError:
-        if model.suffix.lower() == ".onnx":
-            raise
-        return ()
-    for path in named:
+def _beside(model: Path, copy: Path, kind: str, folder: Path) -> tuple[Path, ...]:
+    """Copies of the files that the model refers to; they are in its folder."""
+    copies = []
+    for path in beside(kind, model):
         target = folder / path.relative_to(model.parent.resolve())
         target.parent.mkdir(parents=True, exist_ok=True)
-        beside.append(Path(shutil.copyfile(path, target)))
-    check_external_data(copy)
-    return tuple(beside)
+        copies.append(Path(shutil.copyfile(path, target)))
+    beside(kind, copy)
+    return tuple(copies)

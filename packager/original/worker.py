@@ -9,13 +9,14 @@ import select
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
 from typing import IO, Any, Protocol
 
 from mlpack_toolkit import converters
+from mlpack_toolkit.converters.messages import Convert, Failure, Load, Predict, R, Request, line_of
 from mlpack_toolkit.converters.spec import Table
 from mlpack_toolkit.converters.table import rows_of
 
@@ -99,7 +100,6 @@ class Worker:
 
     def __init__(self, python: str, scratch: Path, limits: Limits, settings: Mapping[str, str] | None = None) -> None:
         self._limits = limits
-        self._command = ""
         self._log = scratch / "worker.log"
         read, write = os.pipe()
         folder = str(Path(converters.__file__).parent)
@@ -132,18 +132,17 @@ class Worker:
     def predict(self, rows: Table, scratch: Path) -> Table:
         """The original's answers to the rows."""
         hand_over(rows, scratch / "rows.npz")
-        self.call("predict", rows=str(scratch / "rows.npz"), out=str(scratch / "answers.npz"))
+        self.call(Predict(rows=str(scratch / "rows.npz"), out=str(scratch / "answers.npz")))
         answers = table_in(scratch / "answers.npz")
         if answers and rows_of(answers) != rows_of(rows):
             raise odd(f"{rows_of(answers)} answers to {rows_of(rows)} rows")
         return answers
 
-    def send(self, command: str, **request: Any) -> None:
+    def send(self, request: Request[Any]) -> None:
         """Starts a command; `receive` waits for it."""
-        self._command = command
-        if command == "load":
-            request["needed"] = [str(kept())]
-        self._write((json.dumps({"command": command, **request}) + "\n").encode())
+        if isinstance(request, Load):
+            request = replace(request, needed=(str(kept()),))
+        self._write((json.dumps(line_of(request)) + "\n").encode())
 
     def _write(self, line: bytes) -> None:
         """Hands the line over as fast as the process takes it; one that does not is stopped."""
@@ -156,25 +155,25 @@ class Worker:
                     raise self._late()
                 line = line[os.write(pipe, line) :]
 
-    def receive(self) -> dict[str, Any]:
-        """The reply; raises the error that the worker met, or tells how it died."""
-        reply = parse_reply(self._line(), self._command)
-        if reply.pop("ok"):
-            return reply
-        raise _error(reply, self._command)
+    def receive(self, request: Request[R]) -> R:
+        """The reply to the request that was sent; raises the error that the worker met, or how it died."""
+        reply = parse_reply(self._line(request), request)
+        if isinstance(reply, Failure):
+            raise _error(reply, request)
+        return reply
 
-    def call(self, command: str, **request: Any) -> dict[str, Any]:
+    def call(self, request: Request[R]) -> R:
         """Sends a command and waits for its reply."""
-        self.send(command, **request)
-        return self.receive()
+        self.send(request)
+        return self.receive(request)
 
-    def _line(self) -> bytes:
+    def _line(self, request: Request[Any]) -> bytes:
         line, end, chunk = bytearray(), monotonic() + self._limits.seconds, self._rest
         while b"\n" not in chunk:
             line += chunk
             if len(line) > MOST_REPLY:
                 self.kill()
-                raise odd(f"its reply to {self._command} has more than {MOST_REPLY:,} bytes")
+                raise odd(f"its reply to {request.command} has more than {MOST_REPLY:,} bytes")
             ready, _, _ = select.select([self._replies], [], [], max(0.0, end - monotonic()))
             if not ready:
                 raise self._late()
@@ -208,16 +207,16 @@ class Worker:
             return ""
 
 
-def _error(reply: dict[str, Any], command: str) -> MlpackError:
-    kind, message = reply["kind"], reply["message"] + (CONFINED if reply.get("confined") else "")
-    if reply.get("missing"):
+def _error(failure: Failure, request: Request[Any]) -> MlpackError:
+    kind, message = failure.kind, failure.message + (CONFINED if failure.confined else "")
+    if failure.missing:
         return ModelError(
-            f"the model needs the module {reply['missing']!r}, which its interpreter does not have: "
+            f"the model needs the module {failure.missing!r}, which its interpreter does not have: "
             "give the interpreter that it was trained with (--python PATH), "
             "or the folder of your own modules (--code DIR)"
         )
     if kind in _ERRORS:
         return _ERRORS[kind](message)
-    if command == "convert":
+    if isinstance(request, Convert):
         return ConversionError(f"the converter fails on this model: {kind}: {message}")
     return ModelError(f"the model cannot be read or asked: {kind}: {message}")

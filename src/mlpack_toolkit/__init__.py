@@ -17,7 +17,8 @@ def build(model: Any, example: Any, **options: Any) -> Built:
     """Builds the verified bundle of a model; raises a kind of `MlpackError`, and then leaves nothing behind.
 
     `model`: a path, or an R object that rpy2 holds. `example`: a path, a data frame of pandas, or one that rpy2 holds.
-    `options`: those of `mlpack build`, under their names with underscores (`output`, `name`, `target`, `vendor`, ...).
+    `options`: those of `mlpack build`, under their names with underscores (`output`, `name`, `target`, `vendor`, ...);
+    `options`, those of frameworks: `options={"r": {"object": "fit"}}`.
     """
     from .packager.api import build
 

@@ -64,12 +64,12 @@ def _converted(model: Any, x: Any, real: str) -> tuple[Table, Signature, bytes, 
     converter = for_object(model)
     assert converter is not None
     table = table_of(x)
-    description = converter.adapt(model, replace(converter.describe(model), example=table))
+    description = converter.probing.adapt(model, replace(converter.original.describe(model), example=table))
     dtypes = {} if isinstance(x, (list, np.ndarray)) else {str(n): str(x[n].dtype) for n in x}
     first = signature_of(description, table, {}, dtypes)
-    want = converter.predict(model, original_input(description, first.inputs, table))
+    want = converter.original.predict(model, original_input(description, first.inputs, table))
     signature = signature_of(description, table, want, dtypes).in_precision(real)
-    graph = converter.convert(model, description, signature, real)
+    graph = converter.export.convert(model, description, signature, real)
     read = {i.name for i in onnx.load_model_from_string(graph).graph.input}
     return want, signature, graph, {k: v for k, v in graph_feeds(signature, table).items() if k in read}
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from mlpack_toolkit.converters import for_object
 from mlpack_toolkit.converters._worker.session import Session as Worker
-from mlpack_toolkit.converters.spec import Signature, Table, Unsupported
+from mlpack_toolkit.converters.messages import Convert, Probe, Probed
+from mlpack_toolkit.converters.spec import Table, Unsupported
 from mlpack_toolkit.converters.table import write_table
 from mlpack_toolkit.packager.equivalence.probes import Probes
 from mlpack_toolkit.packager.equivalence.prove import Proven, Wanted, prove
@@ -44,27 +45,26 @@ def held(model: Any, example: Any, stored: list[list[int]] | None = None) -> Hel
     worker = Worker()
     converter = for_object(model)
     assert converter is not None
-    worker.model, worker.converter, worker.description = model, converter, converter.describe(model)
+    worker.model, worker.converter, worker.description = model, converter, converter.original.describe(model)
     sparse = hasattr(example, "tocsr")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_table(table_of(example.toarray() if sparse else example), folder / "example.npz")
-        told = {"stored": (stored or []) if sparse else None, "frame_dtypes": {}}
-        reply = worker.probe({"example": str(folder / "example.npz"), "out": name, **told})
-        reply = json.loads(json.dumps(reply))
+        asked = Probe(str(folder / "example.npz"), name, stored=(stored or []) if sparse else None)
+        reply = Probed.from_json(json.loads(json.dumps(worker.probe(asked).to_json())))
         probes = Probes.read(folder, reply)
 
         def convert(real: str) -> bytes:
             out = folder / f"{real}.onnx"
             try:
-                worker.convert({"real": real, "out": str(out)})
+                worker.convert(Convert(real, str(out)))
             except Unsupported as error:
                 raise ConversionError(str(error)) from error
             return out.read_bytes()
 
-        precisions = converter.precisions(model)
+        precisions = converter.export.precisions(model)
         return Held(
-            prove(convert, Signature.from_json(reply["signature"]), probes, precisions, Wanted()),
+            prove(convert, reply.signature, probes, precisions, Wanted()),
             probes,
-            reply["notes"],
+            list(reply.notes),
         )

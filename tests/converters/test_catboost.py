@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlpack_toolkit.converters import for_file, for_object
+from mlpack_toolkit.converters import for_object
 from mlpack_toolkit.converters.catboost.reader import integers_behind, parse
 from mlpack_toolkit.converters.spec import Unreadable, Unsupported
 from tests.converters.check import answers, assert_same
+from tests.converters.files import for_file
 
 catboost = pytest.importorskip("catboost")
 FORMS = ("float32", "float64")
@@ -38,7 +39,7 @@ def matrix(missing: float = 0.1) -> Any:
 
 def hard_rows(model: Any) -> Any:
     """Every border in each column, its neighbours in both widths, midpoints that a cast moves, NaN and the extremes."""
-    description = for_object(model).describe(model)  # type: ignore[union-attr]
+    description = for_object(model).original.describe(model)  # type: ignore[union-attr]
     base = matrix()[:50]
     rows = [base]
     for column, feature in enumerate(description.features):
@@ -190,7 +191,7 @@ def frame(rows: int = ROWS) -> pd.DataFrame:
 def test_named_columns_of_every_number(real: str) -> None:
     x = frame()
     model = fit("CatBoostRegressor", x["größe"] + x["flag"] * 2 + x["id"] / 2**60, x)
-    description = for_object(model).describe(model)  # type: ignore[union-attr]
+    description = for_object(model).original.describe(model)  # type: ignore[union-attr]
     assert description.named and [f.name for f in description.features] == list(x)
     borders = [int(t) for t in description.features[1].thresholds]
     assert borders
@@ -219,7 +220,7 @@ def test_one_hot_integers_and_booleans(policy: str, real: str) -> None:
     y = x["n"] / 4 + x["code"].map(worth) + x["flag"] + x["many"] % 5 / 4
     options = {"one_hot_max_size": 30, "cat_features": ["code", "flag", "many"], "iterations": 60}
     model = fit("CatBoostRegressor", y, x, grow_policy=policy, **options)
-    description = for_object(model).describe(model)  # type: ignore[union-attr]
+    description = for_object(model).original.describe(model)  # type: ignore[union-attr]
     assert len(description.features[1].values) >= 4 and set(description.features[1].values) <= set(worth)
     strange = x.iloc[:6].assign(code=[1, -1, 2**31, 2**62, -(2**62), 13], many=[99, -1, 2**40, 20, 3, 4])
     hold(model, pd.concat([x, strange], ignore_index=True), real)
@@ -274,8 +275,8 @@ def test_files_give_the_model_that_was_saved(kind: str, loss: str, y: Any, form:
     path = tmp_path / f"m.{form}"
     model.save_model(str(path), format=form)
     converter = for_file(path)
-    assert converter is not None and converter.name == "catboost" and converter.load is not None
-    loaded = converter.load(path, {})
+    assert converter is not None and converter.name == "catboost" and converter.source.load is not None
+    loaded = converter.source.load(path, {})
     assert type(loaded).__name__ == kind
     got, want = loaded.predict(matrix()), model.predict(matrix())
     if form == "cbm" or want.dtype.kind != "f":
@@ -291,7 +292,7 @@ def test_other_json_is_not_ours_and_a_broken_file_is_named(tmp_path: Path) -> No
     broken.write_bytes(b"CBM1" + b"\0" * 20)
     assert for_file(other) is None or for_file(other).name != "catboost"  # type: ignore[union-attr]
     with pytest.raises(Unreadable, match=r"b\.cbm"):
-        for_file(broken).load(broken, {})  # type: ignore[union-attr,misc]
+        for_file(broken).source.load(broken, {})  # type: ignore[union-attr,misc]
 
 
 def test_a_pickle_and_a_pipeline() -> None:

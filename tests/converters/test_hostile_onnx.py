@@ -17,13 +17,15 @@ import pytest
 from mlpack_toolkit.converters._graph.proto import check_functions
 from mlpack_toolkit.converters._sandbox import facts
 from mlpack_toolkit.converters._worker import session
+from mlpack_toolkit.converters.messages import Request as Asked
+from mlpack_toolkit.converters.messages import line_of
 from mlpack_toolkit.converters.spec import Unsupported
 from mlpack_toolkit.packager import environments
 from mlpack_toolkit.packager.commands import build as flow
 from mlpack_toolkit.packager.commands.build import Request, build
 from mlpack_toolkit.packager.commands.inspect import inspect
 from mlpack_toolkit.packager.errors import ConversionError, MlpackError, ModelError
-from mlpack_toolkit.packager.original.worker import Limits, Worker, _error
+from mlpack_toolkit.packager.original.worker import Limits, Worker
 from tests import mutation
 from tests.converters import hostile_onnx
 
@@ -55,20 +57,17 @@ class _Inline(Worker):
     def __init__(self, python: str, scratch: Path, limits: Limits) -> None:
         self._session = session.Session()
         self._session.sandbox = facts(0, False, False, False)  # which would hold the tests' own process for good
-        self._reply: dict[str, Any] = {}
+        self._said = b""
 
     def kill(self) -> None:
         pass
 
-    def send(self, command: str, **request: Any) -> None:
-        self._command = command
-        line = json.loads(json.dumps({"command": command, **request}))
-        self._reply = json.loads(json.dumps(session._reply(self._session, line)))
+    def send(self, request: Asked[Any]) -> None:
+        line = json.loads(json.dumps(line_of(request)))
+        self._said = json.dumps(session._reply(self._session, line)).encode()
 
-    def receive(self) -> dict[str, Any]:
-        if self._reply.pop("ok"):
-            return self._reply
-        raise _error(self._reply, self._command)
+    def _line(self, request: Asked[Any]) -> bytes:
+        return self._said
 
 
 @pytest.fixture(autouse=True)

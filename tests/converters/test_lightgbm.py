@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlpack_toolkit.converters import for_file, for_object
+from mlpack_toolkit.converters import for_object
 from mlpack_toolkit.converters.spec import Unreadable, Unsupported
 from tests.converters.check import answers, assert_same
+from tests.converters.files import for_file
 
 pd = pytest.importorskip("pandas")
 lgb = pytest.importorskip("lightgbm")
@@ -52,7 +53,7 @@ def hard(model: Any, x: Any) -> Any:
         np.nan,
     ]
     rows = [x[:60], np.full((1, x.shape[1]), np.nan), np.zeros((1, x.shape[1])), np.full((1, x.shape[1]), -1e300)]
-    for i, feature in enumerate(converter.describe(model).features):
+    for i, feature in enumerate(converter.original.describe(model).features):
         at = np.array(feature.thresholds)
         single = at.astype(np.float32).astype(float)
         values = np.concatenate([at, np.nextafter(at, np.inf), np.nextafter(at, -np.inf), single, odd])
@@ -236,7 +237,7 @@ def test_named_columns_of_every_type() -> None:
     frame = pd.DataFrame({"Größe": x[:, 0], "n": np.arange(ROWS) + 2**53, "flag": y > 1, "small": np.float32(x[:, 1])})
     model = lgb.LGBMRegressor(**FEW).fit(frame, y + frame["n"] % 5)
     assert_same(model, frame)
-    assert [f.name for f in for_object(model).describe(model).features] == ["Größe", "n", "flag", "small"]  # type: ignore[union-attr]
+    assert [f.name for f in for_object(model).original.describe(model).features] == ["Größe", "n", "flag", "small"]  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("kind", ["matrix", "frame"])
@@ -267,8 +268,8 @@ def test_native_boosters_and_their_files(objective: str, route: str, tmp_path: P
     path = tmp_path / "model.dat"
     booster.save_model(path)
     converter = for_file(path)
-    assert converter is not None and converter.name == "lightgbm" and converter.load is not None
-    assert_same(converter.load(path, {}), hard(booster, x))
+    assert converter is not None and converter.name == "lightgbm" and converter.source.load is not None
+    assert_same(converter.source.load(path, {}), hard(booster, x))
 
 
 def raw_objective(y: Any, score: Any) -> tuple[Any, Any]:
@@ -296,9 +297,9 @@ def test_a_broken_file_is_unreadable(tmp_path: Path) -> None:
     path = tmp_path / "model.txt"
     path.write_text("tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\n")
     converter = for_file(path)
-    assert converter is not None and converter.name == "lightgbm" and converter.load is not None
+    assert converter is not None and converter.name == "lightgbm" and converter.source.load is not None
     with pytest.raises(Unreadable, match=r"model\.txt"):
-        converter.load(path, {})
+        converter.source.load(path, {})
 
 
 def test_few_rows_and_trees_without_a_split() -> None:
@@ -331,10 +332,10 @@ def test_no_rows_give_no_rows(kind: str) -> None:
         model = lgb.LGBMRegressor(linear_tree=kind == "linear", **FEW).fit(rows, y, categorical_feature=chosen)
     converter = for_object(model)
     assert converter is not None
-    description, table = converter.describe(model), table_of(rows)
+    description, table = converter.original.describe(model), table_of(rows)
     dtypes = {str(n): str(rows[n].dtype) for n in rows} if kind == "categories" else {}
-    signature = signature_of(description, table, converter.predict(model, rows), dtypes)
-    session = ort.InferenceSession(converter.convert(model, description, signature, "float64"))
+    signature = signature_of(description, table, converter.original.predict(model, rows), dtypes)
+    session = ort.InferenceSession(converter.export.convert(model, description, signature, "float64"))
     empty = {name: column[:0] for name, column in table.items()}
     read = {i.name for i in session.get_inputs()}
     feeds = {name: v for name, v in graph_feeds(signature, empty).items() if name in read}

@@ -17,26 +17,27 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from mlpack_toolkit.converters import for_file, names
+from mlpack_toolkit.converters import names
 from mlpack_toolkit.converters import onnx as own
 from mlpack_toolkit.converters._graph.proto import begins_a_model
 from mlpack_toolkit.converters._worker.model_input import original_input
 from mlpack_toolkit.converters._worker.signature import inputs_of
 from mlpack_toolkit.converters.onnx import CONVERTER, OnnxFile
 from mlpack_toolkit.converters.spec import Signature, Table, Unreadable, Unsupported
+from tests.converters.files import for_file
 
 DATA = Path(onnx.__file__).parent / "backend" / "test" / "data"
 NOTHING = Signature("graph", (), ())
 
 
 def opened(path: Path) -> OnnxFile:
-    assert CONVERTER.load is not None
-    model: OnnxFile = CONVERTER.load(path, {})
+    assert CONVERTER.source.load is not None
+    model: OnnxFile = CONVERTER.source.load(path, {})
     return model
 
 
 def shipped(model: OnnxFile) -> tuple[bytes, ort.InferenceSession]:
-    content = CONVERTER.convert(model, CONVERTER.describe(model), NOTHING, "float32")
+    content = CONVERTER.export.convert(model, CONVERTER.original.describe(model), NOTHING, "float32")
     return content, ort.InferenceSession(content, providers=["CPUExecutionProvider"])
 
 
@@ -44,7 +45,9 @@ def both(model: OnnxFile, table: Table) -> tuple[Table, Table]:
     """The answers of the original and of what ships, both by output name."""
     _, session = shipped(model)
     got = session.run(None, {t.name: np.asarray(table[t.name]) for t in model.inputs})
-    return CONVERTER.predict(model, table), dict(zip((o.name for o in session.get_outputs()), got, strict=True))
+    return CONVERTER.original.predict(model, table), dict(
+        zip((o.name for o in session.get_outputs()), got, strict=True)
+    )
 
 
 def same(got: Any, want: Any) -> None:
@@ -144,7 +147,7 @@ def test_maps_of_probabilities_become_a_tensor(case: str, tmp_path: Path) -> Non
     content, session = shipped(model)
     assert "ZipMap" not in {n.op_type for n in onnx.load_from_string(content).graph.node}
     assert [o.name for o in session.get_outputs()] == ["output_label", "probabilities"]
-    assert CONVERTER.describe(model).classes == tuple(fitted.classes_.tolist())
+    assert CONVERTER.original.describe(model).classes == tuple(fitted.classes_.tolist())
     for rows in (x, x[:1], x[:0]):
         want, got = both(model, {"X": rows})
         np.testing.assert_array_equal(got["output_label"], want["output_label"])
@@ -184,7 +187,7 @@ def test_external_data_moves_into_the_file(tmp_path: Path) -> None:
     model = opened(tmp_path / "m.onnx")
     content, _ = shipped(model)
     assert weights.tobytes() in content
-    assert "wide.data" in " ".join(CONVERTER.describe(model).notes)
+    assert "wide.data" in " ".join(CONVERTER.original.describe(model).notes)
     x = np.random.default_rng(2).normal(size=(5, 2)).astype(np.float32)
     want, got = both(model, {"x": x})
     np.testing.assert_allclose(got["y"], want["y"], rtol=1e-6)
@@ -216,14 +219,14 @@ def test_dimensions_keep_their_names_and_free_ones_get_one(tmp_path: Path) -> No
     nodes = [helper.make_node("Identity", [n], [n + "2"]) for n in "abc"]
     outputs = [info(n + "2", shape=[None] * r) for n, r in (("a", 3), ("b", 3), ("c", 2))]
     model = opened(graph(nodes, names_in, outputs, tmp_path / "m.onnx"))
-    description = CONVERTER.describe(model)
+    description = CONVERTER.original.describe(model)
     assert [t.shape for t in description.inputs] == [("N", "seq", 3), ("N", "b_1", "N_"), ("other", "N")]
     assert (description.task, description.features, description.named) == ("graph", (), False)
 
 
 def test_the_shared_floor_hands_the_inputs_through(tmp_path: Path) -> None:
     model = opened(identity(tmp_path / "m.onnx", shape=("N", 2, 3)))
-    description = CONVERTER.describe(model)
+    description = CONVERTER.original.describe(model)
     table = {"x": np.zeros((4, 2, 3), np.float32)}
     assert inputs_of(description, table, {}) == model.inputs
     assert original_input(description, model.inputs, table) is table
@@ -231,7 +234,7 @@ def test_the_shared_floor_hands_the_inputs_through(tmp_path: Path) -> None:
 
 def test_a_fixed_batch_works_at_that_size_and_is_noted(tmp_path: Path) -> None:
     model = opened(identity(tmp_path / "m.onnx", shape=(1, 2)))
-    assert any("exactly 1 rows" in note for note in CONVERTER.describe(model).notes)
+    assert any("exactly 1 rows" in note for note in CONVERTER.original.describe(model).notes)
     want, got = both(model, {"x": np.ones((1, 2), np.float32)})
     np.testing.assert_array_equal(got["y"], want["y"])
 
@@ -257,7 +260,7 @@ def test_inputs_of_every_type(dtype: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(want["y"], plain)
     np.testing.assert_array_equal(got["y"], want["y"])
     if dtype != "string":
-        assert CONVERTER.predict(model, {"x": plain.astype("float64")})["y"].dtype == dtype
+        assert CONVERTER.original.predict(model, {"x": plain.astype("float64")})["y"].dtype == dtype
 
 
 def test_inputs_with_a_default_are_not_asked_for(tmp_path: Path) -> None:
@@ -273,7 +276,7 @@ def test_inputs_with_a_default_are_not_asked_for(tmp_path: Path) -> None:
 
 def test_a_missing_input_is_named(tmp_path: Path) -> None:
     with pytest.raises(Unreadable, match="input 'x'"):
-        CONVERTER.predict(opened(identity(tmp_path / "m.onnx")), {"z": np.zeros((1, 2))})
+        CONVERTER.original.predict(opened(identity(tmp_path / "m.onnx")), {"z": np.zeros((1, 2))})
 
 
 def _sequence(path: Path) -> Path:

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlpack_toolkit.converters import for_file, for_object
+from mlpack_toolkit.converters import for_object
 from mlpack_toolkit.converters._steps.step import step_of
 from mlpack_toolkit.converters.spec import Unreadable, Unsupported
 from tests.converters.check import answers, assert_same
+from tests.converters.files import for_file
 from tests.converters.proving import held
 
 pd = pytest.importorskip("pandas")
@@ -41,7 +42,7 @@ def hard(model: Any, x: Any) -> Any:
     """Rows at each threshold and beside it in both types, with missing cells and odd numbers."""
     converter = for_object(model)
     assert converter is not None
-    thresholds = [np.array(f.thresholds) for f in converter.describe(model).features]
+    thresholds = [np.array(f.thresholds) for f in converter.original.describe(model).features]
     rows = [x[:60], np.full((1, x.shape[1]), np.nan), np.zeros((1, x.shape[1])), np.full((1, x.shape[1]), -1e30)]
     for i, at in enumerate(thresholds):
         near = at.astype(np.float32)
@@ -199,7 +200,7 @@ def test_named_columns_of_every_type() -> None:
     frame = pd.DataFrame({"Größe": x[:, 0], "n": np.arange(ROWS) + 2**24, "flag": y > 1, "small": np.float32(x[:, 1])})
     model = xgb.XGBRegressor(**FEW).fit(frame, y + frame["n"] % 5)
     same(model, frame)
-    assert [f.name for f in for_object(model).describe(model).features] == ["Größe", "n", "flag", "small"]  # type: ignore[union-attr]
+    assert [f.name for f in for_object(model).original.describe(model).features] == ["Größe", "n", "flag", "small"]  # type: ignore[union-attr]
 
 
 def frame_of_categories() -> Any:
@@ -238,7 +239,7 @@ def test_a_category_that_xgboost_takes_for_another_is_refused(route: str) -> Non
     assert converter is not None
     for unknown in ("never-seen", "b ", "zz"):
         with pytest.raises(ValueError, match="does not know"):
-            converter.predict(model, frame.head(1).assign(city=pd.Categorical([unknown])))
+            converter.original.predict(model, frame.head(1).assign(city=pd.Categorical([unknown])))
 
 
 def test_missing_among_category_codes_is_refused() -> None:
@@ -303,8 +304,8 @@ def test_native_boosters_and_their_files(objective: str, options: dict[str, Any]
     path = tmp_path / f"model.{suffix}"
     path.write_bytes(booster.save_raw("json" if suffix == "txt" else suffix))
     converter = for_file(path)
-    assert converter is not None and converter.name == "xgboost" and converter.load is not None
-    same(converter.load(path, {}), hard(booster, x))
+    assert converter is not None and converter.name == "xgboost" and converter.source.load is not None
+    same(converter.source.load(path, {}), hard(booster, x))
 
 
 @pytest.mark.parametrize("suffix", ["json", "ubj"])
@@ -316,8 +317,8 @@ def test_a_file_of_a_scikit_learn_class_becomes_that_class(kind: str, suffix: st
     path = tmp_path / f"model.{suffix}"
     model.save_model(path)
     converter = for_file(path)
-    assert converter is not None and converter.load is not None
-    loaded = converter.load(path, {})
+    assert converter is not None and converter.source.load is not None
+    loaded = converter.source.load(path, {})
     assert type(loaded).__name__ == kind
     same(loaded, hard(model, x))
 
@@ -326,9 +327,9 @@ def test_a_broken_file_is_unreadable(tmp_path: Path) -> None:
     path = tmp_path / "model.json"
     path.write_text('{"learner": {"attributes": {}')
     converter = for_file(path)
-    assert converter is not None and converter.load is not None
+    assert converter is not None and converter.source.load is not None
     with pytest.raises(Unreadable, match=r"model\.json"):
-        converter.load(path, {})
+        converter.source.load(path, {})
 
 
 @pytest.mark.parametrize("text", ['{"a": 1}', "tree\nversion=v4\n", "learner", '["learner"]'])

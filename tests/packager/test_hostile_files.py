@@ -15,9 +15,9 @@ import pyarrow as pa
 import pytest
 from scipy import sparse
 
+from mlpack_toolkit.converters._rds_frame import levels_in
 from mlpack_toolkit.converters.rds import Fault
 from mlpack_toolkit.converters.spec import Signature, TensorSpec
-from mlpack_toolkit.packager.data.rds_frames import levels_in
 from mlpack_toolkit.packager.data.readers import read_example, stream
 from mlpack_toolkit.packager.errors import UsageError
 from tests import mutation

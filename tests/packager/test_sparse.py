@@ -12,6 +12,7 @@ from scipy.sparse import csr_matrix, save_npz
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler
 
+from mlpack_toolkit.converters.messages import Adopt
 from mlpack_toolkit.packager.commands.build import Built, Request, build
 from mlpack_toolkit.packager.commands.predict import predict
 from mlpack_toolkit.packager.data.readers import read_example, stored_zeros
@@ -71,13 +72,12 @@ def test_the_original_is_asked_in_the_same_way_years_later(
     built: tuple[Built, Path], model: Any, tmp_path: Path
 ) -> None:
     made, _ = built
-    signature = made.signature.to_json()
     with Worker(Request(Path(), Path(), Path()).python, tmp_path, Limits()) as worker:
         from mlpack_toolkit.packager.original.source import take_source
 
         source = take_source(made.bundle / "model" / "source" / "model.joblib", tmp_path / "source", (), ())
-        worker.call("load", **source.request(), code=[], given={})
-        worker.call("adopt", signature=signature)
+        worker.call(source.request())
+        worker.call(Adopt(made.signature))
         answers = worker.predict({"X": FRESH.toarray()}, tmp_path)
     np.testing.assert_array_equal(answers["label"], model.predict(FRESH))
 

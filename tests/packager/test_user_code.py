@@ -170,5 +170,5 @@ def test_a_bundles_modules_do_not_pose_as_a_package(tmp_path: Path) -> None:
     seal(bundle.place)
     bundle = open_bundle(bundle.place)
     with original_worker(bundle, sys.executable, ()) as (_, loaded, _):
-        assert loaded["framework"] == "sklearn"
+        assert loaded.framework == "sklearn"
     assert not marker.exists()

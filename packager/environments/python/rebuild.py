@@ -34,6 +34,11 @@ class Interpreter:
     rscript: str = ""
     installed: int = 0
 
+    @property
+    def given(self) -> dict[str, str]:
+        """What the model's framework is told, so that it runs the original here."""
+        return {"rscript": self.rscript} if self.rscript else {}
+
 
 def find_interpreter(wanted: Mapping[str, Any], given: str | None) -> Interpreter:
     """The given one, else one of the very version, else one of the same minor version, here or of an earlier Debian;

@@ -10,17 +10,11 @@ import zlib
 from pathlib import Path
 
 from ...data.bombs import check_tar
-from ...errors import EnvironmentFault, UsageError
+from ...errors import EnvironmentFault
 
 SECONDS = 60.0
 MOST_BYTES = 2**30
 MOST_TEXT = 2**20
-
-
-def check_repository(place: str) -> None:
-    """Nothing; `UsageError` where the folder is no repository."""
-    if "://" not in place and not (Path(place) / "src" / "contrib").is_dir():
-        raise UsageError(f"--repository {place} is no repository of R packages: it has no folder src/contrib")
 
 
 def fetch_source(place: str, name: str, version: str, into: Path) -> Path | None:

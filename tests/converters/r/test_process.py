@@ -14,6 +14,7 @@ from time import monotonic
 
 import pytest
 
+from mlpack_toolkit.converters.messages import Load, Loaded
 from mlpack_toolkit.converters.r._model import loaded_in
 from mlpack_toolkit.converters.r._process import Session
 from mlpack_toolkit.converters.r._program import SAFE_VERSION, rscript, version_of
@@ -64,16 +65,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return fit(SCRIPT, tmp_path_factory.mktemp("traps"))
 
 
-def load(path: Path, scratch: Path, limits: Limits | None = None) -> dict[str, object]:
+def load(path: Path, scratch: Path, limits: Limits | None = None) -> Loaded:
     """What the worker says of the model."""
     import sys
 
     with Worker(sys.executable, scratch, limits or Limits(seconds=60)) as worker:
-        return worker.call("load", model=str(path), kind="other", names=[], versions={}, code=[])
+        return worker.call(Load(str(path), "rds"))
 
 
 def test_noise_does_no_harm(folder: Path, tmp_path: Path) -> None:
-    assert load(folder / "noise.rds", tmp_path)["title"] == "lm"
+    assert load(folder / "noise.rds", tmp_path).title == "lm"
     log = (tmp_path / "worker.log").read_text()
     assert "hello" in log and "During startup" not in log
 
@@ -109,7 +110,7 @@ def test_the_home_is_its_own(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.skipif(version_of(rscript("")) >= SAFE_VERSION, reason="this R runs no code while it reads")
 def test_an_older_r_is_told(folder: Path, tmp_path: Path) -> None:
     told = load(folder / "noise.rds", tmp_path)
-    assert "CVE-2024-27322" in json.dumps(told["notes"]) and "sandbox" in json.dumps(told["notes"])
+    assert "CVE-2024-27322" in json.dumps(told.notes) and "sandbox" in json.dumps(told.notes)
 
 
 FORK_OF_LIBC = """
@@ -213,7 +214,7 @@ def test_nothing_changed_outside(attacked: tuple[dict[str, str], Path]) -> None:
 
 
 def test_what_holds_r_is_told(folder: Path, tmp_path: Path) -> None:
-    sandbox = load(folder / "noise.rds", tmp_path)["sandbox"]
+    sandbox = load(folder / "noise.rds", tmp_path).sandbox
     assert isinstance(sandbox, dict) and sandbox["held"] == expected()["held"]
 
 

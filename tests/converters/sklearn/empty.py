@@ -17,14 +17,14 @@ def assert_empty(model: Any, x: Any, real: str = "float64") -> None:
 
     converter = for_object(model)
     assert converter is not None
-    description = converter.describe(model)
+    description = converter.original.describe(model)
     table = table_of(x)
     dtypes = {str(n): str(x[n].dtype) for n in x} if hasattr(x, "columns") else {}
     first = signature_of(description, table, {}, dtypes)
-    want = converter.predict(model, original_input(description, first.inputs, table))
+    want = converter.original.predict(model, original_input(description, first.inputs, table))
     signature = signature_of(description, table, want, dtypes).in_precision(real)
     session = ort.InferenceSession(
-        converter.convert(model, description, signature, real), providers=["CPUExecutionProvider"]
+        converter.export.convert(model, description, signature, real), providers=["CPUExecutionProvider"]
     )
     read = {i.name for i in session.get_inputs()}
     feeds = graph_feeds(signature, {name: column[:0] for name, column in table.items()})

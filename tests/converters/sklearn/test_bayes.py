@@ -68,7 +68,7 @@ def test_bernoulli_at_its_threshold() -> None:
     assert_same(model, np.array(np.meshgrid(near, near, near, near)).reshape(4, -1).T)
     converter = for_object(model)
     assert converter is not None
-    assert [f.thresholds for f in converter.describe(model).features] == [(0.1,)] * 4
+    assert [f.thresholds for f in converter.original.describe(model).features] == [(0.1,)] * 4
 
 
 def test_bernoulli_without_a_threshold() -> None:
@@ -88,4 +88,4 @@ def test_categories(kind: Any) -> None:
         assert_same(model, x[:50] + np.array([0.5, 0.999999, 0.0]))
     converter = for_object(model)
     assert converter is not None
-    assert [f.values for f in converter.describe(model).features] == [tuple(range(n)) for n in (2, 5, 9)]
+    assert [f.values for f in converter.original.describe(model).features] == [tuple(range(n)) for n in (2, 5, 9)]

@@ -112,5 +112,5 @@ def test_isotonic_that_raises_says_where() -> None:
     model = IsotonicRegression(out_of_bounds="raise").fit([1, 2, 4], [3, 4, 4.5])
     converter = for_object(model)
     assert converter is not None
-    assert [f.bounds for f in converter.describe(model).features] == [(1.0, 4.0)]
+    assert [f.bounds for f in converter.original.describe(model).features] == [(1.0, 4.0)]
     assert predicted(model, [1, 3, 4]).tolist() == model.predict([1, 3, 4]).tolist()

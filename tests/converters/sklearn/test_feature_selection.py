@@ -52,7 +52,7 @@ def test_thresholds_are_seen_through_a_selector() -> None:
     converter = for_object(model)
     assert converter is not None
     chosen = set(np.flatnonzero(model[0].get_support()))
-    found = {i for i, f in enumerate(converter.describe(model).features) if f.thresholds == (2.5,)}
+    found = {i for i, f in enumerate(converter.original.describe(model).features) if f.thresholds == (2.5,)}
     assert found == chosen
 
 

@@ -41,7 +41,7 @@ def test_where_they_begin_to_refuse(made: Any, bound: float) -> None:
     fitted = made.fit(IRIS)
     converter = for_object(fitted)
     assert converter is not None
-    assert [f.bounds for f in converter.describe(fitted).features] == [(bound,)] * 4
+    assert [f.bounds for f in converter.original.describe(fitted).features] == [(bound,)] * 4
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 16, 100])

@@ -92,7 +92,7 @@ def test_kernels_of_positive_numbers_say_where_they_begin_to_refuse() -> None:
         model = KernelRidge(kernel=kernel, gamma=1.0).fit(X, Y)
         converter = for_object(model)
         assert converter is not None
-        return {feature.bounds for feature in converter.describe(model).features}
+        return {feature.bounds for feature in converter.original.describe(model).features}
 
     assert bounds("chi2") == bounds(k.RBF() + k.PairwiseKernel(metric="chi2")) == {(0.0,)}
     assert bounds("rbf") == {()}

@@ -319,7 +319,7 @@ def test_named_columns_and_what_members_know() -> None:
     assert_empty(model, frame[:2])
     converter = for_object(model)
     assert converter is not None
-    found = {f.name: f.thresholds for f in converter.describe(model).features}
+    found = {f.name: f.thresholds for f in converter.original.describe(model).features}
     seen = {i for positions in model.best_estimator_.estimators_features_ for i in positions}
     assert found == {name: (0.25,) if i in seen else () for i, name in enumerate("abcdef")}
 
@@ -357,7 +357,7 @@ def test_around_forests(model: Any, count: int) -> None:
     fit(model, x, y)
     converter = for_object(model)
     assert converter is not None
-    features = converter.describe(model).features
+    features = converter.original.describe(model).features
     assert any(f.thresholds for f in features)
     rng = np.random.default_rng(2)
     at = np.column_stack([rng.choice(f.thresholds or (0.0,), 400) for f in features])

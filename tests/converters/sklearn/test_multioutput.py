@@ -52,7 +52,7 @@ def signature(model: Any, y: Any) -> Signature:
     model.fit(X, y)
     converter = for_object(model)
     assert converter is not None
-    return signature_of(converter.describe(model), {"X": X}, converter.predict(model, X))
+    return signature_of(converter.original.describe(model), {"X": X}, converter.original.predict(model, X))
 
 
 TARGETS = {"numbers": TWO, "flags": FLAGS.astype(bool), "text": TEXT}

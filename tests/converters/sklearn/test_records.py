@@ -58,7 +58,7 @@ def test_models_behind_records() -> None:
     assert_same(tree, TABLE)
     converter = for_object(tree)
     assert converter is not None
-    features = {f.name: f for f in converter.describe(tree).features}
+    features = {f.name: f for f in converter.original.describe(tree).features}
     assert any(f.thresholds for f in features.values())
     assert features["city"].values == ("Oslo", "Paris", "Rome=x", "ΟΔΟΣ")
     small = [{**r, "age": min(r.get("age", 0), 9)} for r in RECORDS]

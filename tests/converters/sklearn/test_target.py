@@ -50,11 +50,11 @@ def test_an_unknown_label_beside_two_would_change_the_shape_and_is_refused() -> 
     fitted = LabelBinarizer().fit(["no", "yes"])
     converter = for_object(fitted)
     assert converter is not None
-    description = converter.describe(fitted)
+    description = converter.original.describe(fitted)
     assert description.features[0].values == ("no", "yes")
     with pytest.raises(ValueError, match="does not know 'else'"):
-        converter.predict(fitted, frame(["no", "yes", "else"]))
-    assert converter.predict(fitted, frame(["yes", "no"]))["transformed"].tolist() == [[1], [0]]
+        converter.original.predict(fitted, frame(["no", "yes", "else"]))
+    assert converter.original.predict(fitted, frame(["yes", "no"]))["transformed"].tolist() == [[1], [0]]
 
 
 def test_several_labels_per_row_are_refused() -> None:

@@ -73,7 +73,7 @@ def adversarial(model: Any, x: Array, real: str, count: int = 400, missing: bool
     assert converter is not None
     rng = np.random.default_rng(2)
     out = x[rng.integers(len(x), size=count)].copy()
-    for i, feature in enumerate(converter.describe(model).features):
+    for i, feature in enumerate(converter.original.describe(model).features):
         exact = np.array(feature.thresholds or (0.0,))
         near = exact.astype(np.float32)
         steps = [np.nextafter(exact, d) for d in (np.inf, -np.inf)]

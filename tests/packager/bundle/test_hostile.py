@@ -137,8 +137,8 @@ def _served(folder: Path) -> bool:
         ({"tolerances": {"label": {"rtol": -1, "atol": 0}}}, r"rtol must be a number of at least 0"),
         ({"environment": {"unproved": 3}}, "environment.unproved must be a list"),
         ({"environment": {"given": {"file": "../x", "kind": "", "differences": []}}}, "environment.given.file must be"),
-        ({"given": {"arguments": {"s": []}}}, r"given.arguments\['s'\] must be"),
-        ({"given": {"levels": {"s": [1]}}}, r"given.levels\['s'\]\[0\] must be a text"),
+        ({"framework": "r", "given": {"arguments": {"s": []}}}, r"given.arguments\['s'\] must be"),
+        ({"framework": "r", "given": {"levels": {"s": [1]}}}, r"given.levels\['s'\]\[0\] must be a text"),
         ({"signature": None}, "signature must be an object"),
     ],
 )

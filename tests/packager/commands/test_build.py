@@ -272,4 +272,4 @@ def test_the_users_own_modules(mlpack: Run, tmp_path: Path) -> None:
     import sys
 
     with original_worker(bundle, sys.executable, ["own.Plain"]) as (_, loaded, _scratch):
-        assert loaded["framework"] == "sklearn"
+        assert loaded.framework == "sklearn"

@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScaler, PowerTransformer, StandardScaler
 
 from mlpack_toolkit.converters._worker.session import Session
+from mlpack_toolkit.converters.messages import Probe
 from mlpack_toolkit.converters.sklearn import CONVERTER
 from mlpack_toolkit.converters.spec import TensorSpec
 from mlpack_toolkit.converters.table import write_table
@@ -37,8 +38,8 @@ def ruled(model: Any, example: Any, folder: Path) -> tuple[TensorSpec, ...]:
     table = {"X": example} if matrix else {str(n): example[n].to_numpy() for n in example}
     write_table(table, folder / "example.npz")
     session = Session()
-    session.model, session.converter, session.description = model, CONVERTER, CONVERTER.describe(model)
-    reply = session.probe({"example": str(folder / "example.npz"), "frame_dtypes": {}, "out": str(folder)})
+    session.model, session.converter, session.description = model, CONVERTER, CONVERTER.original.describe(model)
+    reply = session.probe(Probe(str(folder / "example.npz"), str(folder)))
     return with_rules(session.signature, Probes.read(folder, reply)).inputs
 
 

@@ -95,9 +95,9 @@ def test_what_a_model_decides_by() -> None:
     }
     for expected, models in said.items():
         for model in models:
-            assert CONVERTER.processor(model.fit(X, y)) == expected, model
-    assert CONVERTER.processor(neighbors.KNeighborsClassifier(algorithm="kd_tree").fit(X, y)) == NEVER
-    assert CUSTOM.processor(object()) == TIES
+            assert CONVERTER.original.processor(model.fit(X, y)) == expected, model
+    assert CONVERTER.original.processor(neighbors.KNeighborsClassifier(algorithm="kd_tree").fit(X, y)) == NEVER
+    assert CUSTOM.original.processor(object()) == TIES
 
 
 def test_equal_scores_are_asked_about_again() -> None:

@@ -7,6 +7,7 @@ import os
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import numpy as np
 import pytest
 
 from mlpack_toolkit.converters._graph.builder import SINGLE_OUTPUTS
+from mlpack_toolkit.converters.messages import Environment, Lend, Load, Measure, Predict, Probe
+from mlpack_toolkit.converters.messages import Request as Asked
 from mlpack_toolkit.converters.spec import Signature, TensorSpec
 from mlpack_toolkit.converters.table import write_table
 from mlpack_toolkit.packager.commands.build import Request, build
@@ -26,6 +29,13 @@ from mlpack_toolkit.packager.original.source import take_source
 from mlpack_toolkit.packager.original.worker import Limits, Worker
 from tests.packager.conftest import Made
 
+REQUESTED: dict[str, Asked[Any]] = {
+    "load": Load("", ""),
+    "probe": Probe("", ""),
+    "measure": Measure("", (), 0.0),
+    "environment": Environment(),
+    "predict": Predict("", ""),
+}
 ODD = (None, -1, 1.5, "x", [], {}, [[]], {"a": [None]}, "9" * 5000)
 TIMES = dict.fromkeys(("batch", "p50_ms", "p90_ms", "p95_ms", "p99_ms", "rows_per_second"), 1.0)
 PACKAGE = {"Package": "stats", "Version": "4.3.1", "path": "/usr/lib/R/library/stats"}
@@ -38,12 +48,11 @@ def said(flowers: Made, tmp_path_factory: pytest.TempPathFactory) -> dict[str, d
     folder = tmp_path_factory.mktemp("replies")
     write_table({"X": np.asarray(flowers.rows)[:20]}, folder / "example.npz")
     with Worker(sys.executable, folder, Limits(seconds=60.0)) as worker:
-        load = worker.call("load", **take_source(flowers.model, folder / "source", ()).request(), code=[])
-        asked = {"frame_dtypes": {}, "stored": None}
-        probe = worker.call("probe", example=str(folder / "example.npz"), out=str(folder), **asked)
+        load = worker.call(take_source(flowers.model, folder / "source", ()).request())
+        probe = worker.call(Probe(str(folder / "example.npz"), str(folder)))
     return {
-        "load": load,
-        "probe": probe,
+        "load": load.to_json(),
+        "probe": probe.to_json(),
         "measure": {"batches": [TIMES]},
         "environment": {"environment": R_SAID},
         "predict": {},
@@ -70,20 +79,22 @@ def changed(plain: Any, path: tuple[Any, ...], value: Any) -> Any:
 
 @pytest.mark.parametrize("command", ["load", "probe", "measure", "environment", "predict"])
 def test_a_true_reply_passes_and_an_odd_one_is_a_sentence(command: str, said: dict[str, Any]) -> None:
-    true = {"ok": True, **said[command]}
-    assert parse_reply(json.dumps(true).encode(), command) == true
+    true, request = {"ok": True, **said[command]}, REQUESTED[command]
+    read = parse_reply(json.dumps(true).encode(), request)
+    assert type(read) is request.reply and {"ok": True, **read.to_json()} == true
+    assert {f.name for f in fields(request.reply)} == said[command].keys()
     for path in places(true):
         refused = 0
         for odd in ODD:
             try:
-                parse_reply(json.dumps(changed(true, path, odd)).encode(), command)
+                parse_reply(json.dumps(changed(true, path, odd)).encode(), request)
             except ForgedError as error:
                 refused += 1
                 assert error.exit_code == 3
         assert refused >= 4, path
     for field in said[command]:
         with pytest.raises(ForgedError, match=f"{field} is missing"):
-            parse_reply(json.dumps({k: v for k, v in true.items() if k != field}).encode(), command)
+            parse_reply(json.dumps({k: v for k, v in true.items() if k != field}).encode(), request)
 
 
 NO_REPLY = (b"", b"\xff", b"{", b"7", b"[]", b"{}", b'{"ok": 1}', b'{"ok": false}', b'{"ok": false, "kind": "a"}')
@@ -93,7 +104,7 @@ DEEP = (b"[" * 100_000, b'{"ok": true, "a": ' + b"[" * 100_000, b'{"ok": ' + b"9
 @pytest.mark.parametrize("line", [*NO_REPLY, *DEEP])
 def test_what_is_no_reply_is_a_sentence(line: bytes) -> None:
     with pytest.raises(ForgedError):
-        parse_reply(line, "predict")
+        parse_reply(line, Predict("", ""))
 
 
 @pytest.mark.parametrize("field", [("Package", "../../x"), ("Version", "1/../../x"), ("path", ""), ("License", [1])])
@@ -102,7 +113,7 @@ def test_no_package_of_r_leads_elsewhere(field: tuple[str, Any], tmp_path: Path)
 
     said = {**R_SAID, "packages": [{**PACKAGE, field[0]: field[1]}]}
     with pytest.raises(ForgedError):
-        parse_reply(json.dumps({"ok": True, "environment": said}).encode(), "environment")
+        parse_reply(json.dumps({"ok": True, "environment": said}).encode(), Environment())
     secret = {**R_SAID, "packages": [{**PACKAGE, "path": str(tmp_path)}]}
     with pytest.raises(ForgedError, match="not the folder of the R package stats"):
         recorded(secret, True, "", tmp_path / "scratch")
@@ -172,11 +183,11 @@ def forged(command: str, change: Callable[[dict[str, Any], Path], None]) -> type
     """A worker that does as it is told, and then otherwise."""
 
     class Forger(Worker):
-        def receive(self) -> dict[str, Any]:
-            reply = super().receive()
-            if self._command == command:
+        def _line(self, request: Asked[Any]) -> bytes:
+            reply = json.loads(super()._line(request))
+            if request.command == command and reply["ok"]:
                 change(reply, self._log.parent)
-            return reply
+            return json.dumps(reply).encode()
 
     return Forger
 
@@ -260,7 +271,7 @@ def test_an_endless_reply_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with Worker("/bin/true", tmp_path, Limits()) as worker, Path("/dev/zero").open("rb", buffering=0) as endless:
         worker._replies = endless
         with pytest.raises(ForgedError, match="more than"):
-            worker.receive()
+            worker.receive(Environment())
 
 
 def test_a_process_that_takes_no_words_is_stopped(tmp_path: Path) -> None:
@@ -269,4 +280,4 @@ def test_a_process_that_takes_no_words_is_stopped(tmp_path: Path) -> None:
     sleeper.chmod(0o755)
     limits = Limits(seconds=1.0)
     with Worker(str(sleeper), tmp_path, limits) as worker, pytest.raises(ModelError, match="no answer within 1 s"):
-        worker.send("adopt", signature="x" * (1 << 20))
+        worker.send(Lend("x" * (1 << 20)))

@@ -19,7 +19,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -27,6 +26,7 @@ from mlpack_toolkit import converters
 from mlpack_toolkit.converters import _sandbox
 from mlpack_toolkit.converters._sandbox._seccomp import _filter
 from mlpack_toolkit.converters._sandbox._syscalls import DENIED, WEIGHED
+from mlpack_toolkit.converters.messages import Load, Loaded
 from mlpack_toolkit.packager.commands.build import Request, build
 from mlpack_toolkit.packager.errors import MlpackError, ModelError
 from mlpack_toolkit.packager.original.sandbox import expected, sandbox_found, sandbox_words
@@ -166,7 +166,6 @@ def number(name, machine):
 """
 
 
-NOTHING: dict[str, Any] = {"names": [], "own": [], "referred": []}
 """What the scan of a model says that asks for no name."""
 
 
@@ -179,12 +178,12 @@ def hostile(folder: Path, module: str) -> Path:
     return code
 
 
-def load(folder: Path, code: Path, limits: Limits | None = None) -> dict[str, Any]:
+def load(folder: Path, code: Path, limits: Limits | None = None) -> Loaded:
     """The worker's reply to a model that is nothing, once the registry was imported."""
     scratch = folder / "scratch"
     scratch.mkdir()
     with Worker(sys.executable, scratch, limits or Limits(seconds=120.0)) as worker:
-        return worker.call("load", model=str(folder / "model.pkl"), kind="pickle", code=[str(code)], **NOTHING)
+        return worker.call(Load(str(folder / "model.pkl"), "pickle", code=(str(code),)))
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mlpack_toolkit import converters
+from mlpack_toolkit.converters.messages import Load
 from mlpack_toolkit.packager.errors import ConversionError, MissingToolError, MlpackError, ModelError
 from mlpack_toolkit.packager.original.source import take_source
 from mlpack_toolkit.packager.original.worker import Limits, Worker, start
@@ -41,24 +43,24 @@ def worker(folder: Path, limits: Limits = QUICK, python: str = sys.executable) -
         yield found
 
 
-def model(folder: Path, body: str) -> dict[str, Any]:
+def model(folder: Path, body: str) -> Load:
     """The request to load a pickle whose loading runs `body`, with a module of the user's own."""
     code = folder / "code"
     code.mkdir(exist_ok=True)
     (code / "users_own.py").write_text(f"import os, sys, time, ctypes\ndef run():\n    {body}\n")
     (folder / "model.pkl").write_bytes(b"cusers_own\nrun\n(tR.")
-    return {"model": str(folder / "model.pkl"), "kind": "pickle", "code": [str(code)], **own("users_own.run")}
+    return trusting("users_own.run", folder, code)
 
 
-def own(name: str) -> dict[str, Any]:
-    """The part of a request that says which names of a file are trusted: one, by the user's word."""
-    return {"names": [name], "own": [name], "referred": []}
+def trusting(name: str, folder: Path, *code: Path, kind: str = "pickle") -> Load:
+    """The request to load a file of which one name is trusted, by the user's word."""
+    return Load(str(folder / "model.pkl"), kind, (name,), own=(name,), code=tuple(map(str, code)))
 
 
 def load(folder: Path, body: str, limits: Limits = QUICK) -> str:
     """The sentence that a load ends with."""
     with worker(folder, limits) as child, pytest.raises(MlpackError) as caught:
-        child.call("load", **model(folder, body))
+        child.call(model(folder, body))
     return f"{type(caught.value).__name__}: {caught.value}"
 
 
@@ -116,20 +118,20 @@ def test_noise_is_no_reply(stream: str, tmp_path: Path) -> None:
 def test_reading_standard_input_does_not_eat_commands(tmp_path: Path) -> None:
     with worker(tmp_path) as child:
         request = model(tmp_path, "return sys.stdin.read() + os.read(0, 10).decode()")
-        child.send("load", **request)
-        child.send("load", **{**request, "model": str(tmp_path / "nowhere")})
+        child.send(request)
+        child.send(replace(request, model=str(tmp_path / "nowhere")))
         with pytest.raises(ConversionError, match="a bare value of type str"):
-            child.receive()
+            child.receive(request)
         with pytest.raises(ModelError, match="nowhere"):
-            child.receive()
+            child.receive(request)
 
 
 def test_it_goes_on_after_an_error(tmp_path: Path, flowers: Made) -> None:
     with worker(tmp_path) as child:
         with pytest.raises(ModelError):
-            child.call("load", **model(tmp_path, "raise ValueError"))
-        reply = child.call("load", **take_source(flowers.model, tmp_path / "copy", ()).request(), code=[])
-    assert (reply["framework"], reply["width"]) == ("sklearn", 4)
+            child.call(model(tmp_path, "raise ValueError"))
+        reply = child.call(take_source(flowers.model, tmp_path / "copy", ()).request())
+    assert (reply.framework, reply.width) == ("sklearn", 4)
 
 
 @pytest.mark.parametrize("python", ["/nowhere/python", "no-such-python", "/"])
@@ -140,7 +142,7 @@ def test_no_interpreter(python: str, tmp_path: Path) -> None:
 
 def test_what_is_no_python_is_a_sentence(tmp_path: Path) -> None:
     with worker(tmp_path, python="/bin/true") as child, pytest.raises(ModelError, match="died"):
-        child.call("load", **model(tmp_path, "pass"))
+        child.call(model(tmp_path, "pass"))
 
 
 OWN = ("converters", "templates", "packager", "runtimes", "json", "spec")
@@ -154,8 +156,7 @@ def test_a_users_module_of_our_name_is_theirs(name: str, tmp_path: Path) -> None
     (code / f"{name}.py").write_text("class Mine:\n    pass\nSAID = 'mine'\n")
     (tmp_path / "model.pkl").write_bytes(f"c{name}\nMine\n(tR.".encode())
     with worker(tmp_path) as child, pytest.raises(ConversionError, match=rf"no converter for {name}\.Mine"):
-        given = own(f"{name}.Mine")
-        child.call("load", model=str(tmp_path / "model.pkl"), kind="pickle", code=[str(code)], **given)
+        child.call(trusting(f"{name}.Mine", tmp_path, code))
 
 
 @pytest.mark.parametrize("name", ["converters"])
@@ -186,7 +187,7 @@ def test_our_own_folders_are_not_on_the_models_path(tmp_path: Path) -> None:
     names = ("converters", "packager", "templates", "runtimes", "spec", "_worker")
     request = model(tmp_path, f"raise ValueError([n for n in {names} if n in sys.modules])")
     with worker(tmp_path) as child, pytest.raises(ModelError, match=r"ValueError: \[\]"):
-        child.call("load", **request)
+        child.call(request)
 
 
 class Trace:
@@ -273,21 +274,22 @@ def test_the_worker_starts_under_python_39(tmp_path: Path) -> None:
     """An interpreter with nothing installed: loads a plain pickle, imports every converter, names the class."""
     with worker(tmp_path, python=python39()) as child:
         with pytest.raises(ConversionError, match=r"no converter for users_own\.Thing.*sklearn"):
-            child.call("load", **model(tmp_path, "return type('Thing', (), {'__module__': 'users_own'})()"))
+            child.call(model(tmp_path, "return type('Thing', (), {'__module__': 'users_own'})()"))
         with pytest.raises(ModelError, match=r"needs the module 'joblib'.*--python"):
-            child.call("load", model=str(tmp_path / "model.pkl"), kind="joblib", code=[], **own("a.B"))
+            child.call(trusting("a.B", tmp_path, kind="joblib"))
 
 
 def test_replies_are_json_of_one_line(tmp_path: Path, flowers: Made) -> None:
     with worker(tmp_path) as child:
-        child.send("load", **take_source(flowers.model, tmp_path / "copy", ()).request(), code=[])
-        line = child._line()
+        request = take_source(flowers.model, tmp_path / "copy", ()).request()
+        child.send(request)
+        line = child._line(request)
     assert line.count(b"\n") == 1 and json.loads(line)["ok"] is True
 
 
 def test_leaving_kills(tmp_path: Path) -> None:
     with worker(tmp_path) as child:
-        child.send("load", **model(tmp_path, "time.sleep(300)"))
+        child.send(model(tmp_path, "time.sleep(300)"))
         pid = child._process.pid
         os.kill(pid, 0)
     with pytest.raises(ProcessLookupError):

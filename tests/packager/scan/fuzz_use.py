@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mlpack_toolkit.converters._worker.session import Session
+from mlpack_toolkit.converters.messages import Convert, Load, Probe
 from mlpack_toolkit.converters.table import write_table
 
 from .estimators import FRAME, TEXTS, X
@@ -20,7 +21,7 @@ INPUTS = (ROWS, FRAME.head(5), TEXTS[:5], ROWS[:, :1])
 _METHODS = ("predict", "predict_proba", "decision_function", "transform", "score_samples", "inverse_transform")
 
 
-def as_the_worker(request: dict[str, Any], number: int) -> tuple[Session, bool]:
+def as_the_worker(request: Load, number: int) -> tuple[Session, bool]:
     """The worker's commands; whether a graph was written. All of its probes are asked of every fourth model."""
     session = Session()
     session.sandbox = SANDBOX
@@ -33,8 +34,8 @@ def as_the_worker(request: dict[str, Any], number: int) -> tuple[Session, bool]:
         _quick(session, table)
         return session, False
     write_table(table, Path("example.npz"))
-    session.probe({"example": "example.npz", "out": ".", "frame_dtypes": dict.fromkeys(table, "float64")})
-    session.convert({"out": "graph", "real": "float64"})
+    session.probe(Probe("example.npz", ".", dict.fromkeys(table, "float64")))
+    session.convert(Convert("float64", "graph"))
     return session, True
 
 
@@ -44,7 +45,7 @@ def _quick(session: Session, table: Any) -> None:
 
     example = model_table(session.description, table)
     inputs = inputs_of(session.description, example, dict.fromkeys(table, "float64"))
-    session.converter.predict(session.model, original_input(session.description, inputs, example))
+    session.converter.original.predict(session.model, original_input(session.description, inputs, example))
 
 
 def _asked(value: Any) -> None:

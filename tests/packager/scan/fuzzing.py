@@ -29,6 +29,7 @@ from mlpack_toolkit.converters._trust.guard import Guard, Trusted
 from mlpack_toolkit.converters._trust.rules import Refused
 from mlpack_toolkit.converters._trust.unpickler import guarded
 from mlpack_toolkit.converters._worker.confinement import confine
+from mlpack_toolkit.converters.messages import Load
 from mlpack_toolkit.packager.errors import ModelError
 from mlpack_toolkit.packager.scan import Scan, Vouched, require_trusted, scan
 from mlpack_toolkit.packager.scan.allowlist import allowed_names, referred_names
@@ -112,7 +113,7 @@ class Run:
             return None
         finally:
             self.slowest = max(self.slowest, time.monotonic() - start)
-        return found if found.kind != "other" else None
+        return found if found.kind in ("pickle", "joblib", "skops") else None
 
     def alone(self, number: int, data: bytes, trusted: Trusted) -> tuple[str, Any]:
         """How loading under the guard ends, and the object."""
@@ -192,8 +193,8 @@ def use(run: Run, number: int, path: Path, found: Scan, value: Any) -> None:
     """What mlpack, and what anybody, does with a loaded model."""
     from .fuzz_use import USES, as_the_worker
 
-    request = {"model": str(path), "kind": found.kind, "names": found.names, "own": [], "code": []}
-    session, end = run.watched(number, "use", lambda: as_the_worker({**request, "referred": sorted(REFERRED)}, number))
+    request = Load(str(path), found.kind, found.names, referred=tuple(sorted(REFERRED)))
+    session, end = run.watched(number, "use", lambda: as_the_worker(request, number))
     run.counts["used"] += 1
     run.counts["known to a converter"] += session is not None
     run.counts["converted"] += end == "loaded" and session is not None and session[1]
@@ -228,7 +229,7 @@ def _deadly(fault: str) -> bool:
 
 def main() -> None:
     seed, first, seconds, off = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
-    facts = confine(Path("m"), {"kind": "pickle"})
+    facts = confine(Path("m"), Load("m", "pickle"))
     faulthandler.enable()
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGALRM, _slow)

@@ -18,6 +18,7 @@ from mlpack_toolkit.converters._trust.guard import Guard, Trusted
 from mlpack_toolkit.converters._trust.loading import load_joblib, load_pickle
 from mlpack_toolkit.converters._trust.rules import Refused
 from mlpack_toolkit.converters._trust.unpickler import guarded
+from mlpack_toolkit.converters.messages import Load
 from mlpack_toolkit.packager.errors import ModelError
 from mlpack_toolkit.packager.original.worker import Limits, Worker
 from mlpack_toolkit.packager.scan.allowlist import allowed_names, referred_names
@@ -151,10 +152,8 @@ def test_a_partial_and_a_scorer_that_models_have_are_loaded() -> None:
 def test_the_worker_refuses_with_a_sentence_what_it_would_not_have_been_sent(tmp_path: Path) -> None:
     path = tmp_path / "evil.pkl"
     path.write_bytes(written(loading(FIRE)["BUILD twice"], 2))
-    names = sorted(EVERYTHING.names)
+    names = tuple(sorted(EVERYTHING.names))
     with Worker(sys.executable, tmp_path, Limits()) as worker, pytest.raises(ModelError) as caught:
-        worker.call(
-            "load", model=str(path), kind="pickle", names=names, own=[], referred=sorted(referred_names()), code=[]
-        )
+        worker.call(Load(str(path), "pickle", names, referred=tuple(sorted(referred_names()))))
     assert caught.value.exit_code == 3
     assert str(caught.value).startswith("evil.pkl sets `__setstate__`, which is a method, on an object while it loads.")

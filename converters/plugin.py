@@ -1,0 +1,165 @@
+"""What a converter is: all that is peculiar to one framework, by role.
+
+Each framework's file ends in `CONVERTER = Converter(...)`. Every callable imports the framework by itself, so that
+importing the file imports nothing but the standard library: Python 3.9 and later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable
+
+from .spec import FLOATS, NEVER, Description, Signature, Table, TensorSpec
+
+if TYPE_CHECKING:
+    from ._steps.step import Step
+    from ._worker.probes import Probe
+
+Given = Mapping[str, Any]
+"""The values of a framework's options, by their keys; an option that has neither a value nor a default is not there."""
+TEXT, NUMBER, FLAG, FILE, PROGRAM, PAIR = "text", "number", "flag", "file", "program", "pair"
+"""Kinds of options: any text; a number; true or false; a file that is there; a program by its path, or by a name to be
+looked up; NAME=VALUE, whose value is a number where it reads as one."""
+MODEL, MACHINE, BUILD = "model", "machine", "build"
+"""What an option is about: the model, so that the bundle keeps it; this machine, so that it is given again wherever the
+original runs; this build alone."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """What a user can say to a framework: `-O FRAMEWORK.NAME=VALUE`, or a key of `[options.FRAMEWORK]` in mlpack.toml.
+
+    `help`: a sentence. `kind`, `scope`: see above. `default`: the value where the user gives none. `repeatable`: may be
+    given several times: all values in order, of pairs one object.
+    `old_spelling`: an option of the command line that does the same, `--object`; its name without dashes is a key of
+    `[build]` and a keyword of `build` in Python.
+    `key`: the name of the value in `given` and in the bundle, where that is not `name`.
+    `read(path)`: of a file, what is given and kept in its place: texts by name. `check(value)`: raises `Unreadable`
+    with a sentence.
+    """
+
+    name: str
+    help: str
+    kind: str = TEXT
+    default: Any = None
+    repeatable: bool = False
+    scope: str = MODEL
+    old_spelling: str = ""
+    key: str = ""
+    read: Callable[[Path], Mapping[str, Sequence[str]]] | None = None
+    check: Callable[[Any], None] | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind == FILE and self.scope == MODEL and self.read is None:
+            raise ValueError(f"the option {self.name} is a file that no bundle can keep: say what is read of it")
+
+    @property
+    def kept_as(self) -> str:
+        """The name of the value in `given` and in the bundle."""
+        return self.key or self.name
+
+
+@dataclass(frozen=True)
+class Source:
+    """Which objects and files are models of the framework, and how a file becomes a model.
+
+    `packages`: top packages of the classes that it reads from pickles (`sklearn`).
+    `containers`: the kinds of files that it reads, by the names of their scanners (`packager/scan/containers`).
+    `sniff(path, head)`: whether a file of such a kind is of this framework (`head`: its first 4 KiB); None: all are.
+    `load(path, given)`: the model of such a file.
+    `start(given)`: starts the program that will hold the model and gives what its sandbox holds (see `_sandbox`): a
+    process that holds a model itself can start none.
+    `look(path)`: what a file says of itself, without loading it.
+    `options`: what a user can say to the framework.
+    """
+
+    packages: tuple[str, ...] = ()
+    containers: tuple[str, ...] = ()
+    sniff: Callable[[Path, bytes], bool] | None = None
+    load: Callable[[Path, Given], Any] | None = None
+    start: Callable[[Given], dict[str, Any]] | None = None
+    look: Callable[[Path], dict[str, Any]] | None = None
+    options: tuple[Option, ...] = ()
+
+    def given(self, said: Given) -> Given:
+        """The values of the options: what the user said, over the defaults."""
+        defaults = {each.kept_as: each.default for each in self.options if each.default is not None}
+        return {**defaults, **said}
+
+
+def _never(model: Any) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Original:
+    """How the user's own model describes itself and answers.
+
+    `describe(model)`: see `Description`.
+    `predict(model, x)`: its answers, arrays by output name; `x` is a data frame, a matrix, records or texts, as the
+    description says.
+    `quick(model, x)`: the cheapest call from which all outputs follow, for the clock; None: the model's own
+    `predict_proba` where it has one, else `predict`.
+    `clock(model, x)`: seconds of one answer by the original's own clock, where asking it costs time of its own.
+    `environment(model)`: what the original runs in, where that is not this interpreter.
+    `processor(model)`: whether answers may hang on the kernel of linear algebra, which the processor chooses:
+    `ALWAYS`, `TIES` (labels alone, among equal scores) or `NEVER`.
+    `takes_sparse(model)`: whether the original takes a sparse matrix though it knows the names of its columns; one that
+    does not know them is tried.
+    """
+
+    describe: Callable[[Any], Description]
+    predict: Callable[[Any, Any], Table]
+    quick: Callable[[Any, Any], object] | None = None
+    clock: Callable[[Any, Any], float] | None = None
+    environment: Callable[[Any], dict[str, Any]] | None = None
+    processor: Callable[[Any], str] = field(default=lambda model: NEVER)
+    takes_sparse: Callable[[Any], bool] = _never
+
+
+def column_probes(description: Description, inputs: tuple[TensorSpec, ...], example: Table) -> list[Probe]:
+    """The probes of a table: example rows, then rows in which each column takes the values worth trying."""
+    from ._worker.probes import make_probes
+
+    return make_probes(description, inputs, example)
+
+
+@dataclass(frozen=True)
+class Probing:
+    """Which inputs are worth trying.
+
+    `adapt(model, description)`: the description, once it holds the example.
+    `batches(description, inputs, example)`: the probes, the example's own rows first.
+    """
+
+    adapt: Callable[[Any, Description], Description] = field(default=lambda model, description: description)
+    batches: Callable[[Description, tuple[TensorSpec, ...], Table], list[Probe]] = column_probes
+
+
+@dataclass(frozen=True)
+class Export:
+    """How a model becomes a graph.
+
+    `convert(model, description, signature, real)`: the serialised ONNX model, its inputs and outputs as the signature
+    says; `real` is the type of the numbers inside, `float32` or `float64`. Raises `Unsupported`.
+    `precisions(model)`: forms worth trying, the cheapest first.
+    `step(fitted)`: the step of one object of the framework, so that a pipeline of any framework can hold it (see
+    `_steps.py`); None: no such class.
+    """
+
+    convert: Callable[[Any, Description, Signature, str], bytes]
+    precisions: Callable[[Any], tuple[str, ...]] = field(default=lambda model: FLOATS)
+    step: Callable[[Any], Step | None] | None = None
+
+
+@dataclass(frozen=True)
+class Converter:
+    """One framework, by role; `name` is its file's own name."""
+
+    name: str
+    source: Source
+    original: Original
+    export: Export
+    probing: Probing = Probing()

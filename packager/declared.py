@@ -1,0 +1,20 @@
+"""The options that frameworks declare, by asking those that have any; light, as `--help` waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+from mlpack_toolkit import converters
+from mlpack_toolkit.converters.plugin import Option
+
+
+@cache
+def declared() -> Mapping[str, tuple[Option, ...]]:
+    """The options by framework."""
+    return {name: converters.load(name).source.options for name in converters.with_options()}
+
+
+def old_spellings() -> Mapping[str, tuple[str, Option]]:
+    """The framework and the option by the option's older spelling, `--object`."""
+    return {o.old_spelling: (name, o) for name, options in declared().items() for o in options if o.old_spelling}

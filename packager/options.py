@@ -1,0 +1,198 @@
+"""The options that frameworks declare: found by name, checked, and turned into values, wherever the user wrote them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlpack_toolkit.converters.plugin import FILE, FLAG, MACHINE, MODEL, NUMBER, PAIR, PROGRAM, Option
+from mlpack_toolkit.converters.spec import Unreadable
+
+from .declared import declared, old_spellings
+from .errors import UsageError
+from .paths import program
+from .request import Options
+
+_FLAGS = {"true": True, "false": False}
+
+
+@dataclass(frozen=True)
+class Said:
+    """One option as the user wrote it: `raw`, a text of the command line, or what toml and Python have in its place.
+
+    `where`: how the user spelled it, for messages. `folder`: what the paths of a file are relative to.
+    """
+
+    framework: str
+    option: Option
+    raw: Any
+    where: str
+    folder: Path = Path()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What two spellings of one option have in common."""
+        return self.framework, self.option.name
+
+
+def from_text(text: str, where: str = "") -> Said:
+    """The option in `FRAMEWORK.NAME=VALUE`; `where`: an older spelling that the user wrote in its place."""
+    dotted, equals, raw = text.partition("=")
+    framework, _, name = dotted.partition(".")
+    spelled = where or f"-O {text}"
+    if not equals:
+        raise UsageError(f"{spelled} must be FRAMEWORK.OPTION=VALUE; there are: {_known()}")
+    return Said(framework, _option(framework, name, spelled), raw, spelled)
+
+
+def from_tables(tables: Any, where: str, folder: Path = Path()) -> tuple[Said, ...]:
+    """The options in tables by framework, as toml and Python have them."""
+    if not isinstance(tables, Mapping) or not all(isinstance(table, Mapping) for table in tables.values()):
+        raise UsageError(f"{where} must hold a table of options for each framework; there are: {_known()}")
+    each = ((str(framework), str(name), raw) for framework, table in tables.items() for name, raw in table.items())
+    return tuple(_in_table(*one, f"{where}.{one[0]}.{one[1]}", folder) for one in each)
+
+
+def _in_table(framework: str, name: str, raw: Any, where: str, folder: Path) -> Said:
+    return Said(framework, _option(framework, name, where), raw, where, folder)
+
+
+def from_keywords(
+    given: Mapping[str, Any], where: str, folder: Path = Path()
+) -> tuple[tuple[Said, ...], dict[str, Any]]:
+    """The options in their older spellings, as keys without dashes; and what else is given."""
+    older = {spelling.lstrip("-"): found for spelling, found in old_spellings().items()}
+    said = (Said(*older[key], raw, f"{where}{key}", folder) for key, raw in given.items() if key in older)
+    return tuple(said), {key: raw for key, raw in given.items() if key not in older}
+
+
+def _option(framework: str, name: str, where: str) -> Option:
+    found = next((each for each in declared().get(framework, ()) if each.name == name), None)
+    if found is None:
+        raise UsageError(f"{where}: there is no option {framework}.{name}; there are: {_known()}")
+    return found
+
+
+def _known() -> str:
+    return ", ".join(f"{name}.{each.name}" for name, options in declared().items() for each in options) or "none"
+
+
+def values(said: Sequence[Said], scopes: Iterable[str] = ()) -> Options:
+    """The values by framework and key; raises `UsageError`. `scopes`: the only ones that this command takes."""
+    found: dict[str, dict[str, Any]] = {}
+    for key in dict.fromkeys(each.key for each in said):
+        same = [each for each in said if each.key == key]
+        first = same[0]
+        if scopes and first.option.scope not in set(scopes):
+            raise UsageError(f"{first.where}: this option is one of `mlpack build` alone; leave it out")
+        found.setdefault(first.framework, {})[first.option.kept_as] = _value(same)
+    return found
+
+
+def of_this_machine(spelled: Sequence[tuple[str, str]]) -> Options:
+    """The values of options, for a command that runs the original of a bundle again."""
+    return values([from_text(*each) for each in spelled], (MACHINE,))
+
+
+def over(stronger: Sequence[Said], weaker: Sequence[Said]) -> tuple[Said, ...]:
+    """What one place says, and what another says of the options that the first is silent about."""
+    known = {each.key for each in stronger}
+    return (*stronger, *(each for each in weaker if each.key not in known))
+
+
+def _value(same: Sequence[Said]) -> Any:
+    """The value of one option that was said once, or of a repeatable one said several times."""
+    option, raws = same[0].option, [(each, raw) for each in same for raw in _each(each)]
+    if option.kind == PAIR:
+        return dict(pair for each, raw in raws for pair in _pairs(each, raw))
+    typed = [_checked(each, _one(each, raw)) for each, raw in raws]
+    return typed if option.repeatable else typed[-1]
+
+
+def _each(said: Said) -> Sequence[Any]:
+    many = said.option.repeatable and isinstance(said.raw, (list, tuple))
+    return said.raw if many else [said.raw]
+
+
+def _pairs(said: Said, raw: Any) -> Iterable[tuple[str, float | str]]:
+    if isinstance(raw, Mapping):
+        return [_pair(said, str(name), value) for name, value in raw.items()]
+    name, equals, value = str(raw).partition("=")
+    return [_pair(said, name if equals else "", value)]
+
+
+def _pair(said: Said, name: str, value: Any) -> tuple[str, float | str]:
+    if not name.replace(".", "_").isidentifier() or not isinstance(value, (str, int, float)):
+        raise UsageError(f"{said.where} must be NAME=VALUE, like s=0.01")
+    try:
+        return name, float(value)
+    except ValueError:
+        return name, str(value)
+
+
+def _one(said: Said, raw: Any) -> Any:
+    kind = said.option.kind
+    if kind == FLAG:
+        return _flag(said, raw)
+    if kind == NUMBER:
+        return _number(said, raw)
+    if not isinstance(raw, (str, Path)):
+        raise UsageError(f"{said.where} must be a text, not {raw!r}")
+    if kind == FILE:
+        return _file(said, said.folder / raw)
+    return program(str(raw)) if kind == PROGRAM else str(raw)
+
+
+def _flag(said: Said, raw: Any) -> bool:
+    found = raw if isinstance(raw, bool) else _FLAGS.get(str(raw).lower())
+    if found is None:
+        raise UsageError(f"{said.where} must be true or false")
+    return found
+
+
+def _number(said: Said, raw: Any) -> float:
+    try:
+        found = math.nan if isinstance(raw, bool) else float(raw)
+    except (TypeError, ValueError):
+        found = math.nan
+    if not math.isfinite(found):
+        raise UsageError(f"{said.where} must be a number")
+    return found
+
+
+def _file(said: Said, path: Path) -> Any:
+    if not path.is_file():
+        raise UsageError(f"{said.where}: there is no file {path}")
+    try:
+        return str(path.absolute()) if said.option.read is None else _plain(said.option.read(path))
+    except Unreadable as error:
+        raise UsageError(f"{said.where}: {error}") from error
+
+
+def _plain(read: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    return {name: list(texts) for name, texts in read.items()}
+
+
+def _checked(said: Said, value: Any) -> Any:
+    try:
+        if said.option.check is not None:
+            said.option.check(value)
+    except Unreadable as error:
+        raise UsageError(f"{said.where}: {error}") from error
+    return value
+
+
+def kept(options: Options, framework: str) -> dict[str, Any]:
+    """What the bundle keeps: the values that are about the model, of its own framework."""
+    about = {each.kept_as for each in declared().get(framework, ()) if each.scope == MODEL}
+    return {key: value for key, value in options.get(framework, {}).items() if key in about}
+
+
+def again(framework: str, recorded: Mapping[str, Any], given: Options) -> Options:
+    """The options of an original that runs again: what its bundle keeps, and what this machine's user says."""
+    here = {each.kept_as for each in declared().get(framework, ()) if each.scope == MACHINE}
+    said = {key: value for key, value in given.get(framework, {}).items() if key in here}
+    return {framework: {**kept({framework: recorded}, framework), **said}}

@@ -1,0 +1,26 @@
+"""One file for each container of models; each ends in `SCANNER = Scanner(...)`."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+
+from ..scanner import Scanner
+
+
+def names() -> tuple[str, ...]:
+    """The containers that there is a file for, sorted; imports none of them."""
+    return tuple(sorted(m.name for m in iter_modules(__path__) if m.name[0] != "_"))
+
+
+def load(name: str) -> Scanner:
+    """The scanner of that name."""
+    scanner: Scanner = import_module(f"{__name__}.{name}").SCANNER
+    return scanner
+
+
+@cache
+def scanners() -> tuple[Scanner, ...]:
+    """All of them, those that know their files by no first bytes at the end."""
+    return tuple(sorted(map(load, names()), key=lambda each: (each.last, each.name)))

@@ -1,0 +1,26 @@
+"""What a scan says of the names that a trace of pickle instructions has met."""
+
+from __future__ import annotations
+
+from ..machine import Trace
+from ..result import Scan
+
+
+def traced(kind: str, trace: Trace, root: str) -> Scan:
+    """The scan of a file whose loader would look up the names of the trace; `root`: the class of what it holds."""
+    unknown = {"?"} if trace.unresolved else set()
+    return Scan(
+        kind,
+        tuple(sorted({f"{module}.{name}" for module, name in trace.names} | unknown)),
+        tuple(sorted({*trace.trust.refused(trace.names, trace.called), *unknown})),
+        tuple(sorted({module.split(".")[0] for module, _ in trace.names})),
+        root,
+        dict(sorted(trace.versions.items())),
+        _used(trace, "own"),
+        _used(trace, "referred"),
+        trace.forbidden,
+    )
+
+
+def _used(trace: Trace, use: str) -> tuple[str, ...]:
+    return tuple(sorted(f"{module}.{name}" for module, name in trace.names if trace.trust.use(module, name) == use))

@@ -1,0 +1,47 @@
+"""What a scanner is: one container of models, how its files are known, and what in them could run code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .allowlist import Trust
+from .result import Scan
+
+HEAD = 4096
+"""Bytes at the start of a file that `sniff` sees."""
+
+
+def _nothing(path: Path) -> tuple[Path, ...]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Scanner:
+    """A container of models; `title` names its files in a sentence.
+
+    `name`: the file's own name, and the `kind` of what it finds.
+    `sniff(path, head)`: whether the content may be of this container (`head`: the first 4 KiB).
+    `scan(path, trust)`: the names that its loader would look up; None where the file is of another container after all;
+    raises `Fault` or `ModelError` for a damaged file.
+    `beside(path)`: the files that the model refers to, checked: all in its folder, none reached by a link.
+    `look(path)`: what a file says of itself, for `mlpack inspect`.
+    `suffixes`: a file of such a name, whose content no scanner knows, is read as this container claims.
+    `last`: no first bytes tell its files apart, so that all others come first.
+    """
+
+    name: str
+    title: str
+    sniff: Callable[[Path, bytes], bool]
+    scan: Callable[[Path, Trust], Scan | None]
+    beside: Callable[[Path], tuple[Path, ...]] = _nothing
+    look: Callable[[Path], dict[str, Any]] | None = None
+    suffixes: tuple[str, ...] = ()
+    last: bool = False
+
+
+def holds_data(kind: str) -> Callable[[Path, Trust], Scan]:
+    """The scan of a container in which nothing names code: numbers and text alone."""
+    return lambda path, trust: Scan(kind)
