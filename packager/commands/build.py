@@ -192,7 +192,7 @@ def _build(request: Request, place: Path, source: Any, worker: Worker, scratch: 
         packages = (*source.found.packages, *loaded["versions"])
         environment = recording.result(packages, request.vendor, given)
     cases = _asked(golden_cases(proven.signature, probes, proven.report.tolerances), worker, scratch)
-    progress("writing the bundle")
+    progress("writing the bundle, and replaying its golden cases")
     manifest = write(request, place, source, loaded | {"given": said}, environment, proven, cases, latency)
     installed = environment.document["distributions"]
     needed = [each["name"] for each in installed if each.get("needed", True)]

@@ -41,13 +41,14 @@ def reproduce(
     bundle = open_bundle(folder)
     progress("checking every digest")
     check_files(bundle)
-    wanted = bundle.json("environment/environment.json")
+    part = next(part for part in bundle.parts if part.name == bundle.source.part)
+    wanted = bundle.json(part.document)
     progress("installing the environment")
     with tempfile.TemporaryDirectory(prefix="mlpack-") as scratch:
-        held = bundle.held(Path(scratch), "environment/").place
-        interpreter = rebuild(held, wanted, into, python, rscript)
+        held = bundle.held(Path(scratch), part.folder).place
+        interpreter = rebuild(held / part.folder, wanted, into, python, rscript)
     progress("asking the original again")
-    before = bundle.json("measurements/machine.json")
+    before = bundle.json(bundle.layout.machine)
     golden, libraries = _asked_again(bundle, interpreter, allow, wanted, before)
     return {
         "bundle": str(folder),

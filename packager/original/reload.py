@@ -25,15 +25,15 @@ def original_worker(
     `rscript`: the program that runs R, of an R model.
     """
     check_interpreter(python)
-    facts = bundle.manifest.facts
+    model = bundle.source
     with models_folder() as (name, scratch):
         held = bundle.held(name / "held", "model/source/", "model/code/").place
         code = held / "model" / "code"
         copy = name / "source"  # outside of what the model may write in
-        source = take_source(held / facts["source"], copy, allow)
+        source = take_source(held / model.path, copy, allow)
         with Worker(python, scratch, Limits()) as worker:
             modules = [str(code.resolve())] if allow and code.is_dir() else []
-            given = {**facts.get("given", {}), "rscript": rscript}
+            given = {**model.given, "rscript": rscript}
             loaded = worker.call("load", **source.request(), code=modules, given=given)
-            worker.call("adopt", signature=facts["signature"])
+            worker.call("adopt", signature=bundle.signature.to_json())
             yield worker, loaded, scratch
