@@ -17,7 +17,7 @@ demo: $(READY) toolchains
 	$(BIN)/mlpack build demo/penguins.joblib --example demo/penguins.parquet -o demo/dist --target java --target cpp
 	$(BIN)/mlpack verify demo/dist/penguins-1.0.0 --target java --target cpp
 	@echo
-	@echo "Look at   demo/dist/penguins-1.0.0/reports/report.html   what was proved, and how fast it is"
+	@echo "Look at   demo/dist/penguins-1.0.0/evidence/report.html   what was proved, and how fast it is"
 	@echo "          demo/dist/penguins-1.0.0/deploy/java/README.md the Maven project"
 	@echo "          demo/dist/penguins-1.0.0/deploy/cpp/README.md  the CMake project"
 

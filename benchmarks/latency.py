@@ -47,7 +47,7 @@ def _one(saved: Saved, output: Path, seconds: float, peers: bool) -> dict[str, A
         write_table(rows, scratch / "rows.npz")
         original = worker.call(Measure(str(scratch / "rows.npz"), BATCHES, seconds)).batches
     ours = [b["p50_ms"] for b in graph]
-    found: dict[str, Any] = {"model": saved.name, "precision": bundle.manifest.facts["precision"]}
+    found: dict[str, Any] = {"model": saved.name, "precision": bundle.variant().weights}
     for size, mine, theirs in zip(BATCHES, ours, original, strict=True):
         found[f"original ms, batch {size}"] = theirs["p50_ms"]
         found[f"graph ms, batch {size}"] = mine

@@ -13,14 +13,14 @@ from typing import Any
 
 from .plugin import Converter, Given
 
-_NOT_FRAMEWORKS = ("artifact", "graph_file", "latency", "messages", "plugin", "rds", "rds_writer", "spec", "table")
-_NOT_FRAMEWORKS += ("variant",)
+_SHARED = "artifact graph_file latency messages plugin rds rds_writer spec table variant"
+"""Files of this folder that are no framework's."""
 
 
 def names() -> tuple[str, ...]:
     """The frameworks that there is a file for, sorted; imports none of them."""
     found = (m.name for m in iter_modules(__path__))
-    return tuple(sorted(n for n in found if n not in _NOT_FRAMEWORKS and not n.startswith("_")))
+    return tuple(sorted(n for n in found if n not in _SHARED.split() and not n.startswith("_")))
 
 
 def load(name: str) -> Converter:

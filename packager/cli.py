@@ -91,21 +91,20 @@ def build(config: Path | None, as_json: bool, said: Spelled, **options: Any) -> 
     multiple=True,
     help=f"Also build this project ({TARGETS}) and replay there.",
 )
+@click.option("--variant", metavar="NAME", help="Replay this variant alone.  [default: each that can run here]")
 @click.option(
     "--provider",
-    default="cpu",
     type=click.Choice(["cpu", "cuda", "tensorrt"]),
-    show_default=True,
-    help="ONNX Runtime's execution provider.",
+    help="ONNX Runtime's execution provider.  [default: the variant's own]",
 )
 @_as_json
-def verify(bundle: Path, targets: tuple[str, ...], provider: str, as_json: bool) -> None:
+def verify(bundle: Path, targets: tuple[str, ...], variant: str | None, provider: str | None, as_json: bool) -> None:
     """Checks every digest of BUNDLE, then replays every golden case."""
     from .commands.verify import check_bundle
 
     def work() -> dict[str, Any]:
         with _progress(as_json) as progress:
-            return check_bundle(bundle, targets, provider, progress)
+            return check_bundle(bundle, targets, provider, progress, variant)
 
     _run(work, as_json, say.verified)
 

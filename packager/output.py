@@ -22,7 +22,7 @@ def built(facts: dict[str, Any], environment: dict[str, Any], notes: Sequence[st
     p99 = single.get("best_p99_ms", single["p99_ms"])
     click.echo(f"  latency    p50 {single['p50_ms']:g} ms, p99 {p99:g} ms at batch {single['batch']:g}")
     click.echo(f"  locked     {_locked(environment)}")
-    click.echo(f"  report     {facts['bundle']}/reports/report.html")
+    click.echo(f"  report     {facts['bundle']}/evidence/report.html")
     for note in notes:
         click.echo(f"  note       {note}")
 
@@ -83,6 +83,10 @@ def verified(facts: dict[str, Any]) -> None:
     click.echo(f"{facts['bundle']} is as it was built ({facts['files']} files, {facts['identity']})")
     for place, cases in facts["golden"].items():
         click.echo(f"  {place}: {cases} golden cases answered as the original did")
+    for name, why in facts["not_replayed"].items():
+        click.echo(printable(f"  {name}: not replayed here: {why}"))
+    if added := facts["evidence"]["added"]:
+        click.echo(printable(f"  outside the identity, added after the build: {', '.join(added)}"))
 
 
 def reproduced(facts: dict[str, Any]) -> None:

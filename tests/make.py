@@ -44,5 +44,5 @@ def build_model(
 def asked_again(built: Built) -> dict[str, Any]:
     """What `mlpack reproduce` finds, with this environment in place of the one that it makes again."""
     bundle = open_bundle(built.bundle)
-    recorded = (bundle.json("environment/environment.json"), bundle.json("measurements/machine.json"))
+    recorded = (bundle.json(bundle.parts[0].document), bundle.json(bundle.layout.machine))
     return _asked_again(bundle, Interpreter(sys.executable, "", True), (), *recorded)[0]

@@ -179,7 +179,7 @@ def test_the_identity_is_the_sum_of_the_manifest(penguins: Path, tmp_path: Path)
     ]
     sums = [re.findall(r"[0-9a-f]{64}", each) for each in said]
     assert len(sums) == 2 and len(sums[0]) == 1 and sums[0] == sums[1]
-    report = (penguins / "dist/penguins-1.0.0/reports/report.html").read_text()
+    report = (penguins / "dist/penguins-1.0.0/evidence/report.html").read_text()
     assert f"sha256:{sums[0][0]}" in report
 
 

@@ -461,11 +461,11 @@ def test_what_a_bundle_holds(tmp_path: Path) -> None:
         "manifest.json",
         "sbom.cdx.json",
         "model/model.onnx",
-        "reports/report.html",
-        "measurements/latency.json",
+        "evidence/report.html",
+        "evidence/measurements/latency.json",
     ):
         assert (bundle / name).is_file(), name
-    environment = json.loads((bundle / "environment" / "environment.json").read_text())
+    environment = json.loads((bundle / "environment/python/environment.json").read_text())
     installed = {d["name"].lower(): d["version"] for d in environment["distributions"]}
     assert installed["scikit-learn"] == __import__("sklearn").__version__
     assert environment["interpreter"]["version"] == sys.version.split()[0] and environment["libc"]

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from mlpack_toolkit import runtimes
-from mlpack_toolkit.packager.bundle.manifest import MEASURED, NAME, Manifest, canonical, entries_below
+from mlpack_toolkit.packager.bundle.layout import NAME
+from mlpack_toolkit.packager.bundle.manifest import Manifest, canonical, entries_below
 from mlpack_toolkit.packager.bundle.reader import open_bundle
 from mlpack_toolkit.packager.commands.verify import check_bundle
 from mlpack_toolkit.packager.errors import DamagedError, MismatchError
@@ -85,8 +86,8 @@ def _sealed(folder: Path) -> None:
     listed = {e.path for e in old.files}
     new = Manifest(old.facts, tuple(e for e in entries_below(folder) if e.path in listed))
     (folder / NAME).write_bytes(new.encode())
-    measured = json.loads((folder / MEASURED / NAME).read_bytes())
-    (folder / MEASURED / NAME).write_bytes(canonical(measured | {"identity": new.identity}))
+    measured = json.loads((folder / "evidence" / NAME).read_bytes())
+    (folder / "evidence" / NAME).write_bytes(canonical(measured | {"identity": new.identity}))
 
 
 def _verify(folder: Path) -> None:

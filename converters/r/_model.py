@@ -136,7 +136,8 @@ def _notes(model: RModel) -> tuple[str, ...]:
     if model.session.version < SAFE_VERSION:
         notes.append(
             "R before 4.4 can run code of a file while it reads it (CVE-2024-27322): it was read in a sandbox as this "
-            f"machine has it (measurements/machine.json); the file holds {model.promises} unevaluated expressions"
+            f"machine has it (evidence/measurements/machine.json); the file holds {model.promises} unevaluated "
+            "expressions"
         )
     return tuple(notes)
 

@@ -8,19 +8,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlpack_toolkit.converters.spec import Unsupported
+from mlpack_toolkit.runtimes.engine.schema import GRAPH
+from mlpack_toolkit.runtimes.server.manifest import FORMAT, PYTHON, REFERENCE, R
 
 from .. import __version__
 from ..commands.bench import LatencyReport
+from ..commands.verify import replay
 from ..environments.system import machine
 from ..errors import ConversionError
 from ..original.sandbox import sandbox_words
 from ..paths import check_name
+from .facts import Proof, in_short, variant_facts
 from .golden import GoldenCase, encode_case
+from .layout import LAYOUTS
 from .manifest import Manifest, canonical
 from .readme import readme
 from .report import report_html
 from .sbom import sbom
 from .writer import write_bundle
+
+VERIFICATION = "reports/verification.json"
+"""The report of the reference variant."""
 
 if TYPE_CHECKING:
     from mlpack_toolkit.converters.messages import Loaded
@@ -46,50 +54,63 @@ def write(
     from mlpack_toolkit import runtimes
 
     name, version = request.bundle_name, request.version
-    facts = _facts(request, loaded, given, proven) | {"environment": environment.facts}
+    facts = _facts(request, loaded, given, environment, proven)
+    short, layout = in_short(facts), LAYOUTS[FORMAT]
+    folder = layout.environment(_part(loaded))
     golden = {p: c for case in cases for p, c in encode_case(case, name, version).items()}
     digest = hashlib.sha256(proven.model).hexdigest()
     targets = tuple(sorted(set(runtimes.names() if request.targets is None else request.targets)))
     files: dict[str, bytes | Path] = {
         **{f"model/source/{path}": file for path, file in source.relative().items()},
-        "model/model.onnx": proven.model,
-        **environment.files,
-        "reports/verification.json": canonical(proven.report.to_json()),
+        GRAPH: proven.model,
+        **{folder + path: content for path, content in environment.files.items()},
+        VERIFICATION: canonical(proven.report.to_json()),
         "sbom.cdx.json": sbom(name, version, digest, environment.document),
         **{f"golden/{path}": content for path, content in golden.items()},
         **_deploy(request, targets, proven, golden),
         **_code_files(request.code),
     }
-    files |= readme(facts, proven.report, files)
+    files |= readme(short, proven.report, files)
 
-    def measured(identity: str) -> dict[str, bytes]:
+    def evidence(identity: str) -> dict[str, bytes]:
         settings = machine() | environment.settings | {"libraries": loaded.libraries, "sandbox": loaded.sandbox}
         sandbox = sandbox_words(loaded.sandbox)
-        page = report_html(facts, proven.report, environment.document, latency, targets, sandbox, identity)
+        page = report_html(short, proven.report, environment.document, latency, targets, sandbox, identity)
         return {
-            "measurements/latency.json": canonical(latency.to_json()),
-            "measurements/machine.json": canonical(settings),
-            "reports/report.html": page,
+            layout.latency: canonical(latency.to_json()),
+            layout.machine: canonical(settings),
+            layout.report: page,
         }
 
-    return write_bundle(place, facts, files, measured, request.overwrite)
+    return write_bundle(place, facts, files, evidence, request.overwrite, replay)
 
 
-def _facts(request: Request, loaded: Loaded, given: Mapping[str, Any], proven: Proven) -> dict[str, Any]:
+def _part(loaded: Loaded) -> str:
+    """The part that the model belongs to."""
+    return R if loaded.own_environment else PYTHON
+
+
+def _facts(
+    request: Request, loaded: Loaded, given: Mapping[str, Any], environment: Recorded, proven: Proven
+) -> dict[str, Any]:
+    part = _part(loaded)
+    source = {
+        "path": f"model/source/{request.model.name}",
+        "framework": loaded.framework,
+        "title": loaded.title,
+        "part": part,
+        **({"given": dict(given)} if given else {}),
+    }
+    proof = Proof(VERIFICATION, proven.report.tolerances, proven.report.user_tolerance)
     return {
         "name": request.bundle_name,
         "version": request.version,
         "mlpack": __version__,
-        "framework": loaded.framework,
-        "title": loaded.title,
         "notes": list(loaded.notes),
-        "source": f"model/source/{request.model.name}",
-        "precision": proven.precision,
-        "signature": proven.signature.to_json(),
-        "tolerances": proven.report.to_json()["tolerances"],
-        "tolerance_given_by_user": proven.report.user_tolerance,
         "allowed": sorted(request.allow),
-        **({"given": dict(given)} if given else {}),
+        "sources": [source],
+        "parts": [{"name": part, "language": part, "environment": environment.facts}],
+        "variants": {REFERENCE: variant_facts(proven.signature, proven.precision, proof)},
     }
 
 

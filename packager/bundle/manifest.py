@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlpack_toolkit.runtimes.engine.schema import FORMAT, Fault, parse, record, whole
+from mlpack_toolkit.runtimes.engine.schema import Fault, parse, record, whole
 from mlpack_toolkit.runtimes.engine.schema import files as entries
+from mlpack_toolkit.runtimes.server.manifest import FORMAT, FORMATS
 
 from ..errors import DamagedError
-
-NAME = "manifest.json"
-MEASURED = "measurements/"
+from .layout import NAME as NAME
 
 
 @dataclass(frozen=True)
@@ -31,18 +30,19 @@ class Entry:
 class Manifest:
     """What a bundle is.
 
-    `facts`: name, version, signature, framework, precision, tolerances and the like. `files`: sorted by path.
-    What a clock had a hand in (`measurements/`, the report with its latency curves) is listed in a manifest of its own,
-    `measurements/manifest.json`: it never is part of the identity.
+    `facts`: name, version, sources, parts, variants and the like, in the words of `format`. `files`: sorted by path.
+    What is evidence (measurements, the report with its latency curves, what others add) is listed apart, in
+    `evidence/manifest.json`: it never is part of the identity.
     """
 
     facts: Mapping[str, Any]
     files: tuple[Entry, ...]
+    format: int = FORMAT
 
     def encode(self) -> bytes:
         """Canonical JSON: sorted keys, no white space beyond line ends, UTF-8."""
         files = {e.path: {"sha256": e.sha256, "size": e.size} for e in self.files}
-        return canonical({"format": FORMAT, **self.facts, "files": files})
+        return canonical({"format": self.format, **self.facts, "files": files})
 
     @property
     def identity(self) -> str:
@@ -55,14 +55,15 @@ class Manifest:
             plain = parse(raw)
             record({"format": whole(0, 2**31)})(plain, "")
             number = plain.pop("format")
-            if number == FORMAT:
+            if number in FORMATS:
                 record({"files": entries})(plain, "")
         except Fault as fault:
             raise DamagedError(f"{NAME} is not a manifest: {fault}") from fault
-        if number != FORMAT:
-            raise DamagedError(f"{NAME} has format {number}, this mlpack reads format {FORMAT}: use a later mlpack")
+        if number not in FORMATS:
+            read = " and ".join(map(str, FORMATS))
+            raise DamagedError(f"{NAME} has format {number}, this mlpack reads {read}: use a later mlpack")
         found = plain.pop("files")
-        manifest = cls(plain, tuple(Entry(p, f["sha256"], f["size"]) for p, f in sorted(found.items())))
+        manifest = cls(plain, tuple(Entry(p, f["sha256"], f["size"]) for p, f in sorted(found.items())), number)
         if manifest.encode() != raw:
             raise DamagedError(f"{NAME} is not in canonical form: it was changed after the build")
         return manifest

@@ -13,12 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from mlpack_toolkit.converters.spec import Signature
+from mlpack_toolkit.converters.variant import Variant
 from mlpack_toolkit.runtimes.engine.schema import GRAPH, MOST_BYTES, Fault, parse
+from mlpack_toolkit.runtimes.server.manifest import REFERENCE, in_present_words
 
 from ..errors import DamagedError, UsageError
+from .facts import ModelSource, Part, Proof, in_short, parts_of, proof_of, sources_of, variants_of
 from .golden import GoldenCase, check_case, decode_case
-from .manifest import MEASURED, NAME, Entry, Manifest, paths_below
-from .schema import check_documents, check_manifest, check_measured
+from .layout import LAYOUTS, NAME, Layout
+from .manifest import Entry, Manifest, paths_below
+from .schema import check_documents, check_evidence, check_manifest
 
 MOST_JSON = 256 << 20
 PIECE = 1 << 20
@@ -49,12 +53,71 @@ class Bundle:
         return "sha256:" + hashlib.sha256(self.raw_manifest).hexdigest()
 
     @property
+    def layout(self) -> Layout:
+        """Where the bundle's format keeps what the manifest does not name."""
+        return LAYOUTS[self.manifest.format]
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What the manifest says, in the words of the present format whichever it has."""
+        return in_present_words(self.manifest.format, self.manifest.facts)
+
+    @property
+    def in_short(self) -> Mapping[str, Any]:
+        """The same without its structure, for people: see `facts.in_short`."""
+        return in_short(self.facts)
+
+    @property
+    def sources(self) -> tuple[ModelSource, ...]:
+        """The models as they were given, in their order."""
+        return sources_of(self.facts)
+
+    @property
+    def source(self) -> ModelSource:
+        """The only source; `UsageError` where the bundle was made of several."""
+        if len(self.sources) > 1:
+            paths = ", ".join(source.path for source in self.sources)
+            raise UsageError(
+                f"the bundle {self.place.name} was made of {len(self.sources)} models ({paths}), "
+                "and this mlpack runs the original of one: run them in their own environments"
+            )
+        return self.sources[0]
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The languages that its models run in, each with its environment."""
+        return parts_of(self.facts, self.layout)
+
+    @cached_property
+    def variants(self) -> tuple[Variant, ...]:
+        """The reference first, then the others by name."""
+        return variants_of(self.facts, self.place, self._entries)
+
+    def variant(self, name: str = REFERENCE) -> Variant:
+        """The variant of that name; `UsageError` where there is none."""
+        found = next((variant for variant in self.variants if variant.name == name), None)
+        if found is None:
+            there = ", ".join(variant.name for variant in self.variants)
+            raise UsageError(f"the bundle {self.place.name} has no variant {name!r}; there is: {there}")
+        return found
+
+    def paths_of(self, variant: str = REFERENCE) -> tuple[str, ...]:
+        """The files of a variant, the main one first."""
+        artifact = self.variant(variant).artifact
+        return tuple((artifact.folder / file.path).relative_to(self.place).as_posix() for file in artifact.files)
+
+    def proof(self, variant: str = REFERENCE) -> Proof:
+        """What a variant was held to."""
+        return proof_of(self.facts["variants"][self.variant(variant).name])
+
+    @property
     def signature(self) -> Signature:
-        return Signature.from_json(self.manifest.facts["signature"])
+        """The reference variant's."""
+        return self.variant().signature
 
     @property
     def model(self) -> bytes:
-        """The graph, ready to be loaded as it was checked."""
+        """The reference graph, ready to be loaded as it was checked."""
         return self.read(GRAPH)
 
     def listed(self, prefix: str = "") -> tuple[str, ...]:
@@ -116,14 +179,14 @@ class Bundle:
         return {entry.path: entry for entry in self.manifest.files}
 
     @cached_property
-    def measured(self) -> Mapping[str, Entry]:
-        """What a clock had a hand in, by path, as its own list has it; that list names this bundle."""
-        path = MEASURED + NAME
+    def evidence(self) -> Mapping[str, Entry]:
+        """What mlpack wrote outside the identity, by path, as its own list has it; that list names this bundle."""
+        path = self.layout.list
         try:
             with self._open(Entry(path, "", -1)) as file:
                 plain = parse(file.read(MOST_BYTES + 1))
             check_documents(path, plain)
-            check_measured(plain["files"], self._entries)
+            check_evidence(self.layout, plain["files"], self._entries)
         except Fault as fault:
             raise DamagedError(f"{path} is not a list of files: {fault}") from fault
         if plain["identity"] != self.identity:
@@ -131,7 +194,7 @@ class Bundle:
         return {each: Entry(each, found["sha256"], found["size"]) for each, found in plain["files"].items()}
 
     def _entry(self, path: str) -> Entry:
-        found = self._entries.get(path) or (self.measured.get(path) if path.startswith(MEASURED) else None)
+        found = self._entries.get(path) or (self.evidence.get(path) if self.layout.is_evidence(path) else None)
         if found is None:
             raise DamagedError(f"the bundle {self.place.name} has no {path}: its manifest does not list it")
         return found
@@ -182,28 +245,32 @@ def open_bundle(folder: Path) -> Bundle:
         raw = file.read(MOST_BYTES + 1)
     manifest = Manifest.decode(raw)
     try:
-        check_manifest(manifest.facts, [entry.path for entry in manifest.files])
+        check_manifest(manifest.facts, [entry.path for entry in manifest.files], manifest.format)
     except Fault as fault:
         raise DamagedError(f"{NAME} is not that of a bundle: {fault}") from fault
     return Bundle(folder, manifest, raw)
 
 
-def check_files(bundle: Bundle) -> None:
-    """`DamagedError` that names every changed, missing or extra file; measurements are held against their own list.
+def check_files(bundle: Bundle) -> tuple[str, ...]:
+    """The files that others have added to the evidence; evidence of mlpack's own is held against its own list.
 
-    Nothing that is not listed, or has another size, is read.
+    Raises a `DamagedError` that names every changed, missing or extra file. Nothing that is not listed, or has another
+    size, is read.
     """
-    listed = {**{e.path: e for e in bundle.manifest.files}, **bundle.measured}
-    found = set(paths_below(bundle.place)) - {NAME, MEASURED + NAME}
-    known = listed.keys() | {f"{parent}/" for path in (*listed, MEASURED + NAME) for parent in _parents(path)}
+    layout = bundle.layout
+    listed = {**{e.path: e for e in bundle.manifest.files}, **bundle.evidence}
+    found = set(paths_below(bundle.place)) - {NAME, layout.list}
+    known = listed.keys() | {f"{parent}/" for path in (*listed, layout.list) for parent in _parents(path)}
+    added = {path for path in found - known if layout.is_open and path.startswith(layout.evidence)}
     faults = {
         "changed": sorted(path for path in listed.keys() & found if not _same(bundle.place / path, listed[path])),
         "missing": sorted(listed.keys() - found),
-        "extra": sorted(found - known),
+        "extra": sorted(found - known - added),
     }
     named = [f"{kind}: {', '.join(paths)}" for kind, paths in faults.items() if paths]
     if named:
         raise DamagedError(f"the bundle {bundle.place.name} is not as it was built; " + "; ".join(named), **faults)
+    return tuple(sorted(path for path in added if not path.endswith("/")))
 
 
 def _parents(path: str) -> Iterator[str]:

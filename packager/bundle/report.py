@@ -1,4 +1,4 @@
-"""`reports/report.html`, for people: what the model is, the verdict, errors, latency, how to load it."""
+"""`evidence/report.html`, for people: what the model is, the verdict, errors, latency, how to load it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def report_html(
         "environment": {**environment["interpreter"], "libc": environment["libc"]},
         "unproved": [u for u in facts["environment"]["unproved"] if u["name"] in needed],
         "others": [u for u in facts["environment"]["unproved"] if u["name"] not in needed],
-        "lock": facts["environment"].get("lock", "pylock.toml"),
+        "lock": facts["locks"],
         "distributions": [f"{d['name']} {d['version']}" for d in environment["distributions"]],
     }
     escaped = {key: _escaped(value) for key, value in values.items()}

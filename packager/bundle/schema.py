@@ -5,6 +5,7 @@ The words and the signature are the server's own (`runtimes/engine/schema.py`), 
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -35,38 +36,57 @@ from mlpack_toolkit.runtimes.engine.schema import (
 from mlpack_toolkit.runtimes.engine.schema import files as file_entries
 from mlpack_toolkit.runtimes.engine.schema import name as bundle_name
 from mlpack_toolkit.runtimes.engine.schema import path as file_path
+from mlpack_toolkit.runtimes.server.manifest import (
+    FORMAT,
+    REPORTS,
+    check_variants,
+    in_present_words,
+    tolerances,
+    variants,
+)
 
 from ..declared import declared
+from .layout import LAYOUTS, Layout
+from .layout import NAME as MANIFEST
 
-__all__ = ["NAME", "Fault", "check_documents", "check_manifest", "check_measured", "check_paths"]
+__all__ = ["NAME", "Fault", "check_documents", "check_evidence", "check_manifest", "check_paths"]
 
-MANIFEST, MEASURED, REPORT = "manifest.json", "measurements/", "reports/report.html"
-SOURCE, GIVEN = "model/source/", "environment/given/"
+SOURCE = "model/source/"
 MOST_ROWS = 2**53
-_tolerance = record({"rtol": number(0), "atol": number(0)}, closed=True)
-_tolerances = mapping(_tolerance)
 _unproved = record({"name": text(least=1), "version": text(), "why": text()})
 _difference = record({"name": text(), "kind": text()})
 _lock = record({"file": text(MOST_PART, least=1), "kind": text(), "differences": listing(_difference)})
 _environment = record({}, {"vendored": flag, "unproved": listing(_unproved), "lock": text(), "given": _lock})
-_facts = record(
+_common = {
+    "name": bundle_name,
+    "version": version,
+    "mlpack": text(),
+    "notes": listing(text()),
+    "allowed": listing(text(least=1)),
+}
+_first = record(
     {
-        "name": bundle_name,
-        "version": version,
-        "mlpack": text(),
+        **_common,
         "framework": text(),
         "title": text(),
-        "notes": listing(text()),
         "source": text(least=1),
         "precision": one_of("float16", "float32", "float64"),
         "signature": signature,
-        "tolerances": _tolerances,
+        "tolerances": tolerances,
         "tolerance_given_by_user": flag,
-        "allowed": listing(text(least=1)),
         "environment": _environment,
     },
     {"given": mapping(anything)},
 )
+_source = record(
+    {"path": text(least=1), "framework": text(), "title": text(), "part": text(MOST_PART)}, {"given": mapping(anything)}
+)
+_part_name = text(MOST_PART, "[a-z][a-z0-9]*", "lower-case letters and digits")
+_part = record({"name": _part_name, "language": text(), "environment": _environment})
+_second = record(
+    {**_common, "sources": listing(_source, least=1), "parts": listing(_part, least=1), "variants": variants}
+)
+_FACTS: Mapping[int, Check] = {1: _first, 2: _second}
 """A fact of another name is one that a later mlpack of the same format adds: nobody here reads it."""
 
 _distribution = record(
@@ -93,11 +113,11 @@ _proof = record(
         "precision": text(),
         "rows": _count,
         "mismatches": _count,
-        "tolerances": _tolerances,
+        "tolerances": tolerances,
     }
 )
 _machine = record({}, {"cpu": text(), "cpu_flags": listing(text()), "libc": text()})
-_measured = record(
+_listed_apart = record(
     {"identity": text(71, r"sha256:[0-9a-f]{64}", "sha256: and 64 digits in hex"), "files": file_entries}
 )
 _package = record(
@@ -120,39 +140,51 @@ _KEPT: Mapping[str, Check] = {
 }
 """By kind of option, what a bundle keeps of it."""
 DOCUMENTS: Mapping[str, Check] = {
-    "environment/environment.json": _captured,
-    "reports/verification.json": _proof,
-    "measurements/machine.json": _machine,
-    "measurements/manifest.json": _measured,
-    "environment/renv.lock": _renv,
+    r"environment/(?:[^/]+/)?environment\.json": _captured,
+    r"reports/[^/]+\.json": _proof,
+    r"(?:evidence/)?measurements/machine\.json": _machine,
+    r"(?:evidence|measurements)/manifest\.json": _listed_apart,
+    r"renv\.lock": _renv,
 }
-"""By path, the documents that a command reads."""
+"""By the form of their path, the documents that a command reads; R's lock by its path in the environment's folder."""
 
 
 def check_documents(path: str, plain: Any) -> None:
     """Raises `Fault` where a document of that path is not as it must be."""
-    if path in DOCUMENTS:
-        DOCUMENTS[path](plain, "")
+    for form, check in DOCUMENTS.items():
+        if re.fullmatch(form, path):
+            check(plain, "")
 
 
-def check_manifest(facts: Mapping[str, Any], paths: Iterable[str]) -> None:
+def check_manifest(facts: Mapping[str, Any], paths: Iterable[str], format: int = FORMAT) -> None:
     """Raises `Fault` where a fact is not as it must be, or names a file that is not listed."""
-    listed = list(paths)
+    listed = dict.fromkeys(paths)
+    layout = LAYOUTS[format]
     check_paths(listed)
-    _facts(dict(facts), "")
-    _check_given(facts["framework"], facts.get("given", {}))
-    outputs = {each["name"] for each in facts["signature"]["outputs"]}
-    unknown = sorted(facts["tolerances"].keys() - outputs)
+    _FACTS[format](dict(facts), "")
+    if format == FORMAT and (outside := sorted(filter(layout.is_evidence, listed))):
+        raise Fault(f"files has {shown(outside[0])}, which is outside the identity")
+    present = in_present_words(format, facts)
+    check_variants(present["variants"], listed)
+    for name, variant in present["variants"].items():
+        _check_proof(name, variant, listed if format == FORMAT else None)
+    _check_sources(present, listed)
+    for i, part in enumerate(present["parts"]):
+        if "given" in part["environment"]:
+            given = layout.environment(part["name"]) + "given/" + part["environment"]["given"]["file"]
+            _check_listed(f"parts[{i}].environment.given.file", given, listed)
+
+
+def _check_proof(name: str, plain: Mapping[str, Any], listed: Mapping[str, Any] | None) -> None:
+    """`listed`: None where the format does not name the report."""
+    outputs = {each["name"] for each in plain["signature"]["outputs"]}
+    unknown = sorted(plain["tolerances"].keys() - outputs)
     if unknown:
         raise Fault(f"tolerances has {shown(unknown[0])}, which is no output of the signature")
-    if not facts["source"].startswith(SOURCE):
-        raise Fault(f"source must begin with {SOURCE}, and is {shown(facts['source'])}")
-    named = {"source": facts["source"], "the graph": GRAPH}
-    if "given" in facts["environment"]:
-        named["environment.given.file"] = GIVEN + facts["environment"]["given"]["file"]
-    for field, path in named.items():
-        if path not in listed:
-            raise Fault(f"{field} must be a file that the manifest lists, and {shown(path)} is not")
+    if listed is not None:
+        if not plain["report"].startswith(REPORTS):
+            raise Fault(f"variants[{name!r}].report must begin with {REPORTS}, and is {shown(plain['report'])}")
+        _check_listed(f"variants[{name!r}].report", plain["report"], listed)
 
 
 def _check_given(framework: str, given: Mapping[str, Any]) -> None:
@@ -166,10 +198,29 @@ def _kept(option: Option) -> Check:
     return listing(_KEPT[option.kind]) if several else _KEPT[option.kind]
 
 
-def check_measured(paths: Iterable[str], listed: Iterable[str]) -> None:
-    """Raises `Fault` where the list of what a clock had a hand in has a file that the manifest must list."""
+def _check_sources(facts: Mapping[str, Any], listed: Mapping[str, Any]) -> None:
+    parts = [part["name"] for part in facts["parts"]]
+    twice = [name for i, name in enumerate(parts) if name in parts[:i]]
+    if twice:
+        raise Fault(f"parts has two of the name {shown(twice[0])}")
+    for i, source in enumerate(facts["sources"]):
+        if source["path"] != GRAPH and not source["path"].startswith(SOURCE):
+            raise Fault(f"sources[{i}].path must be {GRAPH} or begin with {SOURCE}, and is {shown(source['path'])}")
+        _check_listed(f"sources[{i}].path", source["path"], listed)
+        _check_given(source["framework"], source.get("given", {}))
+        if source["part"] not in parts:
+            raise Fault(f"sources[{i}].part must be one of parts ({', '.join(parts)}), not {shown(source['part'])}")
+
+
+def _check_listed(field: str, path: str, listed: Mapping[str, Any]) -> None:
+    if path not in listed:
+        raise Fault(f"{field} must be a file that the manifest lists, and {shown(path)} is not")
+
+
+def check_evidence(layout: Layout, paths: Iterable[str], listed: Iterable[str]) -> None:
+    """Raises `Fault` where the list of what is outside the identity has a file that the manifest must list."""
     check_paths([*paths, *listed])
-    own = sorted(path for path in paths if not path.startswith(MEASURED) and path != REPORT)
+    own = sorted(path for path in paths if not layout.is_evidence(path) or path == layout.list)
     twice = sorted(set(paths) & set(listed))
     if own or twice:
         raise Fault(f"files has {shown((own or twice)[0])}, which is for {MANIFEST} to list")

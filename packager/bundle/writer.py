@@ -1,25 +1,29 @@
-"""A bundle written whole or not at all: into a temporary folder beside its place, fsynced, then renamed."""
+"""A bundle written whole or not at all: into a temporary folder beside its place, checked there, fsynced, renamed."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from ..errors import UsageError
+from ..errors import MlpackError, UsageError
 from ..paths import beside, check_writable
-from .manifest import MEASURED, NAME, Entry, Manifest, canonical, entries_below, entry_of
+from .layout import LAYOUTS, NAME
+from .manifest import Entry, Manifest, canonical
+from .reader import PIECE, Bundle, check_files, open_bundle
 from .replacing import check_replaceable, replace_bundle
 from .schema import Fault, check_manifest
 
 SYNCED_AT_ONCE = 8
 Files = Mapping[str, bytes | Path]
 """Path in the bundle to its content, or to the file to copy."""
-Measured = Files | Callable[[str], Files]
+Evidence = Files | Callable[[str], Files]
 """Such files, or what makes them of the bundle's identity."""
+Replay = Callable[[Bundle], object]
+"""Replays the golden cases of a bundle; raises a kind of `MlpackError` where an answer differs."""
 
 
 def check_free(place: Path, overwrite: bool = False) -> None:
@@ -34,18 +38,28 @@ def check_free(place: Path, overwrite: bool = False) -> None:
 
 
 def write_bundle(
-    place: Path, facts: Mapping[str, Any], files: Files, measured: Measured, overwrite: bool = False
+    place: Path,
+    facts: Mapping[str, Any],
+    files: Files,
+    evidence: Evidence,
+    overwrite: bool = False,
+    replay: Replay = lambda bundle: None,
 ) -> Manifest:
     """The manifest of the bundle that is now at `place`.
 
-    `measured`: files that a clock had a hand in, listed apart and no part of the identity; or a function that makes
-    them once the identity is known. `overwrite`: a bundle that is there already is replaced by the finished one.
+    `evidence`: files below `evidence/`, listed apart and no part of the identity, such as what a clock measured; or a
+    function that makes them once the identity is known. `overwrite`: a bundle that is there already is replaced by the
+    finished one.
+    The files are held against the manifest, and `replay` is called, before the bundle gets its name: where either
+    fails, its error is raised and nothing is left.
     """
     try:
         check_free(place, overwrite)
         place.parent.mkdir(parents=True, exist_ok=True)
         with beside(place) as folder:
-            manifest = _write(folder, facts, files, measured)
+            manifest = _write(folder, facts, files, evidence)
+            _check_written(folder, place, replay)
+            _sync(folder)
             _settle(folder, place, overwrite)
             return manifest
     except OSError as error:
@@ -53,34 +67,55 @@ def write_bundle(
         raise UsageError(f"the bundle cannot be written at {place}: {error.strerror}{where}") from error
 
 
-def _write(folder: Path, facts: Mapping[str, Any], files: Files, measured: Measured) -> Manifest:
-    _fill(folder, files)
-    manifest = Manifest(facts, entries_below(folder))
+def _write(folder: Path, facts: Mapping[str, Any], files: Files, evidence: Evidence) -> Manifest:
+    manifest = Manifest(facts, _fill(folder, files))
     try:
         check_manifest(facts, [entry.path for entry in manifest.files])
     except Fault as fault:
         raise UsageError(f"no bundle can be made of this: {fault}") from fault
     _fill(folder, {NAME: manifest.encode()})
-    others = measured(manifest.identity) if callable(measured) else measured
-    _fill(folder, others)
-    listed = [entry_of(folder, folder / path) for path in sorted(others)]
-    _fill(folder, {MEASURED + NAME: canonical({"identity": manifest.identity, "files": _listing(listed)})})
-    _sync(folder)
+    listed = _fill(folder, evidence(manifest.identity) if callable(evidence) else evidence)
+    apart = canonical({"identity": manifest.identity, "files": _listing(listed)})
+    _fill(folder, {LAYOUTS[manifest.format].list: apart})
     return manifest
 
 
-def _listing(entries: list[Entry]) -> dict[str, Any]:
+def _check_written(folder: Path, place: Path, replay: Replay) -> None:
+    """Raises what `mlpack verify` raises of the bundle in `folder`: what it finds is no bundle that may exist."""
+    try:
+        bundle = open_bundle(folder)
+        check_files(bundle)
+        replay(bundle)
+    except MlpackError as error:
+        found = str(error).replace(folder.name, place.name)
+        words = f"{place} was not written, because the finished bundle fails its own verify: {found}"
+        raise type(error)(words, **error.facts) from error
+
+
+def _listing(entries: tuple[Entry, ...]) -> dict[str, Any]:
     return {e.path: {"sha256": e.sha256, "size": e.size} for e in entries}
 
 
-def _fill(folder: Path, files: Files) -> None:
-    for path, content in sorted(files.items()):
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(content, Path):
-            shutil.copyfile(content, target)
-        else:
-            target.write_bytes(content)
+def _fill(folder: Path, files: Files) -> tuple[Entry, ...]:
+    """The entries of the files, sorted, whose digests are those of what was to be written: nothing is read again."""
+    return tuple(_fill_one(folder / path, path, content) for path, content in sorted(files.items()))
+
+
+def _fill_one(target: Path, path: str, content: bytes | Path) -> Entry:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(content, Path):
+        return _copied(content, target, path)
+    target.write_bytes(content)
+    return Entry(path, hashlib.sha256(content).hexdigest(), len(content))
+
+
+def _copied(source: Path, target: Path, path: str) -> Entry:
+    digest, size = hashlib.sha256(), 0
+    with source.open("rb") as file, target.open("wb") as copy:
+        while piece := file.read(PIECE):
+            digest.update(piece)
+            size += copy.write(piece)
+    return Entry(path, digest.hexdigest(), size)
 
 
 def _sync(folder: Path) -> None:

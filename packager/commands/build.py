@@ -160,7 +160,7 @@ def _build(request: Request, place: Path, source: Source, worker: Worker, scratc
         packages = (*source.found.packages, *loaded.versions)
         environment = recording.result(packages, request.vendor, given)
     cases = _asked(golden_cases(proven.signature, probes, proven.report.tolerances), worker, scratch)
-    progress("writing the bundle")
+    progress("writing the bundle, and replaying its golden cases")
     manifest = write(
         request, place, source, loaded, kept(request.options, loaded.framework), environment, proven, cases, latency
     )

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlpack_toolkit.converters.spec import TensorSpec, Unreadable
+from mlpack_toolkit.converters.variant import Variant
 
-from ..bundle.manifest import NAME
+from ..bundle.layout import NAME
 from ..bundle.reader import open_bundle
 from ..errors import ModelError, UsageError
 from ..original.mlflow_folder import is_mlflow, read_mlflow
@@ -32,9 +33,9 @@ def inspect(path: Path) -> dict[str, Any]:
 
 def _bundle(path: Path) -> dict[str, Any]:
     bundle = open_bundle(path)
-    facts, environment = bundle.manifest.facts, bundle.json("environment/environment.json")
-    proof = bundle.json("reports/verification.json")
-    interpreter = environment.get("interpreter", {})
+    facts, environments = bundle.in_short, [bundle.json(part.document) for part in bundle.parts]
+    proof = bundle.json(bundle.proof().report)
+    distributions = [each for environment in environments for each in environment["distributions"]]
     return {
         "bundle": f"{bundle.name} {bundle.version}",
         "identity": bundle.identity,
@@ -45,20 +46,33 @@ def _bundle(path: Path) -> dict[str, Any]:
         "outputs": [f"{t.name}: {t.dtype} {_shape(t)}" for t in bundle.signature.outputs],
         "classes": list(bundle.signature.classes),
         "verification": f"{proof['verdict']}: {proof['rows']} probe rows, {proof['mismatches']} differ",
-        "environment": " ".join(str(interpreter.get(k)) for k in ("implementation", "version", "platform")),
-        "distributions": [f"{d['name']}=={d['version']}" for d in environment.get("distributions", ())],
-        "licences": _licences(environment),
-        "altered": [_altered(d) for d in environment.get("distributions", ()) if d.get("altered")],
+        "variants": [_variant(each, bundle.paths_of(each.name)[0]) for each in bundle.variants],
+        "environment": "; ".join(_interpreter(environment["interpreter"]) for environment in environments),
+        "distributions": [f"{d['name']}=={d['version']}" for d in distributions],
+        "licences": _licences(distributions),
+        "altered": [_altered(d) for d in distributions if d.get("altered")],
         "not on the index": [f"{u['name']} {u['version']}: {u['why']}" for u in _unproved(facts)],
         "files": len(bundle.manifest.files),
         "allowed": list(facts["allowed"]),
     }
 
 
-def _licences(environment: Mapping[str, Any]) -> dict[str, list[str]]:
+def _variant(variant: Variant, path: str) -> str:
+    """Its name and what it is; the size is that of all its files together."""
+    types = variant.weights if variant.io == variant.weights else f"{variant.weights} weights, {variant.io} values"
+    options = "".join(f", {name}={value}" for name, value in sorted(variant.options.items()))
+    size = f"{variant.artifact.size:,} bytes"
+    return f"{variant.name}: {variant.artifact.format}, {types}, {variant.provider}{options}, {path} ({size})"
+
+
+def _interpreter(facts: Mapping[str, Any]) -> str:
+    return " ".join(str(facts.get(key)) for key in ("implementation", "version", "platform"))
+
+
+def _licences(distributions: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     """By licence, the distributions that state it; last those that state none."""
     found: dict[str, list[str]] = {}
-    for each in environment.get("distributions", ()):
+    for each in distributions:
         found.setdefault(each.get("licence") or UNSTATED, []).append(each["name"])
     order = sorted(found, key=lambda licence: (licence == UNSTATED, licence.lower(), licence))
     return {licence: found[licence] for licence in order}

@@ -42,13 +42,15 @@ def reproduce(
     bundle = open_bundle(folder)
     progress("checking every digest")
     check_files(bundle)
-    wanted = bundle.json("environment/environment.json")
+    part = next(part for part in bundle.parts if part.name == bundle.source.part)
+    wanted = bundle.json(part.document)
     progress("installing the environment")
     with tempfile.TemporaryDirectory(prefix="mlpack-") as scratch:
-        held = bundle.held(Path(scratch), "environment/").place
-        interpreter = rebuild(held, wanted, into, python, (options or {}).get(bundle.manifest.facts["framework"], {}))
+        held = bundle.held(Path(scratch), part.folder).place
+        given = (options or {}).get(bundle.source.framework, {})
+        interpreter = rebuild(held / part.folder, wanted, into, python, given)
     progress("asking the original again")
-    before = bundle.json("measurements/machine.json")
+    before = bundle.json(bundle.layout.machine)
     golden, libraries = _asked_again(bundle, interpreter, allow, wanted, before)
     return {
         "bundle": str(folder),

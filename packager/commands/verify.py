@@ -7,12 +7,14 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mlpack_toolkit.runtimes.engine.rules import violations
+from mlpack_toolkit.runtimes.server.manifest import REFERENCE
 
 from ..bundle.golden import GoldenCase
 from ..bundle.reader import Bundle, check_files, open_bundle
@@ -26,14 +28,27 @@ SECONDS = 1800
 
 
 def check_bundle(
-    folder: Path, targets: Sequence[str], provider: str, progress: Callable[[str], None]
+    folder: Path,
+    targets: Sequence[str],
+    provider: str | None,
+    progress: Callable[[str], None],
+    variant: str | None = None,
 ) -> dict[str, Any]:
-    """What was checked; raises `DamagedError` or `MismatchError` where something is not as it was built."""
+    """What was checked; raises `DamagedError` or `MismatchError` where something is not as it was built.
+
+    `variant`: the one that is replayed; None: the reference, and where `provider` is None too, each other variant whose
+    provider this machine has. `provider`: a key of `PROVIDERS`; None: the variant's own.
+    """
     bundle = open_bundle(folder)
+    chosen = bundle.variant(variant or REFERENCE)
     progress("checking every file's digest")
-    check_files(bundle)
+    added = check_files(bundle)
     progress("replaying the golden cases in ONNX Runtime")
-    replayed = {PROVIDERS[provider]: replay(bundle, PROVIDERS[provider])}
+    name = PROVIDERS[provider] if provider else chosen.provider
+    replayed: dict[str, int] = {_place(chosen.name, name): replay(bundle, name, chosen.name)}
+    absent: dict[str, str] = {}
+    if variant is None and provider is None:
+        replayed |= _replay_others(bundle, absent, progress)
     for target in targets:
         progress(f"building {target} and replaying the golden cases there")
         replayed[target] = _replay_target(bundle, target)
@@ -41,16 +56,40 @@ def check_bundle(
         "bundle": str(folder),
         "identity": bundle.identity,
         "files": len(bundle.manifest.files),
+        "variant": chosen.name,
         "golden": replayed,
+        "not_replayed": absent,
+        "evidence": {"files": len(bundle.evidence), "added": list(added)},
     }
 
 
-def replay(bundle: Bundle, provider: str = PROVIDERS["cpu"]) -> int:
-    """How many golden cases were answered as the original did."""
-    session = session_of(bundle, provider=provider)
+def _place(variant: str, provider: str) -> str:
+    """Where the cases were replayed, in a word: the reference needs no name."""
+    return provider if variant == REFERENCE else f"{variant} on {provider}"
+
+
+def _replay_others(bundle: Bundle, absent: dict[str, str], progress: Callable[[str], None]) -> dict[str, int]:
+    """The cases of each variant but the reference; `absent` takes those that cannot run here, with the reason."""
+    replayed = {}
+    for other in bundle.variants[1:]:
+        progress(f"replaying the golden cases in the variant {other.name}")
+        try:
+            replayed[_place(other.name, other.provider)] = replay(bundle, other.provider, other.name)
+        except MissingToolError as error:
+            absent[other.name] = str(error)
+    return replayed
+
+
+def replay(bundle: Bundle, provider: str = "", variant: str = REFERENCE) -> int:
+    """How many golden cases a variant answered as the original did.
+
+    `provider`: ONNX Runtime's name; empty: the variant's own.
+    """
+    session = session_of(bundle, provider=provider, variant=variant)
+    own = None if variant == REFERENCE else bundle.proof(variant).tolerances
     count = 0
     for case in bundle.golden():
-        (_refused if case.error else _answered)(session, case)
+        (_refused if case.error else _answered)(session, case if own is None else replace(case, tolerances=own))
         count += 1
     if not count:
         raise DamagedError(f"the bundle {bundle.place} holds no golden case")

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from ..bundle.facts import Part
 from ..bundle.reader import Bundle, check_files, open_bundle
 from ..errors import DamagedError
 from .answers import answers
@@ -13,10 +14,10 @@ from .environment import environment_changes, unproved_changes
 from .fields import changed_fields
 from .graph import graph_changes
 from .signature import signature_changes
+from .variants import variant_changes
 
-ENVIRONMENT = "environment/environment.json"
 FIRST = ("name", "version", "framework", "title", "source", "source sha256")
-TOLD_ELSEWHERE = ("signature", "precision", "tolerances", "environment")
+TOLD_ELSEWHERE = ("signature", "precision", "tolerances", "environment", "locks")
 
 
 def diff(a: Path, b: Path) -> dict[str, Any]:
@@ -28,7 +29,8 @@ def diff(a: Path, b: Path) -> dict[str, Any]:
         "b": _title(second),
         "bundle": _bundle_changes(first, second),
         "environment": _environment_changes(first, second),
-        "signature": signature_changes(first.manifest.facts, second.manifest.facts),
+        "signature": signature_changes(first.in_short, second.in_short),
+        "variants": variant_changes(first, second),
         "graph": graph_changes(first.model, second.model),
         "answers": [
             {"graph": "b", "cases": "a", **answers(second, first)},
@@ -50,7 +52,7 @@ def _title(bundle: Bundle) -> dict[str, str]:
 
 def _bundle_changes(a: Bundle, b: Bundle) -> list[dict[str, Any]]:
     """The manifest's facts that differ, and the digest of the original model."""
-    before, after = ({**x.manifest.facts, "source sha256": _source(x)} for x in (a, b))
+    before, after = ({**x.in_short, "source sha256": _source(x)} for x in (a, b))
     others = sorted({*before, *after} - {*FIRST, *TOLD_ELSEWHERE})
     return changed_fields(before, after, (*FIRST, *others))
 
@@ -64,12 +66,28 @@ def _source(bundle: Bundle) -> str:
 
 
 def _environment_changes(a: Bundle, b: Bundle) -> dict[str, Any]:
+    """Those of the first part; of others that a bundle has, those of the same name."""
+    first, *others = a.parts
+    second, *theirs = b.parts
+    before, after = {part.name: part for part in others}, {part.name: part for part in theirs}
+    both = [name for name in before if name in after]
+    return {
+        **_part_changes(a, first, b, second),
+        "parts": {
+            "added": sorted(after.keys() - before.keys()),
+            "removed": sorted(before.keys() - after.keys()),
+            "changed": {name: _part_changes(a, before[name], b, after[name]) for name in both},
+        },
+    }
+
+
+def _part_changes(a: Bundle, one: Part, b: Bundle, other: Part) -> dict[str, Any]:
     try:
-        changes = environment_changes(a.json(ENVIRONMENT), b.json(ENVIRONMENT))
+        changes = environment_changes(a.json(one.document), b.json(other.document))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise DamagedError(f"{ENVIRONMENT} of one bundle describes no environment: {error!r}") from error
-    facts = (x.manifest.facts.get("environment", {}) for x in (a, b))
-    return {**changes, "unproved": unproved_changes(*facts)}
+        words = f"{one.document} or {other.document} of one bundle describes no environment"
+        raise DamagedError(f"{words}: {error!r}") from error
+    return {**changes, "unproved": unproved_changes(one.facts, other.facts)}
 
 
 def _file_changes(a: Bundle, b: Bundle) -> dict[str, list[str]]:

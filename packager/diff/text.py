@@ -43,6 +43,11 @@ def _environment(facts: Facts) -> Iterator[str]:
     yield from map(_distribution, found["changed"])
     for mark, key in (("+", "added"), ("-", "removed")):
         yield from (f"{mark} unproved: {u['name']} {u['version']}: {u['why']}" for u in facts["unproved"][key])
+    parts = facts.get("parts", {})
+    for mark, key in (("+", "added"), ("-", "removed")):
+        yield from (f"{mark} part {name}" for name in parts.get(key, ()))
+    for name, changes in parts.get("changed", {}).items():
+        yield from (f"{name}: {line}" for line in _environment(changes))
     for side in ("a", "b"):
         untold = [u["field"] for u in facts["untold"] if u["side"] == side]
         if untold:
@@ -76,6 +81,13 @@ def _signature(facts: Facts) -> Iterator[str]:
 
 def _column(change: Facts) -> str:
     return f", column {change['column']}" if "column" in change else ""
+
+
+def _variants(facts: Facts) -> Iterator[str]:
+    for mark, key in (("+", "added"), ("-", "removed")):
+        yield from (f"{mark} {name}" for name in facts[key])
+    for name, changes in facts["changed"].items():
+        yield from (f"~ {name}, {_change(change)}" for change in changes)
 
 
 def _graph(facts: Facts) -> Iterator[str]:
@@ -172,6 +184,7 @@ PARTS: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "bundle": _bundle,
     "environment": _environment,
     "signature": _signature,
+    "variants": _variants,
     "graph": _graph,
     "answers": _answers,
     "files": _files,

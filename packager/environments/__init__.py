@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from .python.rebuild import Interpreter
     from .recording import Given, Recorded, Recording
 
-FOLDER = "environment"
-
 
 def record(python: str) -> Recording:
     """A recording of the interpreter's environment, under way."""
@@ -35,9 +33,9 @@ def recorded(told: Mapping[str, Any], vendor: bool, given: Mapping[str, Any], sc
 
 
 def rebuild(
-    bundle: Path, wanted: dict[str, Any], into: Path, python: str | None, given: Mapping[str, Any] | None = None
+    folder: Path, wanted: dict[str, Any], into: Path, python: str | None, given: Mapping[str, Any] | None = None
 ) -> Interpreter:
-    """The interpreter of a fresh environment in `into`, as the bundle's lock says; whole, or not there.
+    """The interpreter of a fresh environment in `into`, as the lock in `folder` says; whole, or not there.
 
     `given`: the options of the model's framework.
     """
@@ -48,11 +46,11 @@ def rebuild(
     from .r import lock as r
     from .r.rebuild import rebuild_r
 
-    if (bundle / r.LOCK).is_file():
-        return rebuild_r(bundle, wanted, into, (given or {}).get("rscript"))
-    installed = complete(bundle, wanted)
-    if (bundle / conda.LOCK).is_file():
-        made = rebuild_conda(bundle, into, wanted["interpreter"]["version"])
+    if (folder / r.LOCK).is_file():
+        return rebuild_r(folder, wanted, into, (given or {}).get("rscript"))
+    installed = complete(folder, wanted)
+    if (folder / conda.LOCK).is_file():
+        made = rebuild_conda(folder, into, wanted["interpreter"]["version"])
     else:
-        made = rebuild(bundle, into, find_interpreter(wanted["interpreter"], python))
+        made = rebuild(folder, into, find_interpreter(wanted["interpreter"], python))
     return replace(made, installed=installed)

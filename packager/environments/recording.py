@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import EnvironmentFault
-from . import FOLDER
 from .conda import env as conda
 from .python.capture import Capture, Captured
 from .python.index import Found
@@ -23,8 +22,8 @@ from .userlock.locks import GivenLock, differences, read_lock
 
 @dataclass(frozen=True)
 class Recorded:
-    """`document`: environment.json. `files`: by path in the bundle. `facts`: for the manifest. `settings`: what of
-    this machine can change numbers."""
+    """`document`: environment.json. `files`: by path in the environment's folder. `facts`: for the manifest.
+    `settings`: what of this machine can change numbers."""
 
     document: dict[str, Any]
     files: dict[str, bytes | Path]
@@ -101,12 +100,12 @@ class Recording:
         least = needed(packages, captured.distributions, markers)
         document = captured.document(least)
         locked = lock(captured, self._found, least, vendor)
-        files: dict[str, bytes | Path] = {f"{FOLDER}/environment.json": canonical(document), **locked.files}
+        files: dict[str, bytes | Path] = {"environment.json": canonical(document), **locked.files}
         if conda.is_conda(Path(captured.local["prefix"])):
             files |= _conda_files(captured, self._found, vendor)
         facts = locked.facts()
         if given is not None:
-            files[f"{FOLDER}/given/{given.name}"] = given.lock.public
+            files[f"given/{given.name}"] = given.lock.public
             facts["given"] = given.compared(captured)
         return Recorded(document, files, facts, captured.local["settings"])
 

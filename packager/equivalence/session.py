@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlpack_toolkit.converters.spec import Signature, Table
+from mlpack_toolkit.converters.spec import Scalar, Signature, Table
 from mlpack_toolkit.runtimes.engine import session as served
 from mlpack_toolkit.runtimes.engine.agreement import check_agreement
 from mlpack_toolkit.runtimes.engine.errors import Damaged, GraphStops, NoProvider
+from mlpack_toolkit.runtimes.engine.session import NONE
+from mlpack_toolkit.runtimes.server.manifest import CPU, REFERENCE
 
 from ..deadline import timed
 from ..errors import DamagedError, MismatchError, MissingToolError
@@ -18,14 +20,22 @@ if TYPE_CHECKING:
     from ..bundle.reader import Bundle
 
 
+ONNX = "onnx"
+
+
 class Session(served.Session):
     """One loaded graph with its signature; inputs that the graph does not read are left out of it."""
 
     def __init__(
-        self, model: bytes | Path, signature: Signature, threads: int = 0, provider: str = "CPUExecutionProvider"
+        self,
+        model: bytes | Path,
+        signature: Signature,
+        threads: int = 0,
+        provider: str = CPU,
+        options: Mapping[str, Scalar] = NONE,
     ) -> None:
         try:
-            super().__init__(model, signature, threads, provider)
+            super().__init__(model, signature, threads, provider, options)
         except NoProvider as error:
             raise MissingToolError(str(error)) from error
         except Damaged as error:
@@ -44,16 +54,24 @@ class Session(served.Session):
         except GraphStops as error:
             raise MismatchError(str(error)) from error
 
-    def _load(self, source: bytes | str, options: Any, provider: str) -> Any:
+    def _load(self, source: bytes | str, options: Any, provider: tuple[str, dict[str, str]]) -> Any:
         with timed(loading=options):
             return super()._load(source, options, provider)
 
 
-def session_of(bundle: Bundle, threads: int = 0, provider: str = "CPUExecutionProvider") -> Session:
-    """The session of a bundle's graph, whose bytes were held against the manifest; `DamagedError` otherwise."""
-    session = Session(bundle.model, bundle.signature, threads, provider)
+def session_of(bundle: Bundle, threads: int = 0, provider: str = "", variant: str = REFERENCE) -> Session:
+    """The session of a variant, whose bytes were held against the manifest; `DamagedError` otherwise.
+
+    `provider`: ONNX Runtime's name; empty: the variant's own, with its options.
+    """
+    found = bundle.variant(variant)
+    if found.artifact.format != ONNX:
+        raise MissingToolError(f"the variant {variant} is a file for {found.artifact.format}, not for ONNX Runtime")
+    content = bundle.read(bundle.paths_of(variant)[0])
+    options = found.options if provider in ("", found.provider) else {}
+    session = Session(content, found.signature, threads, provider or found.provider, options)
     try:
-        check_agreement(session, bundle.signature)
+        check_agreement(session, found.signature)
     except Damaged as error:
         raise DamagedError(str(error)) from error
     return session

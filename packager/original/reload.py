@@ -28,15 +28,15 @@ def original_worker(
     `options`: what the caller says to the model's framework about this machine.
     """
     check_interpreter(python)
-    facts = bundle.manifest.facts
+    model = bundle.source
     with models_folder() as (name, scratch):
         held = bundle.held(name / "held", "model/source/", "model/code/").place
         code = held / "model" / "code"
         copy = name / "source"  # outside of what the model may write in
-        source = take_source(held / facts["source"], copy, allow)
+        source = take_source(held / model.path, copy, allow)
         with Worker(python, scratch, Limits()) as worker:
             modules = [str(code.resolve())] if allow and code.is_dir() else []
-            given = again(facts["framework"], facts.get("given", {}), options or {})
+            given = again(model.framework, model.given, options or {})
             loaded = worker.call(source.request(modules, given))
             worker.call(Adopt(bundle.signature))
             yield worker, loaded, scratch

@@ -19,7 +19,7 @@ Check = Callable[[Any, str], None]
 """Takes a value and the name of its field; raises `Fault`."""
 
 GRAPH = "model/model.onnx"
-FORMAT = 1
+"""The file of the reference variant."""
 MOST_BYTES = 32 << 20
 MOST_DEPTH = 32
 MOST_TEXT = 100_000
@@ -31,6 +31,7 @@ MOST_PATH = 1024
 MOST_PART = 255
 LARGEST = 1.7976931348623157e308
 DTYPES = (*FLOATS, *INTEGERS, "float16", "bool", "string")
+FLOAT_TYPES = ("float16", "bfloat16", *FLOATS)
 TASKS = ("classifier", "regressor", "transformer", "clusterer", "outlier", "density", "graph")
 NAME = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?"
 VERSION = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
@@ -305,18 +306,3 @@ def path(value: Any, where: str) -> None:
 
 
 files = mapping(entry, path)
-
-
-def _format(value: Any, where: str) -> None:
-    if type(value) is not int or value != FORMAT:
-        raise wrong(value, where, str(FORMAT))
-
-
-manifest = record({"format": _format, "name": name, "version": version, "signature": signature, "files": files})
-
-
-def graph_digest(plain: Mapping[str, Any]) -> str:
-    """The sha256 that a checked manifest says of its graph; raises `Fault`."""
-    if GRAPH not in plain["files"]:
-        raise Fault(f"files lists no {GRAPH}")
-    return str(plain["files"][GRAPH]["sha256"])

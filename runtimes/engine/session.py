@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from mlpack_toolkit.converters.spec import Signature, Table, TensorSpec
+from mlpack_toolkit.converters.spec import Scalar, Signature, Table, TensorSpec
 
+from ..server.manifest import CPU
 from .errors import Damaged, GraphStops, NoProvider
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -23,6 +24,7 @@ QUIET = 4
 OTHER_FILES = "session.model_external_initializers_file_folder_path"
 """Where ONNX Runtime looks for numbers outside of a graph in memory; else in the folder that the program runs in."""
 NOWHERE = os.devnull
+NONE: Mapping[str, Scalar] = {}
 
 
 class Session:
@@ -32,7 +34,12 @@ class Session:
     """
 
     def __init__(
-        self, model: bytes | Path, signature: Signature, threads: int = 0, provider: str = "CPUExecutionProvider"
+        self,
+        model: bytes | Path,
+        signature: Signature,
+        threads: int = 0,
+        provider: str = CPU,
+        provider_options: Mapping[str, Scalar] = NONE,
     ) -> None:
         import onnxruntime as ort
 
@@ -42,14 +49,15 @@ class Session:
         options = _options(threads)
         if isinstance(model, bytes):
             options.add_session_config_entry(OTHER_FILES, NOWHERE)
-        self._session = self._load(source, options, provider)
+        chosen = provider, {name: str(value) for name, value in provider_options.items()}
+        self._session = self._load(source, options, chosen)
         self.graph_inputs, self.graph_outputs = self._session.get_inputs(), self._session.get_outputs()
         read = {i.name for i in self.graph_inputs}
         self.signature = replace(signature, inputs=tuple(t for t in signature.inputs if t.in_graph in read))
         self._renamed = {t.name: t.graph_name for t in self.signature.inputs if t.graph_name}
         self.outputs = tuple(t.name for t in signature.outputs)
 
-    def _load(self, source: bytes | str, options: Any, provider: str) -> Any:
+    def _load(self, source: bytes | str, options: Any, provider: tuple[str, dict[str, str]]) -> Any:
         import onnxruntime as ort
 
         try:

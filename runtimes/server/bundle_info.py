@@ -10,7 +10,8 @@ from pathlib import Path
 from mlpack_toolkit.converters.spec import Signature
 
 from ..engine.errors import Damaged, NoModel
-from ..engine.schema import MOST_BYTES, Fault, graph_digest, manifest, parse
+from ..engine.schema import MOST_BYTES, Fault, parse
+from .manifest import REFERENCE, check_served, in_present_words
 
 MANIFEST = "manifest.json"
 PLACES = ("/opt/ml/model", "/mnt/models")
@@ -19,7 +20,10 @@ PLACES = ("/opt/ml/model", "/mnt/models")
 
 @dataclass(frozen=True)
 class Described:
-    """What a folder says of its model: nothing of it has been loaded. `digests`: of the files that it lists."""
+    """What a folder says of its model: nothing of it has been loaded.
+
+    `signature`: the reference variant's. `digests`: of the files that the manifest lists.
+    """
 
     folder: Path
     name: str
@@ -47,21 +51,20 @@ class Described:
 
 
 def describe(folder: Path) -> Described:
-    """The model of a folder with `manifest.json` and `model/model.onnx`; raises `NoModel` and `Damaged`."""
+    """The reference variant of a bundle in a folder; raises `NoModel` and `Damaged`."""
     if not (folder / MANIFEST).is_file():
         raise NoModel(f"{folder} is not a bundle: it has no {MANIFEST}")
     try:
         with (folder / MANIFEST).open("rb") as file:
             raw = file.read(MOST_BYTES + 1)
         plain = parse(raw)
-        manifest(plain, "")
-        graph_digest(plain)
+        check_served(plain)
     except OSError as error:
         raise Damaged(f"{folder / MANIFEST} cannot be read: {error.strerror}") from error
     except Fault as fault:
         raise Damaged(f"{MANIFEST} is not a manifest: {fault}") from fault
     digests = {path: str(entry["sha256"]) for path, entry in plain["files"].items()}
     identity = "sha256:" + hashlib.sha256(raw).hexdigest()
-    return Described(
-        folder, plain["name"], plain["version"], identity, Signature.from_json(plain["signature"]), digests
-    )
+    reference = in_present_words(plain["format"], plain)["variants"][REFERENCE]
+    signature = Signature.from_json(reference["signature"])
+    return Described(folder, plain["name"], plain["version"], identity, signature, digests)

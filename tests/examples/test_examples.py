@@ -31,7 +31,7 @@ def test_example_becomes_a_bundle(name: str, tmp_path: Path) -> None:
     assert built.verification.equal
     bundle = open_bundle(built.bundle)
     check_files(bundle)
-    assert bundle.manifest.facts["framework"] == FRAMEWORKS[name]
+    assert bundle.source.framework == FRAMEWORKS[name]
     assert replay(bundle) >= 3
 
 
@@ -51,7 +51,7 @@ def test_example_in_r_becomes_a_bundle(name: str, tmp_path: Path) -> None:
     assert built.verification.equal
     bundle = open_bundle(built.bundle)
     check_files(bundle)
-    assert bundle.manifest.facts["framework"] == "r"
+    assert bundle.source.framework == "r"
     assert replay(bundle) >= 3
     assert "mlpack build" in script.read_text()
 

@@ -364,9 +364,9 @@ def test_a_graph_opens_no_other_file(tmp_path: Path) -> None:
 
 
 def test_an_edited_environment_is_damage(flowers: Made, copy: Path, mlpack: Run) -> None:
-    path = copy / "environment" / "environment.json"
+    path = copy / "environment/python/environment.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "libc": "glibc 2.99"}))
-    with pytest.raises(DamagedError, match=r"changed: environment/environment\.json"):
+    with pytest.raises(DamagedError, match=r"changed: environment/python/environment\.json"):
         diff(copy, flowers.folder)
     code, said, _ = mlpack("diff", flowers.folder, copy)
     assert (code, said["error"]["kind"]) == (8, "DamagedError")

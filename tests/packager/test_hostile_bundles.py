@@ -19,7 +19,8 @@ import tomllib
 from mlpack_toolkit.packager.commands.inspect import inspect
 from mlpack_toolkit.packager.commands.reproduce import reproduce
 from mlpack_toolkit.packager.diff import diff
-from mlpack_toolkit.packager.environments.conda import env, lock
+from mlpack_toolkit.packager.environments.conda import env
+from mlpack_toolkit.packager.environments.conda import lock as _conda_lock
 from mlpack_toolkit.packager.environments.python import rebuild as _rebuild
 from mlpack_toolkit.packager.environments.r import rebuild
 from mlpack_toolkit.packager.errors import DamagedError
@@ -27,8 +28,8 @@ from mlpack_toolkit.packager.images import make
 from tests.packager.conftest import Made
 from tests.seal import rewrite, seal
 
-PYLOCK = "environment/pylock.toml"
-ENVIRONMENT = "environment/environment.json"
+PYLOCK = "environment/python/pylock.toml"
+ENVIRONMENT = "environment/python/environment.json"
 WHEEL = {"name": "evil-1-py3-none-any.whl", "hashes": {"sha256": "0" * 64}, "size": 1}
 EVIL = {"name": "evil", "version": "1", "wheels": [{**WHEEL, "path": "wheels/evil-1-py3-none-any.whl"}]}
 
@@ -95,11 +96,11 @@ def test_a_lock_that_asks_for_something_else(packages: Any, said: str, copy: Pat
 def test_a_lock_that_is_none(content: bytes, copy: Path, tmp_path: Path) -> None:
     (copy / PYLOCK).write_bytes(content)
     seal(copy)
-    with pytest.raises(DamagedError, match=r"environment/pylock\.toml cannot be read as a lock of wheels"):
+    with pytest.raises(DamagedError, match=r"pylock\.toml cannot be read as a lock of wheels"):
         again(copy, tmp_path)
     (copy / PYLOCK).unlink()
     seal(copy)
-    with pytest.raises(DamagedError, match=r"environment/pylock\.toml cannot be read"):
+    with pytest.raises(DamagedError, match=r"pylock\.toml cannot be read"):
         again(copy, tmp_path)
 
 
@@ -128,8 +129,8 @@ def put(key: str, value: Any) -> Callable[[Any], None]:
             for key in ("rows", "mismatches", "verdict")
             for odd in (None, "x", [])
         ),
-        ("measurements/machine.json", "cpu", 3),
-        ("measurements/machine.json", "cpu_flags", "x"),
+        ("evidence/measurements/machine.json", "cpu", 3),
+        ("evidence/measurements/machine.json", "cpu_flags", "x"),
     ],
 )
 def test_documents_of_odd_types(path: str, key: str, value: Any, copy: Path, flowers: Made, tmp_path: Path) -> None:
@@ -150,7 +151,7 @@ def test_documents_of_odd_types(path: str, key: str, value: Any, copy: Path, flo
 def _machine(bundle: Path) -> Any:
     from mlpack_toolkit.packager.bundle.reader import open_bundle
 
-    return open_bundle(bundle).json("measurements/machine.json")
+    return open_bundle(bundle).json("evidence/measurements/machine.json")
 
 
 @pytest.mark.parametrize(
@@ -212,7 +213,8 @@ def test_a_request_without_its_response(copy: Path) -> None:
 
 def _renv(copy: Path, **record: Any) -> None:
     packages = {"evil": {"Version": "1", "Sha256": "0" * 64, **record}}
-    (copy / "environment" / "renv.lock").write_text(json.dumps({"R": {"Version": "4.5.0"}, "Packages": packages}))
+    lock = {"R": {"Version": "4.5.0"}, "Packages": packages}
+    (copy / "environment/python" / "renv.lock").write_text(json.dumps(lock))
     seal(copy)
 
 
@@ -243,7 +245,7 @@ def test_a_lock_of_r_that_is_an_attack(
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"Packages": []}', b'{"Packages": {"../x": {"Version": "1"}}}'])
 def test_a_lock_of_r_that_is_none(content: bytes, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rebuild, "_find", lambda wanted, given: None)
-    (copy / "environment" / "renv.lock").write_bytes(content)
+    (copy / "environment/python" / "renv.lock").write_bytes(content)
     seal(copy)
     with pytest.raises(DamagedError, match=r"renv\.lock"):
         again(copy, tmp_path)
@@ -276,7 +278,7 @@ def test_an_archive_of_r_that_leads_elsewhere(
     name: str, kind: bytes, link: str, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rebuild, "_find", lambda wanted, given: None)
-    digest = _tar(copy / "environment" / "r-packages" / "evil.tar", name, kind, link)
+    digest = _tar(copy / "environment/python" / "r-packages" / "evil.tar", name, kind, link)
     _renv(copy, Archive="r-packages/evil.tar", Sha256=digest)
     with pytest.raises(DamagedError, match=r"evil\.tar holds"):
         again(copy, tmp_path)
@@ -285,7 +287,7 @@ def test_an_archive_of_r_that_leads_elsewhere(
 def test_an_archive_of_r_that_is_compressed(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`.tar` is what mlpack writes: what is compressed could hold anything."""
     monkeypatch.setattr(rebuild, "_find", lambda wanted, given: None)
-    digest = _tar(copy / "environment" / "r-packages" / "evil.tar", "evil/x", mode="w:gz")
+    digest = _tar(copy / "environment/python" / "r-packages" / "evil.tar", "evil/x", mode="w:gz")
     _renv(copy, Archive="r-packages/evil.tar", Sha256=digest)
     with pytest.raises(DamagedError, match=r"evil\.tar"):
         again(copy, tmp_path)
@@ -307,7 +309,7 @@ def test_a_lock_of_conda_that_is_an_attack(
     content: bytes, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(env, "_rattler", lambda: None)
-    (copy / lock.LOCK).write_bytes(content)
+    (copy / _conda_lock.LOCK).write_bytes(content)
     seal(copy)
     with pytest.raises(DamagedError, match=r"conda-lock\.yml cannot be read"):
         again(copy, tmp_path)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlpack_toolkit.packager.bundle.reader import open_bundle
 from mlpack_toolkit.packager.environments.r.library import write_archive
 from mlpack_toolkit.packager.environments.r.rebuild import _in_order, _unpack, rebuild_r
 from mlpack_toolkit.packager.errors import DamagedError, EnvironmentFault
@@ -92,7 +93,7 @@ def test_a_tree_comes_back_from_its_bundle_alone(mlpack: Run, shelf: Path, tmp_p
     assert code == 0
     assert [o["name"] for o in made["signature"]["outputs"]] == ["label", "probabilities", "status"]
     bundle = tmp_path / made["bundle"]
-    lock = json.loads((bundle / "environment/renv.lock").read_text())
+    lock = json.loads((bundle / "environment/r/renv.lock").read_text())
     assert list(lock["Packages"]) == ["rpart"]
     told = offline(tmp_path, "reproduce", bundle, "--into", "again")
     assert told["golden"]["cases"] == told["golden"]["same_bits"] > 0
@@ -112,7 +113,7 @@ def test_two_builds_are_the_same(mlpack: Run, shelf: Path, tmp_path: Path) -> No
 def test_a_tampered_package_is_not_unpacked(mlpack: Run, shelf: Path, tmp_path: Path) -> None:
     code, made, _ = mlpack("build", shelf / "tree.rds", "--example", shelf / "kyphosis.csv", "--vendor")
     assert code == 0
-    archive = tmp_path / made["bundle"] / "environment/r-packages/rpart_4.1.19.tar"
+    archive = tmp_path / made["bundle"] / "environment/r/r-packages/rpart_4.1.19.tar"
     whole = archive.read_bytes()
     archive.write_bytes(whole.replace(b"rpart", b"qpart", 1))
     code, told, _ = mlpack("reproduce", made["bundle"], "--into", "again")
@@ -136,7 +137,7 @@ def test_an_archive_that_leaves_its_folder(shelf: Path, tmp_path: Path) -> None:
 def test_a_model_inside_a_model_brings_its_package(mlpack: Run, shelf: Path, tmp_path: Path) -> None:
     code, made, _ = mlpack("build", shelf / "outer.rds", "--example", shelf / "kyphosis.csv", "--target", "cpp")
     assert code == 0
-    lock = json.loads((tmp_path / made["bundle"] / "environment/renv.lock").read_text())
+    lock = json.loads((tmp_path / made["bundle"] / "environment/r/renv.lock").read_text())
     assert {"caret", "rpart"} <= set(lock["Packages"])
     assert all(len(package["Sha256"]) == 64 for package in lock["Packages"].values())
 
@@ -230,8 +231,8 @@ def test_levels_that_the_model_does_not_keep_are_asked_for(mlpack: Run, shelf: P
     assert code == 4 and "--training FILE" in told["error"]["message"]
     code, told, _ = mlpack(*command, "--training", shelf / "iris.rds")
     assert code == 0
-    manifest = json.loads((tmp_path / told["bundle"] / "manifest.json").read_text())
-    assert manifest["given"]["levels"]["Species"] == ["setosa", "versicolor", "virginica"]
+    given = open_bundle(tmp_path / told["bundle"]).source.given
+    assert given["levels"]["Species"] == ["setosa", "versicolor", "virginica"]
     code, told, _ = mlpack("bench", told["bundle"], "--against", "original", "--seconds", "0.01")
     assert code == 0 and told["original"]
 
@@ -319,7 +320,7 @@ def test_sources_of_a_repository_are_built_again(mlpack: Run, shelf: Path, tmp_p
     command = ("build", "m.rds", "--example", "m.csv", "--rscript", stub, "--vendor", "--target", "cpp")
     code, made, _ = mlpack(*command, "--repository", "repository")
     assert code == 0, made
-    kept = sorted(p.name for p in (tmp_path / made["bundle"] / "environment/r-packages").iterdir())
+    kept = sorted(p.name for p in (tmp_path / made["bundle"] / "environment/r/r-packages").iterdir())
     assert kept == ["above_0.1.0.tar.gz", "below_0.1.0.tar.gz"]
     told = offline(tmp_path, "reproduce", made["bundle"], "--into", "again")
     assert told["distributions"] == 2 and told["golden"]["same_bits"] == told["golden"]["cases"]
@@ -343,8 +344,7 @@ def test_a_program_hands_its_r_object_over(mlpack: Run, shelf: Path, tmp_path: P
         [sys.executable, "-c", PROGRAM], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
-    manifest = json.loads((tmp_path / "dist/cars-1.0.0/manifest.json").read_text())
-    assert manifest["title"] == "lm" and "sha256:" in done.stdout
+    assert open_bundle(tmp_path / "dist/cars-1.0.0").source.title == "lm" and "sha256:" in done.stdout
     assert mlpack("verify", "dist/cars-1.0.0")[0] == 0
 
 
@@ -353,8 +353,8 @@ def test_another_r_is_told_before_anything_is_unpacked(mlpack: Run, shelf: Path,
     code, made, _ = mlpack("build", shelf / "line.rds", "--example", shelf / "iris.csv", "--target", "cpp")
     assert code == 0
     bundle = tmp_path / made["bundle"]
-    wanted = json.loads((bundle / "environment/environment.json").read_text())
+    wanted = json.loads((bundle / "environment/r/environment.json").read_text())
     wanted["interpreter"]["version"] = "3.6.1"
     with pytest.raises(EnvironmentFault, match=r"install R 3\.6\.1, or give its Rscript with --rscript"):
-        rebuild_r(bundle, wanted, tmp_path / "again", None)
+        rebuild_r(bundle / "environment/r", wanted, tmp_path / "again", None)
     assert not (tmp_path / "again").exists()

@@ -89,7 +89,7 @@ def test_a_build_says_both(tmp_path: Path) -> None:
     facts = json.loads(again.stdout)
     bundle = open_bundle(tmp_path / facts["bundle"])
     assert facts["identity"] == bundle.identity
-    assert bundle.manifest.facts["title"] == "Pipeline(StandardScaler, LogisticRegression)"
+    assert bundle.source.title == "Pipeline(StandardScaler, LogisticRegression)"
     assert inspect(bundle.place)["model"].startswith("Pipeline(StandardScaler, LogisticRegression) (sklearn)")
-    report = (bundle.place / "reports/report.html").read_text()
+    report = (bundle.place / "evidence/report.html").read_text()
     assert "Pipeline(StandardScaler, LogisticRegression)" in report and bundle.identity in report

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler
 
 from mlpack_toolkit.converters.messages import Adopt
+from mlpack_toolkit.packager.bundle.reader import open_bundle
 from mlpack_toolkit.packager.commands.build import Built, Request, build
 from mlpack_toolkit.packager.commands.predict import predict
 from mlpack_toolkit.packager.data.readers import read_example, stored_zeros
@@ -63,7 +63,7 @@ def test_the_bundle_answers_as_to_a_sparse_matrix(built: tuple[Built, Path], mod
 
 def test_the_signature_and_the_report_say_what_a_0_is(built: tuple[Built, Path]) -> None:
     made, _ = built
-    spec = json.loads((made.bundle / "manifest.json").read_text())["signature"]["inputs"][0]
+    spec = open_bundle(made.bundle).signature.to_json()["inputs"][0]
     assert spec["sparse"] is True and spec["absent"] is True
     assert any("a cell that this matrix leaves out" in note for note in made.notes)
 

@@ -122,6 +122,7 @@ def test_the_report_holds_no_markup_of_a_name(package: Package) -> None:
     facts = {
         "signature": package.signature.to_json(), "name": BUNDLE, "version": "1", "title": BUNDLE, "framework": "onnx",
         "mlpack": "1", "notes": list(NAMES), "environment": {"unproved": []},
+        "locks": "python/pylock.toml",
     }  # fmt: skip
     interpreter = {"implementation": "CPython", "version": "3", "platform": "linux"}
     environment = {"interpreter": interpreter, "libc": "glibc", "distributions": []}

@@ -34,27 +34,27 @@ __all__ = [
     "records",
     "vendor",
 ]
-CHANNEL = "environment/conda"
-"""The vendored channel in a bundle."""
+CHANNEL = "conda"
+"""The folder of the vendored channel, beside the lock."""
 INTERPRETERS = ("bin/python", "python.exe")
 
 
 def rebuild(
-    bundle: Path, into: Path, fetch: Fetch = download, finish: Callable[[Path], None] = lambda python: None
+    folder: Path, into: Path, fetch: Fetch = download, finish: Callable[[Path], None] = lambda python: None
 ) -> Path:
-    """The interpreter of the conda environment that now lies at `into`, made from the lock of the folder `bundle`.
+    """The interpreter of the conda environment that now lies at `into`, made from the lock in `folder`.
 
-    The archives come from `environment/conda` where that folder exists, else from their addresses through `fetch`.
+    The archives come from `conda` in it where that folder exists, else from their addresses through `fetch`.
     `finish` is given the interpreter to install what pip had installed. Whatever fails, nothing stays at `into`.
     The archives' own post-link scripts are not run. `DamagedError` names an archive that is not the locked one,
     `MissingToolError` says how to get py-rattler, `EnvironmentFault` why the packages do not fit this machine.
     """
     rattler = _rattler()
-    locked = read_lock(bundle / LOCK)
+    locked = read_lock(folder / LOCK)
     _check_machine(locked, str(rattler.Subdir.current()))
     place = _free(into)
     with _scratch(place) as scratch:
-        archives = [_archive(bundle, each, scratch, fetch) for each in locked]
+        archives = [_archive(folder, each, scratch, fetch) for each in locked]
         prefix = scratch / "prefix"
         _install(rattler, archives, prefix, place, scratch / "cache")
         _settle(rattler, prefix, locked)
@@ -109,9 +109,9 @@ def _scratch(place: Path) -> Iterator[Path]:
         yield folder
 
 
-def _archive(bundle: Path, locked: Locked, scratch: Path, fetch: Fetch) -> Path:
+def _archive(folder: Path, locked: Locked, scratch: Path, fetch: Fetch) -> Path:
     """The archive of one package on this machine: exactly the file that was locked."""
-    vendored = bundle / CHANNEL
+    vendored = folder / CHANNEL
     path, name = vendored / locked.path, f"{CHANNEL}/{locked.path}"
     if not vendored.is_dir():
         path, name = scratch / "archives" / locked.path, locked.url

@@ -19,8 +19,8 @@ from urllib.parse import unquote, urlsplit
 from ...errors import DamagedError, EnvironmentFault
 from .record import FILE_NAME, SHA256, SUBDIR, CondaRecord
 
-LOCK = "environment/conda-lock.yml"
-EXPLICIT = "environment/conda-explicit.txt"
+LOCK = "conda-lock.yml"
+EXPLICIT = "conda-explicit.txt"
 MOST_BYTES = 16 << 20
 VENDORED = "conda/"
 """The channel in a bundle, seen from the lock: what came from a folder has no other address."""
@@ -71,7 +71,7 @@ def conda_platform(platform: str) -> str:
 def lock_files(
     records: Iterable[CondaRecord], distributions: Iterable[Mapping[str, Any]], platform: str
 ) -> dict[str, bytes]:
-    """`environment/conda-lock.yml` and `environment/conda-explicit.txt`: the same bytes for the same packages.
+    """`conda-lock.yml` and `conda-explicit.txt`: the same bytes for the same packages.
 
     `distributions`: entries of environment.json; those that conda did not install and that have a `wheel` (`url` or
     `path`, `sha256`) are locked with the manager pip. conda-lock demands an md5 of each conda package: one whose

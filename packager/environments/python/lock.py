@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import FOLDER
 from .capture import Captured
 from .index import Found, find
 from .wheels import Wheel, built, fetch, rebuilt
 
-WHEELS = f"{FOLDER}/wheels"
+WHEELS = "wheels"
 
 
 @dataclass(frozen=True)
 class Lock:
-    """`files`: by path in the bundle. `unproved`: name, version and why it is not shown to be the publisher's."""
+    """`files`: by path in the environment's folder. `unproved`: name, version and why it is not shown to be the
+    publisher's."""
 
     files: dict[str, bytes]
     unproved: tuple[dict[str, str], ...]
@@ -39,8 +39,8 @@ def lock(captured: Captured, found: Found, needed: frozenset[str], vendor: bool)
     pinned = {each["name"]: w for each in captured.distributions if isinstance(w := wheels[each["name"]], Wheel)}
     versions = {each["name"]: each["version"] for each in captured.distributions}
     files = {
-        f"{FOLDER}/pylock.toml": _pylock(captured, pinned, versions, needed, doubts, vendor),
-        f"{FOLDER}/requirements.txt": _requirements(pinned, versions),
+        "pylock.toml": _pylock(captured, pinned, versions, needed, doubts, vendor),
+        "requirements.txt": _requirements(pinned, versions),
     }
     return Lock(files | held, doubts, vendor)
 

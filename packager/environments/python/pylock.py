@@ -9,7 +9,6 @@ from typing import Any
 from mlpack_toolkit.runtimes.engine.schema import SHA256, Check, Fault, listing, record, text, whole
 
 from ...errors import DamagedError
-from .. import FOLDER
 
 NAME = "pylock.toml"
 PUBLIC = "https://files.pythonhosted.org/"
@@ -34,19 +33,19 @@ _lock: Check = record({"packages": listing(_package)})
 Package = Mapping[str, Any]
 
 
-def read_pylock(bundle: Path) -> Sequence[Package]:
+def read_pylock(folder: Path) -> Sequence[Package]:
     """The packages of the lock, each with its one wheel; `DamagedError` for a lock that asks for anything else."""
     import tomllib
 
     try:
-        raw = (bundle / FOLDER / NAME).read_bytes()
+        raw = (folder / NAME).read_bytes()
         if len(raw) > MOST_BYTES:
             raise Fault(f"it has {len(raw)} bytes, and at most {MOST_BYTES} are read")
         plain = tomllib.loads(raw.decode())
         _lock(plain, "")
     except (OSError, ValueError, RecursionError) as error:
         said = error.strerror if isinstance(error, OSError) else error
-        raise DamagedError(f"{FOLDER}/{NAME} cannot be read as a lock of wheels: {said}") from error
+        raise DamagedError(f"{NAME} cannot be read as a lock of wheels: {said}") from error
     packages: Sequence[Package] = plain["packages"]
     return packages
 

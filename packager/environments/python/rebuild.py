@@ -16,7 +16,6 @@ from ...data.bombs import is_bomb
 from ...errors import DamagedError, EnvironmentFault, MissingToolError, UsageError
 from ...original.interpreter import check_interpreter
 from ...paths import beside, program
-from .. import FOLDER
 from ..conda import env as conda
 from . import debian
 from .pylock import read_pylock, requirements
@@ -84,11 +83,11 @@ def _installed(kind: str) -> list[tuple[str, str]]:
     return found
 
 
-def complete(bundle: Path, wanted: Mapping[str, Any]) -> int:
+def complete(folder: Path, wanted: Mapping[str, Any]) -> int:
     """How many distributions the lock brings; `EnvironmentFault` where it lacks one that the model needs."""
     from packaging.utils import canonicalize_name
 
-    locked = {p["name"] for p in read_pylock(bundle)}
+    locked = {p["name"] for p in read_pylock(folder)}
     absent = [
         each
         for each in wanted["distributions"]
@@ -104,7 +103,7 @@ def complete(bundle: Path, wanted: Mapping[str, Any]) -> int:
     return len(wanted["distributions"]) - len(absent)
 
 
-def rebuild(bundle: Path, into: Path, interpreter: Interpreter) -> Interpreter:
+def rebuild(folder: Path, into: Path, interpreter: Interpreter) -> Interpreter:
     """The new environment's own; `into` is whole or not there. Vendored wheels need no network."""
     if into.exists():
         raise UsageError(f"{into} exists already: give another folder, or remove it")
@@ -114,20 +113,20 @@ def rebuild(bundle: Path, into: Path, interpreter: Interpreter) -> Interpreter:
         made = uv("venv", "--relocatable", "--python", interpreter.path, environment)
         if made.returncode:
             raise EnvironmentFault(f"no environment can be made of {interpreter.path}: {last_words(made)}")
-        _install(bundle / FOLDER, environment / "bin" / "python", "sync")
+        _install(folder, environment / "bin" / "python", "sync")
         environment.rename(into)
     return replace(interpreter, path=str(into / "bin" / "python"))
 
 
-def rebuild_conda(bundle: Path, into: Path, version: str) -> Interpreter:
+def rebuild_conda(folder: Path, into: Path, version: str) -> Interpreter:
     """The interpreter of the rebuilt conda environment, with what pip had installed in it."""
-    path = conda.rebuild(bundle, into, finish=lambda python: _install(bundle / FOLDER, python, "install"))
+    path = conda.rebuild(folder, into, finish=lambda python: _install(folder, python, "install"))
     return Interpreter(str(path), version, True)
 
 
 def _install(folder: Path, interpreter: Path, how: str) -> None:
     """Nothing; the pins of the lock are installed. `how`: `sync` for an environment that holds nothing else."""
-    packages = read_pylock(folder.parent)
+    packages = read_pylock(folder)
     wheels = [wheel for package in packages for wheel in package["wheels"]]
     vendored = all("path" in wheel and _is_there(folder, wheel) for wheel in wheels)
     public = all("url" in wheel for wheel in wheels)

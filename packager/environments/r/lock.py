@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from ...original.replies import odd
-from .. import FOLDER
 from ..recording import Recorded
 from ..system import machine
 from .library import Debian, debian_packages, write_archive
@@ -23,7 +22,7 @@ from .sources import fetch_source
 
 LANGUAGE = "R"
 FORMAT = 2
-LOCK = f"{FOLDER}/renv.lock"
+LOCK = "renv.lock"
 ARCHIVES = "r-packages"
 _BASE = "base"
 UNKNOWN = "installed by R, which keeps no archive: only --vendor can bring it back"
@@ -52,13 +51,13 @@ def recorded(told: Mapping[str, Any], vendor: bool, repository: str, scratch: Pa
     debian = debian_packages({each["Package"]: Path(each["path"]) for each in packages})
     archives = {each["Package"]: _archive(each, vendor, repository, scratch / ARCHIVES) for each in own}
     files: dict[str, bytes | Path] = {
-        f"{FOLDER}/{ARCHIVES}/{archive.path.name}": archive.path for archive in archives.values() if archive.path
+        f"{ARCHIVES}/{archive.path.name}": archive.path for archive in archives.values() if archive.path
     }
     document = _document(told, packages, debian)
-    files[f"{FOLDER}/environment.json"] = _canonical(document)
+    files["environment.json"] = _canonical(document)
     files[LOCK] = _lock(told, own, debian, archives)
     unproved = _unproved(own, debian)
-    facts = {"vendored": vendor, "unproved": unproved, "lock": Path(LOCK).name}
+    facts = {"vendored": vendor, "unproved": unproved, "lock": LOCK}
     settings = {"libraries_of_r": told["libraries"]}
     return Recorded(document, files, facts, settings)
 

@@ -21,7 +21,6 @@ from ...bundle.schema import check_documents
 from ...data.bombs import check_tar
 from ...errors import DamagedError, EnvironmentFault, MissingToolError, UsageError
 from ...paths import beside, program
-from .. import FOLDER
 from ..python.rebuild import Interpreter
 from .library import write_archive
 
@@ -37,17 +36,17 @@ R_LIBS="$here/library" R_LIBS_SITE="$here/library" R_LIBS_USER="$here/library" e
 """
 
 
-def rebuild_r(bundle: Path, wanted: Mapping[str, Any], into: Path, rscript: str | None) -> Interpreter:
+def rebuild_r(folder: Path, wanted: Mapping[str, Any], into: Path, rscript: str | None) -> Interpreter:
     """The `Rscript` of the new library; `into` is whole or not there. No network is asked."""
     if into.exists():
         raise UsageError(f"{into} exists already: give another folder, or remove it")
     found = _find(wanted["interpreter"], rscript)
-    records = _records(bundle)
+    records = _records(folder)
     into.absolute().parent.mkdir(parents=True, exist_ok=True)
     with beside(into.absolute()) as scratch:
         (scratch / "made" / LIBRARY).mkdir(parents=True)
         for name in _in_order(records):
-            _install(name, records[name], bundle / FOLDER, found, scratch / "made" / LIBRARY)
+            _install(name, records[name], folder, found, scratch / "made" / LIBRARY)
         stub = scratch / "made" / "Rscript"
         stub.write_text(_STUB.format(rscript=shlex.quote(found.path)), "utf-8")
         stub.chmod(0o755)
@@ -56,11 +55,11 @@ def rebuild_r(bundle: Path, wanted: Mapping[str, Any], into: Path, rscript: str 
     return Interpreter("", found.version, exact, str(into.absolute() / "Rscript"), len(records))
 
 
-def _records(bundle: Path) -> Mapping[str, Mapping[str, Any]]:
+def _records(folder: Path) -> Mapping[str, Mapping[str, Any]]:
     """The packages of the lock, by name; `DamagedError` where it is none."""
-    path = f"{FOLDER}/renv.lock"
+    path = "renv.lock"
     try:
-        plain = parse((bundle / path).read_bytes())
+        plain = parse((folder / path).read_bytes())
         check_documents(path, plain)
     except (OSError, Fault) as error:
         raise DamagedError(f"{path} cannot be read as a lock of R packages: {error}") from error

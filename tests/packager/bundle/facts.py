@@ -5,18 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 TENSOR = {"name": "x", "dtype": "float32", "shape": ["N", 1]}
+VARIANT: dict[str, Any] = {
+    "artifact": {"format": "onnx", "main": "model/model.onnx", "files": ["model/model.onnx"]},
+    "signature": {"task": "graph", "inputs": [TENSOR], "outputs": [TENSOR], "classes": []},
+    "weights": "float32",
+    "io": "float32",
+    "provider": "CPUExecutionProvider",
+    "options": {},
+    "recipe": {},
+    "report": "reports/verification.json",
+    "tolerances": {},
+    "tolerance_given_by_user": False,
+}
 FACTS: dict[str, Any] = {
     "name": "a",
     "version": "1",
     "mlpack": "0",
-    "framework": "onnx",
-    "title": "graph",
     "notes": [],
-    "source": "model/source/a.onnx",
-    "precision": "float32",
-    "signature": {"task": "graph", "inputs": [TENSOR], "outputs": [TENSOR], "classes": []},
-    "tolerances": {},
-    "tolerance_given_by_user": False,
     "allowed": [],
-    "environment": {},
+    "sources": [{"path": "model/source/a.onnx", "framework": "onnx", "title": "graph", "part": "python"}],
+    "parts": [{"name": "python", "language": "python", "environment": {}}],
+    "variants": {"reference": VARIANT},
 }

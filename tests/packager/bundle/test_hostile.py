@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from mlpack_toolkit.packager.bundle.manifest import MEASURED, NAME, canonical, entry_of
+from mlpack_toolkit.packager.bundle.layout import NAME
+from mlpack_toolkit.packager.bundle.manifest import canonical, entry_of
 from mlpack_toolkit.packager.bundle.reader import open_bundle
 from mlpack_toolkit.packager.bundle.schema import Fault, check_paths
 from mlpack_toolkit.packager.commands.inspect import inspect
@@ -24,7 +25,7 @@ from mlpack_toolkit.runtimes.engine.errors import Damaged
 from mlpack_toolkit.runtimes.server.bundle_info import describe
 from mlpack_toolkit.runtimes.server.model import Model
 from tests.packager.conftest import Made
-from tests.seal import rewrite, seal, sign
+from tests.seal import fact, rewrite, seal, sign
 
 LEAVES: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 3, 2**70, 1.5, -1e308, "", "x", "../../x", "/etc/passwd", "C:\\x", "a\0b"),
@@ -119,15 +120,18 @@ def _served(folder: Path) -> bool:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"source": "../../../etc/passwd"}, "source must begin with model/source/"),
-        ({"source": "model/source/../../../../etc/passwd"}, "source must be a file that the manifest lists"),
-        ({"source": "model/source/other"}, "source must be a file that the manifest lists"),
-        ({"source": 3}, "source must be a text, not 3"),
+        ({"source": "../../../etc/passwd"}, r"sources\[0\].path must be model/model.onnx or begin with model/source/"),
+        (
+            {"source": "model/source/../../../../etc/passwd"},
+            r"sources\[0\].path must be a file that the manifest lists",
+        ),
+        ({"source": "model/source/other"}, r"sources\[0\].path must be a file that the manifest lists"),
+        ({"source": 3}, r"sources\[0\].path must be a text, not 3"),
         ({"name": "../../x"}, "name must be letters, digits"),
         ({"name": ""}, "name must be letters"),
         ({"name": "a" * 300}, "name must be a text of 0 to 200 characters"),
         ({"version": "1/../.."}, "version must be letters, digits"),
-        ({"precision": ["float32"]}, "precision must be one of"),
+        ({"precision": ["float32"]}, "weights must be one of"),
         ({"allowed": "os"}, "allowed must be a list"),
         ({"allowed": [1]}, r"allowed\[0\] must be a text"),
         ({"notes": {}}, "notes must be a list"),
@@ -148,10 +152,66 @@ def test_a_fact_that_is_an_attack(change: dict[str, Any], said: str, copy: Path)
         open_bundle(copy)
 
 
+GRAPH = "model/model.onnx"
+OTHER = {"format": "onnx", "main": "model/source/flowers.joblib", "files": ["model/source/flowers.joblib"]}
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        (("variants",), {}, "variants has no 'reference'"),
+        (("variants",), [], "variants must be an object"),
+        (("variants", "reference"), None, r"variants\['reference'\] must be an object"),
+        (("variants", "../x"), {}, "a key of variants must be letters"),
+        (("variants", "reference", "artifact"), OTHER, "artifact.main must be the ONNX file model/model.onnx"),
+        (("variants", "reference", "artifact", "format"), "engine", "artifact.main must be the ONNX file"),
+        (("variants", "reference", "artifact", "main"), "../../etc/passwd", "a path that does not stay below"),
+        (("variants", "reference", "artifact", "files"), [], "files must be a list of 1 to"),
+        (("variants", "reference", "artifact", "files"), ["README.md"], "files lacks 'model/model.onnx'"),
+        (("variants", "reference", "artifact", "files"), [GRAPH, "README.md"], "'README.md', which is not beside its"),
+        (("variants", "reference", "artifact", "files"), [GRAPH, "model/x"], "'model/x', which the manifest does not"),
+        (("variants", "reference", "artifact", "evil"), 1, "artifact has a field 'evil'"),
+        (("variants", "reference", "io"), "float8", "io must be one of float16"),
+        (("variants", "reference", "provider"), "../x", "provider must be the name of an execution provider"),
+        (("variants", "reference", "provider"), "CUDAExecutionProvider", "provider must be CPUExecutionProvider, not"),
+        (("variants", "reference", "options"), {"a": []}, r"options\['a'\] must be"),
+        (("variants", "reference", "recipe"), 3, "recipe must be an object"),
+        (("variants", "reference", "report"), "README.md", "report must begin with reports/"),
+        (("variants", "reference", "report"), "reports/x", "report must be a file that the manifest lists"),
+        (("sources",), [], "sources must be a list of 1 to"),
+        (("sources", 0, "part"), "julia", r"sources\[0\].part must be one of parts \(python\), not 'julia'"),
+        (("parts",), [], "parts must be a list of 1 to"),
+        (("parts", 0, "name"), "../python", r"parts\[0\].name must be lower-case letters"),
+        (("parts", 0, "name"), "julia", r"sources\[0\].part must be one of parts"),
+    ],
+)
+def test_a_structure_that_is_an_attack(place: tuple[Any, ...], value: Any, said: str, copy: Path) -> None:
+    plain = json.loads((copy / NAME).read_bytes())
+    *way, last = place
+    holder = plain
+    for key in way:
+        holder = holder[key]
+    holder[last] = value
+    sign(copy, canonical(plain))
+    with pytest.raises(DamagedError, match=said):
+        open_bundle(copy)
+    if "variants" in place and "report" not in place:
+        with pytest.raises(Damaged, match=said):
+            describe(copy)
+
+
+def test_two_parts_of_one_name(copy: Path) -> None:
+    parts = json.loads((copy / NAME).read_bytes())["parts"]
+    seal(copy, parts=[*parts, *parts])
+    with pytest.raises(DamagedError, match="parts has two of the name 'python'"):
+        open_bundle(copy)
+
+
 def _tensor(bundle: Path, change: dict[str, Any]) -> None:
     plain = json.loads((bundle / NAME).read_bytes())
-    plain["signature"]["inputs"][0] |= change
-    seal(bundle, signature=plain["signature"])
+    signature = fact(plain, "signature")
+    signature["inputs"][0] |= change
+    seal(bundle, signature=signature)
 
 
 @pytest.mark.parametrize(
@@ -302,6 +362,6 @@ def test_the_list_of_measurements_vouches_for_nothing_else(path: str, copy: Path
     (copy / path).parent.mkdir(exist_ok=True)
     (copy / path).write_bytes(b"changed")
     entry = entry_of(copy, copy / path)
-    rewrite(copy / MEASURED / NAME, lambda plain: plain["files"].update({path: {"sha256": entry.sha256, "size": 7}}))
+    rewrite(copy / "evidence" / NAME, lambda plain: plain["files"].update({path: {"sha256": entry.sha256, "size": 7}}))
     with pytest.raises(DamagedError, match=f"files has '{path}', which is for manifest.json to list"):
         check_bundle(copy, (), "cpu", lambda step: None)

@@ -91,9 +91,9 @@ def test_what_is_no_manifest_is_damage(raw: bytes) -> None:
 @pytest.mark.parametrize(
     "raw",
     [
-        b'{"files": {"a": 3}, "format": 1}',
-        b'{"files": [], "format": 1}',
-        b'{"files": {"a": {"sha256": "x"}}, "format": 1}',
+        b'{"files": {"a": 3}, "format": 2}',
+        b'{"files": [], "format": 2}',
+        b'{"files": {"a": {"sha256": "x"}}, "format": 2}',
         b'{"files": {}}',
         b"[" * 100_000,
     ],
@@ -104,8 +104,8 @@ def test_what_looks_like_a_manifest_is_damage(raw: bytes) -> None:
 
 
 def test_a_later_format_says_so() -> None:
-    with pytest.raises(DamagedError, match=r"format 2.*later mlpack"):
-        Manifest.decode(b'{"files": {}, "format": 2}')
+    with pytest.raises(DamagedError, match=r"format 3.*later mlpack"):
+        Manifest.decode(b'{"files": {}, "format": 3}')
 
 
 def test_entries_are_sorted_and_true(tmp_path: Path) -> None:

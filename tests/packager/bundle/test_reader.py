@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlpack_toolkit.packager.bundle.manifest import MEASURED, NAME, canonical
+from mlpack_toolkit.packager.bundle.layout import NAME
+from mlpack_toolkit.packager.bundle.manifest import canonical
 from mlpack_toolkit.packager.bundle.reader import check_files, open_bundle
 from mlpack_toolkit.packager.errors import DamagedError, MlpackError, UsageError
 from tests.packager.conftest import Made
@@ -76,7 +77,7 @@ def test_any_renamed_file(data: st.DataObject, copy: Path) -> None:
     finally:
         new.rename(path)
     assert caught.value.facts["missing"] == [chosen]
-    assert caught.value.facts["extra"] == [chosen + "2"]
+    assert caught.value.facts["extra"] == ([] if chosen.startswith("evidence/") else [chosen + "2"])
 
 
 @many
@@ -99,7 +100,8 @@ def test_two_files_in_each_others_place(data: st.DataObject, copy: Path) -> None
 @many
 @given(data=st.data())
 def test_any_extra_file(data: st.DataObject, copy: Path) -> None:
-    folders = sorted({"", *(p.relative_to(copy).as_posix() for p in copy.rglob("*") if p.is_dir())})
+    found = (p.relative_to(copy).as_posix() for p in copy.rglob("*") if p.is_dir())
+    folders = sorted({"", *(path for path in found if not path.startswith("evidence"))})
     name = data.draw(st.sampled_from(["x", ".hidden", "case-999.request.json", "😀", "manifest.json~"]))
     extra = copy / data.draw(st.sampled_from(folders)) / name
     extra.write_bytes(data.draw(st.binary(max_size=3)))
@@ -109,6 +111,33 @@ def test_any_extra_file(data: st.DataObject, copy: Path) -> None:
     finally:
         extra.unlink()
     assert caught.value.facts["extra"] == [extra.relative_to(copy).as_posix()]
+
+
+def test_others_may_add_to_the_evidence(copy: Path) -> None:
+    """A signature, a proof on another machine: the bundle is whole and has the identity that it had."""
+    before = open_bundle(copy)
+    assert check_files(before) == ()
+    (copy / "evidence" / "attestations").mkdir()
+    (copy / "evidence" / "empty").mkdir()
+    for path in ("attestations/build.intoto.jsonl", "proof-cuda.json"):
+        (copy / "evidence" / path).write_text("{}")
+    after = open_bundle(copy)
+    assert after.identity == before.identity
+    assert check_files(after) == ("evidence/attestations/build.intoto.jsonl", "evidence/proof-cuda.json")
+    with pytest.raises(DamagedError, match="its manifest does not list it"):
+        after.read("evidence/proof-cuda.json")
+    (copy / "evidence" / "link").symlink_to(copy / NAME)
+    with pytest.raises(DamagedError, match="link"):
+        check_files(after)
+
+
+def test_no_file_of_the_identity_can_be_evidence(copy: Path) -> None:
+    """A manifest that lists evidence is none: whoever adds a file there may not change the identity."""
+    plain = json.loads((copy / NAME).read_bytes())
+    plain["files"]["evidence/x"] = {"sha256": "0" * 64, "size": 0}
+    (copy / NAME).write_bytes(canonical(plain))
+    with pytest.raises(DamagedError, match="files has 'evidence/x', which is outside the identity"):
+        open_bundle(copy)
 
 
 @many
@@ -166,11 +195,11 @@ def test_a_manifest_changed_with_its_files(copy: Path) -> None:
 
 
 def test_a_changed_measurement(copy: Path) -> None:
-    path = copy / MEASURED / "latency.json"
+    path = copy / "evidence/measurements/latency.json"
     plain = json.loads(path.read_bytes())
     plain["graph"][0]["p99_ms"] /= 10
     path.write_bytes(canonical(plain))
-    with pytest.raises(DamagedError, match=r"changed: measurements/latency\.json"):
+    with pytest.raises(DamagedError, match=r"changed: evidence/measurements/latency\.json"):
         check(copy)
 
 
@@ -179,20 +208,20 @@ def test_a_changed_measurement(copy: Path) -> None:
     [b"[]", b"null", b"3", b"{", b"{}", b"\xff", b'{"identity": "sha256:0", "files": {}}', b'{"files": []}'],
 )
 def test_a_broken_list_of_measurements(content: bytes, copy: Path) -> None:
-    (copy / MEASURED / NAME).write_bytes(content)
+    (copy / "evidence" / NAME).write_bytes(content)
     with pytest.raises(DamagedError):
         check(copy)
 
 
 @pytest.mark.parametrize("files", [[], {"a": 1}, {"a": {}}, {"a": {"sha256": []}}, "abc", None])
 def test_a_list_of_measurements_of_another_shape(files: object, copy: Path) -> None:
-    path = copy / MEASURED / NAME
+    path = copy / "evidence" / NAME
     path.write_bytes(canonical({**json.loads(path.read_bytes()), "files": files}))
     with pytest.raises(DamagedError):
         check(copy)
 
 
-@pytest.mark.parametrize("key", ["signature", "name", "version"])
+@pytest.mark.parametrize("key", ["variants", "name", "version"])
 def test_a_manifest_without_what_every_bundle_has(key: str, copy: Path) -> None:
     plain = json.loads((copy / NAME).read_bytes())
     del plain[key]

@@ -72,7 +72,7 @@ def test_of_a_bundle(crew: Made) -> None:
     assert f"* `{HOSTILE}`: float" in text and "mlpack verify crew-1.0.0" in text
     assert "README.md" in {entry.path for entry in bundle.manifest.files}
     links = re.findall(r"\]\(([^)]*)\)", text)
-    assert "reports/report.html" in links and all((bundle.place / link).exists() for link in links)
+    assert "evidence/report.html" in links and all((bundle.place / link).exists() for link in links)
 
 
 def test_guides_are_those_of_the_targets() -> None:

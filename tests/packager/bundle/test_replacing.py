@@ -9,19 +9,20 @@ from typing import Any
 
 import pytest
 
-from mlpack_toolkit.packager.bundle import replacing
+from mlpack_toolkit.packager.bundle import replacing, writer
 from mlpack_toolkit.packager.bundle.reader import check_files, open_bundle
 from mlpack_toolkit.packager.bundle.writer import write_bundle
-from mlpack_toolkit.packager.errors import UsageError
+from mlpack_toolkit.packager.errors import DamagedError, UsageError
 from tests.packager.bundle.facts import FACTS
 from tests.packager.conftest import Made
 
 Run = Callable[..., tuple[int, dict[str, Any], str]]
-CLOCKED: dict[str, bytes | Path] = {"measurements/latency.json": b"[]"}
+CLOCKED: dict[str, bytes | Path] = {"evidence/measurements/latency.json": b"[]"}
 
 
 def write(place: Path, content: bytes, **options: Any) -> str:
-    files: dict[str, bytes | Path] = {"model/source/a.onnx": content, "model/model.onnx": content}
+    paths = ("model/source/a.onnx", "model/model.onnx", "reports/verification.json")
+    files: dict[str, bytes | Path] = dict.fromkeys(paths, content)
     return write_bundle(place, FACTS, files, CLOCKED, **options).identity
 
 
@@ -79,15 +80,14 @@ def test_what_is_no_bundle_is_never_replaced(kind: str, place: Path, tmp_path: P
     assert (place / "model/model.onnx").read_bytes() == b"old"
 
 
-def test_what_comes_to_lie_there_meanwhile_stays(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_comes_to_lie_there_meanwhile_stays(place: Path) -> None:
     """The bundle is gone and a folder of somebody's is there when the new one is whole."""
 
     def changed(bundle: Any) -> None:
         (place / "manifest.json").write_text("mine now")
 
-    monkeypatch.setattr(replacing, "check_files", changed)
     with pytest.raises(UsageError, match="is not a bundle"):
-        write(place, b"new", overwrite=True)
+        write(place, b"new", overwrite=True, replay=changed)
     assert (place / "manifest.json").read_text() == "mine now"
 
 
@@ -98,8 +98,9 @@ def test_a_new_one_that_was_damaged_on_its_way_replaces_nothing(place: Path, mon
         (folder / "model/model.onnx").write_bytes(b"???")
         return opened(folder)
 
-    monkeypatch.setattr(replacing, "open_bundle", damaged)
-    with pytest.raises(UsageError, match="stays as it was: what was written is not what was built"):
+    monkeypatch.setattr(writer, "open_bundle", damaged)
+    said = r"a-1 was not written, .* the bundle a-1 is not as it was built; changed: model/model.onnx"
+    with pytest.raises(DamagedError, match=said):
         write(place, b"new", overwrite=True)
     monkeypatch.undo()
     assert holds(place, b"old")

@@ -89,13 +89,13 @@ def test_the_figures_are_those_of_the_proof(made: Made) -> None:
 
 def test_what_held_the_model_is_said(flowers: Made) -> None:
     """In the facts of the machine and in a sentence; never in the manifest, which is the same on every machine."""
-    found = flowers.bundle.json("measurements/machine.json")["sandbox"]
+    found = flowers.bundle.json("evidence/measurements/machine.json")["sandbox"]
     assert found == expected() and sandbox_words(found) in Page(flowers.folder).raw
     assert "sandbox" not in (flowers.folder / "manifest.json").read_text()
 
 
 def test_the_latency_is_that_of_the_measurement(made: Made) -> None:
-    measured = made.bundle.json("measurements/latency.json")
+    measured = made.bundle.json("evidence/measurements/latency.json")
     rows = {row[0]: row for row in Page(made.folder).rows if len(row) == 9 and row[0].isdigit()}
     assert {int(batch) for batch in rows} == {b["batch"] for b in measured["graph"]} == {1, 8, 64, 1000}
     for b in measured["graph"]:

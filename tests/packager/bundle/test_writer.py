@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -11,15 +12,18 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from mlpack_toolkit.packager.bundle import writer
-from mlpack_toolkit.packager.bundle.manifest import MEASURED
-from mlpack_toolkit.packager.bundle.reader import check_files, open_bundle
+from mlpack_toolkit.packager.bundle.golden import GoldenCase, encode_case
+from mlpack_toolkit.packager.bundle.manifest import canonical
+from mlpack_toolkit.packager.bundle.reader import Bundle, check_files, open_bundle
 from mlpack_toolkit.packager.bundle.writer import write_bundle
-from mlpack_toolkit.packager.errors import UsageError
+from mlpack_toolkit.packager.errors import DamagedError, MismatchError, UsageError
+from tests.make import build_model
 from tests.packager.bundle.facts import FACTS
 from tests.packager.conftest import Made
 
@@ -28,8 +32,12 @@ FILES: dict[str, bytes | Path] = {
     **{f"folder-{i % 3}/file-{i}": bytes([i]) * 1000 for i in range(9)},
     "model/source/a.onnx": b"graph",
     "model/model.onnx": b"graph",
+    "reports/verification.json": b"{}",
 }
-MEASURED_FILES: dict[str, bytes | Path] = {"measurements/latency.json": b"{}", "reports/report.html": b"<p>"}
+MEASURED_FILES: dict[str, bytes | Path] = {
+    "evidence/measurements/latency.json": b"{}",
+    "evidence/report.html": b"<p>",
+}
 
 
 def whole(place: Path) -> None:
@@ -48,7 +56,7 @@ def test_written_bundle_is_whole(tmp_path: Path) -> None:
 
 def test_measurements_are_no_part_of_the_identity(tmp_path: Path) -> None:
     one = write_bundle(tmp_path / "one", FACTS, FILES, MEASURED_FILES)
-    two = write_bundle(tmp_path / "two", FACTS, FILES, {**MEASURED_FILES, "measurements/latency.json": b"[1]"})
+    two = write_bundle(tmp_path / "two", FACTS, FILES, {**MEASURED_FILES, "evidence/measurements/latency.json": b"[1]"})
     assert one.identity == two.identity
     other = write_bundle(tmp_path / "three", FACTS, {**FILES, "folder-0/file-0": b""}, MEASURED_FILES)
     assert other.identity != one.identity
@@ -163,6 +171,72 @@ def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_what_was_written_is_proved_before_it_has_a_name(tmp_path: Path) -> None:
+    """Opened from its folder and replayed; what fails there leaves nothing, an answer of its own says why."""
+    seen = []
+
+    def replay(bundle: Bundle) -> None:
+        seen.append((bundle.place.parent, bundle.read("model/model.onnx"), (tmp_path / "a-1").exists()))
+
+    write_bundle(tmp_path / "a-1", FACTS, FILES, MEASURED_FILES, replay=replay)
+    assert seen == [(tmp_path, b"graph", False)]
+
+    def differs(bundle: Bundle) -> None:
+        raise MismatchError(f"case-000 of {bundle.place.name} differs", worst=[1])
+
+    with pytest.raises(MismatchError, match=r"a-2 was not written, .* verify: case-000 of a-2 differs") as caught:
+        write_bundle(tmp_path / "a-2", FACTS, FILES, MEASURED_FILES, replay=differs)
+    assert caught.value.facts == {"worst": [1]} and [p.name for p in tmp_path.iterdir()] == ["a-1"]
+
+
+@pytest.mark.parametrize("kind", ["changed", "missing", "extra"])
+def test_a_file_that_is_not_as_it_was_to_be_written(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk, or another process, that changes a file between its writing and the end of the build."""
+    write = Path.write_bytes
+
+    def faulty(path: Path, content: bytes) -> int:
+        if path.name == "file-4" and kind == "changed":
+            return write(path, content[:-1] + b"x")
+        if path.name == "file-4" and kind == "extra":
+            write(path.with_name("own"), b"")
+        return 0 if path.name == "file-4" and kind == "missing" else write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", faulty)
+    with pytest.raises(DamagedError, match=rf"a-1 was not written, .*{kind}: folder-1/"):
+        write_bundle(tmp_path / "a-1", FACTS, FILES, MEASURED_FILES)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("part", "code"), [("answer", 5), ("case", 8), ("graph", 8)])
+def test_a_build_proves_what_it_wrote(
+    part: str, code: int, flowers: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was proved is right; what goes into the files is not."""
+
+    def altered(case: GoldenCase, *others: Any) -> dict[str, bytes]:
+        files = encode_case(case, *others)
+        response = f"{case.identifier}.response.json"
+        plain = json.loads(files[response])
+        if part == "answer" and case.answers:
+            plain["outputs"][-1]["data"] = [x + 1e-3 for x in plain["outputs"][-1]["data"]]
+        elif part == "case":
+            plain["outputs"] = plain.get("outputs", [])[:1]
+        return {**files, response: canonical(plain)}
+
+    monkeypatch.setattr("mlpack_toolkit.packager.bundle.assemble.encode_case", altered)
+    if part == "graph":
+        fill = writer._fill
+        monkeypatch.setattr(writer, "_fill", lambda folder, files: fill(folder, {**files, **_other_graph(files)}))
+    with pytest.raises((MismatchError, DamagedError), match=r"flowers-1.0.0 was not written, because") as caught:
+        build_model(flowers.model, flowers.example, tmp_path / "dist")
+    assert caught.value.exit_code == code
+    assert not list((tmp_path / "dist").iterdir())
+
+
+def _other_graph(files: Any) -> dict[str, bytes]:
+    return {"model/model.onnx": b"no graph"} if "model/model.onnx" in files else {}
+
+
 @pytest.fixture
 def closed() -> Iterator[Path]:
     """A folder in which this process may not write."""
@@ -246,7 +320,7 @@ def test_built_twice_the_same_bytes(flowers: Made, tmp_path: Path) -> None:
 
 def contents(bundle: Path) -> dict[str, bytes]:
     found = {p.relative_to(bundle).as_posix(): p.read_bytes() for p in sorted(bundle.rglob("*")) if p.is_file()}
-    return {name: raw for name, raw in found.items() if not name.startswith((MEASURED, "reports/report.html"))}
+    return {name: raw for name, raw in found.items() if not name.startswith("evidence/")}
 
 
 def processes_in(folder: Path) -> list[int]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlpack_toolkit.packager.bundle.golden import Tolerance
 from mlpack_toolkit.packager.bundle.reader import open_bundle
 from mlpack_toolkit.packager.commands.build import Request, build
 from mlpack_toolkit.packager.config import build_request
@@ -40,9 +41,9 @@ def test_what_it_prints(flowers: Made, mlpack: Run, tmp_path: Path) -> None:
     bundle = open_bundle(place)
     assert place == tmp_path / "dist" / "t-1-1.0.0"
     assert said["identity"] == bundle.identity
-    assert said["signature"] == bundle.manifest.facts["signature"]
+    assert said["signature"] == bundle.signature.to_json()
     assert said["verification"] == bundle.json("reports/verification.json")
-    assert said["latency"] == bundle.json("measurements/latency.json")
+    assert said["latency"] == bundle.json("evidence/measurements/latency.json")
     assert (place / "deploy" / "cpp").is_dir() and not (place / "deploy" / "java").exists()
     assert (place / "model" / "source" / flowers.model.name).read_bytes() == flowers.model.read_bytes()
 
@@ -208,8 +209,8 @@ def test_paths_are_relative_to_the_configuration(configured: Path, mlpack: Run) 
     assert code == 0, error
     bundle = open_bundle(configured.parent / "out" / "configured-2.3.4")
     assert said["identity"] == bundle.identity
-    assert bundle.manifest.facts["tolerances"]["probabilities"] == {"rtol": 1e-3, "atol": 1e-6}
-    assert bundle.manifest.facts["tolerance_given_by_user"] is True
+    assert bundle.proof().tolerances["probabilities"] == Tolerance(1e-3, 1e-6)
+    assert bundle.proof().user_tolerance is True
     assert not (bundle.place / "deploy").exists()
 
 

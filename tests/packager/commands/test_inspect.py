@@ -53,6 +53,10 @@ def test_a_bundle(crew: Made) -> None:
     assert facts["verification"].startswith("equal: ")
     assert any(line.startswith("scikit-learn==") for line in facts["distributions"])
     assert facts["files"] == len(crew.bundle.manifest.files)
+    size = (crew.folder / "model/model.onnx").stat().st_size
+    types = facts["precision"]
+    said = f"reference: onnx, {types}, CPUExecutionProvider, model/model.onnx ({size:,} bytes)"
+    assert facts["variants"] == [said]
 
 
 def test_an_environment_by_licence_and_what_no_index_had(copy: Path) -> None:
@@ -60,10 +64,9 @@ def test_an_environment_by_licence_and_what_no_index_had(copy: Path) -> None:
         return {"name": name, "version": "1.0", "licence": licence, "altered": list(altered)}
 
     found = [installed("zlibby", "MIT"), installed("mine", ""), installed("b", "BSD-3-Clause"), installed("a", "MIT")]
-    edit(copy / "environment/environment.json", distributions=[*found, installed("bent", "MIT", "bent/x.py")])
+    edit(copy / "environment/python/environment.json", distributions=[*found, installed("bent", "MIT", "bent/x.py")])
     why = "the index has no wheel of this version (any more)"
-    edit(copy / "manifest.json", environment={"unproved": [{"name": "mine", "version": "1.0", "why": why}]})
-    seal(copy)
+    seal(copy, environment={"unproved": [{"name": "mine", "version": "1.0", "why": why}]})
     facts = inspect(copy)
     assert list(facts["licences"]) == ["BSD-3-Clause", "MIT", "not stated"]
     assert facts["licences"]["MIT"] == ["zlibby", "a", "bent"] and facts["licences"]["not stated"] == ["mine"]
@@ -72,9 +75,9 @@ def test_an_environment_by_licence_and_what_no_index_had(copy: Path) -> None:
 
 
 def test_an_older_capture_states_no_licence(copy: Path) -> None:
-    edit(copy / "environment/environment.json", distributions=[{"name": "numpy", "version": "2.0", "installer": "pip"}])
-    edit(copy / "manifest.json", environment={})
-    seal(copy)
+    old = {"name": "numpy", "version": "2.0", "installer": "pip"}
+    edit(copy / "environment/python/environment.json", distributions=[old])
+    seal(copy, environment={})
     facts = inspect(copy)
     assert facts["licences"] == {"not stated": ["numpy"]} and facts["altered"] == [] == facts["not on the index"]
 

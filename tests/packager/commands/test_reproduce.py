@@ -56,11 +56,11 @@ def test_an_environment_that_cannot_convert_is_left_as_it_is(few: Path, vendored
     """Converting needs onnx, which lies beside it then."""
     assert "onnx" not in run(few, "import importlib.util as u; print(u.find_spec('onnx') and 'onnx')", vendored)
     bundle = open_bundle(vendored)
-    described = {d["name"]: d for d in bundle.json("environment/environment.json")["distributions"]}
+    described = {d["name"]: d for d in bundle.json("environment/python/environment.json")["distributions"]}
     assert set(described) == {"joblib", "numpy", "scikit-learn", "scipy", "threadpoolctl"} | set(described)
     assert not {"onnx", "protobuf"} & set(described)
     assert described["scikit-learn"]["needed"] and described["scipy"]["needed"]
-    assert bundle.manifest.facts["environment"] == {"vendored": True, "unproved": []}
+    assert bundle.parts[0].facts == {"vendored": True, "unproved": []}
 
 
 @pytest.mark.slow
@@ -79,7 +79,7 @@ def test_with_no_network_the_same_bits(vendored: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_on_another_processor_equal_in_other_bits(vendored: Path, tmp_path: Path) -> None:
     """Another kernel of linear algebra, and numpy without newer instructions: as on an older processor."""
-    recorded = kernels(open_bundle(vendored).json("measurements/machine.json")["libraries"])
+    recorded = kernels(open_bundle(vendored).json("evidence/measurements/machine.json")["libraries"])
     kernel = "Nehalem" if "Haswell" in recorded or "SkylakeX" in recorded else "Prescott"
     env = {**_without_network(), "OPENBLAS_CORETYPE": kernel, "NPY_DISABLE_CPU_FEATURES": NUMPY}
     program = [sys.executable, "-m", "mlpack_toolkit"]
@@ -112,7 +112,7 @@ def test_what_is_there_is_not_overwritten(vendored: Path, tmp_path: Path) -> Non
 def test_a_tampered_wheel_is_refused_and_nothing_stays(vendored: Path, tmp_path: Path) -> None:
     bundle = tmp_path / "bundle"
     shutil.copytree(vendored, bundle)
-    wheel = next((bundle / "environment" / "wheels").glob("joblib-*.whl"))
+    wheel = next((bundle / "environment/python/wheels").glob("joblib-*.whl"))
     wheel.write_bytes(wheel.read_bytes()[:-1] + b"x")
     with pytest.raises(DamagedError, match=wheel.name):
         reproduce(bundle, tmp_path / "again", None, ())
@@ -125,11 +125,11 @@ def test_a_tampered_wheel_whose_digest_the_manifest_was_given_is_refused_too(ven
 
     bundle = tmp_path / "bundle"
     shutil.copytree(vendored, bundle)
-    wheel = next((bundle / "environment" / "wheels").glob("joblib-*.whl"))
+    wheel = next((bundle / "environment/python/wheels").glob("joblib-*.whl"))
     wheel.write_bytes(wheel.read_bytes()[:-1] + b"x")
-    wanted = open_bundle(bundle).json("environment/environment.json")
+    wanted = open_bundle(bundle).json("environment/python/environment.json")
     with pytest.raises(DamagedError, match=f"{wheel.name} is not the one"):
-        rebuild(bundle, wanted, tmp_path / "again", None)
+        rebuild(bundle / "environment/python", wanted, tmp_path / "again", None)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle"]
 
 
@@ -145,9 +145,9 @@ def test_interrupted_nothing_stays(vendored: Path, tmp_path: Path, monkeypatch: 
 
 
 def test_another_processor_is_told(vendored: Path) -> None:
-    wanted = open_bundle(vendored).json("environment/environment.json")
+    wanted = open_bundle(vendored).json("environment/python/environment.json")
     here = Interpreter("python", wanted["interpreter"]["version"], True)
-    before = open_bundle(vendored).json("measurements/machine.json")
+    before = open_bundle(vendored).json("evidence/measurements/machine.json")
     assert _otherwise(wanted, before, here) == []
     elsewhere = _otherwise({**wanted, "libc": "glibc 2.17"}, {**before, "cpu": "Z80"}, replace(here, exact=False))
     assert [line.partition(" for ")[2][:11] for line in elsewhere] == [here.version, "glibc 2.17", "Z80 (or one"]

@@ -186,7 +186,7 @@ def test_the_lock_names_each_package_and_no_folder(made: Made) -> None:
     import yaml
 
     files = conda.lock_files(made.published, [LEAVES, BUD], "linux-x86_64")
-    lock = yaml.safe_load(files["environment/conda-lock.yml"])
+    lock = yaml.safe_load(files["conda-lock.yml"])
     leaves, libleaf, _, bud = lock["package"]
     assert leaves["dependencies"] == {"libleaf": "2.*", "python": ">=3.9,<4"}
     assert leaves["url"] == f"{ADDRESS}/noarch/leaves-1.2-h0_0.conda"
@@ -388,8 +388,8 @@ def flip(path: Path) -> None:
 def test_a_changed_archive_is_named_and_nothing_installed(
     bundle: Path, tmp_path: Path, damage: Any, sentence: str
 ) -> None:
-    damage(bundle / "environment/conda/noarch/leaves-1.2-h0_0.conda")
-    with pytest.raises(DamagedError, match=rf"^environment/conda/noarch/leaves-1\.2-h0_0\.conda .*{sentence}") as error:
+    damage(bundle / "conda/noarch/leaves-1.2-h0_0.conda")
+    with pytest.raises(DamagedError, match=rf"^conda/noarch/leaves-1\.2-h0_0\.conda .*{sentence}") as error:
         conda.rebuild(bundle, tmp_path / "env")
     assert error.value.exit_code == 8
     assert left(tmp_path) == ["bundle"]

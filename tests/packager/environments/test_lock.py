@@ -34,7 +34,7 @@ def locked(python: Path, vendor: bool = False) -> Lock:
 
 
 def pins(made: Lock) -> dict[str, Any]:
-    plain = tomllib.loads(made.files["environment/pylock.toml"].decode())
+    plain = tomllib.loads(made.files["pylock.toml"].decode())
     Pylock.from_dict(plain).validate()
     return {package["name"]: package["wheels"][0] for package in plain["packages"]} | plain["tool"]
 
@@ -55,7 +55,7 @@ def test_every_pin_is_the_publishers_own_wheel(few: Path) -> None:
     assert found["idna"]["url"].startswith("https://files.pythonhosted.org/packages/")
     assert found["idna"]["name"] == "idna-3.10-py3-none-any.whl" and found["idna"]["size"] == 70442
     assert found["mlpack"]["needed"] == ["idna"]
-    lines = made.files["environment/requirements.txt"].decode().splitlines()
+    lines = made.files["requirements.txt"].decode().splitlines()
     assert lines[0] == f"idna==3.10 --hash=sha256:{found['idna']['hashes']['sha256']}" and len(lines) == 2
 
 
@@ -110,7 +110,7 @@ def test_vendored_wheels_are_the_publishers_files(few: Path, tmp_path: Path) -> 
     name = "idna-3.10-py3-none-any.whl"
     found = pins(made)["idna"]
     assert found["path"] == f"wheels/{name}" and "url" not in found
-    assert len(made.files[f"environment/wheels/{name}"]) == found["size"]
+    assert len(made.files[f"wheels/{name}"]) == found["size"]
 
 
 def test_what_no_index_has_is_built_or_made_again(tmp_path: Path) -> None:
@@ -125,10 +125,10 @@ def test_what_no_index_has_is_built_or_made_again(tmp_path: Path) -> None:
         (doubt,) = made.unproved
         assert doubt["name"] == "ours" and why in doubt["why"]
         wheel = tmp_path / "ours.whl"
-        wheel.write_bytes(made.files["environment/wheels/ours-1.2-py3-none-any.whl"])
+        wheel.write_bytes(made.files["wheels/ours-1.2-py3-none-any.whl"])
         with zipfile.ZipFile(wheel) as archive:
             assert archive.read("ours/__init__.py") == b"ANSWER = 42\n"
         assert pins(made)["mlpack"]["made-here"] == ["ours"]
-        assert locked(python).files.keys() == {"environment/pylock.toml", "environment/requirements.txt"}
+        assert locked(python).files.keys() == {"pylock.toml", "requirements.txt"}
     described = {d["name"]: d for d in Capture(str(installed)).result().distributions}
     assert record_of(wheel) == described["ours"]["record"]

@@ -39,7 +39,7 @@ def test_what_the_model_needs_is_marked(few: Path) -> None:
     found = record(str(few)).result(("idna",), False, None)
     assert [(d["name"], d["needed"]) for d in found.document["distributions"]] == [("idna", True), ("packaging", False)]
     assert found.facts == {"vendored": False, "unproved": []}
-    assert set(found.files) == {f"environment/{n}" for n in ("environment.json", "pylock.toml", "requirements.txt")}
+    assert set(found.files) == {"environment.json", "pylock.toml", "requirements.txt"}
 
 
 def test_a_lock_of_ones_own_is_kept_and_held_against_what_is_installed(few: Path, tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_a_lock_of_ones_own_is_kept_and_held_against_what_is_installed(few: Path
         ("attrs", "not installed"),
         ("packaging", "not in the lock"),
     }
-    kept = found.files["environment/given/requirements.txt"]
+    kept = found.files["given/requirements.txt"]
     assert b"idna==3.9" in kept and b"secret" not in kept and b"index.example" not in kept
 
 
@@ -71,15 +71,15 @@ def test_in_a_conda_environment_both_locks_are_written(tmp_path: Path) -> None:
     meta.mkdir()
     (meta / "libanswer-4.2-h0_0.json").write_text(json.dumps(CONDA))
     found = record(str(python)).result((), False, None)
-    packages = yaml.safe_load(found.files["environment/conda-lock.yml"])["package"]
+    packages = yaml.safe_load(found.files["conda-lock.yml"])["package"]
     assert {(p["manager"], p["name"]) for p in packages} == {
         ("conda", "libanswer"),
         ("pip", "idna"),
         ("pip", "packaging"),
     }
-    assert b"libanswer-4.2-h0_0.conda#sha256:abab" in found.files["environment/conda-explicit.txt"]
+    assert b"libanswer-4.2-h0_0.conda#sha256:abab" in found.files["conda-explicit.txt"]
     assert not any(b"secret" in content for content in found.files.values())
-    (tmp_path / "conda-lock.yml").write_bytes(found.files["environment/conda-lock.yml"])
+    (tmp_path / "conda-lock.yml").write_bytes(found.files["conda-lock.yml"])
     again = record(str(python)).result((), False, given_lock(tmp_path / "conda-lock.yml"))
     assert again.facts["given"]["differences"] == []
     (meta / "libanswer-4.2-h0_0.json").write_text(json.dumps({**CONDA, "version": "4.3"}))

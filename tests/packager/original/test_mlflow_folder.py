@@ -79,7 +79,7 @@ def test_it_builds_without_an_example_of_its_own(folder: Path, mlpack: Run, tmp_
     assert code == 0, error
     assert "note: read from an MLflow model folder, flavour sklearn: model.pkl" in error
     bundle = open_bundle(tmp_path / said["bundle"])
-    assert (bundle.name, bundle.manifest.facts["source"]) == ("spam-filter", "model/source/model.pkl")
+    assert (bundle.name, bundle.source.path) == ("spam-filter", "model/source/model.pkl")
     assert [(t.name, t.dtype) for t in bundle.signature.inputs] == [("a", "float32"), ("b", "float32"), ("n", "int64")]
 
 

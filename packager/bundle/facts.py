@@ -1,0 +1,152 @@
+"""What a manifest says of a bundle, as values: its sources, its parts and its variants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mlpack_toolkit.converters.artifact import Artifact, File
+from mlpack_toolkit.converters.spec import Signature
+from mlpack_toolkit.converters.variant import Variant
+from mlpack_toolkit.runtimes.engine.schema import GRAPH
+from mlpack_toolkit.runtimes.server.manifest import CPU, REFERENCE
+
+from .golden import Tolerance
+from .layout import Layout
+
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """A model as it was given: `path` in the bundle, below `model/source/`.
+
+    `part`: the name of the part that it runs in. `given`: what the user said of it, such as the options of R.
+    """
+
+    path: str
+    framework: str
+    title: str
+    part: str
+    given: Facts = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A language that models of the bundle run in, with its environment.
+
+    `folder`: where that lies, with a slash at its end. `facts`: what was proved of it.
+    """
+
+    name: str
+    language: str
+    folder: str
+    facts: Facts
+
+    @property
+    def document(self) -> str:
+        """The file that lists what was installed."""
+        return self.folder + "environment.json"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a variant was held to: the report's path, and the tolerances by output."""
+
+    report: str
+    tolerances: Mapping[str, Tolerance]
+    user_tolerance: bool
+
+
+def variant_facts(
+    signature: Signature,
+    weights: str,
+    proof: Proof,
+    files: Sequence[str] = (GRAPH,),
+    **others: Any,
+) -> dict[str, Any]:
+    """A variant as the manifest has it. `files`: paths in the bundle, the main file first.
+
+    `others`: fields that are not as the reference variant has them: `format`, `io`, `provider`, `options`, `recipe`.
+    """
+    return {
+        "artifact": {"format": others.get("format", "onnx"), "main": files[0], "files": list(files)},
+        "signature": signature.to_json(),
+        "weights": weights,
+        "io": others.get("io", weights),
+        "provider": others.get("provider", CPU),
+        "options": dict(others.get("options", {})),
+        "recipe": dict(others.get("recipe", {})),
+        "report": proof.report,
+        "tolerances": {n: {"rtol": t.rtol, "atol": t.atol} for n, t in proof.tolerances.items()},
+        "tolerance_given_by_user": proof.user_tolerance,
+    }
+
+
+def variants_of(facts: Facts, place: Path, entries: Mapping[str, Any]) -> tuple[Variant, ...]:
+    """The variants, the reference first and the others by name; `entries`: the manifest's files by path."""
+    names = sorted(facts["variants"], key=lambda name: (name != REFERENCE, name))
+    return tuple(_variant(name, facts["variants"][name], place, entries) for name in names)
+
+
+def _variant(name: str, plain: Facts, place: Path, entries: Mapping[str, Any]) -> Variant:
+    folder, _, main = plain["artifact"]["main"].rpartition("/")
+    paths = (plain["artifact"]["main"], *(p for p in plain["artifact"]["files"] if p != plain["artifact"]["main"]))
+    files = tuple(File(p.removeprefix(f"{folder}/"), entries[p].sha256, entries[p].size) for p in paths)
+    artifact = Artifact(place / folder, main, files, plain["artifact"]["format"])
+    kept = {key: plain[key] for key in ("weights", "io", "provider", "options", "recipe")}
+    return Variant(name, artifact, Signature.from_json(plain["signature"]), **kept)
+
+
+def proof_of(plain: Facts) -> Proof:
+    """What the manifest says that a variant was held to."""
+    tolerances = {name: Tolerance(t["rtol"], t["atol"]) for name, t in plain["tolerances"].items()}
+    return Proof(plain["report"], tolerances, plain["tolerance_given_by_user"])
+
+
+def sources_of(facts: Facts) -> tuple[ModelSource, ...]:
+    """The sources in their order."""
+    return tuple(
+        ModelSource(s["path"], s["framework"], s["title"], s["part"], s.get("given", {})) for s in facts["sources"]
+    )
+
+
+def parts_of(facts: Facts, layout: Layout) -> tuple[Part, ...]:
+    """The parts in their order."""
+    return tuple(
+        Part(p["name"], p["language"], layout.environment(p["name"]), p["environment"]) for p in facts["parts"]
+    )
+
+
+def in_short(facts: Facts) -> dict[str, Any]:
+    """The facts without their structure, for people: of several sources or parts the words of all, the reference's own
+    number types, signature and tolerances."""
+    reference = facts["variants"][REFERENCE]
+    given = {key: value for source in facts["sources"] for key, value in source.get("given", {}).items()}
+    return {
+        **{key: facts[key] for key in facts if key not in ("sources", "parts", "variants")},
+        **{key: ", ".join(_once(s[key] for s in facts["sources"])) for key in ("framework", "title")},
+        "source": ", ".join(s["path"] for s in facts["sources"]),
+        "precision": reference["weights"],
+        **{key: reference[key] for key in ("signature", "tolerances", "tolerance_given_by_user")},
+        "environment": _environment(facts["parts"]),
+        "locks": ", ".join(f"{p['name']}/{p['environment'].get('lock', 'pylock.toml')}" for p in facts["parts"]),
+        **({"given": given} if given else {}),
+    }
+
+
+def _once(words: Iterator[str]) -> list[str]:
+    return list(dict.fromkeys(words))
+
+
+def _environment(parts: Sequence[Facts]) -> Facts:
+    """The facts of all parts' environments as those of one."""
+    if len(parts) == 1:
+        environment: Facts = parts[0]["environment"]
+        return environment
+    return {
+        "vendored": all(part["environment"].get("vendored", False) for part in parts),
+        "unproved": [each for part in parts for each in part["environment"].get("unproved", ())],
+    }

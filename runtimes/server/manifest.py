@@ -1,0 +1,131 @@
+"""The manifest of a bundle, as far as a server reads it: its schema in both formats, and both as one.
+
+Format 2 has any number of variants, sources and parts. Format 1 has one of each, and no word for them:
+`in_present_words` is the one place that knows how it says them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..engine.schema import (
+    FLOAT_TYPES,
+    GRAPH,
+    MOST_NAME,
+    NAME,
+    Check,
+    Fault,
+    anything,
+    files,
+    flag,
+    listing,
+    mapping,
+    name,
+    number,
+    one_of,
+    path,
+    record,
+    scalar,
+    shown,
+    signature,
+    text,
+    version,
+    wrong,
+)
+
+FORMAT = 2
+"""What is written today."""
+FORMATS = (1, 2)
+"""What is read."""
+REFERENCE = "reference"
+"""The name of the variant that every bundle has: the graph that was proved against the original."""
+MODEL, REPORTS = "model/", "reports/"
+CPU = "CPUExecutionProvider"
+PYTHON, R = "python", "r"
+"""The parts of a bundle: one for each language that a model of it runs in."""
+WEIGHTS = (*FLOAT_TYPES, "float8e4m3fn", "float8e5m2", "int4", "uint4", "int8", "uint8")
+
+tolerances = mapping(record({"rtol": number(0), "atol": number(0)}, closed=True))
+_artifact = record({"format": text(MOST_NAME, NAME), "main": path, "files": listing(path, least=1)}, closed=True)
+_variant = record(
+    {
+        "artifact": _artifact,
+        "signature": signature,
+        "weights": one_of(*WEIGHTS),
+        "io": one_of(*FLOAT_TYPES),
+        "provider": text(MOST_NAME, r"[A-Za-z0-9]+", "the name of an execution provider"),
+        "options": mapping(scalar),
+        "recipe": mapping(anything),
+        "report": path,
+        "tolerances": tolerances,
+        "tolerance_given_by_user": flag,
+    }
+)
+variants = mapping(_variant, text(MOST_NAME, NAME, "letters, digits and . _ -"))
+_SERVED: Mapping[int, Check] = {
+    1: record({"name": name, "version": version, "signature": signature, "files": files}),
+    2: record({"name": name, "version": version, "variants": variants, "files": files}),
+}
+
+
+def check_served(plain: Any) -> None:
+    """Raises `Fault` where a manifest of either format does not say what a server must know."""
+    record({"format": anything})(plain, "")
+    if type(plain["format"]) is not int or plain["format"] not in FORMATS:
+        raise wrong(plain["format"], "format", " or ".join(map(str, FORMATS)))
+    _SERVED[plain["format"]](plain, "")
+    check_variants(in_present_words(plain["format"], plain)["variants"], plain["files"])
+
+
+def check_variants(plain: Mapping[str, Any], listed: Mapping[str, Any]) -> None:
+    """Raises `Fault` where checked variants lack the reference, or name a file that is not theirs or not listed."""
+    if REFERENCE not in plain:
+        raise Fault(f"variants has no {REFERENCE!r}")
+    if plain[REFERENCE]["provider"] != CPU:
+        raise wrong(plain[REFERENCE]["provider"], f"variants[{REFERENCE!r}].provider", CPU)
+    first = plain[REFERENCE]["artifact"]
+    if (first["main"], first["format"]) != (GRAPH, "onnx"):
+        raise Fault(f"variants[{REFERENCE!r}].artifact.main must be the ONNX file {GRAPH}, not {shown(first['main'])}")
+    for variant, facts in plain.items():
+        where, main = f"variants[{variant!r}].artifact", facts["artifact"]["main"]
+        paths = facts["artifact"]["files"]
+        folder = main.rpartition("/")[0] + "/"
+        if main not in paths:
+            raise Fault(f"{where}.files lacks {shown(main)}, which is its main file")
+        for each in paths:
+            if each not in listed:
+                raise Fault(f"{where}.files has {shown(each)}, which the manifest does not list")
+            if not each.startswith(folder) or not folder.startswith(MODEL):
+                raise Fault(f"{where}.files has {shown(each)}, which is not beside its main file below {MODEL}")
+
+
+def in_present_words(number: int, plain: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The facts of a checked manifest as format 2 says them; `plain` itself where it has that format.
+
+    Of format 1 a server has checked the signature and the list of files only: nothing else is looked into here.
+    """
+    if number == FORMAT:
+        return plain
+    language = R if plain.get("framework") == "r" else PYTHON
+    source = {"path": plain.get("source"), "framework": plain.get("framework"), "title": plain.get("title")}
+    given = {"given": plain["given"]} if "given" in plain else {}
+    return {
+        **{key: plain[key] for key in ("name", "version", "mlpack", "notes", "allowed") if key in plain},
+        "sources": [{**source, "part": language, **given}],
+        "parts": [{"name": language, "language": language, "environment": plain.get("environment")}],
+        "variants": {
+            REFERENCE: {
+                "artifact": {"format": "onnx", "main": GRAPH, "files": [GRAPH]},
+                "signature": plain["signature"],
+                "weights": plain.get("precision"),
+                "io": plain.get("precision"),
+                "provider": CPU,
+                "options": {},
+                "recipe": {},
+                "report": "reports/verification.json",
+                "tolerances": plain.get("tolerances"),
+                "tolerance_given_by_user": plain.get("tolerance_given_by_user"),
+            }
+        },
+    }
