@@ -24,6 +24,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 from mlpack_toolkit.converters import load as converter_of
 from mlpack_toolkit.converters._worker.session import BadExample
 from mlpack_toolkit.converters._worker.session import Session as Worker
+from mlpack_toolkit.converters.artifact import Artifact
 from mlpack_toolkit.converters.r._model import RModel
 from mlpack_toolkit.converters.rds_writer import write
 from mlpack_toolkit.converters.spec import Signature, Table, Unreadable, Unsupported
@@ -116,9 +117,9 @@ def _proven(fit: Fit, folder: Path) -> Proven:
     request = {"example": str(folder / "example.npz"), "frame_dtypes": {}, "out": str(folder)}
     reply = json.loads(json.dumps(worker.probe(request)))
 
-    def convert(real: str) -> bytes:
+    def convert(real: str) -> Artifact:
         worker.convert({"real": real, "out": str(folder / "model.onnx")})
-        return (folder / "model.onnx").read_bytes()
+        return Artifact.of(folder / "model.onnx")
 
     probes, signature = Probes.read(folder, reply), Signature.from_json(reply["signature"])
     return prove(convert, signature, probes, ("float64",), Wanted())

@@ -278,8 +278,9 @@ class Converter:
     process that holds a model itself can start none.
     `describe(model)`: see `Description`.
     `predict(model, x)`: the original's answers: arrays by output name; `x` is a data frame, a matrix, records or
-    texts, as the description says. `convert(model, description, signature, real)`: the serialised ONNX model, its
-    inputs and outputs as the signature says; `real` is the type of the numbers inside, `float32` or `float64`. Raises
+    texts, as the description says. `convert(model, description, signature, real, out)`: writes the
+    ONNX model to `out`, large constants beside it, its inputs and outputs as the signature says; `real` is the type of
+    the numbers inside, `float32` or `float64`. Nothing is written where the file ships as it came. Raises
     `Unsupported`. `precisions`: forms worth trying, the cheapest first. `step(fitted)`: the step of one object of the
     framework, so that a pipeline of any framework can hold it (see `_steps.py`); None: no such class.
     `quick(model, x)`: the cheapest call from which all outputs follow, for the clock; None: the model's own
@@ -297,7 +298,7 @@ class Converter:
     packages: tuple[str, ...]
     describe: Callable[[Any], Description]
     predict: Callable[[Any, Any], Table]
-    convert: Callable[[Any, Description, Signature, str], bytes]
+    convert: Callable[[Any, Description, Signature, str, Path], None]
     sniff: Callable[[Path, bytes], bool] | None = None
     load: Callable[[Path, Mapping[str, Any]], Any] | None = None
     start: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None

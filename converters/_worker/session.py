@@ -23,6 +23,7 @@ from .._steps.user_defined import advice, dotted, register
 from .._trust.guard import Trusted
 from .._trust.loading import load_joblib, load_pickle
 from .._trust.rules import NO_MODEL, Refused
+from ..graph_file import DATA
 from ..latency import measure, single_threaded
 from ..spec import Converter, Description, Signature, Table, TensorSpec, Unreadable, Unsupported
 from ..table import read_table, rows_of, stack, take, write_table
@@ -210,11 +211,12 @@ class Session:
         return {}
 
     def convert(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Writes the graph in the precision `real`."""
-        real = request["real"]
-        model = self.converter.convert(self.model, self.description, self.signature.in_precision(real), real)
-        Path(request["out"]).write_bytes(model)
-        return {}
+        """Writes the graph in the precision `real`; `as_it_came`: nothing is written, the model's file is the graph."""
+        real, out = request["real"], Path(request["out"])
+        for path in (out, out.with_name(DATA)):
+            path.unlink(missing_ok=True)
+        self.converter.convert(self.model, self.description, self.signature.in_precision(real), real, out)
+        return {"as_it_came": not out.exists()}
 
     def predict(self, request: dict[str, Any]) -> dict[str, Any]:
         """Writes the original's answers to the rows of a table.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlpack_toolkit.converters.artifact import Artifact
+from mlpack_toolkit.converters.graph_file import BESIDE, LARGE
 from mlpack_toolkit.converters.spec import Unsupported
+from mlpack_toolkit.runtimes.engine.schema import GRAPH
 
 from .. import __version__
 from ..commands.bench import LatencyReport
@@ -15,6 +17,7 @@ from ..environments.system import machine
 from ..errors import ConversionError
 from ..original.sandbox import sandbox_words
 from ..paths import check_name
+from ..travel import Owned
 from .golden import GoldenCase, encode_case
 from .manifest import Manifest, canonical
 from .readme import readme
@@ -25,12 +28,13 @@ from .writer import write_bundle
 if TYPE_CHECKING:
     from ..commands.build import Request
     from ..environments.recording import Recorded
+    from ..original.source import Source
 
 
 def write(
     request: Request,
     place: Path,
-    source: Any,
+    source: Source,
     loaded: dict[str, Any],
     environment: Recorded,
     proven: Any,
@@ -41,16 +45,14 @@ def write(
     from mlpack_toolkit import runtimes
 
     name, version = request.bundle_name, request.version
-    facts = _facts(request, loaded, proven) | {"environment": environment.facts}
+    facts = _facts(request, source, loaded, proven) | {"environment": environment.facts}
     golden = {p: c for case in cases for p, c in encode_case(case, name, version).items()}
-    digest = hashlib.sha256(proven.model).hexdigest()
     targets = tuple(sorted(set(runtimes.names() if request.targets is None else request.targets)))
-    files: dict[str, bytes | Path] = {
-        **{f"model/source/{path}": file for path, file in source.relative().items()},
-        "model/model.onnx": proven.model,
+    files: dict[str, bytes | Path | Owned] = {
+        **_model_files(source, proven.model),
         **environment.files,
         "reports/verification.json": canonical(proven.report.to_json()),
-        "sbom.cdx.json": sbom(name, version, digest, environment.document),
+        "sbom.cdx.json": sbom(name, version, proven.model.files[0].sha256, environment.document),
         **{f"golden/{path}": content for path, content in golden.items()},
         **_deploy(request, targets, proven, golden),
         **_code_files(request.code),
@@ -70,15 +72,31 @@ def write(
     return write_bundle(place, facts, files, measured, request.overwrite)
 
 
-def _facts(request: Request, loaded: dict[str, Any], proven: Any) -> dict[str, Any]:
+def _model_files(source: Source, graph: Artifact) -> dict[str, bytes | Path | Owned]:
+    """The source and the graph; a large file that is both once, and the source's data once."""
+    given = {} if _is_both(source, graph) else source.relative()
+    ours = {file.path: graph.folder / file.path for file in graph.files if not file.path.startswith(BESIDE)}
+    return {
+        **{f"model/{BESIDE}{path}": Owned(file) for path, file in given.items()},
+        **{f"model/{path}": Owned(file) for path, file in ours.items()},
+    }
+
+
+def _is_both(source: Source, graph: Artifact) -> bool:
+    """Whether the source is the graph that ships, and large."""
+    return graph.size > LARGE and graph.path.samefile(source.files[0])
+
+
+def _facts(request: Request, source: Source, loaded: dict[str, Any], proven: Any) -> dict[str, Any]:
+    both = _is_both(source, proven.model)
     return {
         "name": request.bundle_name,
         "version": request.version,
         "mlpack": __version__,
         "framework": loaded["framework"],
         "title": loaded["title"],
-        "notes": loaded["notes"],
-        "source": f"model/source/{request.model.name}",
+        "notes": [*loaded["notes"], *([f"{request.model.name} ships as it came: {GRAPH} is both"] if both else [])],
+        "source": GRAPH if both else f"model/{BESIDE}{request.model.name}",
         "precision": proven.precision,
         "signature": proven.signature.to_json(),
         "tolerances": proven.report.to_json()["tolerances"],

@@ -12,6 +12,8 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+from mlpack_toolkit.converters.artifact import Artifact, File
+from mlpack_toolkit.converters.graph_file import NoGraph, locations
 from mlpack_toolkit.converters.spec import Signature
 from mlpack_toolkit.runtimes.engine.schema import GRAPH, MOST_BYTES, Fault, parse
 
@@ -23,6 +25,7 @@ from .schema import check_documents, check_manifest, check_measured
 MOST_JSON = 256 << 20
 PIECE = 1 << 20
 CASE = "golden/", ".request.json"
+FOLDER = "model/"
 
 
 @dataclass(frozen=True)
@@ -52,10 +55,26 @@ class Bundle:
     def signature(self) -> Signature:
         return Signature.from_json(self.manifest.facts["signature"])
 
+    @cached_property
+    def graph(self) -> Artifact:
+        """The graph with its external data, whose digests were just checked; its own file is read without numbers."""
+        main = self._checked(GRAPH)
+        try:
+            beside = [f"{FOLDER}{name}" for name in locations(self.place / GRAPH)]
+        except (NoGraph, OSError) as error:
+            raise DamagedError(f"{GRAPH} of the bundle {self.place.name} is no ONNX file: {error}") from error
+        return Artifact(self.place / FOLDER, main.path, (main, *map(self._checked, beside)))
+
+    def _checked(self, path: str) -> File:
+        """A file of the graph, just held against its digest."""
+        self.file(path)
+        entry = self._entry(path)
+        return File(path.removeprefix(FOLDER), entry.sha256, entry.size)
+
     @property
-    def model(self) -> bytes:
-        """The graph, ready to be loaded as it was checked."""
-        return self.read(GRAPH)
+    def graph_files(self) -> tuple[str, ...]:
+        """The paths in the bundle of the graph and its external data."""
+        return tuple(FOLDER + file.path for file in self.graph.files)
 
     def listed(self, prefix: str = "") -> tuple[str, ...]:
         """The paths that the manifest lists, of those that begin so."""

@@ -133,8 +133,8 @@ def check_manifest(facts: Mapping[str, Any], paths: Iterable[str]) -> None:
     unknown = sorted(facts["tolerances"].keys() - outputs)
     if unknown:
         raise Fault(f"tolerances has {shown(unknown[0])}, which is no output of the signature")
-    if not facts["source"].startswith(SOURCE):
-        raise Fault(f"source must begin with {SOURCE}, and is {shown(facts['source'])}")
+    if facts["source"] != GRAPH and not facts["source"].startswith(SOURCE):
+        raise Fault(f"source must be {GRAPH} or begin with {SOURCE}, and is {shown(facts['source'])}")
     named = {"source": facts["source"], "the graph": GRAPH}
     if "given" in facts["environment"]:
         named["environment.given.file"] = GIVEN + facts["environment"]["given"]["file"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,13 +10,14 @@ from typing import Any
 
 from ..errors import UsageError
 from ..paths import beside, check_writable
+from ..travel import Owned, duplicate, share
 from .manifest import MEASURED, NAME, Entry, Manifest, canonical, entries_below, entry_of
 from .replacing import check_replaceable, replace_bundle
 from .schema import Fault, check_manifest
 
 SYNCED_AT_ONCE = 8
-Files = Mapping[str, bytes | Path]
-"""Path in the bundle to its content, or to the file to copy."""
+Files = Mapping[str, bytes | Path | Owned]
+"""Path in the bundle to its content, or to the file to copy; one that mlpack made can be linked."""
 Measured = Files | Callable[[str], Files]
 """Such files, or what makes them of the bundle's identity."""
 
@@ -77,8 +77,10 @@ def _fill(folder: Path, files: Files) -> None:
     for path, content in sorted(files.items()):
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(content, Path):
-            shutil.copyfile(content, target)
+        if isinstance(content, Owned):
+            share(content.path, target)
+        elif isinstance(content, Path):
+            duplicate(content, target)
         else:
             target.write_bytes(content)
 

@@ -131,12 +131,12 @@ def _other(path: Path) -> dict[str, Any]:
 
 def _onnx(path: Path) -> dict[str, Any]:
     """Inputs, outputs and operator sets, from the file's own text: external data stays closed."""
-    import onnx
+    from mlpack_toolkit.converters.graph_file import proto_of
 
     from ..scan.onnx_files import check_external_data
 
     beside = check_external_data(path)
-    model = onnx.load(path, load_external_data=False)
+    model = proto_of(path)
     constants = {c.name for c in model.graph.initializer}
     return {
         "made by": f"{model.producer_name} {model.producer_version}".strip() or UNSTATED,

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlpack_toolkit.converters.graph_file import LARGE
 from mlpack_toolkit.converters.spec import Signature, Table
 from mlpack_toolkit.runtimes.engine import session as served
 from mlpack_toolkit.runtimes.engine.agreement import check_agreement
 from mlpack_toolkit.runtimes.engine.errors import Damaged, GraphStops, NoProvider
+from mlpack_toolkit.runtimes.engine.schema import GRAPH
 
 from ..deadline import timed
 from ..errors import DamagedError, MismatchError, MissingToolError
@@ -50,8 +52,13 @@ class Session(served.Session):
 
 
 def session_of(bundle: Bundle, threads: int = 0, provider: str = "CPUExecutionProvider") -> Session:
-    """The session of a bundle's graph, whose bytes were held against the manifest; `DamagedError` otherwise."""
-    session = Session(bundle.model, bundle.signature, threads, provider)
+    """The session of a bundle's graph, whose files were held against the manifest; `DamagedError` otherwise.
+
+    A small graph is loaded from the very bytes that were checked, a large one from its files.
+    """
+    graph = bundle.graph
+    whole = len(graph.files) == 1 and graph.size <= LARGE
+    session = Session(bundle.read(GRAPH) if whole else graph.path, bundle.signature, threads, provider)
     try:
         check_agreement(session, bundle.signature)
     except Damaged as error:

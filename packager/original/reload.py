@@ -27,7 +27,7 @@ def original_worker(
     check_interpreter(python)
     facts = bundle.manifest.facts
     with models_folder() as (name, scratch):
-        held = bundle.held(name / "held", "model/source/", "model/code/").place
+        held = bundle.held(name / "held", "model/source/", "model/code/", facts["source"]).place
         code = held / "model" / "code"
         copy = name / "source"  # outside of what the model may write in
         source = take_source(held / facts["source"], copy, allow)

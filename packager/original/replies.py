@@ -34,8 +34,6 @@ from ..data.bombs import MOST_BYTES, expanded
 from ..errors import ForgedError
 
 MOST_REPLY = 1 << 28
-MOST_GRAPH = (1 << 31) - 1
-"""An ONNX file is one message of protobuf."""
 MOST_ITEMS = 10_000_000
 MOST_ROWS = 2**31 - 1
 _KINDS = "biufO"
@@ -136,7 +134,8 @@ REPLIES: Mapping[str, Check] = {
     "probe": _probed,
     "measure": record({"batches": listing(_timed)}),
     "environment": record({"environment": _environment}),
-    **dict.fromkeys(("adopt", "convert", "lend", "predict"), _nothing),
+    "convert": record({"as_it_came": flag}),
+    **dict.fromkeys(("adopt", "lend", "predict"), _nothing),
 }
 """By command, what follows its success."""
 
@@ -164,11 +163,6 @@ def odd(what: str) -> ForgedError:
 def table_in(path: Path) -> Table:
     """The table that the process wrote there."""
     return _read(path, MOST_BYTES, _table)
-
-
-def graph_in(path: Path) -> bytes:
-    """The graph that the process wrote there."""
-    return _read(path, MOST_GRAPH, Path.read_bytes)
 
 
 def hand_over(rows: Table, path: Path) -> None:

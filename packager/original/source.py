@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from ..errors import ModelError, UntrustedError
 from ..scan import Scan, require_trusted, scan, vouched
+from ..travel import duplicate
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def take_source(model: Path, folder: Path, allow: Sequence[str], code: Sequence[
 
 def _copied(path: Path, folder: Path) -> Path:
     try:
-        return Path(shutil.copyfile(path, folder / path.name))
+        return duplicate(path, folder / path.name)
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}") from error
 
@@ -74,6 +74,6 @@ def _external(model: Path, copy: Path, folder: Path) -> tuple[Path, ...]:
     for path in named:
         target = folder / path.relative_to(model.parent.resolve())
         target.parent.mkdir(parents=True, exist_ok=True)
-        beside.append(Path(shutil.copyfile(path, target)))
+        beside.append(duplicate(path, target))
     check_external_data(copy)
     return tuple(beside)
