@@ -19,32 +19,49 @@ POLL_SECONDS = 0.02
 
 @dataclass(frozen=True)
 class Usage:
-    """`wall`, `cpu`: seconds of the command and of all that it started. `peak`: bytes, its processes' peaks added."""
+    """`wall`, `cpu`: seconds of the command and of all that it started. `peak`: bytes, its processes' peaks added.
+
+    `together`: the most bytes that they had at one time, memory that several share counted once; 0: not measured.
+    """
 
     wall: float
     cpu: float
     peak: int
+    together: int = 0
 
 
-def run(command: Sequence[object]) -> Usage:
-    """What the command took; RuntimeError with its last words where it fails."""
+def run(command: Sequence[object], together: bool = False) -> Usage:
+    """What the command took, `together` too where it is asked for; RuntimeError with its last words where it fails."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "ORT_DISABLE_TELEMETRY": "1"}
     with tempfile.TemporaryFile() as said:
         start = perf_counter()
         process = subprocess.Popen(list(map(str, command)), stdout=said, stderr=subprocess.STDOUT, env=environment)
         peaks: dict[int, int] = {}
+        most = 0
         while True:
             pid, status, used = os.wait4(process.pid, os.WNOHANG)
             if pid:
                 break
             _note_peaks(process.pid, peaks)
+            most = max(most, _shared(process.pid)) if together else 0
             sleep(POLL_SECONDS)
         wall = perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             said.seek(0)
             raise RuntimeError(f"{' '.join(map(str, command))} fails:\n{said.read().decode(errors='replace')[-3000:]}")
-    return Usage(wall, used.ru_utime + used.ru_stime, sum(peaks.values()))
+    return Usage(wall, used.ru_utime + used.ru_stime, sum(peaks.values()), most)
+
+
+def _shared(pid: int) -> int:
+    """The bytes of the process and of all below it; a page that n processes share counts 1/n in each."""
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return 0
+    own = sum(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:"))
+    return own + sum(_shared(int(child)) for child in children)
 
 
 def _note_peaks(pid: int, peaks: dict[int, int]) -> None:

@@ -23,6 +23,7 @@ import numpy as np
 from mlpack_toolkit.converters import for_object
 from mlpack_toolkit.converters._worker.session import BadExample
 from mlpack_toolkit.converters._worker.session import Session as Worker
+from mlpack_toolkit.converters.artifact import Artifact
 from mlpack_toolkit.converters.messages import Convert, Probe
 from mlpack_toolkit.converters.spec import Signature, Table, Unreadable, Unsupported
 from mlpack_toolkit.converters.table import write_table
@@ -101,7 +102,7 @@ def _probe(worker: Worker, model: Any, example: Any, folder: Path) -> tuple[Prob
 
 
 def _prove(worker: Worker, probes: Probes, signature: Signature, folder: Path) -> Proven:
-    def convert(real: str) -> bytes:
+    def convert(real: str) -> Artifact:
         try:
             worker.convert(Convert(real, str(folder / "model.onnx")))
         except Exception as error:  # as the worker does: a converter that fails refuses
@@ -111,7 +112,7 @@ def _prove(worker: Worker, probes: Probes, signature: Signature, folder: Path) -
                 else f"the converter fails: {type(error).__name__}: {error}"
             )
             raise ConversionError(what) from error
-        return (folder / "model.onnx").read_bytes()
+        return Artifact.of(folder / "model.onnx")
 
     return prove(convert, signature, probes, worker.converter.export.precisions(worker.model), Wanted())
 

@@ -25,6 +25,7 @@ from mlpack_toolkit.converters import load as converter_of
 from mlpack_toolkit.converters._rds_frame import levels_in
 from mlpack_toolkit.converters._worker.session import BadExample
 from mlpack_toolkit.converters._worker.session import Session as Worker
+from mlpack_toolkit.converters.artifact import Artifact
 from mlpack_toolkit.converters.messages import Convert, Probe
 from mlpack_toolkit.converters.r._model import RModel
 from mlpack_toolkit.converters.rds_writer import write
@@ -117,9 +118,9 @@ def _proven(fit: Fit, folder: Path) -> Proven:
     write_table(fit.rows, folder / "example.npz")
     reply = worker.probe(Probe(str(folder / "example.npz"), str(folder)))
 
-    def convert(real: str) -> bytes:
+    def convert(real: str) -> Artifact:
         worker.convert(Convert(real, str(folder / "model.onnx")))
-        return (folder / "model.onnx").read_bytes()
+        return Artifact.of(folder / "model.onnx")
 
     probes, signature = Probes.read(folder, reply), reply.signature
     return prove(convert, signature, probes, ("float64",), Wanted())

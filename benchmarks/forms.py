@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -151,7 +153,9 @@ def _graph(model: Any, width: int, real: str) -> bytes:
     answer = convert(model, (builder.input(TensorSpec("X", real, ("N", width))),), builder)
     value = answer.probabilities or answer.prediction or ""
     builder.output("y", value, real, ("N", "C") if answer.probabilities else ("N",))
-    return builder.model()
+    with tempfile.TemporaryDirectory() as folder:
+        builder.write(Path(folder, "model.onnx"))
+        return Path(folder, "model.onnx").read_bytes()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -42,7 +42,7 @@ def _one(saved: Saved, output: Path, seconds: float, peers: bool) -> dict[str, A
     built = build(Request(saved.model, saved.example, output, targets=()))
     bundle = open_bundle(built.bundle)
     rows = for_signature(bundle.signature, read_example(saved.example).table, saved.example.name)
-    graph = measure_graph(bundle.model, bundle.signature, rows, seconds, BATCHES)
+    graph = measure_graph(bundle.graph.path, bundle.signature, rows, seconds, BATCHES)
     with original_worker(bundle, sys.executable, ()) as (worker, _, scratch):
         write_table(rows, scratch / "rows.npz")
         original = worker.call(Measure(str(scratch / "rows.npz"), BATCHES, seconds)).batches

@@ -11,6 +11,8 @@ from .table import rows_of, take
 WARM_UP = 3
 LEAST_RUNS = 10
 FEWEST_RUNS = 5
+PATIENCE = 10
+"""Times `seconds` after which slow runs end, however few they are: each of them takes seconds by itself."""
 VARIED = 64
 
 
@@ -26,7 +28,8 @@ def measure(
 
     Every run takes other rows (a repeated row is answered from the processor's caches, far faster than in life).
     `prepare` is not timed. `seconds` are spent on each batch size; where they do not suffice for `LEAST_RUNS` runs,
-    twice as long, and never fewer than `FEWEST_RUNS` runs. `clock`: runs once and says by itself how long it took.
+    twice as long, and at least `FEWEST_RUNS` runs (fewer where these take `PATIENCE` times as long). `clock`: runs once
+    and says by itself how long it took.
     """
     return [
         quantiles(times_of(run, varied(prepare, rows, size), seconds, clock or _clocked(run)), size) for size in batches
@@ -63,7 +66,8 @@ def times_of(
 
 
 def _goes_on(runs: int, spent: float, seconds: float) -> bool:
-    return runs < FEWEST_RUNS or spent < seconds or (runs < LEAST_RUNS and spent < 2 * seconds)
+    least = FEWEST_RUNS if spent < PATIENCE * seconds else 1
+    return runs < least or spent < seconds or (runs < LEAST_RUNS and spent < 2 * seconds)
 
 
 def varied(prepare: Callable[[Table], Any], rows: Table, size: int) -> list[Any]:

@@ -86,6 +86,13 @@ class Loaded(Message):
 
 
 @dataclass(frozen=True)
+class Converted(Message):
+    """The reply to a conversion. `as_it_came`: nothing was written, for the model's own file is the graph."""
+
+    as_it_came: bool
+
+
+@dataclass(frozen=True)
 class Probed(Message):
     """The probes with the original's answers; rows and answers are in the files that the process wrote.
 
@@ -202,7 +209,7 @@ class Adopt(Request[Done]):
 
 
 @dataclass(frozen=True)
-class Convert(Request[Done]):
+class Convert(Request[Converted]):
     """Write the graph in the precision `real` to the file `out`."""
 
     real: str

@@ -1,35 +1,52 @@
 """ONNX files as they come: the original is the file in ONNX Runtime, nothing optimised, on one thread.
 
-What ships is the same bytes, save that data beside the file move into it and maps of probabilities become a tensor.
+What ships is the file as it came, save that maps of probabilities become a tensor, and that data beside the file move
+into it; large ones stay where they are, and the graph refers to them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ._graph.proto import Output, check_functions, check_versions, external_files, inputs, outputs, read, without_maps
+from ._graph.proto import Output, check_functions, check_versions, inputs, moved, outputs, read, without_maps
+from .graph_file import BESIDE, LARGE, NoGraph, locations
 from .plugin import Converter, Export, Original, Source
 from .spec import Description, Signature, Table, TensorSpec, Unreadable, Unsupported
 
 _FLOATS = {"tensor(float16)": "float16", "tensor(float)": "float32", "tensor(double)": "float64"}
-LARGEST = 2**31 - 1
-"""Bytes that one serialised message may have."""
+
+
+@dataclass
+class Sessions:
+    """The file's sessions in ONNX Runtime on one thread: with nothing optimised, the reference, and for the clock as
+    ONNX Runtime optimises by default. Of a large model one at a time is held."""
+
+    path: Path
+    alone: bool
+    held: dict[bool, Any] = field(default_factory=dict)
+
+    def get(self, optimised: bool) -> Any:
+        """The session of either kind."""
+        if optimised not in self.held:
+            if self.alone:
+                self.held.clear()
+            self.held[optimised] = _session(self.path, optimised)
+        return self.held[optimised]
 
 
 @dataclass(frozen=True)
 class OnnxFile:
-    """A file with what it takes and gives. `plain`: its session with nothing optimised, the reference; `swift`: the
-    session for the clock, optimised as ONNX Runtime does by default; both on one thread."""
+    """A file with what it takes and gives. `proto`: without the numbers of a large one. `beside`: its data's files."""
 
     path: Path
     proto: Any
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[Output, ...]
-    plain: Any
-    swift: Any
+    beside: tuple[str, ...]
+    sessions: Sessions
 
 
 def load(path: Path, given: Mapping[str, Any]) -> OnnxFile:
@@ -37,10 +54,22 @@ def load(path: Path, given: Mapping[str, Any]) -> OnnxFile:
     proto = read(path)
     check_versions(proto)
     check_functions(proto)
-    for name in sorted(external_files(proto.graph)):
+    beside = _beside(path)
+    size = sum(each.stat().st_size for each in (path, *(path.parent / name for name in beside)))
+    model = OnnxFile(path, proto, inputs(proto), outputs(proto), beside, Sessions(path, size > LARGE))
+    model.sessions.get(False)
+    return model
+
+
+def _beside(path: Path) -> tuple[str, ...]:
+    try:
+        found = locations(path)
+    except NoGraph as error:
+        raise Unreadable(f"{path.name} is not an ONNX model: {error}") from error
+    for name in found:
         if not (path.parent / name).is_file():
-            raise Unreadable(f"{path.name} keeps tensors in {name!r}, which does not lie beside it: put it there")
-    return OnnxFile(path, proto, inputs(proto), outputs(proto), _session(path, False), _session(path, True))
+            raise Unreadable(f"{path.name} keeps tensors in {name!r}, which is not beside it: put it there")
+    return found
 
 
 def _session(path: Path, optimised: bool) -> Any:
@@ -83,9 +112,9 @@ def describe(model: OnnxFile) -> Description:
 def _notes(model: OnnxFile) -> tuple[str, ...]:
     notes = [f"the input {t.name!r} takes exactly {t.shape[0]} rows" for t in model.inputs if t.shape[0] != "N"]
     notes += [f"the maps of {o.name!r} ship as the tensor {o.ships_as!r}" for o in model.outputs if o.source]
-    beside = external_files(model.proto.graph)
-    if beside:
-        notes.append(f"tensors kept in {', '.join(sorted(beside))} ship inside the model")
+    if model.beside:
+        ships = "stay where they are: the graph refers to them" if model.sessions.alone else "ship inside the model"
+        notes.append(f"tensors kept in {', '.join(model.beside)} {ships}")
     own = {n.domain for n in model.proto.graph.node} - {"", "ai.onnx", "ai.onnx.ml"}
     own -= {f.domain for f in model.proto.functions}
     if own:
@@ -95,12 +124,12 @@ def _notes(model: OnnxFile) -> tuple[str, ...]:
 
 def predict(model: OnnxFile, x: Table) -> Table:
     """The file's answers to a table of its inputs, arrays by output name."""
-    return _answers(model, model.plain, x)
+    return _answers(model, model.sessions.get(False), x)
 
 
 def quick(model: OnnxFile, x: Table) -> object:
     """The same at ONNX Runtime's own best."""
-    return model.swift.run(None, _feeds(model, x))
+    return model.sessions.get(True).run(None, _feeds(model, x))
 
 
 def _answers(model: OnnxFile, session: Any, x: Table) -> Table:
@@ -132,30 +161,24 @@ def _tensor(output: Output, value: Any) -> Any:
     return np.array(rows, np.float32).reshape(len(value), len(output.classes))
 
 
-def convert(model: OnnxFile, description: Description, signature: Signature, real: str) -> bytes:
-    """The file's bytes, with its external data inside and no maps; `real` changes nothing."""
-    beside = external_files(model.proto.graph)
-    if not beside and not any(o.source for o in model.outputs):
-        return model.path.read_bytes()
-    size = model.path.stat().st_size + sum((model.path.parent / name).stat().st_size for name in beside)
-    if size > LARGEST:
-        raise Unsupported(
-            f"the model and its data have {size / 2**30:.1f} GiB, one ONNX file holds 2 at most: quantise or split it"
-        )
-    return _whole(model)
-
-
-def _whole(model: OnnxFile) -> bytes:
+def convert(model: OnnxFile, description: Description, signature: Signature, real: str, out: Path) -> None:
+    """Writes the graph without maps, small data inside it; nothing for a file that ships as it came."""
     import onnx
 
-    proto = onnx.load(str(model.path), format="protobuf")
+    if not model.beside and not any(o.source for o in model.outputs):
+        return
+    large = model.sessions.alone
+    proto = onnx.load(str(model.path), format="protobuf", load_external_data=not large)
     without_maps(proto, model.outputs)
-    return bytes(proto.SerializeToString(deterministic=True))
+    if large:
+        del proto.training_info[:]
+        moved(proto, BESIDE)
+    out.write_bytes(proto.SerializeToString(deterministic=True))
 
 
 def precisions(model: OnnxFile) -> tuple[str, ...]:
     """One form: the file's own, named after the coarsest floats that it takes or gives."""
-    kinds = {t.dtype for t in model.inputs} | {_FLOATS.get(o.type, "") for o in model.plain.get_outputs()}
+    kinds = {t.dtype for t in model.inputs} | {_FLOATS.get(o.type, "") for o in model.sessions.get(False).get_outputs()}
     return (next((kind for kind in ("float16", "float32", "float64") if kind in kinds), "float32"),)
 
 

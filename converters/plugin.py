@@ -142,14 +142,15 @@ class Probing:
 class Export:
     """How a model becomes a graph.
 
-    `convert(model, description, signature, real)`: the serialised ONNX model, its inputs and outputs as the signature
-    says; `real` is the type of the numbers inside, `float32` or `float64`. Raises `Unsupported`.
+    `convert(model, description, signature, real, out)`: writes the ONNX model to `out`, large constants beside it, its
+    inputs and outputs as the signature says; `real` is the type of the numbers inside, `float32` or `float64`. Writes
+    nothing where the model's own file ships as it came. Raises `Unsupported`.
     `precisions(model)`: forms worth trying, the cheapest first.
     `step(fitted)`: the step of one object of the framework, so that a pipeline of any framework can hold it (see
     `_steps.py`); None: no such class.
     """
 
-    convert: Callable[[Any, Description, Signature, str], bytes]
+    convert: Callable[[Any, Description, Signature, str, Path], None]
     precisions: Callable[[Any], tuple[str, ...]] = field(default=lambda model: FLOATS)
     step: Callable[[Any], Step | None] | None = None
 

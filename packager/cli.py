@@ -203,6 +203,22 @@ def image(
 
 
 @cli.command()
+@click.argument("bundle", type=_any)
+@click.option("--target", required=True, help=f"The project to write ({TARGETS}).")
+@click.option("-o", "--output", type=_folder, required=True, help="The project's folder; a new one.")
+@_as_json
+def export(bundle: Path, target: str, output: Path, as_json: bool) -> None:
+    """Writes one target of BUNDLE as a folder that stands alone, the graph included."""
+    from .commands.export import export as write
+
+    def work() -> dict[str, Any]:
+        with _progress(as_json) as progress:
+            return write(bundle, target, output, progress)
+
+    _run(work, as_json, say.facts)
+
+
+@cli.command()
 @click.argument("a", type=_any)
 @click.argument("b", type=_any)
 @_as_json

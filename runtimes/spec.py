@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from mlpack_toolkit.converters.artifact import Artifact
+from mlpack_toolkit.converters.graph_file import LARGE
 from mlpack_toolkit.converters.spec import Signature
 
 
@@ -13,14 +15,27 @@ from mlpack_toolkit.converters.spec import Signature
 class Package:
     """What a runtime writes its project from.
 
-    `golden`: file name to bytes, `case-000.request.json`, `case-000.response.json`, …
+    `model`: the graph. `golden`: file name to bytes, `case-000.request.json`, `case-000.response.json`, …
     """
 
     name: str
     version: str
     signature: Signature
-    model: bytes
+    model: Artifact
     golden: Mapping[str, bytes]
+
+    @property
+    def refers(self) -> bool:
+        """Whether the project refers to the graph's files, as they are large, instead of holding them.
+
+        They are then in the project's own folder `model/` (`mlpack export`), else in the bundle, two above it.
+        """
+        return self.model.size > LARGE
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """The graph's external data, by path relative to the graph."""
+        return tuple(file.path for file in self.model.files if file.path != self.model.main)
 
 
 @dataclass(frozen=True)
@@ -38,6 +53,8 @@ class Runtime:
     """A target: `render` gives its files by relative path, `steps` builds them and replays the golden cases.
 
     `steps(project, work)`: commands to run in the folder `project`; what they build goes below `work`.
+    `homes(package)`: the folders in which a project that stands alone has the graph, as `model.onnx`, and its data.
+    `context`: the project is built from the bundle's folder: it stands alone with the files of an image beside it.
     `image`: the kind of container image that its project becomes; `program(project, work)`: the commands that build
     the server of that image, which then lies at `work/server`, where it must be compiled.
     """
@@ -46,5 +63,7 @@ class Runtime:
     title: str
     render: Callable[[Package], dict[str, bytes]]
     steps: Callable[[Path, Path], tuple[Step, ...]]
+    homes: Callable[[Package], tuple[str, ...]] = field(default=lambda package: ("model",))
+    context: bool = False
     image: str = ""
     program: Callable[[Path, Path], tuple[Step, ...]] | None = None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .._serial import serialise, tensor_of
 from ..spec import Dim, TensorSpec, Unsupported
 
 if TYPE_CHECKING:
@@ -60,7 +63,7 @@ class GraphBuilder:
         self.domains: dict[str, int] = {"": OPSET}
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
-        self._initializers: list[onnx.TensorProto] = []
+        self._initializers: dict[str, np.ndarray[Any, Any] | onnx.TensorProto] = {}
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
         self._taken: set[str] = set()
@@ -117,12 +120,10 @@ class GraphBuilder:
         return self._number(np.ascontiguousarray(array.astype(kind)).reshape(array.shape))
 
     def _number(self, array: np.ndarray[Any, Any]) -> str:
-        from onnx import numpy_helper
-
-        key = (array.dtype.name, array.shape, array.tobytes())
+        key = (array.dtype.name, array.shape, hashlib.sha256(array.data).digest())
         if key not in self._constants:
             self._constants[key] = self.fresh("c")
-            self._initializers.append(numpy_helper.from_array(array, self._constants[key]))
+            self._initializers[self._constants[key]] = array
         return self._constants[key]
 
     def _text(self, array: np.ndarray[Any, Any]) -> str:
@@ -135,7 +136,7 @@ class GraphBuilder:
             # not helper.make_tensor, which drops a NUL at the end of a text
             kind = TensorProto.STRING
             tensor = TensorProto(name=self._constants[key], data_type=kind, dims=array.shape, string_data=cells)
-            self._initializers.append(tensor)
+            self._initializers[tensor.name] = tensor
         return self._constants[key]
 
     def input(self, spec: TensorSpec) -> Value:
@@ -223,7 +224,7 @@ class GraphBuilder:
 
     def add_initializer(self, tensor: onnx.TensorProto) -> None:
         """Takes a constant that is made already, under a name from `fresh`."""
-        self._initializers.append(tensor)
+        self._initializers[tensor.name] = tensor
 
     def _living(self) -> tuple[list[onnx.NodeProto], set[str]]:
         """The nodes that an output depends on, and all names that they read."""
@@ -244,23 +245,32 @@ class GraphBuilder:
         double = _onnx_type("float64")
         return [o.name for o in self._outputs if o.name in reached and o.type.tensor_type.elem_type == double]
 
-    def model(self) -> bytes:
-        """The serialised, checked model; what no output hangs on is left out, inputs too."""
-        from onnx import checker, helper
+    def write(self, path: Path) -> None:
+        """Writes the checked model; what no output hangs on is left out, inputs too.
 
+        Large constants go into a file beside it (see `_serial.py`).
+        """
         nodes, read = self._living()
         for name in sorted(read & set(self.refused)):
             raise Unsupported(self.refused[name])
         inputs = [i for i in self._inputs if i.name in read]
-        constants = [c for c in self._initializers if c.name in read]
-        graph = helper.make_graph(nodes, "model", inputs, self._outputs, constants)
+        constants = {name: constant for name, constant in self._initializers.items() if name in read}
+        serialise(path, constants, lambda tensors: self._assembled(nodes, inputs, tensors))
+
+    def tensors(self) -> list[onnx.TensorProto]:
+        """The constants, for the body of a loop or a branch."""
+        return [tensor_of(name, constant) for name, constant in self._initializers.items()]
+
+    def _assembled(self, nodes: Sequence[onnx.NodeProto], inputs: Sequence[Any], tensors: Sequence[Any]) -> Any:
+        from onnx import helper
+
+        graph = helper.make_graph(nodes, "model", inputs, self._outputs, tensors)
         opsets = [helper.make_opsetid(d, v) for d, v in sorted(self.domains.items())]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="mlpack")
         single = self._single_outputs(nodes)
         if single:
             model.metadata_props.add(key=SINGLE_OUTPUTS, value=json.dumps(single))
-        checker.check_model(model)
-        return bytes(model.SerializeToString(deterministic=True))
+        return model
 
 
 def _reads(node: onnx.NodeProto) -> set[str]:

@@ -28,7 +28,7 @@ def coupled(graph: GraphBuilder, pair: str, count: int) -> str:
     inputs = [helper.make_tensor_value_info(n, k, s) for n, k, s in zip(names, kinds, shapes)]
     found = zip((going, p, settled), kinds[1:], shapes[1:])
     outputs = [helper.make_tensor_value_info(n, k, s) for n, k, s in found]
-    inner = helper.make_graph(body._nodes, graph.fresh("coupling"), inputs, outputs, body._initializers)
+    inner = helper.make_graph(body._nodes, graph.fresh("coupling"), inputs, outputs, body.tensors())
     limit = graph.const(max(ITERATIONS, count), "int64")
     return graph.ops("Loop", [limit, graph.const(True), start, done], 2, body=inner)[0]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..graph_file import NoGraph, proto_of
 from ..spec import ONNX_RUNTIME_FLOOR, Dim, Scalar, TensorSpec, Unreadable, Unsupported
 
 NEWEST = {"": 26, "ai.onnx.ml": 5}
@@ -38,13 +39,11 @@ class Output:
 
 
 def read(path: Path) -> Any:
-    """The `ModelProto` of a file, its external data left where they are; raises `Unreadable`."""
-    import onnx
-
+    """The `ModelProto` of a file, of a large one without its numbers; raises `Unreadable`."""
     try:
-        proto = onnx.load(str(path), format="protobuf", load_external_data=False)
-    except Exception as error:  # protobuf's DecodeError, which onnx does not offer by name
-        raise Unreadable(f"{path.name} is not an ONNX model, or is cut short: {error}") from error
+        proto = proto_of(path)
+    except NoGraph as error:
+        raise Unreadable(f"{path.name} is not an ONNX model: {error}") from error
     if not proto.graph.output:
         raise Unreadable(f"{path.name} holds no graph: it is not an ONNX model, or is cut short")
     return proto
@@ -215,18 +214,27 @@ def without_maps(proto: Any, found: tuple[Output, ...]) -> None:
         info.CopyFrom(helper.make_tensor_value_info(output.ships_as, TensorProto.FLOAT, ["N", len(output.classes)]))
 
 
-def external_files(graph: Any) -> set[str]:
-    """The files beside the model that hold its tensors, relative to it."""
-    return {e.value for t in _tensors(graph) for e in t.external_data if t.data_location == 1 and e.key == "location"}
+def moved(proto: Any, folder: str) -> None:
+    """Puts `folder` before the place of every tensor whose numbers are in another file."""
+    bodies = [proto.graph, *proto.functions]
+    for tensor in (tensor for body in bodies for tensor in _tensors(body)):
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = folder + entry.value
 
 
-def _tensors(graph: Any) -> Iterator[Any]:
-    yield from graph.initializer
-    for node in graph.node:
-        for attribute in node.attribute:
-            yield from (attribute.t, *attribute.tensors)
-            for inner in (attribute.g, *attribute.graphs):
-                yield from _tensors(inner)
+def _tensors(body: Any) -> Iterator[Any]:
+    """The tensors of a graph or a function, those of its subgraphs too."""
+    yield from getattr(body, "initializer", ())
+    for sparse in getattr(body, "sparse_initializer", ()):
+        yield from (sparse.values, sparse.indices)
+    attributes = [*getattr(body, "attribute_proto", ()), *(at for node in body.node for at in node.attribute)]
+    for attribute in attributes:
+        yield from (attribute.t, *attribute.tensors)
+        for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
+            yield from (sparse.values, sparse.indices)
+        for inner in (attribute.g, *attribute.graphs):
+            yield from _tensors(inner)
 
 
 def begins_a_model(head: bytes) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from .._graph.builder import GraphBuilder, Value
@@ -10,15 +11,15 @@ from ..spec import Description, Signature, TensorSpec, Unsupported
 from .step import Answer, convert
 
 
-def assemble(model: Any, description: Description, signature: Signature, real: str) -> bytes:
-    """The serialised ONNX model; see `Converter.convert`."""
+def assemble(model: Any, description: Description, signature: Signature, real: str, out: Path) -> None:
+    """Writes the ONNX model to `out`; see `Converter.convert`."""
     graph = GraphBuilder(real)
     frame = tuple(_input(spec, description, graph) for spec in signature.inputs)
     answer = convert(model, frame, graph)
     for spec in signature.outputs:
         value = _value_of(spec, answer, signature, graph)
         graph.output(spec.name, _shaped(value, spec, graph), spec.dtype, spec.shape)
-    return graph.model()
+    graph.write(out)
 
 
 def _input(spec: TensorSpec, description: Description, graph: GraphBuilder) -> Value:

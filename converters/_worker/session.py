@@ -23,6 +23,7 @@ from .._steps.user_defined import advice, dotted, register
 from .._trust.guard import Trusted
 from .._trust.loading import load_joblib, load_pickle
 from .._trust.rules import NO_MODEL, Refused
+from ..graph_file import DATA
 from ..latency import measure, single_threaded
 from ..plugin import Converter
 from ..spec import Description, Signature, Table, TensorSpec, Unreadable, Unsupported
@@ -208,12 +209,13 @@ class Session:
         self.description = replace(described, sparse=any(t.sparse for t in self.inputs))
         return messages.Done()
 
-    def convert(self, request: messages.Convert) -> messages.Done:
-        """Writes the graph in the precision `real`."""
-        real = request.real
-        model = self.converter.export.convert(self.model, self.description, self.signature.in_precision(real), real)
-        Path(request.out).write_bytes(model)
-        return messages.Done()
+    def convert(self, request: messages.Convert) -> messages.Converted:
+        """Writes the graph in the precision `real`, or nothing where the model's own file is the graph."""
+        real, out = request.real, Path(request.out)
+        for path in (out, out.with_name(DATA)):
+            path.unlink(missing_ok=True)
+        self.converter.export.convert(self.model, self.description, self.signature.in_precision(real), real, out)
+        return messages.Converted(as_it_came=not out.exists())
 
     def predict(self, request: messages.Predict) -> messages.Done:
         """Writes the original's answers to the rows of a table.

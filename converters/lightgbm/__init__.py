@@ -153,8 +153,8 @@ def predict(model: Any, x: Any) -> Table:
     return {"label": np.argmax(probabilities, axis=1), "probabilities": probabilities}
 
 
-def convert(model: Any, description: Description, signature: Signature, real: str) -> bytes:
-    """The serialised graph; see `Converter.convert`."""
+def convert(model: Any, description: Description, signature: Signature, real: str, out: Path) -> None:
+    """Writes the graph to `out`; see `Converter.convert`."""
     kinds = {f.name: f.kind for f in description.features}
     for spec in signature.inputs:
         if (spec.frame_dtype == "category") != (kinds.get(spec.name) == "category"):
@@ -162,7 +162,7 @@ def convert(model: Any, description: Description, signature: Signature, real: st
                 f"categorical_feature: column {spec.name!r} is {spec.frame_dtype or spec.dtype} in the example and "
                 f"{kinds.get(spec.name)} in the model; an ordered category counts as a number and is not supported"
             )
-    return assemble(model, description, signature, real)
+    assemble(model, description, signature, real, out)
 
 
 def _convert(model: Any, frame: Frame, graph: GraphBuilder) -> Answer:

@@ -183,13 +183,13 @@ def _single(value: Any) -> Any:
     return cells[0] if isinstance(cells, list) and len(cells) == 1 else cells
 
 
-def convert(model: RModel, description: Description, signature: Signature, real: str) -> bytes:
-    """The serialised graph of a loaded model."""
-    return graph_of(model.form, signature)
+def convert(model: RModel, description: Description, signature: Signature, real: str, out: Path) -> None:
+    """Writes the graph of a loaded model to `out`."""
+    graph_of(model.form, signature, out)
 
 
-def graph_of(form: Form, signature: Signature) -> bytes:
-    """The serialised graph of a form, in double precision."""
+def graph_of(form: Form, signature: Signature, out: Path) -> None:
+    """Writes the graph of a form, in double precision."""
     graph = GraphBuilder("float64")
     columns = Columns(form.inputs, signature.inputs, graph)
     outputs = kind_of(form.kind).convert(form.fields, columns)
@@ -197,7 +197,7 @@ def graph_of(form: Form, signature: Signature) -> bytes:
         value = _value_of(spec, outputs, form, columns)
         shaped = graph.op("Reshape", value, graph.const([-1, *spec.shape[1:]], "int64"))
         graph.output(spec.name, shaped, spec.dtype, spec.shape)
-    return graph.model()
+    graph.write(out)
 
 
 def _value_of(spec: TensorSpec, outputs: Outputs, form: Form, columns: Columns) -> str:

@@ -167,8 +167,8 @@ def _softmax(scores: Any) -> Any:
     return shares / shares.sum(axis=1, keepdims=True)
 
 
-def convert(model: Any, description: Description, signature: Signature, real: str) -> bytes:
-    """The serialised graph; see `Converter.convert`."""
+def convert(model: Any, description: Description, signature: Signature, real: str, out: Path) -> None:
+    """Writes the graph to `out`; see `Converter.convert`."""
     kinds = {f.name: f.kind for f in description.features}
     for spec in signature.inputs:
         if spec.frame_dtype == "category" and kinds.get(spec.name) != "category":
@@ -176,7 +176,7 @@ def convert(model: Any, description: Description, signature: Signature, real: st
                 f"enable_categorical: the model does not hold the categories of column {spec.name!r}, which xgboost "
                 "before 3.1 left to the data frame; train it with 3.1 or later"
             )
-    return assemble(model, description, signature, real)
+    assemble(model, description, signature, real, out)
 
 
 def _convert(model: Any, frame: Frame, graph: GraphBuilder) -> Answer:

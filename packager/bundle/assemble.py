@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlpack_toolkit.converters.artifact import Artifact
+from mlpack_toolkit.converters.graph_file import BESIDE, LARGE
 from mlpack_toolkit.converters.spec import Unsupported
 from mlpack_toolkit.runtimes.engine.schema import GRAPH
 from mlpack_toolkit.runtimes.server.manifest import FORMAT, PYTHON, REFERENCE, R
@@ -18,6 +19,7 @@ from ..environments.system import machine
 from ..errors import ConversionError
 from ..original.sandbox import sandbox_words
 from ..paths import check_name
+from ..travel import Owned
 from .facts import Proof, in_short, variant_facts
 from .golden import GoldenCase, encode_case
 from .layout import LAYOUTS
@@ -54,18 +56,16 @@ def write(
     from mlpack_toolkit import runtimes
 
     name, version = request.bundle_name, request.version
-    facts = _facts(request, loaded, given, environment, proven)
+    facts = _facts(request, source, loaded, given, environment, proven)
     short, layout = in_short(facts), LAYOUTS[FORMAT]
     folder = layout.environment(_part(loaded))
     golden = {p: c for case in cases for p, c in encode_case(case, name, version).items()}
-    digest = hashlib.sha256(proven.model).hexdigest()
     targets = tuple(sorted(set(runtimes.names() if request.targets is None else request.targets)))
-    files: dict[str, bytes | Path] = {
-        **{f"model/source/{path}": file for path, file in source.relative().items()},
-        GRAPH: proven.model,
+    files: dict[str, bytes | Path | Owned] = {
+        **_model_files(source, proven.model),
         **{folder + path: content for path, content in environment.files.items()},
         VERIFICATION: canonical(proven.report.to_json()),
-        "sbom.cdx.json": sbom(name, version, digest, environment.document),
+        "sbom.cdx.json": sbom(name, version, proven.model.files[0].sha256, environment.document),
         **{f"golden/{path}": content for path, content in golden.items()},
         **_deploy(request, targets, proven, golden),
         **_code_files(request.code),
@@ -90,27 +90,43 @@ def _part(loaded: Loaded) -> str:
     return R if loaded.own_environment else PYTHON
 
 
+def _model_files(source: Source, graph: Artifact) -> dict[str, bytes | Path | Owned]:
+    """The source and the graph; a large file that is both once, and the source's data once."""
+    given = {} if _is_both(source, graph) else source.relative()
+    ours = {file.path: graph.folder / file.path for file in graph.files if not file.path.startswith(BESIDE)}
+    return {
+        **{f"model/{BESIDE}{path}": Owned(file) for path, file in given.items()},
+        **{f"model/{path}": Owned(file) for path, file in ours.items()},
+    }
+
+
+def _is_both(source: Source, graph: Artifact) -> bool:
+    """Whether the source is the graph that ships, and large."""
+    return graph.size > LARGE and graph.path.samefile(source.files[0])
+
+
 def _facts(
-    request: Request, loaded: Loaded, given: Mapping[str, Any], environment: Recorded, proven: Proven
+    request: Request, source: Source, loaded: Loaded, given: Mapping[str, Any], environment: Recorded, proven: Proven
 ) -> dict[str, Any]:
-    part = _part(loaded)
-    source = {
-        "path": f"model/source/{request.model.name}",
+    part, both = _part(loaded), _is_both(source, proven.model)
+    original = {
+        "path": GRAPH if both else f"model/{BESIDE}{request.model.name}",
         "framework": loaded.framework,
         "title": loaded.title,
         "part": part,
         **({"given": dict(given)} if given else {}),
     }
     proof = Proof(VERIFICATION, proven.report.tolerances, proven.report.user_tolerance)
+    graph = [f"model/{file.path}" for file in proven.model.files]
     return {
         "name": request.bundle_name,
         "version": request.version,
         "mlpack": __version__,
-        "notes": list(loaded.notes),
+        "notes": [*loaded.notes, *([f"{request.model.name} ships as it came: {GRAPH} is both"] if both else [])],
         "allowed": sorted(request.allow),
-        "sources": [source],
+        "sources": [original],
         "parts": [{"name": part, "language": part, "environment": environment.facts}],
-        "variants": {REFERENCE: variant_facts(proven.signature, proven.precision, proof)},
+        "variants": {REFERENCE: variant_facts(proven.signature, proven.precision, proof, graph)},
     }
 
 

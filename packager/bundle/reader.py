@@ -12,9 +12,11 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+from mlpack_toolkit.converters.artifact import Artifact
+from mlpack_toolkit.converters.graph_file import NoGraph, locations
 from mlpack_toolkit.converters.spec import Signature
-from mlpack_toolkit.converters.variant import Variant
-from mlpack_toolkit.runtimes.engine.schema import GRAPH, MOST_BYTES, Fault, parse
+from mlpack_toolkit.converters.variant import ONNX, Variant
+from mlpack_toolkit.runtimes.engine.schema import MOST_BYTES, Fault, parse
 from mlpack_toolkit.runtimes.server.manifest import REFERENCE, in_present_words
 
 from ..errors import DamagedError, UsageError
@@ -27,6 +29,7 @@ from .schema import check_documents, check_evidence, check_manifest
 MOST_JSON = 256 << 20
 PIECE = 1 << 20
 CASE = "golden/", ".request.json"
+FOLDER = "model/"
 
 
 @dataclass(frozen=True)
@@ -115,10 +118,32 @@ class Bundle:
         """The reference variant's."""
         return self.variant().signature
 
+    @cached_property
+    def graph(self) -> Artifact:
+        """The reference graph, whose digests were just checked."""
+        return self.checked()
+
+    def checked(self, variant: str = REFERENCE) -> Artifact:
+        """The files of a variant, just held against their digests; all that an ONNX file refers to is among them."""
+        artifact, paths = self.variant(variant).artifact, self.paths_of(variant)
+        for path in paths:
+            self.file(path)
+        if artifact.format != ONNX:
+            return artifact
+        try:
+            beside = locations(artifact.path)
+        except (NoGraph, OSError) as error:
+            raise DamagedError(f"{paths[0]} of the bundle {self.place.name} is no ONNX file: {error}") from error
+        if unlisted := sorted(set(beside) - {file.path for file in artifact.files}):
+            raise DamagedError(
+                f"{paths[0]} of the bundle {self.place.name} refers to {unlisted[0]!r}, which is no file of its variant"
+            )
+        return artifact
+
     @property
-    def model(self) -> bytes:
-        """The reference graph, ready to be loaded as it was checked."""
-        return self.read(GRAPH)
+    def graph_files(self) -> tuple[str, ...]:
+        """The paths in the bundle of the reference graph and its external data."""
+        return self.paths_of()
 
     def listed(self, prefix: str = "") -> tuple[str, ...]:
         """The paths that the manifest lists, of those that begin so."""

@@ -9,17 +9,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from mlpack_toolkit.converters.artifact import file_of
+
 from ..errors import MlpackError, UsageError
 from ..paths import beside, check_writable
+from ..travel import Owned, duplicate, share
 from .layout import LAYOUTS, NAME
 from .manifest import Entry, Manifest, canonical
-from .reader import PIECE, Bundle, check_files, open_bundle
+from .reader import Bundle, check_files, open_bundle
 from .replacing import check_replaceable, replace_bundle
 from .schema import Fault, check_manifest
 
 SYNCED_AT_ONCE = 8
-Files = Mapping[str, bytes | Path]
-"""Path in the bundle to its content, or to the file to copy."""
+Files = Mapping[str, bytes | Path | Owned]
+"""Path in the bundle to its content, or to the file to copy; one that mlpack made can be linked."""
 Evidence = Files | Callable[[str], Files]
 """Such files, or what makes them of the bundle's identity."""
 Replay = Callable[[Bundle], object]
@@ -97,25 +100,18 @@ def _listing(entries: tuple[Entry, ...]) -> dict[str, Any]:
 
 
 def _fill(folder: Path, files: Files) -> tuple[Entry, ...]:
-    """The entries of the files, sorted, whose digests are those of what was to be written: nothing is read again."""
+    """The entries of the files that it writes, sorted by path."""
     return tuple(_fill_one(folder / path, path, content) for path, content in sorted(files.items()))
 
 
-def _fill_one(target: Path, path: str, content: bytes | Path) -> Entry:
+def _fill_one(target: Path, path: str, content: bytes | Path | Owned) -> Entry:
     target.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(content, Path):
-        return _copied(content, target, path)
-    target.write_bytes(content)
-    return Entry(path, hashlib.sha256(content).hexdigest(), len(content))
-
-
-def _copied(source: Path, target: Path, path: str) -> Entry:
-    digest, size = hashlib.sha256(), 0
-    with source.open("rb") as file, target.open("wb") as copy:
-        while piece := file.read(PIECE):
-            digest.update(piece)
-            size += copy.write(piece)
-    return Entry(path, digest.hexdigest(), size)
+    if isinstance(content, bytes):
+        target.write_bytes(content)
+        return Entry(path, hashlib.sha256(content).hexdigest(), len(content))
+    written = share(content.path, target) if isinstance(content, Owned) else duplicate(content, target)
+    file = file_of(written.parent, written.name)
+    return Entry(path, file.sha256, file.size)
 
 
 def _sync(folder: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import stat
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -17,12 +18,15 @@ from mlpack_toolkit.converters.spec import Signature
 from mlpack_toolkit.converters.table import rows_of
 
 from ..errors import ForgedError, MismatchError, ModelError, UsageError
-from ..original.replies import graph_in, hand_over
+from ..original.replies import hand_over
 from ..original.worker import Worker
 from ..paths import check_name, models_folder
 from ..request import Progress, Request
+from ..travel import share
 
 if TYPE_CHECKING:
+    from mlpack_toolkit.converters.artifact import Artifact
+
     from ..bundle.golden import GoldenCase
     from ..data.readers import Example
     from ..equivalence.probes import Probes
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
     from ..original.source import Source
     from .bench import LatencyReport
 
+GRAPHS = "graphs"
+"""The folder of the graphs that were tried, each in one of its own, in order."""
 SECONDS_PER_BATCH_SIZE = 0.1
 LONGEST_NAME = 100
 """Letters: they stand together in the names of files, which have at most 255 bytes."""
@@ -88,14 +94,16 @@ def build(request: Request, progress: Progress = lambda step: None) -> Built:
 def _keep(scratch: Path, place: Path, error: MismatchError) -> None:
     """Leaves the graphs, the probes and both sides' answers for study."""
     shutil.rmtree(place, ignore_errors=True)
-    shutil.copytree(scratch, place, ignore=_folders)
+    if (graphs := scratch.with_name(GRAPHS)).is_dir():
+        shutil.copytree(graphs, place / GRAPHS, copy_function=lambda a, b: share(Path(a), Path(b)))
+    shutil.copytree(scratch, place, ignore=_folders, dirs_exist_ok=True)
     (place / "error.json").write_text(json.dumps(error.to_json(), indent=1, default=str))
     error.facts["kept"] = str(place)
 
 
 def _folders(folder: str, names: list[str]) -> list[str]:
-    """All but files: links, pipes and folders, which a model may have made."""
-    return [name for name in names if not stat.S_ISREG(Path(folder, name).lstat().st_mode)]
+    """All but files: links, pipes and folders, which a model may have made; nothing may take the graphs' place."""
+    return [name for name in names if name == GRAPHS or not stat.S_ISREG(Path(folder, name).lstat().st_mode)]
 
 
 def _check(request: Request) -> None:
@@ -150,7 +158,8 @@ def _build(request: Request, place: Path, source: Source, worker: Worker, scratc
     probes, signature, notes = _probe(worker, scratch, example, progress)
     loaded = replace(loaded, notes=(*loaded.notes, *notes))
     with twin(request.python, scratch, request.limits, loading, loaded, probes) as other:
-        proven = _prove(request, loaded, worker, scratch, signature, probes, other, progress)
+        proven = _prove(request, source, loaded, worker, scratch, signature, probes, other, progress)
+    cases = _asked(golden_cases(proven.signature, probes, proven.report.tolerances), worker, scratch)
     latency = _latency(request, loaded, worker, scratch, proven, probes, progress)
     progress("locking the environment")
     if loaded.own_environment:
@@ -159,7 +168,6 @@ def _build(request: Request, place: Path, source: Source, worker: Worker, scratc
     else:
         packages = (*source.found.packages, *loaded.versions)
         environment = recording.result(packages, request.vendor, given)
-    cases = _asked(golden_cases(proven.signature, probes, proven.report.tolerances), worker, scratch)
     progress("writing the bundle, and replaying its golden cases")
     manifest = write(
         request, place, source, loaded, kept(request.options, loaded.framework), environment, proven, cases, latency
@@ -202,6 +210,7 @@ def _probe(
 
 def _prove(
     request: Request,
+    source: Source,
     loaded: Loaded,
     worker: Worker,
     scratch: Path,
@@ -211,12 +220,17 @@ def _prove(
     progress: Progress,
 ) -> Proven:
     from ..equivalence.prove import Wanted, prove
+    from ..graphs import graph_in, source_as_graph
 
-    def convert(real: str) -> bytes:
+    graphs = scratch.with_name(GRAPHS)  # where the model's process cannot write
+    graphs.mkdir()
+
+    def convert(real: str) -> Artifact:
         progress(f"converting to ONNX ({real}) and comparing")
-        out = scratch / f"model.{real}.onnx"
-        worker.call(Convert(real, str(out)))
-        return graph_in(out)
+        out, folder = scratch / f"model.{real}.onnx", graphs / str(len(list(graphs.iterdir())) + 1)
+        if worker.call(Convert(real, str(out))).as_it_came:
+            return source_as_graph(folder, source)
+        return graph_in(out, folder, source, request.limits.memory or sys.maxsize)
 
     wanted = Wanted(request.precision, request.rtol, request.atol)
     try:
@@ -247,7 +261,7 @@ def _latency(
     hand_over(rows, scratch / "rows.npz")
     fixed, seconds = proven.signature.fixed_rows, SECONDS_PER_BATCH_SIZE
     batches = BATCHES if fixed is None else (fixed,)
-    graph = measure_graph(proven.model, proven.signature, rows, seconds, batches)
+    graph = measure_graph(proven.model.path, proven.signature, rows, seconds, batches)
     reply = worker.call(Measure(str(scratch / "rows.npz"), batches, seconds))
     report = latency_report(graph, reply.batches, loaded.versions)
     check_gate(report, request.max_p99_ms)

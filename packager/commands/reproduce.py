@@ -98,7 +98,7 @@ def _asked_again(
     """How many cases were answered with the very bits, and how many within their tolerance only; and the libraries of
     linear algebra that answered."""
     same = count = 0
-    options = {bundle.manifest.facts["framework"]: interpreter.given}
+    options = {bundle.source.framework: interpreter.given}
     asked = original_worker(bundle, interpreter.path or sys.executable, allow, options)
     with asked as (worker, loaded, scratch):
         libraries = None if loaded.own_environment else loaded.libraries

@@ -126,7 +126,7 @@ def _replay_target(bundle: Bundle, target: str) -> int:
     with tempfile.TemporaryDirectory(prefix="mlpack-") as scratch:
         work = Path(scratch).resolve() / "work"
         work.mkdir()
-        held = bundle.held(work.with_name("bundle"), own, "golden/", "model/model.onnx")
+        held = bundle.held(work.with_name("bundle"), own, "golden/", *bundle.graph_files)
         project = held.place / own
         for step in runtimes.load(target).steps(project, work):
             if shutil.which(step.tool) is None:

@@ -31,7 +31,7 @@ def diff(a: Path, b: Path) -> dict[str, Any]:
         "environment": _environment_changes(first, second),
         "signature": signature_changes(first.in_short, second.in_short),
         "variants": variant_changes(first, second),
-        "graph": graph_changes(first.model, second.model),
+        "graph": graph_changes(first.graph, second.graph),
         "answers": [
             {"graph": "b", "cases": "a", **answers(second, first)},
             {"graph": "a", "cases": "b", **answers(first, second)},
@@ -59,7 +59,8 @@ def _bundle_changes(a: Bundle, b: Bundle) -> list[dict[str, Any]]:
 
 def _source(bundle: Bundle) -> str:
     """The sha256 of the original's file; of several files, that of their list as `sha256sum` prints it."""
-    entries = [e for e in bundle.manifest.files if e.path.startswith("model/source/")]
+    given = {source.path for source in bundle.sources}
+    entries = [e for e in bundle.manifest.files if e.path.startswith("model/source/") or e.path in given]
     if len(entries) == 1:
         return entries[0].sha256
     return hashlib.sha256("".join(f"{e.sha256}  {e.path}\n" for e in entries).encode()).hexdigest()

@@ -1,15 +1,19 @@
-"""What changed between two graphs, read as files: nothing runs, and no external data is opened."""
+"""What changed between two graphs, read as files: nothing runs; of external data, the digests count."""
 
 from __future__ import annotations
 
 import hashlib
 import math
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from mlpack_toolkit.converters.artifact import BLOCK, Artifact
+from mlpack_toolkit.converters.graph_file import NoGraph, proto_of
 
 from ..errors import DamagedError
 
@@ -30,8 +34,8 @@ class Facts:
         return {name: found.total() for name, found in self.settings.items()}
 
 
-def graph_changes(a: bytes, b: bytes) -> dict[str, Any]:
-    """What changed from one ONNX file to the other.
+def graph_changes(a: Artifact, b: Artifact) -> dict[str, Any]:
+    """What changed from one graph to the other.
 
     `settings`: operators with as many nodes as before, and other attributes (a tree's thresholds are attributes).
     """
@@ -72,21 +76,17 @@ def _sum(found: Iterable[tuple[str, int]]) -> dict[str, int]:
     return {"count": len(sizes), "bytes": sum(sizes)}
 
 
-def _facts(raw: bytes) -> Facts:
-    import onnx
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-
-    model = onnx.ModelProto()
+def _facts(graph: Artifact) -> Facts:
     try:
-        model.ParseFromString(raw)
-    except (DecodeError, RuntimeError) as error:
+        model = proto_of(graph.path, digests=True)
+    except NoGraph as error:
         raise DamagedError(f"model/model.onnx is not an ONNX file: {error}") from error
     opsets = {o.domain or "ai.onnx": o.version for o in model.opset_import}
-    facts = Facts(hashlib.sha256(raw).hexdigest(), opsets)
+    facts = Facts(graph.files[0].sha256, opsets)
     for prefix, nodes, constants in _scopes(model):
         for node in nodes:
             facts.settings[_operator(node)][_settings(node)] += 1
-        facts.constants |= {prefix + c.name: (_digest(c), _bytes(c)) for c in constants}
+        facts.constants |= {prefix + c.name: (_digest(c, graph), _bytes(c)) for c in constants}
     return facts
 
 
@@ -112,8 +112,20 @@ def _settings(node: Any) -> str:
     return hashlib.sha256(b"".join(hashlib.sha256(raw).digest() for raw in plain)).hexdigest()
 
 
-def _digest(tensor: Any) -> str:
-    return hashlib.sha256(_raw(tensor)).hexdigest()
+def _digest(tensor: Any, graph: Artifact) -> str:
+    """Of all that the tensor is, its numbers in another file included, wherever they are in it."""
+    digest = hashlib.sha256()
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    if entries.get("location") in {file.path for file in graph.files}:
+        with (graph.folder / entries["location"]).open("rb") as file:
+            file.seek(int(entries.get("offset", "0") or "0"))
+            left = int(entries.get("length", "0") or "0") or sys.maxsize
+            while block := file.read(min(left, BLOCK)):
+                digest.update(block)
+                left -= len(block)
+        del tensor.external_data[:]
+    digest.update(_raw(tensor))
+    return digest.hexdigest()
 
 
 def _raw(message: Any) -> bytes:

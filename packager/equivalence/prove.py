@@ -12,6 +12,7 @@ import numpy as np
 
 from mlpack_toolkit.converters._graph.builder import SINGLE_OUTPUTS
 from mlpack_toolkit.converters._worker.probes import LADDER
+from mlpack_toolkit.converters.artifact import Artifact
 from mlpack_toolkit.converters.spec import Signature, Table
 from mlpack_toolkit.converters.table import take
 from mlpack_toolkit.runtimes.engine.agreement import check_agreement
@@ -55,14 +56,14 @@ _KEEP = "keep the graphs and the rows with --keep-failed, and report a differenc
 class Proven:
     """A graph with the signature that it was proved for."""
 
-    model: bytes
+    model: Artifact
     signature: Signature
     precision: str
     report: VerificationReport
 
 
 def prove(
-    convert: Callable[[str], bytes], signature: Signature, probes: Probes, precisions: Sequence[str], wanted: Wanted
+    convert: Callable[[str], Artifact], signature: Signature, probes: Probes, precisions: Sequence[str], wanted: Wanted
 ) -> Proven:
     """The first precision that passes with room to spare, else the last that passes.
 
@@ -94,16 +95,16 @@ def prove(
         return found
     if not attempts:
         raise refusal or ConversionError("the model offers no precision to convert to")
-    last = Session(attempts[-1].model, attempts[-1].signature)
+    last = Session(attempts[-1].model.path, attempts[-1].signature)
     refuse_hanging(last, probes, in_reach(last.signature, probes), attempts[-1].report.tolerances)
     return _fail(attempts[-1], _KEEP if set(asked) >= set(precisions) else _OTHER_PRECISION)
 
 
 def _attempt(
-    model: bytes, signature: Signature, real: str, probes: Probes, wanted: Wanted, failed: dict[str, str]
+    model: Artifact, signature: Signature, real: str, probes: Probes, wanted: Wanted, failed: dict[str, str]
 ) -> Proven:
     try:
-        session = Session(model, signature)
+        session = Session(model.path, signature)
         check_agreement(session, signature)
     except (DamagedError, Damaged) as error:
         raise ConversionError(f"the converter gave no graph of this model: {error}") from error

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlpack_toolkit.converters.graph_file import LARGE
 from mlpack_toolkit.converters.spec import Scalar, Signature, Table
+from mlpack_toolkit.converters.variant import ONNX
 from mlpack_toolkit.runtimes.engine import session as served
 from mlpack_toolkit.runtimes.engine.agreement import check_agreement
 from mlpack_toolkit.runtimes.engine.errors import Damaged, GraphStops, NoProvider
@@ -18,9 +20,6 @@ from ..errors import DamagedError, MismatchError, MissingToolError
 
 if TYPE_CHECKING:
     from ..bundle.reader import Bundle
-
-
-ONNX = "onnx"
 
 
 class Session(served.Session):
@@ -60,14 +59,17 @@ class Session(served.Session):
 
 
 def session_of(bundle: Bundle, threads: int = 0, provider: str = "", variant: str = REFERENCE) -> Session:
-    """The session of a variant, whose bytes were held against the manifest; `DamagedError` otherwise.
+    """The session of a variant, whose files were held against the manifest; `DamagedError` otherwise.
 
+    A small graph is loaded from the very bytes that were checked, a large one from its files.
     `provider`: ONNX Runtime's name; empty: the variant's own, with its options.
     """
     found = bundle.variant(variant)
     if found.artifact.format != ONNX:
         raise MissingToolError(f"the variant {variant} is a file for {found.artifact.format}, not for ONNX Runtime")
-    content = bundle.read(bundle.paths_of(variant)[0])
+    graph = bundle.checked(variant)
+    whole = len(graph.files) == 1 and graph.size <= LARGE
+    content = bundle.read(bundle.paths_of(variant)[0]) if whole else graph.path
     options = found.options if provider in ("", found.provider) else {}
     session = Session(content, found.signature, threads, provider or found.provider, options)
     try:

@@ -64,7 +64,7 @@ def make(
     progress("checking every file's digest")
     check_files(bundle)
     with beside(place) if place else tempfile.TemporaryDirectory(prefix="mlpack-") as scratch:
-        bundle = bundle.held(Path(scratch) / "bundle", "golden/", "model/model.onnx", "deploy/")
+        bundle = bundle.held(Path(scratch) / "bundle", "golden/", *bundle.graph_files, "deploy/")
         built = image.build(Request(bundle, named, base, Path(scratch), progress))
         try:
             replayed: dict[str, Any] = {"replayed": None, "why": "--no-replay"}

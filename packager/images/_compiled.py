@@ -18,7 +18,8 @@ from ..cache import seal, whole
 from ..errors import MissingToolError
 from ..paths import kept
 from ..setup_headers import check_kept
-from ._project import rendered, write
+from ..travel import lay_out
+from ._project import rendered
 from ._rootfs import Base, loader
 
 SECONDS = 900
@@ -60,7 +61,7 @@ def _recipe(files: Mapping[str, bytes]) -> str:
 def _made(files: Mapping[str, bytes], runtime: Runtime, scratch: Path) -> Path:
     check_kept()
     project, work = (scratch / "project").absolute(), (scratch / "work").absolute()
-    write(files, project)
+    lay_out(files, project)
     work.mkdir()
     assert runtime.program is not None
     for step in runtime.program(project, work):

@@ -13,7 +13,7 @@ from ..bundle.manifest import NAME
 from ..bundle.reader import Bundle
 from ..errors import ConversionError
 
-SHIPPED = ("golden/", "model/model.onnx")
+SHIPPED = ("golden/",)
 
 
 def project(bundle: Bundle, kind: str) -> Mapping[str, bytes | Path]:
@@ -28,7 +28,7 @@ def project(bundle: Bundle, kind: str) -> Mapping[str, bytes | Path]:
 
 def rendered(bundle: Bundle, runtime: Runtime, golden: Mapping[str, bytes]) -> Mapping[str, bytes]:
     """The files as they are written today; raises `ConversionError`. `golden`: the cases that the project replays."""
-    package = Package(bundle.name, bundle.version, bundle.signature, bundle.model, golden)
+    package = Package(bundle.name, bundle.version, bundle.signature, bundle.graph, golden)
     try:
         return runtime.render(package)
     except Unsupported as error:
@@ -37,13 +37,6 @@ def rendered(bundle: Bundle, runtime: Runtime, golden: Mapping[str, bytes]) -> M
 
 def shipped(bundle: Bundle) -> dict[str, Path]:
     """What of a bundle every image holds, by path: the manifest, the graph with what it keeps beside, the cases."""
-    found = {path: bundle.file(path) for path in bundle.listed() if path.startswith(SHIPPED)}
+    wanted = [*bundle.graph_files, *(path for path in bundle.listed() if path.startswith(SHIPPED))]
+    found = {path: bundle.file(path) for path in wanted}
     return {NAME: bundle.place / NAME, **found}
-
-
-def write(files: Mapping[str, bytes | Path], folder: Path) -> None:
-    """Lays the files out below a folder."""
-    for name, source in files.items():
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(source if isinstance(source, bytes) else source.read_bytes())

@@ -31,7 +31,7 @@ def replay(bundle: Bundle, built: Built, port: int = 8080) -> dict[str, Any]:
     engine = find()
     if isinstance(engine, str):
         return {"replayed": None, "why": engine}
-    memory = MEMORY + 4 * len(bundle.model)
+    memory = MEMORY + 4 * bundle.graph.size
     with running(engine, built.loaded(engine), port, memory) as container:
         _wait(container)
         cases, first = 0, 0.0

@@ -12,10 +12,11 @@ from mlpack_toolkit import runtimes
 
 from ..environments.python.wheels import fetch
 from ..errors import DamagedError, EnvironmentFault, MissingToolError, UsageError
+from ..travel import lay_out
 from ._engine import Engine, find, first_line
 from ._image_config import labels_of
 from ._local_base import local_base
-from ._project import project, shipped, write
+from ._project import project, shipped
 from ._rootfs import LEAST, Base, debian, glibc, suite_here
 from ._site_packages import pinned
 from .spec import DEBIAN, Built, Image, Request
@@ -34,8 +35,8 @@ def build(request: Request) -> Built:
     place = f"deploy/{runtimes.of_image(IMAGE.name).name}"
     files = project(request.bundle, IMAGE.name)
     context = request.scratch / "context"
-    write(shipped(request.bundle), context)
-    write({f"{place}/{path}": source for path, source in files.items()}, context)
+    lay_out(shipped(request.bundle), context)
+    lay_out({f"{place}/{path}": source for path, source in files.items()}, context)
     pins = PIN.findall(_needed(context / place, "requirements.txt"))
     _needed(context / place, "Dockerfile")
     reference, base = _base(engine, request)

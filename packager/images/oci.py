@@ -5,12 +5,12 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from ..travel import lay_out
 from ._archive import Configuration
 from ._image_config import labels_of, model, runs
 from ._import_closure import SERVER, Needs, needs
 from ._layers import Layer, Source, Tree, below, write_layer
 from ._oci_archive import written
-from ._project import write
 from ._registry_base import pulled
 from ._rootfs import Base, architecture, debian, suite_here
 from ._site_packages import added
@@ -61,7 +61,7 @@ def _layers(request: Request, base: Base, found: Needs) -> list[Layer]:
 def _server(found: Needs, base: Base, scratch: Path) -> dict[str, Source]:
     """The server's modules beside the packages, compiled like them."""
     folder = Path(tempfile.mkdtemp(dir=scratch))
-    write(found.modules, folder)
+    lay_out(found.modules, folder)
     base.compile(folder, f"/{base.place}")
     return below(folder, base.place)
 

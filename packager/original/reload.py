@@ -30,7 +30,7 @@ def original_worker(
     check_interpreter(python)
     model = bundle.source
     with models_folder() as (name, scratch):
-        held = bundle.held(name / "held", "model/source/", "model/code/").place
+        held = bundle.held(name / "held", "model/source/", "model/code/", model.path).place
         code = held / "model" / "code"
         copy = name / "source"  # outside of what the model may write in
         source = take_source(held / model.path, copy, allow)

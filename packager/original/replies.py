@@ -36,8 +36,6 @@ from ..data.bombs import MOST_BYTES, expanded
 from ..errors import ForgedError
 
 MOST_REPLY = 1 << 28
-MOST_GRAPH = (1 << 31) - 1
-"""An ONNX file is one message of protobuf."""
 MOST_ITEMS = 10_000_000
 MOST_ROWS = 2**31 - 1
 _KINDS = "biufO"
@@ -136,6 +134,7 @@ _T = TypeVar("_T")
 REPLIES: Mapping[type[messages.Message], Check] = {
     messages.Loaded: _loaded,
     messages.Probed: _probed,
+    messages.Converted: record({"as_it_came": flag}),
     messages.Measured: record({"batches": listing(_timed)}),
     messages.Surroundings: record({"environment": _environment}),
     messages.Done: _nothing,
@@ -167,11 +166,6 @@ def odd(what: str) -> ForgedError:
 def table_in(path: Path) -> Table:
     """The table that the process wrote there."""
     return _read(path, MOST_BYTES, _table)
-
-
-def graph_in(path: Path) -> bytes:
-    """The graph that the process wrote there."""
-    return _read(path, MOST_GRAPH, Path.read_bytes)
 
 
 def hand_over(rows: Table, path: Path) -> None:

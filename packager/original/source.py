@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from mlpack_toolkit.converters.messages import Load
 from ..errors import ModelError
 from ..request import Options
 from ..scan import Scan, beside, require_trusted, scan, vouched
+from ..travel import duplicate
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def take_source(model: Path, folder: Path, allow: Sequence[str], code: Sequence[
 
 def _copied(path: Path, folder: Path) -> Path:
     try:
-        return Path(shutil.copyfile(path, folder / path.name))
+        return duplicate(path, folder / path.name)
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}") from error
 
@@ -69,6 +69,6 @@ def _beside(model: Path, copy: Path, kind: str, folder: Path) -> tuple[Path, ...
     for path in beside(kind, model):
         target = folder / path.relative_to(model.parent.resolve())
         target.parent.mkdir(parents=True, exist_ok=True)
-        copies.append(Path(shutil.copyfile(path, target)))
+        copies.append(duplicate(path, target))
     beside(kind, copy)
     return tuple(copies)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath
-from typing import Any
+
+from mlpack_toolkit.converters.graph_file import External, NoGraph, external_tensors
 
 from ..errors import ModelError, UntrustedError
-
-SIZE_LIMIT = (2 << 30) - 1
-"""Bytes that a protobuf message may have."""
 
 
 def check_external_data(path: Path) -> tuple[Path, ...]:
@@ -19,57 +16,22 @@ def check_external_data(path: Path) -> tuple[Path, ...]:
     Raises `UntrustedError` for a location that leaves the folder, `ModelError` for a broken file.
     """
     folder = path.parent.resolve()
-    found = {_checked(path, folder, tensor) for tensor in _tensors(_read(path)) if _is_external(tensor)}
-    return tuple(sorted(found))
-
-
-def _read(path: Path) -> Any:
-    import onnx
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-
     try:
-        if path.stat().st_size > SIZE_LIMIT:
-            raise ModelError(f"{path} is larger than 2 GiB, more than an ONNX file can be. Use external data for it.")
-        data = path.read_bytes()
+        found = {_checked(path, folder, tensor) for tensor in external_tensors(path)}
+    except NoGraph as error:
+        raise _broken(path, str(error)) from error
     except OSError as error:
         raise ModelError(f"Cannot read {path}: {error.strerror or error}. Check the path.") from error
-    model = onnx.ModelProto()
-    try:
-        model.ParseFromString(data)
-    except (DecodeError, RuntimeError) as error:
-        raise _broken(path, "it is not a protobuf message") from error
-    if not model.HasField("graph"):
-        raise _broken(path, "it holds no graph")
-    return model
+    return tuple(sorted(found))
 
 
 def _broken(path: Path, reason: str) -> ModelError:
     return ModelError(f"{path} cannot be read as an ONNX model: {reason}. Export the model again, or check the file.")
 
 
-def _tensors(message: Any) -> Iterator[Any]:
-    """Every tensor anywhere in a message: initializers, attributes, subgraphs, functions, and fields yet to come."""
-    from onnx import TensorProto
-
-    todo = [message]
-    while todo:
-        part = todo.pop()
-        if isinstance(part, TensorProto):
-            yield part
-            continue
-        for field, value in part.ListFields():
-            if field.type == field.TYPE_MESSAGE:
-                todo.extend(value if field.is_repeated else [value])
-
-
-def _is_external(tensor: Any) -> bool:
-    return bool(tensor.external_data) or tensor.data_location == tensor.EXTERNAL
-
-
-def _checked(path: Path, folder: Path, tensor: Any) -> Path:
+def _checked(path: Path, folder: Path, tensor: External) -> Path:
     """The file that holds this tensor."""
-    name = tensor.name or "without a name"
-    entries = [(entry.key, entry.value) for entry in tensor.external_data]
+    name, entries = tensor.tensor or "without a name", tensor.entries
     if len(dict(entries)) != len(entries) or not dict(entries).get("location"):
         raise _broken(path, f"the external data of tensor {name} has no single location")
     location = dict(entries)["location"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mlpack_toolkit.converters.graph_file import proto_of
+
 from .onnx_files import check_external_data
 
 UNSTATED = "not stated"
@@ -12,10 +14,8 @@ UNSTATED = "not stated"
 
 def look(path: Path) -> dict[str, Any]:
     """Inputs, outputs and operator sets, from the file's own text: external data stays closed."""
-    import onnx
-
     beside = check_external_data(path)
-    model = onnx.load(path, load_external_data=False)
+    model = proto_of(path)
     constants = {c.name for c in model.graph.initializer}
     return {
         "made by": f"{model.producer_name} {model.producer_version}".strip() or UNSTATED,

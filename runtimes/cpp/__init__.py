@@ -42,7 +42,7 @@ def render(package: Package) -> dict[str, bytes]:
         **fill("cpp/common", values),
         **fill("cpp/server", values),
         **fill("cpp/typed" if tabular else "cpp/tensors", values),
-        "model/model.onnx": package.model,
+        **({} if package.refers else {"model/model.onnx": package.model.path.read_bytes()}),
         **{f"tests/golden/{name}": content for name, content in package.golden.items()},
     }
     return dict(sorted(files.items()))
@@ -61,6 +61,9 @@ def _shared_values(package: Package) -> dict[str, Any]:
         "numeric_version": _numeric_version(package.version),
         "headers_api": HEADERS[0],
         "headers_release": HEADERS[1],
+        "by_path": package.refers,
+        "model_folder": "${model_folder}" if package.refers else "${PROJECT_SOURCE_DIR}/model",
+        "beside": [names.cmake(path) for path in package.beside],
         "oldest_api": ONNX_RUNTIME_FLOOR[1],
         "oldest_runtime": ".".join(map(str, ONNX_RUNTIME_FLOOR)),
     }

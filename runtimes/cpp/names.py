@@ -67,6 +67,11 @@ def text_literal(text: str) -> str:
     return f"std::string({literal(text)}, {len(text.encode())})" if "\0" in text else literal(text)
 
 
+def cmake(text: str) -> str:
+    """A text inside of quotes in CMake, where nothing of it is a variable or ends a list."""
+    return re.sub(r'([\\"$;])', r"\\\1", text)
+
+
 def number(value: float) -> str:
     """A `double` that reads back as the same bits."""
     if math.isinf(value):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -15,6 +14,8 @@ from .rules import size_text
 
 DATATYPES = {"float32": "FP32", "float64": "FP64", "bool": "BOOL", "string": "BYTES"}
 ELEMENTS = {"float32": "float", "float64": "double", "bool": "bool", "string": "std::string"}
+
+_PAIR = "std::pair<std::string, std::string>"
 
 
 def server_values(package: Package) -> dict[str, Any]:
@@ -36,13 +37,16 @@ def _width(spec: TensorSpec) -> int:
 
 def _about(package: Package) -> Iterator[str]:
     """The members of `About`, one a line."""
-    digest = hashlib.sha256(package.model).hexdigest()
-    for text in (package.name, package.version, digest, _metadata(package)):
+    main, *beside = package.model.files
+    for text in (package.name, package.version, main.sha256, _metadata(package)):
         yield f"{names.text_literal(text)},"
     for tensors in (package.signature.inputs, package.signature.outputs):
         yield "{"
         yield from (f"    {_tensor(spec)}," for spec in tensors)
         yield "},"
+    if beside:
+        files = (f"{_PAIR}{{{names.text_literal(file.path)}, {names.text_literal(file.sha256)}}}" for file in beside)
+        yield f"{{{', '.join(files)}}},"
 
 
 def _tensor(spec: TensorSpec) -> str:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from shlex import quote as quote_word
 from typing import Any
 from urllib.parse import quote
 
@@ -22,6 +24,7 @@ from .triton import repository, text
 
 INSTALL = "pip install 'mlpack-toolkit[serve]'"
 PACKAGES = ("httptools", "numpy", "onnxruntime", "orjson", "uvloop")
+FILTERS: Mapping[str, Callable[..., str]] = {"copied": names.copied, "pattern": names.pattern, "shell": quote_word}
 PORT = 8080
 USER = 65532
 MEMORY = 1024
@@ -29,7 +32,7 @@ MEMORY = 1024
 HEALTH = ("python3", "-I", "/app", "health")
 PACKAGE = "mlpack_toolkit"
 FOLDERS = ("runtimes/engine", "runtimes/server")
-SPEC = "converters/spec.py"
+KNOWN = ("converters/graph_file.py", "converters/spec.py")
 
 
 def render(package: Package) -> dict[str, bytes]:
@@ -37,10 +40,10 @@ def render(package: Package) -> dict[str, bytes]:
     triton = repository(package)
     folder = names.folder_name(package.name)
     values = {**_values(package), "folder": folder, "triton": triton}
-    files = fill("docker/common", values)
+    files = fill("docker/common", values, FILTERS)
     if triton is not None:
         files |= fill("docker/triton", values, {"text": text})
-        files[f"triton/{folder}/1/model.onnx"] = package.model
+        files |= {} if package.refers else {f"triton/{folder}/1/model.onnx": package.model.path.read_bytes()}
     own = Path(__file__)
     files["replay.py"] = own.with_name("replay.py").read_bytes()
     files["prepare.py"] = own.with_name("prepare.py").read_bytes()
@@ -49,17 +52,18 @@ def render(package: Package) -> dict[str, bytes]:
 
 
 def _server() -> dict[str, bytes]:
-    """The server's sources by path: its own two folders, and the one file besides that it imports."""
+    """The server's sources by path: its own two folders, and the files of `converters` that it imports."""
     root = Path(__file__).parents[2]
     found = [p for folder in FOLDERS for p in (root / folder).rglob("*") if p.is_file() and p.suffix != ".pyc"]
-    sources = {p.relative_to(root).as_posix(): p.read_bytes() for p in (*found, root / SPEC)}
+    known = [root / path for path in KNOWN]
+    sources = {p.relative_to(root).as_posix(): p.read_bytes() for p in (*found, *known)}
     empty = dict.fromkeys(("__init__.py", "converters/__init__.py", "runtimes/__init__.py"), b"")
     return {f"{PACKAGE}/{path}": content for path, content in (sources | empty).items()}
 
 
 def _values(package: Package) -> dict[str, Any]:
     title = names.one_line(f"{package.name} {package.version}")
-    graph = 4 * -(-len(package.model) // 2**20)
+    graph = 4 * -(-package.model.size // 2**20)
     described = f"{title}, which answers the Open Inference Protocol on port {PORT}"
     return {
         "title": title,
@@ -78,8 +82,15 @@ def _values(package: Package) -> dict[str, Any]:
         "mebibytes": MEMORY + graph,
         "graph_mebibytes": graph,
         "port": PORT,
+        "beside": [f"model/{path}" for path in package.beside],
+        "refers": package.refers,
         "user": USER,
     }
+
+
+def homes(package: Package) -> tuple[str, ...]:
+    """Where Triton wants the graph; the image takes it from the bundle's folder."""
+    return () if repository(package) is None else (f"triton/{names.folder_name(package.name)}/1",)
 
 
 def steps(project: Path, work: Path) -> tuple[Step, ...]:
@@ -90,4 +101,5 @@ def steps(project: Path, work: Path) -> tuple[Step, ...]:
     return (Step(tool, command, INSTALL, {"ORT_DISABLE_TELEMETRY": "1"}),)
 
 
-RUNTIME = Runtime("docker", "Container (Docker, Kubernetes, KServe, Seldon, Triton)", render, steps, image="docker")
+TITLE = "Container (Docker, Kubernetes, KServe, Seldon, Triton)"
+RUNTIME = Runtime("docker", TITLE, render, steps, homes, context=True, image="docker")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import unicodedata
 
@@ -54,3 +55,13 @@ def one_line(text: str) -> str:
 def quoted(text: str) -> str:
     """A text as a Dockerfile's `LABEL` takes it, in quotes and never expanded."""
     return '"' + re.sub(r'([\\"$])', r"\\\1", one_line(text)) + '"'
+
+
+def pattern(path: str) -> str:
+    """A path as Docker's patterns have it: itself alone."""
+    return re.sub(r"([*?\[\\])", r"\\\1", path)
+
+
+def copied(path: str, folder: str) -> str:
+    """What `COPY` takes to put a file of the build context under the same path in `folder`."""
+    return json.dumps([pattern(path), f"{folder}/{path}"], ensure_ascii=False)

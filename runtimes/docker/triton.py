@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mlpack_toolkit.converters.graph_file import proto_of
+
 from ..spec import Package
 
 TYPES = {
@@ -49,9 +51,7 @@ class Repository:
 
 def repository(package: Package) -> Repository | None:
     """What Triton is told of the graph; None where the graph has types or outputs that Triton does not know."""
-    import onnx
-
-    graph = onnx.load_from_string(package.model).graph
+    graph = proto_of(package.model.path).graph
     given = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in given]
     every = [*inputs, *graph.output]

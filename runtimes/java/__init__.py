@@ -30,7 +30,7 @@ def render(package: Package) -> dict[str, bytes]:
     signature = package.signature
     rows = java_fields.has_rows(signature)
     found = java_fields.columns(signature) if rows else java_fields.tensors(signature)
-    graph = java_graph(package.model)
+    graph = java_graph(package.model.path)
     values = _values(package, graph, rows)
     layout = java_fields.layout(signature, found) if rows else ""
     levels = enums(found, graph.escaped, values["type_name"]) if layout == "record" else {}
@@ -45,7 +45,7 @@ def render(package: Package) -> dict[str, bytes]:
         files |= templates.render("java/tensors", values, FILTERS)
     files |= templates.render("java/readme", values | {"usage": _usage(package, found, values)}, FILTERS)
     resources = f"src/main/resources/{values['folder']}"
-    files[f"{resources}/model.onnx"] = graph.model
+    files |= {} if package.refers else {f"{resources}/model.onnx": graph.model or package.model.path.read_bytes()}
     files[f"{resources}/columns.tsv"] = java_fields.column_table(found, graph.escaped, signature)
     files |= {f"{resources}/outputs.tsv": words.output_table(signature)} if rows else {}
     files |= {f"src/test/resources/golden/{name}": content for name, content in package.golden.items()}
@@ -66,6 +66,7 @@ def _values(package: Package, graph: JavaGraph, rows: bool) -> dict[str, Any]:
         "type_name": names.class_name(package.name),
         "unit": "row" if rows else "element",
         "rewritten": graph.rewritten,
+        "by_path": package.refers,
         "outputs_set": _set(outputs),
         "escaped_set": _set(escaped),
         "text_note": _text_note(package.signature, graph),

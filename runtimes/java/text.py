@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from mlpack_toolkit.converters.graph_file import LARGE, locations, proto_of
 from mlpack_toolkit.converters.spec import Unsupported
 
 MARK = "\ue0fe"
@@ -32,7 +34,10 @@ _OF_INPUT = ("keys_strings", "keys_tensor", "cats_strings")
 
 @dataclass(frozen=True)
 class JavaGraph:
-    """The copy. `escaped`: its inputs and outputs, by the copy's names, whose text travels escaped."""
+    """The copy, `model`: empty where no text in the graph needs another form.
+
+    `escaped`: its inputs and outputs, by the copy's names, whose text travels escaped.
+    """
 
     model: bytes
     rewritten: bool
@@ -44,15 +49,14 @@ def escape(text: str) -> str:
     return "".join(f"{MARK}{ord(c):06X}" if c == "\0" or c == MARK or c > "\uffff" else c for c in text)
 
 
-def java_graph(model: bytes) -> JavaGraph:
-    """The copy of a serialised model; the very same bytes where it holds no such text.
+def java_graph(model: Path) -> JavaGraph:
+    """The copy of a graph, with no bytes where it holds no such text.
 
-    Raises `Unsupported` when a text that Java cannot read could come out of it.
+    Raises `Unsupported` when a text that Java cannot read could come out of it, or such text is in a large graph.
     """
-    import onnx
     from onnx import inliner
 
-    proto = onnx.load_from_string(model)
+    proto = proto_of(model)
     if len(proto.functions):
         proto = inliner.inline_local_functions(proto)
     flow = _Flow()
@@ -66,7 +70,12 @@ def java_graph(model: bytes) -> JavaGraph:
         _rename(proto, name)
         changed = True
     if not changed:
-        return JavaGraph(model, False, escaped)
+        return JavaGraph(b"", False, escaped)
+    if model.stat().st_size >= LARGE or locations(model):
+        raise Unsupported(
+            "the graph is large and holds text beyond U+FFFF, which ONNX Runtime's Java binding garbles; leave such "
+            "characters out of the model, or build without the target java"
+        )
     proto.metadata_props.add(key=PREPARED, value="escaped")
     return JavaGraph(proto.SerializeToString(deterministic=True), True, escaped)
 

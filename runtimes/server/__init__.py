@@ -1,5 +1,5 @@
 """The Python server of a bundle: `python -m mlpack_toolkit.runtimes.server FOLDER`.
 
-Runs from this folder, `runtimes/engine` and `converters/spec.py` alone, with numpy, onnxruntime,
-httptools, uvloop and orjson.
+Runs from this folder, `runtimes/engine` and two files of `converters` alone, with numpy, onnxruntime, httptools,
+uvloop and orjson.
 """

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlpack_toolkit.converters.graph_file import LARGE, NoGraph, locations
 from mlpack_toolkit.converters.spec import Signature
 
 from ..engine.errors import Damaged, NoModel
-from ..engine.schema import MOST_BYTES, Fault, parse
+from ..engine.schema import GRAPH, MOST_BYTES, Fault, parse
 from .manifest import REFERENCE, check_served, in_present_words
 
 MANIFEST = "manifest.json"
@@ -37,17 +38,39 @@ class Described:
 
         Raises `Damaged`.
         """
-        if path not in self.digests:
-            raise Damaged(f"{path} is not a file that {MANIFEST} lists")
+        self._check_listed(path)
         try:
             content = (self.folder / path).read_bytes()
         except OSError as error:
             raise Damaged(f"{self.folder / path} cannot be read: {error.strerror}") from error
-        found = hashlib.sha256(content).hexdigest()
+        self._hold(path, hashlib.sha256(content).hexdigest())
+        return content
+
+    def graph(self) -> bytes | Path:
+        """The graph: a small one as bytes, a large one or one with external data as a path; raises `Damaged`."""
+        path = self.folder / GRAPH
+        try:
+            beside = locations(path)
+            if not beside and path.stat().st_size <= LARGE:
+                return self.read(GRAPH)
+            for name in (GRAPH, *(f"{GRAPH.rpartition('/')[0]}/{name}" for name in beside)):
+                self._check_listed(name)
+                with (self.folder / name).open("rb") as file:
+                    self._hold(name, hashlib.file_digest(file, "sha256").hexdigest())
+        except NoGraph:
+            return self.read(GRAPH)  # whose digest says more of what is wrong
+        except OSError as error:
+            raise Damaged(f"{error.filename or path} cannot be read: {error.strerror}") from error
+        return path
+
+    def _check_listed(self, path: str) -> None:
+        if path not in self.digests:
+            raise Damaged(f"{path} is not a file that {MANIFEST} lists")
+
+    def _hold(self, path: str, found: str) -> None:
         if found != self.digests[path]:
             said = f"its sha256 is {found}, the manifest says {self.digests[path]}"
             raise Damaged(f"{self.folder / path} is not as it was built: {said}")
-        return content
 
 
 def describe(folder: Path) -> Described:

@@ -75,6 +75,8 @@ def test_slow_answers_are_timed_fewer_times() -> None:
     rows = {"x": np.arange(10.0)}
     slow, middling = (measure(lambda x, s=s: sleep(s), lambda t: t, rows, (1,), 0.02)[0] for s in (0.03, 0.003))
     assert slow["runs"] == FEWEST_RUNS
+    slower = measure(lambda x: sleep(0.03), lambda t: t, rows, (1,), 0.001)[0]
+    assert slower["runs"] == 1
     assert FEWEST_RUNS <= middling["runs"] <= 2 * LEAST_RUNS
 
 

@@ -15,6 +15,7 @@ from mlpack_toolkit.converters._worker.model_input import original_input
 from mlpack_toolkit.converters._worker.signature import signature_of
 from mlpack_toolkit.converters.spec import Signature, Table
 from mlpack_toolkit.runtimes.engine.session import graph_feeds
+from tests.artifacts import saved
 
 RTOL = {"float32": 1e-5, "float64": 1e-9}
 ATOL = {"float32": 1e-6, "float64": 1e-10}
@@ -69,7 +70,7 @@ def _converted(model: Any, x: Any, real: str) -> tuple[Table, Signature, bytes, 
     first = signature_of(description, table, {}, dtypes)
     want = converter.original.predict(model, original_input(description, first.inputs, table))
     signature = signature_of(description, table, want, dtypes).in_precision(real)
-    graph = converter.export.convert(model, description, signature, real)
+    graph = saved(lambda out: converter.export.convert(model, description, signature, real, out))
     read = {i.name for i in onnx.load_model_from_string(graph).graph.input}
     return want, signature, graph, {k: v for k, v in graph_feeds(signature, table).items() if k in read}
 

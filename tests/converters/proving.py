@@ -12,6 +12,7 @@ import numpy as np
 
 from mlpack_toolkit.converters import for_object
 from mlpack_toolkit.converters._worker.session import Session as Worker
+from mlpack_toolkit.converters.artifact import Artifact
 from mlpack_toolkit.converters.messages import Convert, Probe, Probed
 from mlpack_toolkit.converters.spec import Table, Unsupported
 from mlpack_toolkit.converters.table import write_table
@@ -19,6 +20,7 @@ from mlpack_toolkit.packager.equivalence.probes import Probes
 from mlpack_toolkit.packager.equivalence.prove import Proven, Wanted, prove
 from mlpack_toolkit.packager.equivalence.session import Session
 from mlpack_toolkit.packager.errors import ConversionError
+from tests.artifacts import artifact_of
 
 from .check import table_of
 
@@ -33,7 +35,7 @@ class Held:
 
     def answers(self, table: Table) -> Table:
         """What the graph says to rows."""
-        return Session(self.proven.model, self.proven.signature).run(table)
+        return Session(self.proven.model.path, self.proven.signature).run(table)
 
     def to_matrix(self, rows: Any) -> Table:
         """What the graph says to a matrix."""
@@ -54,13 +56,13 @@ def held(model: Any, example: Any, stored: list[list[int]] | None = None) -> Hel
         reply = Probed.from_json(json.loads(json.dumps(worker.probe(asked).to_json())))
         probes = Probes.read(folder, reply)
 
-        def convert(real: str) -> bytes:
+        def convert(real: str) -> Artifact:
             out = folder / f"{real}.onnx"
             try:
                 worker.convert(Convert(real, str(out)))
             except Unsupported as error:
                 raise ConversionError(str(error)) from error
-            return out.read_bytes()
+            return artifact_of(out.read_bytes())
 
         precisions = converter.export.precisions(model)
         return Held(

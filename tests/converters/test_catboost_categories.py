@@ -214,7 +214,7 @@ def test_texts_without_an_example_are_refused() -> None:
     model = fit(x=x)
     signature = signature_of(describe(model), table_of(x), {"prediction": model.predict(x)})
     with pytest.raises(Unsupported, match="hashes of the categories of 'city', and a graph cannot hash"):
-        assemble(model, describe(model), signature, "float64")
+        assemble(model, describe(model), signature, "float64", Path("never"))
 
 
 def test_hashes_of_texts_of_every_length(tmp_path: Path) -> None:

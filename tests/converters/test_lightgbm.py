@@ -12,6 +12,7 @@ import pytest
 
 from mlpack_toolkit.converters import for_object
 from mlpack_toolkit.converters.spec import Unreadable, Unsupported
+from tests.artifacts import saved
 from tests.converters.check import answers, assert_same
 from tests.converters.files import for_file
 
@@ -335,7 +336,8 @@ def test_no_rows_give_no_rows(kind: str) -> None:
     description, table = converter.original.describe(model), table_of(rows)
     dtypes = {str(n): str(rows[n].dtype) for n in rows} if kind == "categories" else {}
     signature = signature_of(description, table, converter.original.predict(model, rows), dtypes)
-    session = ort.InferenceSession(converter.export.convert(model, description, signature, "float64"))
+    convert = converter.export.convert
+    session = ort.InferenceSession(saved(lambda out: convert(model, description, signature, "float64", out)))
     empty = {name: column[:0] for name, column in table.items()}
     read = {i.name for i in session.get_inputs()}
     feeds = {name: v for name, v in graph_feeds(signature, empty).items() if name in read}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
+import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from mlpack_toolkit.converters import onnx as own
 from mlpack_toolkit.converters._graph.proto import begins_a_model
 from mlpack_toolkit.converters._worker.model_input import original_input
 from mlpack_toolkit.converters._worker.signature import inputs_of
+from mlpack_toolkit.converters.graph_file import locations
 from mlpack_toolkit.converters.onnx import CONVERTER, OnnxFile
 from mlpack_toolkit.converters.spec import Signature, Table, Unreadable, Unsupported
 from tests.converters.files import for_file
@@ -37,7 +40,10 @@ def opened(path: Path) -> OnnxFile:
 
 
 def shipped(model: OnnxFile) -> tuple[bytes, ort.InferenceSession]:
-    content = CONVERTER.export.convert(model, CONVERTER.original.describe(model), NOTHING, "float32")
+    out = Path(tempfile.mkdtemp()) / "model.onnx"
+    CONVERTER.export.convert(model, CONVERTER.original.describe(model), NOTHING, "float32", out)
+    content = (out if out.exists() else model.path).read_bytes()
+    shutil.rmtree(out.parent)
     return content, ort.InferenceSession(content, providers=["CPUExecutionProvider"])
 
 
@@ -172,6 +178,7 @@ def test_a_map_keeps_its_own_name_where_the_usual_one_is_taken(tmp_path: Path) -
 
 
 def with_data_beside(path: Path) -> Any:
+    path.parent.mkdir(exist_ok=True)
     weights = np.random.default_rng(1).normal(size=(2, 500)).astype(np.float32)
     nodes = [helper.make_node("MatMul", ["x", "w"], ["y"])]
     made = helper.make_graph(
@@ -194,12 +201,25 @@ def test_external_data_moves_into_the_file(tmp_path: Path) -> None:
     np.testing.assert_allclose(got["y"], x @ weights, rtol=1e-5)
 
 
-def test_data_that_is_absent_or_too_large_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_data_stay_where_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The graph that ships refers to the source's own file, and one session at a time is held."""
+    monkeypatch.setattr(own, "LARGE", 1000)
+    weights = with_data_beside(tmp_path / "source" / "m.onnx")
+    model = opened(tmp_path / "source" / "m.onnx")
+    CONVERTER.convert(model, CONVERTER.describe(model), NOTHING, "float32", tmp_path / "model.onnx")
+    assert locations(tmp_path / "model.onnx") == ("source/wide.data",)
+    assert (tmp_path / "model.onnx").stat().st_size < 1000
+    x = np.random.default_rng(2).normal(size=(5, 2)).astype(np.float32)
+    got = ort.InferenceSession(tmp_path / "model.onnx").run(None, {"x": x})[0]
+    np.testing.assert_array_equal(got, CONVERTER.predict(model, {"x": x})["y"])
+    np.testing.assert_allclose(got, x @ weights, rtol=1e-5)
+    assert CONVERTER.quick is not None
+    CONVERTER.quick(model, {"x": x})
+    assert list(model.sessions.held) == [True]
+
+
+def test_data_that_are_absent_are_named(tmp_path: Path) -> None:
     with_data_beside(tmp_path / "m.onnx")
-    model = opened(tmp_path / "m.onnx")
-    monkeypatch.setattr(own, "LARGEST", 4000)
-    with pytest.raises(Unsupported, match="GiB"):
-        shipped(model)
     (tmp_path / "wide.data").unlink()
     with pytest.raises(Unreadable, match=r"wide\.data"):
         opened(tmp_path / "m.onnx")

@@ -16,6 +16,7 @@ from mlpack_toolkit.converters._trees import ensemble
 from mlpack_toolkit.converters._trees.arrays import Trees, tree_of, unique_thresholds, with_base
 from mlpack_toolkit.converters._trees.ensemble_sum import CELLS_AT_ONCE, distinct_rows, per_tree, tree_sum
 from mlpack_toolkit.converters.spec import TensorSpec
+from tests.artifacts import saved
 
 Array = np.ndarray[Any, Any]
 FORMS = ("float32", "float64")
@@ -87,7 +88,7 @@ def written(trees: Trees, width: int, real: str, compare: str, targets: int, eac
     value = graph.input(TensorSpec("X", real, ("N", width)))
     name = per_tree(graph, trees, value, compare) if each else tree_sum(graph, trees, value, compare)
     graph.output("y", name, "float64" if each else real, ("N", targets))
-    return graph.model()
+    return saved(graph.write)
 
 
 def run(trees: Trees, x: Array, real: str, compare: str, targets: int, each: bool = False) -> Array:

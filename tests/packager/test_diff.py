@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlpack_toolkit.converters.artifact import Artifact
 from mlpack_toolkit.converters.spec import Signature, TensorSpec
 from mlpack_toolkit.packager.bundle.golden import GoldenCase, Tolerance
 from mlpack_toolkit.packager.diff import diff
@@ -23,6 +24,7 @@ from mlpack_toolkit.packager.diff.graph import graph_changes
 from mlpack_toolkit.packager.diff.signature import signature_changes
 from mlpack_toolkit.packager.diff.text import lines
 from mlpack_toolkit.packager.errors import DamagedError, UsageError
+from tests.artifacts import artifact_of
 from tests.packager.conftest import HOSTILE, Made, make
 
 Facts = dict[str, Any]
@@ -138,6 +140,13 @@ class Small:
     signature: Signature
     model: bytes = b""
     cases: tuple[GoldenCase, ...] = ()
+
+    @property
+    def graph(self) -> Artifact:
+        return artifact_of(self.model)
+
+    def read(self, path: str) -> bytes:
+        return self.model
 
     def golden(self) -> tuple[GoldenCase, ...]:
         return self.cases
@@ -339,7 +348,7 @@ def graph(
 def test_a_graph_is_told_in_numbers(tmp_path: Path) -> None:
     a = graph(tmp_path / "a", 17, ("Relu", "Elu"), {"w": [1, 2], "gone": [0]}, alpha=1.0)
     b = graph(tmp_path / "b", 18, ("Relu", "Relu", "Elu"), {"w": [1, 3], "new": [4, 5, 6]}, alpha=2.0)
-    found = graph_changes(a.read_bytes(), b.read_bytes())
+    found = graph_changes(Artifact.of(a), Artifact.of(b))
     assert found["opsets"] == [{"domain": "ai.onnx", "from": 17, "to": 18}]
     assert found["nodes"] == [{"operator": "Relu", "from": 1, "to": 2}] and found["settings"] == ["Elu"]
     assert found["constants"] == {
@@ -360,7 +369,10 @@ def test_a_graph_opens_no_other_file(tmp_path: Path) -> None:
     tensor.ClearField("float_data")
     tensor.data_location = onnx.TensorProto.EXTERNAL
     tensor.external_data.add(key="location", value="/nowhere/at/all")
-    assert graph_changes(a.read_bytes(), model.SerializeToString())["constants"]["changed"] == {"count": 1, "bytes": 8}
+    assert graph_changes(Artifact.of(a), artifact_of(model.SerializeToString()))["constants"]["changed"] == {
+        "count": 1,
+        "bytes": 8,
+    }
 
 
 def test_an_edited_environment_is_damage(flowers: Made, copy: Path, mlpack: Run) -> None:

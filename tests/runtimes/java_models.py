@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mlpack_toolkit.converters.spec import Signature, TensorSpec
 from mlpack_toolkit.runtimes.spec import Package
+from tests.artifacts import artifact_of
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
@@ -53,7 +54,7 @@ def package(name: str, signature: Signature, graph: bytes, cases: Iterable[Any])
         response = {"id": key, "error": refused} if refused else _answer(key, signature, graph, request)
         golden[f"{key}.request.json"] = canonical({"id": key, "inputs": _wire(signature, request)})
         golden[f"{key}.response.json"] = canonical(response)
-    return Package(name, "1.2.0", signature, graph, golden)
+    return Package(name, "1.2.0", signature, artifact_of(graph), golden)
 
 
 def canonical(value: Any) -> bytes:

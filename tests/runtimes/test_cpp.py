@@ -29,6 +29,7 @@ from mlpack_toolkit.packager.setup_headers import cache_folder, fetch_headers
 from mlpack_toolkit.runtimes import cpp
 from mlpack_toolkit.runtimes.cpp import names as names
 from mlpack_toolkit.runtimes.spec import Package
+from tests.artifacts import artifact_of
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "cpp"
 ELEMENT = {
@@ -287,7 +288,7 @@ def penguins_package(weight: float = 0.5) -> Package:
         **refused_case("case-005", signature, {**first, "naïve": ["b"]}),
         **refused_case("case-006", signature, {**first, "1st": [None]}),
     }
-    return Package("penguins-sex", "1.2.0rc1", signature, model, golden)
+    return Package("penguins-sex", "1.2.0rc1", signature, artifact_of(model), golden)
 
 
 def package_of(made: tuple[Signature, bytes], *cases: Columns) -> Package:
@@ -295,7 +296,7 @@ def package_of(made: tuple[Signature, bytes], *cases: Columns) -> Package:
     golden: dict[str, bytes] = {}
     for position, given in enumerate(cases):
         golden |= golden_case(f"case-{position:03}", signature, model, given)
-    return Package(*NAME, signature, model, golden)
+    return Package(*NAME, signature, artifact_of(model), golden)
 
 
 def matrix_package() -> Package:
@@ -331,14 +332,15 @@ def mixture_package() -> Package:
         **refused_case("case-003", signature, {**given, "words": ["x", None, "é", "b"]}),
         **refused_case("case-004", signature, {**given, "words": ["x", "c", "é", "b"]}),
     }
-    return Package(*NAME, signature, model, golden)
+    return Package(*NAME, signature, artifact_of(model), golden)
 
 
 def tensors_package() -> Package:
     signature, model = tensors()
     shapes = {"image": (2, 2, 3), "mask": (2, 2, 3), "word": (2,)}
     given = {"image": [float("nan"), *range(11)], "mask": [True, False, True] * 4, "word": ["😀", ""]}
-    return Package(*NAME, signature, model, golden_case("case-000", signature, model, given, shapes))
+    cases = golden_case("case-000", signature, model, given, shapes)
+    return Package(*NAME, signature, artifact_of(model), cases)
 
 
 PACKAGES = {
@@ -439,7 +441,7 @@ class Built:
 def built(tools: None, tmp_path_factory: pytest.TempPathFactory) -> Built:
     folder = tmp_path_factory.mktemp("cpp")
     package = penguins_package()
-    bundle = {"manifest.json": b"{}", "model/model.onnx": package.model}
+    bundle = {"manifest.json": b"{}", "model/model.onnx": package.model.path.read_bytes()}
     bundle |= {f"golden/{name}": content for name, content in package.golden.items()}
     bundle |= {f"deploy/cpp/{name}": content for name, content in cpp.RUNTIME.render(package).items()}
     made = Built(write(bundle, folder / "penguins-1.2.0"), folder / "work")
@@ -646,7 +648,7 @@ def small_package() -> Package:
     )
     request = {"id": "case-000", "inputs": [tensor(signature.inputs[0], [1.5], (1, 1))]}
     response = {"id": "case-000", "error": "no answer"}
-    return Package("size-class", "1.0.0", signature, b"not a model", files("case-000", request, response))
+    return Package("size-class", "1.0.0", signature, artifact_of(b"not a model"), files("case-000", request, response))
 
 
 def test_several_targets_are_arrays_in_the_order_of_their_classes() -> None:
@@ -690,7 +692,7 @@ def test_same_package_gives_same_bytes(name: str) -> None:
 def test_model_and_cases_travel_unchanged(name: str) -> None:
     package = PACKAGES[name]()
     rendered = cpp.RUNTIME.render(package)
-    assert rendered["model/model.onnx"] == package.model
+    assert rendered["model/model.onnx"] == package.model.path.read_bytes()
     copies = {n.removeprefix("tests/golden/"): c for n, c in rendered.items() if n.startswith("tests/golden/")}
     assert copies == package.golden
 
@@ -698,7 +700,7 @@ def test_model_and_cases_travel_unchanged(name: str) -> None:
 def test_element_type_that_is_unknown_is_refused_by_name() -> None:
     signature = Signature("graph", (TensorSpec("x", "float16", ("N", 1)),), (TensorSpec("y", "float32", ("N",)),))
     with pytest.raises(Unsupported, match="'x' has element type float16; the C\\+\\+ runtime knows bool, float32"):
-        cpp.RUNTIME.render(Package("m", "1", signature, b"", {}))
+        cpp.RUNTIME.render(Package("m", "1", signature, artifact_of(b""), {}))
 
 
 @pytest.mark.parametrize(

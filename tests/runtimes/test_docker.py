@@ -30,6 +30,7 @@ from mlpack_toolkit.runtimes.docker import prepare as preparing
 from mlpack_toolkit.runtimes.docker.triton import repository, text
 from mlpack_toolkit.runtimes.server import settings
 from mlpack_toolkit.runtimes.spec import Package
+from tests.artifacts import artifact_of
 from tests.runtimes import docker_schemas as schemas
 
 ROOT = Path(__file__).parents[2]
@@ -51,7 +52,7 @@ def _package(name: str = "churn", version: str = "1.0.0", model: bytes | None = 
     )
     graph = _graph([("age", FLOAT, ["N", 1]), ("city", STRING, ["N", 1])], [("prediction", FLOAT, ["N"])])
     golden = {"case-000.request.json": b"{}\n", "case-000.response.json": b"{}\n"}
-    return Package(name, version, signature, graph if model is None else model, golden)
+    return Package(name, version, signature, artifact_of(graph if model is None else model), golden)
 
 
 @pytest.fixture(scope="module")
@@ -267,7 +268,7 @@ def test_compose_and_image_ask_for_health_alike(files: dict[str, bytes]) -> None
 
 
 def _config(model: bytes, package: Package | None = None) -> Any:
-    files = docker.render(replace(package or _package(), model=model))
+    files = docker.render(replace(package or _package(), model=artifact_of(model)))
     parsed = model_config_pb2.ModelConfig()
     [path] = [path for path in files if path.endswith("config.pbtxt")]
     assert files[path.replace("config.pbtxt", "1/model.onnx")] == model
@@ -322,7 +323,7 @@ def test_a_graph_that_triton_cannot_hold_has_no_repository() -> None:
 def test_requests_for_an_onnx_file_as_it_came_stay_apart() -> None:
     package = _package()
     package = replace(package, signature=replace(package.signature, task="graph"))
-    config = _config(package.model, package)
+    config = _config(package.model.path.read_bytes(), package)
     assert config.max_batch_size and not config.HasField("dynamic_batching")
 
 

@@ -20,6 +20,7 @@ from mlpack_toolkit.runtimes import load
 from mlpack_toolkit.runtimes.java import answers, fields, names
 from mlpack_toolkit.runtimes.java.text import escape, java_graph
 from mlpack_toolkit.runtimes.spec import Package
+from tests.artifacts import artifact_of
 from tests.runtimes.java_models import ALL, canonical, emoji, features, ids, model, penguins, spec, tokens
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "java"
@@ -134,7 +135,7 @@ def _bundle(made: Package, folder: Path) -> None:
     write(made, folder / "deploy" / "java")
     (folder / "manifest.json").write_text("{}")
     (folder / "model").mkdir()
-    (folder / "model" / "model.onnx").write_bytes(made.model)
+    (folder / "model" / "model.onnx").write_bytes(made.model.path.read_bytes())
     (folder / "golden").mkdir()
     for name, content in made.golden.items():
         (folder / "golden" / name).write_bytes(content)
@@ -236,11 +237,11 @@ def test_text_is_escaped_injectively() -> None:
 
 
 def test_the_graph_is_touched_only_where_text_needs_it() -> None:
-    assert java_graph(penguins().model).model == penguins().model
-    assert not java_graph(ids().model).rewritten
-    mood = java_graph(emoji().model)
+    assert java_graph(penguins().model.path).model == b""
+    assert not java_graph(ids().model.path).rewritten
+    mood = java_graph(emoji().model.path)
     assert mood.rewritten and escape("mood 😀") in mood.escaped
-    read = java_graph(tokens().model)
+    read = java_graph(tokens().model.path)
     assert read.rewritten and "text" not in read.escaped and "label" in read.escaped
 
 
@@ -248,9 +249,10 @@ def test_text_that_java_cannot_read_is_refused_when_written() -> None:
     signature = Signature("graph", (spec("text", "string", "N"),), (spec("out", "string", "N"),))
     graph = model([helper.make_node("StringConcat", ["text", "tail"], ["out"])], signature, {"tail": ["😀"]})
     with pytest.raises(Unsupported, match="U\\+FFFF"):
-        java_graph(graph)
+        java_graph(artifact_of(graph).path)
     plain = model([helper.make_node("StringConcat", ["text", "tail"], ["out"])], signature, {"tail": ["é"]})
-    assert java_graph(plain).model == plain and java_graph(plain).escaped == frozenset()
+    found = java_graph(artifact_of(plain).path)
+    assert not found.model and found.escaped == frozenset()
 
 
 def test_branches_carry_text_too() -> None:
@@ -260,7 +262,7 @@ def test_branches_carry_text_too() -> None:
         held = helper.make_node("Constant", [], [name], value_strings=[text])
         out = helper.make_tensor_value_info(name, TensorProto.STRING, [1])
         branches[name] = helper.make_graph([held], name, [], [out])
-    copy = java_graph(model([helper.make_node("If", ["flag"], ["out"], **branches)], signature))
+    copy = java_graph(artifact_of(model([helper.make_node("If", ["flag"], ["out"], **branches)], signature)).path)
     assert copy.rewritten and "out" in copy.escaped
     assert escape("😀").encode() in copy.model and "😀".encode() not in copy.model
 
@@ -274,7 +276,7 @@ def test_an_element_type_that_java_lacks_is_refused() -> None:
 
 def test_a_graph_with_text_keeps_working_in_python() -> None:
     """The rewritten copy is a valid model still."""
-    onnx.checker.check_model(onnx.load_from_string(java_graph(emoji().model).model))
+    onnx.checker.check_model(onnx.load_from_string(java_graph(emoji().model.path).model))
 
 
 def test_several_targets_are_an_array_of_labels_and_a_map_per_target() -> None:

@@ -172,7 +172,7 @@ def joined(pieces: str, graph: GraphBuilder) -> str:
         graph.fresh("joining"),
         [_info(step, TensorProto.INT64, []), _info(going, TensorProto.BOOL, []), _info(row, TensorProto.STRING, 2)],
         [_info(more, TensorProto.BOOL, []), _info(shorter, TensorProto.STRING, 2)],
-        body._initializers,
+        body.tensors(),
     )
     whole = graph.op("Loop", "", graph.const(True), pieces, body=inner)
     return graph.op("Squeeze", whole, graph.const([1], "int64"))

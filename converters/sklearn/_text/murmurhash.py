@@ -69,7 +69,7 @@ def _through_blocks(mixed: str, full: str, graph: GraphBuilder) -> str:
     inputs = [helper.make_tensor_value_info(*each) for each in kinds]
     ends = [(more, TensorProto.BOOL, []), (after, TensorProto.INT64, [None])]
     outputs = [helper.make_tensor_value_info(*each) for each in ends]
-    inner = helper.make_graph(body._nodes, graph.fresh("hash"), inputs, outputs, body._initializers)
+    inner = helper.make_graph(body._nodes, graph.fresh("hash"), inputs, outputs, body.tensors())
     count = graph.op("Squeeze", graph.op("Shape", mixed, start=1, end=2))
     begin = graph.op("Mul", full, _int(0, graph))
     return graph.op("Loop", count, graph.const(True), begin, body=inner)

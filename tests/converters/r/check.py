@@ -25,6 +25,7 @@ from mlpack_toolkit.converters.rds import NA_INTEGER, Item, read
 from mlpack_toolkit.converters.spec import Signature, Table, Unreadable
 from mlpack_toolkit.converters.table import rows_of, take
 from mlpack_toolkit.runtimes.engine.session import graph_feeds
+from tests.artifacts import saved
 
 HERE = Path(__file__).parent
 CLOSE = 1e-11
@@ -116,7 +117,7 @@ def run(model: RModel, signature: Signature, rows: Table) -> Table:
     import onnx
     import onnxruntime as ort
 
-    graph = convert(model, describe(model), signature, "float64")
+    graph = saved(lambda out: convert(model, describe(model), signature, "float64", out))
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

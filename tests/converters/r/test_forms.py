@@ -17,6 +17,7 @@ from mlpack_toolkit.converters.rds import plain, read
 from mlpack_toolkit.converters.rds_writer import write
 from mlpack_toolkit.converters.spec import Table, Unreadable
 from mlpack_toolkit.runtimes.engine.session import graph_feeds
+from tests.artifacts import saved
 
 FORMS = sorted((Path(__file__).parent / "forms").glob("*.rds.gz"))
 
@@ -42,7 +43,7 @@ def test_converted_as_r_answered(path: Path) -> None:
     description = description_of(form)
     rows = model_table(description, rows)
     signature = signature_of(description, rows, want)
-    graph = graph_of(form, signature)
+    graph = saved(lambda out: graph_of(form, signature, out))
     session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
     taken = {i.name for i in onnx.load_model_from_string(graph).graph.input}
     feeds = {name: value for name, value in graph_feeds(signature, rows).items() if name in taken}

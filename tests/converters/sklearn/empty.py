@@ -8,6 +8,7 @@ from mlpack_toolkit.converters import for_object
 from mlpack_toolkit.converters._worker.model_input import original_input
 from mlpack_toolkit.converters._worker.signature import signature_of
 from mlpack_toolkit.runtimes.engine.session import graph_feeds
+from tests.artifacts import saved
 from tests.converters.check import table_of
 
 
@@ -23,9 +24,8 @@ def assert_empty(model: Any, x: Any, real: str = "float64") -> None:
     first = signature_of(description, table, {}, dtypes)
     want = converter.original.predict(model, original_input(description, first.inputs, table))
     signature = signature_of(description, table, want, dtypes).in_precision(real)
-    session = ort.InferenceSession(
-        converter.export.convert(model, description, signature, real), providers=["CPUExecutionProvider"]
-    )
+    graph = saved(lambda out: converter.export.convert(model, description, signature, real, out))
+    session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
     read = {i.name for i in session.get_inputs()}
     feeds = graph_feeds(signature, {name: column[:0] for name, column in table.items()})
     got = session.run(list(want), {k: v for k, v in feeds.items() if k in read})

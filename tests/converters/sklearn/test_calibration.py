@@ -22,6 +22,7 @@ from mlpack_toolkit.converters import for_object
 from mlpack_toolkit.converters._graph.builder import GraphBuilder
 from mlpack_toolkit.converters._steps.step import convert
 from mlpack_toolkit.converters.spec import TensorSpec, Unsupported
+from tests.artifacts import saved
 from tests.converters.check import answers, assert_same
 from tests.converters.sklearn.empty import assert_empty
 
@@ -86,7 +87,7 @@ def predicted(model: IsotonicRegression, x: Any) -> Any:
     prediction = convert(model, frame, graph).prediction
     assert prediction is not None
     graph.output("prediction", prediction, "float64", ("N",))
-    session = ort.InferenceSession(graph.model(), providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(saved(graph.write), providers=["CPUExecutionProvider"])
     return session.run(None, {"X": np.asarray(x, float).reshape(-1, 1)})[0]
 
 

@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from mlpack_toolkit.converters._graph.builder import GraphBuilder
 from mlpack_toolkit.converters._graph.erf import erf
 from mlpack_toolkit.converters.spec import TensorSpec, Unsupported
+from tests.artifacts import saved
 from tests.converters.check import answers, assert_same
 from tests.converters.sklearn.empty import assert_empty
 
@@ -134,5 +135,5 @@ def test_error_function() -> None:
     graph = GraphBuilder("float64")
     graph.output("y", erf(graph, graph.input(TensorSpec("x", "float64", ("N", 1))).name), "float64", ("N", 1))
     x = np.concatenate([np.linspace(-9, 9, 20001), [0.0, 1.0, -1.0, 1e-300, 1e30, -1e300, np.nan]])[:, None]
-    found = ort.InferenceSession(graph.model(), providers=["CPUExecutionProvider"]).run(None, {"x": x})[0]
+    found = ort.InferenceSession(saved(graph.write), providers=["CPUExecutionProvider"]).run(None, {"x": x})[0]
     np.testing.assert_allclose(found, special.erf(x), rtol=4e-16, atol=0)

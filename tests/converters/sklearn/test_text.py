@@ -19,6 +19,7 @@ from mlpack_toolkit.converters._graph.builder import GraphBuilder
 from mlpack_toolkit.converters._steps.step import convert
 from mlpack_toolkit.converters.sklearn._text.characters import preprocessed
 from mlpack_toolkit.converters.spec import TensorSpec, Unsupported
+from tests.artifacts import saved
 from tests.converters.check import assert_same
 from tests.converters.sklearn.empty import assert_empty
 
@@ -137,7 +138,7 @@ def _preprocessed(texts: list[str], lowercase: bool, strip_accents: Any) -> Any:
     graph = GraphBuilder("float32")
     text = graph.input(TensorSpec("text", "string", ("N",)))
     graph.output("out", preprocessed(text.name, lowercase, strip_accents, True, graph), "string", ("N",))
-    session = ort.InferenceSession(graph.model(), providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(saved(graph.write), providers=["CPUExecutionProvider"])
     return session.run(None, {"text": np.array(texts, object)})[0]
 
 

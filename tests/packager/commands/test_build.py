@@ -150,6 +150,7 @@ def test_what_failed_is_kept_on_request(ids: tuple[Path, Path], tmp_path: Path) 
     assert caught.value.facts["kept"] == str(kept)
     assert json.loads((kept / "error.json").read_text())["exit"] == 5
     assert {"model.float32.onnx", "probes.npz", "answers.npz"} <= {p.name for p in kept.iterdir()}
+    assert [p.relative_to(kept).as_posix() for p in (kept / "graphs").rglob("*.onnx")] == ["graphs/1/model.onnx"]
     assert [p.name for p in (tmp_path / "dist").iterdir()] == [kept.name]
 
 

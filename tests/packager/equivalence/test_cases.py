@@ -115,5 +115,5 @@ def test_floats_carry_their_tolerance(name: str, bundles: dict[str, Bundle]) -> 
 def test_a_session_needs_only_the_signature(bundles: dict[str, Bundle]) -> None:
     bundle = bundles["prices"]
     case = next(iter(bundle.golden()))
-    answers = Session(bundle.model, bundle.signature).run(case.rows)
+    answers = Session(bundle.graph.path, bundle.signature).run(case.rows)
     assert np.allclose(answers["prediction"], case.answers["prediction"], rtol=1e-5)

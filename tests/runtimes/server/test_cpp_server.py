@@ -48,7 +48,7 @@ class Workshop:
     def build(self, bundle: Path) -> Path:
         """The program for a bundle's model."""
         found = open_bundle(bundle)
-        package = Package(NAME, found.version, found.signature, found.model, {})
+        package = Package(NAME, found.version, found.signature, found.graph, {})
         for name, content in cpp.RUNTIME.render(package).items():
             path = self.folder / "project" / name
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -49,12 +49,18 @@ std::string folder_of(const std::vector<std::string>& words) {
     throw Misuse("name the model's folder: there is no " + (folders.back() + graph));
 }
 
-// The graph's path, once it is known to be the one that this program was written for.
+void check_digest(const std::string& path, const std::string& wanted) {
+    const std::string found = sha256_of_file(path);
+    if (found == wanted) return;
+    throw Damaged(path + " is not as it was built: its sha256 is " + found + ", this program was made for " + wanted);
+}
+
+// The graph's path, once it and its data are known to be those that this program was written for.
 std::string checked(const std::string& folder) {
     const std::string path = folder + graph;
-    const std::string found = sha256_of_file(path);
-    if (found == about().digest) return path;
-    throw Damaged(path + " is not as it was built: its sha256 is " + found + ", this program was made for " + about().digest);
+    check_digest(path, about().digest);
+    for (const auto& [name, digest] : about().beside) check_digest(path.substr(0, path.rfind('/') + 1) + name, digest);
+    return path;
 }
 
 std::string identity_of(const std::string& folder) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -26,6 +27,7 @@ struct Tensor {
 };
 
 /// What is known of the model before it is loaded. `digest`: the sha256 of the graph; `metadata`: the protocol's, as JSON.
+/// `beside`: the graph's external data, by path relative to it, and their sha256.
 struct About {
     std::string name;
     std::string version;
@@ -33,6 +35,7 @@ struct About {
     std::string metadata;
     std::vector<Tensor> inputs;
     std::vector<Tensor> outputs;
+    std::vector<std::pair<std::string, std::string>> beside = {};
 };
 
 using Text = std::optional<std::string>;

@@ -48,16 +48,24 @@ void add_block(State& state, const unsigned char* block) {
 
 }  // namespace
 
-std::string sha256(const unsigned char* bytes, std::size_t size) {
-    State state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+namespace {
+
+constexpr State initial = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+
+// The bytes taken: whole blocks only.
+std::size_t add_blocks(State& state, const unsigned char* bytes, std::size_t size) {
     std::size_t done = 0;
     for (; done + 64 <= size; done += 64) add_block(state, bytes + done);
+    return done;
+}
+
+// The digest once the rest, less than a block, is there too; `size`: of all.
+std::string finished(State state, const unsigned char* bytes, std::size_t rest, std::uint64_t size) {
     unsigned char last[128] = {};
-    const std::size_t rest = size - done;
-    if (rest != 0) std::memcpy(last, bytes + done, rest);
+    if (rest != 0) std::memcpy(last, bytes, rest);
     last[rest] = 0x80;
     const std::size_t whole = rest < 56 ? 64 : 128;
-    for (std::size_t i = 0; i != 8; ++i) last[whole - 1 - i] = static_cast<unsigned char>(std::uint64_t{size} * 8 >> (8 * i));
+    for (std::size_t i = 0; i != 8; ++i) last[whole - 1 - i] = static_cast<unsigned char>(size * 8 >> (8 * i));
     for (std::size_t at = 0; at != whole; at += 64) add_block(state, last + at);
     std::string text;
     for (const std::uint32_t word : state) {
@@ -66,11 +74,28 @@ std::string sha256(const unsigned char* bytes, std::size_t size) {
     return text;
 }
 
+}  // namespace
+
+std::string sha256(const unsigned char* bytes, std::size_t size) {
+    State state = initial;
+    const std::size_t done = add_blocks(state, bytes, size);
+    return finished(state, bytes + done, size - done, size);
+}
+
 std::string sha256_of_file(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
     if (!file) throw Damaged(path + " cannot be read");
-    const std::vector<char> bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-    return sha256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+    State state = initial;
+    std::vector<char> block(1 << 20);
+    std::uint64_t size = 0;
+    while (true) {
+        file.read(block.data(), static_cast<std::streamsize>(block.size()));
+        const auto count = static_cast<std::size_t>(file.gcount());
+        const auto* bytes = reinterpret_cast<const unsigned char*>(block.data());
+        size += count;
+        const std::size_t done = add_blocks(state, bytes, count);
+        if (done != count || count == 0) return finished(state, bytes + done, count - done, size);
+    }
 }
 
 }  // namespace mlpack_server

@@ -1,0 +1,72 @@
+"""`mlpack export`: one target of a bundle as a folder that stands alone, the graph included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mlpack_toolkit import runtimes
+from mlpack_toolkit.converters.spec import Unsupported
+from mlpack_toolkit.runtimes.spec import Package, Runtime
+
+from ..bundle.manifest import NAME
+from ..bundle.reader import Bundle, check_files, open_bundle
+from ..errors import ConversionError, UsageError
+from ..paths import beside, check_writable
+from ..travel import lay_out
+
+Files = Mapping[str, bytes | Path]
+
+
+def export(folder: Path, target: str, place: Path, progress: Callable[[str], None]) -> dict[str, Any]:
+    """The facts of the project that is now at `place`, whole; raises `DamagedError` where the bundle was changed."""
+    if target not in runtimes.names():
+        raise UsageError(f"there is no target {target!r}; there are: {', '.join(runtimes.names())}")
+    check_writable(place)
+    if place.exists():
+        raise UsageError(f"{place} exists already: give another --output, or remove it")
+    bundle = open_bundle(folder)
+    progress("checking every file's digest")
+    check_files(bundle)
+    progress(f"writing the {target} project")
+    files = _files(bundle, runtimes.load(target))
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with beside(place) as made:
+        lay_out(files, made)
+        made.chmod(0o755)
+        made.rename(place)
+    return {"project": str(place), "target": target, "identity": bundle.identity, "files": len(files)}
+
+
+def _files(bundle: Bundle, runtime: Runtime) -> Files:
+    """The project's files; where it is built from a bundle's folder, such a folder with no more than it needs."""
+    golden = {path: bundle.file(path) for path in bundle.listed("golden/")}
+    package = Package(
+        bundle.name,
+        bundle.version,
+        bundle.signature,
+        bundle.graph,
+        {path.removeprefix("golden/"): case.read_bytes() for path, case in golden.items()},
+    )
+    project = {**_project(bundle, runtime, package)}
+    if package.refers:
+        graph = {file.path: bundle.graph.folder / file.path for file in bundle.graph.files}
+        project |= {f"{home}/{path}": file for home in runtime.homes(package) for path, file in graph.items()}
+    if not runtime.context:
+        return project
+    around = {path: bundle.file(path) for path in bundle.graph_files}
+    below = {f"deploy/{runtime.name}/{path}": source for path, source in project.items()}
+    return {NAME: bundle.place / NAME, **golden, **around, **below}
+
+
+def _project(bundle: Bundle, runtime: Runtime, package: Package) -> Files:
+    """The bundle's own project of that target, else as it is written today."""
+    place = f"deploy/{runtime.name}/"
+    own = bundle.listed(place)
+    if own:
+        return {path.removeprefix(place): bundle.file(path) for path in own}
+    try:
+        return runtime.render(package)
+    except Unsupported as error:
+        raise ConversionError(f"the target {runtime.name} cannot hold this model: {error}") from error
