@@ -212,6 +212,8 @@ class Adopt(Request[Done]):
 class Convert(Request[Converted]):
     """Write the graph in the precision `real` to the file `out`."""
 
+    reply: ClassVar[type[Message]] = Converted
+
     real: str
     out: str
 
