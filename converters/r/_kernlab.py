@@ -1,4 +1,4 @@
-"""kernlab's kernels as `kernelMult` calculates them, `[N, S]`."""
+"""kernlab's kernels as `kernelMult` computes them, `[N, S]`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def kernel(graph: GraphBuilder, name: str, parameters: Fields, x: str, points: Array, careful: bool) -> str:
-    """The kernel of each row with each point. `careful`: with exponentials right to the last bit."""
+    """Returns the kernel of each row with each point. `careful`: with exponentials exact to the last bit."""
     if name == "anovakernel":
         return _anova(graph, parameters, x, points)
     if name == "splinekernel":
@@ -38,7 +38,7 @@ def _one(graph: GraphBuilder, value: float) -> str:
 
 
 def _power(graph: GraphBuilder, x: str, power: float, width: int) -> str:
-    """With an exponent per point: of a single one ONNX Runtime takes cubes by multiplication, and rounds twice."""
+    """Uses an exponent per point: with a single one ONNX Runtime computes cubes by multiplication, and rounds twice."""
     import numpy as np
 
     if power == 1:
@@ -55,7 +55,7 @@ def _inner(graph: GraphBuilder, x: str, points: Array) -> str:
 
 
 def _radial(graph: GraphBuilder, sigma: float, x: str, points: Array, inner: str, careful: bool) -> str:
-    """From inner products, as R has it: for an endless cell that is NaN where differences would give 0."""
+    """Computes from inner products, as R does: an infinite cell gives NaN where differences would give 0."""
     import numpy as np
 
     own = graph.op("ReduceSum", graph.op("Mul", x, x), graph.const([1], "int64"), keepdims=1)
@@ -65,7 +65,7 @@ def _radial(graph: GraphBuilder, sigma: float, x: str, points: Array, inner: str
 
 
 def _anova(graph: GraphBuilder, parameters: Fields, x: str, points: Array) -> str:
-    """`kernelMult` raises each column's part to the degree; the kernel itself would raise their sum."""
+    """Raises each column's part to the degree, as `kernelMult` does; the kernel itself would raise their sum."""
     total, sigma = "", _one(graph, -parameters.number("sigma"))
     for own, other in columns_beside(graph, x, points):
         apart = graph.op("Sub", own, other)
