@@ -1,4 +1,4 @@
-"""What a model is; one file per framework, each ending in `CONVERTER = Converter(...)`.
+"""Converters of models to ONNX graphs; one file per framework, each ending in `CONVERTER = Converter(...)`.
 
 Runs in the model's own interpreter, under a private name: Python 3.9, the standard library, and the model's packages.
 """
@@ -16,30 +16,30 @@ _NOT_FRAMEWORKS = ("artifact", "latency", "messages", "plugin", "rds", "rds_writ
 
 
 def names() -> tuple[str, ...]:
-    """The frameworks that there is a file for, sorted; imports none of them."""
+    """Returns the sorted names of the frameworks with a converter, without importing them."""
     found = (m.name for m in iter_modules(__path__))
     return tuple(sorted(n for n in found if n not in _NOT_FRAMEWORKS and not n.startswith("_")))
 
 
 def load(name: str) -> Converter:
-    """The converter of that name."""
+    """Returns the converter called `name`."""
     converter: Converter = import_module(f"{__name__}.{name}").CONVERTER
     return converter
 
 
 def for_object(fitted: Any) -> Converter | None:
-    """The converter whose packages hold the object's class, else one that has a step for it; None: there is none."""
+    """Returns the converter whose packages define the object's class, else one that has a step for it, else None."""
     found = for_package(type(fitted).__module__.split(".")[0])
     return found or next((c for c in map(load, names()) if c.step and not c.packages and c.step(fitted)), None)
 
 
 def for_package(package: str) -> Converter | None:
-    """The converter for classes of that top package."""
+    """Returns the converter for classes of that top-level package, or None."""
     return next((c for c in map(load, names()) if package in c.packages), None)
 
 
 def for_file(path: Path) -> Converter | None:
-    """The converter that knows this file, which is not a pickle, by its first bytes."""
+    """Returns the converter that recognises the file by its first bytes, or None. The file is not a pickle."""
     with path.open("rb") as file:
         head = file.read(4096)
     return next((c for c in map(load, names()) if c.sniff is not None and c.sniff(path, head)), None)

@@ -1,4 +1,4 @@
-"""How long one answer takes: the same clock for the original and for the graph."""
+"""Measures prediction latency, with one clock for the original and the graph."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def measure(
     seconds: float,
     clock: Callable[[Any], float] | None = None,
 ) -> list[dict[str, float]]:
-    """Per batch size: quantiles in milliseconds, rows per second, and how many runs they come from.
+    """Returns, per batch size, quantiles in milliseconds, rows per second, and the number of runs.
 
-    Every run takes other rows (a repeated row is answered from the processor's caches, far faster than in life).
-    `prepare` is not timed. `seconds` are spent on each batch size; where they do not suffice for `LEAST_RUNS` runs,
-    twice as long, and never fewer than `FEWEST_RUNS` runs. `clock`: runs once and says by itself how long it took.
+    Every run gets different rows (a repeated row is served from the processor's caches, far faster than in production).
+    `prepare` is not timed. Each batch size takes `seconds`; where these do not suffice for `LEAST_RUNS` runs,
+    twice as long, and never fewer than `FEWEST_RUNS` runs. `clock` runs once and returns the time that it measured.
     """
     return [
         quantiles(times_of(run, varied(prepare, rows, size), seconds, clock or _clocked(run)), size) for size in batches
@@ -47,7 +47,7 @@ def _clocked(run: Callable[[Any], object]) -> Callable[[Any], float]:
 def times_of(
     run: Callable[[Any], object], inputs: Sequence[Any], seconds: float, clock: Callable[[Any], float] | None = None
 ) -> list[float]:
-    """Seconds of each run in one window, after a warm-up."""
+    """Returns the seconds of each run in one window, after a warm-up."""
     from time import perf_counter
 
     clock = clock or _clocked(run)
@@ -67,7 +67,7 @@ def _goes_on(runs: int, spent: float, seconds: float) -> bool:
 
 
 def varied(prepare: Callable[[Table], Any], rows: Table, size: int) -> list[Any]:
-    """Batches of that size, of other rows each."""
+    """Returns batches of `size` rows, each of different rows."""
     import numpy as np
 
     n = rows_of(rows)
@@ -76,7 +76,7 @@ def varied(prepare: Callable[[Table], Any], rows: Table, size: int) -> list[Any]
 
 
 def quantiles(times: Sequence[float], size: int) -> dict[str, float]:
-    """Quantiles in milliseconds and rows per second."""
+    """Returns quantiles in milliseconds, and rows per second."""
     ordered = sorted(times)
 
     def at(q: float) -> float:
@@ -94,7 +94,8 @@ def quantiles(times: Sequence[float], size: int) -> dict[str, float]:
 
 
 def single_threaded(model: Any) -> None:
-    """Sets every `n_jobs` and `thread_count` inside the model to one, so that both sides have the same threads."""
+    """Sets every `n_jobs` and `thread_count` inside the model to 1, so that both sides use the same number of
+    threads."""
     for part in _parts(model):
         for name in ("n_jobs", "thread_count"):
             if isinstance(getattr(part, "__dict__", {}).get(name), int):
