@@ -30,8 +30,7 @@ def squared_distances(graph: GraphBuilder, x: str, points: Array) -> str:
 
 
 def inner_products(graph: GraphBuilder, x: str, points: Array) -> str:
-    """Returns inner products; skips the zeros of a point, as code for sparse vectors does: no cell there makes it
-    NaN."""
+    """Returns inner products without the zeros of a point, as for sparse vectors: no cell there makes it NaN."""
     import numpy as np
 
     total = ""

@@ -13,8 +13,7 @@ from .._trees.arrays import Trees
 
 
 def without_sets(graph: GraphBuilder, trees: Trees, x: Value) -> tuple[Trees, Value]:
-    """Returns the trees and the matrix with a column for each distinct set: 0 where the code, from 1, goes left; NaN
-    right."""
+    """Returns the trees and the matrix with a column per distinct set: 0 if the code, from 1, goes left; NaN right."""
     import numpy as np
 
     category = trees.category or {}

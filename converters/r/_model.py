@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 OK, MISSING, UNSEEN = 0, 1, 2
-"""The output `status`: R predicts the row; R returns NA or drops it; it contains a level that the model does not
-know."""
+"""The output `status`: R predicts the row; R returns NA or drops it; it contains an unknown level."""
 _DTYPES = {"double": "float64", "logical": "bool", "factor": "string", "ordered": "string", "text": "string"}
 
 
@@ -61,8 +60,7 @@ def _class_of(item: Item) -> str:
 
 def load(path: Path, given: Mapping[str, Any]) -> RModel:
     """Loads the model of a file that R saved. `given`: `rscript`, the program; `object`, the model's name in a
-    workspace;
-    `levels`, of factors that the model does not store; `arguments`, of R's `predict`."""
+    workspace; `levels`, of factors that the model does not store; `arguments`, of R's `predict`."""
     file = _file(path)
     return loaded_in(_session(given), path, given, file.promises)
 

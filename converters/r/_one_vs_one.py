@@ -11,8 +11,7 @@ def pairs(count: int) -> list[tuple[int, int]]:
 
 
 def votes(graph: GraphBuilder, first: str, second: str, count: int) -> str:
-    """Counts the pairs that each class wins, `[N, C]`, from flags `[N, P]`: whether the first, the second of a pair
-    wins."""
+    """Counts the pairs that each class wins, `[N, C]`, from flags `[N, P]`: the first, the second of a pair wins."""
     import numpy as np
 
     each = pairs(count)

@@ -54,8 +54,7 @@ class Session:
         weakref.finalize(self, _end, self._process, self._replies, self._folder)
 
     def ask(self, command: str, **request: Any) -> Item:
-        """Returns R's reply; raises `Unsupported` where our R code refuses, `RError` where R stops, `Unreadable` where
-        it ends."""
+        """Returns R's reply; raises `Unsupported` if our code refuses, `RError` if R stops, `Unreadable` if it ends."""
         self._count += 1
         path = self._folder / f"{self._count}.rds"
         path.write_bytes(write({"command": command, **request}))

@@ -28,8 +28,7 @@ class Program:
 
 
 def rscript(given: str) -> str:
-    """Returns the program that runs R: the given one, that of `R_HOME`, or the one on the path; raises
-    `MissingTool`."""
+    """Returns the path of Rscript: the given one, that of `R_HOME`, or the one on the path; raises `MissingTool`."""
     home = os.environ.get("R_HOME", "")
     found = given or (os.path.join(home, "bin", "Rscript") if home else "") or shutil.which("Rscript")
     if not found or shutil.which(found) is None:

@@ -1,5 +1,4 @@
-"""Kinds of R models: one file each, which ends in `KIND = Kind(...)` and reads the export of the `.R` file beside
-it."""
+"""Kinds of R models: one file each, ending in `KIND = Kind(...)`, which reads the export of its `.R` file."""
 
 from __future__ import annotations
 

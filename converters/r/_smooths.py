@@ -23,8 +23,7 @@ class Smooths:
         self.maths = Reals(columns.graph, "float64")
 
     def value(self, smooth: Fields) -> str:
-        """Returns the term's contribution, `float64 [N, 1]`; NaN where a column is so far out that R's result is
-        noise."""
+        """Returns the term's contribution, `float64 [N, 1]`; NaN so far out that R's result is noise."""
         found = ""
         for basis in smooth.each("bases"):
             block = self._basis(basis)

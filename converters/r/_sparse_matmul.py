@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
 
 def product(graph: GraphBuilder, x: str, weights: Array, stored: Array) -> str:
-    """Returns `x @ weights`, `[N, T]`, for `weights` `[F, T]`; cells with a weight that is not `stored` are not
-    read."""
+    """Returns `x @ weights`, `[N, T]`, for `weights` `[F, T]`; cells whose weight is not `stored` are not read."""
     import numpy as np
 
     read = np.flatnonzero(stored.any(axis=1))

@@ -95,8 +95,7 @@ def _classified(fields: Fields, graph: GraphBuilder, found: Outputs) -> Outputs:
 
 
 def _both(graph: GraphBuilder, value: str, test: str, first: bool) -> Outputs:
-    """Returns two classes from the probability of one of them, by whether it exceeds a half; missing where it is
-    missing."""
+    """Returns two classes from the probability of one of them, by whether it exceeds a half; NaN stays missing."""
     other = graph.op("Sub", graph.const(1.0), value)
     passed = graph.op(test, value, graph.const(0.5))
     yes, no = (0, 1) if first else (1, 0)

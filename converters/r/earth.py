@@ -32,8 +32,7 @@ def _convert(fields: Fields, columns: Columns) -> Outputs:
 
 
 class _Terms:
-    """Terms as products of factors, sorted by descending number of factors, so that partial products are always a
-    prefix.
+    """Terms as products of factors, sorted by descending number of factors: partial products are always a prefix.
 
     The graph stores rows as columns, `[terms, N]`: picking a term is then one copy, not one per row. `first`:
     the first column of the model matrix after its intercept.

@@ -60,8 +60,7 @@ def _softmax(graph: GraphBuilder, score: str) -> str:
 
 
 def _matrix(predictors: Predictors) -> Value:
-    """Returns the variables; gbm does not treat a failed formula computation as missing: it is not less than
-    anything."""
+    """Returns the variables; to gbm, a failed computation in a formula is not missing: it is not less than anything."""
     graph, x = predictors.graph, predictors.matrix()
     places = [i for i in range(x.width) if predictors.calculated(i)]
     if not places:

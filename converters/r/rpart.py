@@ -103,8 +103,7 @@ def _tests(fields: Fields, predictors: Predictors) -> Trees:
 
 
 def _test(fields: Fields, predictors: Predictors, test: int, nodes: _Nodes) -> None:
-    """Adds two nodes: for rows that go one way, and for rows that go the other; the rest goes to the node after
-    them."""
+    """Adds two nodes, for rows that go one way and for rows that go the other; the rest goes to the next node."""
     import numpy as np
 
     place, row = int(fields.integers("test_variable")[test]), int(fields.integers("test_row")[test])

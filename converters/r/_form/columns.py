@@ -39,8 +39,7 @@ class Columns:
         return self.graph.cast(self.value(name), "float64").name
 
     def matrix(self, names: tuple[str, ...] | list[str]) -> str:
-        """Returns numeric columns as a matrix, `float64 [N, width]`; a factor among them as its codes from 1, or
-        NaN."""
+        """Returns numeric columns as a matrix, `float64 [N, width]`; a factor among them as its codes from 1, NaN."""
         parts = [self.code_number(n) if self.inputs[n].is_factor else self.number(n) for n in names]
         return parts[0] if len(parts) == 1 else self.graph.op("Concat", *parts, axis=1)
 
@@ -90,8 +89,7 @@ class Columns:
         return self.graph.op("Gather", self.graph.const(table), self.code(name))
 
     def rows_of(self, name: str, table: Any, levels: tuple[str, ...] = ()) -> str:
-        """Returns the row of a table `[k, width]` for each cell's level, `float64 [N, width]`; NaN where there is
-        none."""
+        """Returns the row of a table `[k, width]` for each cell's level, `float64 [N, width]`; NaN without a level."""
         import numpy as np
 
         none = np.full((2, table.shape[1]), np.nan)

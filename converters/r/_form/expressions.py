@@ -68,8 +68,7 @@ class Expressions:
 
     def pieces(self, x: str, e: Fields) -> str:
         """Piecewise polynomials between `breaks`: `coefficients` piece x power x column, about each piece's origin;
-        `ends`:
-        the values at minus and plus infinity."""
+        `ends`: the values at minus and plus infinity."""
         import numpy as np
 
         graph, m = self.graph, self.maths
