@@ -94,8 +94,7 @@ def quantiles(times: Sequence[float], size: int) -> dict[str, float]:
 
 
 def single_threaded(model: Any) -> None:
-    """Sets every `n_jobs` and `thread_count` inside the model to 1, so that both sides use the same number of
-    threads."""
+    """Sets every `n_jobs` and `thread_count` inside the model to 1, so that both sides use one thread."""
     for part in _parts(model):
         for name in ("n_jobs", "thread_count"):
             if isinstance(getattr(part, "__dict__", {}).get(name), int):

@@ -18,8 +18,7 @@ _HAS_ATTRIBUTES, _HAS_TAG = 512, 1024
 
 def write(value: Any) -> bytes:
     """Returns the uncompressed file of a value made of None, bool, int, float, str, arrays, and lists and dictionaries
-    of
-    these. A list of `str` and None becomes a text vector; NaN becomes NA."""
+    of these. A list of `str` and None becomes a text vector; NaN becomes NA."""
     head = b"X\n" + struct.pack(">iii", 2, 0x00020300, 0x00020300)
     parts: list[bytes] = [head]
     _write(value, parts)

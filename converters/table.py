@@ -1,5 +1,4 @@
-"""Reads and writes tables as uncompressed npz without pickles, with text as UTF-8 and offsets, for both
-interpreters."""
+"""Reads and writes tables as uncompressed npz without pickles, text as UTF-8 and offsets, for both interpreters."""
 
 from __future__ import annotations
 

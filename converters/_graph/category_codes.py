@@ -10,8 +10,7 @@ from .builder import Frame, GraphBuilder, Value
 
 
 def coded(graph: GraphBuilder, frame: Frame, known: Mapping[int, Sequence[Scalar]], dtype: str) -> Value:
-    """Returns the frame as one matrix `[N, width]` of type `dtype`, with the columns in `known` as category
-    positions."""
+    """Returns the frame as a matrix `[N, width]` of type `dtype`, the columns in `known` as category positions."""
     if not known:
         return graph.matrix(frame, dtype)
     columns = graph.columns(frame)

@@ -47,8 +47,7 @@ class Reals(Angles):
         return self._log_to(10.0, x)
 
     def _log_to(self, base: float, x: str) -> str:
-        """Exact where the logarithm is an integer, so that a later rounding or comparison never sees
-        2.9999999999999996."""
+        """Exact where the logarithm is an integer: a later rounding or comparison never sees 2.9999999999999996."""
         found = self.op("Div", self.op("Log", x), self.n(math.log(base)))
         whole = self.op("Round", found)
         exact = self.op("Equal", self.op("Pow", self.n(base), whole), x)

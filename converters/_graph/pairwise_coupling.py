@@ -12,8 +12,7 @@ ITERATIONS = 100
 
 
 def coupled(graph: GraphBuilder, pair: str, count: int) -> str:
-    """Returns probabilities `[N, C]` from `pair` `[N, P]`: the probability of each pair's first class against its
-    second."""
+    """Returns probabilities `[N, C]` from `pair` `[N, P]`: that of each pair's first class against its second."""
     from onnx import TensorProto, helper
 
     square = _square(graph, pair, count)
@@ -39,8 +38,7 @@ def _first_columns(graph: GraphBuilder, square: str) -> str:
 
 
 def _square(graph: GraphBuilder, pair: str, count: int) -> str:
-    """Returns `Q` `[N, C, C]`: sums of squared losses on the diagonal, minus the products of both directions
-    elsewhere."""
+    """Returns `Q` `[N, C, C]`: sums of squared losses on the diagonal, minus both directions' products elsewhere."""
     import numpy as np
 
     first, second = np.triu_indices(count, 1)

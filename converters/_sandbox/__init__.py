@@ -22,8 +22,7 @@ by name; no reading of the user's keys; no access to other processes; a limit on
 
 
 def enter(folder: str, needed: Sequence[str] = (), programs: Sequence[str] = ()) -> dict[str, Any]:
-    """Enters the sandbox and returns the guards in force (see `facts`); call it before touching a model or starting a
-    thread.
+    """Enters the sandbox and returns the guards in force (see `facts`); call it before touching a model or a thread.
 
     `folder`: the only writable one. `needed`: readable folders that may be created only later.
     `programs`: for a launcher: the program that it becomes, and the loader of that.
@@ -63,8 +62,7 @@ def both(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
 
 
 def facts(landlock: int, seccomp: bool, memory: bool, hides: bool = True, shared: bool = True) -> dict[str, Any]:
-    """Returns the facts: `held`: the guards in force; `open`: the others; `landlock`: its version, 0 for none;
-    `seccomp`."""
+    """Returns the facts: `held`: the guards in force; `open`: the others; `landlock`: its version or 0; `seccomp`."""
     held = {
         "programs": seccomp or landlock > 0,
         "network": seccomp,

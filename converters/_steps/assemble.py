@@ -1,5 +1,4 @@
-"""Assembles a whole graph from one fitted object: the signature's inputs, the object's step, the signature's
-outputs."""
+"""Assembles a graph from a fitted object: the signature's inputs, the object's step, the signature's outputs."""
 
 from __future__ import annotations
 

@@ -74,8 +74,7 @@ def always(fitted: Any, given: bool) -> bool:
 
 
 def step_of(fitted: Any) -> Step:
-    """Returns the author's own step, else that of the exact class: a subclass may compute anything, so inherits
-    none."""
+    """Returns the author's own step, else the exact class's: a subclass may compute anything, so inherits none."""
     from .. import for_object
     from .user_defined import advice, step
 
@@ -124,8 +123,7 @@ def thresholds_of(fitted: Any, width: int) -> Thresholds:
 
 
 def bounds_of(fitted: Any, width: int) -> Thresholds:
-    """Returns, per input column, where the step may begin to refuse numbers; empty lists where it does not define
-    it."""
+    """Returns, per input column, where the step may begin to refuse numbers; empty lists where undefined."""
     return _numbers(fitted, width, lambda step: step.bounds)
 
 
@@ -159,8 +157,7 @@ def values_of(fitted: Any, width: int) -> list[list[Scalar] | None]:
 
 
 def moves_of(fitted: Any, width: int) -> list[int | None]:
-    """Returns, per output column, the input column that it equals; the same position where the step does not
-    define it."""
+    """Returns, per output column, the input column that it equals; its own position where undefined."""
     try:
         step = step_of(fitted)
     except Unsupported:

@@ -48,8 +48,7 @@ def pick(symbol: Any, key: Any) -> Any:
 
 
 def arranged(symbol: Any, positions: list[int], ghost: Any) -> Any:
-    """Returns each row's cells at these positions, in the ghost's shape, as a view that must not be changed in
-    place."""
+    """Returns each row's cells at these positions, in the ghost's shape, as a view that must not be changed."""
     graph = symbol.graph
     count = int(_positions(symbol).size)
     name = symbol.name

@@ -26,8 +26,7 @@ _SIZES = {
 
 
 def plain_code(text: str) -> tuple[str, int] | None:
-    """Returns numpy's type letter and element size in bytes for a dtype name, or None where numpy never pickles
-    it so."""
+    """Returns numpy's type letter and element size in bytes for a dtype name; None where numpy never pickles it."""
     match = _CODE.fullmatch(text)
     if not match:
         return None
@@ -38,8 +37,7 @@ def plain_code(text: str) -> tuple[str, int] | None:
 
 
 def check_dtype(target: Any, state: Any, look: Look) -> bool:
-    """Returns whether a dtype of this state holds objects; raises `Refused` where the state contradicts its
-    creation."""
+    """Returns whether a dtype of this state holds objects; raises `Refused` where state and creation differ."""
     items = look.items(state)
     size, has_object = look.unbuilt(target)
     if size is None or items is None or len(items) not in (8, 9):

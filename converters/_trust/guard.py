@@ -35,8 +35,7 @@ class Args(tuple):  # type: ignore[type-arg]
 
 
 class Trusted:
-    """The names that the scan accepted: `own` only because the user allows them, `referred` only as mentions, others
-    listed."""
+    """The names that the scan accepted: `own` only as the user allows them, `referred` as mentions, others listed."""
 
     def __init__(self, names: Iterable[str], own: Iterable[str], referred: Iterable[str]) -> None:
         self.names, self.own, self.referred = frozenset(names), frozenset(own), frozenset(referred)

@@ -62,12 +62,10 @@ class Look(Protocol):
 
     def dtype(self, value: Any) -> tuple[int | None, bool]:
         """Returns the element size of a dtype in bytes, None where unknown, and whether it holds objects. From now on
-        the
-        dtype must not change: numpy would reinterpret the arrays created with it."""
+        the dtype must not change: numpy would reinterpret the arrays created with it."""
 
     def unbuilt(self, value: Any) -> tuple[int | None, bool]:
-        """Returns the same for a dtype without a state that nothing was created with yet; None and False for anything
-        else."""
+        """Returns the same for a dtype without state that was not used yet; None and False for anything else."""
 
     def kind(self, value: Any) -> str:
         """Returns numpy's type letter for a dtype."""

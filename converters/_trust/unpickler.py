@@ -209,8 +209,7 @@ _HANDLERS = {
 
 
 def _joblib_build(base: Any) -> Any:
-    """Returns a BUILD handler that runs joblib's own for its array wrapper alone; an array of objects is a nested
-    pickle."""
+    """Returns a BUILD handler: joblib's own, for its array wrapper alone; an array of objects is a nested pickle."""
 
     def handler(self: Any) -> None:
         target = self.stack[-2]

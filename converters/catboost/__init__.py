@@ -125,8 +125,7 @@ def _columns(parsed: Parsed, width: int) -> Thresholds:
 
 
 def _known(parsed: Parsed, width: int) -> list[list[Scalar] | None]:
-    """Returns per column of the model its categories if all are integers, else an empty list; None for numeric
-    columns."""
+    """Returns, per column, its categories if all are integers, else an empty list; None for numeric columns."""
     columns: list[list[Scalar] | None] = [None] * width
     for number, position in enumerate(parsed.categories):
         hashes = parsed.hashes(number)

@@ -45,8 +45,7 @@ class Known:
 
 
 def category_columns(parsed: Parsed, frame: Frame, numbers: Value | None, graph: GraphBuilder) -> list[Value]:
-    """Returns the columns after the numeric ones in the trees' matrix, float32: a 0/1 column per category, the
-    statistics."""
+    """Returns the columns after the numeric ones in the trees' matrix, float32: 0/1 per category, then statistics."""
     asked = [n for n in range(len(parsed.categories)) if parsed.asked(n)]
     known = {n: _known(parsed, n, graph.select(frame, [parsed.categories[n]])[0], graph) for n in asked}
     parts = [_one_hot(parsed, n, known[n], graph) for n in asked if any(owner == n for owner, _ in parsed.one_hot)]
@@ -185,8 +184,7 @@ def _statistics(group: list[Ctr], known: Mapping[int, Known], cells: tuple[str, 
 
 def _reached(projection: Projection, known: Mapping[int, Known], hashes: Array) -> tuple[Array, Array]:
     """Returns the numbers of the combinations whose hash is in the sorted `hashes`, and the indices of these hashes;
-    raises
-    `Unsupported` where a hash has no combination."""
+    raises `Unsupported` where a hash has no combination."""
     import numpy as np
 
     codes, made = _combinations(projection, known)

@@ -151,8 +151,7 @@ def _categorical(info: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _symmetric(trees: list[dict[str, Any]], splits: _Splits) -> Trees:
-    """Returns symmetric trees as heaps, with the last split at the root, so that leaves are in the order of their
-    index."""
+    """Returns symmetric trees as heaps, the last split at the root, so that leaves are in the order of their index."""
     import numpy as np
 
     tests = [[splits(s) for s in reversed(t["splits"] or [])] for t in trees]

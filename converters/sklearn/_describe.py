@@ -87,8 +87,7 @@ def _is_clusterer(model: Any) -> bool:
 
 def precisions(model: Any) -> tuple[str, ...]:
     """Returns the precisions worth trying: histogram boosting compares doubles that are equal in float32, and so does
-    the
-    choice of the nearer of two training rows."""
+    the choice of the nearer of two training rows."""
     return ("float64",) if any(map(_compares_doubles, _parts(model))) else FLOATS
 
 

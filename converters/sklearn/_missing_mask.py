@@ -23,8 +23,7 @@ def holes_of(x: str, marker: Any, graph: GraphBuilder) -> str:
 
 
 def imputed(fitted: Any, columns: Sequence[str], mask: str, width: int, graph: GraphBuilder) -> Answer:
-    """Returns the filled columns, and the indicators where the imputer adds them; `width`: columns before the
-    imputer."""
+    """Returns the filled columns, and the indicators if the imputer adds them; `width`: columns before imputing."""
     if not columns:
         raise Unsupported(f"the {type(fitted).__name__} drops every column: all were empty in the fit")
     blocks: tuple[Value, ...] = (Value(graph.op("Concat", *columns, axis=1), graph.real, len(columns)),)

@@ -16,16 +16,14 @@ def several(
     graph: GraphBuilder, classes: Sequence[Any], indices: Sequence[str], probabilities: Sequence[str] = ()
 ) -> Answer:
     """Returns the outputs of a classifier of several targets, from each target's classes, the position of the label
-    among
-    them (`int64 [N]`) and, if any, the probabilities (`real [N, C_t]`)."""
+    among them (`int64 [N]`) and, if any, the probabilities (`real [N, C_t]`)."""
     dtype = type_of(classes)
     columns = [column(graph, known, index, dtype) for known, index in zip(classes, indices)]
     return Answer(label=members.side_by_side(graph, columns), several=tuple(probabilities))
 
 
 def indicator(graph: GraphBuilder, flags: str, probabilities: str | None = None, decision: str | None = None) -> Answer:
-    """Returns a multi-label classifier's outputs: 0 or 1 per label (`int64 [N, T]`), its probability (`real [N,
-    T]`)."""
+    """Returns multi-label outputs: 0 or 1 per label (`int64 [N, T]`), and its probability (`real [N, T]`)."""
     return Answer(label=flags, probabilities=probabilities, decision=decision)
 
 

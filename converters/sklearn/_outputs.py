@@ -14,8 +14,7 @@ def block(name: str, width: int, graph: GraphBuilder) -> Answer:
 
 
 def at_least(limits: Any, graph: GraphBuilder) -> str:
-    """Returns constants `t` for tests `x >= t`: in float32 rounded up, so that every float32 `x` compares as with
-    double."""
+    """Returns constants `t` for tests `x >= t`: in float32 rounded up, so that float32 `x` compares as in double."""
     return graph.const(_rounded(limits, graph.real, up=True), graph.real)
 
 

@@ -116,8 +116,7 @@ def normalised(graph: GraphBuilder, scores: str, empty: float | None) -> str:
 
 
 def pairs(count: int) -> tuple[Any, Any]:
-    """Returns, for one-vs-one, `A` `[P, C]`, +1 at a pair's first class and -1 at its second, and the votes for
-    seconds."""
+    """Returns, for one-vs-one, `A` `[P, C]`, +1 at a pair's first class, -1 at its second, and the seconds' votes."""
     import numpy as np
 
     first, second = np.triu_indices(count, 1)

@@ -53,8 +53,7 @@ def _nodes(node: Any, path: tuple[tuple[Any, bool], ...] = ()) -> Iterator[tuple
 
 
 def _paths(root: Any, count: int) -> tuple[Any, Any, list[int]]:
-    """Returns `W` `[S, L]`, `b` `[L]` and the leaves' labels: `(goes right) @ W + b` is 0 at the leaf reached, else
-    above."""
+    """Returns `W` `[S, L]`, `b` `[L]` and the leaves' labels: `(goes right) @ W + b` is 0 at the leaf reached."""
     import numpy as np
 
     found = list(_nodes(root))

@@ -70,8 +70,7 @@ def _refuse_batchwise(fitted: Any) -> None:
 
 
 def _refuse_scale(fitted: Any, l1: float, l2: float) -> None:
-    """Raises where the initial weights matter: they are the batch's mean, which the first multiplication usually
-    cancels."""
+    """Raises where the initial weights, the batch's mean, matter; the first multiplication usually cancels them."""
     loss = fitted._beta_loss
     if loss not in (1, 2) or l1 != 0 or (loss == 1 and l2 != 0):
         raise Unsupported(

@@ -12,8 +12,7 @@ from ._categories import is_missing
 
 
 def simple(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """Returns the frame with missing cells filled, without the columns that were empty in the fit; then the
-    indicators."""
+    """Returns the frame filled, without the columns that were empty in the fit; then the indicators."""
     blocks = _merged(frame, fitted._fit_dtype.kind == "f", graph)
     masks = tuple(_missing(value, fitted.missing_values, graph) for value in blocks)
     filled: list[Value] = []
@@ -42,8 +41,7 @@ def _merged(frame: Frame, as_floats: bool, graph: GraphBuilder) -> Frame:
 
 
 def _missing(value: Value, marker: Any, graph: GraphBuilder) -> Value | None:
-    """Returns the mask of missing cells, `bool [N, width]`; None where none can be missing: a cell of None is not
-    NaN."""
+    """Returns the mask of missing cells, `bool [N, width]`; None where there are none: a cell of None is not NaN."""
     if value.none and is_missing(marker) and marker is not None:
         return None
     if value.dtype == "string":

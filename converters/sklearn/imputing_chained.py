@@ -17,8 +17,7 @@ from ._missing_mask import holes_of, imputed
 
 
 def chained(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """Returns the frame with missing cells filled, without the columns that were empty in the fit; then the
-    indicators."""
+    """Returns the frame filled, without the columns that were empty in the fit; then the indicators."""
     import numpy as np
 
     if fitted.sample_posterior:

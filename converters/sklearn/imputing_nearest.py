@@ -22,8 +22,7 @@ FAR = 1e6
 
 
 def nearest_rows(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """Returns the frame with missing cells filled, without the columns that were empty in the fit; then the
-    indicators."""
+    """Returns the frame filled, without the columns that were empty in the fit; then the indicators."""
     if callable(fitted.metric) or callable(fitted.weights):
         raise Unsupported("KNNImputer has a custom metric or weights (a function), which have no converter")
     _refuse_rounding(fitted)
@@ -159,8 +158,7 @@ _NOISE = (
 
 
 def _ties_and_differences(fitted: Any, rows: Any, mask: Any) -> tuple[Any, Any]:
-    """Returns which rows have a tie at the last donor of a missing cell, and which the original fills differently from
-    us."""
+    """Returns which rows have a tie at a missing cell's last donor, and which the original fills differently."""
     import warnings
 
     import numpy as np

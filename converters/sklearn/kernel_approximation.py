@@ -76,8 +76,7 @@ def count_sketch(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def _hashes(fitted: Any, size: int) -> list[tuple[Any, Any]]:
-    """Returns, per factor, the sketch as a matrix `[F, size]`, and the contribution of `coef0`'s constant, `[1,
-    size]`."""
+    """Returns, per factor, the sketch as a matrix `[F, size]`, and `coef0`'s constant contribution, `[1, size]`."""
     import numpy as np
 
     found = []
@@ -91,8 +90,7 @@ def _hashes(fitted: Any, size: int) -> list[tuple[Any, Any]]:
 
 
 def _frequencies(size: int) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
-    """Returns matrices of the discrete Fourier transform of real rows: to real and imaginary parts, and back from
-    both."""
+    """Returns matrices of the real discrete Fourier transform: to real and imaginary parts, and back from both."""
     import numpy as np
 
     half = size // 2 + 1

@@ -19,8 +19,7 @@ def _all(fitted: Any) -> Sequence[members.Member]:
 
 
 def one_vs_rest(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """Returns the class with the highest score; normalised probabilities. With several labels per row, each
-    separately."""
+    """Returns the highest-scoring class, and normalised probabilities. Several labels per row are independent."""
     answers = [(each, convert(each, frame, graph)) for each in fitted.estimators_]
     sure = [members.binary_score(each, a, graph) for each, a in answers]
     proba = _rest_probabilities(fitted, answers, graph)
@@ -117,8 +116,7 @@ def chain(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def classifier_chain(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """Converts one classifier per target, each with the previous outputs as input; labels as numbers, as in the
-    original."""
+    """Converts one classifier per target, each with the previous outputs as input; labels are numbers."""
     order = [int(i) for i in fitted.order_]
     binary = all(len(each.classes_) == 2 for each in fitted.estimators_)
     surer = next((method for method in members.BOTH if binary and hasattr(fitted, method)), "")

@@ -219,8 +219,7 @@ def centroid(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def _discriminant(fitted: Any, x: str, graph: GraphBuilder) -> str:
-    """Returns minus the squared distance in units of the spread within classes, plus twice the logarithm of the
-    prior."""
+    """Returns minus the squared distance in units of the within-class spread, plus twice the logarithm of the prior."""
     import numpy as np
 
     spread = np.where(fitted.within_class_std_dev_ != 0, fitted.within_class_std_dev_, 1.0)

@@ -216,8 +216,7 @@ def shaky_of(search: Any, rows: Any) -> Any:
 
 
 def _mixed(points: Any, count: int) -> Any:
-    """Returns rows whose cells are drawn from training rows, each column separately, if every column repeats its
-    values.
+    """Returns rows whose cells are drawn from training rows, each column separately, if every column has repeats.
 
     New rows are then on the same grid, with ties that the training rows lack; other data have no such ties.
     """

@@ -12,8 +12,7 @@ from .rounding import rounded
 
 
 def refuse_rounding(fitted: Any, ask: Ask) -> None:
-    """Raises `Unsupported` where the neighbours within a radius, as some processor may round, change the
-    predictions."""
+    """Raises `Unsupported` where some processor's rounding of a radius's neighbours changes the predictions."""
     rows = shaky_of(fitted, points_of(fitted))
     if len(rows) and differing(*(answers_of(ask, _within(fitted, drawn), rows) for drawn in (True, False))):
         raise Unsupported(NOISE.format(type(fitted).__name__))

@@ -58,8 +58,7 @@ class Path:
 
 
 def path(graph: GraphBuilder, x: str, atoms: Any, end: tuple[float, int], lasso: bool, positive: bool) -> str:
-    """Returns the code `[N, K]` of each row of `x` over the rows of `atoms`. `end`: the last alpha, and number of
-    steps."""
+    """Returns the code `[N, K]` of each row of `x` over the rows of `atoms`. `end`: last alpha, number of steps."""
     likeness = scores.gemm(graph, x, atoms.T, 0.0)
     problem = Problem(gram_of(atoms), likeness, atoms.shape[1], *end, lasso, positive)
     count = problem.atoms
@@ -143,8 +142,7 @@ def _one_of(graph: GraphBuilder, name: str, holds: str, a: str, b: str) -> str:
 
 
 def _likeliest(graph: GraphBuilder, problem: Problem, now: Path, inside: str) -> tuple[str, str]:
-    """Returns the inactive atom with the largest product with the residual, and that product; 0 where all are
-    active."""
+    """Returns the inactive atom with the largest product with the residual, and the product; 0 if all are active."""
     size = now.left if problem.positive else graph.op("Abs", now.left)
     size = graph.op("Where", inside, _number(graph, -HUGE), size)
     place = graph.op("ArgMax", size, axis=1, keepdims=1)
@@ -154,8 +152,7 @@ def _likeliest(graph: GraphBuilder, problem: Problem, now: Path, inside: str) ->
 
 
 def _ended(graph: GraphBuilder, problem: Problem, now: Path, alpha: str, inside: str) -> tuple[str, str]:
-    """Returns which rows are at the end, and the weights there: those of the target alpha, between the last two
-    steps."""
+    """Returns which rows are at the end, and the target alpha's weights there, between the last two steps."""
     started = graph.op("Greater", now.count, _number(graph, 0))
     early = graph.op("LessOrEqual", alpha, _number(graph, problem.alpha + EQUAL))
     beyond = graph.op("Abs", graph.op("Sub", alpha, _number(graph, problem.alpha)))

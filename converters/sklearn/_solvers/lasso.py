@@ -60,8 +60,7 @@ def lasso(graph: GraphBuilder, x: str, atoms: Any, alpha: float, passes: int, po
 
 
 def _screens() -> bool:
-    """Returns whether this version (1.8 or later) screens atoms out; earlier ones run the same sweeps over all of
-    them."""
+    """Returns whether scikit-learn screens atoms out (1.8 or later); earlier versions sweep over all of them."""
     import sklearn
 
     return tuple(int(part) for part in sklearn.__version__.split(".")[:2]) >= (1, 8)

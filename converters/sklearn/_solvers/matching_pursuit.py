@@ -62,8 +62,7 @@ def _first(graph: GraphBuilder, value: str, count: int) -> str:
 
 
 def _step(graph: GraphBuilder, problem: Problem, step: str, now: list[str]) -> list[str]:
-    """Returns the order of atoms (chosen ones first), the inverse of their Cholesky factor, the weights, which are
-    done."""
+    """Returns the order of atoms (chosen ones first), their inverse Cholesky factor, the weights, the done rows."""
     order, factor, weights, done = now
     known = graph.op("Gemm", _spread(graph, problem, order, weights), graph.const(problem.gram))
     left = graph.op("GatherElements", graph.op("Sub", problem.likeness, known), order, axis=1)

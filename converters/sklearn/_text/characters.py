@@ -90,8 +90,7 @@ def _touched() -> list[str]:
 
 @lru_cache(maxsize=8)
 def _stretches(lowercase: bool, strip_accents: Any) -> str:
-    """Returns the RE2 pattern of an unchanged stretch, or of one character with an image; removed ones match
-    neither."""
+    """Returns the RE2 pattern of an unchanged stretch, or of one character with an image; not of removed ones."""
     image = images(lowercase, strip_accents)
     ascii_only = abc.ranges(staying(lowercase, strip_accents)) if strip_accents == "ascii" else ""
     kept = f"[{ascii_only}]" if ascii_only else f"[^{abc.ranges(set(image))}]"
@@ -131,8 +130,7 @@ def _with_final_sigmas(text: str, graph: GraphBuilder) -> str:
 
 @lru_cache(maxsize=1)
 def _sigma_patterns() -> tuple[str, str]:
-    """RE2 patterns: a run that contains a capital sigma, or a stretch without one; and a run that ends in a final
-    one."""
+    """RE2 patterns: a run with a capital sigma, or a stretch without one; and a run that ends in a final one."""
     cased, past = abc.ranges(abc.cased()), abc.ranges(abc.ignored())
     run, rest, other = f"[{cased}{past}]", f"[{abc.ranges(abc.cased() - {abc.SIGMA})}{past}]", f"[^{cased}{past}]"
     runs = f"{run}*{abc.SIGMA}{run}*|(?:{rest}*{other}+)+|{rest}+"
@@ -203,8 +201,7 @@ def white_space(least: int) -> str:
 
 
 def character_numbers(text: str, words_only: bool, numbers: dict[str, int], graph: GraphBuilder) -> str:
-    """Returns the number of each character, `int32 [N, most]`, 0 for any other and past the end; needs at least one
-    text.
+    """Returns the number of each character, `int32 [N, most]`, 0 for any other and past the end; for at least one text.
 
     A run of white space becomes one space. `words_only`: so does a single one, and both ends get one.
     """
