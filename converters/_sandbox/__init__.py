@@ -22,7 +22,7 @@ by name; no reading of the user's keys; no access to other processes; a limit on
 
 
 def enter(folder: str, needed: Sequence[str] = (), programs: Sequence[str] = ()) -> dict[str, Any]:
-    """Enters the sandbox and returns the guards in force (see `facts`); call it before touching a model or a thread.
+    """Enters the sandbox; returns the guards in force (see `facts`). Call it before any model or new thread.
 
     `folder`: the only writable one. `needed`: readable folders that may be created only later.
     `programs`: for a launcher: the program that it becomes, and the loader of that.

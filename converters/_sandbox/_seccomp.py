@@ -37,7 +37,7 @@ Line = tuple[int, int, int, int]
 
 
 def install(starts: bool) -> bool:
-    """Installs the filter; returns whether it is in force for all threads. `starts`: the program at `START` may run.
+    """Installs the filter; returns whether it is in force for all threads. `starts`: allow the program at `START`.
 
     Try it in a child first: under an emulator the calls may be those of another machine, which kills the process.
     """

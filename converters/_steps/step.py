@@ -129,10 +129,10 @@ def bounds_of(fitted: Any, width: int) -> Thresholds:
 
 def _numbers(fitted: Any, width: int, hook: Callable[[Step], Callable[[Any], Thresholds] | None]) -> Thresholds:
     try:
-        asked = hook(step_of(fitted))
+        method = hook(step_of(fitted))
     except Unsupported:
         return [[] for _ in range(width)]
-    found = asked(fitted) if asked else []
+    found = method(fitted) if method else []
     return [list(f) for f in found] if len(found) == width else [[] for _ in range(width)]
 
 

@@ -46,16 +46,16 @@ class Known:
 
 def category_columns(parsed: Parsed, frame: Frame, numbers: Value | None, graph: GraphBuilder) -> list[Value]:
     """Returns the columns after the numeric ones in the trees' matrix, float32: 0/1 per category, then statistics."""
-    asked = [n for n in range(len(parsed.categories)) if parsed.asked(n)]
-    known = {n: _known(parsed, n, graph.select(frame, [parsed.categories[n]])[0], graph) for n in asked}
-    parts = [_one_hot(parsed, n, known[n], graph) for n in asked if any(owner == n for owner, _ in parsed.one_hot)]
+    used = [n for n in range(len(parsed.categories)) if parsed.asked(n)]
+    known = {n: _known(parsed, n, graph.select(frame, [parsed.categories[n]])[0], graph) for n in used}
+    parts = [_one_hot(parsed, n, known[n], graph) for n in used if any(owner == n for owner, _ in parsed.one_hot)]
     for projection in dict.fromkeys(ctr.projection for ctr in parsed.ctrs):
         group = [ctr for ctr in parsed.ctrs if ctr.projection == projection]
         parts.append(_statistics(group, known, _cells(parsed, projection, known, numbers, graph), graph))
     return parts
 
 
-def keys_of(cells: Array | None, dtype: str, asked: frozenset[int]) -> list[Key]:
+def keys_of(cells: Array | None, dtype: str, known_hashes: frozenset[int]) -> list[Key]:
     """Returns a column's possible categories, as far as known: the example's, and integers found by their hash."""
     import numpy as np
 
@@ -65,7 +65,7 @@ def keys_of(cells: Array | None, dtype: str, asked: frozenset[int]) -> list[Key]
         texts = [] if cells is None or cells.dtype.kind not in "OU" else cells.ravel().tolist()
         return sorted({text for text in texts if isinstance(text, str)})
     own = set() if cells is None or cells.dtype.kind not in "iu" else set(np.unique(cells).tolist())
-    behind = integers_behind(asked) if asked else {}
+    behind = integers_behind(known_hashes) if known_hashes else {}
     return sorted(own.union(*behind.values()))
 
 
@@ -80,15 +80,15 @@ def _known(parsed: Parsed, number: int, column: Value, graph: GraphBuilder) -> K
     name = column.column or column.name
     if column.dtype not in ("string", "int64", "bool"):
         raise Unsupported(f"CatBoost accepts text and integers as categories, but column {name!r} is {column.dtype}")
-    asked = parsed.hashes(number)
-    keys = keys_of(column.cells, column.dtype, asked)
+    known_hashes = parsed.hashes(number)
+    keys = keys_of(column.cells, column.dtype, known_hashes)
     hashes = hashes_of_keys(keys)
     if not parsed.combined(number):
-        kept = np.isin(hashes, sorted(asked))
+        kept = np.isin(hashes, sorted(known_hashes))
         keys, hashes = [key for key, keep in zip(keys, kept.tolist()) if keep], hashes[kept]
-    missing = asked - set(hashes.tolist())
+    missing = known_hashes - set(hashes.tolist())
     if missing or not keys:
-        raise Unsupported(_lacking(name, len(missing), len(asked), column.cells is not None))
+        raise Unsupported(_lacking(name, len(missing), len(known_hashes), column.cells is not None))
     distinct, places = np.unique(hashes, return_inverse=True)
     place_of = dict(zip(keys, places.ravel().tolist()))
     return Known(name, _places(graph, column, place_of), distinct, _rows(column.cells, place_of))
@@ -246,8 +246,8 @@ def known_categories(parsed: Parsed, number: int, cells: Array | None, dtype: st
     """Returns the categories of a column that the model knows, among the available ones."""
     import numpy as np
 
-    asked = parsed.hashes(number)
-    keys = keys_of(cells, dtype, asked)
+    known_hashes = parsed.hashes(number)
+    keys = keys_of(cells, dtype, known_hashes)
     if parsed.combined(number):
         return list(keys)
-    return [key for key, known in zip(keys, np.isin(hashes_of_keys(keys), sorted(asked)).tolist()) if known]
+    return [key for key, known in zip(keys, np.isin(hashes_of_keys(keys), sorted(known_hashes)).tolist()) if known]

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 
-def kernel(graph: GraphBuilder, name: str, parameters: Fields, x: str, points: Array, careful: bool) -> str:
-    """Returns the kernel of each row with each point. `careful`: with exponentials exact to the last bit."""
+def kernel(graph: GraphBuilder, name: str, parameters: Fields, x: str, points: Array, exact: bool) -> str:
+    """Returns the kernel of each row with each point. `exact`: with exponentials exact to the last bit."""
     if name == "anovakernel":
         return _anova(graph, parameters, x, points)
     if name == "splinekernel":
         return _spline(graph, x, points)
     inner = _inner(graph, x, points)
     if name == "rbfkernel":
-        return _radial(graph, parameters.number("sigma"), x, points, inner, careful)
+        return _radial(graph, parameters.number("sigma"), x, points, inner, exact)
     moved = graph.op("Mul", inner, _one(graph, parameters.number("scale")))
     moved = graph.op("Add", moved, _one(graph, parameters.number("offset")))
     return (
@@ -54,14 +54,14 @@ def _inner(graph: GraphBuilder, x: str, points: Array) -> str:
     return total
 
 
-def _radial(graph: GraphBuilder, sigma: float, x: str, points: Array, inner: str, careful: bool) -> str:
+def _radial(graph: GraphBuilder, sigma: float, x: str, points: Array, inner: str, exact: bool) -> str:
     """Computes from inner products, as R does: an infinite cell gives NaN where differences would give 0."""
     import numpy as np
 
     own = graph.op("ReduceSum", graph.op("Mul", x, x), graph.const([1], "int64"), keepdims=1)
     near = graph.op("Sub", graph.op("Mul", inner, _one(graph, 2.0)), graph.const(np.square(points).sum(axis=1)[None]))
     power = graph.op("Mul", graph.op("Sub", near, own), _one(graph, sigma))
-    return exponential(graph, power) if careful else graph.op("Exp", power)
+    return exponential(graph, power) if exact else graph.op("Exp", power)
 
 
 def _anova(graph: GraphBuilder, parameters: Fields, x: str, points: Array) -> str:

@@ -38,8 +38,8 @@ def _convert(fields: Fields, columns: Columns) -> Outputs:
     score = again(graph, x, rows_missing(graph, x), plain, lambda rows: score_of(rows, True))
     name = fields.text("distribution")
     if name == "multinomial":
-        shares = _softmax(graph, score)
-        return {"index": index_of_largest(graph, shares, targets), "probabilities": shares}
+        probabilities = _softmax(graph, score)
+        return {"index": index_of_largest(graph, probabilities, targets), "probabilities": probabilities}
     return {"prediction": _response(graph, name, score)}
 
 

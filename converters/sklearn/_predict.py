@@ -14,7 +14,7 @@ def predict(model: Any, x: Any) -> Table:
 
     if _rows(x) == 1 and _flattens_one_row(model):
         return {name: values[:1] for name, values in predict(model, _twice(x)).items()}
-    _refuse_contagious(model, x)
+    _refuse_spoiling_rows(model, x)
     task = task_of(model)
     if task == "classifier":
         answer = _classify(model, x)
@@ -77,7 +77,7 @@ def _twice(x: Any) -> Any:
     return x.iloc[[0, 0]] if hasattr(x, "iloc") else np.concatenate([x, x])
 
 
-def _refuse_contagious(model: Any, x: Any) -> None:
+def _refuse_spoiling_rows(model: Any, x: Any) -> None:
     """Raises where the original accepts a row that spoils the predictions for the other rows."""
     import numpy as np
 

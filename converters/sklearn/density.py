@@ -12,7 +12,7 @@ from ._neighbors import distances as distances
 from ._neighbors.distances import named
 from ._neighbors.nearest import equals_of, like_fitted, nearest
 
-ASKED = 200
+PROBED = 200
 """Maximum number of training rows that are checked for lost digits."""
 FAR = 1e6
 """A number that is large compared with the others of a row."""
@@ -50,7 +50,7 @@ def _refuse_lost_digits(fitted: Any, points: Any) -> None:
 
     import numpy as np
 
-    chosen = points[np.linspace(0, len(points) - 1, min(ASKED, len(points))).astype(np.int64)]
+    chosen = points[np.linspace(0, len(points) - 1, min(PROBED, len(points))).astype(np.int64)]
     mixed = np.column_stack([np.roll(column, i + 1) for i, column in enumerate(chosen.T)])
     far = np.resize(chosen, (10 * points.shape[1], points.shape[1]))
     far[np.arange(len(far)), np.arange(len(far)) // 2 % points.shape[1]] = np.where(np.arange(len(far)) % 2, -FAR, FAR)

@@ -15,7 +15,7 @@ from ._neighbors.distances import Metric
 from ._neighbors.nearest import ROUNDING, any_of, inverse, like_fitted, smallest
 from ._neighbors.rounding import rounded
 
-ASKED = 500
+PROBED = 500
 """Maximum number of training rows with missing cells that are checked."""
 FAR = 1e6
 """A number that is large compared with the others of a row."""
@@ -83,7 +83,7 @@ def _refuse_rounding(fitted: Any) -> None:
     """
     import numpy as np
 
-    incomplete = np.flatnonzero((fitted._mask_fit_X & fitted._valid_mask).any(axis=1))[:ASKED]
+    incomplete = np.flatnonzero((fitted._mask_fit_X & fitted._valid_mask).any(axis=1))[:PROBED]
     one_more = _one_more_missing(fitted)
     rows = np.array(fitted._fit_X[: len(one_more)], np.float64)
     probed = np.array(fitted._fit_X[incomplete], np.float64) if len(incomplete) else rows
@@ -126,7 +126,7 @@ def _one_more_missing(fitted: Any) -> Any:
     """Returns the missing mask of the first training rows, with one more missing cell in each row."""
     import numpy as np
 
-    mask = np.array(fitted._mask_fit_X[:ASKED])
+    mask = np.array(fitted._mask_fit_X[:PROBED])
     place = np.arange(len(mask))
     mask[place, place % mask.shape[1]] = True
     return mask
@@ -136,7 +136,7 @@ def _all_but_one(fitted: Any) -> Any:
     """Returns the missing mask of the first training rows, with all but one cell missing: few numbers make ties."""
     import numpy as np
 
-    mask = np.array(fitted._mask_fit_X[:ASKED])
+    mask = np.array(fitted._mask_fit_X[:PROBED])
     place = np.arange(len(mask))
     keep = np.zeros_like(mask)
     keep[place, place % mask.shape[1]] = True

@@ -134,8 +134,8 @@ def radius_classifier(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
             "RadiusNeighborsClassifier raises for a row without neighbours, which no constraint can express: "
             'set outlier_label (a class, or "most_frequent") and fit again'
         )
-    shares, alone = _weights_within(fitted, frame, graph, _shares_of_classes)
-    votes = graph.op("Gemm", shares, graph.const(table))
+    weights, alone = _weights_within(fitted, frame, graph, _shares_of_classes)
+    votes = graph.op("Gemm", weights, graph.const(table))
     given = _outlier_probabilities(fitted, frame)
     total = graph.op("Where", alone, graph.const(1.0), _total(votes, graph))
     probabilities = graph.op("Where", alone, graph.const(given[None]), graph.op("Div", votes, total))
@@ -180,9 +180,9 @@ def radius_regressor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     """Averages the neighbours' targets; numpy's conversion of NaN to the targets' type where there are none."""
     import numpy as np
 
-    shares, alone = _weights_within(fitted, frame, graph, lambda model, x: model.predict(x))
-    total = graph.op("Where", alone, graph.const(1.0), _total(shares, graph))
-    value = graph.op("Div", graph.op("Gemm", shares, graph.const(_targets(fitted))), total)
+    weights, alone = _weights_within(fitted, frame, graph, lambda model, x: model.predict(x))
+    total = graph.op("Where", alone, graph.const(1.0), _total(weights, graph))
+    value = graph.op("Div", graph.op("Gemm", weights, graph.const(_targets(fitted))), total)
     with np.errstate(invalid="ignore"):
         nothing = float(np.full_like(np.ravel(fitted._y)[:1], np.nan)[0])
     value = graph.op("Where", alone, graph.const(nothing), value)

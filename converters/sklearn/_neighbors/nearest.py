@@ -24,7 +24,7 @@ SPARE = 16
 """Candidates beyond the neighbours whose distances are computed exactly."""
 OUTLYING = 1e6
 """Largest ratio of squared reaches at which the fast choice of candidates is safe."""
-ASKED = 2000
+PROBED = 2000
 """Maximum number of training rows that are checked for ties."""
 ROUNDED = 400
 """Maximum number of rows that are checked for rounding."""
@@ -122,7 +122,7 @@ def equals_of(fitted: Any, count: int, ask: Ask, place: str = "") -> Equals:
         wrong.append(_count_different(fitted, found.tied, order, count, ask, place) if len(found.tied) else 0)
         if not wrong[-1]:
             return Equals(order, found.crowded)
-    raise Unsupported(_TIES.format(type(fitted).__name__, min(wrong), found.asked, count))
+    raise Unsupported(_TIES.format(type(fitted).__name__, min(wrong), found.sampled, count))
 
 
 _TIES = (
@@ -180,7 +180,7 @@ class _Found:
 
     tied: Any
     noisy: Any
-    asked: int
+    sampled: int
     rounded: Any
     crowded: bool = False
 
@@ -190,11 +190,11 @@ def _look(search: Any, count: int) -> _Found:
     import numpy as np
 
     points = points_of(search)
-    most = max(min(ASKED, CELLS // len(points)), 50)
+    most = max(min(PROBED, CELLS // len(points)), 50)
     own = points[np.unique(np.linspace(0, len(points) - 1, min(most, len(points))).astype(np.int64))]
     rows = np.vstack([own, _mixed(points, most)])
-    wanted = min(count + SPARE, len(points))
-    away = np.asarray(_quietly(search.kneighbors, like_fitted(search, rows), wanted)[0])
+    width = min(count + SPARE, len(points))
+    away = np.asarray(_quietly(search.kneighbors, like_fitted(search, rows), width)[0])
     noisy = own[away[: len(own), 0] > 0] if search._fit_method == "brute" else own[:0]
     shaky = shaky_of(search, rows)
     if count >= len(points):

@@ -25,9 +25,9 @@ def _within(search: Any, rounding: bool) -> Any:
     points, metric = points_of(search), metric_of(search)
 
     def radius_neighbors(x: Any, radius: float | None = None, return_distance: bool = True, **ignored: Any) -> Any:
-        rows_in = np.asarray(x, np.float64)
-        away = measured(rows_in, points, metric)
-        away = rounded(away, rows_in, points, metric) if rounding else away
+        queries = np.asarray(x, np.float64)
+        away = measured(queries, points, metric)
+        away = rounded(away, queries, points, metric) if rounding else away
         near = [np.flatnonzero(row <= (search.radius if radius is None else radius)) for row in away]
         rows = _ragged(near)
         return (_ragged([away[i, found] for i, found in enumerate(near)]), rows) if return_distance else rows
