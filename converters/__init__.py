@@ -1,4 +1,4 @@
-"""What a model is; one file per framework, each ending in `CONVERTER = Converter(...)`.
+"""Converters of models to ONNX graphs; one file per framework, each ending in `CONVERTER = Converter(...)`.
 
 Runs in the model's own interpreter, under a private name: Python 3.9, the standard library, and the model's packages.
 """
@@ -18,13 +18,13 @@ _SHARED = "artifact graph_file latency messages plugin rds rds_writer spec table
 
 
 def names() -> tuple[str, ...]:
-    """The frameworks that there is a file for, sorted; imports none of them."""
+    """Returns the sorted names of the frameworks with a converter, without importing them."""
     found = (m.name for m in iter_modules(__path__))
     return tuple(sorted(n for n in found if n not in _SHARED.split() and not n.startswith("_")))
 
 
 def load(name: str) -> Converter:
-    """The converter of that name."""
+    """Returns the converter called `name`."""
     converter: Converter = import_module(f"{__name__}.{name}").CONVERTER
     return converter
 
@@ -45,7 +45,7 @@ def given_to(converter: Converter, options: Mapping[str, Given]) -> Given:
 
 
 def for_object(fitted: Any) -> Converter | None:
-    """The converter whose packages hold the object's class, else one that has a step for it; None: there is none."""
+    """Returns the converter whose packages define the object's class, else one that has a step for it, else None."""
     found = for_package(type(fitted).__module__.split(".")[0])
     return found or next((c for c in map(load, names()) if _own_step(c, fitted)), None)
 

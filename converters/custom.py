@@ -1,4 +1,4 @@
-"""Classes of the user's own, whole models: what they compute is the graph that their author gives."""
+"""Whole models of user-defined classes, converted by the graph that their author provides."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .spec import TIES, Description, Feature, Scalar, Table, Unreadable
 
 
 def describe(model: Any) -> Description:
-    """What its attributes say, in scikit-learn's words: `n_features_in_`, `feature_names_in_`, `classes_`."""
+    """Describes the model from scikit-learn's attributes: `n_features_in_`, `feature_names_in_`, `classes_`."""
     names = [str(n) for n in getattr(model, "feature_names_in_", ())]
     width = len(names) or getattr(model, "n_features_in_", None)
     if width is None:
         raise Unreadable(
-            f"{dotted(type(model))} does not say how many columns it takes: let its fit set n_features_in_ "
-            "(and feature_names_in_ for a data frame), and save it again"
+            f"{dotted(type(model))} does not declare its number of columns: set n_features_in_ in its fit "
+            "(and feature_names_in_ for a data frame), then save it again"
         )
     jumps = thresholds_of(model, int(width))
     columns = names or [f"x{i}" for i in range(int(width))]
@@ -49,12 +49,12 @@ def _classes(model: Any) -> tuple[Scalar, ...]:
         return ()
     classes = getattr(model, "classes_", None)
     if classes is None:
-        raise Unreadable(f"{dotted(type(model))} has predict_proba but no classes_: let its fit set them")
+        raise Unreadable(f"{dotted(type(model))} has predict_proba but no classes_: set classes_ in its fit")
     return tuple(np.asarray(classes).tolist())
 
 
 def predict(model: Any, x: Any) -> Table:
-    """The answers of its own methods."""
+    """Returns the outputs of the model's own methods."""
     import numpy as np
 
     task = _task(model)

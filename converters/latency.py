@@ -1,4 +1,4 @@
-"""How long one answer takes: the same clock for the original and for the graph."""
+"""Measures prediction latency, with one clock for the original and the graph."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def measure(
     seconds: float,
     clock: Callable[[Any], float] | None = None,
 ) -> list[dict[str, float]]:
-    """Per batch size: quantiles in milliseconds, rows per second, and how many runs they come from.
+    """Returns, per batch size, quantiles in milliseconds, rows per second, and the number of runs.
 
     Every run takes other rows (a repeated row is answered from the processor's caches, far faster than in life).
     `prepare` is not timed. `seconds` are spent on each batch size; where they do not suffice for `LEAST_RUNS` runs,
@@ -50,7 +50,7 @@ def _clocked(run: Callable[[Any], object]) -> Callable[[Any], float]:
 def times_of(
     run: Callable[[Any], object], inputs: Sequence[Any], seconds: float, clock: Callable[[Any], float] | None = None
 ) -> list[float]:
-    """Seconds of each run in one window, after a warm-up."""
+    """Returns the seconds of each run in one window, after a warm-up."""
     from time import perf_counter
 
     clock = clock or _clocked(run)
@@ -71,7 +71,7 @@ def _goes_on(runs: int, spent: float, seconds: float) -> bool:
 
 
 def varied(prepare: Callable[[Table], Any], rows: Table, size: int) -> list[Any]:
-    """Batches of that size, of other rows each."""
+    """Returns batches of `size` rows, each of different rows."""
     import numpy as np
 
     n = rows_of(rows)
@@ -80,7 +80,7 @@ def varied(prepare: Callable[[Table], Any], rows: Table, size: int) -> list[Any]
 
 
 def quantiles(times: Sequence[float], size: int) -> dict[str, float]:
-    """Quantiles in milliseconds and rows per second."""
+    """Returns quantiles in milliseconds, and rows per second."""
     ordered = sorted(times)
 
     def at(q: float) -> float:
@@ -98,7 +98,7 @@ def quantiles(times: Sequence[float], size: int) -> dict[str, float]:
 
 
 def single_threaded(model: Any) -> None:
-    """Sets every `n_jobs` and `thread_count` inside the model to one, so that both sides have the same threads."""
+    """Sets every `n_jobs` and `thread_count` inside the model to 1, so that both sides use one thread."""
     for part in _parts(model):
         for name in ("n_jobs", "thread_count"):
             if isinstance(getattr(part, "__dict__", {}).get(name), int):

@@ -1,6 +1,6 @@
-"""R's own file format, read without R: what R saves with `saveRDS` and `save`, in the binary XDR form.
+"""Reads R's serialisation format without R: what `saveRDS` and `save` write, in the binary XDR form.
 
-Reading runs nothing: promises, closures and byte code come out as items like any other.
+Reading executes nothing: promises, closures and byte code are returned as items like any other.
 Grammar: "R Internals", section 1.8, and `src/main/serialize.c`.
 """
 
@@ -43,34 +43,34 @@ _KINDS = {
     _S4: "s4",
 }
 _MOST_BYTES = min(2**33, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4)
-"""Bytes of a file without its compression, and bytes that its values may take in this process."""
+"""Limit of a file's decompressed size, and of the memory that its values take in this process, in bytes."""
 _ITEM_BYTES = 256
 
 
 class Fault(ValueError):
-    """The bytes are not such a file, or a damaged one; the message says what is wrong."""
+    """The bytes are not in R's format, or are damaged; the message says what is wrong."""
 
 
 @dataclass
 class Item:
-    """One value of R. `value`: an array of numbers, a list of texts (None: NA) or of items, or a name."""
+    """One R value. `value`: an array of numbers, a list of strings (None: NA) or of items, or a name."""
 
     kind: str
     value: Any = None
     attributes: dict[str, Item] = field(default_factory=dict)
 
     def text(self, name: str) -> list[str]:
-        """The texts of an attribute; none where it has no such attribute."""
+        """Returns the strings of a text attribute, or an empty list where it is absent."""
         found = self.attributes.get(name)
         return [v for v in found.value if v is not None] if found is not None and found.kind == "text" else []
 
     def names(self) -> list[str]:
-        """The names of a list's items, of a vector's cells."""
+        """Returns the names of a list's items or a vector's elements."""
         found = self.attributes.get("names")
         return ["" if v is None else v for v in found.value] if found is not None and found.kind == "text" else []
 
     def items(self) -> dict[str, Item]:
-        """A list's items, a pair list's and an S4 object's, by name."""
+        """Returns the items of a list, a pair list or an S4 object, by name."""
         if self.kind == "s4":
             return self.attributes
         if self.kind == "pairs":
@@ -79,7 +79,7 @@ class Item:
 
 
 def is_rds(head: bytes) -> bool:
-    """Whether these first bytes of a file may be such a file, compressed or not."""
+    """Returns whether a file that begins with these bytes may be in R's format, compressed or not."""
     try:
         start = _unpacked(head, most=64, whole=False)
     except (Fault, OSError, EOFError, zlib.error, lzma.LZMAError):
@@ -88,12 +88,12 @@ def is_rds(head: bytes) -> bool:
 
 
 def _after_magic(raw: bytes) -> bytes:
-    """The bytes behind the first line of a file that `save` wrote."""
+    """Returns the bytes after the first line of a file that `save` wrote."""
     return raw[5:] if raw[:5] in (b"RDX2\n", b"RDX3\n") else raw
 
 
 def _unpacked(raw: bytes, most: int = _MOST_BYTES, whole: bool = True) -> bytes:
-    """The bytes without their compression: gzip, bzip2, xz or none; `Fault` where there are more than `most`."""
+    """Returns the decompressed bytes (gzip, bzip2, xz or none); raises `Fault` where there are more than `most`."""
     if raw[:2] == b"\x1f\x8b":
         out = zlib.decompressobj(31).decompress(raw, most)
     elif raw[:3] == b"BZh":
@@ -103,14 +103,14 @@ def _unpacked(raw: bytes, most: int = _MOST_BYTES, whole: bool = True) -> bytes:
     else:
         return raw
     if whole and len(out) >= most:
-        raise Fault(f"it unpacks to more than {most} bytes")
+        raise Fault(f"it decompresses to more than {most} bytes")
     return out
 
 
 @dataclass(frozen=True)
 class File:
-    """`root`: the object, of a file that `save` wrote a pair list of objects by name. `version`: of the R that wrote
-    it. `promises`: unevaluated code that is in it."""
+    """`root`: the object; for a file that `save` wrote, a pair list of objects by name. `version`: of the R that wrote
+    the file. `promises`: the number of unevaluated promises in it."""
 
     root: Item
     version: str
@@ -119,7 +119,7 @@ class File:
 
 
 def read(raw: bytes) -> File:
-    """The content of a file; `Fault` where it is no such file."""
+    """Returns the content of a file; raises `Fault` where it is not in R's format."""
     try:
         plain = _unpacked(raw)
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
@@ -146,22 +146,22 @@ class _Reader:
         self.at = 2
         form, writer, _ = (self.integer() for _ in range(3))
         if form not in (2, 3):
-            raise Fault(f"it has the form {form}, and 2 and 3 are known")
+            raise Fault(f"it has format version {form}; only 2 and 3 can be read")
         self.version = f"{writer >> 16}.{writer >> 8 & 255}.{writer & 255}"
         if form == 3:
             self.take(self.integer())
 
     def take(self, count: int) -> bytes:
         if count < 0 or self.at + count > len(self.raw):
-            raise Fault("it is cut off")
+            raise Fault("it is truncated")
         self.at += count
         return self.raw[self.at - count : self.at]
 
     def charge(self, count: float) -> None:
-        """Accounts for memory that a few bytes of the file may ask for."""
+        """Accounts for memory that a few bytes of the file can request."""
         self.left -= int(count)
         if self.left < 0:
-            raise Fault(f"its values take more than {_MOST_BYTES} bytes of memory")
+            raise Fault(f"its values need more than {_MOST_BYTES} bytes of memory")
 
     def integer(self) -> int:
         found: int = struct.unpack(">i", self.take(4))[0]
@@ -190,7 +190,7 @@ class _Reader:
         return found
 
     def _pairs(self, kind: int, has_attributes: bool, has_tag: bool) -> Item:
-        """A chain of pairs; the last cell of a closure or a promise is no pair."""
+        """Reads a pair list; the last cell of a closure or a promise is not a pair."""
         if kind == _PROMISE:
             self.promises += 1
         cells: list[tuple[str, Item]] = []
@@ -225,7 +225,7 @@ class _Reader:
         if kind not in sizes:
             if kind == _S4:
                 return None
-            raise Fault(f"it holds a value of an unknown kind ({kind})")
+            raise Fault(f"it contains a value of an unknown type ({kind})")
         dtype = np.dtype(sizes[kind])
         count = self._bounded(dtype.itemsize)
         self.charge(2 * count * dtype.itemsize)
@@ -233,18 +233,18 @@ class _Reader:
         return np.frombuffer(raw, dtype).astype(dtype.newbyteorder("="))
 
     def _cell(self) -> Any:
-        """One text of a vector, None for NA."""
+        """Reads one string of a vector; None for NA."""
         found = self.read()
         if found.kind != "char":
-            raise Fault("it holds something else where text is due")
+            raise Fault("a text vector contains something that is not text")
         self.charge(64)
         return found.value
 
     def _bounded(self, least: int) -> int:
-        """A length that the rest of the file can hold."""
+        """Reads a length, checked against the bytes left in the file."""
         count = self.length()
         if count < 0 or count * least > len(self.raw) - self.at:
-            raise Fault("it is cut off")
+            raise Fault("it is truncated")
         return count
 
     def _symbol(self, flags: int) -> Item:
@@ -295,7 +295,7 @@ class _Reader:
         return found
 
     def _compact(self, flags: int) -> Item:
-        """A vector that R keeps in a short form, as the vector that it stands for."""
+        """Returns a vector that R stores in a compact form (ALTREP) as the ordinary vector."""
         import numpy as np
 
         info, state, attributes = self.read(), self.read(), self.read()
@@ -303,7 +303,7 @@ class _Reader:
         if form in ("compact_intseq", "compact_realseq"):
             count, start, step = state.value
             if not 0 <= count < 2**53:
-                raise Fault(f"it holds a sequence of {count:g} numbers")
+                raise Fault(f"it contains a sequence of {count:g} numbers")
             self.charge(24 * count)
             numbers = start + step * np.arange(int(count))
             whole = form == "compact_intseq"
@@ -315,11 +315,11 @@ class _Reader:
         elif form.startswith("wrap_"):
             found = state.value[0] if state.kind == "list" else state.value[0][1]
         else:
-            raise Fault(f"it holds a value in the unknown form {form!r}")
+            raise Fault(f"it contains a value in the unknown form {form!r}")
         return Item(found.kind, found.value, attributes.items() if attributes.kind == "pairs" else found.attributes)
 
     def _byte_code(self, flags: int) -> Item:
-        self.integer()  # how many of its parts stand in it more than once
+        self.integer()  # the number of its shared parts
         self._code()
         if flags & 512:
             self._attributes()
@@ -372,7 +372,7 @@ _SPECIALS = {
 
 
 def _as_text(item: Item) -> list[str | None]:
-    """The texts that R would write for integers; `deferred_string` keeps them as numbers."""
+    """Returns the strings that R would print for numbers; `deferred_string` stores the numbers."""
     if item.kind == "integer":
         return [None if v == NA_INTEGER else str(v) for v in item.value.tolist()]
     return [f"{v:.15g}" for v in item.value.tolist()]
@@ -382,8 +382,8 @@ Plain = Union[None, "np.ndarray[Any, Any]", list[Any], dict[str, Any]]
 
 
 def plain(item: Item) -> Plain:
-    """The value in Python's own kinds: NULL as None, numbers as arrays (of their dimensions; whole numbers and truth
-    values as `int64`), text as lists of `str` (None: NA), a named list as a dictionary, another as a list."""
+    """Converts an item to Python values: NULL to None, numbers to arrays (with their dimensions; integers and logicals
+    as `int64`), text to lists of `str` (None: NA), a named list to a dictionary, any other list to a list."""
     import numpy as np
 
     if item.kind == "null":
@@ -397,4 +397,4 @@ def plain(item: Item) -> Plain:
         array = np.asarray(item.value, np.float64 if item.kind == "double" else np.int64)
         dim = item.attributes.get("dim")
         return array if dim is None else array.reshape([int(d) for d in dim.value], order="F")
-    raise Fault(f"a value of the kind {item.kind!r} stands where numbers, text or lists are wanted")
+    raise Fault(f"a value of type {item.kind!r} was found where numbers, text or lists are expected")

@@ -1,4 +1,4 @@
-"""Values of Python as R's own file format, which `readRDS` reads."""
+"""Writes Python values in R's serialisation format, for `readRDS`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _HAS_ATTRIBUTES, _HAS_TAG = 512, 1024
 
 
 def write(value: Any) -> bytes:
-    """The file, uncompressed, of a value made of None, bool, int, float, str, arrays, and lists and dictionaries of
-    these. A list of `str` and None becomes a text vector; NaN becomes NA."""
+    """Returns the uncompressed file of a value made of None, bool, int, float, str, arrays, and lists and dictionaries
+    of these. A list of `str` and None becomes a text vector; NaN becomes NA."""
     head = b"X\n" + struct.pack(">iii", 2, 0x00020300, 0x00020300)
     parts: list[bytes] = [head]
     _write(value, parts)
@@ -62,7 +62,7 @@ def _write_text(cells: Sequence[str | None], parts: list[bytes]) -> None:
 
 
 def _write_array(array: np.ndarray[Any, Any], parts: list[bytes]) -> None:
-    """A matrix column by column, as R has it."""
+    """Writes an array; a matrix in column-major order, as in R."""
     kind, cells = _cells(array.ravel(order="F"))
     attributes = _HAS_ATTRIBUTES if array.ndim > 1 else 0
     parts.append(struct.pack(">ii", kind | attributes, array.size) + cells)
@@ -73,7 +73,7 @@ def _write_array(array: np.ndarray[Any, Any], parts: list[bytes]) -> None:
 
 
 def _cells(array: np.ndarray[Any, Any]) -> tuple[int, bytes]:
-    """R's type for the numbers, and their bytes; integers that are too large for R's become doubles."""
+    """Returns R's type for the numbers, and their bytes; integers beyond R's range become doubles."""
     import numpy as np
 
     if array.dtype.kind == "b":
@@ -92,6 +92,6 @@ def _write_names(names: Sequence[str], parts: list[bytes]) -> None:
 
 
 def _write_tag(name: str, parts: list[bytes]) -> None:
-    """The head of an attribute's pair."""
+    """Writes the start of an attribute's pair."""
     parts.append(struct.pack(">ii", _PAIRS | _HAS_TAG, _SYMBOL))
     parts.append(struct.pack(">ii", _CHAR | _ASCII, len(name)) + name.encode())

@@ -1,4 +1,4 @@
-"""Tables in a file that both interpreters read: an uncompressed npz without pickles, text as UTF-8 and offsets."""
+"""Reads and writes tables as uncompressed npz without pickles, text as UTF-8 and offsets, for both interpreters."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _text_parts(i: int, column: np.ndarray[Any, Any]) -> dict[str, Any]:
 
 
 def read_table(path: Path) -> Table:
-    """The table that `write_table` wrote."""
+    """Reads the table that `write_table` wrote."""
     import numpy as np
 
     with np.load(path, allow_pickle=False) as parts:
@@ -58,17 +58,17 @@ def _column(parts: Any, i: int) -> np.ndarray[Any, Any]:
 
 
 def rows_of(table: Table) -> int:
-    """How many rows the table has."""
+    """Returns the number of rows."""
     return len(next(iter(table.values()))) if table else 0
 
 
 def take(table: Table, rows: Any) -> Table:
-    """The table's rows at the given positions (or of the given slice)."""
+    """Returns the table's rows at the given positions (or of the given slice)."""
     return {name: column[rows] for name, column in table.items()}
 
 
 def stack(tables: list[Table]) -> Table:
-    """The tables one below the other; they have the same columns."""
+    """Concatenates tables with the same columns, row-wise."""
     import numpy as np
 
     return {name: np.concatenate([t[name] for t in tables]) for name in tables[0]}

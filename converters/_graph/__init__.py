@@ -1,1 +1,1 @@
-"""Graphs of ONNX: the builder, the arithmetic that numpy has, and the kernels that ONNX Runtime lacks."""
+"""Graph building: the builder, numpy's arithmetic as nodes, and kernels that ONNX Runtime lacks."""

@@ -1,4 +1,4 @@
-"""Numbers as nodes: what numpy calculates elementwise, under numpy's own names, for values of one type each."""
+"""Elementwise arithmetic as nodes, under numpy's names, for values of one type."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class Maths:
         self.kind = kind
 
     def op(self, kind: str, *names: str, **attributes: Any) -> str:
-        """The output of a new node."""
+        """Adds a node and returns its output."""
         return self.graph.op(kind, *names, **attributes)
 
     def n(self, value: float) -> str:
-        """A number."""
+        """Returns a constant."""
         return self.graph.const(value, self.kind)
 
     def where(self, test: str, yes: str, no: str) -> str:
-        """`yes` where the test holds, else `no`."""
+        """Returns `yes` where the condition is true, else `no`."""
         return self.op("Where", test, yes, no)
 
     def add(self, x: str, y: str) -> str:
@@ -53,9 +53,9 @@ class Maths:
 
 
 class Wholes(Maths):
-    """Integers, which wrap round where they are too large, as numpy's do.
+    """Integers, which wrap round on overflow, as numpy's do.
 
-    ONNX Runtime 1.31 looks at the lower 32 bits only in `Max`, `Min`, `Clip` and `Sign` of int64.
+    ONNX Runtime 1.31 reads only the lower 32 bits in `Max`, `Min`, `Clip` and `Sign` of int64.
     """
 
     def maximum(self, x: str, y: str) -> str:
@@ -77,7 +77,7 @@ class Wholes(Maths):
     ceil = trunc = rint = floor
 
     def floor_divide(self, x: str, y: str) -> str:
-        """0 where `y` is 0, as numpy has it; a division by 0 or a largest number by -1 would end the process."""
+        """0 where `y` is 0, as in numpy; dividing by 0, or the smallest integer by -1, would kill the process."""
         odd = self.op("Or", self.op("Equal", y, self.n(0)), self.op("Equal", y, self.n(-1)))
         safe = self.where(odd, self.n(1), y)
         towards_zero = self.op("Div", x, safe)
@@ -89,16 +89,16 @@ class Wholes(Maths):
         return self.where(self.op("Equal", y, self.n(0)), self.n(0), found)
 
     def remainder(self, x: str, y: str) -> str:
-        """What is left, with the sign of `y`; 0 where `y` is 0."""
+        """The remainder, with the sign of `y`; 0 where `y` is 0."""
         rest = self.op("Sub", x, self.op("Mul", self.floor_divide(x, y), y))
         return self.where(self.op("Equal", y, self.n(0)), self.n(0), rest)
 
     mod = remainder
 
     def raised(self, x: str, exponent: int) -> str:
-        """`x ** exponent` for a known exponent."""
+        """`x ** exponent` for a constant exponent."""
         if not 0 <= exponent <= 64:
-            raise Unsupported(f"integers to the power of {exponent} (make them floats first)")
+            raise Unsupported(f"integers to the power of {exponent} (convert them to float first)")
         value = self.op("Add", self.op("Mul", x, self.n(0)), self.n(1)) if exponent == 0 else x
         for _ in range(exponent - 1):
             value = self.op("Mul", value, x)
@@ -106,10 +106,10 @@ class Wholes(Maths):
 
 
 class Flags(Maths):
-    """Booleans, with which numpy calculates as with logic."""
+    """Booleans, on which numpy's arithmetic is logic."""
 
     def where(self, test: str, yes: str, no: str) -> str:
-        """`Where` has no kernel for flags."""
+        """`Where` has no kernel for booleans."""
         return self.op("Or", self.op("And", test, yes), self.op("And", self.op("Not", test), no))
 
     def add(self, x: str, y: str) -> str:

@@ -1,4 +1,4 @@
-"""Columns of categories as the codes that a booster counts in, NaN where the category is missing or not known."""
+"""Category columns as the integer codes that a booster uses, NaN where the category is missing or unknown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .builder import Frame, GraphBuilder, Value
 
 
 def coded(graph: GraphBuilder, frame: Frame, known: Mapping[int, Sequence[Scalar]], dtype: str) -> Value:
-    """The frame as one matrix `[N, width]` of type `dtype`, the columns in `known` as positions in their categories."""
+    """Returns the frame as a matrix `[N, width]` of type `dtype`, the columns in `known` as category positions."""
     if not known:
         return graph.matrix(frame, dtype)
     columns = graph.columns(frame)
@@ -25,8 +25,8 @@ def _codes(graph: GraphBuilder, column: Value, categories: Sequence[Scalar], dty
         kind = "text" if any(text) else "numbers"
         raise Unsupported(
             f"the categories of column {column.column or column.name!r} were {kind} when the model was fitted, "
-            f"but the column is {column.dtype}: give the example with the column's own type, as parquet or JSON "
-            "where a csv reads text as numbers"
+            f"but the column is {column.dtype}: give the example with the original column types, as parquet or JSON "
+            "if a csv reads text as numbers"
         )
     find = _text_codes if column.dtype == "string" else _number_codes
     return Value(find(graph, column, categories, dtype), dtype)

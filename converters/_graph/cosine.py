@@ -1,4 +1,4 @@
-"""Cosines in both types: ONNX Runtime 1.28, which the Java project takes, has no kernel for those of doubles."""
+"""Cosine in float32 and float64: ONNX Runtime 1.28, which the Java project uses, has no float64 kernel for it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from .builder import GraphBuilder
 
 
 def cosine(graph: GraphBuilder, angle: str) -> str:
-    """`cos(angle)`; of doubles as `1 - 2 sin(angle / 2) ** 2`, whose half angle is exact."""
+    """Returns `cos(angle)`; in float64 as `1 - 2 sin(angle / 2) ** 2`, whose half angle is exact."""
     if graph.real == "float32":
         return graph.op("Cos", angle)
     sine = graph.op("Sin", graph.op("Mul", angle, graph.const(0.5)))

@@ -1,6 +1,6 @@
 """The error function in double precision, for which ONNX Runtime has no kernel.
 
-The rational approximations of Cephes (S. L. Moshier), which scipy uses: right to the last places.
+Uses the rational approximations of Cephes (S. L. Moshier), as scipy does: accurate to the last digits.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ONE_FROM = 8.0
 
 
 def erf(graph: GraphBuilder, x: str) -> str:
-    """The error function of each number."""
+    """Adds nodes for the error function of each number."""
     square = graph.op("Mul", x, x)
     near = graph.op("Mul", x, _ratio(graph, square, _NEAR_TOP, _NEAR_BOTTOM))
     size = graph.op("Abs", x)
@@ -41,7 +41,7 @@ def _ratio(graph: GraphBuilder, x: str, top: Sequence[float], bottom: Sequence[f
 
 
 def _polynomial(graph: GraphBuilder, x: str, factors: Sequence[float]) -> str:
-    """The polynomial with these factors, the highest power first."""
+    """Evaluates the polynomial with these coefficients, the highest power first."""
     value = graph.const(factors[0])
     for factor in factors[1:]:
         value = graph.op("Add", graph.op("Mul", value, x), graph.const(factor))
@@ -49,7 +49,7 @@ def _polynomial(graph: GraphBuilder, x: str, factors: Sequence[float]) -> str:
 
 
 def normal_cdf(graph: GraphBuilder, x: str) -> str:
-    """The distribution function of the standard normal; its lower tail keeps its digits down to 1e-30."""
+    """Adds nodes for the standard normal distribution function, whose lower tail is accurate down to 1e-30."""
     half, one = graph.const(0.5), graph.const(1.0)
     size = graph.op("Mul", graph.op("Abs", x), graph.const(0.5**0.5))
     square = graph.op("Mul", size, size)

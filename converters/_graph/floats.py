@@ -1,4 +1,4 @@
-"""Floating point numbers as nodes, as exact as numpy has them, from the kernels that ONNX Runtime has for doubles."""
+"""Floating-point functions as nodes, as exact as numpy, built from the float64 kernels of ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .trigonometry import Angles
 
 
 class Reals(Angles):
-    """What numpy calculates with floating point numbers; see `Maths`."""
+    """numpy's functions of floating-point numbers; see `Maths`."""
 
     def divide(self, x: str, y: str) -> str:
         return self.op("Div", x, y)
@@ -47,14 +47,14 @@ class Reals(Angles):
         return self._log_to(10.0, x)
 
     def _log_to(self, base: float, x: str) -> str:
-        """Whole where it is whole: a rounding or a comparison behind it must not see 2.9999999999999996."""
+        """Exact where the logarithm is an integer: a later rounding or comparison never sees 2.9999999999999996."""
         found = self.op("Div", self.op("Log", x), self.n(math.log(base)))
         whole = self.op("Round", found)
         exact = self.op("Equal", self.op("Pow", self.n(base), whole), x)
         return self.where(exact, whole, found)
 
     def cbrt(self, x: str) -> str:
-        """One step of Newton's behind `Pow`."""
+        """Refines the result of `Pow` by one Newton step."""
         size = self.op("Abs", x)
         plain = self.op("Or", self.op("Equal", x, self.n(0.0)), self.op("IsInf", x))
         safe = self.where(plain, self.n(1.0), size)
@@ -64,7 +64,7 @@ class Reals(Angles):
         return self.where(plain, x, self._signed(root, x))
 
     def hypot(self, x: str, y: str) -> str:
-        """Scaled by the larger side, which may be too large to be squared."""
+        """Scales by the larger side, whose square may overflow."""
         first, second = self.op("Abs", x), self.op("Abs", y)
         most, least = self.op("Max", first, second), self.op("Min", first, second)
         plain = self.op("Or", self.op("Equal", most, self.n(0.0)), self.op("IsInf", most))
@@ -108,7 +108,7 @@ class Reals(Angles):
         return self.op("Mod", x, y, fmod=1)
 
     def remainder(self, x: str, y: str) -> str:
-        """What is left, with the sign of `y`."""
+        """The remainder, with the sign of `y`."""
         rest = self.fmod(x, y)
         other = self.op("Xor", self.op("Less", y, self.n(0.0)), self.op("Less", rest, self.n(0.0)))
         none = self.op("Equal", rest, self.n(0.0))
@@ -118,7 +118,7 @@ class Reals(Angles):
     mod = remainder
 
     def floor_divide(self, x: str, y: str) -> str:
-        """The quotient as numpy rounds it: from what `fmod` leaves."""
+        """The quotient, rounded as numpy does it, from the remainder of `fmod`."""
         rest = self.fmod(x, y)
         other = self.op("Xor", self.op("Less", y, self.n(0.0)), self.op("Less", rest, self.n(0.0)))
         one_less = self.op("And", other, self.op("Not", self.op("Equal", rest, self.n(0.0))))
@@ -153,7 +153,7 @@ class Reals(Angles):
 
 
 def maths(graph: GraphBuilder, kind: str) -> Maths:
-    """The functions for values of that type, as `TensorSpec` calls it."""
+    """Returns the functions for values of that type, as named in `TensorSpec`."""
     if kind == "bool":
         return Flags(graph, kind)
     return Reals(graph, kind) if kind.startswith("float") else Wholes(graph, kind)

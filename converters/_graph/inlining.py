@@ -1,4 +1,4 @@
-"""A graph that another converter wrote, copied into one of ours under fresh names."""
+"""Inlines a graph that another converter wrote, under fresh names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def inline(model: onnx.ModelProto, inputs: Mapping[str, str], graph: GraphBuilder) -> dict[str, str]:
-    """The names in `graph` of the model's outputs; `inputs` gives those of its inputs."""
+    """Inlines the model and returns the names of its outputs in `graph`; `inputs` maps its inputs to names."""
     from onnx import inliner
 
     model = inliner.inline_local_functions(model) if model.functions else model
@@ -30,11 +30,11 @@ def inline(model: onnx.ModelProto, inputs: Mapping[str, str], graph: GraphBuilde
 def _refuse(model: onnx.ModelProto) -> None:
     trees = {n.op_type for n in model.graph.node if n.op_type.startswith("TreeEnsemble")}
     if trees:
-        raise Unsupported(f"its graph holds {sorted(trees)[0]}, which our version of ai.onnx.ml has no more")
+        raise Unsupported(f"its graph uses {sorted(trees)[0]}, which ai.onnx.ml 5 no longer has")
     if len(model.graph.sparse_initializer):
-        raise Unsupported("its graph holds sparse constants")
+        raise Unsupported("its graph contains sparse constants")
     if any(o.version > OPSET for o in model.opset_import if o.domain == ""):
-        raise Unsupported(f"its graph is newer than opset {OPSET}")
+        raise Unsupported(f"its graph uses an opset newer than {OPSET}")
 
 
 def _named(tensor: Any, name: str) -> Any:
@@ -45,7 +45,7 @@ def _named(tensor: Any, name: str) -> Any:
 
 
 def _renamed(node: onnx.NodeProto, names: dict[str, str], graph: GraphBuilder) -> Any:
-    """A copy of the node; `names` learns what it gives."""
+    """Returns a copy of the node, and adds its outputs to `names`."""
     copy = type(node)()
     copy.CopyFrom(node)
     del copy.input[:], copy.output[:]
@@ -62,7 +62,7 @@ def _renamed(node: onnx.NodeProto, names: dict[str, str], graph: GraphBuilder) -
 
 
 def _rename_body(body: Any, names: dict[str, str], graph: GraphBuilder) -> None:
-    """The body of an If or a Loop: what it defines gets fresh names, what it takes from outside gets the outer ones."""
+    """Renames the body of an If or a Loop: its own values get fresh names, captured values the outer names."""
     for value in (*body.input, *body.initializer):
         names[value.name] = graph.fresh(value.name)
         value.name = names[value.name]

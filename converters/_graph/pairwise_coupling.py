@@ -1,7 +1,7 @@
-"""libsvm's `multiclass_probability`: probabilities of classes from those of pairs, by its own iterations.
+"""libsvm's `multiclass_probability`: class probabilities from pairwise ones, by the same iterations.
 
 Wu, Lin, Weng (2004), "Probability estimates for multi-class classification by pairwise coupling", second approach.
-libsvm stops early (`eps = 0.005 / classes`), so the answer is that of its iterations, not of the fixed point.
+libsvm stops early (`eps = 0.005 / classes`), so the result is that of its iterations, not of the fixed point.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ ITERATIONS = 100
 
 
 def coupled(graph: GraphBuilder, pair: str, count: int) -> str:
-    """Probabilities `[N, C]` from `pair` `[N, P]`: how likely the first class of each pair is against the second."""
+    """Returns probabilities `[N, C]` from `pair` `[N, P]`: that of each pair's first class against its second."""
     from onnx import TensorProto, helper
 
     square = _square(graph, pair, count)
@@ -38,7 +38,7 @@ def _first_columns(graph: GraphBuilder, square: str) -> str:
 
 
 def _square(graph: GraphBuilder, pair: str, count: int) -> str:
-    """`Q` `[N, C, C]`: sums of squared losses on the diagonal, minus the products of both ways elsewhere."""
+    """Returns `Q` `[N, C, C]`: sums of squared losses on the diagonal, minus both directions' products elsewhere."""
     import numpy as np
 
     first, second = np.triu_indices(count, 1)
@@ -55,7 +55,7 @@ def _square(graph: GraphBuilder, pair: str, count: int) -> str:
 
 
 def _iteration(graph: GraphBuilder, square: str, p: str, done: str, count: int) -> tuple[str, str, str]:
-    """Nodes of one pass: whether to go on, the probabilities, and which rows are done."""
+    """Adds one iteration: whether to go on, the probabilities, and which rows have converged."""
     row = graph.const([1], "int64")
     product = graph.op("Squeeze", graph.op("MatMul", square, _tall(graph, p)), graph.const([2], "int64"))
     total = graph.op("ReduceSum", graph.op("Mul", p, product), row, keepdims=1)
@@ -70,7 +70,7 @@ def _iteration(graph: GraphBuilder, square: str, p: str, done: str, count: int) 
 
 
 def _pick(graph: GraphBuilder, value: str, position: int) -> str:
-    """One column of the value as `[N, 1]`."""
+    """Returns one column of the value as `[N, 1]`."""
     return graph.op("Gather", value, graph.const([position], "int64"), axis=1)
 
 
@@ -87,7 +87,7 @@ def _tall(graph: GraphBuilder, value: str) -> str:
 def _update(
     graph: GraphBuilder, square: str, p: str, product: str, total: str, t: int, count: int
 ) -> tuple[str, str, str]:
-    """The probabilities, `Q p` and `p Q p` after class `t` has moved."""
+    """Returns the probabilities, `Q p` and `p Q p` after the update of class `t`."""
     import numpy as np
 
     line = graph.op("Gather", square, graph.const(t, "int64"), axis=1)
@@ -96,7 +96,7 @@ def _update(
     scale = graph.op("Add", graph.const(1.0), move)
     moved = graph.op("Add", p, graph.op("Mul", move, graph.const(np.eye(count)[t : t + 1])))
     inner = graph.op("Add", graph.op("Mul", move, own), graph.op("Mul", graph.const(2.0), here))
-    grown = graph.op("Add", total, graph.op("Mul", move, inner))
-    total = graph.op("Div", graph.op("Div", grown, scale), scale)
+    updated = graph.op("Add", total, graph.op("Mul", move, inner))
+    total = graph.op("Div", graph.op("Div", updated, scale), scale)
     product = graph.op("Div", graph.op("Add", product, graph.op("Mul", move, line)), scale)
     return graph.op("Div", moved, scale), product, total

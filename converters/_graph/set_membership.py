@@ -1,4 +1,4 @@
-"""Membership of a code in a set, for trees that split on categories: a 0/1 column per set, through one table."""
+"""Set membership of category codes, for trees that split on categories: a 0/1 column per set, from one table."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ INT64 = 7
 
 
 def flags(graph: GraphBuilder, x: Value, sets: Sequence[CodeSet]) -> str:
-    """`uint8 [N, sets]`: 0 where the row's code goes left, else 1.
+    """Returns `uint8 [N, sets]`: 0 where the row's code goes left, else 1.
 
-    One flat table; the stretch of a set holds the answer for: missing, negative, code 0, 1, ... and the code after
-    the greatest that any set of the column knows.
+    All sets share one flat table; a set's slice holds the results for: missing, negative, code 0, 1, ... and the code
+    after the greatest in any set of the column.
     """
     import numpy as np
 
@@ -48,7 +48,7 @@ def _stretch(codes: frozenset[int], after: int, missing_left: bool) -> Array:
 
 
 def _codes(graph: GraphBuilder, x: Value, features: list[int], after: list[int]) -> str:
-    """`int64 [N, len(features)]`: the codes; -1 for any below 0, `after` for any greater one, -2 for NaN."""
+    """Returns the codes, `int64 [N, len(features)]`; -1 for any below 0, `after` for any greater one, -2 for NaN."""
     import numpy as np
 
     cells = graph.op("Gather", x.name, graph.const(features, "int64"), axis=1)

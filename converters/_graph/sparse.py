@@ -1,4 +1,4 @@
-"""Matrices of few numbers: kept as places and values for as long as the next step can take them so."""
+"""Sparse matrices as coordinates and values, kept so for as long as the next step accepts them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sparse:
-    """Names of values: `rows`, `columns` and `values` `[K]`, each place once; `height` `[1]`, the number of rows.
+    """Names of values: `rows`, `columns` and `values` `[K]`, without duplicates; `height` `[1]`, the number of rows.
 
-    The first row is no row of the batch, so that there always is one with a value: the answers leave it out.
+    The first row is a dummy, so that there always is one with a value; it is removed from results.
     """
 
     rows: str
@@ -23,7 +23,7 @@ class Sparse:
     width: int
 
     def dense(self, graph: GraphBuilder) -> str:
-        """The whole matrix `[N, width]`."""
+        """Returns the dense matrix `[N, width]`."""
         width = graph.const([self.width], "int64")
         place = graph.op("Add", graph.op("Mul", self.rows, width), self.columns)
         blank = zeros(graph.op("Mul", self.height, width), graph.real, graph)
@@ -31,7 +31,7 @@ class Sparse:
         return _without_first(graph.op("Reshape", flat, graph.const([-1, self.width], "int64")), graph)
 
     def times(self, weights: Any, bias: Any, graph: GraphBuilder) -> str:
-        """The product with weights `[width, T]`, plus the bias `[T]`."""
+        """Returns the product with weights `[width, T]`, plus the bias `[T]`."""
         each = graph.op("Gather", graph.const(weights), self.columns, axis=0)
         each = graph.op("Mul", each, graph.op("Unsqueeze", self.values, graph.const([1], "int64")))
         shape = graph.op("Concat", self.height, graph.const([weights.shape[1]], "int64"), axis=0)
@@ -41,7 +41,7 @@ class Sparse:
 
 
 def zeros(shape: str, dtype: str, graph: GraphBuilder) -> str:
-    """Zeros of a shape that is a value of the graph."""
+    """Returns zeros of a shape that is a value of the graph."""
     import numpy as np
     from onnx import numpy_helper
 

@@ -1,4 +1,4 @@
-"""Angles and hyperbolas as nodes: ONNX Runtime has no double kernel for most, so they are written with what it has."""
+"""Trigonometric and hyperbolic functions as nodes, from the few float64 kernels that ONNX Runtime has."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Angles(Maths):
     """Trigonometric and hyperbolic functions of floating point numbers, under numpy's names."""
 
     def log1p(self, x: str) -> str:
-        """`x * log(u) / (u - 1)` for `u = 1 + x`, which keeps its digits near 0."""
+        """`x * log(u) / (u - 1)` for `u = 1 + x`, which is accurate near 0."""
         moved = self.op("Add", x, self.n(1.0))
         rest = self.op("Sub", moved, self.n(1.0))
         plain = self.op("Log", moved)
@@ -38,7 +38,7 @@ class Angles(Maths):
         return self.where(lost, x, self.where(near, self.op("Mul", plain, ratio), plain))
 
     def expm1(self, x: str) -> str:
-        """`x * (u - 1) / log(u)` for `u = exp(x)`, which keeps its digits near 0."""
+        """`x * (u - 1) / log(u)` for `u = exp(x)`, which is accurate near 0."""
         raised = self.op("Exp", x)
         rest = self.op("Sub", raised, self.n(1.0))
         lost = self.op("Equal", rest, self.n(0.0))
@@ -51,7 +51,7 @@ class Angles(Maths):
         return self.op("Sin", x)
 
     def cos(self, x: str) -> str:
-        """Of doubles by the half angle, which is exact: ONNX Runtime 1.28 has no such kernel."""
+        """In float64 by the half angle, which is exact: ONNX Runtime 1.28 has no such kernel."""
         if self.kind == "float32":
             return self.op("Cos", x)
         sine = self.op("Sin", self.op("Mul", x, self.n(0.5)))
@@ -64,10 +64,10 @@ class Angles(Maths):
         return self.op("Tanh", x)
 
     def sinh(self, x: str) -> str:
-        """Half of `u + u / (u + 1)` for `u = expm1(|x|)`, halved before it is too large; the sign comes back last."""
+        """Half of `u + u / (u + 1)` for `u = expm1(|x|)`, halved before it overflows; the sign is restored last."""
         size = self.op("Abs", x)
-        grown = self.expm1(size)
-        small = self.op("Add", grown, self.op("Div", grown, self.op("Add", grown, self.n(1.0))))
+        raised = self.expm1(size)
+        small = self.op("Add", raised, self.op("Div", raised, self.op("Add", raised, self.n(1.0))))
         half = self.op("Exp", self.op("Mul", size, self.n(0.5)))
         large = self.op("Mul", self.op("Mul", half, self.n(0.5)), half)
         near = self.op("Less", size, self.n(22.0))
@@ -101,7 +101,7 @@ class Angles(Maths):
         return self._signed(self.op("Mul", self.log1p(twice), self.n(0.5)), x)
 
     def arctan(self, x: str) -> str:
-        """Cephes' way: brought to [-0.66, 0.66] first."""
+        """As in Cephes: reduces the argument to [-0.66, 0.66] first."""
         size = self.op("Abs", x)
         far = self.op("Greater", size, self.n(2.41421356237309504880))
         middle = self.op("And", self.op("Greater", size, self.n(0.66)), self.op("Not", far))
@@ -153,7 +153,7 @@ class Angles(Maths):
     radians, degrees = deg2rad, rad2deg
 
     def signbit(self, x: str) -> str:
-        """Whether the sign is minus, that of 0 too: a flag."""
+        """Whether the sign bit is set, also that of 0: a boolean."""
         turned = self.op("Less", self.op("Div", self.n(1.0), x), self.n(0.0))
         return self.op("Or", self.op("Less", x, self.n(0.0)), turned)
 
@@ -162,6 +162,6 @@ class Angles(Maths):
         return self.where(self.signbit(y), self.op("Neg", size), size)
 
     def _signed(self, size: str, x: str) -> str:
-        """The size with the sign of `x`; `x` itself where it is 0, with its sign."""
+        """Returns the magnitude with the sign of `x`; `x` itself where it is 0, with its sign."""
         turned = self.where(self.op("Less", x, self.n(0.0)), self.op("Neg", size), size)
         return self.where(self.op("Equal", x, self.n(0.0)), x, turned)

@@ -1,7 +1,7 @@
-"""What a process gives up before it loads a model: programs, network, writing, other processes, memory without bound.
+"""Irreversibly restricts a process before it loads a model: programs, network, writing, other processes, memory.
 
-Through Landlock, seccomp and namespaces of Linux, without privileges and for good. Where the kernel has less, the
-process runs with what there is, and says so. Standard library only; Python 3.9.
+Uses Linux's Landlock, seccomp and namespaces, without privileges. Where the kernel supports fewer of them, the
+process runs with those there are, and reports which. Standard library only; Python 3.9.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from ._secrets import readable
 
 GUARDS = ("programs", "network", "writing", "sharing", "secrets", "processes", "memory")
 """No new programs or processes; no connections; no writing outside one folder; none in the memory that programs share
-by name; no reading of the user's keys; no way into other processes; a bound on memory and on each file."""
+by name; no reading of the user's keys; no access to other processes; a limit on memory and on each file."""
 
 
 def enter(folder: str, needed: Sequence[str] = (), programs: Sequence[str] = ()) -> dict[str, Any]:
-    """What is in force from now on (see `facts`); call it before anything of a model is touched or a thread started.
+    """Enters the sandbox; returns the guards in force (see `facts`). Call it before any model or new thread.
 
-    `folder`: the only one that is written in. `needed`: folders to read that may come into being only later.
-    `programs`: a launcher's: the program that it becomes, and the loader of that.
+    `folder`: the only writable one. `needed`: readable folders that may be created only later.
+    `programs`: for a launcher: the program that it becomes, and the loader of that.
     """
     if not machine():
         return facts(0, False, limited())
@@ -42,7 +42,7 @@ def enter(folder: str, needed: Sequence[str] = (), programs: Sequence[str] = ())
 
 
 def tried() -> tuple[bool, bool]:
-    """Whether a child process gets a folder of shared memory of its own, and whether it lives on behind the filter."""
+    """Tries in a child process: whether it gets its own shared memory folder, and whether it survives the filter."""
     child = os.fork()
     if not child:
         shared = _shared.private()
@@ -55,14 +55,14 @@ def tried() -> tuple[bool, bool]:
 
 
 def both(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """The facts of two processes as those of one: what both hold."""
+    """Returns the facts that hold for both of two processes."""
     held = [name for name in one["held"] if name in other["held"]]
     versions = {"landlock": min(one["landlock"], other["landlock"]), "seccomp": one["seccomp"] and other["seccomp"]}
     return {"held": held, "open": [name for name in GUARDS if name not in held], **versions}
 
 
 def facts(landlock: int, seccomp: bool, memory: bool, hides: bool = True, shared: bool = True) -> dict[str, Any]:
-    """`held`: the guards in force; `open`: the others; `landlock`: its version, 0 for none; `seccomp`."""
+    """Returns the facts: `held`: the guards in force; `open`: the others; `landlock`: its version or 0; `seccomp`."""
     held = {
         "programs": seccomp or landlock > 0,
         "network": seccomp,
@@ -81,5 +81,5 @@ def facts(landlock: int, seccomp: bool, memory: bool, hides: bool = True, shared
 
 
 def _alone() -> bool:
-    """Whether no other thread runs: Landlock holds this one, and an older one could be made to work for a model."""
+    """Returns whether no other thread runs: Landlock restricts only this one, and others could act for the model."""
     return len(os.listdir("/proc/self/task")) == 1 if os.path.isdir("/proc/self/task") else False

@@ -1,4 +1,4 @@
-"""What a process may do with files, and with processes outside: Linux's Landlock."""
+"""Restricts access to files, and to processes outside, by Linux's Landlock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ._kernel import LANDLOCK_ADD, LANDLOCK_CREATE, LANDLOCK_RESTRICT, call, mac
 _EXECUTE, _WRITE, _READ, _REMOVE_FOLDER, _REMOVE, _MAKE_FOLDER, _MAKE_FILE = (1 << bit for bit in (0, 1, 2, 4, 5, 7, 8))
 _MOVE, _TRUNCATE, _DEVICE = (1 << bit for bit in (13, 14, 15))
 _MAKE_OTHERS = 1 << 6 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12
-"""Devices, sockets, pipes and symbolic links: mlpack's own process writes and reads in the same folder."""
+"""Devices, sockets, pipes and symbolic links: mlpack's own process uses the same folder."""
 _ON_A_FILE = _EXECUTE | _WRITE | _READ | _TRUNCATE | _DEVICE
 _IN_A_FOLDER = _WRITE | _READ | _REMOVE_FOLDER | _REMOVE | _MAKE_FOLDER | _MAKE_FILE | _MOVE | _TRUNCATE
 _TCP = 1 | 2
@@ -23,7 +23,7 @@ _MOVE_SINCE, _TRUNCATE_SINCE, _NETWORK_SINCE, _DEVICE_SINCE, _SCOPES_SINCE = 2, 
 
 
 def available() -> int:
-    """The version of Landlock that this kernel has; 0: none."""
+    """Returns the version of Landlock in this kernel; 0 for none."""
     if not machine():
         return 0
     try:
@@ -33,9 +33,9 @@ def available() -> int:
 
 
 def restrict(writable: Sequence[str], readable: Sequence[str], executable: Sequence[str]) -> int:
-    """The version in force for this thread and all that it starts; 0 where there is none.
+    """Restricts this thread and everything that it starts; returns the version in force, 0 for none.
 
-    Files are written in the folders `writable` alone, and to /dev/null; read there and in `readable`, folders and
+    Files can be written only in the folders `writable` and to /dev/null; read there and in `readable`, folders and
     files; executed only where `executable` names them.
     """
     version = available()
@@ -65,7 +65,7 @@ def restrict(writable: Sequence[str], readable: Sequence[str], executable: Seque
 
 
 def _known(version: int) -> int:
-    """The rights on files that this version can take away."""
+    """Returns the file rights that this version can restrict."""
     since = ((_MOVE, _MOVE_SINCE), (_TRUNCATE, _TRUNCATE_SINCE), (_DEVICE, _DEVICE_SINCE))
     later = sum(right for right, first in since if version >= first)
     first = _EXECUTE | _WRITE | _READ | _REMOVE_FOLDER | _REMOVE | _MAKE_FOLDER | _MAKE_FILE | _MAKE_OTHERS
@@ -76,7 +76,7 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
     try:
         place = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
-        return  # it cannot be read anyway, or went away
+        return  # it is unreadable anyway, or was removed
     try:
         if not stat.S_ISDIR(os.fstat(place).st_mode):
             rights &= _ON_A_FILE

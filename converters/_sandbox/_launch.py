@@ -1,6 +1,6 @@
-"""A process that enters the sandbox and then becomes one program, which can start no other.
+"""Starts a process that enters the sandbox and then becomes one program, which can start no other.
 
-The kernel is told the address of that program's name. Once the program runs, nothing can lie at that address again.
+The filter allows only the address of that program's name. Once the program runs, nothing can be mapped there again.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ _READ_WRITE, _PRIVATE_AND_NOBODYS, _EXACTLY_THERE = 3, 0x22, 0x100000
 def start(
     program: str, arguments: Sequence[str], environment: Mapping[str, str], folder: Path, here: Path
 ) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
-    """The program in a sandbox, with a pipe to its standard input, and what is in force.
+    """Starts the program in a sandbox; returns it, with a pipe to its standard input, and the guards in force.
 
-    `folder`: the only one that it writes in. `here`: its working folder.
+    `folder`: the only writable one. `here`: its working folder.
     """
     read, write = os.pipe()
     order = folder / "start.json"
-    told = {"program": program, "arguments": [program, *arguments], "folder": str(folder), "replies": write}
-    order.write_text(json.dumps({**told, "environment": dict(environment)}))
+    request = {"program": program, "arguments": [program, *arguments], "folder": str(folder), "replies": write}
+    order.write_text(json.dumps({**request, "environment": dict(environment)}))
     command = [sys.executable, "-I", "-S", "-c", _BOOT, str(Path(__file__).parent), str(order)]
     with os.fdopen(read, "rb") as replies:
         try:
@@ -57,15 +57,15 @@ def start(
 
 
 def become(order: str) -> None:
-    """Turns this process into the program of the order; never returns."""
-    told = json.loads(Path(order).read_text())
-    program = os.fsencode(told["program"])
-    arguments = [os.fsencode(each) for each in told["arguments"]]
-    environment = {os.fsencode(name): os.fsencode(value) for name, value in told["environment"].items()}
+    """Replaces this process by the program of the order; never returns."""
+    request = json.loads(Path(order).read_text())
+    program = os.fsencode(request["program"])
+    arguments = [os.fsencode(each) for each in request["arguments"]]
+    environment = {os.fsencode(name): os.fsencode(value) for name, value in request["environment"].items()}
     place = _named(program) if machine() else None
-    facts = enter(told["folder"], (), (told["program"], *loader_of(program)))
-    os.write(told["replies"], json.dumps(facts).encode())
-    os.close(told["replies"])
+    facts = enter(request["folder"], (), (request["program"], *loader_of(program)))
+    os.write(request["replies"], json.dumps(facts).encode())
+    os.close(request["replies"])
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     if place is not None:
         lines = [name + b"=" + value for name, value in environment.items()]
@@ -74,7 +74,7 @@ def become(order: str) -> None:
 
 
 def _named(program: bytes) -> int:
-    """The address at which the program's name now lies."""
+    """Maps the program's name at the fixed address, and returns the address."""
     library = ctypes.CDLL(None, use_errno=True)
     library.mmap.restype = ctypes.c_void_p
     words = (ctypes.c_void_p(START), ctypes.c_size_t(ROOM), _READ_WRITE, _PRIVATE_AND_NOBODYS | _EXACTLY_THERE, -1)
@@ -90,7 +90,7 @@ def _strings(lines: Sequence[bytes]) -> Any:
 
 
 def loader_of(program: bytes) -> tuple[str, ...]:
-    """The dynamic loader that an ELF file of 64 bits names; none where it names none."""
+    """Returns the dynamic loader that a 64-bit ELF file names, if any."""
     with open(program, "rb") as file:
         head = file.read(64)
         if head[:6] != b"\x7fELF\x02\x01":

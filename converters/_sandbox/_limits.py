@@ -1,4 +1,4 @@
-"""Bounds on what a process may use."""
+"""Resource limits of a process."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import sys
 
 
 def limit(memory: int) -> None:
-    """Nothing; `memory`: bytes of data, and of each file that is written. 0: no bound.
+    """Limits data, and each file that is written, to `memory` bytes; 0 for no limit.
 
-    Not of address space: graphics drivers reserve far more of it than there is memory.
+    Does not limit address space: graphics drivers reserve far more of it than there is memory.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if memory:
@@ -21,7 +21,7 @@ def limit(memory: int) -> None:
 
 
 def limited() -> bool:
-    """Whether memory has a bound."""
+    """Returns whether memory is limited."""
     return resource.getrlimit(_kind())[0] != resource.RLIM_INFINITY
 
 
@@ -30,7 +30,7 @@ def _kind() -> int:
 
 
 def _counts_all() -> bool:
-    """Whether the limit on data counts all private memory, as Linux does since 4.7."""
+    """Returns whether the limit on data counts all private memory, as in Linux since 4.7."""
     if sys.platform != "linux":
         return False
     release = platform.release().split(".")

@@ -1,7 +1,7 @@
-"""The filter that the kernel puts every system call of a process through.
+"""The seccomp filter for every system call of a sandboxed process.
 
-It denies what is on a list, and every call that is newer than the list. A list of what is allowed would be shorter to
-judge, but each release of a C library or of a framework may call something else, harmless, that it lacks.
+It denies the calls on a list, and every call that is newer than the list. A list of allowed calls would be shorter to
+review, but each release of a C library or of a framework may make another, harmless call that it lacks.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ._kernel import SYSCALL_OF, call, machine
 from ._syscalls import HIGHEST, denied, weighed
 
 START = 1 << 20
-"""The address from which a launcher names the one program that it may become: nothing can be mapped there again."""
+"""Address of the name of the one program that a launcher may become: nothing can be mapped there again."""
 ROOM = 1 << 16
 
 _AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -28,7 +28,7 @@ _SET_FILTER, _ALL_THREADS = 1, 1
 _THREAD = 0x100 | 0x800 | 0x10000  # CLONE_VM, CLONE_SIGHAND, CLONE_THREAD
 _NEW_NAMESPACES = 0x7E020000
 _SHARED_AND_NOBODYS = 0x01 | 0x20  # MAP_SHARED, MAP_ANONYMOUS
-_GROWS_DOWN = 0x100  # MAP_GROWSDOWN: it could reach the address in question from above
+_GROWS_DOWN = 0x100  # MAP_GROWSDOWN: it could reach the address from above
 _MOVES = 2  # MREMAP_FIXED
 _TYPE_INTO_TERMINAL, _TERMINAL_OF_LINUX = 0x5412, 0x541C
 _UNIX, _STREAM = 1, 1
@@ -37,9 +37,9 @@ Line = tuple[int, int, int, int]
 
 
 def install(starts: bool) -> bool:
-    """Whether the filter is now in force for all threads; `starts`: the program named at `START` may be executed.
+    """Installs the filter; returns whether it is in force for all threads. `starts`: allow the program at `START`.
 
-    To be tried in a child first: under an emulator the calls may be those of another machine, which ends the process.
+    Try it in a child first: under an emulator the calls may be those of another machine, which kills the process.
     """
     known = machine()
     if not known:
@@ -50,7 +50,7 @@ def install(starts: bool) -> bool:
     program = struct.pack("HxxxxxxP", len(lines), ctypes.addressof(buffer))
     words = (_SET_FILTER, _ALL_THREADS, ctypes.create_string_buffer(program))
     try:
-        return call(SYSCALL_OF[known]["seccomp"], *words) == 0  # else the thread that would not take it
+        return call(SYSCALL_OF[known]["seccomp"], *words) == 0  # else the id of a thread that could not take it
     except OSError:
         return False
 
@@ -69,14 +69,14 @@ def _filter(known: str, process: int, starts: bool) -> list[Line]:
 
 
 def _block(name: str, process: int, starts: bool) -> list[Line]:
-    """The lines that judge a call by its arguments; every way through them ends it."""
+    """Returns the lines that check a call by its arguments; every path through them ends it."""
     blocks = {
         "execve": [*_whole(0), *_only_if(0, START)] if starts else [_deny(errno.EPERM)],
         "clone": [
             *(_low(0), (_AND, 0, 0, _THREAD), _jump(_EQUAL, _THREAD, 1, 0), _deny(errno.EPERM)),
             *(_low(0), _jump(_ANY, _NEW_NAMESPACES, 0, 1), _deny(errno.EPERM), _end(_ALLOW)),
         ],
-        "clone3": [_deny(errno.ENOSYS)],  # its flags cannot be read here; the C library then takes `clone`
+        "clone3": [_deny(errno.ENOSYS)],  # its flags are in memory; the C library falls back to `clone`
         "kill": _only_if(0, process),
         "tkill": _only_if(0, process),
         "tgkill": _only_if(0, process),
@@ -90,7 +90,7 @@ def _block(name: str, process: int, starts: bool) -> list[Line]:
             *(_deny(errno.EPERM), _end(_ALLOW)),
         ],
         "mmap": [
-            # Such memory counts for nobody's limit.
+            # Such memory counts towards no limit.
             *(_low(3), (_AND, 0, 0, _SHARED_AND_NOBODYS), _jump(_EQUAL, _SHARED_AND_NOBODYS, 0, 1)),
             *(_deny(errno.ENOMEM), _low(3), _jump(_ANY, _GROWS_DOWN, 0, 1), _deny(errno.EPERM), *_not_at_start(0)),
         ],
@@ -104,12 +104,12 @@ def _only_if(argument: int, value: int) -> list[Line]:
 
 
 def _whole(argument: int) -> list[Line]:
-    """Denied for addresses beyond 32 bits."""
+    """Denies addresses beyond 32 bits."""
     return [_high(argument), _jump(_EQUAL, 0, 1, 0), _deny(errno.EPERM)]
 
 
 def _not_at_start(argument: int) -> list[Line]:
-    """Denied for addresses up to `START` and its room, but for none, which leaves the choice to the kernel."""
+    """Denies addresses up to `START` and its room, but not 0, which leaves the choice to the kernel."""
     return [
         *(_high(argument), _jump(_EQUAL, 0, 1, 0), _end(_ALLOW)),
         *(_low(argument), _jump(_EQUAL, 0, 0, 1), _end(_ALLOW)),

@@ -1,4 +1,4 @@
-"""The files of a user that no model needs, and how everything else is named."""
+"""Lists the user's secret files, and all paths that do not contain one."""
 
 from __future__ import annotations
 
@@ -45,21 +45,22 @@ _MOST = 10_000
 
 
 def readable(needed: Sequence[str]) -> tuple[list[str], bool]:
-    """Files and folders that are everything but the secrets; whether that could be said.
+    """Returns files and folders that cover everything but the secrets, and whether that was possible.
 
-    `needed`: folders that may come into being only later. Landlock allows and never denies: so on the way to a secret
-    each neighbour is named.
+    `needed`: folders that may be created only later. Landlock can allow but not deny: so the siblings on the path to
+    each
+    secret are listed.
     """
     hidden = {os.path.realpath(path) for path in _secrets() if os.path.exists(path)}
     try:
         return [*_around("/", hidden), *needed], True
-    except OSError:  # a folder on the way cannot be listed, or holds too much
+    except OSError:  # a folder on the path cannot be listed, or is too large
         return ["/"], not hidden
 
 
 def _secrets() -> Iterator[str]:
     homes = {os.path.expanduser("~")}
-    with suppress(KeyError):  # a number that nobody has
+    with suppress(KeyError):  # the user id has no entry
         homes.add(pwd.getpwuid(os.getuid()).pw_dir)
     yield from (os.path.join(home, name) for home in homes if os.path.isabs(home) for name in SECRETS)
     for variable in NAMED:
@@ -74,8 +75,8 @@ def _around(folder: str, hidden: set[str]) -> Iterator[str]:
         yield folder
         return
     with os.scandir(folder) as entries:
-        names = [entry.path for entry in entries if not entry.is_symlink()]  # a link leads to what has a name elsewhere
+        names = [entry.path for entry in entries if not entry.is_symlink()]  # a link's target has its own path
     if len(names) > _MOST:
-        raise OSError(f"{folder} holds too many files to name them")
+        raise OSError(f"{folder} contains too many files to list")
     for path in names:
         yield from _around(path, hidden)

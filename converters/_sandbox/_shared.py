@@ -1,6 +1,6 @@
-"""The folder of memory that programs share, one of the process's own.
+"""Gives the process a shared-memory folder of its own.
 
-Intel's OpenMP (numpy on MKL) ends the process where it cannot write there, and Python's locks between processes need
+Intel's OpenMP (numpy on MKL) kills the process where it cannot write there, and Python's interprocess locks need
 it.
 """
 
@@ -20,9 +20,9 @@ _OPTIONS = b"size=64m,mode=1777"
 
 
 def private() -> bool:
-    """Whether the folder is now one that no other process sees; False where this system does not let us.
+    """Mounts a folder that no other process sees; returns False where the system does not permit it.
 
-    Where a step in the middle is refused, the process is left as nobody: to be tried in a child first.
+    If a step in the middle is refused, the process is left as user nobody: try it in a child first.
     """
     try:
         _own_mounts()
@@ -34,7 +34,7 @@ def private() -> bool:
 
 
 def _own_mounts() -> None:
-    """Nothing; root may have them, and everybody else in a namespace of users where each is who they were."""
+    """Unshares the mounts: directly for root, else in a user namespace that maps each id to itself."""
     unshare = SYSCALL_OF[machine()]["unshare"]
     try:
         call(unshare, _OF_MOUNTS)

@@ -1,13 +1,13 @@
-"""The system calls that a process which holds a model may not make, by architecture."""
+"""The system calls that a sandboxed process may not make, by architecture."""
 
 from __future__ import annotations
 
 X86_64, AARCH64 = "x86_64", "aarch64"
 HIGHEST = 469
-"""The last system call that this list was made with (Linux 6.18); later ones do not exist in the sandbox."""
+"""The last system call when this list was made (Linux 6.18); later ones are unavailable in the sandbox."""
 
 _NONE = -1
-"""The architecture has no such call: a later one of the list stands for it."""
+"""The architecture has no such call: a later one on the list replaces it."""
 
 DENIED: dict[str, tuple[int, int]] = {
     # Other programs and processes.
@@ -54,7 +54,7 @@ DENIED: dict[str, tuple[int, int]] = {
     "msgsnd": (69, 189),
     "msgrcv": (70, 188),
     "mq_open": (240, 180),
-    # What Landlock does not hold, or not of all versions: links, rights and times of files.
+    # Not covered by Landlock, or not by all its versions: links, permissions and times of files.
     "symlink": (88, _NONE),
     "symlinkat": (266, 36),
     "truncate": (76, 45),
@@ -140,12 +140,12 @@ WEIGHED: dict[str, tuple[int, int]] = {
 
 
 def denied(machine: str) -> list[int]:
-    """The numbers of the calls that are always denied."""
+    """Returns the numbers of the calls that are always denied."""
     return [numbers[_place(machine)] for numbers in DENIED.values() if numbers[_place(machine)] != _NONE]
 
 
 def weighed(machine: str) -> dict[str, int]:
-    """The numbers of the calls that hang on their arguments, by name."""
+    """Returns the numbers of the calls that depend on their arguments, by name."""
     return {name: numbers[_place(machine)] for name, numbers in WEIGHED.items()}
 
 

@@ -1,1 +1,1 @@
-"""Steps: how one fitted object becomes nodes, where its definition is found, and how a whole graph is assembled."""
+"""Conversion steps: converts fitted objects to nodes, looks up their converters, and assembles the whole graph."""

@@ -1,4 +1,4 @@
-"""A whole graph from one fitted object: the signature's inputs, the object's step, the signature's outputs."""
+"""Assembles a graph from a fitted object: the signature's inputs, the object's step, the signature's outputs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def assemble(model: Any, description: Description, signature: Signature, real: s
 
 
 def _input(spec: TensorSpec, description: Description, graph: GraphBuilder) -> Value:
-    """An input, with the example's cells where it is one column."""
+    """Adds an input, with the example's cells where it is a single column."""
     value = graph.input(spec)
     cells = (description.example or {}).get(spec.name)
     objects = spec.is_text or spec.frame_dtype == "bool object"
@@ -47,7 +47,7 @@ def _value_of(spec: TensorSpec, answer: Answer, signature: Signature, graph: Gra
     }
     value = names.get(spec.name)
     if value is None:
-        raise Unsupported(f"the converter does not give the output {spec.name!r}")
+        raise Unsupported(f"the converter does not produce the output {spec.name!r}")
     return value
 
 
@@ -58,5 +58,5 @@ def _array(values: tuple[Any, ...], dtype: str) -> Any:
 
 
 def _shaped(value: str, spec: TensorSpec, graph: GraphBuilder) -> str:
-    """The value with exactly the signature's rank, whatever the step gave."""
+    """Reshapes the value to exactly the signature's rank."""
     return graph.op("Reshape", value, graph.const([-1, *spec.shape[1:]], "int64"))

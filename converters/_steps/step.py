@@ -1,4 +1,4 @@
-"""Steps: how one fitted object (a scaler, a forest, a pipeline) becomes nodes, and where its answer jumps.
+"""Conversion steps: how one fitted object (a scaler, a forest, a pipeline) becomes nodes, and where its output jumps.
 
 A framework's file offers steps for its classes through `Export.step`; a step that holds others (a pipeline, a
 voting classifier) asks for theirs here, so no framework's file imports another's.
@@ -14,18 +14,18 @@ from .._graph.builder import Frame, GraphBuilder
 from ..spec import Scalar, Unsupported
 
 Thresholds = list[list[float]]
-"""Per column, the values at which the answer jumps."""
+"""Per column, the values at which the output jumps."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a step gives: names of values in the graph.
+    """A step's outputs: names of values in the graph.
 
     `transformed`: a transformer's frame. `index`: a classifier's `int64 [N]`, the position in `classes_`;
     `label`: `int64 [N]` where there are no `classes_` (clusterers, outlier detectors), `[N, T]` in the type of the
     classes where there are several targets. `probabilities`: `real [N, C]`; `several`: one such matrix per target;
-    `decision`: `real [N]` or `[N, C]`, what `decision_function` gives. `prediction`: `real [N]` or `[N, T]`.
-    `density`: `real [N]`, what `score_samples` gives where there is nothing else.
+    `decision`: `real [N]` or `[N, C]`, the result of `decision_function`. `prediction`: `real [N]` or `[N, T]`.
+    `density`: `real [N]`, the result of `score_samples` where there is no other output.
     """
 
     transformed: Frame | None = None
@@ -40,15 +40,18 @@ class Answer:
 
 @dataclass(frozen=True)
 class Step:
-    """How one class converts, and what is worth probing.
+    """How one class is converted, and which inputs are worth probing.
 
-    `convert(fitted, frame, graph)`. `thresholds(fitted)`: per input column. `back(fitted, thresholds)`: thresholds on
-    the output columns, as thresholds on the input columns (empty lists where there is no way back).
-    `bounds(fitted)`: per input column, numbers at which it may begin to refuse. `moves(fitted)`: per output column the
-    position of the input column that it is, unchanged, or None where it is another; None: each stays in its place.
+    `convert(fitted, frame, graph)`. `thresholds(fitted)`: per input column. `back(fitted, thresholds)`: maps thresholds
+    on
+    the output columns to thresholds on the input columns (empty lists where this is impossible).
+    `bounds(fitted)`: per input column, numbers beyond which it may refuse input. `moves(fitted)`: per output column the
+    position of the input column that it equals unchanged, or None where there is none; None: all columns keep their
+    place.
     `values(fitted)`: per input column the values that the step knows (categories), None for a column of numbers.
-    `sparse(fitted, given)`: whether a transformer gives a sparse matrix, where `given` says whether it takes one; a
-    cell of 0 is none of its cells then. None: `convert` itself marks what it gives.
+    `sparse(fitted, given)`: whether a transformer returns a sparse matrix, where `given` says whether it receives one;
+    a
+    cell of 0 is then not stored. None: `convert` itself marks its result.
     """
 
     convert: Callable[[Any, Frame, GraphBuilder], Answer]
@@ -61,17 +64,17 @@ class Step:
 
 
 def as_given(fitted: Any, given: bool) -> bool:
-    """The rule of a transformer that keeps the cells of a sparse matrix in their places (`Step.sparse`)."""
+    """Rule of a transformer that keeps the cells of a sparse matrix in place (`Step.sparse`)."""
     return given
 
 
 def always(fitted: Any, given: bool) -> bool:
-    """The rule of a transformer whose answer is always sparse (`Step.sparse`)."""
+    """Rule of a transformer whose output is always sparse (`Step.sparse`)."""
     return True
 
 
 def step_of(fitted: Any) -> Step:
-    """The author's own step, else the exact class's: a subclass may compute anything, so it does not inherit one."""
+    """Returns the author's own step, else the exact class's: a subclass may compute anything, so inherits none."""
     from .. import for_object
     from .user_defined import advice, step
 
@@ -88,7 +91,7 @@ def step_of(fitted: Any) -> Step:
 
 
 def convert(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The answer of `fitted` on `frame`, as nodes added to `graph`."""
+    """Adds the nodes of `fitted` on `frame`, and returns its outputs."""
     step = step_of(fitted)
     answer = step.convert(fitted, frame, graph)
     if answer.transformed is None or step.sparse is None:
@@ -101,41 +104,41 @@ def convert(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def _held_as_before(marked: Frame, frame: Frame, graph: GraphBuilder) -> Frame:
-    """The one block of a step that changes the cells of its matrix, and none of their places."""
+    """Marks the single block of a step that changes the cells of its matrix but not their places."""
     before = graph.matrix(frame)
     keeps = len(marked) == 1 and marked[0].width == before.width and not marked[0].held
     return (replace(marked[0], held=before.held),) if keeps else marked
 
 
 def transform(fitted: Any, frame: Frame, graph: GraphBuilder) -> Frame:
-    """The frame that a transformer gives; `Unsupported` where `fitted` is none."""
+    """Returns a transformer's output frame; raises `Unsupported` where `fitted` is not a transformer."""
     answer = convert(fitted, frame, graph)
     if answer.transformed is None:
-        raise Unsupported(f"{type(fitted).__name__} stands where a transformer is needed")
+        raise Unsupported(f"{type(fitted).__name__} is not a transformer, but is used as one")
     return answer.transformed
 
 
 def thresholds_of(fitted: Any, width: int) -> Thresholds:
-    """Per input column, where the answer jumps; empty lists where the step does not say."""
+    """Returns, per input column, where the output jumps; empty lists where the step does not define it."""
     return _numbers(fitted, width, lambda step: step.thresholds)
 
 
 def bounds_of(fitted: Any, width: int) -> Thresholds:
-    """Per input column, where the step may begin to refuse numbers; empty lists where it does not say."""
+    """Returns, per input column, where the step may begin to refuse numbers; empty lists where undefined."""
     return _numbers(fitted, width, lambda step: step.bounds)
 
 
 def _numbers(fitted: Any, width: int, hook: Callable[[Step], Callable[[Any], Thresholds] | None]) -> Thresholds:
     try:
-        asked = hook(step_of(fitted))
+        method = hook(step_of(fitted))
     except Unsupported:
         return [[] for _ in range(width)]
-    found = asked(fitted) if asked else []
+    found = method(fitted) if method else []
     return [list(f) for f in found] if len(found) == width else [[] for _ in range(width)]
 
 
 def back_through(fitted: Any, thresholds: Thresholds, width: int) -> Thresholds:
-    """Thresholds on the outputs of `fitted`, seen from its `width` inputs."""
+    """Maps thresholds on the outputs of `fitted` back to its `width` inputs."""
     try:
         step = step_of(fitted)
     except Unsupported:
@@ -145,7 +148,7 @@ def back_through(fitted: Any, thresholds: Thresholds, width: int) -> Thresholds:
 
 
 def values_of(fitted: Any, width: int) -> list[list[Scalar] | None]:
-    """Per input column, the values that the step knows; None for numbers."""
+    """Returns, per input column, the values that the step knows; None for numbers."""
     try:
         step = step_of(fitted)
     except Unsupported:
@@ -155,7 +158,7 @@ def values_of(fitted: Any, width: int) -> list[list[Scalar] | None]:
 
 
 def moves_of(fitted: Any, width: int) -> list[int | None]:
-    """Per output column, the input column that it is; each in its place where the step does not say."""
+    """Returns, per output column, the input column that it equals; its own position where undefined."""
     try:
         step = step_of(fitted)
     except Unsupported:

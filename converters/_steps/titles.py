@@ -1,4 +1,4 @@
-"""What a fitted object is, in words: its class, with the classes of its parts in brackets, however they are nested."""
+"""Titles of fitted objects: the class name, with the classes of nested parts in brackets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ALONE = ("best_estimator_", "regressor_", "classifier_", "estimator", "base_est
 
 
 def title_of(model: Any) -> str:
-    """Such as `Pipeline(StandardScaler, LogisticRegression)`; of what is nested, as much as is readable in a line."""
+    """Returns a title such as `Pipeline(StandardScaler, LogisticRegression)`, nested as deep as fits into a line."""
     for depth in range(DEEPEST, 0, -1):
         title = _title(model, depth)
         if len(title) <= LONGEST:
@@ -32,7 +32,7 @@ def _title(model: Any, depth: int) -> str:
 
 
 def _parts(model: Any) -> Iterator[Any]:
-    """The objects that a pipeline, a union, an ensemble or a search is made of; a text for a step that is none."""
+    """Yields the parts of a pipeline, union, ensemble or search; a string for a step such as "passthrough"."""
     held = getattr(model, "__dict__", {})
     several = next((held[name] for name in _LISTS if isinstance(held.get(name), list)), None)
     if several is not None:
@@ -49,12 +49,12 @@ def _parts(model: Any) -> Iterator[Any]:
 
 
 def _is_own(model: Any, name: str) -> bool:
-    """Whether the user gave that part, or it was fitted of one: a forest's trees are no choice of anybody's."""
+    """Returns whether the user chose that part, or it was fitted from a chosen one; a forest's trees are not chosen."""
     return name.endswith("_") or name in model.get_params(deep=False)
 
 
 def _of_entry(entry: Any) -> Iterator[Any]:
-    """The part of a named entry; nothing of one that drops its columns."""
+    """Yields the part of a named entry; nothing for one that drops its columns."""
     part = entry[1] if isinstance(entry, tuple) and len(entry) > 1 else entry
     if isinstance(part, str) or part is None:
         if part == "passthrough":

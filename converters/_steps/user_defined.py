@@ -1,7 +1,7 @@
-"""The graph that the author of a class gives: a method of the class, or a function registered for it.
+"""Graphs from the author of a class: a method of the class, or a function registered for it.
 
-A class says `to_onnx_graph(self, graph, frame)`. For a class that cannot, `mlpack_converters.py` in a folder of
-`--code` holds `STEPS = {"package.module.Class": function}`, called as `function(fitted, graph, frame)`.
+A class defines `to_onnx_graph(self, graph, frame)`. For a class that cannot, `mlpack_converters.py` in a folder of
+`--code` defines `STEPS = {"package.module.Class": function}`, called as `function(fitted, graph, frame)`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _thresholds: dict[str, Callable[[Any], Any]] = {}
 
 
 def register(folders: Sequence[str]) -> None:
-    """Nothing; takes in what the `mlpack_converters.py` of these folders register."""
+    """Registers the steps of the `mlpack_converters.py` in each of these folders."""
     for i, folder in enumerate(folders):
         path = Path(folder) / REGISTRY
         if path.is_file():
@@ -35,7 +35,7 @@ def register(folders: Sequence[str]) -> None:
             _steps.update(_functions(module, "STEPS", path))
             _thresholds.update(_functions(module, "THRESHOLDS", path))
             if not getattr(module, "STEPS", None):
-                raise Unreadable(f'{path} registers nothing: it needs STEPS = {{"package.module.Class": function}}')
+                raise Unreadable(f'{path} registers nothing: define STEPS = {{"package.module.Class": function}}')
 
 
 def _imported(path: Path, name: str) -> Any:
@@ -54,17 +54,17 @@ def _imported(path: Path, name: str) -> Any:
 def _functions(module: Any, table: str, path: Path) -> dict[str, Any]:
     found = getattr(module, table, {})
     if not isinstance(found, Mapping) or not all(isinstance(k, str) and callable(v) for k, v in found.items()):
-        raise Unreadable(f"{path}: {table} must hold functions by dotted class name")
+        raise Unreadable(f"{path}: {table} must map dotted class names to functions")
     return dict(found)
 
 
 def dotted(thing: Any) -> str:
-    """The full name of a class or a function."""
+    """Returns the full name of a class or a function."""
     return f"{getattr(thing, '__module__', '')}.{getattr(thing, '__qualname__', getattr(thing, '__name__', ''))}"
 
 
 def step(fitted: Any) -> Step | None:
-    """The author's own step for the object's exact class; None where there is none."""
+    """Returns the author's own step for the object's exact class, or None."""
     kind = type(fitted)
     author = _steps.get(dotted(kind)) or getattr(kind, METHOD, None)
     if author is None:
@@ -74,7 +74,7 @@ def step(fitted: Any) -> Step | None:
 
 
 def function_step(function: Any) -> Author | None:
-    """What is registered for a function by its dotted name; None where nothing is."""
+    """Returns the step registered for a function by its dotted name, or None."""
     return _steps.get(dotted(function))
 
 
@@ -86,7 +86,7 @@ def _through(author: Author) -> Callable[[Any, Frame, GraphBuilder], Answer]:
 
 
 def answered(author: Author, fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """What the author's function gives, as an answer; its errors become `Unsupported`."""
+    """Returns the result of the author's function as an `Answer`; its errors become `Unsupported`."""
     try:
         given = author(fitted, graph, frame)
     except Unsupported:
@@ -108,7 +108,7 @@ def _answer(given: Any, fitted: Any) -> Answer:
     if isinstance(given, Mapping) and given and set(given) <= set(PLACES):
         return Answer(**{k: _frame(v, fitted) if k == "transformed" else _name(v) for k, v in given.items()})
     raise Unsupported(
-        f"the graph of {dotted(type(fitted))} gives {given!r}: give graph.block(name, width) for a transformer, "
+        f"the graph of {dotted(type(fitted))} returns {given!r}: return graph.block(name, width) for a transformer, "
         f"a dict with some of {', '.join(PLACES)} for the rest, or an onnx.ModelProto"
     )
 
@@ -124,21 +124,21 @@ def _frame(given: Any, fitted: Any) -> Any:
 
 
 def _with_index(answer: Answer, graph: GraphBuilder) -> Answer:
-    """Where there are probabilities alone, the label is the largest one's, the first of equals."""
+    """Derives the label where there are only probabilities: the largest one's, the first among equals."""
     if answer.probabilities is None or answer.index is not None or answer.label is not None:
         return answer
     return replace(answer, index=graph.op("ArgMax", answer.probabilities, axis=1, keepdims=0))
 
 
 def _inlined(model: Any, frame: Frame, graph: GraphBuilder, fitted: Any) -> Any:
-    """The author's own ONNX model as a part of the graph: its outputs go by their names, a single one by its place."""
+    """Inlines the author's own ONNX model: outputs are matched by name, a single one by position."""
     constants = {c.name for c in model.graph.initializer}
-    wanted = [i for i in model.graph.input if i.name not in constants]
+    inputs = [i for i in model.graph.input if i.name not in constants]
     own = {value.column: value for value in frame if value.column}
-    if len(wanted) == 1:
-        fed = {wanted[0].name: graph.matrix(frame, _kind(wanted[0])).name}
-    elif all(i.name in own for i in wanted):
-        fed = {i.name: graph.cast(own[i.name], _kind(i)).name for i in wanted}
+    if len(inputs) == 1:
+        fed = {inputs[0].name: graph.matrix(frame, _kind(inputs[0])).name}
+    elif all(i.name in own for i in inputs):
+        fed = {i.name: graph.cast(own[i.name], _kind(i)).name for i in inputs}
     else:
         raise Unsupported(f"the graph of {dotted(type(fitted))} needs one input, or inputs named like the columns")
     names = inline(model, fed, graph)
@@ -157,7 +157,7 @@ def _kind(value: Any) -> str:
 
 
 def _in_real(output: Any, name: str, graph: GraphBuilder) -> Value:
-    """An output as a value of the graph: its numbers in the graph's own type, its width by its declared shape."""
+    """Returns an output as a value of the graph: floats in the graph's own type, the width from its declared shape."""
     dims = output.type.tensor_type.shape.dim
     width = dims[1].dim_value if len(dims) == 2 else 0 if len(dims) == 1 else -1
     if width < 0 or (len(dims) == 2 and not width):
@@ -167,8 +167,8 @@ def _in_real(output: Any, name: str, graph: GraphBuilder) -> Value:
 
 
 def advice(name: str) -> str:
-    """What the author can do, for a class or function of that name."""
+    """Returns advice for the author of a class or function of that name."""
     return (
-        "do this step before the model, or give its graph: a method to_onnx_graph on its class, or "
+        "do this step before the model, or define its graph: a method to_onnx_graph on its class, or "
         f'STEPS = {{"{name}": function}} in {REGISTRY} in a --code folder (docs/user-code.md)'
     )

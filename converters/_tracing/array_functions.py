@@ -1,4 +1,4 @@
-"""numpy's functions and the methods of its arrays, written as nodes where they keep the rows apart."""
+"""Converts numpy's functions and array methods to nodes, as far as each row's result depends on that row alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .ufuncs import aligned, elementwise, named
 
 
 def call(function: Any, arguments: Sequence[Any], keywords: dict[str, Any]) -> Any:
-    """What a function of numpy makes of these; `Unsupported` where it has no graph."""
+    """Returns the result of a numpy function on these arguments; raises `Unsupported` where it has no graph."""
     name = function.__name__
     if name in REDUCTIONS:
         return REDUCTIONS[name](*arguments, **keywords)
@@ -25,7 +25,7 @@ def call(function: Any, arguments: Sequence[Any], keywords: dict[str, Any]) -> A
 
 
 def method(symbol: Any, name: str) -> Callable[..., Any]:
-    """The method of an array by that name."""
+    """Returns the array method called `name`."""
     if name in REDUCTIONS:
         return lambda *a, **k: REDUCTIONS[name](symbol, *a, **k)
     if name in _METHODS:
@@ -38,7 +38,7 @@ def where(test: Any, yes: Any = None, no: Any = None) -> Any:
     import numpy as np
 
     if yes is None or no is None:
-        raise Unsupported("numpy.where without its two choices picks rows by their values")
+        raise Unsupported("numpy.where without its two choices selects rows by their values")
     ghost = np.where(ghost_of(test), ghost_of(yes), ghost_of(no))
     aligned([test, yes, no], ghost)
     symbol = first([test, yes, no])
@@ -49,7 +49,7 @@ def where(test: Any, yes: Any = None, no: Any = None) -> Any:
 
 
 def select(tests: Sequence[Any], choices: Sequence[Any], default: Any = 0) -> Any:
-    """`numpy.select`: the choice of the first test that holds."""
+    """`numpy.select`: the choice of the first condition that is true."""
     found = default
     for test, choice in reversed(list(zip(tests, choices))):
         found = where(test, choice, found)
@@ -67,7 +67,7 @@ def clip(x: Any, a_min: Any = None, a_max: Any = None, **keywords: Any) -> Any:
 
 
 def rounded(x: Any, decimals: int = 0, out: Any = None) -> Any:
-    """`numpy.round`: scaled, rounded to even, scaled back."""
+    """`numpy.round`: scales, rounds half to even, scales back."""
     import numpy as np
 
     if x.dtype.kind in "iub" and decimals >= 0:
@@ -98,9 +98,9 @@ def concatenate(parts: Sequence[Any], axis: Any = 0, **keywords: Any) -> Any:
     parts = list(parts)
     ghosts = [ghost_of(p) for p in parts]
     if axis not in (1, -1) or any(np.ndim(g) < 2 for g in ghosts):
-        raise Unsupported(f"arrays are put below each other; {MIXES}")
+        raise Unsupported(f"it concatenates arrays along the row axis: {MIXES}")
     if not all(map(is_symbol, parts)):
-        raise Unsupported("a known array is put beside the columns: use np.full_like(X[:, :1], number)")
+        raise Unsupported("it concatenates a constant array with the columns: use np.full_like(X[:, :1], number)")
     ghost = np.concatenate(ghosts, axis=axis)
     names = [p.cast(ghost.dtype) for p in parts]
     origin = [o for p in parts for o in (p.origin or [None] * p.rest[-1])] if ghost.ndim == 2 else []
@@ -114,7 +114,7 @@ def column_stack(parts: Sequence[Any]) -> Any:
 
 
 def stack(parts: Sequence[Any], axis: int = 0, **keywords: Any) -> Any:
-    """`numpy.stack` along a new axis behind the rows."""
+    """`numpy.stack` along a new axis after the rows."""
     _plain("stack", keywords)
     if not all(is_symbol(p) and p.ndim == 1 for p in parts) or axis not in (1, -1):
         raise Unsupported(f"numpy.stack along axis {axis}: only axis=1 of columns has a graph")
@@ -160,7 +160,7 @@ def diff(x: Any, n: int = 1, axis: int = -1, **keywords: Any) -> Any:
 
 
 def isin(x: Any, values: Any, **keywords: Any) -> Any:
-    """`numpy.isin` for known values."""
+    """`numpy.isin` for constant values."""
     import numpy as np
 
     _plain("isin", keywords)
@@ -169,25 +169,25 @@ def isin(x: Any, values: Any, **keywords: Any) -> Any:
 
 
 def digitize(x: Any, bins: Any, right: bool = False) -> Any:
-    """`numpy.digitize` with rising, known bins: how many of them lie below; NaN lies above all."""
+    """`numpy.digitize` with increasing, constant bins: the number of bins below each value; NaN is above all."""
     import numpy as np
 
     edges = np.asarray(bins, float)
     if is_symbol(bins) or edges.ndim != 1 or (np.diff(edges) < 0).any():
-        raise Unsupported("numpy.digitize with bins that fall, or are not known, has no graph")
+        raise Unsupported("numpy.digitize with bins that decrease or are not constant has no graph")
     above = (np.logical_not(x <= edge) if right else np.logical_not(x < edge) for edge in edges)
     return fold(np.add, (flag.astype(np.int64) for flag in above), filled(x, 0, np.int64))
 
 
 def squeeze(x: Any, axis: Any = None) -> Any:
-    """`numpy.squeeze` of an axis behind the rows."""
+    """`numpy.squeeze` of an axis after the rows."""
     if axis not in (1, -1) or x.ndim != 2 or x.rest != (1,):
         raise Unsupported(f"numpy.squeeze with axis={axis}: only axis=1 of a single column has a graph")
     return arranged(x, [0], x.ghost[:, 0])
 
 
 def expand_dims(x: Any, axis: Any) -> Any:
-    """`numpy.expand_dims` behind the rows."""
+    """`numpy.expand_dims` after the rows."""
     if axis not in (1, -1) or x.ndim != 1:
         raise Unsupported(f"numpy.expand_dims with axis={axis}: only axis=1 of a column has a graph")
     return reshape(x, -1, 1)
@@ -199,7 +199,7 @@ def ravel(x: Any, *order: Any) -> Any:
 
 
 def copied(x: Any, *order: Any, **keywords: Any) -> Any:
-    """The same, to be changed freely."""
+    """Returns a copy that may be changed in place."""
     found = x.made(x.name, x.ghost, x.origin)
     found.missing = x.missing
     return found
@@ -252,7 +252,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ndim": lambda x: x.ndim,
 }
 _OF_SPARSE = ("toarray", "todense")
-"""Of a sparse matrix: the numbers stay as they are."""
+"""Methods of a sparse matrix, under which the numbers stay the same."""
 _METHODS = ("clip", "round", "take", "squeeze", "reshape", "ravel", "flatten", "copy", "cumsum", "dot", *_OF_SPARSE)
 
 Symbol.dispatch = Dispatch(elementwise, call, method, pick, put)

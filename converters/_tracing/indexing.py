@@ -1,4 +1,4 @@
-"""Columns of a symbolic array: taken out by position, put back, reshaped."""
+"""Indexing of symbolic arrays: selects columns by position, assigns to them, reshapes."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from .ufuncs import aligned, named
 
 
 def _key(symbol: Any, key: Any) -> tuple[Any, ...]:
-    """The key with one entry per axis from the rows on; `Unsupported` where it picks rows."""
+    """Returns the key with one entry per axis, rows first; raises `Unsupported` where it selects rows."""
     whole = key if isinstance(key, tuple) else (key,)
     if any(map(is_symbol, whole)):
-        raise Unsupported("it picks rows by their values (X[mask]): use np.where")
+        raise Unsupported("it selects rows by their values (X[mask]): use np.where")
     if Ellipsis in [k for k in whole if k is Ellipsis]:
         at = next(i for i, k in enumerate(whole) if k is Ellipsis)
         used = sum(k is not None and k is not Ellipsis for k in whole)
         whole = (*whole[:at], *[slice(None)] * (symbol.ndim - used), *whole[at + 1 :])
     rows = whole[0]
     if not (isinstance(rows, slice) and (rows.start, rows.stop, rows.step) in ((None, None, None), (0, None, None))):
-        raise Unsupported(f"it picks rows (X[{_shown(key)}]): only whole columns can be taken, as X[:, i]")
+        raise Unsupported(f"it selects rows (X[{_shown(key)}]): only whole columns can be selected, as X[:, i]")
     return (slice(None), *whole[1:])
 
 
@@ -48,7 +48,7 @@ def pick(symbol: Any, key: Any) -> Any:
 
 
 def arranged(symbol: Any, positions: list[int], ghost: Any) -> Any:
-    """The cells of each row at these positions, in the ghost's shape: a view, which is not to be changed."""
+    """Returns each row's cells at these positions, in the ghost's shape, as a view that must not be changed."""
     graph = symbol.graph
     count = int(_positions(symbol).size)
     name = symbol.name
@@ -67,7 +67,7 @@ def _reshaped(symbol: Any, name: str, rest: tuple[int, ...]) -> str:
 
 
 def put(symbol: Any, key: Any, value: Any) -> None:
-    """`symbol[key] = value` for whole columns, or for the cells that a mask of the same shape marks."""
+    """`symbol[key] = value` for whole columns, or for the cells selected by a mask of the same shape."""
     if is_symbol(key):
         symbol.become(_masked(symbol, key, value))
         return
@@ -101,14 +101,14 @@ def _masked(symbol: Any, mask: Any, value: Any) -> Any:
 
 
 def _shape_like(symbol: Any, rest: tuple[int, ...]) -> str:
-    """A shape with as many rows as the symbol has."""
+    """Returns a shape with the symbol's number of rows."""
     graph = symbol.graph
     rows = graph.op("Shape", symbol.name, start=0, end=1)
     return str(graph.op("Concat", rows, graph.const(list(rest), "int64"), axis=0) if rest else rows)
 
 
 def filled(symbol: Any, value: Any, dtype: Any) -> Any:
-    """An array of one known number in every cell, as many as the symbol has."""
+    """Returns an array of the symbol's shape (as `numpy.full_like`) with one constant in every cell."""
     import numpy as np
 
     ghost = np.full_like(symbol.ghost, value, dtype=dtype)
@@ -117,13 +117,13 @@ def filled(symbol: Any, value: Any, dtype: Any) -> Any:
 
 
 def reshape(symbol: Any, *shape: Any, **named_: Any) -> Any:
-    """The same cells of each row in another shape."""
-    wanted = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
+    """Reshapes each row; the rows stay separate."""
+    target = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
     if named_:
-        raise Unsupported("reshape with other arguments than a shape has no graph")
-    rows, *rest = wanted
+        raise Unsupported("reshape with arguments other than a shape has no graph")
+    rows, *rest = target
     if not (isinstance(rows, Rows) or rows == -1):
-        raise Unsupported(f"reshape{tuple(wanted)!r}: {MIXES}")
+        raise Unsupported(f"reshape{tuple(target)!r}: {MIXES}")
     cells = int(_positions(symbol).size)
     known = 1
     for size in rest:

@@ -1,4 +1,4 @@
-"""Sums, means, extremes and the like of each row."""
+"""Row-wise reductions: sums, means, extremes and others."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ def _axis(x: Any, axis: Any, name: str) -> None:
     import numpy as np
 
     if not is_symbol(x):
-        raise Unsupported(f"numpy.{name} of a list of columns has no graph: join them by np.column_stack first")
+        raise Unsupported(f"numpy.{name} of a list of columns has no graph: join them with np.column_stack first")
     if np.ndim(axis) or axis is None or x.ndim != 2 or axis not in (1, -1):
         shown = "over everything" if axis is None else f"over axis {axis}"
         raise Unsupported(f"numpy.{name} {shown}: {MIXES}; only axis=1 of a table has a graph")
 
 
 def _closed(x: Any, name: str, ghost: Any, keepdims: bool) -> Any:
-    """The row's number `[N, 1]` in the shape that was asked for."""
+    """Returns the row's number `[N, 1]` in the requested shape."""
     full = x.made(name, ghost.reshape(0, 1))
     return full if keepdims else full.made(x.graph.op("Reshape", name, x.graph.const([-1], "int64")), ghost)
 
 
 def _reducer(name: str, write: Callable[[Any, Any], str]) -> Callable[..., Any]:
-    """`numpy.NAME(x, axis=1)` by way of `write(x, dtype)`, which gives `[N, 1]`."""
+    """Returns `numpy.NAME(x, axis=1)`, computed by `write(x, dtype)`, which returns `[N, 1]`."""
 
     def reduced(
         x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, **other: Any
@@ -36,7 +36,7 @@ def _reducer(name: str, write: Callable[[Any, Any], str]) -> Callable[..., Any]:
         import numpy as np
 
         if isinstance(dtype, bool) or out is not None or other:
-            raise Unsupported(f"numpy.{name} with other arguments than axis and keepdims has no graph")
+            raise Unsupported(f"numpy.{name} with arguments other than axis and keepdims has no graph")
         _axis(x, axis, name)
         typed = {} if dtype is None else {"dtype": dtype}
         ghost = getattr(np, name)(_one_row(x), axis=1, **typed)
@@ -47,7 +47,7 @@ def _reducer(name: str, write: Callable[[Any, Any], str]) -> Callable[..., Any]:
 
 
 def _one_row(x: Any) -> Any:
-    """A row of ones, for the functions of numpy that take no empty array without a word."""
+    """Returns a row of ones, since some numpy functions warn about or reject an empty array."""
     import numpy as np
 
     return np.ones((1, *x.rest), x.dtype)
@@ -79,7 +79,7 @@ def _average(x: Any, dtype: Any) -> str:
 
 
 def _extreme(kind: str, worst: float) -> Callable[[Any, Any], str]:
-    """The largest or smallest of a row; NaN where one is."""
+    """Returns a writer of each row's maximum or minimum; NaN where the row contains one."""
 
     def write(x: Any, dtype: Any) -> str:
         import numpy as np
@@ -112,7 +112,7 @@ def _flags(kind: str) -> Callable[[Any, Any], str]:
 
 
 def _position(kind: str, worst: float) -> Callable[[Any, Any], str]:
-    """Where the first extreme is; the first NaN where there is one."""
+    """Returns a writer of the index of the first extreme, or of the first NaN where there is one."""
 
     def write(x: Any, dtype: Any) -> str:
         graph = x.graph
@@ -170,7 +170,7 @@ def cumulated(x: Any, axis: Any = None, **other: Any) -> Any:
 
 
 def _without_nan(name: str, fill: float, empty: bool) -> Callable[..., Any]:
-    """`numpy.nanNAME`: missing cells count as `fill`; where `empty`, a row of nothing but NaN gives NaN."""
+    """Returns `numpy.nanNAME`: missing cells count as `fill`; where `empty`, a row of only NaN gives NaN."""
 
     def reduced(x: Any, axis: Any = None, keepdims: Any = False, **other: Any) -> Any:
         import numpy as np

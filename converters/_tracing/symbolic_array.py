@@ -1,7 +1,7 @@
-"""An array that stands for rows to come: what is done with it is written down as nodes of a graph.
+"""A symbolic array: operations on it add nodes to a graph.
 
-Its first axis is the rows, whose number is not known. Beside the name of its value it has a *ghost*, an array of no
-rows: numpy itself says on ghosts which type and shape an operation gives.
+Its first axis is the rows, whose number is unknown. Besides the name of its value it has a *ghost*, an array of no
+rows: numpy computes the type and shape of each result on ghosts.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from ..spec import Unsupported
 
 Thresholds = dict[int, set[float]]
 Origin = tuple[Any, ...]
-"""Per column the input column that it is, unchanged; None where it is not."""
+"""Per column the input column that it equals unchanged; None where there is none."""
 
-MIXES = "it mixes rows: what one row gives would depend on the others"
+MIXES = "it mixes rows: the result for one row would depend on the others"
 
 
 class Rows:
-    """The number of rows, which a graph does not know."""
+    """The number of rows, which is unknown while tracing."""
 
     def __index__(self) -> int:
-        raise Unsupported("it uses the number of rows as a number (np.ones_like and reshape(-1, …) do not)")
+        raise Unsupported("it computes with the number of rows (np.ones_like and reshape(-1, …) do not)")
 
     __int__ = __float__ = __bool__ = __len__ = __index__
     __hash__ = object.__hash__
@@ -40,16 +40,16 @@ class Rows:
 
 
 class Rehearsal(GraphBuilder):
-    """A graph that is never used: a function is followed through it before the types of its columns are known."""
+    """A graph to be discarded: a function is traced through it before the types of its columns are known."""
 
 
 def kind_of(dtype: Any, graph: GraphBuilder) -> str:
-    """The type in the graph of what numpy holds as `dtype`."""
+    """Returns the graph's type for numpy's `dtype`."""
     kinds = {"float64": graph.real, "float32": "float32", "int64": "int64", "int32": "int32", "bool": "bool"}
     if dtype.kind in "OUST":
         return "string"
     if dtype.name not in kinds:
-        raise Unsupported(f"it makes numbers of type {dtype}: float64, float32, int64, int32 and bool have a graph")
+        raise Unsupported(f"it computes type {dtype}: only float64, float32, int64, int32 and bool have a graph")
     return kinds[dtype.name]
 
 
@@ -109,11 +109,11 @@ def _changing(name: str) -> Callable[..., Any]:
 
 
 def _number(self: Any) -> Any:
-    raise Unsupported("it takes one number out of an array (float(), int(), or an `if` on values: use np.where)")
+    raise Unsupported("it needs the value of an array element (float(), int(), or an `if` on values: use np.where)")
 
 
 class Symbol:
-    """Rows to come; behaves like a numpy array as far as a graph can follow."""
+    """A symbolic array; behaves like a numpy array as far as a graph can express it."""
 
     __array_priority__ = 1000.0
     graph: GraphBuilder
@@ -135,12 +135,12 @@ class Symbol:
         self.view_of: tuple[Any, Any] | None = None
 
     def made(self, name: str, ghost: Any, origin: Origin = (), owned: bool = True) -> Any:
-        """Another value of the same graph."""
+        """Returns another value of the same graph."""
         return Symbol(self.graph, name, ghost, origin, self.jumps, owned)
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
-        """What the function would be given in earnest, for its `isinstance`."""
+        """The type that the function receives at run time, for its `isinstance` checks."""
         import numpy as np
 
         return np.ndarray
@@ -159,7 +159,7 @@ class Symbol:
 
     @property
     def rest(self) -> tuple[int, ...]:
-        """The shape behind the rows."""
+        """The dimensions after the row axis."""
         return tuple(int(size) for size in self.ghost.shape[1:])
 
     @property
@@ -168,19 +168,19 @@ class Symbol:
 
     @property
     def T(self) -> Any:
-        raise Unsupported("it turns rows into columns (.T)")
+        raise Unsupported("it transposes rows and columns (.T)")
 
     def __len__(self) -> int:
         return Rows().__index__()
 
     def __iter__(self) -> Any:
-        raise Unsupported("it goes over the rows one by one; write it for whole columns")
+        raise Unsupported("it loops over the rows; write it for whole columns")
 
     __bool__ = __float__ = __int__ = __complex__ = __index__ = _number
     __hash__ = object.__hash__
 
     def __array__(self, *arguments: Any, **named: Any) -> Any:
-        raise Unsupported("it hands the array to something that no graph can follow")
+        raise Unsupported("it passes the array to code that cannot be traced")
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **named: Any) -> Any:
         if method != "__call__":
@@ -205,7 +205,7 @@ class Symbol:
         self.dispatch.put(self, key, value)
 
     def become(self, other: Any) -> None:
-        """Nothing; from here on this is the other value."""
+        """Replaces this value by the other one, and writes it through to the array of which this is a view."""
         if self.view_of is not None:
             whole, key = self.view_of
             whole[key] = other
@@ -214,18 +214,18 @@ class Symbol:
         self.name, self.ghost, self.origin = other.name, other.ghost, other.origin
 
     def cast(self, dtype: Any) -> str:
-        """The name of the value in another of numpy's types."""
+        """Returns the name of the value converted to another numpy type."""
         have, want = kind_of(self.dtype, self.graph), kind_of(dtype, self.graph)
         if have == want:
             return self.name
         if "string" in (have, want):
-            raise Unsupported("it makes numbers of text, or text of numbers")
+            raise Unsupported("it converts text to numbers, or numbers to text")
         if want == "bool":
             return self.graph.op("Not", self.graph.op("Equal", self.name, self.graph.const(0, have)))
         return self.graph.op("Cast", self.name, to=_onnx_type(want))
 
     def astype(self, dtype: Any, *order: Any, **named: Any) -> Any:
-        """The value in another type."""
+        """Returns the value converted to another type."""
         ghost = self.ghost.astype(dtype)
         same = ghost.dtype.kind == "f" or ghost.dtype == self.dtype
         return self.made(self.cast(ghost.dtype), ghost, self.origin if same else ())
@@ -256,17 +256,17 @@ for _name, _ufunc in {"neg": "negative", "pos": "positive", "abs": "absolute", "
 
 
 def is_symbol(value: Any) -> bool:
-    """Whether the value stands for rows to come, whatever its class says."""
+    """Returns whether the value is a symbolic array, whatever its `__class__` claims."""
     return issubclass(type(value), Symbol)
 
 
 def first(values: Sequence[Any]) -> Any:
-    """The first symbol of these."""
+    """Returns the first symbol among the values."""
     return next(value for value in values if is_symbol(value))
 
 
 def ghost_of(value: Any) -> Any:
-    """What numpy calculates shapes and types with."""
+    """Returns the array that numpy computes shapes and types with."""
     if is_symbol(value):
         return value.ghost
     if isinstance(value, (list, tuple)) and any(map(is_symbol, value)):

@@ -1,7 +1,7 @@
-"""Columns of dates and times, and the spans between them, in a data frame that stands for rows to come.
+"""Symbolic columns of dates, times and time spans.
 
-Their values are whole numbers in a unit, as pandas keeps them: since 1970, or long; the least int64 is a missing one.
-The calendar is Gregorian for all years, as numpy's is. Days since the first of March make leap days the last of a year.
+Their values are integers in a unit, as in pandas: since 1970, or a length; the smallest int64 is a missing value.
+The calendar is Gregorian for all years, as in numpy. Counting days from 1 March makes leap days the last of a year.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ DAY = 86400
 
 
 class _Whole(Wholes):
-    """int64 arithmetic with known numbers."""
+    """int64 arithmetic with constants."""
 
     def __init__(self, graph: GraphBuilder) -> None:
         super().__init__(graph, "int64")
@@ -31,16 +31,16 @@ class _Whole(Wholes):
         return x if number == 1 else self.multiply(x, self.n(number))
 
     def over(self, x: str, number: int) -> str:
-        """Rounded down."""
+        """Divides, rounding down."""
         return x if number == 1 else self.floor_divide(x, self.n(number))
 
     def past(self, x: str, number: int) -> str:
-        """What is left over, never below 0."""
+        """Returns the remainder, never below 0."""
         return self.subtract(x, self.times(self.over(x, number), number))
 
 
 class Moments(Column):
-    """Whole numbers in the unit `unit`; `span`: how long instead of when."""
+    """Integers in the unit `unit`; `span`: a length of time instead of a point in time."""
 
     unit = "ns"
     span = False
@@ -77,12 +77,12 @@ class Moments(Column):
         raise Unsupported(f"a column of dates in another type has no graph; {_KNOWN}")
 
     def gone(self) -> str:
-        """Where it is missing."""
+        """Returns the mask of missing values."""
         return self.graph.op("Equal", self.name, self.graph.const(NOT_A_TIME, "int64"))
 
 
 def moments(like: Any, name: str, unit: str, span: bool = False) -> Any:
-    """A column of dates, or of spans; `like`: any value of the same graph."""
+    """Returns a column of dates, or of spans; `like`: any value of the same graph."""
     import numpy as np
 
     ghost = np.zeros(0, f"{'timedelta64' if span else 'datetime64'}[{unit}]")
@@ -92,20 +92,20 @@ def moments(like: Any, name: str, unit: str, span: bool = False) -> Any:
 
 
 class _Zoned(Column):
-    """Dates of a time zone, whose clocks no graph knows."""
+    """Dates in a time zone, whose rules no graph contains."""
 
     zone = ""
 
     @property
     def dt(self) -> Any:
         raise Unsupported(
-            f"its dates are of the time zone {self.zone}, whose clock no graph knows: give them in UTC "
-            "(.dt.tz_convert('UTC')) or without a zone (.dt.tz_localize(None)) before the fit"
+            f"its dates are in the time zone {self.zone}, which has no graph: convert them to UTC "
+            "(.dt.tz_convert('UTC')) or drop the zone (.dt.tz_localize(None)) before the fit"
         )
 
 
 def zoned(column: Any, zone: str) -> Any:
-    """The column as dates of a time zone."""
+    """Returns the column as dates in a time zone."""
     import numpy as np
 
     found = _Zoned(column.graph, column.name, np.zeros(0, "datetime64[ns]"), (), column.jumps, owned=False)
@@ -120,7 +120,7 @@ def _flags(column: Any, name: str) -> Any:
 
 
 def _numbers(column: Any, whole: str) -> Any:
-    """Whole numbers as pandas gives them, in floats: NaN where the date is missing."""
+    """Converts integers to floats, as pandas does: NaN where the date is missing."""
     graph = column.graph
     return _reals(column, graph.op("Cast", whole, to=_DOUBLE))
 
@@ -152,12 +152,12 @@ class _Parts:
             return lambda: _at_midnight(column)
         if name not in parts:
             known = ", ".join(sorted(parts))
-            raise Unsupported(f".dt.{name} has no graph; of .dt there are: {known}")
+            raise Unsupported(f".dt.{name} has no graph; supported: {known}")
         return _numbers(column, parts[name](_Whole(column.graph), column.name, PER_SECOND[column.unit]))
 
 
 Part = Callable[[_Whole, str, int], str]
-"""A part of whole numbers, of which a second has so many."""
+"""Computes a part of a date or span; the integer is the number of units in a second."""
 
 
 def _days(whole: _Whole, x: str, second: int) -> str:
@@ -169,12 +169,12 @@ def _within_day(whole: _Whole, x: str, second: int) -> str:
 
 
 def _of_day(unit: int, most: int) -> Part:
-    """How many units of so many seconds are over, counted from 0 to below `most`."""
+    """Returns the part that counts units of `unit` seconds within the day, from 0 to below `most`."""
     return lambda whole, x, second: whole.past(whole.over(_within_day(whole, x, second), unit * second), most)
 
 
 def _fraction(size: int, most: int) -> Part:
-    """Parts of a second, of which it has `size`."""
+    """Returns the part that counts fractions of a second, `size` to the second."""
 
     def part(whole: _Whole, x: str, second: int) -> str:
         left = whole.past(x, second)
@@ -185,7 +185,7 @@ def _fraction(size: int, most: int) -> Part:
 
 
 class _Civil:
-    """The day in the calendar. `year` begins in March; `day`: of it, from 0; `month`: of it, from 0."""
+    """The day in the calendar. `year` begins in March; `day`: of that year, from 0; `month`: of that year, from 0."""
 
     def __init__(self, whole: _Whole, x: str, second: int) -> None:
         self.whole = whole
@@ -200,7 +200,7 @@ class _Civil:
         self.month = whole.over(whole.plus(whole.times(self.day, 5), 2), 153)
 
     def is_late(self) -> str:
-        """Whether the day is in January or February."""
+        """Returns whether the day is in January or February."""
         return self.whole.op("Greater", self.month, self.whole.n(9))
 
     def shifted(self, x: str, early: int, late: int) -> str:
@@ -238,7 +238,7 @@ def _day_of_year(whole: _Whole, x: str, second: int) -> str:
 
 
 def _weekday(whole: _Whole, x: str, second: int) -> str:
-    """From 0 on Monday; 1970 began on a Thursday."""
+    """Returns the weekday, 0 for Monday; 1 January 1970 was a Thursday."""
     return whole.past(whole.plus(_days(whole, x, second), 3), 7)
 
 
@@ -261,7 +261,7 @@ _OF_SPANS: dict[str, Part] = {
     "microseconds": _fraction(10**6, 10**6),
     "nanoseconds": _fraction(10**9, 1000),
 }
-_KNOWN = "take its parts (.dt.year, .dt.month, …), the span from a known date, or compare it with one"
+_KNOWN = "use its parts (.dt.year, .dt.month, …), its difference from a constant date, or a comparison with one"
 
 
 def _at_midnight(column: Any) -> Any:
@@ -271,14 +271,14 @@ def _at_midnight(column: Any) -> Any:
 
 
 def _divided(column: Any, by: int) -> Any:
-    """The true quotient in double, as numpy divides int64."""
+    """Returns the true quotient in double, as numpy divides int64."""
     graph = column.graph
     doubles = graph.op("Cast", column.name, to=_DOUBLE)
     return _reals(column, graph.op("Div", doubles, graph.const(float(by), "float64")))
 
 
 def _known(value: Any) -> tuple[int, str, bool]:
-    """A date or a span as a whole number, its unit, and whether it is a span."""
+    """Returns a date or a span as an integer, its unit, and whether it is a span."""
     import numpy as np
     import pandas as pd
 
@@ -286,29 +286,29 @@ def _known(value: Any) -> tuple[int, str, bool]:
     try:
         found = pd.Timedelta(value) if span else pd.Timestamp(value)
     except (ValueError, TypeError) as error:
-        raise Unsupported(f"dates and {value!r} are put together: {error}") from error
+        raise Unsupported(f"it combines dates with {value!r}: {error}") from error
     if found is pd.NaT:
-        raise Unsupported("dates and a missing date are put together")
+        raise Unsupported("it combines dates with a missing date")
     return int(found.asm8.astype(np.int64)), str(found.unit), span
 
 
 def _operand(value: Any, graph: GraphBuilder) -> tuple[str, str, bool, Any]:
-    """Name, unit, whether it is a span, and the column that it is (None: a known one)."""
+    """Returns the name, the unit, whether it is a span, and the column (None for a constant)."""
     if isinstance_of(value):
         return value.name, value.unit, value.span, value
     if is_symbol(value):
-        raise Unsupported("dates and numbers are put together")
+        raise Unsupported("it combines dates with numbers")
     number, unit, span = _known(value)
     return graph.const(number, "int64"), unit, span, None
 
 
 def isinstance_of(value: Any) -> bool:
-    """Whether the value is a column of dates or spans, whatever its class says."""
+    """Returns whether the value is a column of dates or spans, whatever its `__class__` claims."""
     return issubclass(type(value), Moments)
 
 
 def _aligned(first: Any, second: Any) -> tuple[str, str, str, str, list[bool]]:
-    """Both as whole numbers of the finer unit, that unit, where either is missing, and which are spans."""
+    """Returns both as integers of the finer unit, that unit, where either is missing, and which are spans."""
     graph = next(v for v in (first, second) if isinstance_of(v)).graph
     operands = [_operand(v, graph) for v in (first, second)]
     unit = max((o[1] for o in operands), key=lambda u: PER_SECOND[u])
@@ -332,20 +332,20 @@ def _combined(op: str, first: Any, second: Any) -> Any:
     like = next(v for v in (first, second) if isinstance_of(v))
     fits = spans != [True, False] if op == "Sub" else any(spans)
     if not fits:
-        raise Unsupported("these dates and spans cannot be put together")
+        raise Unsupported("it adds or subtracts dates and spans in a way that has no meaning")
     found = like.graph.op(op, x, y)
     found = like.graph.op("Where", missing, like.graph.const(NOT_A_TIME, "int64"), found)
     return moments(like, found, unit, spans[0] == spans[1])
 
 
 def _over(first: Any, second: Any) -> Any:
-    """A span over a known span."""
+    """Divides a span by a constant span."""
     if not isinstance_of(first) or not first.span or is_symbol(second):
-        raise Unsupported("only a span over a known span has a graph")
+        raise Unsupported("only a span divided by a constant span has a graph")
     number, unit, span = _known(second)
     scale = PER_SECOND[first.unit]
     if not span or number * scale % PER_SECOND[unit]:
-        raise Unsupported("only a span over a known span of whole units has a graph")
+        raise Unsupported("only a span divided by a constant span of whole units has a graph")
     return _divided(first, number * scale // PER_SECOND[unit])
 
 
@@ -354,7 +354,7 @@ def _compared(op: str, negated: bool = False) -> Callable[[Any, Any], Any]:
         x, y, _, missing, spans = _aligned(first, second)
         like = next(v for v in (first, second) if isinstance_of(v))
         if spans[0] != spans[1]:
-            raise Unsupported("a date is compared with a span")
+            raise Unsupported("it compares a date with a span")
         graph = like.graph
         found = graph.op("And", graph.op(op, x, y), graph.op("Not", missing))
         return _flags(like, graph.op("Not", found) if negated else found)

@@ -1,4 +1,4 @@
-"""A data frame that stands for rows to come: its columns by name, each a symbolic array of one dimension."""
+"""A symbolic data frame: its columns by name, each a symbolic array of one dimension."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .symbolic_series import OF_COLUMNS, Column, filled_up, plain
 from .ufuncs import elementwise
 
 _SKIPPING = {"sum": "nansum", "mean": "nanmean", "min": "nanmin", "max": "nanmax"}
-"""pandas leaves missing cells out where numpy does not."""
+"""pandas skips missing cells where numpy does not."""
 
 
 class Table(Symbol):
-    """A data frame; `columns_`: its columns by name, in their order."""
+    """A symbolic data frame; `columns_`: its columns by name, in order."""
 
     def __init__(self, columns: Mapping[str, Any], owned: bool = True) -> None:
         import numpy as np
@@ -33,7 +33,7 @@ class Table(Symbol):
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
-        """What the function would be given in earnest."""
+        """The type that the function receives at run time."""
         import pandas as pd
 
         return pd.DataFrame
@@ -61,34 +61,34 @@ class Table(Symbol):
         return _Located(self, by_name=True)
 
     def parts(self) -> tuple[Frame, Origin]:
-        """The columns as a frame of the graph, and where each comes from."""
+        """Returns the columns as a frame of the graph, and the input column that each one equals."""
         return tuple(map(_value, self.columns_.values())), tuple(
             c.origin[0] if c.origin else None for c in self.columns_.values()
         )
 
     def to_numpy(self, dtype: Any = None, **named: Any) -> Any:
-        """The columns side by side as one array."""
+        """Returns the columns as one array."""
         if any(c.dtype.kind in "OMm" for c in self.columns_.values()):
-            raise Unsupported("it makes one array of numbers and text or dates: take the columns of numbers first")
+            raise Unsupported("it puts numbers and text or dates into one array: select the numeric columns first")
         array = column_stack([c.values for c in self.columns_.values()])
         return array if dtype is None else array.astype(dtype)
 
     def cast(self, dtype: Any) -> str:
-        """The name of the columns, side by side, in another of numpy's types."""
+        """Returns the name of the columns as one matrix, converted to another numpy type."""
         return str(self.to_numpy().cast(dtype))
 
     def astype(self, dtype: Any, *order: Any, **named: Any) -> Any:
-        """The columns in another type, or each in its own."""
+        """Returns the columns converted to one type, or each to its own."""
         own = dtype if isinstance(dtype, Mapping) else dict.fromkeys(self.columns_, dtype)
         return Table({n: c.astype(own[n]) if n in own else c for n, c in self.columns_.items()})
 
     def each(self, function: Callable[[Any], Any]) -> Any:
-        """A frame of what the function makes of each column."""
+        """Returns a frame of the function's result for each column."""
         return Table({name: function(column) for name, column in self.columns_.items()})
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **named: Any) -> Any:
         if method != "__call__" or named or any(is_symbol(v) and type(v) is not Table for v in inputs):
-            raise Unsupported(f"numpy.{ufunc.__name__} of a data frame and something else has no graph")
+            raise Unsupported(f"numpy.{ufunc.__name__} of a data frame and another value has no graph")
         if ufunc.__name__ == "matmul":
             return elementwise(ufunc, [v.to_numpy() if type(v) is Table else v for v in inputs])
         spread = [_spread(v, list(self.columns_)) for v in inputs]
@@ -103,7 +103,7 @@ class Table(Symbol):
         if name.startswith("__"):
             raise AttributeError(name)
         if name.startswith("_"):
-            raise Unsupported("it hands the data frame to something that no graph can follow")
+            raise Unsupported("it passes the data frame to code that cannot be traced")
         if name in _OF_TABLES:
             return lambda *a, **k: _OF_TABLES[name](self, *a, **k)
         own = self.__dict__.get("columns_", {})
@@ -113,14 +113,14 @@ class Table(Symbol):
 
     def __getitem__(self, key: Any) -> Any:
         if is_symbol(key):
-            raise Unsupported("it picks rows by their values (df[mask]): use np.where")
+            raise Unsupported("it selects rows by their values (df[mask]): use np.where")
         if isinstance(key, str):
             return self._one(key)
         return Table({str(name): self._one(str(name)) for name in list(key)})
 
     def _one(self, name: str) -> Any:
         if name not in self.columns_:
-            raise Unsupported(f"there is no column {name!r}; there are: {', '.join(self.columns_)}")
+            raise Unsupported(f"there is no column {name!r}; the columns are {', '.join(self.columns_)}")
         return self.columns_[name]
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -143,7 +143,7 @@ class _Located:
 
     def __getitem__(self, key: Any) -> Any:
         if not (isinstance(key, tuple) and len(key) == 2 and key[0] == slice(None)):
-            raise Unsupported("it picks rows: only whole columns can be taken, as df.iloc[:, i]")
+            raise Unsupported("it selects rows: only whole columns can be selected, as df.iloc[:, i]")
         names = list(self._table.columns_)
         if self._by_name:
             return self._table[key[1]]
@@ -152,12 +152,12 @@ class _Located:
 
 
 def table(frame: Frame, names: Sequence[str], graph: GraphBuilder, jumps: Thresholds) -> Table:
-    """The frame as a data frame with these columns."""
+    """Returns the frame as a data frame with these columns."""
     import numpy as np
 
     values = graph.columns(frame)
     if len(values) != len(names):
-        raise Unsupported(f"it was fitted on {len(names)} columns and is given {len(values)}")
+        raise Unsupported(f"it was fitted on {len(names)} columns and receives {len(values)}")
     columns = {}
     for i, (name, value) in enumerate(zip(names, values)):
         ghost = np.zeros(0, numpy_type(value.dtype))
@@ -171,7 +171,7 @@ def table(frame: Frame, names: Sequence[str], graph: GraphBuilder, jumps: Thresh
 
 
 def framed(columns: Mapping[str, Any], *rest: Any, index: Any = None, **named: Any) -> Table:
-    """A new data frame of these columns."""
+    """Returns a new data frame of these columns."""
     plain(named)
     if rest or not (index is None or type(index) is _Index):
         raise Unsupported("pandas.DataFrame with an index of its own has no graph")
@@ -180,11 +180,11 @@ def framed(columns: Mapping[str, Any], *rest: Any, index: Any = None, **named: A
 
 
 class _Index:
-    """`df.index`: the rows as they are."""
+    """`df.index`, which stands for the rows in their order."""
 
 
 def _dates(column: Any, unit: str) -> Any:
-    """The column as dates; those of another time zone than UTC have no graph."""
+    """Returns the column as dates; dates in a time zone other than UTC have no graph."""
     unit, _, zone = unit.partition(", ")
     if unit not in PER_SECOND or zone not in ("", "UTC"):
         return zoned(column, zone)
@@ -205,7 +205,7 @@ def _as_column(value: Any, like: Any) -> Any:
     if value.dtype.kind in "Mm":
         return value
     if value.ndim != 1:
-        raise Unsupported(f"a column of {value.ndim} dimensions; {MIXES}")
+        raise Unsupported(f"it makes a column of {value.ndim} dimensions: {MIXES}")
     found = Column(value.graph, value.name, value.ghost, value.origin, value.jumps)
     found.source, found.missing = getattr(value, "source", None), value.missing
     return found
@@ -218,25 +218,25 @@ def _as_array(value: Any) -> Any:
 
 
 def _spread(value: Any, names: Sequence[str]) -> dict[str, Any]:
-    """One operand for each column."""
+    """Returns one operand per column."""
     import numpy as np
 
     if type(value) is Table:
         if list(value.columns_) != list(names):
-            raise Unsupported("two data frames with different columns are put together")
+            raise Unsupported("it combines two data frames with different columns")
         return value.columns_
     if is_symbol(value):
-        raise Unsupported("a data frame and an array are put together: take .to_numpy() first")
+        raise Unsupported("it combines a data frame with an array: use .to_numpy() first")
     if np.ndim(value) == 0:
         return dict.fromkeys(names, value)
     if np.shape(value) != (len(names),):
-        raise Unsupported(f"a data frame of {len(names)} columns and an array of shape {np.shape(value)}")
+        raise Unsupported(f"it combines a data frame of {len(names)} columns with shape {np.shape(value)}")
     return dict(zip(names, np.asarray(value)))
 
 
 def _applied(whole: Any, function: Any, axis: Any = 0, **named: Any) -> Any:
     if axis not in (0, "index"):
-        raise Unsupported("a Python function is called for each row (.apply(axis=1)): write it for whole columns")
+        raise Unsupported("it calls a Python function on each row (.apply(axis=1)): write it for whole columns")
     return whole.each(lambda column: function(column, **named))
 
 

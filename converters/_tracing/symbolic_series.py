@@ -1,4 +1,4 @@
-"""A column of a data frame that stands for rows to come, with the methods of a series."""
+"""A symbolic series: one column of a symbolic data frame, with the methods of a series."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .symbolic_array import Origin, Symbol, ghost_of, is_symbol
 
 
 class Column(Symbol):
-    """A series; `source`: the column of the frame that it is, as it came."""
+    """A series; `source`: the unchanged column of the input frame that it equals."""
 
     source: Value | None = None
 
     def made(self, name: str, ghost: Any, origin: Origin = (), owned: bool = True) -> Any:
-        """Another value of the same graph: a series where it has one dimension."""
+        """Returns another value of the same graph, as a series where it has one dimension."""
         if ghost.ndim != 1:
             return super().made(name, ghost, origin, owned)
         found = Column(self.graph, name, ghost, origin, self.jumps, owned)
@@ -28,7 +28,7 @@ class Column(Symbol):
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
-        """What the function would be given in earnest."""
+        """The type that the function receives at run time."""
         import pandas as pd
 
         return pd.Series
@@ -36,7 +36,7 @@ class Column(Symbol):
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **named: Any) -> Any:
         divides = ufunc.__name__ in ("floor_divide", "remainder")
         if divides and all(ghost_of(v).dtype.kind in "iub" for v in inputs if is_symbol(v)) and is_symbol(inputs[1]):
-            raise Unsupported("pandas divides integers otherwise than numpy where the divisor is 0: make them floats")
+            raise Unsupported("pandas and numpy differ on integer division by 0: convert to float first")
         return super().__array_ufunc__(ufunc, method, *inputs, **named)
 
     def __getattr__(self, name: str) -> Any:
@@ -49,23 +49,23 @@ class Column(Symbol):
         return Symbol(self.graph, self.name, self.ghost, self.origin, self.jumps, owned=False)
 
     def to_numpy(self, dtype: Any = None, **named: Any) -> Any:
-        """The column as an array."""
+        """Returns the column as an array."""
         return self.values if dtype is None else self.values.astype(dtype)
 
 
 for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor"):
-    setattr(Column, f"__i{_name}__", getattr(Symbol, f"__{_name}__"))  # pandas' own: the series is another one then
+    setattr(Column, f"__i{_name}__", getattr(Symbol, f"__{_name}__"))  # as in pandas, which makes a new series
 
 
 def plain(named: Mapping[str, Any]) -> None:
-    """Nothing; `Unsupported` where a method of pandas is given what no graph follows, like `inplace=True`."""
+    """Raises `Unsupported` for arguments of a pandas method that no graph can express, such as `inplace=True`."""
     other = sorted(k for k, v in named.items() if v)
     if other:
         raise Unsupported(f"a method of pandas with {other[0]}= has no graph")
 
 
 def filled_up(column: Any, value: Any = None, **named: Any) -> Any:
-    """`Series.fillna` with a known value."""
+    """`Series.fillna` with a constant."""
     plain(named)
     import numpy as np
 
@@ -100,7 +100,7 @@ def _mapped(column: Any, known: Any) -> Any:
     if not isinstance(known, Mapping):
         if isinstance(known, np.ufunc):
             return known(column)
-        raise Unsupported("a Python function is called for each cell (.map, .apply): write it for the whole column")
+        raise Unsupported("it calls a Python function on each cell (.map, .apply): write it for the whole column")
     found = filled(column, np.nan, float)
     for key, value in known.items():
         found = where(column == key, value, found)

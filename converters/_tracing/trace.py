@@ -1,4 +1,4 @@
-"""A function of arrays, read by running it once on an array that stands for rows to come."""
+"""Traces a function of arrays by running it once on a symbolic array."""
 
 from __future__ import annotations
 
@@ -16,10 +16,8 @@ from .symbolic_frame import framed
 
 @dataclass(frozen=True)
 class Traced:
-    """`frame`: what the function gives. `origin`: per column of it, the input column that it is unchanged, or None.
-
-    `jumps`: what input columns are compared with, by their position.
-    """
+    """`frame`: the function's result. `origin`: per column of it, the input column that it equals unchanged, or None.
+    `jumps`: the constants that input columns are compared with, by column position."""
 
     frame: Frame
     origin: Origin
@@ -27,7 +25,7 @@ class Traced:
 
 
 def trace(function: Callable[..., Any], given: Any, jumps: Thresholds, keywords: dict[str, Any]) -> Traced:
-    """What the function makes of a symbol; `Unsupported` with the operation that no graph can follow."""
+    """Traces the function on a symbol; raises `Unsupported` naming the operation that has no graph."""
     with _arrays_kept():
         try:
             found = function(given, **keywords)
@@ -40,7 +38,7 @@ def trace(function: Callable[..., Any], given: Any, jumps: Thresholds, keywords:
         frame, origin = symbol.parts()
         return Traced(frame, origin, jumps)
     if symbol.ndim > 2:
-        raise Unsupported(f"it gives an array of {symbol.ndim} dimensions")
+        raise Unsupported(f"it returns an array of {symbol.ndim} dimensions")
     kind = kind_of(symbol.dtype, symbol.graph)
     width = symbol.rest[0] if symbol.ndim == 2 else 1
     name = symbol.name
@@ -50,19 +48,19 @@ def trace(function: Callable[..., Any], given: Any, jumps: Thresholds, keywords:
 
 
 def given_back(found: Any) -> Any:
-    """The symbol that a function gave back; `Unsupported` where it gave something else."""
+    """Returns the symbol that a function returned; raises `Unsupported` where it returned something else."""
     if not is_symbol(found):
-        raise Unsupported(f"it gives a {type(found).__name__} that does not come from its input by arithmetic")
+        raise Unsupported(f"it returns a {type(found).__name__} that is not computed from its input")
     return found
 
 
 def array(frame: Frame, graph: GraphBuilder, jumps: Thresholds) -> Symbol:
-    """The frame as one array, as scikit-learn hands it from step to step."""
+    """Returns the frame as one array, as scikit-learn passes it from step to step."""
     import numpy as np
 
     dtypes = [numpy_type(value.dtype) for value in frame]
     if any(d.kind == "O" for d in dtypes):
-        raise Unsupported("its input holds text: give it the columns of numbers only")
+        raise Unsupported("its input contains text: pass it numeric columns only")
     dtype = np.result_type(*dtypes)
     value = graph.matrix(frame, kind_of(dtype, graph))
     return Symbol(graph, value.name, np.zeros((0, value.width), dtype), tuple(range(value.width)), jumps, owned=False)
@@ -83,7 +81,7 @@ class _Beside:
 
 @contextmanager
 def _arrays_kept() -> Iterator[None]:
-    """While it holds, `numpy.asarray`, `pandas.DataFrame` and their like leave a symbol a symbol."""
+    """Makes `numpy.asarray`, `pandas.DataFrame` and their like return symbols unchanged, within the context."""
     import numpy as np
 
     own = {name: getattr(np, name) for name in ("asarray", "asanyarray", "array", "ascontiguousarray", "c_")}
@@ -112,7 +110,7 @@ def _arrays_kept() -> Iterator[None]:
 
 
 def _frames_of(own: Any) -> Any:
-    """`pandas.DataFrame`, which makes a symbolic frame of symbolic columns."""
+    """`pandas.DataFrame`, which builds a symbolic frame from symbolic columns."""
 
     class Made(type):
         def __call__(cls, data: Any = None, *rest: Any, **named: Any) -> Any:
@@ -130,7 +128,7 @@ def _frames_of(own: Any) -> Any:
 
 
 def _dates_of(own: Callable[..., Any]) -> Callable[..., Any]:
-    """`pandas.to_datetime`, which leaves dates as they are."""
+    """`pandas.to_datetime`, which returns dates unchanged."""
 
     def kept(arg: Any, *rest: Any, **named: Any) -> Any:
         return arg if is_symbol(arg) and arg.dtype.kind == "M" and not (rest or named) else own(arg, *rest, **named)

@@ -1,4 +1,4 @@
-"""numpy's universal functions on symbolic arrays: types and shapes by ghosts, values by nodes."""
+"""numpy's universal functions on symbolic arrays: types and shapes from ghosts, values from nodes."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ _LOGICAL = ("logical_and", "logical_or", "logical_xor", "logical_not")
 
 
 def aligned(operands: Sequence[Any], ghost: Any) -> None:
-    """Nothing; `Unsupported` where an operand's rows would not be the result's."""
+    """Raises `Unsupported` where an operand's rows do not correspond to the result's."""
     import numpy as np
 
     for operand in operands:
         shape = np.shape(ghost_of(operand))
         if is_symbol(operand) and len(shape) != ghost.ndim:
-            raise Unsupported(f"arrays of {len(shape)} and {ghost.ndim} dimensions are put together; {MIXES}")
+            raise Unsupported(f"it combines arrays of {len(shape)} and {ghost.ndim} dimensions: {MIXES}")
         if not is_symbol(operand) and (len(shape) > ghost.ndim or (len(shape) == ghost.ndim and shape[0] != 1)):
-            raise Unsupported("it holds an array with rows of its own beside the input's rows")
+            raise Unsupported("it combines the input's rows with an array that has rows of its own")
 
 
 def named(value: Any, dtype: Any, ghost: Any, graph: GraphBuilder) -> str:
-    """The name of an operand in the type `dtype`; a number is written once per column.
+    """Returns the name of an operand in the type `dtype`; a scalar is repeated for each column.
 
-    ONNX Runtime fuses a single number with a matrix product beside it, and keeps it in float32.
+    ONNX Runtime fuses a single number with an adjacent matrix product, and keeps it in float32.
     """
     import numpy as np
 
@@ -49,7 +49,7 @@ def named(value: Any, dtype: Any, ghost: Any, graph: GraphBuilder) -> str:
 
 
 def elementwise(ufunc: Any, inputs: Sequence[Any]) -> Any:
-    """What a universal function makes of these."""
+    """Returns the result of a universal function."""
     import numpy as np
 
     symbol = first(inputs)
@@ -61,7 +61,7 @@ def elementwise(ufunc: Any, inputs: Sequence[Any]) -> Any:
         return _text(name, inputs)
     ghost = ufunc(*map(ghost_of, inputs))
     if isinstance(ghost, tuple):
-        raise Unsupported(f"numpy.{ufunc.__name__} gives two arrays at once and has no graph")
+        raise Unsupported(f"numpy.{ufunc.__name__} returns two arrays and has no graph")
     aligned(inputs, ghost)
     if name in _COMPARE or name == "not_equal":
         return symbol.made(_compared(name, inputs, ghost, graph), ghost)
@@ -79,7 +79,7 @@ def elementwise(ufunc: Any, inputs: Sequence[Any]) -> Any:
 
 
 def _public(kind: type) -> frozenset[str]:
-    """The functions of numpy among the methods of that class."""
+    """Returns the names of numpy's functions among the methods of the class."""
     own = {"graph", "kind", "op", "n", "where", "raised"}
     return frozenset(n for n in dir(kind) if not n.startswith("_")) - own
 
@@ -111,7 +111,7 @@ def _compared(name: str, inputs: Sequence[Any], ghost: Any, graph: GraphBuilder)
 
 
 def _note(symbol: Any, other: Any, ghost: Any) -> None:
-    """Nothing; what an input column is compared with is kept, for it is worth probing."""
+    """Records the constants that an input column is compared with, as values worth probing."""
     import numpy as np
 
     width = int(np.prod(ghost.shape[1:], dtype=int))
@@ -127,19 +127,19 @@ def _whole_power(calculus: Any, inputs: Sequence[Any], dtype: Any) -> str:
 
     base, exponent = inputs
     if is_symbol(exponent) or not is_symbol(base) or np.size(exponent) != 1:
-        raise Unsupported("integers to a power that is not one known number (make them floats first)")
+        raise Unsupported("integers to a power that is not a constant (convert them to float first)")
     return str(calculus.raised(base.cast(dtype), int(np.asarray(exponent).ravel()[0])))
 
 
 def _product(x: Any, weights: Any) -> Any:
-    """`x @ weights`, for weights that are known."""
+    """Returns `x @ weights` for constant weights."""
     import numpy as np
 
     if is_symbol(weights) or not is_symbol(x) or x.ndim != 2:
-        raise Unsupported(f"a matrix product of this kind has no graph; {MIXES}")
+        raise Unsupported(f"a matrix product of this kind has no graph: {MIXES}")
     ghost = x.ghost @ weights
     if ghost.dtype.kind != "f":
-        raise Unsupported("a matrix product of integers has no graph: make them floats first")
+        raise Unsupported("a matrix product of integers has no graph: convert them to float first")
     kind = kind_of(ghost.dtype, x.graph)
     columns = np.asarray(weights).reshape(len(weights), -1)
     found = x.graph.op("Gemm", x.cast(ghost.dtype), x.graph.const(columns, kind))
@@ -148,12 +148,12 @@ def _product(x: Any, weights: Any) -> Any:
 
 
 def _text(name: str, inputs: Sequence[Any]) -> Any:
-    """Text is compared with known text only; a missing cell equals none."""
+    """Compares text with a constant; a missing cell is equal to none."""
     import numpy as np
 
     symbol, other = inputs if is_symbol(inputs[0]) else inputs[::-1]
     if name not in ("equal", "not_equal") or not isinstance(other, str):
-        raise Unsupported(f"numpy.{name} on text has no graph; only == and != with one known text have")
+        raise Unsupported(f"numpy.{name} on text has no graph; only == and != with a constant do")
     graph = symbol.graph
     if kind_of(symbol.dtype, graph) != "string" and not isinstance(graph, Rehearsal):
         raise Unsupported(f"it compares numbers with the text {other!r}")

@@ -1,1 +1,1 @@
-"""Trees of every framework: flat arrays, and the nodes that sum their leaves."""
+"""Tree ensembles of every framework: flat arrays, and the nodes that sum their leaves."""

@@ -1,4 +1,4 @@
-"""Trees of every framework as flat arrays, and what can be read off them."""
+"""Tree ensembles of every framework as flat arrays, and properties computed from them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trees:
-    """Trees as flat arrays: the nodes of all trees one after the other; children are indices into the same arrays.
+    """Trees as flat arrays: the nodes of all trees in sequence; children are indices into the same arrays.
 
     `roots` `[T]`: the index of each tree's root. `feature` `[M]`: the tested column, -1 in a leaf. `threshold` `[M]`:
     a row goes left where `x <= threshold` (`x < threshold` where `strict`). `missing_left` `[M]`: NaN goes left.
     `leaf`: values at the leaves, `[M]`, each added to the target in `target` `[M]` (None: target 0), or `[M, targets]`.
     `symmetric`: every tree is a heap with one test per level, its children at `2 i + 1` and `2 i + 2`.
     `category`: nodes that test a code instead: left where the code (truncated toward 0) is in the set, right for any
-    other code, a negative one and a huge one included; NaN by `missing_left`. Where unknown codes go left, swap the
+    other code, including negative and huge ones; NaN by `missing_left`. Where unknown codes go left, swap the
     children and give the complement.
     """
 
@@ -42,7 +42,7 @@ class Trees:
 
 
 def with_base(trees: Trees, base: Sequence[float]) -> Trees:
-    """The trees after a constant per target: the sum starts there, as that of an original does which rounds so."""
+    """Prepends a constant per target: the sum starts there, as in an original that rounds in this order."""
     import numpy as np
 
     roots = len(trees.feature) + np.arange(len(base))
@@ -61,7 +61,7 @@ def with_base(trees: Trees, base: Sequence[float]) -> Trees:
 
 
 def some_trees(trees: Trees, chosen: Array) -> Trees:
-    """The trees at the positions `chosen` alone; categories must be columns by then."""
+    """Returns only the trees at the positions `chosen`; categories must have been replaced by columns."""
     import numpy as np
 
     keep = np.isin(tree_of(trees), chosen)
@@ -81,7 +81,7 @@ def some_trees(trees: Trees, chosen: Array) -> Trees:
 
 
 def tree_of(trees: Trees) -> Array:
-    """The number of the tree that each node belongs to, `[M]`; a tree's nodes lie together, its root first."""
+    """Returns the number of the tree that each node belongs to, `[M]`; a tree's nodes are contiguous, root first."""
     import numpy as np
 
     order = np.argsort(trees.roots)
@@ -90,7 +90,7 @@ def tree_of(trees: Trees) -> Array:
 
 
 def unique_thresholds(trees: Trees, width: int) -> Thresholds:
-    """Per column, the finite thresholds that some node holds, in order; codes of categories are left out."""
+    """Returns, per column, the sorted finite thresholds of all nodes, without category codes."""
     import numpy as np
 
     inner = (trees.feature >= 0) & np.isfinite(trees.threshold)
@@ -106,7 +106,7 @@ def unique_thresholds(trees: Trees, width: int) -> Thresholds:
 
 
 def rounded(threshold: Array, dtype: str, strict: bool) -> Array:
-    """Thresholds in the type `dtype` that part its numbers as the given ones do."""
+    """Rounds thresholds to `dtype` such that they divide its numbers exactly as before."""
     import numpy as np
 
     if dtype == "float64":

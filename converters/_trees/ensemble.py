@@ -1,4 +1,4 @@
-"""Trees as `TreeEnsemble` nodes (ai.onnx.ml 5): one node, or several where that is faster.
+"""Tree ensembles as `TreeEnsemble` nodes (ai.onnx.ml 5): one node, or several where that is faster.
 
 Measured with 1000 rows on one thread: 300 trees of 8191 nodes 51 ms in one node and 28 ms in nodes of few trees each,
 which stay in the processor's cache; 3 classes of 100 boosted trees 4.5 ms in one node of three targets and 3.6 ms in a
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 LEQ, LT = 0, 1
 NODES_AT_ONCE = 2**15
-"""Tree nodes, 32 bytes each, that stay in a processor's second cache while many rows walk down them."""
+"""Tree nodes, 32 bytes each, that stay in a processor's second-level cache while many rows walk through them."""
 TARGETS_APART = 32
-"""Targets up to which each gets nodes of its own: a node costs a single row a microsecond."""
+"""Up to this many targets, each gets nodes of its own: a node costs a single row a microsecond."""
 
 
 def ensemble(graph: GraphBuilder, trees: Trees, x: Value, most: int = 0) -> str:
-    """The sum of the trees' leaves per target, `[N, targets]`, in the type of `x`; `trees.leaf` is `[M]`.
+    """Adds nodes that sum the trees' leaves per target, `[N, targets]`, in the type of `x`; `trees.leaf` is `[M]`.
 
-    `most`: nodes in a group, `NODES_AT_ONCE` unless given.
+    `most`: nodes in a group, by default `NODES_AT_ONCE`.
     """
     import numpy as np
 
@@ -45,7 +45,7 @@ def ensemble(graph: GraphBuilder, trees: Trees, x: Value, most: int = 0) -> str:
 
 
 def _owners(trees: Trees) -> Array | None:
-    """The target that all leaves of a tree count for, per tree; None where a tree counts for several."""
+    """Returns each tree's only target; None where a tree has leaves for several targets."""
     import numpy as np
 
     leaves = np.flatnonzero(trees.feature < 0)
@@ -62,7 +62,7 @@ def _targets(trees: Trees) -> Array:
 
 
 def _only(trees: Trees, owners: Array, target: int) -> Trees:
-    """The trees of one target, which is their only one then; a target without trees gets one that says 0."""
+    """Returns the trees of one target, now their only one; a target without trees gets a tree that returns 0."""
     import numpy as np
 
     mine = np.flatnonzero(owners == target)
@@ -77,7 +77,7 @@ def _added(graph: GraphBuilder, trees: Trees, x: Value, most: int) -> str:
 
 
 def _in_reach_of_cache(trees: Trees, most: int) -> Sequence[Trees]:
-    """The trees in groups of at most `most` nodes, in their order; a larger tree is a group."""
+    """Returns the trees in groups of at most `most` nodes, in order; a larger tree is a group of its own."""
     import numpy as np
 
     if len(trees.feature) <= most:
@@ -95,7 +95,7 @@ def _in_reach_of_cache(trees: Trees, most: int) -> Sequence[Trees]:
 
 
 def _shifted(part: Trees) -> Trees:
-    """A group of trees that have a target each, with targets from 0."""
+    """Returns a group of trees that have a target each, with targets renumbered from 0."""
     target = tree_of(part)
     return replace(part, target=target, targets=len(part.roots))
 
@@ -133,9 +133,9 @@ def _node(graph: GraphBuilder, trees: Trees, x: Value) -> str:
 
 
 def _with_stumps(trees: Trees) -> Trees:
-    """The trees with a split above each root that is a leaf: the operator has no other way to write one.
+    """Adds a split above each root that is a leaf, since the operator cannot represent a single leaf.
 
-    The leaf stands there twice: ONNX Runtime 1.28 misreads a split whose branches end in one and the same leaf.
+    The leaf appears twice: ONNX Runtime 1.28 misreads a split whose branches end in the same leaf.
     """
     import numpy as np
 
@@ -162,9 +162,9 @@ def _with_stumps(trees: Trees) -> Trees:
 
 
 def without_categories(graph: GraphBuilder, trees: Trees, x: Value) -> tuple[Trees, Value]:
-    """The trees and the matrix with a 0/1 column for each distinct set, 0 where the code goes left.
+    """Replaces each category test by a 0/1 column for its set, 0 where the code goes left.
 
-    Not `BRANCH_MEMBER`: ONNX Runtime merges chained membership nodes whose leaves weigh the same, wrongly.
+    Not `BRANCH_MEMBER`: ONNX Runtime wrongly merges chained membership nodes whose leaves have the same weight.
     """
     import numpy as np
 

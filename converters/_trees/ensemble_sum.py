@@ -1,7 +1,7 @@
-"""Trees of every framework as nodes of a graph: sums over leaves, branches exact to the last bit.
+"""Sums over the leaves of tree ensembles, with branches exact to the last bit.
 
 A leaf of a `TreeEnsemble` carries one number for one target, so trees whose leaves carry vectors (a classifier's class
-shares) give the number of the leaf instead, and a table gives the vector.
+shares) return the number of the leaf instead, and a table maps it to the vector.
 Measured on 300 trees of depth 12 (20 columns, one thread), against a copy of each tree per class:
 
 | classes | file | session | one row | 1000 rows |
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 MOST_IN_FLOAT32 = 2**24
-"""Above this float32 skips integers."""
+"""Above this, float32 skips integers."""
 CELLS_AT_ONCE = 4096
-"""Numbers per row that may lie in memory while leaves' vectors are added."""
+"""Numbers per row that may be in memory while leaf vectors are added."""
 
 
 def tree_sum(graph: GraphBuilder, trees: Trees, x: Value, compare: str, sums: str = "") -> str:
-    """The sum over the trees, `[N, targets]`, of the graph's own type, or `sums` where given.
+    """Adds nodes that sum the trees, `[N, targets]`, in the graph's own type, or in `sums` where given.
 
     `x`: `[N, width]`, float32 or float64. `compare`: the type in which the original compares. `sums`: float64 where the
-    original adds its leaves in double and that decides labels: also in a graph of float32.
+    original adds its leaves in double and that decides labels, even in a float32 graph.
     """
     real = sums or graph.real
     if trees.symmetric or trees.leaf.ndim == 2:
@@ -52,13 +52,13 @@ def tree_sum(graph: GraphBuilder, trees: Trees, x: Value, compare: str, sums: st
 
 
 def per_tree(graph: GraphBuilder, trees: Trees, x: Value, compare: str) -> str:
-    """What each tree says, `float64 [N, T]`; for trees with one value in a leaf."""
+    """Adds nodes for each tree's own value, `float64 [N, T]`; for trees with one value per leaf."""
     alone = replace(trees, target=tree_of(trees), targets=len(trees.roots))
     return tree_sum(graph, alone, x, compare, sums="float64")
 
 
 def _vector_sum(graph: GraphBuilder, trees: Trees, x: Value) -> str:
-    """The sum over the trees of the leaves' vectors, `float64 [N, targets]`."""
+    """Sums the trees' leaf vectors, `float64 [N, targets]`."""
     import numpy as np
 
     leaves = np.flatnonzero(trees.feature < 0)
@@ -72,9 +72,9 @@ def _vector_sum(graph: GraphBuilder, trees: Trees, x: Value) -> str:
 
 
 def distinct_rows(rows: Array) -> tuple[Array, Array]:
-    """The distinct rows in order of appearance, and the place of each row among them.
+    """Returns the distinct rows in order of appearance, and the index of each row among them.
 
-    By a hash of the bytes, held against the rows after: a million rows sort too slowly.
+    Uses a hash of the bytes, then checks it against the rows: sorting a million rows is too slow.
     """
     import numpy as np
 
@@ -93,7 +93,7 @@ def distinct_rows(rows: Array) -> tuple[Array, Array]:
 
 
 def _rows_summed(graph: GraphBuilder, table: str, index: str, trees: Trees) -> str:
-    """The sum over the columns of `index` `[N, T]` of the table's rows, a bounded number of columns at a time."""
+    """Sums the table's rows over the columns of `index` `[N, T]`, a bounded number of columns at a time."""
     count = len(trees.roots)
     at_once = max(1, CELLS_AT_ONCE // trees.targets)
     pieces = [min(at_once, count - start) for start in range(0, count, at_once)]

@@ -1,4 +1,4 @@
-"""What loading a pickle may do: one set of rules, which the scan reads a file by and the worker loads it by.
+"""The rules for pickles, shared by the scan, which reads a file, and the worker, which loads it.
 
-Standard library only, Python 3.9 and later: it stands in mlpack's own process and in the model's interpreter.
+Standard library only, Python 3.9 and later: runs in mlpack's own process and in the model's interpreter.
 """

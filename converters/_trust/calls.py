@@ -1,4 +1,4 @@
-"""Which names a pickle may call, and with what: every other call is refused."""
+"""Lists the names that a pickle may call, and with which arguments: every other call is refused."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FACTORY = named(*(f"builtins.{n}" for n in ["int", "float", "str", "list", "dic
 
 
 def _numbers_only(value: Any, look: Look) -> bool:
-    """Whether it is a dtype without objects: numpy gives an element that is one back as it came."""
+    """Returns whether it is a dtype without objects: numpy returns an element that is an object unchecked."""
     return look.role(value) == "dtype" and look.dtype(value) != (None, False) and not look.dtype(value)[1]
 
 
@@ -30,7 +30,7 @@ def _code(value: Any, look: Look) -> bool:
 
 
 class Call(NamedTuple):
-    """The forms that the arguments may have, and the role of what comes back."""
+    """The forms that the arguments may have, and the role of the result."""
 
     forms: tuple[tuple[Test, ...], ...]
     role: str
@@ -106,13 +106,13 @@ _MENTIONED = frozenset(
     {*(f"builtins.{n}" for n in ("dict", "list", "tuple")), "copyreg._reconstructor", "numpy.ndarray", "numpy.matrix"}
     | {"numpy.matrixlib.defmatrix.matrix", "numpy.ma.MaskedArray", "numpy.ma.core.MaskedArray"}
 )
-"""Names that are the arguments of a call, and never made by themselves."""
+"""Names that only appear as arguments of a call, and are never instantiated themselves."""
 _WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
 _MAPPINGS = ("sklearn.covariance._graph_lasso._DictWithDeprecatedKeys",)
 
 
 def role_of_class(name: str) -> str:
-    """The role of the instances of a listed class."""
+    """Returns the role of the instances of a listed class."""
     if name in _RECORDS:
         return "tuple"
     if name in _BUNCHES:
@@ -133,22 +133,22 @@ def role_of_class(name: str) -> str:
 
 
 def called(name: str, args: tuple[Any, ...], look: Look) -> str:
-    """The role of what calling the listed name with these makes. Raises `Refused`."""
+    """Returns the role of the result of calling the listed name with these arguments; raises `Refused`."""
     if name == "copyreg._reconstructor":
         return _reconstructed(args, look)
     shaped = _SHAPED.get(name) or _native(name, args, look)
     if shaped is None or not any(matches(form, args, look) for form in shaped.forms):
-        raise Refused(f"calls {name} as no model does")
+        raise Refused(f"calls {name} in a way that no model does")
     return shaped.role
 
 
 def made_whole(name: str) -> bool:
-    """Whether what the call makes has its state: an array may already lie in memory that others look into."""
+    """Returns whether the call's result is already complete: an array may share memory that others read."""
     return name.endswith("._frombuffer")
 
 
 def _native(name: str, args: tuple[Any, ...], look: Look) -> Call | None:
-    """What Cython's and scikit-learn's own makers may be called with: the class that they are for, and plain data."""
+    """Returns the calls allowed for Cython's and scikit-learn's factories: their own class, and plain data."""
     module, _, last = name.rpartition(".")
     if last.startswith("__pyx_unpickle_"):
         own = f"{module}.{last[len('__pyx_unpickle_') :]}"
@@ -163,7 +163,7 @@ def _native(name: str, args: tuple[Any, ...], look: Look) -> Call | None:
 
 
 def _reconstructed(args: tuple[Any, ...], look: Look) -> str:
-    """`copyreg._reconstructor`, which makes an object in protocols 0 and 1."""
+    """Checks `copyreg._reconstructor`, which makes an object in protocols 0 and 1, and returns the object's role."""
     name = look.name(args[0]) if len(args) == 3 else ""
     role = role_of_class(name) if name else "?"
     base = look.name(args[1]) if name else ""
@@ -173,19 +173,19 @@ def _reconstructed(args: tuple[Any, ...], look: Look) -> str:
         return role
     if name in _RECORDS and base == "builtins.tuple" and matches(_RECORDS[name], look.items(args[2]) or (), look):
         return role
-    raise Refused(f"makes a {name or 'value'} as no model does")
+    raise Refused(f"creates a {name or 'value'} in a way that no model does")
 
 
 def check_own_base(args: tuple[Any, ...], look: Look) -> None:
-    """Nothing; `Refused` where `copyreg._reconstructor` makes a class of the user's own otherwise than Python does."""
+    """Raises `Refused` where `copyreg._reconstructor` creates a user-defined class differently from Python."""
     if len(args) != 3 or look.name(args[1]).rpartition(".")[0] != "builtins":
-        raise Refused(f"makes a {look.name(args[0])} as no model does")
+        raise Refused(f"creates a {look.name(args[0])} in a way that no model does")
 
 
 def made(name: str, args: tuple[Any, ...], look: Look) -> str:
-    """The role of what `name.__new__(name, *args)` makes. Raises `Refused`."""
+    """Returns the role of the result of `name.__new__(name, *args)`; raises `Refused`."""
     role = role_of_class(name)
     fits = matches(_RECORDS[name], args, look) if name in _RECORDS else not args
     if not fits or role not in ("object", "native", "bunch", "tuple", "mapping", "seed", "plain", "wrapper"):
-        raise Refused(f"makes a {name} as no model does")
+        raise Refused(f"creates a {name} in a way that no model does")
     return role

@@ -1,7 +1,7 @@
-"""The state of a numpy dtype, after numpy's `arraydescr_reduce`.
+"""Validates the state of a numpy dtype, after numpy's `arraydescr_reduce`.
 
-numpy believes the pickled flags: a record with objects in it that claims to have none would turn raw bytes into
-pointers. So the flag must say what the fields say.
+numpy trusts the pickled flags: a record that contains objects but claims to have none would turn raw bytes into
+pointers. So the flag must agree with the fields.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SIZES = {
 
 
 def plain_code(text: str) -> tuple[str, int] | None:
-    """numpy's letter and the bytes of an element of the dtype of this name, where numpy pickles it so."""
+    """Returns numpy's type letter and element size in bytes for a dtype name; None where numpy never pickles it."""
     match = _CODE.fullmatch(text)
     if not match:
         return None
@@ -37,40 +37,40 @@ def plain_code(text: str) -> tuple[str, int] | None:
 
 
 def check_dtype(target: Any, state: Any, look: Look) -> bool:
-    """Whether a dtype of this state holds objects; `Refused` where the state contradicts what it was made as."""
+    """Returns whether a dtype of this state holds objects; raises `Refused` where state and creation differ."""
     items = look.items(state)
     size, has_object = look.unbuilt(target)
     if size is None or items is None or len(items) not in (8, 9):
-        raise Refused("a numpy dtype is not written in the way in which numpy writes it")
+        raise Refused("contains a numpy dtype that numpy did not write")
     version, order, base, names, fields, own, aligned, flags = items[:8]
     _check_more(look.kind(target), items[8:], look)
     if version not in (3, 4) or look.texts(order) not in {(o,) for o in "<>|="} or type(flags) is not int:
-        raise Refused("a numpy dtype has an unknown state")
+        raise Refused("contains a numpy dtype with an unknown state")
     kind = look.kind(target)
     if type(own) is not int or own != (size if kind in "SUV" else -1):
-        raise Refused("a numpy dtype's size contradicts its name")
+        raise Refused("contains a numpy dtype whose size contradicts its name")
     if type(aligned) is not int or aligned not in (-1, 1, 2, 4, 8, 16):
-        raise Refused("a numpy dtype is aligned to no place")
+        raise Refused("contains a numpy dtype with an invalid alignment")
     if kind == "V":
         has_object = _record(size, base, names, fields, look)
     elif (base, names, fields) != (None, None, None):
-        raise Refused("a plain numpy dtype has fields")
+        raise Refused("contains a plain numpy dtype with fields")
     if bool(flags & 1) != has_object:
-        raise Refused("a numpy dtype hides that it holds objects")
+        raise Refused("contains a numpy dtype that hides its objects")
     return has_object
 
 
 def _check_more(kind: str, more: tuple[Any, ...], look: Look) -> None:
-    """Nothing; `Refused` where a date's dtype has not the unit, and its steps, that numpy reads without a look."""
+    """Raises `Refused` where a date's dtype lacks the unit and step count, which numpy reads unchecked."""
     if kind not in "mM":
         if any(look.role(part) not in ("NoneType", "dict") for part in more):
-            raise Refused("a numpy dtype has an unknown state")
+            raise Refused("contains a numpy dtype with an unknown state")
         return
     pair = look.items(more[0]) if more else None
     unit = look.items(pair[1]) if pair and len(pair) == 2 else None
     steps = unit[1:] if unit and len(unit) == 4 and look.role(unit[0]) in ("bytes", "str") else ()
     if not steps or any(look.role(n) != "int" or not 1 <= n < 1 << 31 for n in steps):
-        raise Refused("a numpy dtype of dates has no unit")
+        raise Refused("contains a numpy dtype of dates without a unit")
 
 
 def _record(itemsize: int, base: Any, names: Any, fields: Any, look: Look) -> bool:
@@ -80,37 +80,37 @@ def _record(itemsize: int, base: Any, names: Any, fields: Any, look: Look) -> bo
         return False
     entries, known = look.fields(fields), look.texts(names)
     if look.items(names) is None or entries is None:
-        raise Refused("a record dtype's fields are not plain data")
+        raise Refused("contains a record dtype whose fields are not plain data")
     if known is None or set(known) != set(entries):
-        raise Refused("a record dtype's names and fields differ")
+        raise Refused("contains a record dtype whose names and fields differ")
     return True in {_field(itemsize, entry, look) for entry in entries.values()}
 
 
 def _field(itemsize: int, entry: Any, look: Look) -> bool:
     items = look.items(entry)
     if items is None or len(items) != 2 or look.role(items[0]) != "dtype" or type(items[1]) is not int:
-        raise Refused("a field of a record dtype is not plain data")
+        raise Refused("contains a record dtype with a field that is not plain data")
     inner, offset = look.dtype(items[0]), items[1]
     if inner[0] is None or offset < 0 or offset + inner[0] > itemsize:
-        raise Refused("a field lies outside its record dtype")
+        raise Refused("contains a record dtype with a field out of range")
     return inner[1]
 
 
 def _subarray(itemsize: int, base: Any, look: Look) -> bool:
     items = look.items(base)
     if items is None or len(items) != 2 or look.role(items[0]) != "dtype" or look.dtype(items[0])[0] is None:
-        raise Refused("a sub-array dtype is not plain data")
+        raise Refused("contains a sub-array dtype that is not plain data")
     shape = (items[1],) if type(items[1]) is int else look.items(items[1])
     size, has_object = look.dtype(items[0])
     if size is None or size * count(shape) != itemsize:
-        raise Refused("a sub-array dtype's size contradicts its shape")
+        raise Refused("contains a sub-array dtype whose size contradicts its shape")
     return has_object
 
 
 def count(shape: Any) -> int:
-    """Elements of an array of this shape."""
+    """Returns the number of elements of an array of this shape."""
     if not isinstance(shape, tuple) or len(shape) > 64 or any(type(n) is not int or n < 0 for n in shape):
-        raise Refused("an array's shape is not plain data")
+        raise Refused("contains an array whose shape is not plain data")
     if prod(n for n in shape if n) >= 1 << 62:
-        raise Refused("an array's shape is too large")
+        raise Refused("contains an array that is too large")
     return prod(shape)

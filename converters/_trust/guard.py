@@ -1,4 +1,4 @@
-"""What is known of the values of a file while it is loaded, and the calls that the rules let it make."""
+"""Tracks the values of a file while it is loaded, and permits the calls that the rules allow."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BUILTIN = (
 
 
 class Name:
-    """A name that may only be called, and what it stands for."""
+    """A name that may only be called, and the object that it stands for."""
 
     __slots__ = ("dotted", "value")
 
@@ -35,7 +35,7 @@ class Args(tuple):  # type: ignore[type-arg]
 
 
 class Trusted:
-    """The names that the scan passed: `own` by the user's word alone, `referred` to be mentioned, the rest listed."""
+    """The names that the scan accepted: `own` only as the user allows them, `referred` as mentions, others listed."""
 
     def __init__(self, names: Iterable[str], own: Iterable[str], referred: Iterable[str]) -> None:
         self.names, self.own, self.referred = frozenset(names), frozenset(own), frozenset(referred)
@@ -48,7 +48,7 @@ class Trusted:
 
 
 class Guard:
-    """What is known of the values of one file: the rules' `Look` at them. Shared by the pickles in it."""
+    """Tracks the values of one file, as the `Look` of the rules. Shared by the pickles in it."""
 
     def __init__(self, trusted: Trusted) -> None:
         self.trusted = trusted
@@ -60,12 +60,12 @@ class Guard:
         self._stateless: dict[int, Any] = {}
 
     def finish(self) -> None:
-        """Nothing; `Refused` where an object that native code reads has no state at the end."""
+        """Raises `Refused` where an object that native code reads has no state at the end."""
         for value in self._stateless.values():
-            raise Refused(f"makes a {type(value).__name__} without a state")
+            raise Refused(f"creates a {type(value).__name__} without a state")
 
     def learn(self, dotted: str, value: Any) -> Any:
-        """What stands on the stack for a name."""
+        """Returns the stack entry for a name."""
         use = self.trusted.use(dotted)
         if use == "listed":
             if isinstance(value, type) and self.role_of(value) == "?":
@@ -86,7 +86,7 @@ class Guard:
         return self.role_of(type(value))
 
     def role_of(self, kind: type) -> str:
-        """The role of the objects of a class."""
+        """Returns the role of the objects of a class."""
         if kind not in self._roles:
             self._roles[kind] = _numpy_role(kind)
         return self._roles[kind]
@@ -123,7 +123,7 @@ class Guard:
         return str(value.kind)
 
     def call(self, function: Any, args: Any) -> Any:
-        """What the call makes, which is of the role that the rules say."""
+        """Calls the function and returns the result, whose role must be the one that the rules expect."""
         if type(function) is not Name:
             return self._call_own(function, args)
         if self.items(args) is None:
@@ -137,19 +137,19 @@ class Guard:
         return self._checked(function.dotted, role, function.value(*_plain(args)))
 
     def new(self, cls: Any, args: Any, named: Any = None) -> Any:
-        """What `cls.__new__` makes."""
+        """Calls `cls.__new__` and returns the result."""
         if type(cls) is not Name:
             if self.role(cls) != "own" or not isinstance(cls, type):
-                raise Refused(f"calls {self.name(cls) or 'a value'}, which it may only mention")
+                raise Refused(f"calls {self.name(cls) or 'a value'}, which it may only refer to")
             return self._keep_own(cls.__new__(cls, *_plain(args), **(named or {})))
         if named or not isinstance(cls.value, type) or self.items(args) is None:
-            raise Refused(f"makes a {cls.dotted} as no model does")
+            raise Refused(f"creates a {cls.dotted} in a way that no model does")
         role = made(cls.dotted, args, self)
         return self._checked(cls.dotted, role, cls.value.__new__(cls.value, *args))
 
     def _call_own(self, function: Any, args: Any) -> Any:
         if id(function) not in self._own or type(args) not in (tuple, Args):
-            raise Refused(f"calls {self.name(function) or 'a value'}, which it may only mention")
+            raise Refused(f"calls {self.name(function) or 'a value'}, which it may only refer to")
         return self._keep_own(function(*_plain(args)))
 
     def _keep_own(self, value: Any) -> Any:
@@ -161,7 +161,7 @@ class Guard:
         if self.role_of(type(value)) == "?" and role in _MADE_ELSEWHERE:
             self._roles[type(value)] = role
         if self.role(value) != role:
-            raise Refused(f"calls {dotted}, which makes something else than it should")
+            raise Refused(f"calls {dotted}, which returned an unexpected type")
         if made_whole(dotted):
             self._built[id(value)] = value
         elif needs_state(type(value)):
@@ -172,7 +172,7 @@ class Guard:
         return id(value) in self._built
 
     def build(self, target: Any, state: Any) -> None:
-        """Nothing; the state is set by the target's class, on data of its own."""
+        """Sets the state through the target's class, on a copy that the file cannot change later."""
         if id(target) in self._built:
             raise Refused(f"sets a second state on one {type(target).__name__}")
         rules.check_stored(state if type(state) in (tuple, Args) else (state,), self)
@@ -192,7 +192,7 @@ class Guard:
 
 
 _MADE_ELSEWHERE = frozenset({"index", "arrow", "strings", "partial", "plain", "native"})
-"""Roles of what a function makes whose class the file does not name."""
+"""Roles of results whose class the file does not name."""
 
 
 def _plain(args: Any) -> tuple[Any, ...]:
@@ -200,12 +200,12 @@ def _plain(args: Any) -> tuple[Any, ...]:
 
 
 def methods_of(cls: type) -> Any:
-    """Whether the class has a method of that name, which an object's own attribute would stand before."""
+    """Returns a check whether the class has a method of a name, which an instance attribute would shadow."""
     return lambda key: inspect.isroutine(inspect.getattr_static(cls, key, None))
 
 
 def _own_copy(role: str, state: Any) -> Any:
-    """The state without a part that the file could change later."""
+    """Copies the parts of the state that the file could change later."""
     if type(state) is dict:
         return {key: list(v) if key in rules.METHOD_KEYS and type(v) is list else v for key, v in state.items()}
     if role == "dtype":
@@ -214,13 +214,13 @@ def _own_copy(role: str, state: Any) -> Any:
 
 
 def _set_own(target: Any, state: Any) -> None:
-    """As `pickle` sets it, but by the class's own `__setstate__` alone, and no attribute that is called by name."""
+    """Sets the state as `pickle` does, but only by the class's own `__setstate__`, and no attribute called by name."""
     if hasattr(type(target), "__setstate__"):
         type(target).__setstate__(target, state)
         return
     pair = state if type(state) is tuple and len(state) == 2 else (state, None)
     if any(type(part) not in (dict, type(None)) for part in pair):
-        raise Refused("sets a state that is no dict of plain names")
+        raise Refused("sets a state that is not a dict of plain names")
     for key, value in ((key, value) for part in pair for key, value in (part or {}).items()):
         if type(key) is not str or key in rules.MUTATORS or (key.startswith("__") and key.endswith("__")):
             raise Refused(f"sets `{key}`, which is a method, on an object while it loads")
@@ -228,7 +228,7 @@ def _set_own(target: Any, state: Any) -> None:
 
 
 def _has_slot(target: Any, key: str) -> bool:
-    """Whether the attribute has a place of its own in the target's class."""
+    """Returns whether the target's class has a slot or data descriptor for the attribute."""
     return inspect.isdatadescriptor(inspect.getattr_static(type(target), key, None)) or not hasattr(target, "__dict__")
 
 
@@ -243,7 +243,7 @@ _NUMPY_ROLES = {
 
 
 def _numpy_role(kind: type) -> str:
-    """The role of a class of numpy's; `?` for all others. Where numpy is not loaded yet, there is none."""
+    """Returns the role of a numpy class; `?` for all others, or where numpy is not loaded yet."""
     numpy = sys.modules.get("numpy")
     if numpy is None or kind.__module__.split(".")[0] != "numpy":
         return "?"

@@ -1,4 +1,4 @@
-"""A pickle loaded under guard; nothing in the worker loads one otherwise."""
+"""Loads pickles under the guard; the worker loads them no other way."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .unpickler import guarded
 
 
 def load_pickle(path: Path, trusted: Trusted) -> Any:
-    """The model of a pickle. Raises `Refused`."""
+    """Loads the model of a pickle; raises `Refused`."""
     with path.open("rb") as file:
         loader = guarded(pickle._Unpickler)(file)
         loader.guard = Guard(trusted)
@@ -22,7 +22,7 @@ def load_pickle(path: Path, trusted: Trusted) -> Any:
 
 
 def load_joblib(path: Path, trusted: Trusted) -> Any:
-    """The model of joblib's own format, read by joblib with a guarded unpickler in place of its own."""
+    """Loads the model of joblib's own format, through joblib with a guarded unpickler in place of its own."""
     import joblib.numpy_pickle as joblib
 
     own, used = joblib.NumpyUnpickler, []
@@ -40,6 +40,6 @@ def load_joblib(path: Path, trusted: Trusted) -> Any:
     finally:
         joblib.NumpyUnpickler = own
     if len(used) != 1:
-        raise Refused("was read by joblib past the guard: use joblib 1.2 or later")
+        raise Refused("was read by joblib without the guard: use joblib 1.2 or later")
     used[0].guard.finish()
     return model

@@ -1,6 +1,6 @@
-"""Trees of numbers that native code walks without a look: every index in them must lie inside.
+"""Bounds checks for trees that native code walks unchecked: every index must be in range.
 
-The guard alone sees the numbers. Not the scan, so what is refused here is refused while it loads, in the worker.
+Only the guard sees the numbers, not the scan; so these files are refused in the worker, while they load.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _METRICS = "sklearn.metrics._dist_metrics"
 
 
 def needs_state(kind: type) -> bool:
-    """Whether native code reads an object of this class as though it had been given its state."""
+    """Returns whether native code reads an object of this class as if its state had been set."""
     return kind.__module__ in (*_MODULES, _METRICS)
 
 
 def check_numbers(target: Any, state: Any, whole: Any) -> tuple[Any, ...]:
-    """The arrays that were looked at, which may not change any more. `Refused` where an index leads outside.
+    """Returns the arrays that were checked, which must not change any more; raises `Refused` for an index out of range.
 
     `whole(value)`: whether an object has its state.
     """
@@ -39,14 +39,14 @@ def check_numbers(target: Any, state: Any, whole: Any) -> tuple[Any, ...]:
 
 
 def check_array(state: tuple[Any, ...]) -> None:
-    """Nothing; `Refused` where an array has other objects than places, which numpy does not count."""
+    """Raises `Refused` where an array has not as many objects as elements, which numpy does not check."""
     shape, dtype, raw = state[1], state[2], state[4]
     if dtype.subdtype is not None or (type(raw) is list and (min(shape, default=0) < 0 or len(raw) != prod(shape))):
         raise _refused("a numpy array")
 
 
 def check_classes(args: tuple[Any, ...]) -> None:
-    """Nothing; `Refused` where a `Tree` is made with another number of outputs than it has counts of classes."""
+    """Raises `Refused` where a `Tree` is created with a number of outputs that differs from its class counts."""
     features, classes, outputs = args
     fits = type(features) is int and type(outputs) is int and classes.ndim == 1 and classes.dtype.kind == "i"
     if not fits or features < 0 or len(classes) != outputs or not len(classes) or classes.min() < 1:
@@ -54,7 +54,7 @@ def check_classes(args: tuple[Any, ...]) -> None:
 
 
 def _refused(what: str) -> Refused:
-    return Refused(f"holds {what} whose numbers lead outside of it")
+    return Refused(f"contains {what} with an index out of range")
 
 
 def _fields(nodes: Any, *names: str) -> list[Any]:
@@ -64,7 +64,7 @@ def _fields(nodes: Any, *names: str) -> list[Any]:
 
 
 def _below(left: Any, right: Any, inner: Any) -> bool:
-    """Whether each inner node's children stand behind it: a walk ends, and inside."""
+    """Returns whether each inner node's children come after it and in range, so that a walk ends."""
     places = inner.nonzero()[0]
     return all(((side[places] > places) & (side[places] < len(inner))).all() for side in (left, right))
 

@@ -1,4 +1,4 @@
-"""Which state a pickle may set on which value."""
+"""Checks the state that a pickle may set on each kind of value."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _OTHERS: dict[str, Test] = {
 }
 
 _NAMED = frozenset({"bits", "bunch", "native", "random"})
-"""Roles whose state may be a dict of what is no attribute."""
+"""Roles whose state may be a dict of keys that are not attributes."""
 
 
 def check_state(target: Any, state: Any, look: Look, methods: Callable[[str], bool]) -> None:
-    """Nothing; `Refused` where no model sets such a state on such a value. `methods`: see `check_attributes`."""
+    """Raises `Refused` where no model sets such a state on such a value. `methods`: see `check_attributes`."""
     role = look.role(target)
     if role == "dtype":
         check_dtype(target, state, look)
@@ -43,13 +43,13 @@ def check_state(target: Any, state: Any, look: Look, methods: Callable[[str], bo
     elif role in _NAMED and look.role(state) == "dict":
         _check_object(state, look, lambda key: False)
     elif role != "own" and not _fits(role, state, look):
-        raise Refused(f"sets a state on a {role.replace('?', 'value that is not known')}, which no model does")
+        raise Refused(f"sets a state on a {role.replace('?', 'value of unknown type')}, which no model does")
 
 
 def _check_object(state: Any, look: Look, methods: Callable[[str], bool]) -> None:
     entries = look.entries(state)
     if entries is None:
-        raise Refused("sets a state that is no dict of plain names")
+        raise Refused("sets a state that is not a dict of plain names")
     check_attributes(entries, look, methods)
 
 
@@ -62,5 +62,5 @@ def _fits(role: str, state: Any, look: Look) -> bool:
 
 
 def _holds(items: tuple[Any, ...], look: Look) -> bool:
-    """Whether an array's elements are of the kind that its dtype says."""
+    """Returns whether an array's elements are of the kind that its dtype declares."""
     return look.dtype(items[2])[1] == (look.role(items[4]) == "list")

@@ -1,7 +1,7 @@
-"""Unpicklers that hold every instruction against the rules, with the real objects in their hands.
+"""Unpicklers that check every instruction against the rules, on the real objects.
 
-They build on pickle's Python implementation, as joblib's does. A name that may only be called never stands on their
-stack as itself but as a `Name`, so nothing but the instruction that calls it can get hold of what it stands for.
+They build on pickle's Python implementation, as joblib's does. A name that may only be called is never on their
+stack itself, only as a `Name`, so that nothing but the call instruction can reach the object that it stands for.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _WRAPPED = frozenset(["subclass", "shape", "order", "dtype", "allow_mmap", "nump
 
 
 def modern(protocol: int, module: str, name: str) -> str:
-    """The dotted name that `find_class` looks up: Python 3's for one of Python 2 below protocol 3."""
+    """Returns the dotted name that `find_class` looks up: below protocol 3, Python 2's names become Python 3's."""
     if protocol < 3:
         renamed = _compat_pickle.NAME_MAPPING.get((module, name))
         module, name = renamed or (_compat_pickle.IMPORT_MAPPING.get(module, module), name)
@@ -28,7 +28,7 @@ def modern(protocol: int, module: str, name: str) -> str:
 
 
 def guarded(base: Any) -> Any:
-    """A class of unpicklers like `base`, which is `pickle._Unpickler` or joblib's, with a `guard` that must be set."""
+    """Returns an unpickler class based on `base`, `pickle._Unpickler` or joblib's; its `guard` must be set."""
 
     class Guarded(base):  # type: ignore[misc]
         dispatch: ClassVar[dict[int, Any]] = dict(base.dispatch)
@@ -37,14 +37,14 @@ def guarded(base: Any) -> Any:
         def find_class(self, module: str, name: str) -> Any:
             dotted = modern(getattr(self, "proto", 0), module, name)
             if not self.guard.trusted.use(dotted):
-                raise Refused(f"asks for {dotted}, which the scan of the file did not see")
+                raise Refused(f"requests {dotted}, which the scan of the file did not see")
             return self.guard.learn(dotted, super().find_class(module, name))
 
         def get_extension(self, code: int) -> Any:
-            raise Refused("asks for a name by a number")
+            raise Refused("requests a name by its extension code")
 
         def persistent_load(self, pid: Any) -> Any:
-            raise Refused("holds a persistent id")
+            raise Refused("contains a persistent id")
 
         def _instantiate(self, klass: Any, args: Any) -> None:
             self.append(self.guard.call(klass, _packed(args)))
@@ -146,7 +146,7 @@ def _fill(self: Any, target: Any, keys: list[Any], values: list[Any]) -> None:
     _stored(self, values)
     if self.guard.role(target) == "bunch":
         if any(type(key) is not str for key in keys):
-            raise Refused("has a Bunch with a key that is no plain name")
+            raise Refused("contains a Bunch with a key that is not a plain name")
         rules.check_attributes(dict(zip(keys, values)), self.guard, methods_of(type(target)))
     if type(target) is dict:
         target.update(zip(keys, values))
@@ -156,7 +156,7 @@ def _fill(self: Any, target: Any, keys: list[Any], values: list[Any]) -> None:
 
 
 def _names_array(key: Any, value: Any) -> bool:
-    """Whether it is the entry by which joblib says of which class an array is."""
+    """Returns whether the entry is joblib's declaration of an array's class."""
     return key == "subclass" and type(value) is Name and value.dotted in _SUBCLASSES
 
 
@@ -209,7 +209,7 @@ _HANDLERS = {
 
 
 def _joblib_build(base: Any) -> Any:
-    """joblib's own BUILD, for its wrapper of an array alone; an array of objects is a pickle within the file."""
+    """Returns a BUILD handler: joblib's own, for its array wrapper alone; an array of objects is a nested pickle."""
 
     def handler(self: Any) -> None:
         target = self.stack[-2]

@@ -1,4 +1,4 @@
-"""CatBoost: classifiers, regressors and rankers, in pickles, `.cbm` files and its JSON form."""
+"""CatBoost: classifiers, regressors and rankers, in pickles, `.cbm` files and its JSON format."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LABELS_EACH = ("MultiLogloss", "MultiCrossEntropy")
 
 
 def load(path: Path, given: Mapping[str, Any]) -> Any:
-    """The model of a file, in the class that fits its loss."""
+    """Loads the model of a file, in the class that fits its loss."""
     import catboost
 
     with path.open("rb") as file:
@@ -45,7 +45,7 @@ def _kind(model: Any) -> Any:
 
 
 def describe(model: Any) -> Description:
-    """The description of a fitted model."""
+    """Describes a fitted model."""
     _check(model)
     parsed = parse(model)
     names = [str(n) for n in model.feature_names_]
@@ -65,17 +65,17 @@ def _check(model: Any) -> None:
     if not model.is_fitted():
         raise Unreadable(f"the {type(model).__name__} is not fitted: fit it and save it again")
     if _is_classifier(model) and _loss(model) in _LABELS_EACH:
-        raise Unsupported(f"the loss {_loss(model)} gives several labels a row: fit one classifier per label")
+        raise Unsupported(f"the loss {_loss(model)} predicts several labels per row: fit one classifier per label")
 
 
 def _notes(model: Any, parsed: Parsed) -> tuple[str, ...]:
     notes = []
     if type(model).__name__ == "CatBoost" and len(model.classes_):
-        notes.append("the class CatBoost answers raw scores; load it as CatBoostClassifier for labels")
+        notes.append("the class CatBoost predicts raw scores; load it as CatBoostClassifier for labels")
     if parsed.one_hot or parsed.ctrs:
         notes.append(
-            "CatBoost keeps hashes of categories, not the categories: they are found among the example's and the "
-            f"integers {SEARCHED.start} to {SEARCHED.stop - 1}; another one with the same 32-bit hash would differ"
+            "CatBoost stores hashes of categories, not the categories: they are looked up among the example's and the "
+            f"integers {SEARCHED.start} to {SEARCHED.stop - 1}; others with the same 32-bit hash would differ"
         )
     return tuple(notes)
 
@@ -87,7 +87,7 @@ def _feature(name: str, thresholds: list[float], values: list[Scalar] | None) ->
 
 
 def adapt(model: Any, description: Description) -> Description:
-    """The description with the categories that the model knows, among the example's own."""
+    """Returns the description with the known categories among the example's own."""
     parsed = parse(model)
     features = list(description.features)
     for number, position in enumerate(parsed.categories):
@@ -102,7 +102,7 @@ def adapt(model: Any, description: Description) -> Description:
 
 
 def _columns(parsed: Parsed, width: int) -> Thresholds:
-    """Per column of the model, its borders."""
+    """Returns the borders per column of the model."""
     found = unique_thresholds(parsed.trees, len(parsed.numbers))
     for projection in {ctr.projection for ctr in parsed.ctrs}:
         for number, border in projection.borders:
@@ -114,11 +114,11 @@ def _columns(parsed: Parsed, width: int) -> Thresholds:
 
 
 def _known(parsed: Parsed, width: int) -> list[list[Scalar] | None]:
-    """Per column of the model, the categories where all are integers; empty where not or none; None for numbers."""
+    """Returns, per column, its categories if all are integers, else an empty list; None for numeric columns."""
     columns: list[list[Scalar] | None] = [None] * width
     for number, position in enumerate(parsed.categories):
-        asked = parsed.hashes(number)
-        groups = integers_behind(asked) if asked else {}
+        hashes = parsed.hashes(number)
+        groups = integers_behind(hashes) if hashes else {}
         columns[position] = [i for group in groups.values() for i in group] if all(groups.values()) else []
     return columns
 
@@ -132,7 +132,7 @@ def _loss(model: Any) -> str:
 
 
 def predict(model: Any, x: Any) -> Table:
-    """The original's answers: `label` and `probabilities`, or `prediction`."""
+    """Returns the original's `label` and `probabilities`, or `prediction`."""
     import numpy as np
 
     answer = np.asarray(model.predict(x))
@@ -143,7 +143,7 @@ def predict(model: Any, x: Any) -> Table:
 
 
 def convert(model: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The answer of a fitted model: the sum of its trees behind the link of its loss."""
+    """Adds the nodes of a fitted model: the sum of its trees, then its loss's link."""
     _check(model)
     parsed = parse(model)
     raw = tree_sum(graph, parsed.trees, _matrix(parsed, frame, graph), "float32")
@@ -157,7 +157,7 @@ def convert(model: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def _matrix(parsed: Parsed, frame: Frame, graph: GraphBuilder) -> Value:
-    """The numeric columns in float32, as CatBoost compares them, then a column per category or statistic of a split."""
+    """Returns the numeric columns in float32, as CatBoost compares them, then a column per category or statistic."""
     numbers = None
     if parsed.numbers:
         columns = graph.select(frame, parsed.numbers)
@@ -177,7 +177,7 @@ def _binary(parsed: Parsed, raw: str, graph: GraphBuilder) -> Answer:
 
 
 def _cut(parsed: Parsed) -> float:
-    """The raw score above which the second class is the answer."""
+    """Returns the raw score above which the second class is predicted."""
     import numpy as np
 
     threshold = parsed.metadata.get("binclass_probability_threshold")
@@ -205,7 +205,7 @@ def _linked(model: Any, raw: str, graph: GraphBuilder) -> str:
         log_deviation = graph.op("Gather", raw, graph.const([1], "int64"), axis=1)
         variance = graph.op("Exp", graph.op("Mul", log_deviation, graph.const(2.0)))
         return graph.op("Concat", mean, variance, axis=1)
-    raise Unsupported(f"the CatBoost prediction type {kind} has no place in a graph")
+    raise Unsupported(f"the CatBoost prediction type {kind} has no converter")
 
 
 def _width(model: Any) -> int:
@@ -220,7 +220,7 @@ STEP = Step(
 
 
 def step(fitted: Any) -> Step | None:
-    """The step of a CatBoost model; None for another class of the package."""
+    """Returns the step of a CatBoost model; None for another class of the package."""
     return STEP if type(fitted).__name__ in _KINDS and type(fitted).__module__.startswith("catboost") else None
 
 

@@ -1,7 +1,7 @@
-"""Categories of a CatBoost model in a graph: each text that the model knows has a place, and tables go by places.
+"""Lookup tables for a CatBoost model's categories: each known text gets an index, and tables use these indices.
 
-A graph cannot hash, and the model holds hashes alone. But where every hash that it knows is reached by a text of the
-example, any other text is unknown to the model (unless two texts share 32 bits), and a table is right on every text.
+A graph cannot hash, and the model stores only hashes. But where each of its hashes is the hash of some text in the
+example, any other text is unknown to the model (unless two texts share 32 bits), so a table is right for every text.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 MOST_COMBINATIONS = 2**22
-"""Combinations of categories that are tried, per statistic, when hashes are led back to what they came from."""
+"""Maximum number of category combinations that are tried, per statistic, to find those behind the hashes."""
 DENSE = 4096
-"""Cells of a table that is looked up by place; larger ones know only the combinations that the model knows."""
+"""Maximum cells of a table indexed directly; larger tables contain only the combinations that the model knows."""
 
 Key = Union[str, int]
 
@@ -33,8 +33,9 @@ Key = Union[str, int]
 class Known:
     """A categorical column whose texts are known.
 
-    `place`: of each row, `int64 [N, 1]`: up to K - 1, and K for a text that the model does not know. `hashes`: `[K]` by
-    place. `rows`: the places of the example's own rows, where they are at hand.
+    `place`: each row's index, `int64 [N, 1]`: 0 to K - 1, or K for a text that the model does not know. `hashes`: `[K]`
+    by
+    index. `rows`: the indices of the example's own rows, if available.
     """
 
     column: str
@@ -44,18 +45,18 @@ class Known:
 
 
 def category_columns(parsed: Parsed, frame: Frame, numbers: Value | None, graph: GraphBuilder) -> list[Value]:
-    """What stands behind the numbers in the matrix of the trees, float32: a 0/1 column per category, the statistics."""
-    asked = [n for n in range(len(parsed.categories)) if parsed.asked(n)]
-    known = {n: _known(parsed, n, graph.select(frame, [parsed.categories[n]])[0], graph) for n in asked}
-    parts = [_one_hot(parsed, n, known[n], graph) for n in asked if any(owner == n for owner, _ in parsed.one_hot)]
+    """Returns the columns after the numeric ones in the trees' matrix, float32: 0/1 per category, then statistics."""
+    used = [n for n in range(len(parsed.categories)) if parsed.asked(n)]
+    known = {n: _known(parsed, n, graph.select(frame, [parsed.categories[n]])[0], graph) for n in used}
+    parts = [_one_hot(parsed, n, known[n], graph) for n in used if any(owner == n for owner, _ in parsed.one_hot)]
     for projection in dict.fromkeys(ctr.projection for ctr in parsed.ctrs):
         group = [ctr for ctr in parsed.ctrs if ctr.projection == projection]
         parts.append(_statistics(group, known, _cells(parsed, projection, known, numbers, graph), graph))
     return parts
 
 
-def keys_of(cells: Array | None, dtype: str, asked: frozenset[int]) -> list[Key]:
-    """The categories that a column may hold, as far as they are known: those of the example, and integers found."""
+def keys_of(cells: Array | None, dtype: str, known_hashes: frozenset[int]) -> list[Key]:
+    """Returns a column's possible categories, as far as known: the example's, and integers found by their hash."""
     import numpy as np
 
     if dtype == "bool":
@@ -64,12 +65,12 @@ def keys_of(cells: Array | None, dtype: str, asked: frozenset[int]) -> list[Key]
         texts = [] if cells is None or cells.dtype.kind not in "OU" else cells.ravel().tolist()
         return sorted({text for text in texts if isinstance(text, str)})
     own = set() if cells is None or cells.dtype.kind not in "iu" else set(np.unique(cells).tolist())
-    behind = integers_behind(asked) if asked else {}
+    behind = integers_behind(known_hashes) if known_hashes else {}
     return sorted(own.union(*behind.values()))
 
 
 def hashes_of_keys(keys: Sequence[Key]) -> Array:
-    """What CatBoost makes of categories: integers are hashed as their decimal text."""
+    """Hashes categories as CatBoost does: integers by their decimal text."""
     return hashes_of([str(key).encode() for key in keys])
 
 
@@ -78,16 +79,16 @@ def _known(parsed: Parsed, number: int, column: Value, graph: GraphBuilder) -> K
 
     name = column.column or column.name
     if column.dtype not in ("string", "int64", "bool"):
-        raise Unsupported(f"CatBoost takes text and whole numbers as categories, and column {name!r} is {column.dtype}")
-    asked = parsed.hashes(number)
-    keys = keys_of(column.cells, column.dtype, asked)
+        raise Unsupported(f"CatBoost accepts text and integers as categories, but column {name!r} is {column.dtype}")
+    known_hashes = parsed.hashes(number)
+    keys = keys_of(column.cells, column.dtype, known_hashes)
     hashes = hashes_of_keys(keys)
     if not parsed.combined(number):
-        kept = np.isin(hashes, sorted(asked))
+        kept = np.isin(hashes, sorted(known_hashes))
         keys, hashes = [key for key, keep in zip(keys, kept.tolist()) if keep], hashes[kept]
-    missing = asked - set(hashes.tolist())
+    missing = known_hashes - set(hashes.tolist())
     if missing or not keys:
-        raise Unsupported(_lacking(name, len(missing), len(asked), column.cells is not None))
+        raise Unsupported(_lacking(name, len(missing), len(known_hashes), column.cells is not None))
     distinct, places = np.unique(hashes, return_inverse=True)
     place_of = dict(zip(keys, places.ravel().tolist()))
     return Known(name, _places(graph, column, place_of), distinct, _rows(column.cells, place_of))
@@ -97,11 +98,11 @@ def _lacking(column: str, lacking: int, known: int, has_example: bool) -> str:
     if has_example:
         return (
             f"the example lacks {lacking} of the {known} categories that the model knows in column {column!r}, and "
-            "CatBoost keeps only hashes of them: give an example that holds every category at least once"
+            "CatBoost stores only their hashes: give an example that contains every category"
         )
     return (
-        f"CatBoost keeps only hashes of the categories of {column!r}, and a graph cannot hash: let a column of the "
-        "example reach the model as it is, so that its texts are known, or encode it (an OrdinalEncoder) before"
+        f"CatBoost stores only hashes of the categories of {column!r}, and a graph cannot hash: pass a column of the "
+        "example to the model unchanged, so that its categories are known, or encode it first (OrdinalEncoder)"
     )
 
 
@@ -132,7 +133,7 @@ def _one_hot(parsed: Parsed, number: int, known: Known, graph: GraphBuilder) -> 
 
 
 def _looked_up(table: Array, place: str, graph: GraphBuilder) -> Value:
-    """The rows of a table at `place` `[N, 1]`, as columns."""
+    """Returns the rows of a table at `place` `[N, 1]`, as columns."""
     found = graph.op("Gather", graph.const(table, "float32"), place, axis=0)
     return Value(graph.op("Squeeze", found, graph.const([1], "int64")), "float32", table.shape[1])
 
@@ -140,7 +141,7 @@ def _looked_up(table: Array, place: str, graph: GraphBuilder) -> Value:
 def _cells(
     parsed: Parsed, projection: Projection, known: Mapping[int, Known], numbers: Value | None, graph: GraphBuilder
 ) -> tuple[str, int]:
-    """The number of each row's combination, `int64 [N, 1]`, and how many there are."""
+    """Returns the number of each row's combination, `int64 [N, 1]`, and the number of combinations."""
     parts = [(known[n].place, len(known[n].hashes) + 1) for n in projection.categories]
     for column, border in projection.borders:
         assert numbers is not None
@@ -165,7 +166,7 @@ def _above(graph: GraphBuilder, numbers: Value, column: int, border: float, miss
 
 
 def _statistics(group: list[Ctr], known: Mapping[int, Known], cells: tuple[str, int], graph: GraphBuilder) -> Value:
-    """The statistics of one projection, as columns."""
+    """Returns the statistics of one projection, as columns."""
     import numpy as np
 
     hashes = np.unique(np.concatenate([ctr.hashes for ctr in group]))
@@ -182,8 +183,8 @@ def _statistics(group: list[Ctr], known: Mapping[int, Known], cells: tuple[str, 
 
 
 def _reached(projection: Projection, known: Mapping[int, Known], hashes: Array) -> tuple[Array, Array]:
-    """The combinations whose hash is among `hashes`, which stand in order: their numbers, and the places of the hashes;
-    `Unsupported` where a hash is not reached."""
+    """Returns the numbers of the combinations whose hash is in the sorted `hashes`, and the indices of these hashes;
+    raises `Unsupported` where a hash has no combination."""
     import numpy as np
 
     codes, made = _combinations(projection, known)
@@ -192,7 +193,7 @@ def _reached(projection: Projection, known: Mapping[int, Known], hashes: Array) 
     missing = len(hashes) - len(np.unique(place[hit]))
     if missing:
         raise Unsupported(
-            f"the example lacks {missing} of the {len(hashes)} combinations that the model knows in the columns "
+            f"the example lacks {missing} of the {len(hashes)} combinations that the model knows of the columns "
             f"{_named(projection, known)}: give the rows that it was trained on as the example, or train with "
             "max_ctr_complexity=1"
         )
@@ -200,7 +201,7 @@ def _reached(projection: Projection, known: Mapping[int, Known], hashes: Array) 
 
 
 def _combinations(projection: Projection, known: Mapping[int, Known]) -> tuple[Array, Array]:
-    """Numbers and hashes of the combinations that may occur: all, or where those are too many the example's own."""
+    """Returns numbers and hashes of the possible combinations: all, or where those are too many the example's own."""
     import numpy as np
 
     columns = [known[n] for n in projection.categories]
@@ -225,8 +226,8 @@ def _of_the_example(projection: Projection, columns: list[Known]) -> tuple[Array
     each = [column.rows for column in columns if column.rows is not None]
     if len(each) < len(columns) or len({len(rows) for rows in each}) > 1:
         raise Unsupported(
-            f"CatBoost combines the columns {', '.join(repr(c.column) for c in columns)} in more ways than can be "
-            f"tried ({MOST_COMBINATIONS}): train with max_ctr_complexity=1"
+            f"CatBoost combines the columns {', '.join(repr(c.column) for c in columns)} in more ways than can "
+            f"be tried ({MOST_COMBINATIONS}): train with max_ctr_complexity=1"
         )
     together = np.unique(np.stack(each, axis=1), axis=0)
     together = together[(together < [len(c.hashes) for c in columns]).all(axis=1)]
@@ -242,11 +243,11 @@ def _named(projection: Projection, known: Mapping[int, Known]) -> str:
 
 
 def known_categories(parsed: Parsed, number: int, cells: Array | None, dtype: str) -> list[Scalar]:
-    """The categories of a column that the model knows, among those at hand."""
+    """Returns the categories of a column that the model knows, among the available ones."""
     import numpy as np
 
-    asked = parsed.hashes(number)
-    keys = keys_of(cells, dtype, asked)
+    known_hashes = parsed.hashes(number)
+    keys = keys_of(cells, dtype, known_hashes)
     if parsed.combined(number):
         return list(keys)
-    return [key for key, known in zip(keys, np.isin(hashes_of_keys(keys), sorted(asked)).tolist()) if known]
+    return [key for key, known in zip(keys, np.isin(hashes_of_keys(keys), sorted(known_hashes)).tolist()) if known]

@@ -1,4 +1,4 @@
-"""The hashes that CatBoost keeps of categories: CityHash64 (version 1.0) of their UTF-8 text, the lower 32 bits."""
+"""CatBoost's category hashes: CityHash64 (version 1.0) of the UTF-8 text, lower 32 bits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOW_32 = 0xFFFFFFFF
 
 
 def hashes_of(texts: Sequence[bytes]) -> Array:
-    """The hash of each text, signed: `int32 [n]`."""
+    """Returns the signed hash of each text, `int32 [n]`."""
     import numpy as np
 
     lengths = np.array([len(text) for text in texts], np.int64)
@@ -29,7 +29,7 @@ def hashes_of(texts: Sequence[bytes]) -> Array:
 
 
 def hashes_of_cells(cells: Array) -> Array:
-    """The hash of each row of bytes `[n, length]`, signed: `int32 [n]`."""
+    """Returns the signed hash of each row of bytes `[n, length]`, `int32 [n]`."""
     import numpy as np
 
     return np.asarray((_city(cells) & np.uint64(LOW_32)).astype(np.uint32).view(np.int32))

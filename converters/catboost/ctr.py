@@ -1,7 +1,7 @@
-"""CatBoost's statistics of categories (CTR), as its JSON form holds them: which cells they look up, and what they give.
+"""CatBoost's category statistics (CTR) from its JSON format: the cells that they look up, and their values.
 
-A statistic looks at a few cells of a row: categories, and whether a number is above a border or a category is one of
-its own. Together they make a hash; a table holds counts of the training rows by that hash.
+A statistic reads a few cells of a row: categories, whether a number is above a border, and whether a category has
+a given hash. Together they form a hash; a table maps it to counts of the training rows.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 MULTIPLIER = 0x4906BA494954CB65
 INVERSE = pow(MULTIPLIER, -1, 2**64)
 EMPTY = 2**64 - 1
-"""The hash that marks a free place of a table."""
+"""The hash that marks an empty slot of a table."""
 
 _SKIPPED = (
-    "the CatBoost model holds no target statistics of its categories (it was trained with "
+    "the CatBoost model has no target statistics of its categories (it was trained with "
     "final_ctr_computation_mode='Skip'): train it with 'Default'"
 )
 
 
 @dataclass(frozen=True)
 class Projection:
-    """The cells that a statistic looks at, in the order of the hash.
+    """The cells that a statistic reads, in the order of the hash.
 
     `categories`: numbers of categorical columns. `borders`: pairs (number of the numeric column, border).
     `hashes`: pairs (number of the categorical column, hash).
@@ -42,13 +42,13 @@ class Projection:
 
     @property
     def alone(self) -> bool:
-        """One category and nothing else."""
+        """Whether it is a single category and nothing else."""
         return len(self.categories) == 1 and not self.borders and not self.hashes
 
 
 @dataclass(frozen=True)
 class Ctr:
-    """One statistic: `hashes` `uint64 [B]` that its table knows, in order; `values` `float32 [B + 1]`, the last for all
+    """One statistic: `hashes` `uint64 [B]`, sorted, of its table; `values` `float32 [B + 1]`, the last for all
     others; `borders`: where trees split it."""
 
     projection: Projection
@@ -58,7 +58,7 @@ class Ctr:
 
 
 def statistics(plain: dict[str, Any]) -> tuple[Ctr, ...]:
-    """The statistics of a model in the order of its own numbering; `plain`: its JSON form."""
+    """Returns the statistics of a model in the order of its own numbering; `plain`: its JSON form."""
     return tuple(_ctr(entry, plain.get("ctr_data") or {}) for entry in plain["features_info"].get("ctrs") or [])
 
 
@@ -96,10 +96,10 @@ def _projection(elements: list[dict[str, Any]]) -> Projection:
 
 
 def _values(entry: dict[str, Any], counts: Array, denominator: float) -> Array:
-    """What the statistic is for each row of counts, then for what the table does not know."""
+    """Returns the statistic for each row of counts, then for hashes that are not in the table."""
     import numpy as np
 
-    good, total = _shares(entry, counts, denominator)
+    good, total = _counted(entry, counts, denominator)
     unknown = denominator if entry["ctr_type"] in ("Counter", "FeatureFreq") else 0.0
     single = np.float32
     good = np.append(good, 0.0).astype(single)
@@ -109,8 +109,8 @@ def _values(entry: dict[str, Any], counts: Array, denominator: float) -> Array:
     return np.asarray((share + single(entry["shift"])) * single(entry["scale"]), single)
 
 
-def _shares(entry: dict[str, Any], counts: Array, denominator: float) -> tuple[Array, Array]:
-    """Per row of counts, the part that is counted and the whole."""
+def _counted(entry: dict[str, Any], counts: Array, denominator: float) -> tuple[Array, Array]:
+    """Returns, per row of counts, the numerator and the total."""
     import numpy as np
 
     kind, border = entry["ctr_type"], int(entry["target_border_idx"])
@@ -123,11 +123,11 @@ def _shares(entry: dict[str, Any], counts: Array, denominator: float) -> tuple[A
     if kind == "Borders":
         above = border if counts.shape[1] > 2 else 0
         return counts[:, above + 1 :].sum(axis=1), counts.sum(axis=1)
-    raise Unsupported(f"there is no converter for CatBoost's statistics of the kind {kind}")
+    raise Unsupported(f"CatBoost's statistics of type {kind} have no converter")
 
 
 def chained(before: Array, cells: Array) -> Array:
-    """The hash after one more cell, `uint64`; `cells`: signed hashes of categories, or 0 and 1."""
+    """Returns the hash after one more cell, `uint64`; `cells`: signed hashes of categories, or 0 and 1."""
     import numpy as np
 
     k = np.uint64(MULTIPLIER)
@@ -135,7 +135,7 @@ def chained(before: Array, cells: Array) -> Array:
 
 
 def categories_behind(ctr: Ctr) -> Array:
-    """The hashes of categories (signed) that the table of a statistic of one category knows, `int64 [B]`."""
+    """Returns the signed category hashes in the table of a single-category statistic, `int64 [B]`."""
     import numpy as np
 
     once = np.uint64(INVERSE)

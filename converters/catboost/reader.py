@@ -1,4 +1,4 @@
-"""What a CatBoost model holds: its trees as flat arrays, its columns, and the integers behind its category hashes."""
+"""Parses a CatBoost model: its trees as flat arrays, its columns, and the integers behind its category hashes."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 SEARCHED = range(-99_999, 2_000_000)
-"""The integers that are tried when a hash is led back to the category it came from."""
+"""The integers that are tried to find the category behind a hash."""
 
 
 _NUMBERS = {"text": "TfidfVectorizer and TruncatedSVD", "embedding": "one column per number"}
-"""What takes the place of such a feature."""
+"""The suggested replacement of such a feature."""
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """A model as it computes: `scale * (sum of leaves) + bias`.
+    """A parsed model: `scale * (sum of leaves) + bias`.
 
     `numbers`: position of each numeric column among the model's columns. `categories`: the same for categorical ones.
-    `missing_left`: per numeric column, a missing cell counts as below every border.
-    `one_hot`: pairs (number of the categorical column, hash); each is a 0/1 column behind the numeric ones in `trees`.
-    `ctrs`: statistics of categories, those of one projection together; each is a column behind the 0/1 columns.
+    `missing_left`: per numeric column, whether a missing cell is below every border.
+    `one_hot`: pairs (number of the categorical column, hash); each is a 0/1 column after the numeric ones in `trees`.
+    `ctrs`: statistics of categories, grouped by projection; each is a column after the 0/1 columns.
     """
 
     trees: Trees
@@ -49,18 +49,18 @@ class Parsed:
     metadata: dict[str, Any]
 
     def asked(self, number: int) -> bool:
-        """Whether the answer hangs on a categorical column at all."""
+        """Returns whether the prediction depends on a categorical column."""
         looked_at = {
             n for ctr in self.ctrs for n in (*ctr.projection.categories, *(c for c, _ in ctr.projection.hashes))
         }
         return number in looked_at or any(owner == number for owner, _ in self.one_hot)
 
     def combined(self, number: int) -> bool:
-        """Whether a statistic looks at a categorical column together with something else."""
+        """Returns whether a statistic combines a categorical column with anything else."""
         return any(number in ctr.projection.categories and not ctr.projection.alone for ctr in self.ctrs)
 
     def hashes(self, number: int) -> frozenset[int]:
-        """The hashes of a categorical column that are known by themselves: combinations hide theirs."""
+        """Returns the hashes of a categorical column that are known individually; combinations hide theirs."""
         own = {h for owner, h in self.one_hot if owner == number}
         for ctr in self.ctrs:
             own |= {h for owner, h in ctr.projection.hashes if owner == number}
@@ -70,7 +70,7 @@ class Parsed:
 
 
 def parse(model: Any) -> Parsed:
-    """The parsed model; `Unsupported` where it holds more than numbers and categories."""
+    """Returns the parsed model; raises `Unsupported` where it has features other than numbers and categories."""
     plain = dump(model)
     info = plain["features_info"]
     splits = _Splits(info, statistics(plain))
@@ -91,26 +91,26 @@ def parse(model: Any) -> Parsed:
 
 
 def dump(model: Any) -> dict[str, Any]:
-    """The model in CatBoost's own JSON form."""
+    """Returns the model in CatBoost's JSON format."""
     for kind in ("text", "embedding"):
         columns = [str(model.feature_names_[i]) for i in _positions(model, kind)]
         if columns:
             raise Unsupported(
-                f"CatBoost's {kind} features (the column {', '.join(map(repr, columns))}) have no graph: leave them "
-                f"out, or make numbers of them before the fit ({_NUMBERS[kind]} in a scikit-learn pipeline)"
+                f"CatBoost's {kind} features (the column {', '.join(map(repr, columns))}) have no graph: drop them, "
+                f"or convert them to numbers before the fit ({_NUMBERS[kind]} in a scikit-learn pipeline)"
             )
     with TemporaryDirectory() as folder:
         path = Path(folder, "model.json")
         try:
             model.save_model(str(path), format="json")
         except Exception as error:
-            raise Unsupported(f"CatBoost does not write this model as JSON: {error}") from error
+            raise Unsupported(f"CatBoost cannot write this model as JSON: {error}") from error
         plain: dict[str, Any] = json.loads(path.read_bytes())
     return plain
 
 
 def _positions(model: Any, kind: str) -> list[int]:
-    """The columns of a kind of feature; none where the installed CatBoost is too old to know the kind."""
+    """Returns the columns of a type of feature; none where the installed CatBoost is too old to have the type."""
     ask = getattr(model, f"get_{kind}_feature_indices", None)
     return list(ask()) if ask is not None else []
 
@@ -139,10 +139,10 @@ class _Splits:
         if kind == "OneHotFeature":
             return self.one_hot[int(split["cat_feature_index"]), int(split["value"])], 0.5, True
         if kind != "OnlineCtr":
-            raise Unsupported(f"there is no converter for CatBoost's {kind} splits")
+            raise Unsupported(f"CatBoost's {kind} splits have no converter")
         found, border = self._of_statistics.get(split["split_index"], (-1, None))
         if border != split["border"]:
-            raise Unsupported("this version of CatBoost numbers the statistics of its splits in a way not known here")
+            raise Unsupported("this version of CatBoost numbers the statistics of its splits in an unknown way")
         return found, split["border"], True
 
 
@@ -151,7 +151,7 @@ def _categorical(info: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _symmetric(trees: list[dict[str, Any]], splits: _Splits) -> Trees:
-    """Symmetric trees as heaps: the last split at the root, so that the leaves stand in the order of their index."""
+    """Returns symmetric trees as heaps, the last split at the root, so that leaves are in the order of their index."""
     import numpy as np
 
     tests = [[splits(s) for s in reversed(t["splits"] or [])] for t in trees]
@@ -177,7 +177,7 @@ def _symmetric(trees: list[dict[str, Any]], splits: _Splits) -> Trees:
 
 
 def _free(trees: list[dict[str, Any]], splits: _Splits) -> Trees:
-    """Trees of any shape, nodes in the order of a walk; the side of a split that holds stands on the right."""
+    """Returns trees of any shape, nodes in depth-first order; the side where a split is true is the right one."""
     import numpy as np
 
     rows: list[tuple[int, float, bool]] = []
@@ -200,7 +200,7 @@ def _free(trees: list[dict[str, Any]], splits: _Splits) -> Trees:
 
 
 def _walk(tree: dict[str, Any], start: int) -> Iterator[tuple[dict[str, Any], int, int]]:
-    """Each node with its parent's index and the side it hangs on; parents come first, numbered from `start`."""
+    """Yields each node with its parent's index and its side; parents come first, numbered from `start`."""
     waiting, index = [(tree, -1, 0)], start
     while waiting:
         node, parent, side = waiting.pop()
@@ -220,17 +220,17 @@ def _trees(
 
 @lru_cache(maxsize=8)
 def integers_behind(hashes: frozenset[int]) -> dict[int, list[int]]:
-    """Per hash (signed, 32 bits), every integer of `SEARCHED` that CatBoost gives that hash; each in order."""
+    """Returns, per hash (signed, 32 bits), the sorted integers in `SEARCHED` that have this hash."""
     import numpy as np
 
     found: dict[int, list[int]] = {h: [] for h in hashes}
-    wanted = np.array(sorted(hashes), np.int64)
+    targets = np.array(sorted(hashes), np.int64)
     texts = np.array(SEARCHED, np.int64).astype("S8")
     lengths = np.char.str_len(texts)
     for length in np.unique(lengths).tolist():
         group = texts[lengths == length]
         cells = group.view(np.uint8).reshape(-1, 8)[:, :length]
         hashed = hashes_of_cells(cells)
-        for row in np.flatnonzero(np.isin(hashed, wanted)).tolist():
+        for row in np.flatnonzero(np.isin(hashed, targets)).tolist():
             found[int(hashed[row])].append(int(group[row]))
     return {h: sorted(v) for h, v in found.items()}

@@ -1,6 +1,6 @@
 """lightgbm: the scikit-learn classes, native boosters, and model files (text).
 
-A native booster answers as `Booster.predict` does, up to its best iteration; where its objective is a classifier's, as
+A native booster predicts as `Booster.predict` does, up to its best iteration; for a classification objective, as
 `label` and `probabilities`. lightgbm compares and adds in double.
 """
 
@@ -29,7 +29,7 @@ _SQUARES = ("fair", "huber", "mape", "quantile", "regression", "regression_l1")
 
 
 def load(path: Path, given: Mapping[str, Any]) -> Any:
-    """The booster in a model file."""
+    """Loads the booster in a model file."""
     import lightgbm
 
     try:
@@ -61,9 +61,9 @@ def _classes(model: Any, content: Parsed) -> tuple[Scalar, ...]:
 
 
 def _categories(model: Any, content: Parsed) -> dict[int, list[Scalar]]:
-    """By column, the categories of the data frame that the model was fitted on.
+    """Returns, by column, the categories of the data frame that the model was fitted on.
 
-    lightgbm keeps them without the columns' names: the columns that it took as categories are matched in order.
+    lightgbm stores them without the columns' names: they are matched in order with the columns used as categories.
     """
     held = _booster(model).pandas_categorical or []
     if not held:
@@ -79,7 +79,7 @@ def _categories(model: Any, content: Parsed) -> dict[int, list[Scalar]]:
     if columns is None:
         raise Unsupported(
             f"categorical_feature: the {len(held)} categorical columns of the data frame cannot be matched with the "
-            f"{len(content.listed)} columns that lightgbm took as categories (an ordered category counts as a number)"
+            f"{len(content.listed)} columns that lightgbm used as categories (it treats ordered ones as numbers)"
         )
     return {column: [_plain(v) for v in values] for column, values in zip(columns, held)}
 
@@ -96,11 +96,11 @@ def _covers(content: Parsed, column: int, values: list[Scalar]) -> bool:
 
 
 def describe(model: Any) -> Description:
-    """The description of a booster, or of an object of the scikit-learn API."""
+    """Describes a booster, or an object of the scikit-learn API."""
     content = parsed(_booster(model))
     task = _task(model, content)
     if task == "classifier" and callable(getattr(model, "objective_", None)):
-        raise Unsupported("objective: an LGBMClassifier with a function as its objective answers raw scores")
+        raise Unsupported("objective: an LGBMClassifier with a custom objective function predicts raw scores")
     return Description(
         title=type(model).__name__,
         task=task,
@@ -112,14 +112,14 @@ def describe(model: Any) -> Description:
 
 
 def _notes(task: str) -> tuple[str, ...]:
-    """What follows from the file's being a booster alone."""
+    """Returns the notes that apply to a native booster."""
     if task == "classifier":
-        return ("a native booster keeps no names of classes: label is the number of the class, from 0",)
-    return ("a native booster: prediction is what Booster.predict answers",)
+        return ("a native booster stores no class names: label is the number of the class, from 0",)
+    return ("a native booster: prediction is the result of Booster.predict",)
 
 
 def _named(content: Parsed) -> bool:
-    """Whether the model was fitted on columns with names of their own."""
+    """Returns whether the model was fitted on columns with names of their own."""
     return content.names != tuple(f"Column_{i}" for i in range(len(content.names)))
 
 
@@ -141,7 +141,7 @@ def _thresholds_of(content: Parsed) -> Thresholds:
 
 
 def predict(model: Any, x: Any) -> Table:
-    """The original's answers: `label` and `probabilities`, or `prediction`."""
+    """Returns the original's `label` and `probabilities`, or `prediction`."""
     import numpy as np
 
     if type(model).__name__ == "LGBMClassifier":
@@ -160,7 +160,7 @@ def convert(model: Any, description: Description, signature: Signature, real: st
         if (spec.frame_dtype == "category") != (kinds.get(spec.name) == "category"):
             raise Unsupported(
                 f"categorical_feature: column {spec.name!r} is {spec.frame_dtype or spec.dtype} in the example and "
-                f"{kinds.get(spec.name)} in the model; an ordered category counts as a number and is not supported"
+                f"{kinds.get(spec.name)} in the model; ordered categories count as numbers and are not supported"
             )
     assemble(model, description, signature, real, out)
 
@@ -181,17 +181,17 @@ def _convert(model: Any, frame: Frame, graph: GraphBuilder) -> Answer:
         value = graph.op("Concat", graph.op("Sub", graph.const(1.0), value), value, axis=1)
         total = graph.op("Squeeze", total, graph.const([1], "int64"))
     index = graph.op("ArgMax", value, axis=1, keepdims=0)
-    return Answer(index=index, probabilities=value, decision=total)  # the decision of a forest is its sum, no mean
+    return Answer(index=index, probabilities=value, decision=total)  # the decision of a forest is its sum, not the mean
 
 
 def _refuse_options(model: Any) -> None:
     options = {} if _is_booster(model) else model.get_params()
     if str(options.get("pred_early_stop", False)).lower() in ("true", "1", "+"):
-        raise Unsupported("pred_early_stop: lightgbm leaves out trees row by row; switch it off")
+        raise Unsupported("pred_early_stop: lightgbm skips trees for each row separately; switch it off")
 
 
 def _score(graph: GraphBuilder, content: Parsed, x: Value) -> str:
-    """The sum of the trees, `[N, per_round]`."""
+    """Sums the trees, `[N, per_round]`."""
     if content.trees is None:
         raise Unsupported("the booster has no trees")
     ready = _prepared(graph, content, x)
@@ -201,7 +201,7 @@ def _score(graph: GraphBuilder, content: Parsed, x: Value) -> str:
 
 
 def _prepared(graph: GraphBuilder, content: Parsed, x: Value) -> Value:
-    """The matrix with NaN for 0 in the columns where 0 is missing."""
+    """Replaces 0 by NaN in the columns where 0 is missing."""
     import numpy as np
 
     if not content.zero_missing:
@@ -212,7 +212,7 @@ def _prepared(graph: GraphBuilder, content: Parsed, x: Value) -> Value:
 
 
 def _linked(graph: GraphBuilder, content: Parsed, score: str) -> str:
-    """The prediction for a score, as the objective defines it."""
+    """Adds the prediction for a score, as the objective defines it."""
     name = content.objective
     if name == "multiclass":
         return graph.op("Softmax", score, axis=1)
@@ -238,7 +238,7 @@ def _logistic(graph: GraphBuilder, score: str) -> str:
 
 
 def _log1p_exp(graph: GraphBuilder, score: str) -> str:
-    """`log1p(exp(score))`; the first terms of the series where adding 1 would round the small number away."""
+    """`log1p(exp(score))`; by the first terms of the series where adding 1 would round the small number away."""
     small = graph.op("Exp", score)
     tail = graph.op("Sub", graph.const(0.5), graph.op("Mul", small, graph.const(1 / 3)))
     series = graph.op("Mul", small, graph.op("Sub", graph.const(1.0), graph.op("Mul", small, tail)))
@@ -256,7 +256,7 @@ _STEP = Step(_convert, thresholds=lambda model: _thresholds_of(parsed(_booster(m
 
 
 def step(fitted: Any) -> Step | None:
-    """The step of a booster and of the scikit-learn classes."""
+    """Returns the step of a booster or of a scikit-learn class, else None."""
     if type(fitted).__module__.split(".")[0] != "lightgbm":
         return None
     return _STEP if _is_booster(fitted) or type(fitted).__name__ in _WRAPPERS else None

@@ -1,4 +1,4 @@
-"""The sum over lightgbm's trees whose leaves hold linear models (`linear_tree`)."""
+"""Sums lightgbm's trees whose leaves contain linear models (`linear_tree`)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .reader import Parsed
 
 
 def linear_sum(graph: GraphBuilder, content: Parsed, ready: Value, raw: Value) -> str:
-    """The sum over the trees, `[N, per_round]`. `ready`: what the splits see; `raw`: what the leaves see.
+    """Sums the trees, `[N, per_round]`. `ready`: the input of the splits; `raw`: the input of the leaf models.
 
-    A leaf answers its own value where one of its features is missing.
+    A leaf returns its own value where one of its features is missing.
     """
     models, trees = content.models, content.trees
     assert models is not None and trees is not None and content.leaf_number is not None
@@ -39,12 +39,12 @@ def _half(graph: GraphBuilder) -> str:
 
 
 def _rows(graph: GraphBuilder, table: object, leaf: str) -> str:
-    """The rows of a table at the leaves, `[N, T]` or `[N, T, K]`."""
+    """Returns the rows of a table at the leaves, `[N, T]` or `[N, T, K]`."""
     return graph.op("Gather", graph.const(table), leaf)
 
 
 def _cells(graph: GraphBuilder, raw: Value, leaf: str, features: object, flat: int, most: int, trees: int) -> str:
-    """The features that each leaf's model reads, `[N, T, K]`."""
+    """Returns the features of each leaf's model, `[N, T, K]`."""
     where = graph.op("Reshape", _rows(graph, features, leaf), graph.const([-1, flat], "int64"))
     found = graph.op("GatherElements", raw.name, where, axis=1)
     return graph.op("Reshape", found, graph.const([-1, trees, most], "int64"))

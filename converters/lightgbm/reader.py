@@ -1,4 +1,4 @@
-"""What a lightgbm booster holds: its objective, its trees as flat arrays, its leaf models, its columns."""
+"""Parses a lightgbm booster: its objective, its trees as flat arrays, its leaf models, its columns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 ZERO = 1.0000000180025095e-35
-"""lightgbm's `kZeroThreshold`, the float 1e-35f as a double: numbers not beyond it count as 0."""
+"""lightgbm's `kZeroThreshold`, the float 1e-35f as a double: magnitudes up to it count as 0."""
 
 _CATEGORICAL, _DEFAULT_LEFT = 1, 2
 _NO_MISSING, _ZERO_MISSING, _NAN_MISSING = 0, 1, 2
@@ -24,7 +24,7 @@ _NO_MISSING, _ZERO_MISSING, _NAN_MISSING = 0, 1, 2
 @dataclass(frozen=True)
 class LeafModels:
     """The linear models at the leaves of `linear_tree`, one row per leaf: `constant` `[L]`, `features`,
-    `coefficients` and `used` `[L, K]`; `fallback` `[L]` is the answer where a used feature is missing.
+    `coefficients` and `used` `[L, K]`; `fallback` `[L]` is the value where a used feature is missing.
     `starts` `[T]`: the row of each tree's first leaf."""
 
     constant: Array
@@ -39,7 +39,7 @@ class LeafModels:
 class Parsed:
     """One booster. `per_round`: trees per boosting round, one per group. `average`: the sum is divided by the number
     of rounds (`boosting=rf`). `zero_missing`: columns in which 0 is a missing cell. `coded`: by column, the codes that
-    splits know. `listed`: columns that training took as categories; `unused`: those that it found constant."""
+    splits test. `listed`: columns that training used as categories; `unused`: those that it found constant."""
 
     objective: str
     options: Mapping[str, str]
@@ -57,15 +57,15 @@ class Parsed:
 
 
 def objective_of(booster: Any) -> str:
-    """The objective's name; empty for a function of the user's own."""
+    """Returns the objective's name; empty for a user-defined function."""
     text = booster.model_to_string(num_iteration=1)
     return _fields(text[: text.index("\n\n")]).get("objective", "").split(" ")[0]
 
 
 def parsed(booster: Any, sparse: bool = False) -> Parsed:
-    """The content of a booster: the rounds up to its best iteration, as `Booster.predict` takes them.
+    """Parses a booster: the rounds up to its best iteration, as `Booster.predict` uses them.
 
-    `sparse`: as for a sparse matrix, whose cells beside 0 lightgbm compares as they are; in a plain one they are 0.
+    `sparse`: for a sparse matrix, where lightgbm compares cells near 0 unchanged; in a dense one they become 0.
     """
     text = booster.model_to_string()
     header = _fields(text[: text.index("\n\n")])
@@ -95,14 +95,14 @@ def _fields(lines: str) -> dict[str, str]:
 
 
 def _numbers(lines: Iterable[str], dtype: Any = float) -> Array:
-    """All numbers of the lines, each the double that its digits mean."""
+    """Parses all numbers of the lines, each as the nearest double."""
     import numpy as np
 
     return np.fromstring(" ".join(lines), dtype, sep=" ")
 
 
 class _Arrays:
-    """The fields of all trees, one tree after the other, each parsed in one go."""
+    """The fields of all trees, one tree after the other, each field parsed at once."""
 
     def __init__(self, trees: list[dict[str, str]]) -> None:
         import numpy as np
@@ -113,9 +113,9 @@ class _Arrays:
         self.tree = np.repeat(np.arange(len(trees)), self.inner)
 
     def field(self, name: str, dtype: Any = float) -> Array:
-        """The numbers of a field of the inner nodes, or of the leaves."""
-        wanted = (t.get(name, "") for t, n in zip(self.trees, self.leaves) if n > 1 or name == "leaf_value")
-        return _numbers(wanted).astype(dtype)
+        """Returns the numbers of a field of the inner nodes, or of the leaves."""
+        lines = (t.get(name, "") for t, n in zip(self.trees, self.leaves) if n > 1 or name == "leaf_value")
+        return _numbers(lines).astype(dtype)
 
 
 def _with_trees(arrays: _Arrays, per_round: int, common: dict[str, Any], sparse: bool) -> Parsed:
@@ -144,7 +144,7 @@ def _with_trees(arrays: _Arrays, per_round: int, common: dict[str, Any], sparse:
 
 
 def _beside_zero(threshold: Array) -> Array:
-    """The thresholds, those nearest to 0 moved so that all numbers up to `ZERO` go where 0 goes."""
+    """Returns the thresholds, those nearest to 0 moved so that all numbers up to `ZERO` go where 0 goes."""
     import numpy as np
 
     outside = np.nextafter(-ZERO, -np.inf)
@@ -153,14 +153,14 @@ def _beside_zero(threshold: Array) -> Array:
 
 
 def _starts(arrays: _Arrays) -> Array:
-    """Where each tree begins among all nodes: first its inner nodes, then its leaves."""
+    """Returns where each tree begins among all nodes: first its inner nodes, then its leaves."""
     import numpy as np
 
     return np.concatenate([[0], np.cumsum(arrays.inner + arrays.leaves)[:-1]])
 
 
 def _places(arrays: _Arrays) -> Array:
-    """Each inner node's place among all nodes."""
+    """Returns each inner node's position among all nodes."""
     import numpy as np
 
     first = np.concatenate([[0], np.cumsum(arrays.inner)[:-1]])
@@ -212,7 +212,7 @@ def _replaced(trees: Trees, sets: dict[int, frozenset[int]]) -> Trees:
 
 
 def _sets(arrays: _Arrays, threshold: Array, categorical: Array) -> dict[int, frozenset[int]]:
-    """By inner node, the codes that go left; they are bits of 32-bit words."""
+    """Returns, by inner node, the codes that go left; they are stored as bits of 32-bit words."""
     import numpy as np
 
     found: dict[int, frozenset[int]] = {}
@@ -230,19 +230,19 @@ def _sets(arrays: _Arrays, threshold: Array, categorical: Array) -> dict[int, fr
 
 
 def _zero_missing(feature: Array, numeric: Array, kind: Array, default_left: Array, natural: Array) -> tuple[int, ...]:
-    """The columns in which 0 must be read as missing; the rest of their nodes must agree with that."""
+    """Returns the columns in which 0 must be read as missing; their other nodes must agree with that."""
     import numpy as np
 
     differs = default_left != natural
     columns = np.unique(feature[numeric & (kind == _ZERO_MISSING) & differs])
     inside = numeric & np.isin(feature, columns)
     if (inside & (kind == _NAN_MISSING) & differs).any():
-        raise Unsupported("zero_as_missing: training went on with the option changed (init_model); train in one go")
+        raise Unsupported("zero_as_missing: continued training (init_model) changed the option; train in one run")
     return tuple(int(c) for c in columns)
 
 
 def _leaf_numbers(arrays: _Arrays) -> Array:
-    """At each leaf, its number in its tree; 0 elsewhere."""
+    """Returns each leaf's number in its tree; 0 elsewhere."""
     import numpy as np
 
     numbers = np.zeros(int((arrays.inner + arrays.leaves).sum()))
@@ -251,7 +251,7 @@ def _leaf_numbers(arrays: _Arrays) -> Array:
 
 
 def _leaf_models(arrays: _Arrays) -> LeafModels | None:
-    """The leaf models; None where no tree has one."""
+    """Returns the leaf models; None where no tree has one."""
     import numpy as np
 
     linear = [t.get("is_linear", "0") == "1" and bool(t.get("leaf_const")) for t in arrays.trees]

@@ -1,7 +1,7 @@
 """R: fitted models in `.rds` and `.RData` files; one pair of files per kind of model, `KIND.R` and `KIND.py`.
 
-The R side (`_worker.R`) reads the file, exports it in the intermediate form (`_form.py`) and answers; everything behind
-the form works without R. Graphs are double precision throughout.
+The R side (`_worker.R`) reads the file, exports it in the intermediate form (`_form/form.py`) and predicts; everything
+after the form works without R. Graphs are double precision throughout.
 """
 
 from __future__ import annotations

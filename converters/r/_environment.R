@@ -1,4 +1,4 @@
-# What the model runs in: R, its libraries, and the packages that predict() needs.
+# Describes the model's environment: R, its libraries, and the packages that predict() needs.
 
 DESCRIBED <- c(
   "Package", "Version", "Priority", "License", "Depends", "Imports", "LinkingTo", "Built", "Repository",
@@ -24,7 +24,7 @@ described <- function(name) {
   c(as.list(fields[!is.na(fields)]), list(path = find.package(name)))
 }
 
-# The packages whose code predict() runs: those of its methods, of the functions in the formula, of closures inside.
+# The packages whose code predict() runs: those of its methods, of the functions in the formula, of nested closures.
 packages_of <- function(model) {
   found <- character()
   add <- function(name) if (length(name) == 1 && !is.na(name) && nzchar(name)) found <<- unique(c(found, name))
@@ -40,7 +40,7 @@ packages_of <- function(model) {
   setdiff(found, ".GlobalEnv")
 }
 
-# What a caret model and a recipe say of themselves.
+# What a caret model and a recipe declare themselves.
 told_packages <- function(model) {
   told <- if (inherits(model, "train")) model$modelInfo$library
     else if (inherits(model, "recipe")) tryCatch(generics::required_pkgs(model), error = function(e) NULL)
@@ -75,7 +75,7 @@ closures_in <- function(x, depth) {
   unlist(lapply(unclass(x), closures_in, depth - 1))
 }
 
-# With all that they import, depend on or are linked to; R's own come last to nobody: they are R's version.
+# With everything that they import, depend on or link to; R's own packages are omitted: they are R's version.
 closure_of <- function(names) {
   seen <- character()
   while (length(names)) {

@@ -1,4 +1,4 @@
-"""A second, slower calculation for the few rows of a batch that need it."""
+"""Recomputes flagged rows with a slower, exact subgraph."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BOOL, INT32 = 9, 6
 
 
 def again(graph: GraphBuilder, x: Value, flag: str, answer: str, slower: Callable[[Value], str]) -> str:
-    """The answer `[N, width]`; in rows with a true `flag` `[N]` that of `slower`, which gets those rows of `x`."""
+    """Returns `answer` `[N, width]`, with rows whose `flag` `[N]` is true replaced by `slower` of those rows of `x`."""
     rows = graph.op("Reshape", graph.op("NonZero", flag), graph.const([-1], "int64"))
     some = Value(graph.op("Gather", x.name, rows, axis=0), x.dtype, x.width)
     places = graph.op("Unsqueeze", rows, graph.const([1], "int64"))
@@ -18,6 +18,6 @@ def again(graph: GraphBuilder, x: Value, flag: str, answer: str, slower: Callabl
 
 
 def rows_missing(graph: GraphBuilder, x: Value) -> str:
-    """Whether any number of a row is NaN, `bool [N]`."""
+    """Returns whether any number of a row is NaN, `bool [N]`."""
     gone = graph.op("Cast", graph.op("IsNaN", x.name), to=INT32)
     return graph.op("Cast", graph.op("ReduceMax", gone, graph.const([1], "int64"), keepdims=0), to=BOOL)

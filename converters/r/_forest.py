@@ -1,4 +1,4 @@
-"""Forests of R: nodes from the intermediate form, sums and votes of trees."""
+"""R's forests: nodes from the intermediate form, sums and votes of trees."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 REAL_DIGITS, SMALL_DIGITS = 53, 24
-"""Digits of two that float64 and float32 hold."""
+"""Binary digits of float64 and float32."""
 
 
 def trees_in(fields: Fields, category: dict[int, frozenset[int]]) -> Trees:
-    """The trees of a form, whose rows go left where a number is at most the threshold, or a code in a set."""
+    """Returns the trees of a form, whose rows go left where a number is at most the threshold, or a code in a set."""
     import numpy as np
 
     feature = fields.integers("feature")
@@ -41,9 +41,9 @@ def trees_in(fields: Fields, category: dict[int, frozenset[int]]) -> Trees:
 
 
 def category_sets(fields: Fields, predictors: Predictors, goes_left: int = 1) -> dict[int, frozenset[int]]:
-    """By node, the codes that go left, where the threshold is a number whose bits say so of each level.
+    """Returns, by node, the codes that go left, from a threshold whose bits are flags of the levels.
 
-    `goes_left`: the bit that does.
+    `goes_left`: the value of the bit that means left.
     """
     feature, threshold = fields.integers("feature"), fields.numbers("threshold")
     known: dict[tuple[int, float], frozenset[int]] = {}
@@ -58,7 +58,7 @@ def category_sets(fields: Fields, predictors: Predictors, goes_left: int = 1) ->
 
 
 def tree_mean(graph: GraphBuilder, trees: Trees, x: Value) -> str:
-    """The mean over the trees, `float64 [N, 1]`."""
+    """Averages the trees, `float64 [N, 1]`."""
     trees, x = without_sets(graph, trees, x)
     if trees.missing_left.any():
         total = tree_sum(graph, trees, x, "float64")
@@ -69,7 +69,7 @@ def tree_mean(graph: GraphBuilder, trees: Trees, x: Value) -> str:
 
 
 def votes(graph: GraphBuilder, trees: Trees, x: Value, classes: int) -> str:
-    """How many trees are for each class, `float64 [N, classes]`; a leaf holds the number of its class, from 1.
+    """Counts the trees' votes per class, `float64 [N, classes]`; a leaf's value is the number of its class, from 1.
 
     The counts of all classes but the first are digits of one number, as long as they fit into it.
     """
@@ -92,7 +92,7 @@ def votes(graph: GraphBuilder, trees: Trees, x: Value, classes: int) -> str:
 
 
 def _digits(graph: GraphBuilder, total: str, base: float, classes: int, count: int) -> str:
-    """The counts in a number, and before them what is missing to `count`."""
+    """Extracts the counts from a number, and prepends the rest up to `count`."""
     import numpy as np
 
     def over(powers: Array) -> str:

@@ -1,12 +1,12 @@
-# A model inside another one, which prepares the columns for it.
+# A nested model, whose columns the outer model preprocesses.
 
-# What is known besides the inner model: the levels of its factors, and the arguments that the outer one predicts with.
+# What is known besides the inner model: its factors' levels, and the outer model's arguments to predict().
 inner_training <- function(frame, arguments) {
   list(
     frame = frame,
     argument = function(name, default = NULL) if (is.null(arguments[[name]])) default else arguments[[name]],
     levels = function(name) if (is.factor(frame[[name]])) levels(frame[[name]]),
-    wanted = function(name) refuse("the levels of the factor '", name, "' are not kept in the model")
+    wanted = function(name) refuse("the levels of the factor '", name, "' are not stored in the model")
   )
 }
 

@@ -1,4 +1,4 @@
-"""Sums over columns that compare each row with each of some known points, `[N, M]`."""
+"""Column-wise sums that compare each row with each of some fixed points, `[N, M]`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def columns_beside(graph: GraphBuilder, x: str, points: Array) -> Iterator[tuple[str, str]]:
-    """Column by column, the rows' cells `[N, 1]` and those of the points `[1, M]`: less memory than all at once."""
+    """Yields, column by column, the rows' cells `[N, 1]` and the points' `[1, M]`: less memory than all at once."""
     for i in range(points.shape[1]):
         yield graph.op("Gather", x, graph.const([i], "int64"), axis=1), graph.const(points[:, i].reshape(1, -1))
 
 
 def squared_distances(graph: GraphBuilder, x: str, points: Array) -> str:
-    """Squared distances by direct differences."""
+    """Returns squared distances by direct differences."""
     total = ""
     for own, other in columns_beside(graph, x, points):
         apart = graph.op("Sub", own, other)
@@ -30,7 +30,7 @@ def squared_distances(graph: GraphBuilder, x: str, points: Array) -> str:
 
 
 def inner_products(graph: GraphBuilder, x: str, points: Array) -> str:
-    """Inner products; a 0 of a point is not read, as in code for sparse vectors: no cell of a row makes it NaN."""
+    """Returns inner products without the zeros of a point, as for sparse vectors: no cell there makes it NaN."""
     import numpy as np
 
     total = ""

@@ -1,4 +1,4 @@
-"""kernlab's kernels as `kernelMult` calculates them, `[N, S]`."""
+"""kernlab's kernels as `kernelMult` computes them, `[N, S]`."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 
-def kernel(graph: GraphBuilder, name: str, parameters: Fields, x: str, points: Array, careful: bool) -> str:
-    """The kernel of each row with each point. `careful`: with exponentials right to the last bit."""
+def kernel(graph: GraphBuilder, name: str, parameters: Fields, x: str, points: Array, exact: bool) -> str:
+    """Returns the kernel of each row with each point. `exact`: with exponentials exact to the last bit."""
     if name == "anovakernel":
         return _anova(graph, parameters, x, points)
     if name == "splinekernel":
         return _spline(graph, x, points)
     inner = _inner(graph, x, points)
     if name == "rbfkernel":
-        return _radial(graph, parameters.number("sigma"), x, points, inner, careful)
+        return _radial(graph, parameters.number("sigma"), x, points, inner, exact)
     moved = graph.op("Mul", inner, _one(graph, parameters.number("scale")))
     moved = graph.op("Add", moved, _one(graph, parameters.number("offset")))
     return (
@@ -38,7 +38,7 @@ def _one(graph: GraphBuilder, value: float) -> str:
 
 
 def _power(graph: GraphBuilder, x: str, power: float, width: int) -> str:
-    """With an exponent per point: of a single one ONNX Runtime takes cubes by multiplication, and rounds twice."""
+    """Uses an exponent per point: with a single one ONNX Runtime computes cubes by multiplication, and rounds twice."""
     import numpy as np
 
     if power == 1:
@@ -54,18 +54,18 @@ def _inner(graph: GraphBuilder, x: str, points: Array) -> str:
     return total
 
 
-def _radial(graph: GraphBuilder, sigma: float, x: str, points: Array, inner: str, careful: bool) -> str:
-    """From inner products, as R has it: for an endless cell that is NaN where differences would give 0."""
+def _radial(graph: GraphBuilder, sigma: float, x: str, points: Array, inner: str, exact: bool) -> str:
+    """Computes from inner products, as R does: an infinite cell gives NaN where differences would give 0."""
     import numpy as np
 
     own = graph.op("ReduceSum", graph.op("Mul", x, x), graph.const([1], "int64"), keepdims=1)
     near = graph.op("Sub", graph.op("Mul", inner, _one(graph, 2.0)), graph.const(np.square(points).sum(axis=1)[None]))
     power = graph.op("Mul", graph.op("Sub", near, own), _one(graph, sigma))
-    return exponential(graph, power) if careful else graph.op("Exp", power)
+    return exponential(graph, power) if exact else graph.op("Exp", power)
 
 
 def _anova(graph: GraphBuilder, parameters: Fields, x: str, points: Array) -> str:
-    """`kernelMult` raises each column's part to the degree; the kernel itself would raise their sum."""
+    """Raises each column's part to the degree, as `kernelMult` does; the kernel itself would raise their sum."""
     total, sigma = "", _one(graph, -parameters.number("sigma"))
     for own, other in columns_beside(graph, x, points):
         apart = graph.op("Sub", own, other)

@@ -6,7 +6,7 @@ from .._graph.builder import GraphBuilder
 
 
 def index_of_largest(graph: GraphBuilder, probabilities: str, classes: int) -> str:
-    """The position of the largest in each row, the first of several, `int64 [N]`; `classes` where one is NaN."""
+    """Returns the position of each row's maximum, the first among equals, `int64 [N]`; `classes` where one is NaN."""
     axis = graph.const([1], "int64")
     gone = graph.op("Cast", graph.op("IsNaN", probabilities), to=_INT32)
     none = graph.op("Cast", graph.op("ReduceMax", gone, axis, keepdims=0), to=_BOOL)

@@ -1,4 +1,4 @@
-# What the link of a family is called.
+# The name of a family's link.
 
 link_of <- function(family) {
   known <- c("identity", "logit", "probit", "cloglog", "cauchit", "log", "inverse", "sqrt", "1/mu^2")

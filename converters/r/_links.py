@@ -1,4 +1,4 @@
-"""Inverse link functions as R computes them, with the bounds that its own code sets."""
+"""R's inverse link functions, with the bounds in its code."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _CAUCHIT_MOST = 1433540284805665.0
 
 
 def inverse_link(graph: GraphBuilder, link: str, eta: str) -> str:
-    """The mean for a linear predictor `eta`; `link` under R's name."""
+    """Returns the mean for a linear predictor `eta`; `link` is R's name."""
     if link not in _LINKS:
         raise Unsupported(f"the link {link!r} has no converter")
     return _LINKS[link](graph, Reals(graph, "float64"), eta)
 
 
 def _clamped(maths: Reals, x: str, least: float, most: float) -> str:
-    """NaN stays NaN."""
+    """Limits the number to the range; NaN stays NaN."""
     low, high = maths.n(least), maths.n(most)
     x = maths.where(maths.op("Less", x, low), low, x)
     return maths.where(maths.op("Greater", x, high), high, x)
@@ -45,7 +45,7 @@ def _cauchit(graph: GraphBuilder, maths: Reals, eta: str) -> str:
 
 
 def cauchy_cdf(maths: Reals, x: str) -> str:
-    """`pcauchy`, which keeps the digits of its lower tail."""
+    """`pcauchy`, accurate in its lower tail."""
     pi = maths.n(3.141592653589793)
     far = maths.op("Greater", maths.absolute(x), maths.n(1.0))
     tail = maths.divide(maths.arctan(maths.divide(maths.n(1.0), maths.where(far, x, maths.n(1.0)))), pi)

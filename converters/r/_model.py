@@ -1,4 +1,4 @@
-"""An R model as every other framework's: loaded, described, asked, converted."""
+"""R models behind the common converter interface: load, describe, predict, convert."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     import numpy as np
 
 OK, MISSING, UNSEEN = 0, 1, 2
-"""The output `status`: the row is answered; R answers NA or drops it; it holds a level that the model does not know."""
+"""The output `status`: R predicts the row; R returns NA or drops it; it contains an unknown level."""
 _DTYPES = {"double": "float64", "logical": "bool", "factor": "string", "ordered": "string", "text": "string"}
 
 
 @dataclass(frozen=True)
 class RModel:
-    """A model that an R process holds, in the intermediate form."""
+    """A model in an R process, in the intermediate form."""
 
     session: Session
     form: Form
@@ -35,11 +35,11 @@ class RModel:
 
 
 def look(path: Path) -> dict[str, Any]:
-    """What a file says of itself: R's class, and who saved it. No R is asked."""
+    """Reads a file's own description, without R: the objects' classes, and the version of R that saved it."""
     file = _file(path)
     objects = file.root.items() if file.workspace else {"": file.root}
-    said = [f"{name}: {_class_of(item)}".removeprefix(": ") for name, item in objects.items()]
-    return {"objects": said, "saved by": f"R {file.version}", "unevaluated expressions": file.promises}
+    classes = [f"{name}: {_class_of(item)}".removeprefix(": ") for name, item in objects.items()]
+    return {"objects": classes, "saved by": f"R {file.version}", "unevaluated expressions": file.promises}
 
 
 def _file(path: Path) -> File:
@@ -54,14 +54,14 @@ def _class_of(item: Item) -> str:
 
 
 def load(path: Path, given: Mapping[str, Any]) -> RModel:
-    """The model of a file that R saved. `given`: `rscript`, the program; `object`, the model's name in a workspace;
-    `levels`, of factors that the model does not keep; `arguments`, of R's `predict`."""
+    """Loads the model of a file that R saved. `given`: `rscript`, the program; `object`, the model's name in a
+    workspace; `levels`, of factors that the model does not store; `arguments`, of R's `predict`."""
     file = _file(path)
     return loaded_in(_session(given), path, given, file.promises)
 
 
 def start(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What is in force for the R process that will hold the model."""
+    """Returns the guards in force for the R process that will load the model."""
     return _session(given).sandbox
 
 
@@ -70,25 +70,25 @@ def _session(given: Mapping[str, Any]) -> Session:
 
 
 def loaded_in(session: Session, path: Path, given: Mapping[str, Any], promises: int = 0) -> RModel:
-    """The model of a file, held by that R process in place of another; `given` as for `load`."""
+    """Loads the model of a file in that R process, replacing any other; `given` as for `load`."""
     try:
         families = str(Path(__file__).parent)
         levels = {name: list(known) for name, known in given.get("levels", {}).items()}
-        asked = {"object": given.get("object", ""), "levels": levels, "arguments": given.get("arguments", {})}
-        session.ask("load", model=str(path), families=families, **asked)
+        options = {"object": given.get("object", ""), "levels": levels, "arguments": given.get("arguments", {})}
+        session.ask("load", model=str(path), families=families, **options)
         form = Form.of(session.ask("export"))
     except RError as error:
-        raise Unsupported(f"R says: {error}") from error
+        raise Unsupported(f"R reports: {error}") from error
     return RModel(session, form, promises)
 
 
 def describe(model: RModel) -> Description:
-    """What the model says of itself, and how it was read."""
+    """Describes the model, with notes on how it was read."""
     return replace(description_of(model.form), notes=_notes(model))
 
 
 def description_of(form: Form) -> Description:
-    """What a form says of its model."""
+    """Describes the model of a form."""
     kind = kind_of(form.kind)
     thresholds = kind.thresholds(form.fields) if kind.thresholds else {}
     return Description(
@@ -107,13 +107,13 @@ def _feature(each: Input, thresholds: tuple[float, ...]) -> Feature:
         kind=FACTOR if each.is_factor else "number",
         thresholds=thresholds,
         values=each.levels if each.is_factor else (),
-        knows_empty=True,  # a level may be "", and where it is none R stops on it, but not on NA
+        knows_empty=True,  # a level may be ""; where "" is not a level, R stops on it, but not on NA
         dtype=_DTYPES.get(each.type, ""),
     )
 
 
 def adapt(model: RModel, description: Description) -> Description:
-    """The description with the levels that a formula makes of a column, in the type that the example has there."""
+    """Adds the levels that a formula creates from a column, in the column's type in the example."""
     example = description.example or {}
     made = {each.name: each.levels for each in model.form.inputs if each.levels and not each.is_factor}
     features = tuple(
@@ -124,7 +124,7 @@ def adapt(model: RModel, description: Description) -> Description:
 
 
 def _values(levels: tuple[str, ...], column: np.ndarray[Any, Any]) -> tuple[str | float, ...]:
-    """Levels as the cells that they were."""
+    """Converts levels back to the cells that they were made from."""
     if column.dtype.kind in "OU":
         return levels
     return tuple(float(level) for level in levels if level not in ("TRUE", "FALSE"))
@@ -132,7 +132,7 @@ def _values(levels: tuple[str, ...], column: np.ndarray[Any, Any]) -> tuple[str 
 
 def _notes(model: RModel) -> tuple[str, ...]:
     version = ".".join(map(str, model.session.version))
-    notes = [f"fitted by R, class {' / '.join(model.form.classes_of_r)}; asked in R {version}"]
+    notes = [f"fitted by R, class {' / '.join(model.form.classes_of_r)}; predictions by R {version}"]
     if model.session.version < SAFE_VERSION:
         notes.append(
             "R before 4.4 can run code of a file while it reads it (CVE-2024-27322): it was read in a sandbox as this "
@@ -143,7 +143,7 @@ def _notes(model: RModel) -> tuple[str, ...]:
 
 
 def predict(model: RModel, x: Table) -> Table:
-    """R's own answers: arrays by output name; text is empty where R has no label."""
+    """Returns R's own predictions: arrays by output name; text is empty where R has no label."""
     answer = model.session.ask("predict", rows={name: _cells(column) for name, column in x.items()})
     return {name: _answer(item) for name, item in answer.items().items()}
 
@@ -162,19 +162,19 @@ def _answer(item: Item) -> np.ndarray[Any, Any]:
 
 
 def clock(model: RModel, x: Table) -> float:
-    """Seconds of one answer by R's own clock."""
+    """Returns the seconds of one prediction by R's own clock."""
     answer = model.session.ask("clock", rows={name: _cells(column) for name, column in x.items()})
     return float(answer.items()["seconds"].value[0])
 
 
 def environment(model: RModel) -> dict[str, Any]:
-    """What R and its packages are, as `_environment.R` finds it."""
+    """Returns R and its packages, as `_environment.R` reports them."""
     found: dict[str, Any] = _single(plain(model.session.ask("environment")))
     return found
 
 
 def _single(value: Any) -> Any:
-    """R knows vectors only: those of one cell as that cell."""
+    """Converts R's vectors of length one to scalars."""
     if isinstance(value, dict):
         return {name: _single(each) for name, each in value.items()}
     if isinstance(value, list) and any(isinstance(each, dict) for each in value):
@@ -207,11 +207,11 @@ def _value_of(spec: TensorSpec, outputs: Outputs, form: Form, columns: Columns) 
         return _status(outputs, columns)
     if spec.name == "label" and "index" in outputs:
         return columns.graph.op("Gather", columns.graph.const([*form.classes, ""], "string"), outputs["index"])
-    raise Unsupported(f"the converter does not give the output {spec.name!r}")
+    raise Unsupported(f"the converter does not produce the output {spec.name!r}")
 
 
 def _status(outputs: Outputs, columns: Columns) -> str:
-    """Per row what became of it, by the last output of numbers."""
+    """Returns the status of each row, from the last numeric output."""
     graph = columns.graph
     value = outputs[[name for name in outputs if name != "index"][-1]]
     flat = graph.op("Flatten", value, axis=1)

@@ -1,4 +1,4 @@
-"""A model inside another one: its own kind, on columns that the outer one has prepared."""
+"""Nested models: converts a model of another kind on columns that the outer model has preprocessed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ._registry import Outputs, kind_of
 
 
 def inner_outputs(inner: Fields, prepared: Prepared) -> Outputs:
-    """What the inner model answers; a factor of its own keeps the levels that it says."""
+    """Returns the inner model's outputs; its own factors keep the levels that it declares."""
     inputs = tuple(_input(each) for each in inner.each("inputs"))
     values = {each.name: prepared.values[each.name] for each in inputs if each.name in prepared.values}
     columns = prepared.columns().holding(inputs, values)

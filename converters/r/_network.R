@@ -1,7 +1,7 @@
-# A network of nnet's: units, connections and weights as its C code walks them.
+# An nnet network: units, connections and weights in the order of its C code.
 network_of <- function(model) {
   if (isTRUE(as.logical(model$censored))) {
-    refuse("a network fitted with censored = TRUE answers for sets of classes, which has no converter: fit without it")
+    refuse("a network fitted with censored = TRUE predicts sets of classes, which has no converter: fit without it")
   }
   units <- 1 + sum(model$n)
   list(
@@ -10,7 +10,7 @@ network_of <- function(model) {
   )
 }
 
-# Which rows R answers: it drops those with an NA in a variable of the formula, and stops where none is left.
+# The rows that R predicts: it drops those with an NA in a variable of the formula, and stops where none is left.
 read_whole <- function(model, rows) {
   tt <- stats::delete.response(model$terms)
   frame <- stats::model.frame(tt, rows, na.action = stats::na.pass, xlev = model$xlevels)

@@ -1,4 +1,4 @@
-"""nnet's networks as nodes: one hidden layer at most, connections that skip it, and its C code's cut-offs."""
+"""nnet's networks as nodes: at most one hidden layer, skip-layer connections, and the cut-offs of its C code."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     import numpy as np
 
 CUT_OFF = 15.0
-"""The logistic function is 0 below its negative and 1 above it, in nnet's C code."""
+"""In nnet's C code, the logistic function is 0 below the negative of this, and 1 above it."""
 
 
 def network(graph: GraphBuilder, fields: Fields, x: str) -> str:
-    """The outputs `[N, T]` of the network that `_network.R` exports, for the inputs `[N, p]`."""
+    """Returns the outputs `[N, T]` of the network that `_network.R` exports, for the inputs `[N, p]`."""
     inputs, hidden, outputs = fields.integers("sizes").tolist()
     before, units = 1 + inputs, x
     if hidden:
@@ -37,7 +37,7 @@ def _logistic(graph: GraphBuilder, x: str) -> str:
 
 
 def _layer(graph: GraphBuilder, fields: Fields, layer: range, units: str) -> str:
-    """The weighted sums of some units, from those before them; unit 0 is the bias, the first input unit 1."""
+    """Returns the weighted sums of a layer's units over earlier units; unit 0 is the bias, the first input unit 1."""
     import numpy as np
 
     read, weights = _weights(fields, layer)
@@ -51,7 +51,7 @@ def _layer(graph: GraphBuilder, fields: Fields, layer: range, units: str) -> str
 
 
 def _weights(fields: Fields, layer: range) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """The units that a layer reads, and its weights, `[units, layer]`."""
+    """Returns the units that a layer reads, and its weights, `[units, layer]`."""
     import numpy as np
 
     starts, sources, weights = fields.integers("starts"), fields.integers("sources"), fields.numbers("weights")
@@ -60,6 +60,6 @@ def _weights(fields: Fields, layer: range) -> tuple[np.ndarray[Any, Any], np.nda
     found = np.zeros((len(read), len(layer)))
     for column, places in enumerate(own):
         if len(np.unique(sources[places])) != len(read):
-            raise Unsupported("the units of one layer of the network read different units, which has no converter")
+            raise Unsupported("the units of one layer of the network have different inputs, which has no converter")
         np.add.at(found[:, column], np.searchsorted(read, sources[places]), weights[places])
     return read, found

@@ -1,4 +1,4 @@
-"""Machines that tell two classes apart: one per pair of classes, in the order (0, 1), (0, 2), …, (1, 2), …"""
+"""One-versus-one classifiers, one per pair of classes, in the order (0, 1), (0, 2), …, (1, 2), …"""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from .._graph.builder import GraphBuilder
 
 
 def pairs(count: int) -> list[tuple[int, int]]:
-    """All pairs of so many classes."""
+    """Returns all pairs of `count` classes."""
     return [(i, j) for i in range(count) for j in range(i + 1, count)]
 
 
 def votes(graph: GraphBuilder, first: str, second: str, count: int) -> str:
-    """How many pairs each class wins, `[N, C]`, from flags `[N, P]`: whether the first, the second of a pair does."""
+    """Counts the pairs that each class wins, `[N, C]`, from flags `[N, P]`: the first, the second of a pair wins."""
     import numpy as np
 
     each = pairs(count)
@@ -24,7 +24,7 @@ def votes(graph: GraphBuilder, first: str, second: str, count: int) -> str:
 
 
 def most_votes(graph: GraphBuilder, counted: str) -> str:
-    """The class with most votes, the first of several, `int64 [N]`."""
+    """Returns the class with most votes, the first among equals, `int64 [N]`."""
     return graph.op("ArgMax", counted, axis=1, keepdims=0)
 
 

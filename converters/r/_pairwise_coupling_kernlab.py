@@ -1,4 +1,4 @@
-"""kernlab's `minpair`: probabilities of classes from those of pairs, by the linear system that R solves per row."""
+"""kernlab's `minpair`: class probabilities from pairwise ones, by the linear system that R solves per row."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 
 def minpair(graph: GraphBuilder, pair: str, count: int) -> str:
-    """Probabilities `[N, C]` from `pair` `[N, P]`, in the order of kernlab's loops."""
+    """Returns probabilities `[N, C]` from `pair` `[N, P]`, in the order of kernlab's loops."""
     other = graph.op("Sub", graph.const([[1.0]]), pair)
     if count == 2:
         return graph.op("Concat", pair, other, axis=1)
     found = _solved(graph, _system(graph, pair, other, count), count + 1)
-    shares = graph.op("Concat", *found[:count], axis=1)
-    return graph.op("Div", shares, graph.op("ReduceSum", shares, graph.const([1], "int64"), keepdims=1))
+    weights = graph.op("Concat", *found[:count], axis=1)
+    return graph.op("Div", weights, graph.op("ReduceSum", weights, graph.const([1], "int64"), keepdims=1))
 
 
 def _places(count: int) -> tuple[Array, Array]:
-    """The pair that each cell above and below the diagonal holds: both are filled column by column, as R does.
+    """Returns the pair in each cell above and below the diagonal: both are filled column by column, as in R.
 
-    With four classes and more that is not the order of the pairs, and cells face cells of other pairs.
+    With four or more classes that is not the order of the pairs, and opposite cells belong to different pairs.
     """
     import numpy as np
 
@@ -39,7 +39,7 @@ def _places(count: int) -> tuple[Array, Array]:
 
 
 def _system(graph: GraphBuilder, pair: str, other: str, count: int) -> str:
-    """The system with its right side, `[N, C + 1, C + 2]`."""
+    """Returns the system with its right-hand side, `[N, C + 1, C + 2]`."""
     import numpy as np
 
     above, below = _places(count)
@@ -68,7 +68,7 @@ def _system(graph: GraphBuilder, pair: str, other: str, count: int) -> str:
 
 
 def _solved(graph: GraphBuilder, system: str, size: int) -> list[str]:
-    """The unknowns, each `[N, 1]`: elimination by the largest of each column, as LAPACK does it."""
+    """Solves for the unknowns, each `[N, 1]`, by elimination with partial pivoting, as LAPACK does."""
     import numpy as np
 
     places = graph.const(np.arange(size).reshape(1, -1), "int64")

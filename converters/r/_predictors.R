@@ -1,7 +1,7 @@
-# The predictors of a model that splits on them: numbers, and factors as the codes of their levels.
+# The predictors of a tree model: numbers, and factors as the codes of their levels.
 
-# Those of a formula, in its order. `levels`: by a variable's name, as the model keeps them (none: those of the training
-# frame). Offsets are among the variables: predict() wants them in the frame, too. `inputs`: the columns they read.
+# Those of a formula, in its order. `levels`: by a variable's name, as stored in the model (none: those of the training
+# frame). Offsets are among the variables: predict() requires them in the frame, too. `inputs`: the columns they read.
 predictors_of <- function(tt, xlevels, training) {
   known <- names(attr(tt, "dataClasses"))
   plain <- structure(rep(list("contr.treatment"), length(known)), names = known)
@@ -13,7 +13,7 @@ predictors_of <- function(tt, xlevels, training) {
   list(inputs = design$inputs, variables = variables)
 }
 
-# Those of a model that was given a frame or a matrix. `types`: of each column, as an input has it.
+# Those of a model fitted on a frame or a matrix. `types`: of each column, as in an input.
 plain_predictors <- function(names, types, levels, open = FALSE) {
   each <- function(f) lapply(seq_along(names), f)
   coded <- types %in% c("factor", "ordered")
@@ -30,16 +30,16 @@ plain_predictors <- function(names, types, levels, open = FALSE) {
   )
 }
 
-# The places of `wanted` among the variables, from 0; refuses where one is none of them.
+# The positions of `wanted` among the variables, from 0; refuses where one is missing.
 places_of <- function(wanted, variables) {
   place <- match(wanted, vapply(variables, function(v) v$name, ""))
   if (anyNA(place)) {
-    refuse("the model splits on ", wanted[is.na(place)][[1]], ", which is no single variable of its formula")
+    refuse("the model splits on ", wanted[is.na(place)][[1]], ", which is not a single variable of its formula")
   }
   place - 1L
 }
 
-# Where the nodes of trees of these sizes start, from 0, when they lie one after the other.
+# Where the nodes of trees of these sizes start, from 0, when they are concatenated.
 starts_of <- function(sizes) as.integer(cumsum(c(0, sizes))[seq_along(sizes)])
 
 # By column, the thresholds of nodes that split on the column itself, not on a function of it.

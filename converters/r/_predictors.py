@@ -1,4 +1,4 @@
-"""The predictors of a model that splits on them, side by side: numbers, and factors as the codes of their levels."""
+"""The predictors of a tree model as one matrix: numbers, and factors as the codes of their levels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ._form.form import Fields
 
 
 class Predictors:
-    """The variables that `_predictors.R` writes; codes count from 1. Missing cells and unknown levels are NaN."""
+    """The variables that `_predictors.R` exports; codes count from 1. Missing cells and unknown levels are NaN."""
 
     def __init__(self, fields: Fields, columns: Columns) -> None:
         self.columns, self.graph = columns, columns.graph
@@ -21,15 +21,15 @@ class Predictors:
         self._expressions = Expressions(columns)
 
     def matrix(self) -> Value:
-        """All variables, `float64 [N, width]`."""
+        """Returns all variables, `float64 [N, width]`."""
         if not self.variables:
-            raise Unsupported("the model reads no column, so its graph would not know how many rows there are")
+            raise Unsupported("the model reads no column, so its graph cannot determine the number of rows")
         parts = [self.column(variable) for variable in self.variables]
         name = parts[0] if len(parts) == 1 else self.graph.op("Concat", *parts, axis=1)
         return Value(name, "float64", len(parts))
 
     def column(self, variable: Fields) -> str:
-        """One variable, `float64 [N, 1]`."""
+        """Returns one variable, `float64 [N, 1]`."""
         e = variable.of("expression")
         if not variable.has("levels"):
             return self._expressions.value(e)
@@ -46,15 +46,15 @@ class Predictors:
         return self.graph.op("Gather", self.graph.const(table), self.columns.code(name, levels))
 
     def levels(self, place: int) -> int:
-        """How many levels a variable has."""
+        """Returns the number of levels of a variable."""
         return len(self.variables[place].texts("levels"))
 
     def calculated(self, place: int) -> bool:
-        """Whether a variable is a function of columns, not a column itself."""
+        """Returns whether a variable is a function of columns, not a column itself."""
         return self.variables[place].of("expression").text("op") not in ("column", "recoded")
 
     def not_missing(self, variable: Fields, column: str) -> str:
-        """A calculated variable, infinite where it is NaN although no cell that it reads is missing."""
+        """Returns a computed variable, infinite where it is NaN although none of its input cells is missing."""
         graph = self.graph
         absent = graph.op("IsNaN", column)
         for name in sorted(_names_in(variable.of("expression").values)):
@@ -64,7 +64,7 @@ class Predictors:
 
 
 def _names_in(e: Any) -> set[str]:
-    """The columns that an expression reads as numbers."""
+    """Returns the columns that an expression reads as numbers."""
     if isinstance(e, list):
         return {name for part in e for name in _names_in(part)}
     if not isinstance(e, Mapping):
@@ -75,13 +75,13 @@ def _names_in(e: Any) -> set[str]:
 
 
 def any_missing(graph: GraphBuilder, x: Value) -> str:
-    """Whether any number of a row is NaN, `bool [N, 1]`."""
+    """Returns whether any number of a row is NaN, `bool [N, 1]`."""
     gone = graph.op("Cast", graph.op("IsNaN", x.name), to=_INT32)
     return graph.op("Cast", graph.op("ReduceMax", gone, graph.const([1], "int64"), keepdims=1), to=_BOOL)
 
 
 def blanked(graph: GraphBuilder, flag: str, answer: str) -> str:
-    """The answer, `float64 [N, width]`, NaN where a flag says so; no flag is an empty name."""
+    """Sets `answer`, `float64 [N, width]`, to NaN where the flag is true; an empty name is no flag."""
     return graph.op("Where", flag, graph.const([[float("nan")]]), answer) if flag else answer
 
 

@@ -1,6 +1,6 @@
-# Steps by which columns become other columns, one after the other: what caret's preProcess and recipes do to a row.
+# Preprocessing steps that compute columns from columns, as in caret's preProcess and recipes.
 
-# Columns set to expressions on the columns as they are; `expressions`: R's own, by the column that they make.
+# Columns set to expressions on the current columns; `expressions`: R's own, by the column that they set.
 set_step <- function(expressions, where = NULL) {
   if (!length(expressions)) return(list())
   values <- lapply(unname(expressions), expression_of, where, names(expressions))
@@ -11,7 +11,7 @@ set_step <- function(expressions, where = NULL) {
   )
 }
 
-# One expression each of columns, made of the name of the column (`x`) and its numbers.
+# One expression per column, made from the column's name (`x`) and its numbers.
 each_column <- function(names, template, ...) {
   numbers <- list(...)
   expressions <- lapply(stats::setNames(seq_along(names), names), function(i) {

@@ -75,7 +75,7 @@ preprocess_rotation <- function(object) {
   steps
 }
 
-# The columns that the object knows; it leaves others as they are.
+# The columns of the object; it leaves others unchanged.
 preprocess_columns <- function(object) {
   if (is.vector(object$method) && !is.list(object$method)) {
     object <- utils::getFromNamespace("convert_method", "caret")(object)

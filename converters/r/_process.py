@@ -1,4 +1,4 @@
-"""The R process that holds a model: started, asked through files, told apart from its noise."""
+"""The R process for a model: starts it, sends requests through files, and separates its replies from its output."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class RError(Exception):
 
 
 class Session:
-    """One R process in a sandbox of its own, its home folder in the one place where it may write.
+    """One R process in its own sandbox, with its home folder in the only writable place.
 
-    `sandbox`: what is in force; empty where this system does not say how R itself is started.
+    `sandbox`: the guards in force; empty where the system does not reveal how R itself is started.
     """
 
     def __init__(self, rscript: str) -> None:
@@ -54,7 +54,7 @@ class Session:
         weakref.finalize(self, _end, self._process, self._replies, self._folder)
 
     def ask(self, command: str, **request: Any) -> Item:
-        """R's answer; `Unsupported` where our R code refuses, `RError` where R stops, `Unreadable` where it ends."""
+        """Returns R's reply; raises `Unsupported` if our code refuses, `RError` if R stops, `Unreadable` if it ends."""
         self._count += 1
         path = self._folder / f"{self._count}.rds"
         path.write_bytes(write({"command": command, **request}))
@@ -75,32 +75,32 @@ class Session:
             self._process.stdin.write(line)
             self._process.stdin.flush()
         except BrokenPipeError as error:
-            raise Unreadable(self._obituary()) from error
+            raise Unreadable(self._exit_report()) from error
 
     def _wait(self) -> None:
-        """Until R has answered; a limit on its time is the worker's."""
+        """Waits until R has replied; the worker limits the time."""
         line = b""
         while not line.endswith(b"\n"):
             ready, _, _ = select.select([self._replies], [], [], 0.2)
             chunk = os.read(self._replies, 4096) if ready else b""
             if not chunk and self._process.poll() is not None:
-                raise Unreadable(self._obituary())
+                raise Unreadable(self._exit_report())
             line += chunk
 
-    def _obituary(self) -> str:
+    def _exit_report(self) -> str:
         status = self._process.wait()
         how = f"signal {-status}" if status < 0 else f"exit status {status}"
-        return f"R ended ({how}) while it worked on the model; what it printed last is above"
+        return f"R ended ({how}) while it worked on the model; its last output is above"
 
 
 @lru_cache(maxsize=1)
 def held(rscript: str) -> Session:
-    """The one session of this process: R is started once, before the process itself enters its sandbox."""
+    """Returns the only session of this process: R is started once, before the process itself enters its sandbox."""
     return Session(rscript)
 
 
 def _end(process: subprocess.Popen[bytes], replies: int, folder: Path) -> None:
-    with contextlib.suppress(PermissionError):  # from within a sandbox; then the end of its input ends it
+    with contextlib.suppress(PermissionError):  # raised in a sandbox; R then ends at the end of its input
         process.kill()
         process.wait()
     os.close(replies)

@@ -1,4 +1,4 @@
-"""The program that runs R: where it is, which version, and how it is started without a shell."""
+"""The program that runs R: its path, its version, and how to start it without a shell."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ..spec import MissingTool
 
 START_SECONDS = 120.0
 SAFE_VERSION = (4, 4)
-"""From here on reading a file runs no code of it (CVE-2024-27322)."""
+"""From this version on, reading a file runs no code from it (CVE-2024-27322)."""
 
 
 @dataclass(frozen=True)
 class Program:
     """An R that was started once: `version`, major and minor; `binary`: R itself, behind all scripts, and the
-    `environment` that those gave it; both empty where this system does not say."""
+    `environment` that these set; both empty where the system does not reveal them."""
 
     version: tuple[int, int]
     binary: str
@@ -28,13 +28,13 @@ class Program:
 
 
 def rscript(given: str) -> str:
-    """The program that runs R: the given one, that of `R_HOME`, or the one on the path; `MissingTool` for none."""
+    """Returns the path of Rscript: the given one, that of `R_HOME`, or the one on the path; raises `MissingTool`."""
     home = os.environ.get("R_HOME", "")
     found = given or (os.path.join(home, "bin", "Rscript") if home else "") or shutil.which("Rscript")
     if not found or shutil.which(found) is None:
         named = f" (not {found})" if found else ""
         raise MissingTool(
-            f"R is needed for this model and was not found{named}: give its Rscript with --rscript PATH, set R_HOME, "
+            f"R is needed for this model and was not found{named}: pass its Rscript with --rscript PATH, set R_HOME, "
             "or install it (Debian: apt-get install r-base-core)"
         )
     return found
@@ -42,17 +42,17 @@ def rscript(given: str) -> str:
 
 @cache
 def look_at(rscript: str) -> Program:
-    """What R says when it is started without a model; outside of any sandbox, as scripts that start it run programs."""
+    """Starts R without a model and reads its description; outside the sandbox, as R's start scripts run programs."""
     script = str(Path(__file__).with_name("_where.R"))
     command, environment = [rscript, "--vanilla", script], own_environment()
     done = subprocess.run(command, capture_output=True, text=True, timeout=START_SECONDS, env=environment)
-    said = done.stdout.split("\n")
+    lines = done.stdout.split("\n")
     try:
-        major, minor, binary, variables = said[-5:-1]
+        major, minor, binary, variables = lines[-5:-1]
         version = (int(major), int(minor))
     except ValueError as error:
-        last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
-        raise MissingTool(f"{rscript} does not run as Rscript: {last}") from error
+        last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
+        raise MissingTool(f"{rscript} cannot be run as Rscript: {last}") from error
     return Program(version, binary if os.path.isfile(binary) else "", _parsed(bytes.fromhex(variables)))
 
 
@@ -62,11 +62,11 @@ def _parsed(block: bytes) -> dict[str, str]:
 
 
 def own_environment() -> dict[str, str]:
-    """R's own: no profiles, English messages, UTF-8, one thread; `_worker.R` attaches stats."""
+    """Returns R's own environment: no profiles, English messages, UTF-8, one thread; `_worker.R` attaches stats."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("R_PROFILE", "R_ENVIRON"))}
     return {**kept, "LANGUAGE": "en", "LC_ALL": "C.UTF-8", "TZ": "UTC", "R_DEFAULT_PACKAGES": "methods"}
 
 
 def version_of(rscript: str) -> tuple[int, int]:
-    """Major and minor version of an R."""
+    """Returns the major and minor version of an R."""
     return look_at(rscript).version

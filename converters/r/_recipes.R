@@ -1,6 +1,6 @@
 # Prepped recipes as steps on columns.
 
-# `inputs`; `steps`; `names`: the predictors that come out, in order.
+# `inputs`; `steps`; `names`: the resulting predictors, in order.
 recipe_form <- function(recipe) {
   if (any(!vapply(recipe$steps, function(step) isTRUE(step$trained), TRUE))) {
     refuse("the recipe is not trained: run prep() on it")
@@ -11,16 +11,15 @@ recipe_form <- function(recipe) {
   state <- list(sample = recipe_sample(inputs), steps = list())
   for (step in recipe$steps) if (!isTRUE(step$skip)) state <- recipe_step(step, state)
   names <- recipe$term_info$variable[recipe$term_info$role %in% "predictor"]
-  if (!all(names %in% names(state$sample))) refuse("the recipe makes columns in a way that has no converter")
+  if (!all(names %in% names(state$sample))) refuse("the recipe creates columns in a way that has no converter")
   list(
     inputs = lapply(inputs, opened, state$steps), steps = c(state$steps, keep_step(names)), names = names,
     made = state$sample[names]
   )
 }
 
-# A level that is not known is missing to a step that makes indicators, or what a step says that it becomes. To others
-# it
-# has a place among the levels that hangs on the frame.
+# An unknown level is missing to a step that makes indicators, or becomes what a step declares. To others it has a
+# position among the levels that depends on the frame.
 opened <- function(input, steps) {
   for (step in steps) {
     if (identical(step$name, input$name)) {
@@ -39,13 +38,13 @@ recipe_input <- function(name, recipe, type) {
   if ("logical" %in% type) return(list(name = name, type = "logical"))
   if (!any(c("numeric", "double", "integer") %in% type)) {
     refuse(
-      "the recipe reads the column ", name, " of the type ", paste(type, collapse = "/"), ", which has no converter"
+      "the recipe reads the column ", name, " of type ", paste(type, collapse = "/"), ", which has no converter"
     )
   }
   list(name = name, type = "double")
 }
 
-# Two rows of any kind, baked beside the steps: they tell how columns are called, and which levels a factor has.
+# Two arbitrary rows, baked beside the steps: they show how columns are called, and which levels a factor has.
 recipe_sample <- function(inputs) {
   columns <- lapply(inputs, function(input) {
     switch(input$type,
@@ -62,7 +61,7 @@ recipe_step <- function(step, state) {
   made <- RECIPE_STEPS[[kind]]
   if (is.null(made)) {
     refuse(
-      "the recipe's ", kind, "() has no converter; there are converters for: ", paste(
+      "the recipe's ", kind, "() has no converter; supported: ", paste(
         sort(names(RECIPE_STEPS)), collapse = ", "
       )
     )
@@ -78,7 +77,7 @@ recipe_step <- function(step, state) {
 
 new_columns <- function(before, after) setdiff(names(after), names(before))
 
-# The levels of a factor that come of each old level, of a missing cell and of a level that is not known: places, -1:
+# The new level for each old level, for a missing cell and for an unknown level: positions, -1:
 # missing.
 relevel_step <- function(name, before, after, mapped, missing = NA, unknown = NA) {
   new <- levels(after[[name]])
@@ -153,7 +152,7 @@ RECIPE_STEPS <- list(
   step_dummy = function(step, before, after) recipe_dummies(step, before),
   step_ordinalscore = function(step, before, after) {
     if (!identical(step$convert, as.numeric)) {
-      refuse("the recipe's step_ordinalscore() converts by a function of its own, which has no converter")
+      refuse("the recipe's step_ordinalscore() uses a custom function, which has no converter")
     }
     lapply(unname(step$columns), function(name) {
       list(op = "dummy", name = name, made = name, table = matrix(as.double(seq_along(levels(before[[name]])))))
@@ -207,7 +206,7 @@ RECIPE_STEPS <- list(
   step_filter_missing = removed, step_unorder = removed,
   step_select = function(step, before, after) {
     if (length(new_columns(before, after))) {
-      refuse("the recipe's step_select() gives columns new names, which has no converter")
+      refuse("the recipe's step_select() renames columns, which has no converter")
     }
     keep_step(names(after))
   },
@@ -237,7 +236,7 @@ RECIPE_STEPS <- list(
   }
 )
 
-# Polynomials and splines, with the coefficients and knots that the step found; the new columns of each in order.
+# Polynomials and splines, with the step's fitted coefficients and knots; the new columns of each in order.
 recipe_basis <- function(step, before, after, kind) {
   made <- new_columns(before, after)
   values <- list()
@@ -269,7 +268,7 @@ recipe_curve <- function(x, object, kind) {
   found
 }
 
-# What the step itself makes of each level.
+# The step's own result for each level.
 recipe_dummies <- function(step, before) {
   lapply(names(step$levels), function(name) {
     alone <- step
@@ -303,7 +302,7 @@ recipe_products <- function(step, before, after) {
     }
   }
   if (length(products) != length(made)) {
-    refuse("the recipe's step_interact() makes columns in a way that has no converter")
+    refuse("the recipe's step_interact() creates columns in a way that has no converter")
   }
   set_step(stats::setNames(products, made))
 }

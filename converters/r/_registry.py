@@ -1,4 +1,4 @@
-"""Kinds of R models: one file each, which ends in `KIND = Kind(...)` and reads what the `.R` file beside it exports."""
+"""Kinds of R models: one file each, ending in `KIND = Kind(...)`, which reads the export of its `.R` file."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from ._form.columns import Columns
 from ._form.form import Fields
 
 Outputs = dict[str, str]
-"""Names of values by the output that they are: `prediction` `[N]` or `[N, T]`, `probabilities` `[N, C]`, … all
+"""Names of values by output: `prediction` `[N]` or `[N, T]`, `probabilities` `[N, C]`, … all
 `float64`; `index` `int64 [N]`: a classifier's label as a position in its classes, the count of classes for none."""
 Thresholds = Mapping[str, Sequence[float]]
-"""By column, the numbers at which the answer jumps."""
+"""By column, the numbers at which the output jumps."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """How one kind of form becomes nodes. `thresholds(fields)`: what is worth probing."""
+    """Converts one kind of form to nodes. `thresholds(fields)`: the values worth probing."""
 
     convert: Callable[[Fields, Columns], Outputs]
     thresholds: Callable[[Fields], Thresholds] | None = None
 
 
 def names() -> tuple[str, ...]:
-    """The kinds that there is a file for, sorted."""
+    """Returns the sorted kinds with a file of their own."""
     files = Path(__file__).parent.glob("*.py")
     return tuple(sorted(path.stem for path in files if not path.stem.startswith("_")))
 
 
 @cache
 def kind_of(name: str) -> Kind:
-    """The kind of that name; `Unreadable` where there is none."""
+    """Returns the kind called `name`; raises `Unreadable` where there is none."""
     if name not in names():
-        raise Unreadable(f"the intermediate form is of the kind {name!r}, which this mlpack does not know")
+        raise Unreadable(f"the intermediate form has the kind {name!r}, which this version of mlpack does not support")
     found: Kind = import_module(f".{name}", __package__).KIND
     return found

@@ -1,6 +1,6 @@
-# What a model with weights reads: the design of its formula, or the columns of a matrix by name.
+# The inputs of a model with weights: the design of its formula, or the columns of a matrix by name.
 
-# `inputs` and, of a formula, `design`; of a matrix, `features`: the names of its columns.
+# `inputs` and, for a formula, `design`; for a matrix, `features`: the names of its columns.
 regressors_of <- function(model, names, training) {
   if (is.null(model$terms)) return(matrix_columns(names))
   regressors_of_terms(model$terms, model$xlevels, model$contrasts, training)
@@ -15,7 +15,7 @@ regressors_of_terms <- function(tt, xlevels, contrasts, training) {
 
 matrix_columns <- function(names) {
   if (anyDuplicated(names) || anyNA(names) || !all(nzchar(names))) {
-    refuse("the columns of the matrix that the model was fitted on have no names of their own: name each, and refit")
+    refuse("the columns of the matrix that the model was fitted on have no names: name each column, and fit again")
   }
   list(inputs = double_inputs(names), features = names)
 }
@@ -27,7 +27,7 @@ matrix_of_columns <- function(rows, names) {
   matrix(unlist(unclass(rows)[names], use.names = FALSE), ncol = length(names), dimnames = list(NULL, names))
 }
 
-# Answers to the rows that were `kept`, NA for the others.
+# Predictions for the rows that were `kept`, NA for the others.
 with_gaps <- function(answers, kept) {
   if (is.matrix(answers)) {
     found <- matrix(answers[NA_integer_], length(kept), ncol(answers))
@@ -39,7 +39,7 @@ with_gaps <- function(answers, kept) {
   found
 }
 
-# One row that R can answer, only to learn the shape of its answer.
+# One row that R can predict, only to learn the shape of its result.
 rows_without_holes <- function(rows) {
   rows <- rows[1, , drop = FALSE]
   for (name in names(rows)) {

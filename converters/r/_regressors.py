@@ -1,4 +1,4 @@
-"""What a model with weights reads, as `_regressors.R` exports it: the design of a formula, or columns of a matrix."""
+"""Inputs of a model with weights, as `_regressors.R` exports them: the design of a formula, or columns of a matrix."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ._form.form import Fields
 
 
 def regressors(fields: Fields, columns: Columns) -> str:
-    """The columns without the intercept, `float64 [N, p]`."""
+    """Returns the columns without the intercept, `float64 [N, p]`."""
     if not fields.has("design"):
         return columns.matrix(fields.texts("features"))
     design = Design(fields.of("design"), columns)

@@ -1,7 +1,7 @@
-# mgcv's smooth terms as piecewise polynomials, radial functions and model matrices, read off mgcv's own code.
+# mgcv's smooth terms as piecewise polynomials, radial functions and model matrices, computed by mgcv's own code.
 
 # One smooth: `bases`, whose columns' products (the first basis slowest) are weighted and added to `constant`; `by`.
-# `linked`: whether the answer is more than the sum, so that an error of the sum counts in full.
+# `linked`: whether the prediction is more than the sum, so that an error of the sum counts in full.
 smooth_form <- function(smooth, coefficients, where, linked, frame) {
   own <- coefficients[smooth$first.para:smooth$last.para]
   if (inherits(smooth, c("tensor.smooth", "t2.smooth"))) {
@@ -29,7 +29,7 @@ smooth_multiplier <- function(smooth, where, frame) {
   list(name = smooth$by, level = match(smooth$by.level, levels(frame[[smooth$by]])) - 1)
 }
 
-# What a smooth's columns are to predict() besides its basis: rows of any numbers put in place of the basis.
+# predict()'s other uses of a smooth's columns: rows of arbitrary numbers in place of the basis.
 Predict.matrix.rows_given <- function(object, data) object$rows
 
 given <- function(smooth, rows) {
@@ -43,7 +43,7 @@ no_data <- function(smooth, count) as.data.frame(
   stats::setNames(lapply(smooth$term, function(name) rep(0, count)), smooth$term), optional = TRUE
 )
 
-# The constraints and the coefficients of a smooth as weights of the columns of its basis, and what they add.
+# The constraints and the coefficients of a smooth as weights of its basis's columns, and a constant.
 raw_weights <- function(smooth, columns, coefficients) {
   rows <- rbind(0, diag(columns))
   found <- drop(mgcv::PredictMat(given(smooth, rows), no_data(smooth, nrow(rows))) %*% coefficients)
@@ -64,8 +64,8 @@ tensor_weights <- function(smooth, columns, coefficients) {
   list(constant = found[[1]], weights = found[-1] - found[[1]])
 }
 
-# A margin of a tensor product with all that predict() does to it: `matrix` of data; `each`, `constant`: what it makes
-# of the columns of its basis, and adds.
+# A margin of a tensor product with everything that predict() applies to it: `matrix` of data; `each`, `constant`: the
+# factors of its basis's columns, and what is added.
 smooth_margin <- function(smooth, i, frame, where) {
   margin <- smooth$margin[[i]]
   raw <- raw_columns(margin, frame, where)
@@ -85,7 +85,7 @@ smooth_margin <- function(smooth, i, frame, where) {
   )
 }
 
-# How many columns a basis has, before any constraint.
+# The number of columns of a basis, before any constraint.
 raw_columns <- function(smooth, frame, where) {
   some <- utils::head(frame)
   data <- lapply(stats::setNames(nm = smooth$term), function(term) {
@@ -94,7 +94,7 @@ raw_columns <- function(smooth, frame, where) {
   ncol(mgcv::Predict.matrix(smooth, data))
 }
 
-# Basis of one margin, or of a smooth that is one itself.
+# The basis of one margin, or of a univariate smooth.
 basis_form <- function(margin, where, linked, frame) {
   smooth <- margin$smooth
   if (inherits(smooth, "random.effect")) return(effects_form(margin, frame))
@@ -109,7 +109,7 @@ basis_form <- function(margin, where, linked, frame) {
   )
 }
 
-# Where the polynomials of a basis begin, their degree between and beyond; `wrap`: the ends of a period.
+# The breaks of a basis's polynomials, their degree between and beyond; `wrap`: the ends of a period.
 pieces_ends <- function(smooth) {
   if (length(smooth$deriv) && any(smooth$deriv != 0)) {
     refuse("the derivative of a smooth, ", smooth$label, ", has no converter")
@@ -123,8 +123,8 @@ pieces_ends <- function(smooth) {
     cpspline = list(breaks = sort(as.double(smooth$knots)), degree = smooth$m[[1]] + 1, wrap = range(smooth$knots)),
     tprs = , ts = plate_ends(smooth),
     refuse(
-      "the smooth ", smooth$label, " has a basis of the class ", class(smooth)[[1]], ", which has no converter: cr, ",
-      "cs, cc, ps, bs, cp, re, tp and ts, and te, ti and t2 of them, have one"
+      "the smooth ", smooth$label, " has a basis of class ", class(smooth)[[1]], ", without converter; supported: cr, ",
+      "cs, cc, ps, bs, cp, re, tp and ts, and te, ti and t2 of them"
     )
   )
 }
@@ -133,7 +133,7 @@ bspline_ends <- function(knots, degree) {
   list(breaks = unique(as.double(knots[(degree + 1):(length(knots) - degree)])), degree = degree, outer = 1)
 }
 
-# A plate of one dimension is a spline between its knots and a polynomial beyond, whose coefficients are sums.
+# A one-dimensional plate is a spline between its knots and a polynomial beyond, whose coefficients are sums.
 plate_ends <- function(smooth) {
   order <- plate_order(smooth)
   list(breaks = sort(unique(as.double(smooth$Xu) + as.double(smooth$shift))), degree = 2 * order - 1, order = order)
@@ -166,8 +166,8 @@ plate_beyond <- function(pieces, margin, order) {
   pieces
 }
 
-# What the margin weighs each knot and each polynomial with, and adds. mgcv leaves the columns of the null space out
-# where it is asked to, and then takes means off the others.
+# The margin's weights of each knot and each polynomial, and its constant. Where requested, mgcv omits the columns of
+# the null space, and then subtracts means from the others.
 plate_sums <- function(margin) {
   smooth <- margin$smooth
   kept <- smooth$UZ[, seq_len(nrow(margin$each)), drop = FALSE]
@@ -175,7 +175,7 @@ plate_sums <- function(margin) {
   list(weights = kept %*% margin$each, constant = margin$constant - dropped)
 }
 
-# The order of the derivatives; mgcv takes the least that gives a smooth one where none is given.
+# The order of the derivatives; mgcv's default is the smallest that makes the result smooth.
 plate_order <- function(smooth) {
   order <- smooth$p.order[[1]]
   if (2 * order > smooth$dim) order else ceiling((smooth$dim + 2) / 2)
@@ -192,7 +192,7 @@ plate_constant <- function(order, dimensions) {
 smooth_pieces <- function(values, ends) {
   breaks <- ends$breaks
   widths <- diff(breaks)
-  # beyond, what is a line is measured on a long way
+  # beyond the breaks, a line is measured over a long distance
   far <- 16 * sum(widths)
   starts <- c(breaks[[1]] - far, breaks)
   widths <- c(far, widths, far)
@@ -234,13 +234,13 @@ pieces_at <- function(pieces, x) {
   found
 }
 
-# Sums of large terms that cancel leave noise, of which no other program's answer can be made: it begins where mgcv's
-# answer and a more exact one part. `low`, `high`: how far from the knots they agree; NULL: everywhere.
+# Sums of large terms that cancel leave noise, which no other program can reproduce: it begins where mgcv's result and
+# a more exact one differ. `low`, `high`: how far from the knots they agree; NULL: everywhere.
 pieces_limits <- function(smooth, values, pieces, ends, linked) {
   low <- min(ends$breaks)
   high <- max(ends$breaks)
   width <- high - low
-  # predict() finds the place in a period with the digits of a long double
+  # predict() finds the position in a period with the precision of a long double
   if (!is.null(ends$wrap)) return(list(low = low - 1e5 * width, high = high + 1e5 * width))
   apart <- function(x) noise(values(x), pieces_at(pieces, x), linked)
   inside <- c(ends$breaks[-1] - diff(ends$breaks) / 3, ends$breaks)
@@ -253,9 +253,8 @@ pieces_limits <- function(smooth, values, pieces, ends, linked) {
   if (step < 2^140) list(low = low - reach * width, high = high + reach * width)
 }
 
-# The largest difference, in parts of what is allowed: a tenth of the tolerance of a proof, or less. Behind a link an
-# error
-# of the sum counts in full, until the mean is at an end.
+# The largest difference, relative to the allowed one: a tenth of a proof's tolerance, or less. With a link an
+# error of the sum counts in full, until the mean reaches a limit.
 noise <- function(given, exact, linked) {
   size <- abs(exact)
   allowed <- if (linked) ifelse(size < 750, 1e-12, 1e-6 * size) else 2e-13 * pmax(1, size)
@@ -271,11 +270,11 @@ too_noisy <- function(smooth, found) {
   }
 }
 
-# A random effect: a model matrix in which what is not finite, an unknown level too, is 0.
+# A random effect: a model matrix in which anything not finite, including an unknown level, is 0.
 effects_form <- function(margin, frame) {
   smooth <- margin$smooth
   if (!all(smooth$term %in% names(frame))) {
-    refuse("the random effect ", smooth$label, " of what is no column has no converter")
+    refuse("the random effect ", smooth$label, " of anything but a column has no converter")
   }
   tt <- stats::terms(smooth$form)
   attr(tt, "dataClasses") <- vapply(frame[smooth$term], function(column) class(column)[[1]], "")
@@ -335,7 +334,7 @@ radial_limits <- function(smooth, form, values, linked) {
   list(low = low - reach * (high - low), high = high + reach * (high - low))
 }
 
-# The limits of all bases and multipliers: the terms that R evaluates, how low, how high.
+# The limits of all bases and multipliers: the terms that R evaluates, the lower and the upper limit.
 smooth_limits <- function(smooths, forms) {
   found <- list()
   for (i in seq_along(smooths)) {
@@ -351,7 +350,7 @@ smooth_limits <- function(smooths, forms) {
   found
 }
 
-# Stops where an answer would be noise, or hang on the signs of the columns that infinity is multiplied by.
+# Stops where a prediction would be noise, or depend on the signs of the columns that infinity is multiplied by.
 within_limits <- function(limits, rows, where) {
   for (each in limits) {
     x <- eval(str2lang(each$term), rows, where)

@@ -1,4 +1,4 @@
-"""mgcv's smooth terms as nodes, from the form that `_smooths.R` writes."""
+"""mgcv's smooth terms as nodes, from the form that `_smooths.R` exports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DOUBLE = 11
 
 
 class Smooths:
-    """Smooth terms of one model."""
+    """The smooth terms of one model."""
 
     def __init__(self, columns: Columns) -> None:
         self.columns, self.graph = columns, columns.graph
@@ -23,7 +23,7 @@ class Smooths:
         self.maths = Reals(columns.graph, "float64")
 
     def value(self, smooth: Fields) -> str:
-        """What the term adds, `float64 [N, 1]`; NaN where a column lies so far out that R's answer would be noise."""
+        """Returns the term's contribution, `float64 [N, 1]`; NaN so far out that R's result is noise."""
         found = ""
         for basis in smooth.each("bases"):
             block = self._basis(basis)
@@ -35,7 +35,7 @@ class Smooths:
         return self.maths.multiply(found, self._multiplier(smooth.of("by"))) if smooth.has("by") else found
 
     def _products(self, left: str, right: str) -> str:
-        """Each column of one times each of the other, the first one's slowest."""
+        """Multiplies each column of one with each of the other, the first one's slowest."""
         graph = self.graph
         first = graph.op("Unsqueeze", left, graph.const([2], "int64"))
         second = graph.op("Unsqueeze", right, graph.const([1], "int64"))
@@ -55,7 +55,7 @@ class Smooths:
         }
         kind = basis.text("kind")
         if kind not in made:
-            raise Unsupported(f"a smooth of the kind {kind!r} has no converter")
+            raise Unsupported(f"a smooth of type {kind!r} has no converter")
         return made[kind](basis)
 
     def _pieces(self, basis: Fields) -> str:
@@ -66,7 +66,7 @@ class Smooths:
         return self.maths.where(self.graph.op("IsInf", x), self.maths.n(float("nan")), x)
 
     def _inside(self, x: str, basis: Fields, place: int) -> str:
-        """The number; NaN beyond the limits, and where it is infinite."""
+        """Returns the number; NaN beyond the limits, and where it is infinite."""
         m, x = self.maths, self._finite(x)
         if not basis.has("low"):
             return x
@@ -75,7 +75,7 @@ class Smooths:
         return m.where(far, m.n(float("nan")), x)
 
     def _wrapped(self, x: str, basis: Fields) -> str:
-        """The place in the period."""
+        """Returns the position within the period."""
         m = self.maths
         low, high = (m.n(float(end)) for end in basis.numbers("wrap"))
         width = m.n(float(basis.numbers("wrap")[1] - basis.numbers("wrap")[0]))

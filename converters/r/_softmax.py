@@ -1,4 +1,4 @@
-"""Probabilities of classes from scores that stand for their logarithms."""
+"""Softmax: class probabilities from logarithmic scores."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from .._graph.builder import GraphBuilder
 
 
 def shares(graph: GraphBuilder, scores: str) -> str:
-    """`exp` of each score `[N, C]` over the sum of its row; a row with a NaN or without a largest number is NaN."""
+    """Divides `exp` of each score `[N, C]` by its row's sum; a row with a NaN or without a finite maximum is NaN."""
     row = graph.const([1], "int64")
     most = graph.op("ReduceMax", scores, row, keepdims=1)
     size = graph.op("Exp", graph.op("Sub", scores, most))
@@ -14,5 +14,5 @@ def shares(graph: GraphBuilder, scores: str) -> str:
 
 
 def two_classes(graph: GraphBuilder, second: str) -> str:
-    """The probabilities of both classes `[N, 2]` from that of the second, `[N, 1]`."""
+    """Returns the probabilities of both classes `[N, 2]` from that of the second, `[N, 1]`."""
     return graph.op("Concat", graph.op("Sub", graph.const([[1.0]]), second), second, axis=1)

@@ -1,4 +1,4 @@
-"""Products with matrices that hold few numbers, as code for sparse ones has them: what is not there is not read."""
+"""Products with sparse matrices, which skip absent cells as sparse code does."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def product(graph: GraphBuilder, x: str, weights: Array, stored: Array) -> str:
-    """`x @ weights`, `[N, T]`, for `weights` `[F, T]`; a weight that is not `stored` makes no missing cell count."""
+    """Returns `x @ weights`, `[N, T]`, for `weights` `[F, T]`; cells whose weight is not `stored` are not read."""
     import numpy as np
 
     read = np.flatnonzero(stored.any(axis=1))
@@ -35,7 +35,7 @@ def _nothing(graph: GraphBuilder, x: str, width: int) -> str:
 
 
 def _finite_and_rest(graph: GraphBuilder, x: str, weights: Array, stored: Array) -> str:
-    """The product of what is finite, and beside it which sums the other cells make NaN or endless."""
+    """Multiplies the finite cells, and separately determines which sums the others make NaN or infinite."""
     import numpy as np
 
     nan = graph.op("IsNaN", x)

@@ -1,4 +1,4 @@
-# The right-hand side of a formula, as far as it is a function of one row: variables, contrasts, terms, offsets.
+# The right-hand side of a formula, as far as it is row-wise: variables, contrasts, terms, offsets.
 
 ROWWISE <- c(
   "+", "-", "*", "/", "^", "(", "I", "log", "log2", "log10", "log1p", "exp", "expm1", "sqrt", "abs", "sin", "cos", "tan",
@@ -16,12 +16,12 @@ expression_of <- function(e, where, columns = character()) {
   if (is.symbol(e)) return(symbol_of(as.character(e), where, columns))
   if (is.numeric(e) || is.logical(e)) return(number(e))
   if (is.character(e)) return(list(op = "text", value = e))
-  if (!is.call(e)) refuse("the formula holds ", said(e), ", which is no expression on columns")
+  if (!is.call(e)) refuse("the formula contains ", said(e), ", which is not an expression on columns")
   name <- called(e)
   special <- SPECIAL[[name]]
   if (!is.null(special)) return(special(e, where, columns))
   if (name %in% FRAMEWISE) {
-    refuse("the term ", said(e), " depends on all rows of a frame, so predict() answers a row otherwise in another frame")
+    refuse("the term ", said(e), " depends on all rows of a frame, so a row's prediction differs between frames")
   }
   fixed <- constant(e, where, columns)
   if (!is.null(fixed)) return(fixed)
@@ -29,11 +29,11 @@ expression_of <- function(e, where, columns = character()) {
   list(op = "call", name = name, args = lapply(unname(as.list(e)[-1]), expression_of, where, columns))
 }
 
-# The bare name of the function that is called, without its package.
+# The name of the called function, without its package.
 called <- function(e) {
   f <- e[[1]]
   if (is.call(f) && as.character(f[[1]]) %in% c("::", ":::")) f <- f[[3]]
-  if (!is.symbol(f)) refuse("the term ", said(e), " calls what is no function by name")
+  if (!is.symbol(f)) refuse("the term ", said(e), " calls something that is not a named function")
   as.character(f)
 }
 
@@ -46,7 +46,7 @@ symbol_of <- function(name, where, columns) {
   list(op = "column", name = name)
 }
 
-# A call on constants alone, like c(1, 2) or 10^-3.
+# A call on constants only, such as c(1, 2) or 10^-3.
 constant <- function(e, where, columns) {
   free <- all.vars(e)
   if (any(vapply(free, function(v) identical(symbol_of(v, where, columns)$op, "column"), TRUE))) return(NULL)
@@ -63,7 +63,7 @@ constant_argument <- function(e, name, where) {
 frozen <- function(e, name, where) {
   value <- constant_argument(e, name, where)
   if (is.null(value)) {
-    refuse("the term ", said(e), " is fitted anew on every frame: its ", name, " is not kept in the model")
+    refuse("the term ", said(e), " is fitted again on every frame: its ", name, " is not stored in the model")
   }
   value
 }
@@ -93,7 +93,7 @@ SPECIAL <- list(
     e <- match.call(base::cut.default, e)
     breaks <- frozen(e, "breaks", where)
     if (length(breaks) == 1) {
-      refuse("the term ", said(e), " cuts into a number of intervals, which depend on all rows of a frame: give their ends")
+      refuse("the term ", said(e), " cuts into a number of intervals, which depend on all rows of a frame: fix the breaks")
     }
     list(
       op = "cut", x = expression_of(e$x, where, columns), breaks = sort(as.double(breaks)),
@@ -105,21 +105,21 @@ SPECIAL <- list(
   ordered = function(e, where, columns) recoded(e, where, columns),
   as.ordered = function(e, where, columns) recoded(e, where, columns),
   as.character = function(e, where, columns) recoded(e, where, columns),
-  # the factor itself: its contrasts are kept in the model
+  # the factor itself: the model stores its contrasts
   C = function(e, where, columns) {
     object <- match.call(stats::C, e)$object
     if (is.symbol(object)) return(expression_of(object, where, columns))
-    refuse("the term ", said(e), " stops in predict() where a frame holds one value alone: make the factor in the frame")
+    refuse("the term ", said(e), " stops in predict() where a frame has a single value: create the factor in the frame")
   }
 )
 
-# A column made a factor inside the formula; the model keeps its levels.
+# A column that the formula converts to a factor; the model stores its levels.
 recoded <- function(e, where, columns) {
-  if (!is.null(e$labels)) refuse("the term ", said(e), " gives labels inside the formula: make the factor in the frame")
+  if (!is.null(e$labels)) refuse("the term ", said(e), " sets labels in the formula: create the factor in the frame")
   list(op = "recoded", x = expression_of(e[[2]], where, columns))
 }
 
-# ns() and bs() with frozen knots are cubics between them: read off R's own basis at four points of each piece.
+# ns() and bs() with frozen knots are cubics between them: computed from R's own basis at four points of each piece.
 pieces_of <- function(e, where, columns, name) {
   full <- match.call(getExportedValue("splines", name), e)
   inner <- c(frozen(full, "Boundary.knots", where), constant_argument(full, "knots", where))
@@ -132,13 +132,13 @@ pieces_of <- function(e, where, columns, name) {
   }
   outer <- if (name == "ns") 1 else degree
   found <- cubics(basis, sort(unique(as.double(inner))), degree, outer)
-  # infinity times 0 is no number, and which of R's own steps meet one is R's to say
+  # infinity times 0 is NaN, and which of R's own steps produce one is up to R
   found$ends <- tryCatch(basis(c(-Inf, Inf))[, , drop = FALSE], error = function(e) NULL)
   c(list(op = "pieces", x = expression_of(full$x, where, columns)), found)
 }
 
 # Polynomials of `basis` between and beyond `breaks`: their origins and coefficients, piece x power x column.
-# `outer`: the degree beyond; a cubic that is fitted to a line would leave it far away.
+# `outer`: the degree beyond; a cubic fitted to a line would deviate from it far out.
 cubics <- function(basis, breaks, degree = 3, outer = degree) {
   widths <- diff(breaks)
   starts <- c(breaks[[1]] - widths[[1]], breaks)
@@ -154,8 +154,8 @@ cubics <- function(basis, breaks, degree = 3, outer = degree) {
   list(breaks = breaks, origins = starts, coefficients = coefficients)
 }
 
-# The design: `variables` with an expression each, factors with levels and contrasts; `terms`: per term the variables in
-# it (0: not, 1: contrasts, 2: indicators); `offsets`: positions among the variables. `xlevels`, `contrasts`: as kept.
+# The design: `variables` with an expression each, factors with levels and contrasts; `terms`: per term its variables
+# (0: not, 1: contrasts, 2: indicators); `offsets`: positions among the variables. `xlevels`, `contrasts`: as stored.
 design_of <- function(tt, xlevels, contrasts, training, columns = character()) {
   tt <- stats::delete.response(tt)
   where <- environment(tt)
@@ -171,7 +171,7 @@ design_of <- function(tt, xlevels, contrasts, training, columns = character()) {
   inputs <- inputs_of(variables)
   for (input in inputs) {
     if (input$type == "double" && !is.null(training$levels(input$name))) {
-      refuse("the formula takes the factor '", input$name, "' for a number, its level's place: make it a column of numbers")
+      refuse("the formula uses the factor '", input$name, "' as a number, its level's code: make it a numeric column")
     }
   }
   terms <- if (length(factors)) lapply(seq_len(ncol(factors)), function(j) as.integer(factors[, j])) else list()
@@ -182,7 +182,7 @@ design_of <- function(tt, xlevels, contrasts, training, columns = character()) {
   )
 }
 
-# As terms() names a variable.
+# The variable's name according to terms().
 said_variable <- function(e) paste(deparse(e, width.cutoff = 500L, backtick = !is.symbol(e)), collapse = " ")
 
 variable_of <- function(name, e, class, levels, contrast, where, training, columns) {
@@ -205,7 +205,7 @@ contrast_matrix <- function(contrast, levels, ordered, where) {
   unname(as.matrix(contrast(count)))
 }
 
-# The columns that the expressions read, once each: text where it is a factor itself.
+# The columns that the expressions read, once each: text where the column itself is a factor.
 inputs_of <- function(variables) {
   found <- list()
   add <- function(input) {

@@ -1,4 +1,4 @@
-"""The numbers that the R side itself says are worth probing."""
+"""The values worth probing that the R side declares."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ._registry import Thresholds
 
 
 def thresholds_in(fields: Fields) -> Thresholds:
-    """By column, the numbers in the field `thresholds`."""
+    """Returns, by column, the numbers in the field `thresholds`."""
     named = fields.values.get("thresholds")
     if not isinstance(named, dict):
         return {}

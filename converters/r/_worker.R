@@ -1,9 +1,9 @@
 # The process that holds an R model: `Rscript --vanilla _worker.R REPLIES`.
-# Each line on standard input names a request, an .rds file; the answer goes to NAME.answer, and a line to REPLIES, a
-# pipe by name. Base R only, and the packages that the model itself needs. Numbers travel as bits, in R's own form.
+# Each line on standard input names a request, an .rds file; the reply goes to NAME.answer, and a line to REPLIES, a
+# named pipe. Base R only, and the packages that the model itself needs. Numbers are transferred as bits, in R's format.
 FORMAT <- 1L
 
-# The sandbox lets R start no program: none is there, for packages that look for one while they load (utils does).
+# The sandbox lets R start no program: PATH is empty, for packages that look for one while they load (utils does).
 local({
   unlockBinding("Sys.which", baseenv())
   assign("Sys.which", function(names) structure(character(length(names)), names = names), envir = baseenv())
@@ -12,11 +12,11 @@ local({
 library(stats) # which loads utils
 
 FAMILIES <- new.env()
-NEEDED <- new.env() # `packages`: of all families that were asked for, those of models inside a model too
+NEEDED <- new.env() # `packages`: of all requested families, including those of nested models
 
-# What is known of a class: `classes`: the values of class(model) that it is for, pasted together; `packages`: needed to
-# predict; `export(model, training)`: the fields of the intermediate form; `predict(model, rows, training)`: the answers
-# by output, numbers, text (NA: none) or a matrix. `training`: see training_of.
+# The registration of a class: `classes`: the values of class(model), pasted together; `packages`: needed to predict;
+# `export(model, training)`: the fields of the intermediate form; `predict(model, rows, training)`: the predictions by
+# output, numbers, text (NA: none) or a matrix. `training`: see training_of.
 family <- function(kind, classes, export, predict, packages = character()) {
   entry <- list(kind = kind, export = export, predict = predict, packages = packages)
   for (name in classes) assign(name, entry, envir = FAMILIES)
@@ -26,7 +26,7 @@ refuse <- function(...) stop(structure(class = c("refusal", "error", "condition"
 
 said <- function(expression) paste(deparse(expression, width.cutoff = 500L), collapse = " ")
 
-# A sentence about rows, a list or a bare value in place of a model, with the next step; NULL for anything else.
+# An error message for rows, a list or a bare value in place of a model, with the next step; NULL for anything else.
 held <- function(model) {
   if (is.data.frame(model)) return("the file holds a data frame: rows, not a model; save the fitted model, and give rows as --example")
   if (identical(class(model), "list")) return(held_in(model))
@@ -49,7 +49,7 @@ family_of <- function(model) {
   found <- FAMILIES[[name]]
   if (is.null(found) && !is.null(words <- held(model))) refuse(words)
   if (is.null(found)) {
-    refuse("there is no converter for R's class ", name, "; there are converters for: ", paste(sort(ls(FAMILIES)), collapse = ", "))
+    refuse("there is no converter for R's class ", name, "; supported classes: ", paste(sort(ls(FAMILIES)), collapse = ", "))
   }
   NEEDED$packages <- unique(c(NEEDED$packages, found$packages))
   for (package in found$packages) {
@@ -60,7 +60,7 @@ family_of <- function(model) {
   found
 }
 
-# The object of a file that saveRDS or save wrote, and what else lies in a workspace.
+# The object of a file that saveRDS or save wrote, and the other objects of a workspace.
 loaded <- function(path, wanted) {
   start <- tryCatch(readRDS(path), error = function(e) NULL)
   if (!is.null(start)) return(list(model = start, beside = emptyenv()))
@@ -77,8 +77,8 @@ loaded <- function(path, wanted) {
   list(model = beside[[wanted]], beside = beside)
 }
 
-# What is known besides the model. `levels(name)`: the levels that a factor of the training frame has, or NULL: as the
-# user gave them, else from the frame itself where it travelled with the model; `wanted(name)`: refuses for want of them.
+# What is known besides the model. `levels(name)`: the levels of a factor of the training frame, or NULL: as given by
+# the user, else from the frame itself where it is stored with the model; `wanted(name)`: refuses as they are missing.
 # `frame`: that frame, or NULL. `argument(name, default)`: an argument of predict() that the user gave.
 training_of <- function(model, beside, request) {
   frame <- training_frame(model, beside)
@@ -95,8 +95,8 @@ training_of <- function(model, beside, request) {
     },
     wanted = function(name) {
       refuse(
-        "the model does not keep the levels of the factor '", name, "', and R would silently take those of whatever ",
-        "frame it is asked about: give the frame that it was fitted on, saved with saveRDS (--training FILE)"
+        "the model does not store the levels of the factor '", name, "', and R would silently use those of whatever ",
+        "frame it predicts: pass the frame that it was fitted on, saved with saveRDS (--training FILE)"
       )
     }
   )
@@ -131,7 +131,7 @@ frame_of <- function(columns, inputs) {
   structure(rows, class = "data.frame", row.names = .set_row_names(length(rows[[1]])))
 }
 
-# The class of the largest probability, the first of several; NA where one is missing.
+# The class of the largest probability, the first among equals; NA where one is missing.
 most_probable <- function(probabilities, classes) {
   none <- rowSums(is.na(probabilities)) > 0
   probabilities[none, ] <- 0
@@ -140,7 +140,7 @@ most_probable <- function(probabilities, classes) {
   label
 }
 
-# Any value will do for a column that the answers do not hang on.
+# Any value will do for a column that does not affect the predictions.
 filler <- function(input) switch(input$type, double = 0, logical = FALSE, input$levels[[1]])
 
 unseen <- function(rows, inputs) {
@@ -152,8 +152,8 @@ unseen <- function(rows, inputs) {
   }
 }
 
-# Some of R's functions stop where a column holds nothing but NA, and answer NA to such a row among others (ns() of
-# splines does). Then the rows are asked again beside a whole one, whose answer is dropped.
+# Some of R's functions stop where a column is all NA, and return NA for such a row among others (ns() of splines
+# does). Then the rows are predicted again together with a complete one, whose prediction is dropped.
 beside_another <- function(state, rows, ask) {
   whole <- which(rowSums(is.na(rows)) == 0)
   if (is.null(state$whole) && length(whole)) state$whole <- rows[whole[[1]], , drop = FALSE]

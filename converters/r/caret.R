@@ -1,4 +1,4 @@
-# caret: train(), its columns and its preProcess around a model of another class; a preProcess by itself.
+# caret: train(), its columns and its preProcess around a model of another class; preProcess on its own.
 
 export_caret <- function(model, training) {
   classes <- if (model$modelType == "Classification") levels(model)
@@ -16,8 +16,8 @@ export_caret <- function(model, training) {
   c(form, list(rule = caret_rule(model), order = caret_order(classes, inner)))
 }
 
-# How a class comes of what the model inside answers: as it says itself, the largest probability's, or from the one
-# number that it gives for two classes.
+# How the class follows from the inner model's predictions: its own class, the most probable one, or from the only
+# number that it returns for two classes.
 CARET_RULES <- c(
   glm = "second_from_half", glmStepAIC = "second_from_half", earth = "second_above_half",
   gcvEarth = "second_above_half", gbm = "first_from_half", ranger = "largest", svmRadial = "largest",
@@ -28,15 +28,15 @@ CARET_RULES <- c(
 
 caret_limits <- function(model, classes) {
   if (is.list(model$method) || identical(model$method, "custom")) {
-    refuse("a method of one's own for caret's train() has no converter")
+    refuse("a custom method of caret's train() has no converter")
   }
   if (inherits(model$finalModel, "gam")) {
-    refuse("mgcv's gam() inside caret's train() has no converter, as its smooths end far out: fit it by itself")
+    refuse("mgcv's gam() inside caret's train() has no converter, as its smooths end far out: fit it without caret")
   }
   if (is.null(classes)) return()
   if (!model$method %in% names(CARET_RULES)) {
     refuse(
-      "for a factor, caret's method ", model$method, " has no converter; there are converters for: ",
+      "for a factor, caret's method ", model$method, " has no converter; supported: ",
       paste(sort(names(CARET_RULES)), collapse = ", ")
     )
   }
@@ -46,18 +46,18 @@ caret_limits <- function(model, classes) {
     (inherits(fitted, "ranger") && fitted$treetype != "Probability estimation")
   if (without) {
     refuse(
-      "caret's model of the method ", model$method,
-      " gives no probabilities: fit it with trainControl(classProbs = TRUE)"
+      "caret's model of method ", model$method,
+      " returns no probabilities: fit it with trainControl(classProbs = TRUE)"
     )
   }
 }
 
 caret_rule <- function(model) CARET_RULES[[model$method]]
 
-# Where the classes of the inner model lie among caret's.
+# The positions of the inner model's classes among caret's.
 caret_order <- function(classes, inner) {
   if (is.null(inner$classes)) return(NULL)
-  if (!setequal(inner$classes, classes)) refuse("the classes of the model inside are not those of caret's train()")
+  if (!setequal(inner$classes, classes)) refuse("the classes of the inner model are not those of caret's train()")
   match(classes, inner$classes) - 1L
 }
 
@@ -79,7 +79,7 @@ caret_columns <- function(model, training) {
   if (inherits(model, "train.formula")) {
     tt <- stats::delete.response(model$terms)
     if (length(attr(tt, "offset"))) {
-      refuse("an offset in the formula of caret's train() is left out by predict(): it has no converter")
+      refuse("caret's predict() ignores an offset in the formula of train(), which has no converter")
     }
     design <- design_of(tt, model$xlevels, model$contrasts, training)
     inputs <- design$inputs
@@ -91,14 +91,14 @@ caret_columns <- function(model, training) {
   }
   frame <- if (is.null(model$ptype)) model$trainingData else model$ptype
   if (is.null(frame)) {
-    refuse("the model was fitted with returnData = FALSE by a caret that keeps no columns: fit it by a formula")
+    refuse("the model was fitted with returnData = FALSE by a caret that stores no columns: fit it by a formula")
   }
   frame <- as.data.frame(frame)
   names <- kept(setdiff(names(frame), c(".outcome", ".weights")))
   list(inputs = lapply(names, function(name) caret_input(name, frame[[name]])), names = names, frame = frame[names])
 }
 
-# The columns that predict() leaves: those that the model inside was fitted on, where it says.
+# The columns that predict() keeps: those that the inner model was fitted on, where it declares them.
 caret_kept <- function(model) {
   known <- if (isS4(model$finalModel)) NULL else model$finalModel$xNames
   rotated <- !is.null(model$preProcess$method$pca) || !is.null(model$preProcess$method$ica)
@@ -112,12 +112,12 @@ caret_input <- function(name, column) {
   else if (is.logical(column)) list(name = name, type = "logical")
   else if (is.numeric(column)) list(name = name, type = "double")
   else refuse(
-    "caret was given the column ", name, " of the class ", class(column)[[1]],
+    "caret was given the column ", name, " of class ", class(column)[[1]],
     ", which has no converter: make it a factor"
   )
 }
 
-# A factor that goes into the model inside as it is may have other levels where that one takes them.
+# A factor that the inner model receives unchanged may have other levels where that model accepts them.
 caret_inputs <- function(inputs, inner) {
   open <- vapply(Filter(function(each) isTRUE(each$open), inner$inputs), function(each) each$name, "")
   lapply(inputs, function(each) if (each$name %in% open) c(each, list(open = TRUE)) else each)
@@ -162,12 +162,12 @@ caret_label <- function(model, rows, missing, probabilities) {
 caret_missing <- function(training) {
   asked <- training$argument("na.action", "na.omit")
   if (!asked %in% c("na.omit", "na.pass")) {
-    refuse("of caret's predict(), na.action = \"na.omit\" and \"na.pass\" have a converter")
+    refuse("caret's predict() has a converter only for na.action = \"na.omit\" and \"na.pass\"")
   }
   asked
 }
 
-# Behind a formula predict() drops a row in which anything is missing.
+# With a formula predict() drops a row in which anything is missing.
 caret_complete <- function(model, rows) {
   if (!inherits(model, "train.formula")) return(rep(TRUE, nrow(rows)))
   frame <- stats::model.frame(

@@ -1,4 +1,4 @@
-"""caret: `train`, its columns and preparation around a model of another kind; `preProcess` by itself."""
+"""caret: `train`, its columns and preprocessing around a nested model; `preProcess` on its own."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _transformed(fields: Fields, columns: Columns) -> Outputs:
 
 
 def _columns(fields: Fields, columns: Columns) -> tuple[Prepared, str]:
-    """The columns that the preparation begins with, and whether a row is dropped, `bool [N, 1]` (empty: none is)."""
+    """Returns the columns before preprocessing, and whether a row is dropped, `bool [N, 1]` (empty: none is)."""
     if fields.has("recipe"):
         prepared = Prepared(columns)
         prepared.apply(fields.each("recipe"))
@@ -83,7 +83,7 @@ def _classified(fields: Fields, graph: GraphBuilder, found: Outputs) -> Outputs:
         return _RULES[rule](graph, graph.op("Reshape", found["prediction"], width), fields)
     if "probabilities" not in found:
         raise Unsupported(
-            "the model inside caret's train() gives no probabilities (was it fitted with classProbs = TRUE?)"
+            "the model inside caret's train() returns no probabilities (was it fitted with classProbs = TRUE?)"
         )
     order = graph.const(fields.integers("order"), "int64")
     probabilities = graph.op("Gather", found["probabilities"], order, axis=1)
@@ -95,7 +95,7 @@ def _classified(fields: Fields, graph: GraphBuilder, found: Outputs) -> Outputs:
 
 
 def _both(graph: GraphBuilder, value: str, test: str, first: bool) -> Outputs:
-    """Two classes from the probability of one of them, by whether it passes a half; missing where it is."""
+    """Returns two classes from the probability of one of them, by whether it exceeds a half; NaN stays missing."""
     other = graph.op("Sub", graph.const(1.0), value)
     passed = graph.op(test, value, graph.const(0.5))
     yes, no = (0, 1) if first else (1, 0)
@@ -107,7 +107,7 @@ def _both(graph: GraphBuilder, value: str, test: str, first: bool) -> Outputs:
 
 
 def _above(graph: GraphBuilder, value: str, fields: Fields) -> Outputs:
-    """Of earth: several responses are shares of their sum, and the class is the largest one's."""
+    """For earth: divides several responses by their sum; the class is the largest one's."""
     classes = len(fields.texts("classes"))
     if classes == 2:
         return _both(graph, value, "Greater", first=False)
@@ -123,7 +123,7 @@ _RULES: dict[str, Callable[[GraphBuilder, str, Fields], Outputs]] = {
 
 
 def _thresholds(fields: Fields) -> Thresholds:
-    """Those of the model inside, for the columns that reach it as they are."""
+    """Returns the nested model's thresholds, for the columns that reach it unchanged."""
     if not fields.has("inner") or fields.has("recipe") or fields.each("steps"):
         return {}
     inner = fields.of("inner")

@@ -1,4 +1,4 @@
-# kmeans: the nearest centre, which R itself has no predict() for.
+# kmeans: the nearest centre, for which R itself has no predict().
 
 export_clusters <- function(model, training) {
   list(
@@ -6,7 +6,7 @@ export_clusters <- function(model, training) {
   )
 }
 
-# A matrix without names is a frame of V1, V2, ... to R.
+# To R, a matrix without names is a frame of V1, V2, ...
 centre_names <- function(model) {
   names <- colnames(model$centers)
   if (is.null(names)) paste0("V", seq_len(ncol(model$centers))) else names

@@ -11,7 +11,7 @@ from ._registry import Kind, Outputs
 def _convert(fields: Fields, columns: Columns) -> Outputs:
     graph, centers = columns.graph, fields.numbers("centers")
     distances = ""
-    for j, name in enumerate(columns.inputs):  # one after the other, as R adds them up: ties stay ties
+    for j, name in enumerate(columns.inputs):  # sequentially, as R adds them: ties stay ties
         gap = graph.op("Sub", columns.number(name), graph.const(centers[:, j].reshape(1, -1)))
         square = graph.op("Mul", gap, gap)
         distances = graph.op("Add", distances, square) if distances else square

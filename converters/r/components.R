@@ -22,7 +22,7 @@ component_names <- function(rotation) {
 
 predict_components <- function(model, rows, training) {
   names <- component_names(component_rotation(model))
-  # of a matrix of one row, and of a frame of one column, predict.princomp makes a vector, and stops
+  # from a matrix of one row, or a frame of one column, predict.princomp makes a vector, and stops
   newdata <- if (inherits(model, "princomp") && length(names) > 1) rows[names] else as.matrix(rows[names])
   found <- stats::predict(model, newdata)
   list(transformed = matrix(as.double(found), nrow(rows)))

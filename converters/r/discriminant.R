@@ -1,11 +1,11 @@
-# MASS's lda and qda, with all ways in which predict() weighs the groups.
+# MASS's lda and qda, with all methods by which predict() weights the groups.
 
 METHODS_OF_DISCRIMINANTS <- c("plug-in", "predictive", "debiased")
 
 export_discriminant <- function(model, training) {
   quadratic <- inherits(model, "qda")
   if (quadratic && length(model$lev) != length(model$prior)) {
-    refuse("a group had no rows, and R's own predict() then stops: drop its level (droplevels), and fit again")
+    refuse("a group had no rows, for which R's own predict() stops: drop its level (droplevels), and fit again")
   }
   asked <- discriminant_arguments(model, training)
   read <- regressors_of(model, columns_of_discriminant(model), training)
@@ -20,19 +20,19 @@ export_discriminant <- function(model, training) {
 
 columns_of_discriminant <- function(model) names_or_places(colnames(model$means), ncol(model$means))
 
-# What the debiased method of predict.qda adds to the distance from each group, in its own words.
+# The term that the debiased method of predict.qda adds to each group's distance, as in its code.
 debiasing <- function(counts, p, groups) {
   unname(vapply(counts, function(n) {
     0.5 * (p * log((n - 1) / 2) - sum(digamma(0.5 * (n - seq_len(groups))))) - p / (2 * n)
   }, 0))
 }
 
-# What predict() would be given; its own defaults where nothing was.
+# The arguments of predict(), with its own defaults.
 discriminant_arguments <- function(model, training) {
   method <- training$argument("method", "plug-in")
   if (!method %in% METHODS_OF_DISCRIMINANTS) {
     known <- paste(METHODS_OF_DISCRIMINANTS, collapse = ", ")
-    refuse("the method ", method, " of predict() has no converter: give one of ", known)
+    refuse("the method ", method, " of predict() has no converter; supported: ", known)
   }
   prior <- training$argument("prior", model$prior)
   if (length(prior) != length(model$prior)) refuse("the argument prior must have ", length(model$prior), " numbers")

@@ -33,7 +33,7 @@ def _share(graph: GraphBuilder, sizes: str) -> str:
 
 
 def _squares(graph: GraphBuilder, x: str, centre: Array, scaling: Array) -> str:
-    """The squared distance from one centre, `[N, 1]`, in the coordinates that `scaling` gives."""
+    """Returns the squared distance from one centre, `[N, 1]`, in the coordinates of `scaling`."""
     apart = graph.op("Sub", x, graph.const(centre.reshape(1, -1)))
     turned = graph.op("MatMul", apart, graph.const(scaling)) if scaling.size else apart
     return graph.op("ReduceSum", graph.op("Mul", turned, turned), graph.const([1], "int64"), keepdims=1)

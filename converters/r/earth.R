@@ -1,4 +1,4 @@
-# Package earth: products of hinges of the columns of a model matrix; a glm on them where one was asked for.
+# Package earth: products of hinges of the columns of a model matrix; with a glm on them if requested.
 
 export_earth <- function(model, training) {
   chosen <- model$selected.terms
@@ -15,7 +15,7 @@ export_earth <- function(model, training) {
   )
 }
 
-# Columns of the model matrix as terms; a model of a matrix or a frame has no formula, its columns tell what they were.
+# The model matrix's columns as terms; a model of a matrix or a frame has no formula, so its columns replace it.
 earth_design <- function(model, training) {
   if (!is.null(model$terms)) {
     if (length(attr(model$terms, "offset")) && !is.null(model$call$offset)) {

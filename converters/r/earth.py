@@ -32,10 +32,10 @@ def _convert(fields: Fields, columns: Columns) -> Outputs:
 
 
 class _Terms:
-    """Terms as products of factors, those of most factors first: what is multiplied further is always a head.
+    """Terms as products of factors, sorted by descending number of factors: partial products are always a prefix.
 
-    Rows lie side by side in the graph, `[terms, N]`: picking a term is one copy then, and not one per row. `first`:
-    where the model matrix behind its intercept begins.
+    The graph stores rows as columns, `[terms, N]`: picking a term is then one copy, not one per row. `first`:
+    the first column of the model matrix after its intercept.
     """
 
     def __init__(self, dirs: np.ndarray[Any, Any], cuts: np.ndarray[Any, Any], first: int) -> None:
@@ -47,7 +47,7 @@ class _Terms:
         self.dirs, self.cuts, self.first = dirs[self.order], cuts[self.order], first
 
     def sums(self, graph: GraphBuilder, x: str, responses: Sequence[Fields]) -> list[str]:
-        """Per response the sum of the terms times their coefficients, `float64 [N, 1]`."""
+        """Sums, per response, the terms times their coefficients, `float64 [N, 1]`."""
         import numpy as np
 
         weights = np.stack([r.numbers("coefficients").ravel()[self.order] for r in responses])
@@ -67,18 +67,18 @@ class _Terms:
         return [graph.op("Gather", beside, graph.const([i], "int64"), axis=1) for i in range(len(responses))]
 
     def _counts(self) -> list[int]:
-        """By depth, how many terms have a factor there; 0 at the end."""
+        """Returns, by depth, the number of terms with a factor there; 0 at the end."""
         deepest = max((len(each) for each in self.used), default=0)
         return [sum(len(each) > depth for each in self.used) for depth in range(deepest + 1)]
 
     def _constant(self, graph: GraphBuilder, rows: str, weights: np.ndarray[Any, Any]) -> str:
-        """The terms of no factor, `[responses, N]`."""
+        """Sums the terms without factors, `[responses, N]`."""
         count = graph.op("Gather", graph.op("Shape", rows), graph.const([1], "int64"))
         size = graph.op("Concat", graph.const([len(weights)], "int64"), count, axis=0)
         return graph.op("Expand", graph.const(weights.sum(axis=1, keepdims=True)), size)
 
     def _factor(self, graph: GraphBuilder, rows: str, depth: int, count: int) -> str:
-        """What R multiplies the terms by: the number, and then whether it is above the cut."""
+        """Returns the factors in R's form: the number times whether it is above the cut."""
         import numpy as np
 
         terms, places = np.arange(count), np.array([each[depth] for each in self.used[:count]])

@@ -1,12 +1,12 @@
-# mgcv's gam and bam: parametric terms and smooths behind a link. The gam package's model is refused.
+# mgcv's gam and bam: parametric terms and smooths with a link. The gam package's model is refused.
 
-# What the export found of a model that predict() must know, too: how far from its knots a smooth can be told.
+# What predict() needs from the export: how far from its knots a smooth is reproducible.
 LIMITS <- new.env()
 
 export_gam <- function(model, training) {
   if (inherits(model, "Gam")) {
     refuse(
-      "the package gam's model has no converter: its predict() fits the smooth terms anew to the rows of its ",
+      "the package gam's model has no converter: its predict() fits the smooth terms again to the rows of its ",
       "training; fit it with mgcv's gam()"
     )
   }
@@ -41,8 +41,8 @@ gam_limits <- function(model, training) {
   }
   if (!is.null(model$dinfo) && !isFALSE(training$argument("discrete", TRUE))) {
     refuse(
-      "the bam was fitted with discrete = TRUE, and predict() rounds the columns of a frame to a grid that hangs ",
-      "on all its rows: give predict()'s argument discrete = FALSE"
+      "the bam was fitted with discrete = TRUE, and predict() rounds the columns of a frame to a grid that depends ",
+      "on all its rows: set predict()'s argument discrete = FALSE"
     )
   }
   held <- vapply(model$model, function(column) is.matrix(column) && ncol(column) > 1, TRUE)
@@ -54,17 +54,17 @@ gam_limits <- function(model, training) {
 
 gam_link <- function(family) {
   if (!is.null(family$predict)) {
-    refuse("the family ", family$family, " predicts in a way of its own, which has no converter")
+    refuse("the family ", family$family, " has its own prediction function, which has no converter")
   }
   link <- link_of(family)
   if (!identical(body(family$linkinv), body(stats::make.link(link)$linkinv))) {
-    refuse("the family ", family$family, " has a link of its own making, which has no converter")
+    refuse("the family ", family$family, " has a custom link, which has no converter")
   }
   link
 }
 
-# All columns that predict() wants; a row in which any is missing is NA. A factor that only random effects read may have
-# levels that the model does not know: they have no effect.
+# All columns that predict() requires; a row in which any is missing is NA. A factor that only random effects read may
+# have unknown levels: they have no effect.
 gam_inputs <- function(model, design) {
   fixed <- merged_inputs(design$inputs, list())
   known <- function() vapply(fixed, function(each) each$name, "")
@@ -95,9 +95,8 @@ gam_input <- function(name, column, open) {
   list(name = name, type = if (is.logical(column)) "logical" else "double")
 }
 
-# predict() drops a row in which the formula makes what is not a number, and then moves those behind it up: such rows
-# are
-# NA here, and not among those that it is asked about.
+# predict() drops a row in which the formula gives NaN, and then moves the later ones up: such rows
+# are NA here, and not passed to it.
 predict_gam <- function(model, rows, training) {
   within_limits(LIMITS$found, rows, environment(model$formula))
   parametric <- stats::model.frame(

@@ -1,4 +1,4 @@
-"""mgcv's `gam` and `bam`: a model matrix and smooth terms behind a link."""
+"""mgcv's `gam` and `bam`: a model matrix and smooth terms, then a link."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _convert(fields: Fields, columns: Columns) -> Outputs:
 
 
 def _missing(columns: Columns) -> str:
-    """Whether any cell of a row is missing, which mgcv answers NA, `bool [N, 1]`; empty: none can be."""
+    """Returns whether any cell of a row is missing, for which mgcv returns NA, `bool [N, 1]`; empty: none can be."""
     graph, found = columns.graph, ""
     for name, each in columns.inputs.items():
         if each.type == "logical":

@@ -1,4 +1,4 @@
-# gbm: sums of trees with three ways at each split: left, right, missing.
+# gbm: sums of trees with three branches per split: left, right, missing.
 
 export_gbm <- function(model, training) {
   name <- model$distribution$name
@@ -24,7 +24,7 @@ gbm_trees <- function(model, training) {
     else if (!is.null(model$cv.error)) gbm::gbm.perf(model, method = "cv", plot.it = FALSE)
     else length(model$train.error)
   }
-  if (length(count) != 1) refuse("the argument n.trees must be one number, the graph gives one answer per row")
+  if (length(count) != 1) refuse("the argument n.trees must be one number, as the graph returns one prediction per row")
   min(as.integer(count), model$n.trees)
 }
 
@@ -39,13 +39,13 @@ gbm_predictors <- function(model, training) {
   attr(tt, "dataClasses") <- attr(model$Terms, "dataClasses")
   found <- predictors_of(tt, kept[coded], training)
   if (length(found$variables) != length(model$var.names)) {
-    refuse("the formula of this gbm has interactions, for which R itself cannot make the columns")
+    refuse("the formula of this gbm has interactions, whose columns R itself cannot create")
   }
   found$inputs <- lapply(found$inputs, function(input) c(input, open = input$type %in% c("factor", "ordered")))
   found
 }
 
-# All trees' nodes one after the other; children are places among them, from 0.
+# All trees' nodes in sequence; children are positions among them, from 0.
 gbm_nodes <- function(trees, model) {
   field <- function(i) unlist(lapply(trees, `[[`, i), use.names = FALSE)
   feature <- as.integer(field(1))
@@ -61,7 +61,7 @@ gbm_nodes <- function(trees, model) {
   )
 }
 
-# A missing cell is R's NA, which gbm tells from NaN; that one goes right.
+# A missing cell is R's NA, which gbm distinguishes from NaN; that one goes right.
 predict_gbm <- function(model, rows, training) {
   rows[] <- lapply(rows, function(cells) replace(cells, is.na(cells), NA))
   if (is.null(model$Terms)) rows <- rows[model$var.names]

@@ -1,4 +1,4 @@
-"""gbm: sums of trees with three ways at each split, behind the link of the distribution."""
+"""gbm: sums of trees with three branches per split, then the distribution's link."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def _convert(fields: Fields, columns: Columns) -> Outputs:
     score = again(graph, x, rows_missing(graph, x), plain, lambda rows: score_of(rows, True))
     name = fields.text("distribution")
     if name == "multinomial":
-        shares = _shares(graph, score)
-        return {"index": index_of_largest(graph, shares, targets), "probabilities": shares}
+        probabilities = _softmax(graph, score)
+        return {"index": index_of_largest(graph, probabilities, targets), "probabilities": probabilities}
     return {"prediction": _response(graph, name, score)}
 
 
 def _response(graph: GraphBuilder, name: str, score: str) -> str:
-    """What `predict(type = "response")` gives; for most distributions the score itself."""
+    """Returns the result of `predict(type = "response")`; for most distributions the score itself."""
     if name == "poisson":
         return graph.op("Exp", score)
     if name in ("bernoulli", "pairwise", "adaboost"):
@@ -54,13 +54,13 @@ def _response(graph: GraphBuilder, name: str, score: str) -> str:
     return score
 
 
-def _shares(graph: GraphBuilder, score: str) -> str:
+def _softmax(graph: GraphBuilder, score: str) -> str:
     parts = graph.op("Exp", score)
     return graph.op("Div", parts, graph.op("ReduceSum", parts, graph.const([1], "int64"), keepdims=1))
 
 
 def _matrix(predictors: Predictors) -> Value:
-    """The variables; what a formula cannot calculate is no missing cell to gbm: it is not less than anything."""
+    """Returns the variables; to gbm, a failed computation in a formula is not missing: it is not less than anything."""
     graph, x = predictors.graph, predictors.matrix()
     places = [i for i in range(x.width) if predictors.calculated(i)]
     if not places:
@@ -73,9 +73,9 @@ def _matrix(predictors: Predictors) -> Value:
 
 
 def _doubled(fields: Fields, predictors: Predictors, missing: bool) -> Array:
-    """The splits that need two tests, `bool [M]`: whether a row goes left, and of the others, whether right.
+    """Returns the splits that need two tests, `bool [M]`: whether a row goes left, and if not, whether right.
 
-    Where no cell is `missing`, only those on a factor with levels that were not there when the split was made.
+    Where no cell is `missing`, only those on a factor with levels that were absent when the split was made.
     """
     import numpy as np
 
@@ -91,7 +91,7 @@ def _doubled(fields: Fields, predictors: Predictors, missing: bool) -> Array:
 
 
 def _ways(fields: Fields, targets: int, double: Array) -> Trees:
-    """The trees, a node for each of R's, and one more for those that are `double`."""
+    """Returns the trees, with a node for each of R's, and another for those that are `double`."""
     import numpy as np
 
     feature, threshold = fields.integers("feature"), fields.numbers("threshold")
@@ -130,7 +130,7 @@ class _Nodes:
 
 
 def _sets(fields: Fields, first: Array, double: Array) -> dict[int, frozenset[int]]:
-    """By test, the codes from 1 that a split on a factor sends left, and right."""
+    """Returns, by test, the codes from 1 that a split on a factor sends left, and right."""
     threshold = fields.numbers("threshold")
     ways = [_sides(each) for each in fields.arrays("ways")] if fields.has("ways") else []
     found = {}

@@ -1,4 +1,4 @@
-# glmnet and cv.glmnet: linear predictors at one penalty, between those of the path as predict() has it, or on all.
+# glmnet and cv.glmnet: linear predictors at one penalty, interpolated along the path as in predict(), or at all.
 
 GLMNET_LINKS <- list(
   elnet = "identity", mrelnet = "identity", fishnet = "exp", coxnet = "exp", lognet = "logit", multnet = "shares"
@@ -7,7 +7,7 @@ GLMNET_LINKS <- list(
 export_glmnet <- function(model, training) {
   fit <- path_of_glmnet(model)
   if (isTRUE(as.logical(fit$offset))) {
-    refuse("the model was fitted with an offset, and predict() then wants newoffset, which is no column: leave it out")
+    refuse("the model was fitted with an offset, and predict() then requires newoffset, not a column: fit without it")
   }
   if (isTRUE(as.logical(training$argument("exact", FALSE)))) {
     refuse("exact = TRUE fits the model again, which needs its training data: fit at that penalty yourself")
@@ -44,14 +44,14 @@ penalty_of <- function(model, training) {
   s <- number_or_name(s)
   if (is.numeric(s)) return(s)
   chosen <- if (inherits(model, "cv.relaxed")) model$relaxed else model
-  if (!cross) refuse("the penalty s = ", s[[1]], " is of a cv.glmnet, this is a ", class(model)[[1]], ": give a number")
+  if (!cross) refuse("the penalty s = ", s[[1]], " is for a cv.glmnet, this is a ", class(model)[[1]], ": use a number")
   if (!s[[1]] %in% c("lambda.1se", "lambda.min")) {
     refuse("the penalty s = ", s[[1]], " must be a number, lambda.1se or lambda.min")
   }
   chosen[[s[[1]]]]
 }
 
-# How much of the shrunken coefficients is in a relaxed fit; NULL for one that is not relaxed.
+# The fraction of the shrunken coefficients in a relaxed fit; NULL for one that is not relaxed.
 share_of_shrunken <- function(model, training) {
   if (!inherits(path_of_glmnet(model), "relaxed")) return(NULL)
   if (!inherits(model, "cv.relaxed")) return(as.double(training$argument("gamma", 1)))
@@ -63,26 +63,26 @@ share_of_shrunken <- function(model, training) {
   model$relaxed[[gamma]]
 }
 
-# The coefficients, with one column per penalty; several tables where a row has several answers at each.
+# The coefficients, with one column per penalty; several tables where a row has several predictions at each.
 tables_of_glmnet <- function(model, training) {
   gamma <- share_of_shrunken(model, training)
-  if (length(gamma) > 1) refuse("at several gamma each row has a table of answers: give one")
+  if (length(gamma) > 1) refuse("with several values of gamma each row has a table of predictions: use one")
   asked <- list(path_of_glmnet(model), s = penalty_of(model, training), gamma = gamma, type = "coefficients")
   tables <- do.call(stats::predict, asked[!vapply(asked, is.null, TRUE)])
   if (is.list(tables)) tables else list(tables)
 }
 
-# NULL where the answer is a number: the probability of the second class, on the whole path.
+# NULL where the prediction is a number: the probability of the second class, on the whole path.
 classes_of_glmnet <- function(fit, penalties) {
   if (is.list(fit$beta) && penalties > 1) {
-    refuse("at ", penalties, " penalties each row has a whole table of answers: give one (the argument s of predict)")
+    refuse("at ", penalties, " penalties each row has a table of predictions: choose one (the argument s of predict)")
   }
   if (inherits(fit, "multnet") && is.null(fit$classnames)) return(as.character(seq_along(fit$beta)))
   if (inherits(fit, "multnet")) return(fit$classnames)
   if (inherits(fit, "lognet") && penalties == 1) fit$classnames
 }
 
-# `stored`: where the sparse matrix holds a number; a missing cell elsewhere does not count.
+# `stored`: where the sparse matrix stores a number; missing cells elsewhere are ignored.
 table_of_glmnet <- function(table) {
   sparse <- methods::as(table, "CsparseMatrix")
   stored <- matrix(FALSE, sparse@Dim[[1]], sparse@Dim[[2]])

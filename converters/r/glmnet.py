@@ -1,4 +1,4 @@
-"""`glmnet` and `cv.glmnet`: linear predictors at one penalty or on a whole path, behind the family's inverse link."""
+"""`glmnet` and `cv.glmnet`: linear predictors at one penalty or along a path, then the family's inverse link."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ._sparse_matmul import product
 
 
 def _predictor(graph: GraphBuilder, x: str, table: Fields, intercept: bool) -> str:
-    """One linear predictor per penalty, `[N, L]`."""
+    """Returns one linear predictor per penalty, `[N, L]`."""
     values, stored = table.numbers("values"), table.numbers("stored").astype(bool)
     values = values.reshape(-1, values.shape[-1]) if values.ndim == 2 else values.reshape(-1, 1)
     stored = stored.reshape(values.shape)
@@ -45,7 +45,7 @@ def _convert(fields: Fields, columns: Columns) -> Outputs:
             "index": index_of_largest(graph, both, 2),
             "probabilities": two_classes(graph, _answer(graph, link, eta)),
         }
-    size = graph.op("Exp", eta)  # without the largest taken off first: R answers NaN where this overflows
+    size = graph.op("Exp", eta)  # without subtracting the maximum first: R returns NaN where this overflows
     total = graph.op("ReduceSum", size, graph.const([1], "int64"), keepdims=1)
     return {"index": index_of_largest(graph, eta, len(classes)), "probabilities": graph.op("Div", size, total)}
 

@@ -1,4 +1,4 @@
-# kernlab's ksvm: machines of pairs, of one against all, of one class, and regressions.
+# kernlab's ksvm: one-vs-one, one-vs-rest and one-class machines, and regressions.
 
 KSVM_PAIRS <- c("C-svc", "nu-svc", "C-bsvc")
 KSVM_JOINT <- c("spoc-svc", "kbb-svc")
@@ -23,12 +23,12 @@ export_ksvm <- function(model, training) {
 kernel_of_ksvm <- function(model) {
   kernel <- class(model@kernelf)[[1]]
   if (kernel %in% c("laplacekernel", "besselkernel")) {
-    refuse("kernlab rounds distances to 9 digits for its ", kernel, ", and answers then hang on the last bits of the ",
+    refuse("kernlab rounds distances to 9 digits for its ", kernel, ", so predictions depend on the last bits of the ",
       "machine's own linear algebra: use rbfdot")
   }
   if (!kernel %in% KSVM_KERNELS) {
     known <- paste(KSVM_KERNELS, collapse = ", ")
-    refuse("the kernel ", kernel, " of the ksvm has no converter; there are converters for: ", known)
+    refuse("the kernel ", kernel, " of the ksvm has no converter; supported: ", known)
   }
   kernel
 }
@@ -47,7 +47,7 @@ classes_of_ksvm <- function(model) {
   if (family == "regression") return(NULL)
   if (family == "one") return(c("FALSE", "TRUE"))
   if (length(model@lev) != model@nclass) {
-    refuse("a class had no rows, and R's own predict() then mixes up the classes: fit on droplevels() of the response")
+    refuse("a class had no rows, for which R's own predict() mixes up the classes: fit on droplevels() of the response")
   }
   as.character(model@lev)
 }
@@ -77,7 +77,7 @@ ksvm_scaling <- function(model, count) {
 }
 
 # Per machine its vectors, and per vector a weight in each of its sums; `moved` is added to the sums. The vanilla kernel
-# has weights of columns instead, as kernelMult sums them, to the last bit.
+# has weights of columns instead, summed as in kernelMult, to the last bit.
 machines_of_ksvm <- function(model) {
   plain <- methods::is(model@kernelf, "vanillakernel")
   machine <- function(vectors, weights, moved) {
@@ -99,7 +99,7 @@ spoc_weights <- function(model) {
   weights
 }
 
-# What the loops of predict() add to and take from the votes of each class.
+# What predict()'s loops add to and subtract from the votes of each class.
 kbb_weights <- function(model) {
   alpha <- as.matrix(model@alpha)
   weights <- matrix(0, nrow(model@xmatrix), model@nclass)
@@ -114,7 +114,7 @@ kbb_weights <- function(model) {
   weights
 }
 
-# R drops rows of a frame with an NA; of a matrix it answers them by the rows around them.
+# R drops rows of a frame with an NA; it predicts those of a matrix from the rows around them.
 predict_ksvm <- function(model, rows, training) {
   if (!identical(training$argument("coupler", "minpair"), "minpair")) {
     refuse("the argument coupler of predict() must be minpair: the others have no converter")
@@ -144,7 +144,7 @@ answered_by_ksvm <- function(model, rows) {
   kept
 }
 
-# The spline kernel of kernlab answers wrongly from the 257th row of a batch on.
+# kernlab's spline kernel is wrong from the 257th row of a batch on.
 answers_of_ksvm <- function(model, rows, type) {
   if (is.null(model@terms)) rows <- matrix_of_columns(rows, columns_of_ksvm(model))
   starts <- if (methods::is(model@kernelf, "splinekernel")) seq(1, nrow(rows), 256) else 1

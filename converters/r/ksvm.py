@@ -1,4 +1,4 @@
-"""kernlab's `ksvm`: machines of pairs with votes or probabilities, joint machines, one class, regressions."""
+"""kernlab's `ksvm`: pairwise machines with votes or probabilities, joint machines, one class, regressions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _convert(fields: Fields, columns: Columns) -> Outputs:
 
 
 def _sums(graph: GraphBuilder, fields: Fields, machine: Fields, x: str) -> str:
-    """The sums of one machine, `[N, T]`."""
+    """Returns the sums of one machine, `[N, T]`."""
     weights, moved = machine.numbers("weights"), graph.const(machine.numbers("moved").reshape(1, -1))
     name, parameters = fields.text("kernel"), fields.of("parameters") if fields.has("parameters") else Fields({})
     if name == "vanillakernel":
@@ -45,7 +45,7 @@ def _sums(graph: GraphBuilder, fields: Fields, machine: Fields, x: str) -> str:
 
 
 def _numbers(graph: GraphBuilder, fields: Fields, decision: str) -> Outputs:
-    """What R answers in numbers, by output."""
+    """Returns R's numeric outputs, by name."""
     kind = fields.text("type")
     if kind == "regression":
         if not fields.has("unit"):
@@ -60,7 +60,7 @@ def _numbers(graph: GraphBuilder, fields: Fields, decision: str) -> Outputs:
 
 
 def _probabilities(graph: GraphBuilder, fields: Fields, decision: str) -> str:
-    """Of a decision that is no number, R takes the pair to be certain."""
+    """Computes probabilities; where a decision is NaN, R treats the pair as certain."""
     m = Reals(graph, "float64")
     fit = m.add(m.multiply(decision, row_of(graph, fields, "slope")), row_of(graph, fields, "offset"))
     second = m.divide(m.n(1.0), m.add(m.n(1.0), m.exp(fit)))
@@ -69,7 +69,7 @@ def _probabilities(graph: GraphBuilder, fields: Fields, decision: str) -> str:
 
 
 def _index(graph: GraphBuilder, fields: Fields, decision: str) -> str:
-    """The position of the label, `int64 [N]`."""
+    """Returns the position of the label, `int64 [N]`."""
     zero, kind = graph.const([[0.0]]), fields.text("type")
     none = graph.op("IsNaN", decision)
     if kind == "joint":

@@ -1,4 +1,4 @@
-# Linear predictors behind a link: lm (of several responses, too), aov, glm, MASS's glm.nb and rlm.
+# Linear predictors with a link: lm (also of several responses), aov, glm, MASS's glm.nb and rlm.
 
 export_linear <- function(model, training) {
   design <- design_of(stats::terms(model), model$xlevels, model$contrasts, training)

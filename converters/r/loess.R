@@ -1,9 +1,9 @@
-# loess: every answer is an interpolation on the vertices of a k-d tree over all rows that it was fitted on.
+# loess: every prediction is an interpolation on the vertices of a k-d tree over all training rows.
 
 refuse_loess <- function(model, training) {
   refuse(
     "R's class loess has no converter: predict() interpolates local fits between the vertices of a k-d tree that is ",
-    "built anew from all training rows; fit a spline, for example mgcv's gam(y ~ s(x)) or lm(y ~ ns(x, 5))"
+    "built again from all training rows; fit a spline, for example mgcv's gam(y ~ s(x)) or lm(y ~ ns(x, 5))"
   )
 }
 

@@ -9,7 +9,7 @@ export_multinom <- function(model, training) {
   c(read, list(task = "classifier", classes = classes, network = network_of(model), width = length(model$vcoefnames)))
 }
 
-# A response of counts has labels where its columns have names, else places.
+# A response of counts has labels where its columns have names, else positions.
 classes_of_multinom <- function(model) if (length(model$lev)) model$lev else as.character(model$lab)
 
 # A vector where there is one row or one column.
@@ -26,7 +26,7 @@ predict_multinom <- function(model, rows, training) {
   list(label = most_probable(probabilities, classes), probabilities = probabilities)
 }
 
-# One output stands for both classes.
+# One output represents both classes.
 two_alone <- function(model) model$n[[3]] == 1
 
 family("multinom", "multinom nnet", export_multinom, predict_multinom, "nnet")

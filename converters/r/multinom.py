@@ -1,4 +1,4 @@
-"""nnet's `multinom`: shares of linear scores, or one logistic score for two classes."""
+"""nnet's `multinom`: softmax of linear scores, or one logistic score for two classes."""
 
 from __future__ import annotations
 

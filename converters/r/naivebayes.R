@@ -1,10 +1,10 @@
-# e1071's naiveBayes: a table per variable; what is missing or unknown is left out.
+# e1071's naiveBayes: a table per variable; missing or unknown values are skipped.
 
 export_naivebayes <- function(model, training) {
   asked <- naivebayes_arguments(training)
   if (any(model$apriori == 0)) {
     none <- names(model$apriori)[model$apriori == 0][[1]]
-    refuse("the class ", none, " had no rows, and R then answers NA: fit on droplevels() of the response")
+    refuse("the class ", none, " had no rows, for which R returns NA: fit on droplevels() of the response")
   }
   variables <- lapply(names(model$tables), naivebayes_variable, model = model, asked = asked)
   list(
@@ -20,11 +20,11 @@ naivebayes_arguments <- function(training) {
   list(threshold = threshold, eps = as.double(training$argument("eps", 0)))
 }
 
-# Of a number, mean and deviation by class; of a factor, logarithms of shares, level by class.
+# For a number, mean and deviation by class; for a factor, logarithms of frequencies, level by class.
 naivebayes_variable <- function(name, model, asked) {
   table <- unclass(model$tables[[name]])
   if (anyNA(table)) {
-    refuse("a class had too few rows with the variable ", name, " to tell its share or deviation, and R answers NA")
+    refuse("a class had too few rows with the variable ", name, " to estimate its share or deviation: R returns NA")
   }
   if (model$isnumeric[[name]]) {
     deviation <- as.double(table[, 2])

@@ -1,4 +1,4 @@
-"""e1071's `naiveBayes`: the prior and a density or share per variable; what is missing or unknown is left out."""
+"""e1071's `naiveBayes`: the prior and a density or frequency per variable; missing or unknown values are skipped."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ._registry import Kind, Outputs, Thresholds
 from ._softmax import shares
 
 FAR = math.sqrt(-2 * math.log(2) * (-1021 + 1 - 53))
-"""R's normal density is 0 beyond so many deviations."""
+"""R's normal density is 0 beyond this many deviations."""
 NEAR = 5.0
-"""Beyond so many deviations R squares in two parts, to keep the digits."""
+"""Beyond this many deviations R squares in two parts, for accuracy."""
 
 
 def _convert(fields: Fields, columns: Columns) -> Outputs:
@@ -29,7 +29,7 @@ def _convert(fields: Fields, columns: Columns) -> Outputs:
 
 
 def _share(variable: Fields, columns: Columns) -> str:
-    """The logarithm of a level's share in each class; 0 for a level that is missing or unknown."""
+    """Returns the logarithm of a level's frequency in each class; 0 for a missing or unknown level."""
     import numpy as np
 
     table = variable.numbers("shares")
@@ -39,7 +39,7 @@ def _share(variable: Fields, columns: Columns) -> str:
 
 
 def _density(fields: Fields, variable: Fields, columns: Columns) -> str:
-    """The logarithm of the normal density in each class, as R calculates it; 0 where the number is missing."""
+    """Returns the logarithm of the normal density in each class, as R computes it; 0 where the number is missing."""
     graph, m = columns.graph, Reals(columns.graph, "float64")
     x, spread = columns.number(variable.text("name")), variable.numbers("deviation").reshape(1, -1)
     away = m.absolute(
@@ -57,7 +57,7 @@ def _density(fields: Fields, variable: Fields, columns: Columns) -> str:
 
 
 _HEIGHT = 0.398942280401432677939946059934
-"""One over the root of 2 pi."""
+"""`1 / sqrt(2 pi)`."""
 
 
 def _tail(graph: GraphBuilder, away: str) -> str:
@@ -70,7 +70,7 @@ def _tail(graph: GraphBuilder, away: str) -> str:
 
 
 def _thresholds(fields: Fields) -> Thresholds:
-    """Where a density of 0 begins, which counts as `threshold`."""
+    """Returns the points beyond which a density is 0 and replaced by `threshold`."""
     found = {}
     for variable in fields.each("variables"):
         if not variable.has("levels"):

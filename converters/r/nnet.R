@@ -1,4 +1,4 @@
-# nnet's nnet: by a formula or a matrix; classes where it knows labels.
+# nnet's nnet: by a formula or a matrix; classes where it has labels.
 
 places_of_nnet <- function(model) paste0("V", seq_len(model$n[[1]]))
 
@@ -14,7 +14,7 @@ classes_of_nnet <- function(model) {
   outputs <- model$n[[3]]
   if (is.null(model$lev)) return(NULL)
   if (outputs > 1 && length(model$lev) != outputs) {
-    refuse("a class had no rows, and R's own predict() then gives wrong labels: fit on droplevels() of the response")
+    refuse("a class had no rows, for which R's own predict() returns wrong labels: fit on droplevels() of the response")
   }
   if (outputs == 1 && length(model$lev) != 2) return(NULL)
   model$lev

@@ -6,7 +6,7 @@ export_polr <- function(model, training) {
   wanted <- length(model$coefficients)
   made <- tryCatch(ncol(stats::model.matrix(model)) - attr(model$terms, "intercept"), error = function(e) wanted)
   if (made != wanted) {
-    refuse("a column of the design was dropped as aliased, and R's own predict() then stops: leave it out")
+    refuse("a column of the design was dropped as aliased, for which R's own predict() stops: remove it")
   }
   c(read, list(
     task = "classifier", classes = model$lev, link = model$method,

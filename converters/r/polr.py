@@ -1,4 +1,4 @@
-"""MASS's `polr`: the classes lie between cuts on one scale."""
+"""MASS's `polr`: ordered classes separated by cuts on one scale."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ._regressors import regressors
 
 
 def _below(graph: GraphBuilder, link: str, x: str) -> str:
-    """The distribution function that the link stands for."""
+    """Returns the distribution function of the link."""
     m = Reals(graph, "float64")
     if link == "probit":
         return normal_cdf(graph, x)

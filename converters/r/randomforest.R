@@ -2,7 +2,7 @@
 
 export_forest <- function(model, training) {
   if (model$type == "unsupervised") refuse("this randomForest is unsupervised: R itself cannot predict with it")
-  if (is.null(model$forest)) refuse("this randomForest was fitted with keep.forest = FALSE: it holds no trees")
+  if (is.null(model$forest)) refuse("this randomForest was fitted with keep.forest = FALSE: it contains no trees")
   forest <- model$forest
   classes <- if (model$type == "classification") model$classes
   names <- if (is.null(dim(model$importance))) base::names(model$importance) else rownames(model$importance)
@@ -21,7 +21,7 @@ export_forest <- function(model, training) {
   )
 }
 
-# All trees' nodes one after the other; children are places among them, from 0.
+# All trees' nodes in sequence; children are positions among them, from 0.
 forest_nodes <- function(forest, voting) {
   sizes <- forest$ndbigtree
   rows <- forest$nrnodes
@@ -43,14 +43,14 @@ forest_formula <- function(model, training) {
   text <- intersect(names(classes)[classes == "character"], attr(model$terms, "term.labels"))
   if (length(text)) {
     refuse(
-      "this randomForest was fitted on the text column ", text[[1]], ", which it codes anew on every frame: make it a ",
+      "this randomForest was fitted on the text column ", text[[1]], ", which it recodes on every frame: make it a ",
       "factor before fitting"
     )
   }
   predictors_of(model$terms, Filter(is.character, model$forest$xlevels), training)
 }
 
-# An ordered factor has levels, but is split on like a number.
+# An ordered factor has levels, but is split like a number.
 forest_columns <- function(model, names) {
   forest <- model$forest
   kept <- lapply(names, function(name) {
@@ -66,7 +66,7 @@ forest_cutoff <- function(model, training) {
   cutoff <- unlist(training$argument("cutoff", model$forest$cutoff))
   if (length(cutoff) != length(model$classes) || any(cutoff <= 0) || sum(cutoff) > 1 + 1e-12) {
     refuse(
-      "the argument cutoff must hold a positive number for each of the ", length(model$classes),
+      "the argument cutoff must contain a positive number for each of the ", length(model$classes),
       " classes, together at most 1"
     )
   }
@@ -74,7 +74,7 @@ forest_cutoff <- function(model, training) {
   as.double(cutoff)
 }
 
-# R's label is the class with the most votes for its cutoff; among equals it draws by lot, and we take the first.
+# R's label is the class with the most votes for its cutoff; among equals it chooses at random, and we take the first.
 predict_forest <- function(model, rows, training) {
   if (model$type == "regression") return(list(prediction = unname(stats::predict(model, rows))))
   shares <- unclass(stats::predict(model, rows, type = "prob"))

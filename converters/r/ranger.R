@@ -2,13 +2,13 @@
 
 export_ranger <- function(model, training) {
   forest <- model$forest
-  if (is.null(forest)) refuse("this ranger was fitted with write.forest = FALSE: it holds no trees")
+  if (is.null(forest)) refuse("this ranger was fitted with write.forest = FALSE: it contains no trees")
   if (!model$treetype %in% c("Classification", "Regression", "Probability estimation")) {
-    refuse("a ranger of the type ", model$treetype, " has no converter: its answer is a curve for each row")
+    refuse("a ranger of type ", model$treetype, " has no converter: it predicts a curve for each row")
   }
   type <- training$argument("type", "response")
   if (type != "response") {
-    refuse("ranger's predict(type = \"", type, "\") has no converter: leave the argument type out")
+    refuse("ranger's predict(type = \"", type, "\") has no converter: omit the argument type")
   }
   predictors <- ranger_predictors(model, training)
   nodes <- ranger_nodes(forest)
@@ -47,7 +47,7 @@ ranger_predictors <- function(model, training) {
   plain_predictors(names, types, kept)
 }
 
-# All trees' nodes one after the other; children are places among them, from 0.
+# All trees' nodes in sequence; children are positions among them, from 0.
 ranger_nodes <- function(forest) {
   sizes <- lengths(forest$split.varIDs)
   start <- rep(starts_of(sizes), sizes)
@@ -67,7 +67,7 @@ ranger_nodes <- function(forest) {
   )
 }
 
-# R sorts the classes that a forest knows by their numbers.
+# R sorts a forest's classes by their numbers.
 ranger_classes <- function(forest) {
   if (is.null(forest$class.values)) return(NULL)
   values <- sort(forest$class.values)
@@ -90,11 +90,11 @@ ranger_leaves <- function(model, forest, nodes) {
   )
 }
 
-# Votes of equal number R settles by lot, the label is the first of them then.
+# R chooses among equal numbers of votes at random; the label is then the first of them.
 predict_ranger <- function(model, rows, training) {
   rows <- rows[model$forest$independent.variable.names]
   if (ranger_answers_missing() && anyNA(rows[!model$forest$is.ordered])) {
-    stop("where a missing level goes that nodes hold in sets is undefined in ranger")
+    stop("ranger does not define where a missing level in a node's set goes")
   }
   votes <- model$treetype == "Classification"
   found <- stats::predict(model, rows, predict.all = votes, num.threads = 1, verbose = FALSE)$predictions

@@ -37,7 +37,7 @@ def _convert(fields: Fields, columns: Columns) -> Outputs:
 
 
 def _stops(fields: Fields, predictors: Predictors, x: Value) -> str:
-    """Whether R gives no answer to a row, `bool [N, 1]`; empty: it always does."""
+    """Returns whether R returns no prediction for a row, `bool [N, 1]`; empty: it always does."""
     graph = predictors.graph
     if not fields.flag("answers_missing"):
         return any_missing(graph, x)
@@ -51,7 +51,7 @@ def _stops(fields: Fields, predictors: Predictors, x: Value) -> str:
 
 
 def _sent(graph: GraphBuilder, trees: Trees, x: Value) -> tuple[Trees, Value]:
-    """Missing numbers sent the way that the nodes have learnt; where all send them left, as the least number."""
+    """Sends missing numbers in each node's learnt direction; as the smallest number where all nodes send them left."""
     if not trees.missing_left.all():
         return trees, x
     least = graph.op("Where", graph.op("IsNaN", x.name), graph.const([[float("-inf")]]), x.name)

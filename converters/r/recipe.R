@@ -1,10 +1,10 @@
-# Package recipes: a prepped recipe by itself, its numeric predictors.
+# Package recipes: a prepped recipe on its own, with its numeric predictors.
 
 export_recipe <- function(model, training) {
   found <- recipe_form(model)
   text <- !vapply(found$made, function(column) is.numeric(column) || is.logical(column), TRUE)
   if (any(text)) {
-    refuse("the recipe ends with the column ", found$names[text][[1]], ", which is no number: add step_dummy() to it")
+    refuse("the recipe ends with the column ", found$names[text][[1]], ", which is not numeric: add step_dummy() to it")
   }
   list(task = "transformer", inputs = found$inputs, steps = found$steps)
 }
@@ -14,7 +14,7 @@ predict_recipe <- function(model, rows, training) {
   list(transformed = matrix(as.double(as.matrix(as.data.frame(lapply(found, as.double)))), nrow(rows)))
 }
 
-# bake() wants the columns of other roles, too, which no predictor is made of.
+# bake() also requires the columns of other roles, which no predictor uses.
 recipe_rows <- function(recipe, rows) {
   others <- recipe$var_info$variable[!recipe$var_info$role %in% c("predictor", "outcome")]
   for (name in setdiff(others, names(rows))) rows[[name]] <- rep(1, nrow(rows))

@@ -1,4 +1,4 @@
-"""Package recipes: the numbers that a prepped recipe makes of a row."""
+"""Package recipes: the numeric output of a prepped recipe."""
 
 from __future__ import annotations
 

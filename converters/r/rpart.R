@@ -17,9 +17,9 @@ export_rpart <- function(model, training) {
   )
 }
 
-# The nodes: children as rows of the frame from 0 (-1: a leaf), the way of rows that no split places (-1 left, 1 right,
-# 0: they stay). The tests: those of a node in a stretch, primary first; each with the way that rows below the threshold
-# go, or with the way of each level.
+# The nodes: children as rows of the frame from 0 (-1: a leaf), the direction of rows that no split places (-1 left,
+# 1 right, 0: they stay). The tests: those of a node in sequence, primary first; each with the direction of rows below
+# the threshold, or with the direction of each level.
 rpart_splits <- function(model, variables) {
   frame <- model$frame
   if (any(frame$nsurrogate > 0) && !model$control$usesurrogate %in% 0:2) {

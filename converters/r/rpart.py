@@ -1,8 +1,8 @@
 """rpart: one tree whose splits have surrogates for missing values.
 
-Rows go down the tree by the primary splits. For those that one of them cannot place, the way at each split is settled
-first, as a column: a list of tests, primary, then surrogates, ends at the first whose variable is there; a second tree
-reads these columns.
+Rows go down the tree by the primary splits. For a row that one of them cannot place, the direction at each split is
+computed first, as a column: a list of tests, primary, then surrogates, ends at the first whose variable is present; a
+second tree reads these columns.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _convert(fields: Fields, columns: Columns) -> Outputs:
 
 
 def _known(columns: Columns, answer: str, none: float, wide: int = 0) -> str:
-    """The answer, `none` where a level is unknown, at which R stops."""
+    """Returns the output, or `none` where a level is unknown, at which R stops."""
     graph, unseen = columns.graph, columns.unseen()
     if not unseen:
         return answer
@@ -47,7 +47,7 @@ def _known(columns: Columns, answer: str, none: float, wide: int = 0) -> str:
 
 
 def _place(fields: Fields, predictors: Predictors) -> str:
-    """The row of R's frame that each row ends at, `int64 [N]`."""
+    """Returns the row of R's frame at which each row ends, `int64 [N]`."""
     graph, x = predictors.graph, predictors.matrix()
     tests = _tests(fields, predictors)
     if not len(tests.roots):
@@ -65,7 +65,7 @@ def _place(fields: Fields, predictors: Predictors) -> str:
 
 
 def _direct_tree(fields: Fields, predictors: Predictors) -> Trees:
-    """The tree over the variables themselves; a row that a primary split cannot place ends at -1."""
+    """Returns the tree over the variables themselves; a row that a primary split cannot place ends at -1."""
     nodes = _Nodes()
     left, right = fields.integers("left").tolist(), fields.integers("right").tolist()
     first_tests = [0, *fields.integers("counts").cumsum().tolist()]
@@ -89,7 +89,7 @@ def _direct_tree(fields: Fields, predictors: Predictors) -> Trees:
 
 
 def _tests(fields: Fields, predictors: Predictors) -> Trees:
-    """A tree per split: the way that a row goes there."""
+    """Returns a tree per split that computes a row's direction there."""
     nodes = _Nodes()
     unplaced = fields.numbers("unplaced")[fields.integers("left") >= 0]
     last = 0
@@ -103,7 +103,7 @@ def _tests(fields: Fields, predictors: Predictors) -> Trees:
 
 
 def _test(fields: Fields, predictors: Predictors, test: int, nodes: _Nodes) -> None:
-    """Two nodes: who goes one way, who the other; the rest is left to the node after them."""
+    """Adds two nodes, for rows that go one way and for rows that go the other; the rest goes to the next node."""
     import numpy as np
 
     place, row = int(fields.integers("test_variable")[test]), int(fields.integers("test_row")[test])
@@ -122,7 +122,7 @@ def _test(fields: Fields, predictors: Predictors, test: int, nodes: _Nodes) -> N
 
 
 def _tree(fields: Fields) -> Trees:
-    """The tree over the ways, a column per split; its leaves say where a row ends."""
+    """Returns the tree over the directions, a column per split; its leaves are the rows' ends."""
     nodes = _Nodes()
     left, right = fields.integers("left").tolist(), fields.integers("right").tolist()
     inner = {node: split for split, node in enumerate(i for i, child in enumerate(left) if child >= 0)}
@@ -154,7 +154,7 @@ class _Nodes:
         self.roots: list[int] = []
 
     def add(self, feature: int = -1, leaf: float = 0.0) -> int:
-        """The place of a new node."""
+        """Adds a node and returns its index."""
         self.feature.append(feature)
         self.leaf.append(leaf)
         self.threshold.append(0.0)
@@ -163,7 +163,7 @@ class _Nodes:
         return len(self.feature) - 1
 
     def trees(self) -> Trees:
-        """What was added."""
+        """Returns the nodes as trees."""
         import numpy as np
 
         feature = np.array(self.feature, np.int64)

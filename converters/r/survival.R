@@ -10,7 +10,7 @@ predict_survival <- function(model, rows, training) {
   if (inherits(model, "survreg")) predict_survreg(model, rows, training) else predict_coxph(model, rows, training)
 }
 
-# The terms without those of strata(), which are no part of the model matrix.
+# The terms without those of strata(), which are not part of the model matrix.
 without_strata <- function(tt) {
   tt <- stats::delete.response(tt)
   drop <- attr(tt, "specials")$strata
@@ -38,7 +38,7 @@ no_special_terms <- function(model) {
   }
   if (inherits(model, "coxphms")) refuse("a Cox model of several states has no converter")
   if (length(attr(stats::terms(model), "specials")$tt)) {
-    refuse("a term with tt() changes with the time, so that it has no converter")
+    refuse("a term with tt() changes with time, which has no converter")
   }
 }
 
@@ -47,7 +47,7 @@ no_special_terms <- function(model) {
 survreg_form <- function(model, training) {
   no_special_terms(model)
   design <- design_of(without_strata(model$terms), model$xlevels, model$contrasts, training)
-  # predict() leaves the offset out
+  # predict() ignores the offset
   design$offsets <- NULL
   inputs <- design$inputs
   design$inputs <- NULL
@@ -55,7 +55,7 @@ survreg_form <- function(model, training) {
   if (anyNA(coefficients)) {
     refuse(
       "the coefficient ", names(model$coefficients)[is.na(coefficients)][[1]],
-      " is NA, for which R answers NA to every row: leave its term out"
+      " is NA, for which R returns NA for every row: remove its term"
     )
   }
   list(
@@ -68,7 +68,7 @@ survreg_type <- function(training) {
   type <- training$argument("type", "response")
   if (type %in% c("lp", "link", "linear")) return("lp")
   if (type != "response") {
-    refuse("of a survreg model, type = \"response\" and \"lp\" have a converter, \"", type, "\" has none")
+    refuse("a survreg model with type = \"", type, "\" has no converter; supported: \"response\" and \"lp\"")
   }
   type
 }
@@ -84,7 +84,7 @@ survreg_exponential <- function(model) {
 }
 
 predict_survreg <- function(model, rows, training) {
-  # strata choose the scale alone
+  # strata affect only the scale
   for (name in setdiff(all.vars(stats::delete.response(model$terms)), names(rows))) rows[[name]] <- rep(1, nrow(rows))
   list(prediction = as.double(stats::predict(model, rows, type = survreg_type(training))))
 }
@@ -116,7 +116,7 @@ merged_form <- function(form, more) {
 coxph_type <- function(training) {
   type <- training$argument("type", "lp")
   if (!type %in% c("lp", "risk")) {
-    refuse("of a Cox model, type = \"lp\" and \"risk\" have a converter, \"", type, "\" has none")
+    refuse("a Cox model with type = \"", type, "\" has no converter; supported: \"lp\" and \"risk\"")
   }
   type
 }
@@ -124,12 +124,12 @@ coxph_type <- function(training) {
 coxph_reference <- function(training) {
   reference <- training$argument("reference", "strata")
   if (!reference %in% c("strata", "sample")) {
-    refuse("of a Cox model, reference = \"strata\" and \"sample\" have a converter, \"", reference, "\" has none")
+    refuse("a Cox model with reference = \"", reference, "\" has no converter; supported: \"strata\" and \"sample\"")
   }
   reference
 }
 
-# What predict() takes off the columns: their means, or their means in the row's own stratum.
+# What predict() subtracts from the columns: their means, or their means in the row's own stratum.
 coxph_centre <- function(model, training) {
   stratified <- coxph_reference(training) == "strata" && length(attr(model$terms, "specials")$strata) > 0
   if (!stratified) return(list(center = as.double(model$means)))
@@ -142,7 +142,7 @@ coxph_centre <- function(model, training) {
   )
 }
 
-# What predict() looks up in the rows that the model was fitted on.
+# What predict() looks up in the training rows.
 coxph_rows <- function(model) {
   plain <- is.null(model$call$weights) && is.null(attr(model$terms, "offset"))
   kept <- plain && !is.null(model[["x"]]) && !is.null(model$strata)
@@ -151,7 +151,7 @@ coxph_rows <- function(model) {
   if (is.null(frame)) {
     refuse(
       "predict() of this Cox model looks up the rows that it was fitted on, for the means of each stratum, and they ",
-      "are not in the file: fit it with model = TRUE, or ask for reference = \"sample\""
+      "are not in the file: fit it with model = TRUE, or use reference = \"sample\""
     )
   }
   weights <- stats::model.weights(frame)
@@ -163,7 +163,7 @@ coxph_rows <- function(model) {
   )
 }
 
-# The variables of strata(): their values in each of the strata, read off the labels that strata() makes of them.
+# The variables of strata(): their values in each stratum, parsed from the labels that strata() creates.
 coxph_strata <- function(model, labels) {
   terms <- as.list(attr(model$terms, "variables"))[-1][attr(model$terms, "specials")$strata]
   if (length(terms) > 1) refuse("several strata() in one formula have no converter: write strata(a, b)")
@@ -172,7 +172,7 @@ coxph_strata <- function(model, labels) {
   where <- environment(model$terms)
   expressions <- lapply(arguments, stratum_expression, where)
   if (!is.null(names(arguments)) || any(vapply(expressions, is.null, TRUE))) {
-    refuse("the term ", said(terms[[1]]), " has no converter: strata() of columns and of comparisons has one")
+    refuse("the term ", said(terms[[1]]), " has no converter; supported: strata() of columns and of comparisons")
   }
   cells <- strata_cells(labels, names)
   variables <- lapply(seq_along(names), function(i) {
@@ -211,7 +211,7 @@ strata_cells <- function(labels, names) {
   values[, length(names)] <- rest
   commas <- lengths(regmatches(labels, gregexpr(", ", labels, fixed = TRUE)))
   if (short && length(names) > 1 && any(commas != length(names) - 1)) {
-    refuse("a level of the strata holds a comma, by which R parts the names of strata: rename it")
+    refuse("a level of the strata contains a comma, with which R separates the names of strata: rename it")
   }
   # format() pads the values of all but the first
   if (!short) values[] <- trimws(values)

@@ -36,7 +36,7 @@ def _centred(fields: Fields, columns: Columns, design: Design) -> str:
 
 
 def _of_stratum(fields: Fields, columns: Columns) -> str:
-    """The means of each row's stratum; NaN where it lies in none."""
+    """Returns the means of each row's stratum; NaN where it belongs to none."""
     import numpy as np
 
     graph, centers, cells = columns.graph, fields.numbers("centers"), fields.integers("cells")
@@ -62,7 +62,7 @@ def _code(columns: Columns, variable: Fields) -> str:
 
 
 def _code_of_test(columns: Columns, test: Fields, levels: tuple[str, ...]) -> str:
-    """The place of FALSE or TRUE among the strata that there are; beyond them for NA."""
+    """Returns the position of FALSE or TRUE among the strata; one past the end for NA."""
     graph, found = columns.graph, Expressions(columns).value(test)
     missing = graph.op("IsNaN", found)
     place = graph.op("Cast", graph.op("Where", missing, graph.const([[2.0]]), found), to=INT64)

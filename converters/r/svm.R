@@ -1,11 +1,11 @@
-# e1071's svm: libsvm behind a formula or a matrix.
+# e1071's svm: libsvm, by a formula or a matrix.
 
 LIBSVM_TYPES <- c("classes", "classes", "one", "regression", "regression")
 LIBSVM_KERNELS <- c("linear", "polynomial", "radial", "sigmoid")
 
 export_svm <- function(model, training) {
   if (isTRUE(model$sparse)) refuse("the svm was fitted on a sparse matrix, which has no converter: fit on as.matrix()")
-  if (model$tot.nSV < 1) refuse("the svm has no support vectors, and R's own predict() then stops")
+  if (model$tot.nSV < 1) refuse("the svm has no support vectors, for which R's own predict() stops")
   names <- names_or_places(colnames(model$SV), ncol(model$SV))
   read <- if (is.null(model$terms)) matrix_columns(names) else regressors_of_terms(model$terms, NULL, NULL, training)
   classes <- classes_of_svm(model)
@@ -25,17 +25,17 @@ export_svm <- function(model, training) {
   ))
 }
 
-# The levels that had rows, in their own order; whether a row is one of the class for a model of one.
+# The levels that had rows, in their own order; for a one-class model, whether a row belongs to the class.
 classes_of_svm <- function(model) {
   type <- LIBSVM_TYPES[[model$type + 1]]
   if (type == "classes") model$levels[sort(model$labels)]
   else if (type == "one") c("FALSE", "TRUE")
 }
 
-# Where each class is among libsvm's, which are in the order of their first rows.
+# The position of each class among libsvm's, which are in the order of their first rows.
 places_of_classes <- function(model) order(model$labels)
 
-# As predict() does when it is asked for them: the label is then the most probable class, not the one with most votes.
+# As in predict() with probabilities: the label is then the most probable class, not the one with most votes.
 with_probabilities <- function(model, training) {
   model$type < 2 && isTRUE(model$compprob) && isTRUE(as.logical(training$argument("probability", TRUE)))
 }

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 LEAST = 1e-7
-"""libsvm keeps the probability of a pair away from 0 and 1 by this much."""
+"""libsvm's minimum distance of a pair's probability from 0 and 1."""
 
 
 def _convert(fields: Fields, columns: Columns) -> Outputs:
@@ -41,13 +41,13 @@ def _convert(fields: Fields, columns: Columns) -> Outputs:
 
 
 def _kernel(graph: GraphBuilder, fields: Fields, x: str) -> str:
-    """The kernel of each row with each support vector, `[N, S]`, in the order of libsvm's own operations."""
+    """Returns the kernel of each row with each support vector, `[N, S]`, in the order of libsvm's own operations."""
     vectors, gamma = fields.numbers("vectors"), graph.const([[fields.number("gamma")]])
     kind = fields.text("kernel")
     if kind == "radial":
         falling = graph.op("Neg", graph.op("Mul", squared_distances(graph, x, vectors), gamma))
-        careful = shows_last_bits(fields.numbers("weights"))
-        return exponential(graph, falling) if careful else graph.op("Exp", falling)
+        exact = shows_last_bits(fields.numbers("weights"))
+        return exponential(graph, falling) if exact else graph.op("Exp", falling)
     inner = inner_products(graph, x, vectors)
     if kind == "linear":
         return inner
@@ -56,7 +56,7 @@ def _kernel(graph: GraphBuilder, fields: Fields, x: str) -> str:
 
 
 def _raised(graph: GraphBuilder, base: str, power: int) -> str:
-    """By squares, as libsvm does."""
+    """Raises to an integer power by squaring, as libsvm does."""
     found = ""
     while power > 0:
         if power % 2:
@@ -66,7 +66,7 @@ def _raised(graph: GraphBuilder, base: str, power: int) -> str:
 
 
 def _decisions(graph: GraphBuilder, fields: Fields, kernel: str) -> str:
-    """The weighted sums, `[N, P]`: one per pair of classes, or one."""
+    """Returns the weighted sums, `[N, P]`: one per pair of classes, or one."""
     weights, rho = fields.numbers("weights"), fields.numbers("rho")
     counts = fields.integers("counts")
     parts = _of_pairs(weights, counts) if fields.text("type") == "classes" else [(None, weights[:, 0])]
@@ -80,7 +80,7 @@ def _taken(graph: GraphBuilder, kernel: str, places: Array | None) -> str:
 
 
 def _of_pairs(weights: Array, counts: Array) -> list[tuple[Array | None, Array]]:
-    """Per decision between two classes the support vectors in it (none: all) and their weights."""
+    """Returns, per decision between two classes, its support vectors (None: all) and their weights."""
     import numpy as np
 
     ends = np.concatenate([[0], np.cumsum(counts)])
@@ -93,7 +93,7 @@ def _of_pairs(weights: Array, counts: Array) -> list[tuple[Array | None, Array]]
 
 
 def _numbers(graph: GraphBuilder, fields: Fields, decision: str) -> Outputs:
-    """What R answers in numbers, by output."""
+    """Returns R's numeric outputs, by name."""
     if fields.text("type") == "regression":
         if not fields.has("unit"):
             return {"prediction": decision}
@@ -109,7 +109,7 @@ def _probabilities(graph: GraphBuilder, fields: Fields, decision: str) -> str:
     fit = m.add(m.multiply(decision, row_of(graph, fields, "slope")), row_of(graph, fields, "offset"))
     pair = m.divide(m.n(1.0), m.add(m.n(1.0), m.exp(fit)))
     least, most = m.n(LEAST), m.n(1 - LEAST)
-    pair = m.where(graph.op("Greater", pair, least), pair, least)  # NaN becomes the least, as in libsvm
+    pair = m.where(graph.op("Greater", pair, least), pair, least)  # NaN becomes the minimum, as in libsvm
     pair = m.where(graph.op("Less", pair, most), pair, most)
     count = len(fields.texts("classes"))
     both = graph.op("Concat", pair, m.subtract(m.n(1.0), pair), axis=1) if count == 2 else coupled(graph, pair, count)
@@ -117,18 +117,18 @@ def _probabilities(graph: GraphBuilder, fields: Fields, decision: str) -> str:
 
 
 def _order(graph: GraphBuilder, fields: Fields) -> str:
-    """Where each class is among libsvm's, which are in the order of their first rows."""
+    """Returns each class's position among libsvm's, which are in the order of their first rows."""
     return graph.const(fields.integers("order"), "int64")
 
 
 def _index(graph: GraphBuilder, fields: Fields, decision: str, answers: Outputs) -> str:
-    """The position of the label, `int64 [N]`."""
+    """Returns the position of the label, `int64 [N]`."""
     import numpy as np
 
     if fields.text("type") == "one":
         inside = graph.op("Greater", decision, graph.const([[0.0]]))
         return graph.op("Squeeze", graph.op("Cast", inside, to=_INT64), graph.const([1], "int64"))
-    back = np.argsort(fields.integers("order"))  # the class of each place among libsvm's
+    back = np.argsort(fields.integers("order"))  # the class at each of libsvm's positions
     if "probabilities" in answers:
         own = graph.op("Gather", answers["probabilities"], graph.const(back, "int64"), axis=1)
         clean = graph.op("Where", graph.op("IsNaN", own), graph.const([[0.0]]), own)

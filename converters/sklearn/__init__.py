@@ -1,6 +1,6 @@
-"""scikit-learn: estimators, pipelines and what they are made of; one file per family, each ending in `STEPS`.
+"""scikit-learn: estimators, pipelines and their parts; one file per family, each ending in `STEPS`.
 
-imbalanced-learn's pipelines and ensembles are subclasses of scikit-learn's, which answer as those do.
+imbalanced-learn's pipelines and ensembles are subclasses of scikit-learn's, and predict as those do.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def _steps() -> dict[str, Step]:
 
 
 def step(fitted: Any) -> Step | None:
-    """The step of our own for the object's class, else the one that wraps the standard converter."""
+    """Returns our own step for the object's class, else the one that wraps the standard converter."""
     package = type(fitted).__module__.split(".")[0]
     if package == "imblearn":
         return _steps().get(type(fitted).__name__)

@@ -1,4 +1,4 @@
-"""Categories to numbers: one lookup per column, in the type in which the original compares."""
+"""Maps categories to numbers: one lookup per column, in the type in which the original compares."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..spec import Unsupported
 
 
 def lookup(value: Value, categories: Any, codes: Sequence[int], unknown: int, graph: GraphBuilder) -> str:
-    """`int64 [N, 1]`: the code of each cell's category, `unknown` where it is none of them."""
+    """Returns the code of each cell's category, `int64 [N, 1]`; `unknown` for any other cell."""
     known = list(zip(_plain(categories), codes))
     value, keys, found = _text_keys(value, known) if value.dtype == "string" else _number_keys(value, known, graph)
     if not keys:
@@ -29,11 +29,11 @@ def _text_keys(value: Value, known: list[tuple[Any, int]]) -> tuple[Value, list[
     for category, code in known:
         if not isinstance(category, str) and not is_missing(category):
             raise Unsupported(
-                f"column {value.column or value.name!r} is text, but its categories hold {category!r} "
+                f"column {value.column or value.name!r} is text, but its categories contain {category!r} "
                 f"({type(category).__name__}): give the column one type before the fit"
             )
         text = value.missing if is_missing(category) else category
-        # None comes before NaN among the categories, and a missing cell is None where the model knows None
+        # None precedes NaN among the categories, and a missing cell is None where the model knows None
         if text is not None:
             keys.setdefault(text, code)
     return value, list(keys), list(keys.values())
@@ -50,45 +50,45 @@ def _number_keys(value: Value, known: list[tuple[Any, int]], graph: GraphBuilder
 def _float_keys(value: Value, numbers: list[tuple[Any, int]], real: str) -> tuple[Value, list[Any], list[int]]:
     import numpy as np
 
-    # None comes before NaN among the categories, and a missing cell is None where the model knows None
+    # None precedes NaN among the categories, and a missing cell is None where the model knows None
     gone = [i for i, (c, _) in enumerate(numbers) if c != c]
     numbers = [each for i, each in enumerate(numbers) if i not in gone[1:]]
     keys = np.array([c for c, _ in numbers], np.float64)
     if real == "float32" and not np.array_equal(keys, keys.astype(np.float32), equal_nan=True):
-        raise Unsupported(f"categories of column {value.column or value.name!r} are no float32 numbers")
+        raise Unsupported(f"categories of column {value.column or value.name!r} are not exact in float32")
     return value, keys.tolist(), [code for _, code in numbers]
 
 
 def _constant(value: Value, number: int, graph: GraphBuilder) -> str:
-    """`int64 [N, 1]` of one number."""
+    """Returns a column of one number, `int64 [N, 1]`."""
     shape = graph.op("Shape", value.name)
     return graph.op("Expand", graph.const([[number]], "int64"), shape)
 
 
 def tensor(cells: Sequence[Any], dtype: str) -> Any:
-    """The ONNX tensor `[cells]` for an attribute, of numbers or of text."""
+    """Returns the ONNX tensor `[cells]` for an attribute, of numbers or of text."""
     import numpy as np
     from onnx import TensorProto, numpy_helper
 
     if dtype == "string":
-        # not helper.make_tensor, which drops a NUL at the end of a text
+        # not helper.make_tensor, which drops a trailing NUL
         texts = [c.encode() for c in cells]
         return TensorProto(data_type=TensorProto.STRING, dims=[len(cells)], string_data=texts)
     return numpy_helper.from_array(np.array(cells, dtype))
 
 
 def is_missing(category: Any) -> bool:
-    """Whether a category stands for a missing cell: None, NaN or pandas' NA."""
+    """Returns whether a category represents a missing cell: None, NaN or pandas' NA."""
     return category is None or type(category).__name__ == "NAType" or category != category
 
 
 def known_values(categories: Any) -> list[Any]:
-    """The categories as Python values; None and NaN are those of a missing cell."""
+    """Returns the categories as Python values; None and NaN represent a missing cell."""
     return [None if type(c).__name__ == "NAType" else c for c in _plain(categories)]
 
 
 def _plain(categories: Any) -> list[Any]:
-    """The categories as Python values; dates are whole numbers in their own unit, as a column of dates is."""
+    """Returns the categories as Python values; dates as integers in their own unit, as in a column of dates."""
     if categories.dtype.kind == "M":
         return [int(c) for c in categories.astype("int64").tolist()]
     values: list[Any] = categories.tolist()

@@ -1,4 +1,4 @@
-"""The algebra of Gaussian processes' kernels between the rows of a batch and known points."""
+"""Kernels of Gaussian processes, and their sums, products and powers, between the rows of a batch and fixed points."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from . import _kernels as kernels
 from . import _scores as scores
 
 Kernel = Callable[[Any, str, Any, GraphBuilder], str]
-"""From a fitted kernel, the rows `[N, F]` and points `[M, F]` to values that broadcast to `[N, M]`."""
+"""Maps a fitted kernel, the rows `[N, F]` and points `[M, F]` to values that broadcast to `[N, M]`."""
 
 
 def refuses_negative(kernel: Any) -> bool:
-    """Whether a kernel, by its name or of a Gaussian process, takes no number below 0."""
+    """Returns whether a kernel, by its name or of a Gaussian process, refuses numbers below 0."""
     parts = [getattr(kernel, name) for name in ("k1", "k2", "kernel", "metric") if hasattr(kernel, name)]
     return kernel in ("chi2", "additive_chi2") if isinstance(kernel, str) else any(map(refuses_negative, parts))
 
 
 def covariance(graph: GraphBuilder, x: str, points: Any, kernel: Any) -> str:
-    """What a kernel of `sklearn.gaussian_process.kernels` gives for each row and point, `[N, M]`."""
+    """Returns a kernel of `sklearn.gaussian_process.kernels` for each row and point, `[N, M]`."""
     value = _value(kernel, x, points, graph)
     if not _even(kernel):
         return value
@@ -29,7 +29,7 @@ def covariance(graph: GraphBuilder, x: str, points: Any, kernel: Any) -> str:
 
 
 def _even(kernel: Any) -> bool:
-    """Whether the kernel is made of constants only."""
+    """Returns whether the kernel consists of constants only."""
     parts = [getattr(kernel, name) for name in ("k1", "k2", "kernel") if hasattr(kernel, name)]
     return all(map(_even, parts)) if parts else type(kernel).__name__ in ("ConstantKernel", "WhiteKernel")
 
@@ -43,7 +43,7 @@ def _known(kernel: Any) -> str:
     name = type(kernel).__name__
     if type(kernel).__module__ != "sklearn.gaussian_process.kernels" or name not in _COVARIANCES:
         what = name if hasattr(kernel, "get_params") else getattr(kernel, "__name__", repr(kernel))
-        raise Unsupported(f"the kernel {what} has no converter: only scikit-learn's own kernels over columns convert")
+        raise Unsupported(f"the kernel {what} has no converter; supported: scikit-learn's own kernels over columns")
     return name
 
 
@@ -63,12 +63,12 @@ def _constant(kernel: Any, x: str, points: Any, graph: GraphBuilder) -> str:
 
 
 def _noise(kernel: Any, x: str, points: Any, graph: GraphBuilder) -> str:
-    """0: the original adds noise only where rows are held against themselves."""
+    """Returns 0: the original adds noise only between rows and themselves."""
     return kernels.row(0.0, graph)
 
 
 def _scaled(kernel: Any, x: str, points: Any, graph: GraphBuilder) -> str:
-    """Squared distances in units of the length scale."""
+    """Returns squared distances in units of the length scale."""
     import numpy as np
 
     scale = np.broadcast_to(np.squeeze(np.asarray(kernel.length_scale, np.float64)), (points.shape[1],))
@@ -80,14 +80,14 @@ def _bell(kernel: Any, x: str, points: Any, graph: GraphBuilder) -> str:
 
 
 def _matern(kernel: Any, x: str, points: Any, graph: GraphBuilder) -> str:
-    """`polynomial(t) * exp(-t)` for half-integer orders, with `t` the distance times `sqrt(2 nu)`."""
+    """Returns `polynomial(t) * exp(-t)` for half-integer orders, with `t` the distance times `sqrt(2 nu)`."""
     import math
 
     if kernel.nu == math.inf:
         return _bell(kernel, x, points, graph)
     order = kernel.nu - 0.5
     if order != int(order):
-        raise Unsupported(f"Matern(nu={kernel.nu}) is a Bessel function: only nu = 0.5, 1.5, 2.5, … and inf convert")
+        raise Unsupported(f"Matern(nu={kernel.nu}) is a Bessel function; supported: nu = 0.5, 1.5, 2.5, … and inf")
     p = int(order)
     t = graph.op("Mul", graph.op("Sqrt", _scaled(kernel, x, points, graph)), graph.const(math.sqrt(2 * kernel.nu)))
     value = ""
@@ -144,7 +144,7 @@ _COVARIANCES: dict[str, Kernel] = {
 
 
 def variance(graph: GraphBuilder, frame: Frame, kernel: Any) -> str:
-    """What the kernel gives for each row with itself, broadcastable to `[N, 1]`."""
+    """Returns the kernel of each row with itself, broadcastable to `[N, 1]`."""
     name = _known(kernel)
     if name in ("Sum", "Product"):
         parts = [variance(graph, frame, part) for part in (kernel.k1, kernel.k2)]

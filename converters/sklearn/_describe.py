@@ -1,4 +1,4 @@
-"""What a fitted scikit-learn object says of itself: its columns, its task, its classes."""
+"""Describes a fitted scikit-learn object: its columns, its task, its classes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ._records import names as keys_of
 _TEXT = ("CountVectorizer", "TfidfVectorizer", "HashingVectorizer")
 _NEIGHBOURS = ("KNNImputer", "LocalOutlierFactor", "Isomap", "LocallyLinearEmbedding", "KernelDensity")
 _OF_LABELS = ("LabelEncoder", "LabelBinarizer")
-"""They take one column of labels, which we call `y`, and know neither its name nor that it is one."""
+"""They take one column of labels, which we call `y`; they store no name for it, nor that it is one column."""
 
 
 def describe(model: Any) -> Description:
-    """The description of any fitted estimator or pipeline."""
+    """Describes any fitted estimator or pipeline."""
     own = ("y",) if type(model).__name__ in _OF_LABELS else ()
     keys = keys_of(model)
     names = [str(n) for n in getattr(model, "feature_names_in_", keys or own)]
@@ -56,7 +56,7 @@ def _feature(name: str, thresholds: list[float], values: list[Scalar] | None, bo
 
 
 def task_of(model: Any) -> str:
-    """The task, by the tags of the last step that has an opinion."""
+    """Returns the task, by the tags of the last step that has one."""
     from sklearn.base import is_classifier, is_outlier_detector, is_regressor
 
     checks = (
@@ -73,12 +73,12 @@ def task_of(model: Any) -> str:
     if not hasattr(model, "transform" if task == "transformer" else "predict"):
         if hasattr(model, "score_samples"):
             return "density"
-        raise Unsupported(f"{type(model).__name__} neither predicts nor transforms: there is nothing to convert")
+        raise Unsupported(f"{type(model).__name__} has neither predict nor transform: there is nothing to convert")
     return task
 
 
 def _is_clusterer(model: Any) -> bool:
-    """By the function of scikit-learn 1.6 and later, or by the mark that earlier ones go by."""
+    """Uses the function of scikit-learn 1.6 and later, or the attribute of earlier versions."""
     from sklearn import base
 
     known = getattr(base, "is_clusterer", None)
@@ -86,8 +86,8 @@ def _is_clusterer(model: Any) -> bool:
 
 
 def precisions(model: Any) -> tuple[str, ...]:
-    """Forms worth trying: a histogram boosting compares doubles, which float32 cannot hold apart, and which of two
-    training rows is the nearer is a comparison of doubles too."""
+    """Returns the precisions worth trying: histogram boosting compares doubles that are equal in float32, and so does
+    the choice of the nearer of two training rows."""
     return ("float64",) if any(map(_compares_doubles, _parts(model))) else FLOATS
 
 
@@ -98,25 +98,25 @@ def _compares_doubles(part: Any) -> bool:
 
 
 def _parts(model: Any) -> list[Any]:
-    """The steps of a pipeline and of the pipelines in it; the model itself where it is none."""
+    """Returns the steps of a pipeline and of nested pipelines; the model itself where it is not a pipeline."""
     steps = getattr(model, "steps", None)
     return [part for _, step in steps for part in _parts(step)] if steps else [model]
 
 
 def gives_probabilities(model: Any) -> bool:
-    """Whether the model answers `predict_proba`: a Gaussian process of pairs of classes has it, and only raises."""
+    """Returns whether `predict_proba` works: a one-vs-one Gaussian process classifier has it, but it only raises."""
     last = _last_step(model)
     pairs = type(last).__name__ == "GaussianProcessClassifier" and last.multi_class == "one_vs_one"
     return hasattr(model, "predict_proba") and not (pairs and last.n_classes_ > 2) and not _chain_of_many(last)
 
 
 def gives_decision(model: Any) -> bool:
-    """Whether the model answers `decision_function`."""
+    """Returns whether `decision_function` works."""
     return hasattr(model, "decision_function") and not _chain_of_many(_last_step(model))
 
 
 def _chain_of_many(model: Any) -> bool:
-    """Whether the model is a chain with a target of more than two classes, which has a label and only raises else."""
+    """Returns whether the model is a chain with a target of more than two classes, which only predicts labels."""
     return type(model).__name__ == "ClassifierChain" and any(len(each) != 2 for each in model.classes_)
 
 
@@ -135,15 +135,15 @@ def _width(model: Any, named: int) -> int:
     width = named or getattr(model, "n_features_in_", alone)
     if width is None:
         raise Unreadable(
-            f"{type(model).__name__} does not know its number of features (n_features_in_): "
-            "it is not fitted, was saved by a version before 0.24, or begins with a class of your own whose fit "
+            f"{type(model).__name__} does not declare its number of features (n_features_in_): "
+            "it is not fitted, was saved by a version before 0.24, or starts with a class of your own whose fit "
             "does not set it; fit it and save it again"
         )
     return int(width)
 
 
 def _first_step(model: Any) -> Any:
-    """What the input goes to first: through pipelines, unions and searches."""
+    """Returns the first step that the input reaches, through pipelines, unions and searches."""
     while True:
         parts = getattr(model, "steps", None) or getattr(model, "transformer_list", None)
         if not parts and not hasattr(model, "best_estimator_"):

@@ -9,12 +9,12 @@ from .._graph.erf import normal_cdf
 from ..spec import Unsupported
 
 BOUND = 1e-7
-"""Within this of an end of its column, a value counts as that end."""
+"""A value within this distance of an end of its column is treated as that end."""
 _BUCKET = 32
 
 
 def interpolate(x: str, knots: Any, references: Any, reached: str, graph: GraphBuilder) -> str:
-    """`fp + slope * (x - xp)` as numpy computes it; `Less` looks from above: the first of repeated knots counts."""
+    """`fp + slope * (x - xp)` as numpy computes it; with `Less`, the first of repeated knots is used."""
     import numpy as np
 
     rise, run = np.diff(references), np.diff(knots)
@@ -22,7 +22,7 @@ def interpolate(x: str, knots: Any, references: Any, reached: str, graph: GraphB
     flat = np.zeros((len(knots), 1))
     slopes = np.hstack([flat, slope, flat])
     heights = np.broadcast_to(references, knots.shape)
-    # numpy holds on to the first knot below the range and to the last one above it
+    # numpy uses the first knot below the range, and the last one above it
     before, after = (1, 0) if reached == "LessOrEqual" else (0, 1)
     xp, fp = (np.pad(t, ((0, 0), (before, after)), mode="edge") for t in (knots, heights))
     place = _place(x, knots, reached, graph)
@@ -31,7 +31,7 @@ def interpolate(x: str, knots: Any, references: Any, reached: str, graph: GraphB
 
 
 def _place(x: str, knots: Any, reached: str, graph: GraphBuilder) -> str:
-    """How many knots of its column each value has reached, plus the column's offset; first by bucket, then within."""
+    """Counts the knots of its column that each value has reached, plus the column's offset; by bucket, then within."""
     import numpy as np
 
     width, count = knots.shape
@@ -56,7 +56,7 @@ def _count(reached: str, knots: str, wide: str, graph: GraphBuilder) -> str:
 
 
 def unranked(fitted: Any, value: str, graph: GraphBuilder) -> str:
-    """The inverse, `[N, T]`: the number that stands at a place among the quantiles."""
+    """Returns the inverse, `[N, T]`: the number at a position among the quantiles."""
     import numpy as np
 
     normal = fitted.output_distribution == "normal"

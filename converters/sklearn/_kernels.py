@@ -1,7 +1,7 @@
-"""Kernels with a name between the rows of a batch and known points, `[N, M]`, as `sklearn.metrics.pairwise` has them.
+"""Named kernels between the rows of a batch and fixed points, `[N, M]`, as in `sklearn.metrics.pairwise`.
 
-Squared differences are added one feature after another, as scipy does: a periodic kernel turns the last digit of a
-large distance into another answer.
+Squared differences are added sequentially by feature, as in scipy: a periodic kernel turns the last digit of a
+large distance into a different result.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ from . import _scores as scores
 from ._neighbors import distances as distances
 
 UNROLLED = 100
-"""Features up to which distances take one node per feature, and the memory of one."""
+"""Up to this many features, distances take one node per feature, and the memory of one."""
 
 Named = Callable[[Mapping[str, Any], str, Any, GraphBuilder], str]
-"""From the settings of a kernel, the rows `[N, F]` and points `[M, F]` to values `[N, M]`."""
+"""Maps the settings of a kernel, the rows `[N, F]` and points `[M, F]` to values `[N, M]`."""
 
 
 def dense(matrix: Any) -> Any:
-    """The matrix as an array of doubles, whether it was sparse or not."""
+    """Returns a dense or sparse matrix as an array of doubles."""
     import numpy as np
 
     return np.asarray(matrix.toarray() if hasattr(matrix, "toarray") else matrix, np.float64)
 
 
 def row(value: Any, graph: GraphBuilder) -> str:
-    """The numbers as a constant `[1, n]`."""
+    """Returns the numbers as a constant `[1, n]`."""
     import numpy as np
 
     return graph.const(np.asarray(value, np.float64).reshape(1, -1))
 
 
 def squares(graph: GraphBuilder, x: str, points: Any) -> str:
-    """Squared euclidean distances, `[N, M]`."""
+    """Returns squared Euclidean distances, `[N, M]`."""
     if points.shape[1] > UNROLLED:
         return distances.between(graph, x, points, "sqeuclidean")
     return _summed(graph, x, points, lambda column, _: graph.op("Mul", column, column))
@@ -49,7 +49,7 @@ def _manhattan(graph: GraphBuilder, x: str, points: Any) -> str:
 
 
 def _summed(graph: GraphBuilder, x: str, points: Any, term: Callable[[str, int], str]) -> str:
-    """The sum over features of `term(x - point, feature)`."""
+    """Sums `term(x - point, feature)` over the features."""
     total = ""
     for i in range(points.shape[1]):
         apart = graph.op("Sub", scores.pick(graph, x, i), graph.const(points[:, i][None, :]))
@@ -63,7 +63,7 @@ def named(graph: GraphBuilder, x: str, points: Any, kind: Any, settings: Mapping
         return x
     if kind not in _NAMED:
         what = repr(kind) if isinstance(kind, str) else getattr(kind, "__name__", type(kind).__name__)
-        raise Unsupported(f"the kernel {what} has no converter; those of {sorted(_NAMED)} have one")
+        raise Unsupported(f"the kernel {what} has no converter; supported: {sorted(_NAMED)}")
     return _NAMED[kind](_complete(kind, settings, points.shape[1]), x, points, graph)
 
 
@@ -73,7 +73,7 @@ def _complete(kind: str, settings: Mapping[str, Any], width: int) -> dict[str, A
 
 
 def _of_products(kind: str) -> Named:
-    """The linear, polynomial or sigmoid kernel."""
+    """Returns the linear, polynomial or sigmoid kernel."""
 
     def of(settings: Mapping[str, Any], x: str, points: Any, graph: GraphBuilder) -> str:
         return _after_product(kind, settings, scores.gemm(graph, x, points.T, 0.0), graph)
@@ -90,12 +90,12 @@ def _after_product(kind: str, settings: Mapping[str, Any], product: str, graph: 
 
 
 def number(value: Any, graph: GraphBuilder) -> str:
-    """The number as a constant."""
+    """Returns the number as a constant."""
     return graph.const(float(value))
 
 
 def falling(graph: GraphBuilder, away: str, speed: float) -> str:
-    """`exp(-speed * away)`."""
+    """Returns `exp(-speed * away)`."""
     return graph.op("Exp", graph.op("Mul", away, graph.const(-float(speed))))
 
 
@@ -104,7 +104,7 @@ def _rbf(settings: Mapping[str, Any], x: str, points: Any, graph: GraphBuilder) 
 
 
 def expanded(graph: GraphBuilder, x: str, points: Any) -> str:
-    """Squared distances as `euclidean_distances` rounds them: what follows may blow that rounding up a million times.
+    """Returns squared distances, rounded as in `euclidean_distances`: later steps may amplify that a million times.
 
     In float32 the expansion loses too much, and nothing rounds as in the original anyway.
     """
@@ -119,14 +119,14 @@ def expanded(graph: GraphBuilder, x: str, points: Any) -> str:
 
 
 def integers(frame: Frame) -> bool:
-    """Whether the original gets a matrix of integers."""
+    """Returns whether the original receives a matrix of integers."""
     return all(value.dtype in INTEGERS for value in frame)
 
 
 def lengths(graph: GraphBuilder, frame: Frame) -> str:
-    """The squared length of each row, `[N, 1]`; of integers in 64 bits, around their corner as numpy goes.
+    """Returns the squared norm of each row, `[N, 1]`; for integers in 64 bits, with numpy's overflow.
 
-    Integers are added one by one: a sum over an axis loses their last digits.
+    Integers are added sequentially: a sum over an axis loses their last digits.
     """
     if not integers(frame):
         x = graph.matrix(frame)
@@ -140,7 +140,7 @@ def lengths(graph: GraphBuilder, frame: Frame) -> str:
 
 
 def own_squares(graph: GraphBuilder, x: str, width: int) -> str:
-    """The squared length of each row, `[N, 1]`, added in two lanes in the order of numpy's `einsum`."""
+    """Returns the squared norm of each row, `[N, 1]`, added in two lanes in the order of numpy's `einsum`."""
     if width > UNROLLED or graph.real == "float32":
         return graph.op("ReduceSumSquare", x, graph.const([1], "int64"), keepdims=1)
     square = graph.op("Mul", x, x)
@@ -168,7 +168,7 @@ def _cosine(settings: Mapping[str, Any], x: str, points: Any, graph: GraphBuilde
 
 
 def _additive_chi2(settings: Mapping[str, Any], x: str, points: Any, graph: GraphBuilder) -> str:
-    """`-sum((x - y)² / (x + y))`, without the features where both are 0."""
+    """Returns `-sum((x - y)² / (x + y))`, without the features where both are 0."""
 
     def term(apart: str, i: int) -> str:
         both = graph.op("Add", scores.pick(graph, x, i), graph.const(points[:, i][None, :]))
@@ -196,7 +196,7 @@ _NAMED: dict[str, Named] = {
 
 
 def with_itself(graph: GraphBuilder, x: str, kind: str, settings: Mapping[str, Any], width: int) -> str:
-    """The kernel of each row with itself, broadcastable to `[N, 1]`."""
+    """Returns the kernel of each row with itself, broadcastable to `[N, 1]`."""
     if kind in _PRODUCTS:
         return _after_product(kind, _complete(kind, settings, width), own_squares(graph, x, width), graph)
     if kind == "cosine":

@@ -1,4 +1,4 @@
-"""Members of meta-estimators: the answer a member is asked for, and what is known of all members together."""
+"""Sub-estimators of meta-estimators: the output used of each, and the thresholds, values and bounds of all."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ BOTH = ("predict_proba", "decision_function")
 
 
 def given(value: str | None, fitted: Any, what: str) -> str:
-    """The value; `Unsupported` where the member's converter does not give it."""
+    """Returns the value; raises `Unsupported` where the sub-estimator's converter does not produce it."""
     if value is None:
-        raise Unsupported(f"the converter of {type(fitted).__name__} does not give {what}, as its holder needs")
+        raise Unsupported(f"the converter of {type(fitted).__name__} does not produce {what}, needed by its parent")
     return value
 
 
 def response(fitted: Any, answer: Answer, methods: Sequence[str]) -> tuple[str, str]:
-    """The value and the name of the first of `methods` that the member has."""
+    """Returns the value and the name of the first of `methods` that the sub-estimator has."""
     method = next((m for m in methods if hasattr(fitted, m)), None)
     if method is None:
         raise Unsupported(f"{type(fitted).__name__} has none of {', '.join(methods)}")
@@ -40,27 +40,27 @@ def binary_score(fitted: Any, answer: Answer, graph: GraphBuilder) -> str:
 
 
 def binary_threshold(fitted: Any) -> float:
-    """What a binary score must exceed for the second class."""
+    """Returns the value that a binary score must exceed for the second class."""
     from sklearn.base import is_classifier
 
     return 0.0 if hasattr(fitted, "decision_function") and is_classifier(fitted) else 0.5
 
 
 def codes(fitted: Any, answer: Answer, graph: GraphBuilder) -> str:
-    """What a member that was fitted on codes 0, 1, 2, … predicts, `int64 [N]`."""
+    """Returns the prediction of a sub-estimator that was fitted on codes 0, 1, 2, …, `int64 [N]`."""
     import numpy as np
 
     index = given(answer.index, fitted, "labels")
     known = np.asarray(fitted.classes_)
     if known.dtype.kind not in "iub":
-        raise Unsupported(f"a member ({type(fitted).__name__}) was fitted on labels of its own, not on codes")
+        raise Unsupported(f"a sub-estimator ({type(fitted).__name__}) was fitted on labels of its own, not on codes")
     if np.array_equal(known, np.arange(len(known))):
         return index
     return graph.op("Gather", graph.const(known.astype(np.int64)), index)
 
 
 def spread(fitted: Any, value: str, count: int, graph: GraphBuilder) -> str:
-    """A member's columns in the places of all `count` classes, 0 where it has not seen a class."""
+    """Returns a sub-estimator's columns at the positions of all `count` classes, 0 where it has not seen a class."""
     import numpy as np
 
     known = np.asarray(fitted.classes_)
@@ -70,14 +70,14 @@ def spread(fitted: Any, value: str, count: int, graph: GraphBuilder) -> str:
 
 
 def placed(graph: GraphBuilder, value: str, positions: Any, count: int) -> str:
-    """Columns of the value at `positions` of `count` columns, 0 elsewhere."""
+    """Returns the value's columns at `positions` of `count` columns, 0 elsewhere."""
     import numpy as np
 
     return scores.gemm(graph, value, np.eye(count)[np.asarray(positions, int)], 0.0)
 
 
 def mean(graph: GraphBuilder, values: Sequence[str], weights: Sequence[float] | None = None) -> str:
-    """The average of several values of one shape."""
+    """Averages several values of one shape."""
     if weights is None:
         return graph.op("Div", total(graph, values), graph.const(float(len(values))))
     heavy = [graph.op("Mul", v, graph.const(float(w))) for v, w in zip(values, weights)]
@@ -85,38 +85,38 @@ def mean(graph: GraphBuilder, values: Sequence[str], weights: Sequence[float] | 
 
 
 def total(graph: GraphBuilder, values: Sequence[str]) -> str:
-    """The sum of several values of one shape, from the first on."""
+    """Sums several values of one shape, in order."""
     return values[0] if len(values) == 1 else graph.op("Sum", *values)
 
 
 def side_by_side(graph: GraphBuilder, parts: Sequence[str]) -> str:
-    """Matrices with the same rows as one."""
+    """Concatenates matrices with the same rows."""
     return parts[0] if len(parts) == 1 else graph.op("Concat", *parts, axis=1)
 
 
 def block(graph: GraphBuilder, value: str, width: int) -> Value:
-    """A matrix of numbers as a part of a frame."""
+    """Returns a matrix of numbers as a part of a frame."""
     return Value(value, graph.real, width)
 
 
 def width_of(fitted: Any) -> int:
-    """How many columns the model takes."""
+    """Returns the number of the model's input columns."""
     return int(getattr(fitted, "n_features_in_", 1))
 
 
 Member = tuple[Any, Sequence[int]]
-"""A fitted member and the positions of the columns that it sees (past the frame's own: nothing is known)."""
+"""A fitted sub-estimator and the positions of its input columns (nothing is known of those past the frame's own)."""
 
 
 def everywhere(fitted: Any, members: Iterable[Any]) -> list[Member]:
-    """Members that see every column."""
+    """Returns sub-estimators that receive every column."""
     return [(member, range(width_of(fitted))) for member in members]
 
 
 def members_thresholds(
     fitted: Any, members: Iterable[Member], numbers: Callable[[Any, int], Thresholds] = thresholds_of
 ) -> Thresholds:
-    """The thresholds (or, with `bounds_of`, the bounds) of all members, each once."""
+    """Returns the distinct thresholds (or, with `bounds_of`, the bounds) of all sub-estimators."""
     found: list[set[float]] = [set() for _ in range(width_of(fitted))]
     for member, positions in members:
         for position, own in zip(positions, numbers(member, len(positions))):
@@ -126,7 +126,7 @@ def members_thresholds(
 
 
 def members_values(fitted: Any, members: Iterable[Member]) -> list[list[Scalar] | None]:
-    """The values that any member knows, each once."""
+    """Returns the distinct values that any sub-estimator knows."""
     found: list[dict[Scalar, None] | None] = [None] * width_of(fitted)
     for member, positions in members:
         for position, own in zip(positions, values_of(member, len(positions))):
@@ -136,7 +136,7 @@ def members_values(fitted: Any, members: Iterable[Member]) -> list[list[Scalar] 
 
 
 def delegate(attribute: str, missing: str = "") -> Step:
-    """The step of a model that hands everything to the one in `attribute`."""
+    """Returns the step of a model that delegates everything to the one in `attribute`."""
 
     def inner(fitted: Any) -> Any:
         held = vars(fitted).get(attribute)
@@ -162,7 +162,7 @@ def delegate(attribute: str, missing: str = "") -> Step:
 def of_members(
     through: Callable[[Any, Frame, GraphBuilder], Answer], members: Callable[[Any], Iterable[Member]]
 ) -> Step:
-    """A step whose thresholds, values and bounds are those of `members(fitted)`."""
+    """Returns a step whose thresholds, values and bounds are those of `members(fitted)`."""
     return Step(
         through,
         thresholds=lambda fitted: members_thresholds(fitted, members(fitted)),

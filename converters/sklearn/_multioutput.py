@@ -15,20 +15,20 @@ from . import _scores as scores
 def several(
     graph: GraphBuilder, classes: Sequence[Any], indices: Sequence[str], probabilities: Sequence[str] = ()
 ) -> Answer:
-    """The answer of a classifier of several targets: per target its classes, the position of the label among them
-    (`int64 [N]`) and, where it gives them, the probabilities (`real [N, C_t]`)."""
+    """Returns the outputs of a classifier of several targets, from each target's classes, the position of the label
+    among them (`int64 [N]`) and, if any, the probabilities (`real [N, C_t]`)."""
     dtype = type_of(classes)
     columns = [column(graph, known, index, dtype) for known, index in zip(classes, indices)]
     return Answer(label=members.side_by_side(graph, columns), several=tuple(probabilities))
 
 
 def indicator(graph: GraphBuilder, flags: str, probabilities: str | None = None, decision: str | None = None) -> Answer:
-    """The answer of a multi-label classifier: 0 or 1 per label (`int64 [N, T]`), the chance of each (`real [N, T]`)."""
+    """Returns multi-label outputs: 0 or 1 per label (`int64 [N, T]`), and its probability (`real [N, T]`)."""
     return Answer(label=flags, probabilities=probabilities, decision=decision)
 
 
 def column(graph: GraphBuilder, classes: Any, index: str, dtype: str) -> str:
-    """The labels of one target, `[N, 1]`."""
+    """Returns the labels of one target, `[N, 1]`."""
     import numpy as np
 
     known = np.asarray(classes)
@@ -37,13 +37,13 @@ def column(graph: GraphBuilder, classes: Any, index: str, dtype: str) -> str:
 
 
 def type_of(classes: Sequence[Any]) -> str:
-    """The type that holds the labels of all targets; `Unsupported` where text stands beside numbers."""
+    """Returns the type for the labels of all targets; raises `Unsupported` for a mixture of text and numbers."""
     import numpy as np
 
     arrays = [np.asarray(known) for known in classes]
     cells = [cell for known in arrays for cell in known.tolist()]
     if len({isinstance(cell, str) for cell in cells}) > 1:
-        raise Unsupported("some targets are text and some are numbers: give all of them as text, or fit two models")
+        raise Unsupported("some targets are text and some are numbers: convert all of them to text, or fit two models")
     if any(known.dtype.kind in "OU" for known in arrays):
         return "string"
     kinds = {known.dtype.kind for known in arrays}

@@ -1,4 +1,4 @@
-"""What several families of transformers share: one block as the answer, thresholds in the graph's own type."""
+"""Helpers of several families of transformers: a single block as the output, thresholds in the graph's own type."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from .._steps.step import Answer
 
 
 def block(name: str, width: int, graph: GraphBuilder) -> Answer:
-    """The answer of a transformer that gives one matrix `[N, width]` of numbers."""
+    """Returns the output of a transformer with one numeric matrix `[N, width]`."""
     return Answer(transformed=(Value(name, graph.real, width),))
 
 
 def at_least(limits: Any, graph: GraphBuilder) -> str:
-    """Constants `t` for tests `x >= t`: in float32 rounded up, so that every float32 `x` answers as with the double."""
+    """Returns constants `t` for tests `x >= t`: in float32 rounded up, so that float32 `x` compares as in double."""
     return graph.const(_rounded(limits, graph.real, up=True), graph.real)
 
 
 def at_most(limits: Any, graph: GraphBuilder) -> str:
-    """Constants `t` for tests `x <= t` and `x > t`: in float32 rounded down."""
+    """Returns constants `t` for tests `x <= t` and `x > t`: in float32 rounded down."""
     return graph.const(_rounded(limits, graph.real, up=False), graph.real)
 
 

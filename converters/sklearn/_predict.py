@@ -1,4 +1,4 @@
-"""The original's own answers."""
+"""The original's own predictions."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from ._describe import gives_decision, gives_probabilities, task_of
 
 
 def predict(model: Any, x: Any) -> Table:
-    """Arrays by output name: see the names of outputs in the README."""
+    """Returns arrays by output name: see the names of outputs in the README."""
     import numpy as np
 
     if _rows(x) == 1 and _flattens_one_row(model):
         return {name: values[:1] for name, values in predict(model, _twice(x)).items()}
-    _refuse_what_spreads(model, x)
+    _refuse_spoiling_rows(model, x)
     task = task_of(model)
     if task == "classifier":
         answer = _classify(model, x)
@@ -41,14 +41,14 @@ def _classify(model: Any, x: Any) -> dict[str, Any]:
 
 
 def _probabilities(found: Any) -> dict[str, Any]:
-    """One matrix, or one per target."""
+    """Returns one matrix, or one per target."""
     if isinstance(found, list):
         return {f"probabilities_{i}": each for i, each in enumerate(found)}
     return {"probabilities": found}
 
 
 def quick(model: Any, x: Any) -> object:
-    """The cheapest call that all outputs follow from: labels are the largest of the probabilities."""
+    """Makes the cheapest call that determines all outputs: labels are the largest of the probabilities."""
     rows = _twice(x) if _rows(x) == 1 and _flattens_one_row(model) else x
     if task_of(model) == "classifier" and gives_probabilities(model):
         return model.predict_proba(rows)
@@ -60,7 +60,7 @@ def _dense(transformed: Any) -> Any:
 
 
 def _flattens_one_row(model: Any) -> bool:
-    """Whether sparse components are in it: these give one row alone as a vector, which no step after them takes."""
+    """Returns whether it has sparse components, which return a single row as a vector that no later step accepts."""
     parts = [part for _, part in getattr(model, "steps", ())]
     return type(model).__name__ in ("SparsePCA", "MiniBatchSparsePCA") or any(map(_flattens_one_row, parts))
 
@@ -77,15 +77,15 @@ def _twice(x: Any) -> Any:
     return x.iloc[[0, 0]] if hasattr(x, "iloc") else np.concatenate([x, x])
 
 
-def _refuse_what_spreads(model: Any, x: Any) -> None:
-    """Raises where the original takes a row that spoils the answers to those beside it."""
+def _refuse_spoiling_rows(model: Any, x: Any) -> None:
+    """Raises where the original accepts a row that spoils the predictions for the other rows."""
     import numpy as np
 
     kind = type(model).__name__
     if kind == "LabelBinarizer" and len(model.classes_) <= 2:
         strange = [y for y in np.asarray(_dense(x)).ravel().tolist() if y not in model.classes_.tolist()]
-        if strange:  # all rows would get a column more
+        if strange:  # all rows would get another column
             raise ValueError(f"LabelBinarizer of {model.classes_.tolist()} does not know {strange[0]!r}")
     if kind == "MiniBatchNMF" and (np.asarray(_dense(x)) < 0).any():
         # it starts from the root of the batch's mean, and raises only where that is negative
-        raise ValueError("MiniBatchNMF was given a negative number")
+        raise ValueError("MiniBatchNMF received a negative number")

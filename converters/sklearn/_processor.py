@@ -1,4 +1,4 @@
-"""How a fitted model's answers may hang on the processor, which chooses the kernel that multiplies matrices."""
+"""Whether a model's predictions may depend on the processor, whose kernels multiply matrices."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ _MULTIPLYING = (
     *("kernel_approximation", "kernel_ridge", "cluster", "mixture", "manifold", "cross_decomposition"),
     *("random_projection", "covariance", "naive_bayes", "semi_supervised"),
 )
-"""Modules of scikit-learn whose estimators answer by products of matrices."""
+"""Modules of scikit-learn whose estimators predict by matrix products."""
 _DECIDING = ("cluster", "gaussian_process", "kernel_ridge", "mixture", "manifold", "semi_supervised")
-"""Of those, the ones that decide by what they multiplied (the nearest centre), or lose many digits on the way."""
+"""Of those, the ones that decide by a product (the nearest centre), or lose many digits on the way."""
 _STEPS = ("tree", "ensemble", "xgboost", "lightgbm", "catboost")
 """Modules whose estimators jump at thresholds: after a product, a last bit may move a row across one."""
 _OF_OTHERS = ("Stacking", "Voting", "Bagging", "Ada")
-"""Ensembles of any estimators, by how their names begin."""
+"""Prefixes of the names of ensembles of arbitrary estimators."""
 _PURSUITS = ("DictionaryLearning", "MiniBatchDictionaryLearning", "SparseCoder")
 _JUDGES = ("FixedThresholdClassifier", "TunedThresholdClassifierCV", "OneVsOneClassifier", "OutputCodeClassifier")
 _JUMPS = ("KBinsDiscretizer", "Binarizer", *_JUDGES)
 
 
 def processor(model: Any) -> str:
-    """`ALWAYS` where answers may jump by the rounding of a product, `TIES` where labels may among equal scores only,
-    else `NEVER`."""
+    """Returns `ALWAYS` where outputs may jump by the rounding of a product, `TIES` where only labels among equal scores
+    may, else `NEVER`."""
     parts = list(_parts(model, set()))
     if any(_by_product(part) or type(part).__name__ in _PURSUITS for part in parts):
         return ALWAYS
@@ -40,12 +40,12 @@ def processor(model: Any) -> str:
 
 
 def _by_product(part: Any) -> bool:
-    """Whether it searches for the nearest rows by products of matrices."""
+    """Returns whether it searches for the nearest rows by matrix products."""
     return getattr(part, "_fit_method", "") == "brute" or type(part).__name__ in ("KNNImputer", "NearestCentroid")
 
 
 def _before_steps(parts: list[Any]) -> bool:
-    """Whether something that multiplies may stand before something that jumps at thresholds."""
+    """Returns whether an estimator that multiplies may precede one that jumps at thresholds."""
     multiplied = any(_module(part) in _MULTIPLYING and hasattr(part, "transform") for part in parts)
     stacked = any(type(part).__name__.startswith("Stacking") for part in parts)
     return (multiplied or stacked) and any(_module(part) in _STEPS for part in parts)
@@ -57,7 +57,7 @@ def _module(part: Any) -> str:
 
 
 def _parts(model: Any, seen: set[int]) -> Iterator[Any]:
-    """The fitted objects that a model is made of, itself among them; trees are not looked into."""
+    """Yields the fitted objects in a model, including itself, without the trees of forests."""
     if isinstance(model, (list, tuple, dict)):
         for each in list(model.values()) if isinstance(model, dict) else list(model):
             yield from _parts(each, seen)

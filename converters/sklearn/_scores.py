@@ -1,4 +1,4 @@
-"""Pieces of graph that turn scores into labels and probabilities, as scikit-learn's own code does."""
+"""Turns scores into labels and probabilities, as scikit-learn's own code does."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from .._graph.builder import GraphBuilder
 
 
 def gemm(graph: GraphBuilder, x: str, weights: Any, bias: Any) -> str:
-    """`x @ weights + bias`, `[N, T]`, for `weights` `[F, T]` and a bias of one number or `T`.
+    """Returns `x @ weights + bias`, `[N, T]`, for `weights` `[F, T]` and a bias of one number or `T`.
 
-    Never `MatMul`: ONNX Runtime fuses one with a scalar `Mul` or `Div` beside it, and keeps the scalar in float32.
+    Never `MatMul`: ONNX Runtime fuses one with an adjacent scalar `Mul` or `Div`, and keeps the scalar in float32.
     """
     import numpy as np
 
@@ -24,17 +24,17 @@ def gemm(graph: GraphBuilder, x: str, weights: Any, bias: Any) -> str:
 
 
 def column(graph: GraphBuilder, value: str) -> str:
-    """The value as `[N, 1]`."""
+    """Returns the value as `[N, 1]`."""
     return graph.op("Reshape", value, graph.const([-1, 1], "int64"))
 
 
 def flat(graph: GraphBuilder, value: str) -> str:
-    """The value as `[N]`."""
+    """Returns the value as `[N]`."""
     return graph.op("Reshape", value, graph.const([-1], "int64"))
 
 
 def pick(graph: GraphBuilder, value: str, position: int) -> str:
-    """One column of the value as `[N, 1]`."""
+    """Returns one column of the value as `[N, 1]`."""
     return graph.op("Gather", value, graph.const([position], "int64"), axis=1)
 
 
@@ -50,7 +50,7 @@ def inverse_logit_of_negative(graph: GraphBuilder, value: str) -> str:
 
 
 def sigmoid(graph: GraphBuilder, value: str) -> str:
-    """The logistic function, in one node where the type is coarser than what `Sigmoid` loses."""
+    """The logistic function, in one node where the type is coarser than the error of `Sigmoid`."""
     return graph.op("Sigmoid", value) if graph.real == "float32" else expit(graph, value)
 
 
@@ -60,12 +60,12 @@ def softmax(graph: GraphBuilder, value: str) -> str:
 
 
 def exp_normalised(graph: GraphBuilder, log_joint: str) -> str:
-    """`exp(log_joint - logsumexp(log_joint))` of each row, rounded where the original rounds."""
+    """`exp(log_joint - logsumexp(log_joint))` of each row, rounded as in the original."""
     return graph.op("Exp", graph.op("Sub", log_joint, log_sum(graph, log_joint)))
 
 
 def log_sum(graph: GraphBuilder, value: str) -> str:
-    """`log(sum(exp(value)))` of each row, `[N, 1]`, by hand: `ReduceLogSumExp` takes minus infinity for the largest."""
+    """`log(sum(exp(value)))` of each row, `[N, 1]`, written out: `ReduceLogSumExp` fails on minus infinity."""
     row = graph.const([1], "int64")
     most = graph.op("ReduceMax", value, row, keepdims=1)
     most = graph.op("Where", graph.op("IsInf", most), graph.const(0.0), most)
@@ -74,29 +74,29 @@ def log_sum(graph: GraphBuilder, value: str) -> str:
 
 
 def argmax(graph: GraphBuilder, value: str) -> str:
-    """The position of the first largest value of each row, `int64 [N]`."""
+    """Returns the position of each row's first maximum, `int64 [N]`."""
     return graph.op("ArgMax", value, axis=1, keepdims=0)
 
 
 def above(graph: GraphBuilder, value: str, threshold: float) -> str:
-    """1 where the value is greater than the threshold, else 0: `int64`, in the value's shape."""
+    """Returns 1 where the value exceeds the threshold, else 0: `int64`, in the value's shape."""
     return as_int(graph, graph.op("Greater", value, graph.const(float(threshold))))
 
 
 def at_least(graph: GraphBuilder, value: str, threshold: float) -> str:
-    """1 where the value is at least the threshold, else 0: `int64`, in the value's shape."""
+    """Returns 1 where the value is at least the threshold, else 0: `int64`, in the value's shape."""
     return as_int(graph, graph.op("GreaterOrEqual", value, graph.const(float(threshold))))
 
 
 def as_int(graph: GraphBuilder, flags: str) -> str:
-    """Flags as `int64`."""
+    """Converts booleans to `int64`."""
     from onnx import TensorProto
 
     return graph.op("Cast", flags, to=TensorProto.INT64)
 
 
 def as_real(graph: GraphBuilder, value: str) -> str:
-    """Integers or flags as numbers of the graph's type."""
+    """Converts integers or booleans to numbers of the graph's type."""
     from onnx import TensorProto
 
     return graph.op("Cast", value, to=TensorProto.FLOAT if graph.real == "float32" else TensorProto.DOUBLE)
@@ -108,7 +108,7 @@ def with_complement(graph: GraphBuilder, probability: str) -> str:
 
 
 def normalised(graph: GraphBuilder, scores: str, empty: float | None) -> str:
-    """Each row by its sum; a row that sums to 0 holds `empty` in each place (None: stays 0)."""
+    """Divides each row by its sum; a row that sums to 0 becomes `empty` in each place (None: stays 0)."""
     total = graph.op("ReduceSum", scores, graph.const([1], "int64"), keepdims=1)
     none = graph.op("Equal", total, graph.const(0.0))
     shares = graph.op("Div", scores, graph.op("Where", none, graph.const(1.0), total))
@@ -116,7 +116,7 @@ def normalised(graph: GraphBuilder, scores: str, empty: float | None) -> str:
 
 
 def pairs(count: int) -> tuple[Any, Any]:
-    """For one-vs-one: `A` `[P, C]`, +1 at the first class of a pair and -1 at the second, and the votes of seconds."""
+    """Returns, for one-vs-one, `A` `[P, C]`, +1 at a pair's first class, -1 at its second, and the seconds' votes."""
     import numpy as np
 
     first, second = np.triu_indices(count, 1)
@@ -128,7 +128,7 @@ def pairs(count: int) -> tuple[Any, Any]:
 
 
 def votes(graph: GraphBuilder, first_wins: str, count: int) -> str:
-    """Votes per class, `real [N, C]`, from who wins each pair."""
+    """Counts the votes per class, `real [N, C]`, from the winner of each pair."""
     matrix, seconds = pairs(count)
     return gemm(graph, as_real(graph, first_wins), matrix, seconds)
 

@@ -1,4 +1,4 @@
-"""The standard converter (skl2onnx) as a step, for classes that a newer scikit-learn has and we have not yet."""
+"""The standard converter (skl2onnx) as a step, for classes of a newer scikit-learn that have no step of ours yet."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ._describe import task_of
 
 
 def standard_step(fitted: Any) -> Step | None:
-    """A step that inlines the graph of skl2onnx; None where it has no converter for the class."""
+    """Returns a step that inlines skl2onnx's graph; None where it has no converter for the class."""
     try:
         from skl2onnx import supported_converters
         from skl2onnx._supported_operators import sklearn_operator_name_map
@@ -27,7 +27,7 @@ def standard_step(fitted: Any) -> Step | None:
 def _convert(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     name = type(fitted).__name__
     if any(hasattr(value, "fit") for value in fitted.get_params(deep=False).values()):
-        raise Unsupported(f"there is no converter for {name}, which holds other estimators")
+        raise Unsupported(f"there is no converter for {name}, which contains other estimators")
     x = graph.matrix(frame)
     model = _standard_model(fitted, name, x)
     try:
@@ -48,15 +48,15 @@ def _standard_model(fitted: Any, name: str, x: Value) -> Any:
     for options in ({id(fitted): {"zipmap": False}}, None):
         try:
             return convert_sklearn(fitted, options=options, **settings)
-        except Exception as error:  # it raises whatever comes up: the message is all there is
-            # the first attempt fails for every class that does not know the option; the second one's reason counts
+        except Exception as error:  # it raises exceptions of any type
+            # the first attempt fails for classes without the option; the second one's reason is reported
             reason = error
     line = next((text.strip() for text in str(reason).splitlines() if text.strip()), type(reason).__name__)
     raise Unsupported(f"the standard converter (skl2onnx) cannot convert {name}: {line}") from reason
 
 
 def _declared_width(output: Any) -> int | None:
-    """Columns of an output as its graph declares them; 0 for `[N]`, None where it does not say."""
+    """Returns the number of an output's columns that its graph declares; 0 for `[N]`, None if undeclared."""
     dims = output.type.tensor_type.shape.dim
     if len(dims) < 2:
         return 0 if len(dims) == 1 else None
@@ -75,7 +75,7 @@ def _answer(fitted: Any, x: Value, outputs: list[str], widths: list[int | None],
     width = shape[1] if len(shape) > 1 else 0
     if widths[0] is not None and widths[0] != width and (width, widths[0]) != (0, 1):
         raise Unsupported(
-            f"the standard converter (skl2onnx) gives {widths[0]} columns for {type(fitted).__name__}, not {width}"
+            f"the standard converter (skl2onnx) returns {widths[0]} columns for {type(fitted).__name__}, not {width}"
         )
     if task == "regressor":
         return Answer(prediction=_real(outputs[0], graph))
@@ -83,7 +83,7 @@ def _answer(fitted: Any, x: Value, outputs: list[str], widths: list[int | None],
 
 
 def _one_answer(fitted: Any, width: int) -> Any:
-    """What the original answers for one row of ones, which every class of numbers accepts."""
+    """Returns the original's output for one row of ones, which every numeric estimator accepts."""
     import numpy as np
     from sklearn.base import is_regressor
 
@@ -92,7 +92,7 @@ def _one_answer(fitted: Any, width: int) -> Any:
 
 
 def _classified(fitted: Any, outputs: list[str], graph: GraphBuilder) -> Answer:
-    """The label as its place among the classes, and the probabilities where the model has them."""
+    """Returns the label as its position among the classes, and the probabilities where the model has them."""
     classes = fitted.classes_.tolist()
     kind = "string" if isinstance(classes[0], str) else "int64"
     keys = classes if kind == "string" else [int(c) for c in classes]
@@ -114,5 +114,5 @@ def _flat(name: str, graph: GraphBuilder) -> str:
 
 
 def _real(name: str, graph: GraphBuilder) -> str:
-    """The output in the graph's own type, whatever type the standard converter chose."""
+    """Returns the output in the graph's own type, whatever type the standard converter chose."""
     return graph.op("Cast", name, to=onnx_type(graph.real))

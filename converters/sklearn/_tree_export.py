@@ -1,4 +1,4 @@
-"""The trees that scikit-learn grows (`tree_`) as flat arrays, and what goes into them."""
+"""scikit-learn's trees (`tree_`) as flat arrays, and their input matrix."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 SUMS = "float64"
-"""scikit-learn adds leaves in double; its labels hang on the last bit of the sum."""
+"""scikit-learn adds leaves in double; its labels depend on the last bit of the sum."""
 
 
 def matrix(graph: GraphBuilder, frame: Frame, dtype: str) -> Value:
-    """The frame as one matrix of that type; integers go there straight, as numpy casts them."""
+    """Returns the frame as one matrix of that type; integers are cast directly, as in numpy."""
     kinds = {value.dtype for value in frame}
     joined = graph.matrix(frame, kinds.pop() if len(kinds) == 1 and "string" not in kinds else dtype)
     return graph.cast(joined, dtype)
 
 
 def forest(trees: Sequence[Any], leaf: Array, target: Array | None = None, targets: int = 1) -> Trees:
-    """The `tree_` objects one after the other; `leaf` (and `target`): per node of all of them."""
+    """Concatenates the `tree_` objects; `leaf` (and `target`): per node of all of them."""
     import numpy as np
 
     counts = [tree.node_count for tree in trees]
@@ -60,12 +60,12 @@ def _missing_left(tree: Any) -> Array:
 
 
 def single_values(trees: Sequence[Any]) -> Array:
-    """The regression value of each node of single-output trees."""
+    """Returns the regression value of each node of single-output trees."""
     return _joined(trees, lambda tree: tree.value[:, 0, 0])
 
 
 def shares(trees: Sequence[Any], output: int = 0) -> Array:
-    """The classes' shares of each node `[M, C]`, of one of several targets; versions before 1.3 kept counts."""
+    """Returns the class shares of each node `[M, C]`, for one of several targets; versions before 1.3 stored counts."""
     import numpy as np
     import sklearn
 
@@ -77,20 +77,20 @@ def shares(trees: Sequence[Any], output: int = 0) -> Array:
 
 
 def outputs(trees: Sequence[Any]) -> Array:
-    """The values of each node of multi-output regression trees, `[M, targets]`."""
+    """Returns the values of each node of multi-output regression trees, `[M, targets]`."""
     return _joined(trees, lambda tree: tree.value[:, :, 0])
 
 
 def arg_max(graph: GraphBuilder, scores: str) -> str:
-    """The first column with the highest score, `int64 [N]`."""
+    """Returns the first column with the highest score, `int64 [N]`."""
     return graph.op("ArgMax", scores, axis=1, keepdims=0)
 
 
 def column(graph: GraphBuilder, values: str) -> str:
-    """`[N]` from `[N, 1]`."""
+    """Returns `[N]` from `[N, 1]`."""
     return graph.op("Squeeze", values, graph.const([1], "int64"))
 
 
 def real(graph: GraphBuilder, values: str) -> str:
-    """A double in the graph's own type."""
+    """Converts a double to the graph's own type."""
     return graph.cast(Value(values, SUMS), graph.real).name

@@ -1,4 +1,4 @@
-"""Naive Bayes classifiers: joint log likelihoods, their first largest, and what they make normalised."""
+"""Naive Bayes classifiers: joint log likelihoods, their first maximum, and their normalised form."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _answer(log_joint: str, graph: GraphBuilder) -> Answer:
 
 
 def gaussian(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """Squared distances over variances, by direct differences `[N, C, F]`."""
+    """Sums squared differences over variances, by direct differences `[N, C, F]`."""
     import numpy as np
 
     x = graph.op("Unsqueeze", graph.matrix(frame).name, graph.const([1], "int64"))
@@ -29,19 +29,19 @@ def gaussian(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def multinomial(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """Counts times log probabilities, and the priors."""
+    """Multiplies counts with log probabilities, and adds the priors."""
     x = graph.matrix(frame).name
     return _answer(scores.gemm(graph, x, fitted.feature_log_prob_.T, fitted.class_log_prior_), graph)
 
 
 def complement(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """Counts times weights; the prior matters only where there is one class."""
+    """Multiplies counts with weights; the prior matters only where there is one class."""
     prior = fitted.class_log_prior_ if len(fitted.classes_) == 1 else 0.0
     return _answer(scores.gemm(graph, graph.matrix(frame).name, fitted.feature_log_prob_.T, prior), graph)
 
 
 def bernoulli(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """Present or absent, each with its log probability."""
+    """Sums the log probabilities of present and absent features."""
     import numpy as np
 
     x = graph.matrix(frame).name
@@ -58,12 +58,12 @@ def _bernoulli_thresholds(fitted: Any) -> Thresholds:
 
 
 def categorical(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """One table of log probabilities for all columns, looked up and summed."""
+    """Looks up and sums log probabilities, in one table for all columns."""
     import numpy as np
     from onnx import TensorProto
 
     if any(value.dtype == "string" for value in frame):
-        raise Unsupported("CategoricalNB takes codes 0, 1, 2, …, not text: encode the columns before it")
+        raise Unsupported("CategoricalNB expects codes 0, 1, 2, …, not text: encode the columns before it")
     table = np.concatenate([np.asarray(t).T for t in fitted.feature_log_prob_])
     sizes = [t.shape[1] for t in fitted.feature_log_prob_]
     starts = np.concatenate([[0], np.cumsum(sizes[:-1])]).astype(np.int64)
@@ -80,12 +80,12 @@ def _categorical_values(fitted: Any) -> Sequence[Sequence[Scalar]]:
 
 
 def _categorical_jumps(fitted: Any) -> Thresholds:
-    """The original cuts what is behind the point: its answer jumps at each code."""
+    """The original truncates fractions: its output jumps at each code."""
     return [[float(code) for code in range(1, table.shape[1])] for table in fitted.feature_log_prob_]
 
 
 def _categorical_bounds(fitted: Any) -> Thresholds:
-    """What lies above -1 is cut to 0, what lies below the first code that there is none of to the last."""
+    """Numbers above -1 are truncated to 0, numbers below the number of codes to the last code."""
     return [[-1.0, float(table.shape[1])] for table in fitted.feature_log_prob_]
 
 

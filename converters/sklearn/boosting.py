@@ -1,4 +1,4 @@
-"""Boosting: sums of regression trees behind a link, and committees that vote by weight."""
+"""Boosting: sums of regression trees with a link, and ensembles with weighted votes."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from ._tree_export import SUMS, arg_max, column, forest, matrix, real, shares, s
 
 
 def _single_trees(estimators: Sequence[Any]) -> bool:
-    """Whether all are scikit-learn's own trees, so that they fit into one node of the graph."""
+    """Returns whether all are scikit-learn's own trees, so that they fit into one node of the graph."""
     return all(type(each).__module__.startswith("sklearn.tree.") for each in estimators)
 
 
 def _boosted(fitted: Any) -> Trees:
-    """The trees of a gradient boosting model, each scaled by the learning rate as its prediction is."""
+    """Returns the trees of a gradient boosting model, each scaled by the learning rate as in its prediction."""
     import numpy as np
 
-    grown = [each.tree_ for each in fitted.estimators_.ravel()]
+    raw_trees = [each.tree_ for each in fitted.estimators_.ravel()]
     targets = fitted.estimators_.shape[1]
-    target = np.repeat(np.arange(len(grown)) % targets, [tree.node_count for tree in grown])
-    return forest(grown, fitted.learning_rate * single_values(grown), target, targets)
+    target = np.repeat(np.arange(len(raw_trees)) % targets, [tree.node_count for tree in raw_trees])
+    return forest(raw_trees, fitted.learning_rate * single_values(raw_trees), target, targets)
 
 
 def _boosted_raw(fitted: Any, frame: Frame, graph: GraphBuilder) -> str:
-    """What the trees add up to on top of the initial estimator, `float64 [N, targets]`."""
+    """Returns the sum of the trees and the initial estimator, `float64 [N, targets]`."""
     import numpy as np
 
     x = matrix(graph, frame, "float32")
@@ -39,7 +39,7 @@ def _boosted_raw(fitted: Any, frame: Frame, graph: GraphBuilder) -> str:
         return tree_sum(graph, trees, x, "float32", SUMS)
     if type(first).__module__ == "sklearn.dummy":
         if getattr(first, "strategy", "") == "stratified":
-            raise Unsupported("init=DummyClassifier(strategy='stratified') answers at random")
+            raise Unsupported("init=DummyClassifier(strategy='stratified') predicts at random")
         base = fitted._raw_predict_init(np.zeros((1, fitted.n_features_in_), np.float32))[0]
         return tree_sum(graph, with_base(trees, base), x, "float32", SUMS)
     start = _initial(fitted, graph.cast(x, graph.real), graph)
@@ -47,13 +47,13 @@ def _boosted_raw(fitted: Any, frame: Frame, graph: GraphBuilder) -> str:
 
 
 def _initial(fitted: Any, x: Value, graph: GraphBuilder) -> str:
-    """The initial estimator's answer in the units of the sum; it sees the matrix rounded to float32."""
+    """Returns the initial estimator's prediction in the units of the sum; its input is rounded to float32."""
     import numpy as np
 
     answer = convert(fitted.init_, (x,), graph)
     if answer.probabilities is None:
         if answer.prediction is None:
-            raise Unsupported(f"init={type(fitted.init_).__name__} gives neither probabilities nor a prediction")
+            raise Unsupported(f"init={type(fitted.init_).__name__} produces neither probabilities nor a prediction")
         return graph.op("Reshape", _double(graph, answer.prediction), graph.const([-1, 1], "int64"))
     eps = np.finfo(np.float64).eps
     shares_ = graph.op("Clip", _double(graph, answer.probabilities), _number(graph, eps), _number(graph, 1 - eps))
@@ -75,12 +75,12 @@ def _number(graph: GraphBuilder, value: float) -> str:
 
 
 def boosting_regressor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The sum of the trees."""
+    """Returns the sum of the trees."""
     return Answer(prediction=real(graph, column(graph, _boosted_raw(fitted, frame, graph))))
 
 
 def boosting_classifier(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """Sigmoid or softmax of the sums; with two classes a sum of 0 is the second."""
+    """Returns the sigmoid or softmax of the sums; with two classes a sum of 0 is the second."""
     raw = _boosted_raw(fitted, frame, graph)
     scale = 2.0 if fitted.loss == "exponential" else 1.0
     if fitted.estimators_.shape[1] > 1:
@@ -94,7 +94,7 @@ def _softmax(graph: GraphBuilder, raw: str) -> Answer:
 
 
 def _sigmoid(graph: GraphBuilder, raw: str, second: str, scale: float = 1.0) -> Answer:
-    """The two classes' shares; `second`: the comparison with 0 that makes it the second class."""
+    """Returns the probabilities of both classes; `second`: the comparison with 0 that means the second class."""
     index = graph.op("Cast", column(graph, graph.op(second, raw, _number(graph, 0.0))), to=7)
     exponent = graph.op("Mul", raw, _number(graph, -scale))
     positive = graph.op("Div", _number(graph, 1.0), graph.op("Add", graph.op("Exp", exponent), _number(graph, 1.0)))
@@ -110,7 +110,7 @@ def _boosted_thresholds(fitted: Any) -> Thresholds:
 
 
 def _histogram(fitted: Any) -> Trees:
-    """The trees of a histogram gradient boosting model; columns as its own encoder orders them."""
+    """Returns the trees of a histogram gradient boosting model; columns in the order of its own encoder."""
     import numpy as np
 
     predictors = [each for row in fitted._predictors for each in row]
@@ -134,7 +134,7 @@ def _histogram(fitted: Any) -> Trees:
 
 
 def _categories(fitted: Any, nodes: Any, owner: Any, predictors: Any) -> dict[int, frozenset[int]]:
-    """The codes that go left, by node; unknown codes reach the trees as missing, by the encoder."""
+    """Returns the codes that go left, by node; the encoder turns unknown codes into missing ones."""
     import numpy as np
 
     tests = np.flatnonzero(nodes["is_categorical"].astype(bool) & ~nodes["is_leaf"].astype(bool))
@@ -146,7 +146,7 @@ def _categories(fitted: Any, nodes: Any, owner: Any, predictors: Any) -> dict[in
 
 
 def _encoded_positions(fitted: Any) -> tuple[list[int], list[int]]:
-    """The input columns that the model encodes, and the others, each in the order of its matrix."""
+    """Returns the input columns that the model encodes, and the others, each in the order of its matrix."""
     categorical = getattr(fitted, "is_categorical_", None)
     if getattr(fitted, "_preprocessor", None) is None or categorical is None:
         return [], list(range(fitted.n_features_in_))
@@ -154,7 +154,7 @@ def _encoded_positions(fitted: Any) -> tuple[list[int], list[int]]:
 
 
 def _histogram_raw(fitted: Any, frame: Frame, graph: GraphBuilder) -> str:
-    """The baseline and the trees on top, `float64 [N, targets]`; compared in double."""
+    """Returns the sum of the baseline and the trees, `float64 [N, targets]`; compares in double."""
     import numpy as np
 
     coded, plain = _encoded_positions(fitted)
@@ -167,7 +167,7 @@ def _histogram_raw(fitted: Any, frame: Frame, graph: GraphBuilder) -> str:
 
 
 def histogram_regressor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The sum through the inverse link of the loss."""
+    """Returns the sum, through the inverse link of the loss."""
     raw = column(graph, _histogram_raw(fitted, frame, graph))
     link = type(fitted._loss.link).__name__
     if link not in ("IdentityLink", "LogLink"):
@@ -176,7 +176,7 @@ def histogram_regressor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answe
 
 
 def histogram_classifier(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """Sigmoid or softmax of the sums; with two classes a sum of 0 is the first."""
+    """Returns the sigmoid or softmax of the sums; with two classes a sum of 0 is the first."""
     raw = _histogram_raw(fitted, frame, graph)
     return _softmax(graph, raw) if fitted.n_trees_per_iteration_ > 1 else _sigmoid(graph, raw, "Greater")
 
@@ -201,7 +201,7 @@ def _histogram_values(fitted: Any) -> list[list[Scalar] | None]:
 
 
 def _votes(fitted: Any, estimator: Any, weight: float) -> Any:
-    """What each class of the estimator adds to each class of the committee, `[its classes, classes]`."""
+    """Returns the vote of each class of the estimator for each class of the ensemble, `[its classes, classes]`."""
     import numpy as np
 
     own = np.asarray(estimator.classes_)[:, None] == np.asarray(fitted.classes_)[None]
@@ -209,7 +209,7 @@ def _votes(fitted: Any, estimator: Any, weight: float) -> Any:
 
 
 def ada_classifier(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The weighted votes, and their softmax."""
+    """Returns the weighted votes, and their softmax."""
     classes = len(fitted.classes_)
     if classes == 1:
         raise Unsupported("AdaBoostClassifier was fitted on a single class: there is nothing to decide")
@@ -234,22 +234,22 @@ def _ada_sum(fitted: Any, frame: Frame, graph: GraphBuilder) -> str:
 
     votes = [_votes(fitted, each, w) for each, w in zip(fitted.estimators_, fitted.estimator_weights_)]
     if _single_trees(fitted.estimators_):
-        grown = [each.tree_ for each in fitted.estimators_]
-        chosen = [vote[np.argmax(shares([tree]), axis=1)] for vote, tree in zip(votes, grown)]
-        trees = forest(grown, np.concatenate(chosen), targets=len(fitted.classes_))
+        raw_trees = [each.tree_ for each in fitted.estimators_]
+        chosen = [vote[np.argmax(shares([tree]), axis=1)] for vote, tree in zip(votes, raw_trees)]
+        trees = forest(raw_trees, np.concatenate(chosen), targets=len(fitted.classes_))
         return tree_sum(graph, trees, matrix(graph, frame, "float32"), "float32", SUMS)
     total = ""
     for each, vote in zip(fitted.estimators_, votes):
         index = convert(each, frame, graph).index
         if index is None:
-            raise Unsupported(f"AdaBoostClassifier holds {type(each).__name__}, which is no classifier here")
+            raise Unsupported(f"AdaBoostClassifier contains {type(each).__name__}, which produces no label")
         added = graph.op("Gather", graph.const(vote, SUMS), index)
         total = graph.op("Add", total, added) if total else added
     return total
 
 
 def ada_regressor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The weighted median of the estimators' predictions."""
+    """Returns the weighted median of the estimators' predictions."""
     import numpy as np
 
     predictions = _ada_predictions(fitted, frame, graph)
@@ -264,13 +264,13 @@ def ada_regressor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def _ada_predictions(fitted: Any, frame: Frame, graph: GraphBuilder) -> str:
-    """`float64 [N, estimators]`."""
+    """Returns the estimators' predictions, `float64 [N, estimators]`."""
     if _single_trees(fitted.estimators_):
-        grown = [each.tree_ for each in fitted.estimators_]
-        return per_tree(graph, forest(grown, single_values(grown)), matrix(graph, frame, "float32"), "float32")
+        raw_trees = [each.tree_ for each in fitted.estimators_]
+        return per_tree(graph, forest(raw_trees, single_values(raw_trees)), matrix(graph, frame, "float32"), "float32")
     answers = [convert(each, frame, graph).prediction for each in fitted.estimators_]
     if any(each is None for each in answers):
-        raise Unsupported("AdaBoostRegressor holds an estimator that gives no prediction here")
+        raise Unsupported("AdaBoostRegressor contains an estimator that produces no prediction")
     shape = graph.const([-1, 1], "int64")
     columns = [graph.op("Reshape", _double(graph, each), shape) for each in answers if each is not None]
     return graph.op("Concat", *columns, axis=1)

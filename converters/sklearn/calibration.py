@@ -1,4 +1,4 @@
-"""Calibrated classifiers, and the isotonic regression that some of them hold."""
+"""Calibrated classifiers, and the isotonic regression in some of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NEARLY_ZERO = 1e-12
 
 
 def calibrated(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The average of what each pair of a classifier and its calibrators says."""
+    """Averages the probabilities of all pairs of a classifier and its calibrators."""
     parts = [_one(each, fitted.classes_, frame, graph) for each in fitted.calibrated_classifiers_]
     proba = members.mean(graph, parts)
     return Answer(index=scores.argmax(graph, proba), probabilities=proba)
@@ -27,7 +27,7 @@ def _one(each: Any, classes: Any, frame: Frame, graph: GraphBuilder) -> str:
     seen = list(each.estimator.classes_)
     width = len(seen)
     if width < 2:
-        raise Unsupported("a member of CalibratedClassifierCV has seen one class only: calibrate with fewer folds")
+        raise Unsupported("a classifier in CalibratedClassifierCV has seen only one class: calibrate with fewer folds")
     if width == 2:
         value = scores.pick(graph, value, 1) if method == "predict_proba" else scores.column(graph, value)
         width = 1
@@ -40,7 +40,7 @@ def _one(each: Any, classes: Any, frame: Frame, graph: GraphBuilder) -> str:
 
 
 def _per_class(each: Any, value: str, places: Sequence[int], count: int, graph: GraphBuilder) -> str:
-    """Each column through its own calibrator, then made to sum to 1."""
+    """Applies each column's own calibrator, then normalises the sum to 1."""
     curve = _sigmoids if each.method == "sigmoid" else _isotonics
     proba = curve(each.calibrators[: len(places)], value, graph)
     if count == 2:
@@ -62,9 +62,9 @@ def _isotonics(calibrators: Sequence[Any], value: str, graph: GraphBuilder) -> s
 
 
 def _temperature(each: Any, value: str, width: int, method: str, graph: GraphBuilder) -> str:
-    """A softmax of scaled logits: logarithms of probabilities, or decisions as they are."""
+    """Returns the softmax of scaled logits: logarithms of probabilities, or unchanged decisions."""
     if len(each.estimator.classes_) != len(each.classes):
-        raise Unsupported("a member of CalibratedClassifierCV(method='temperature') has not seen every class")
+        raise Unsupported("a classifier in CalibratedClassifierCV(method='temperature') has not seen every class")
     if method == "predict_proba":
         proba = scores.with_complement(graph, value) if width == 1 else value
         logits = graph.op("Log", graph.op("Add", proba, graph.const(NEARLY_ZERO)))
@@ -97,7 +97,7 @@ def curve(fitted: Any, value: str, graph: GraphBuilder) -> str:
 
 
 def isotonic(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The regression by itself; as a transformer, the same value."""
+    """Converts a stand-alone isotonic regression; as a transformer, it returns the same value."""
     value = curve(fitted, graph.matrix(frame).name, graph)
     return Answer(prediction=scores.flat(graph, value), transformed=(members.block(graph, value, 1),))
 
@@ -107,7 +107,7 @@ def _isotonic_thresholds(fitted: Any) -> list[list[float]]:
 
 
 def _isotonic_ends(fitted: Any) -> list[list[float]]:
-    """The ends of the curve, where the original begins to refuse if it is told to."""
+    """Returns the ends of the curve, beyond which the original refuses input with `out_of_bounds="raise"`."""
     known = fitted.X_thresholds_ if fitted.out_of_bounds == "raise" else []
     return [[float(known[i]) for i in (0, -1)] if len(known) > 1 else []]
 

@@ -1,7 +1,7 @@
-"""Clusters: the nearest centre, and features pooled by the cluster that they belong to.
+"""Clustering: the nearest centre, and features pooled by their cluster.
 
-Distances are expanded (`x² - 2xy + y²`) as the original expands them: far away, where all centres round to one
-distance, both take the first of them.
+Distances are expanded (`x² - 2xy + y²`) as in the original: far away, where all centres round to one
+distance, both choose the first of them.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from ._outputs import block
 
 
 def k_means(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The nearest centre, and the distances to all of them."""
+    """Returns the nearest centre, and the distances to all of them."""
     x, centers = graph.matrix(frame).name, kernels.dense(fitted.cluster_centers_)
     label = graph.op("ArgMin", _nearness(graph, x, centers), axis=1, keepdims=0)
     return Answer(transformed=_away(graph, x, centers).transformed, label=label)
 
 
 def bisecting(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The leaf at the end of a walk to the nearer of two centres, and the distances to all leaves' centres."""
+    """Returns the leaf reached by going to the nearer of two centres, and the distances to all leaves' centres."""
     import numpy as np
 
     x, centers = graph.matrix(frame).name, kernels.dense(fitted.cluster_centers_)
@@ -45,7 +45,7 @@ def bisecting(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def _nodes(node: Any, path: tuple[tuple[Any, bool], ...] = ()) -> Iterator[tuple[Any, tuple[tuple[Any, bool], ...]]]:
-    """Every node of the tree, with the splits above it and whether it lies on their right."""
+    """Yields every node of the tree, with the splits above it and whether it is on their right."""
     yield node, path
     if node.left is not None:
         yield from _nodes(node.left, (*path, (node, False)))
@@ -53,7 +53,7 @@ def _nodes(node: Any, path: tuple[tuple[Any, bool], ...] = ()) -> Iterator[tuple
 
 
 def _paths(root: Any, count: int) -> tuple[Any, Any, list[int]]:
-    """`W` `[S, L]`, `b` `[L]` and the leaves' labels: `(goes right) @ W + b` is 0 where the walk ends, else above."""
+    """Returns `W` `[S, L]`, `b` `[L]` and the leaves' labels: `(goes right) @ W + b` is 0 at the leaf reached."""
     import numpy as np
 
     found = list(_nodes(root))
@@ -68,7 +68,7 @@ def _paths(root: Any, count: int) -> tuple[Any, Any, list[int]]:
 
 
 def nearest(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The nearest centre of AffinityPropagation and MeanShift; -1 where there is none."""
+    """Returns the nearest centre of AffinityPropagation and MeanShift; -1 where there is none."""
     import numpy as np
 
     if not hasattr(fitted, "cluster_centers_"):
@@ -81,7 +81,7 @@ def nearest(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def birch(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The cluster of the nearest subcluster, and the distances to all subclusters."""
+    """Returns the cluster of the nearest subcluster, and the distances to all subclusters."""
     x, centers = graph.matrix(frame).name, kernels.dense(fitted.subcluster_centers_)
     labels = graph.const([int(label) for label in fitted.subcluster_labels_], "int64")
     label = graph.op("Gather", labels, _first_nearest(graph, x, centers))
@@ -89,7 +89,7 @@ def birch(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def _nearness(graph: GraphBuilder, x: str, centers: Any) -> str:
-    """Squared distances without the row's own part, which is how k-means compares them."""
+    """Returns squared distances without the row's own square, as k-means compares them."""
     import numpy as np
 
     crossed = scores.gemm(graph, x, -2.0 * centers.T, 0.0)
@@ -97,7 +97,7 @@ def _nearness(graph: GraphBuilder, x: str, centers: Any) -> str:
 
 
 def _squares(graph: GraphBuilder, x: str, centers: Any) -> str:
-    """Squared distances, summed in the order of `ArgKmin` and never below zero."""
+    """Returns squared distances, summed in the order of `ArgKmin` and never below zero."""
     import numpy as np
 
     own = graph.op("ReduceSumSquare", x, graph.const([1], "int64"), keepdims=1)
@@ -115,7 +115,7 @@ def _away(graph: GraphBuilder, x: str, centers: Any) -> Answer:
 
 
 def agglomeration(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """Each cluster of features pooled into one; the sums and extremes of integers are integers."""
+    """Pools each cluster of features into one; the sums and extremes of integers are integers."""
     import numpy as np
 
     groups, pool = np.asarray(fitted.labels_), _pool(fitted)
@@ -136,7 +136,7 @@ def agglomeration(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def _two(graph: GraphBuilder, pool: str, first: str, second: str) -> str:
-    """Two columns pooled. Not by `Max` and `Min`, which misjudge some 64-bit integers (5 larger than 2**31)."""
+    """Pools two columns. Not by `Max` and `Min`, which misjudge some 64-bit integers (5 larger than 2**31)."""
     if pool in ("sum", "prod"):
         return graph.op("Add" if pool == "sum" else "Mul", first, second)
     ahead = graph.op("Greater" if pool == "max" else "Less", first, second)
@@ -150,12 +150,12 @@ def _pool(fitted: Any) -> str:
         if fitted.pooling_func in (getattr(np, name), getattr(np, f"a{name}", None)):
             return name
     what = getattr(fitted.pooling_func, "__name__", repr(fitted.pooling_func))
-    raise Unsupported(f"FeatureAgglomeration pools by {what}: mean, sum, max, min, median and prod of numpy convert")
+    raise Unsupported(f"FeatureAgglomeration pools by {what}; supported: numpy's mean, sum, max, min, median and prod")
 
 
 def _in_groups(graph: GraphBuilder, x: Value, members: list[Any], filler: float | None) -> tuple[str, Any]:
-    """The columns, and `[C, S]` the places of each group among them, made even by a column of the filler, or by its
-    first member again."""
+    """Returns the columns, and `[C, S]` the positions of each group among them, padded by a column of the filler, or by
+    repeating its first column."""
     import numpy as np
 
     size = max(map(len, members))
@@ -167,10 +167,10 @@ def _in_groups(graph: GraphBuilder, x: Value, members: list[Any], filler: float 
 
 
 def _median(graph: GraphBuilder, x: Value, members: list[Any]) -> str:
-    """The mean of the two middle values of each group."""
+    """Returns the mean of the two middle values of each group."""
     import numpy as np
 
-    # a row more, dropped at the end: TopK over no row at all kills the process in ONNX Runtime 1.28
+    # an extra row, dropped at the end: TopK over no rows kills the process in ONNX Runtime 1.28
     more = replace(x, name=graph.op("Pad", x.name, graph.const([0, 0, 1, 0], "int64")))
     padded, places = _in_groups(graph, more, members, float("inf"))
     size = places.shape[1]

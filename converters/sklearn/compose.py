@@ -1,4 +1,4 @@
-"""Pipelines, column transformers and feature unions: the steps that hold others."""
+"""Pipelines, column transformers and feature unions: steps that contain others."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Numbers = Callable[[Any, int], Thresholds]
 
 
 def pipeline(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The last step's answer on what the others made of the frame."""
+    """Returns the last step's output on the frame that the others transformed."""
     *before, last = _active(fitted)
     for each in before:
         frame = transform(each, frame, graph)
@@ -43,7 +43,7 @@ def _pipeline_back(fitted: Any, thresholds: Thresholds) -> Thresholds:
 
 
 def _active(fitted: Any) -> list[Any]:
-    """The steps that do something when rows are answered: the samplers of imbalanced-learn work in the fit alone."""
+    """Returns the steps that are active in prediction: the samplers of imbalanced-learn work only in the fit."""
     steps = [step for _, step in fitted.steps]
     kept = [s for s in steps[:-1] if s is not None and s != "passthrough" and not hasattr(s, "fit_resample")]
     last = steps[-1]
@@ -51,7 +51,7 @@ def _active(fitted: Any) -> list[Any]:
 
 
 def _widths(steps: Sequence[Any], width: int) -> list[int]:
-    """Columns that go into each step."""
+    """Returns the number of input columns of each step."""
     widths = [width]
     for each, after in zip(steps, steps[1:]):
         widths.append(getattr(after, "n_features_in_", None) or _width_out(each, widths[-1]))
@@ -67,7 +67,7 @@ def _width_out(fitted: Any, width: int) -> int:
 
 
 def _through_pipeline(numbers: Numbers) -> Callable[[Any], Thresholds]:
-    """What all steps say of their inputs, seen from the first one's."""
+    """Returns a function that collects the numbers of all steps, mapped back to the first step's inputs."""
 
     def of_all(fitted: Any) -> Thresholds:
         steps = _active(fitted)
@@ -104,7 +104,7 @@ def _width_in(fitted: Any) -> int:
 
 
 def column_transformer(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """Each transformer's columns side by side, in the transformer's order."""
+    """Concatenates the columns of each transformer, in the transformers' order."""
     parts: list[Frame] = []
     for transformer, positions in _branches(fitted):
         chosen = graph.select(frame, positions)
@@ -113,7 +113,7 @@ def column_transformer(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer
 
 
 def _branches(fitted: Any) -> Iterator[tuple[Any, list[int]]]:
-    """Each fitted transformer (None: passthrough) and the positions of its input columns."""
+    """Yields each fitted transformer (None: passthrough) and the positions of its input columns."""
     for name, transformer, _ in fitted.transformers_:
         positions = list(_positions(fitted, name))
         if (isinstance(transformer, str) and transformer == "drop") or not positions:
@@ -130,7 +130,7 @@ def _positions(fitted: Any, name: str) -> Sequence[int]:
 
 
 def _over_columns(numbers: Numbers) -> Callable[[Any], Thresholds]:
-    """What all transformers say of their columns."""
+    """Returns a function that collects the numbers of all transformers on their columns."""
 
     def of_all(fitted: Any) -> Thresholds:
         found: Thresholds = [[] for _ in range(_width_in(fitted))]
@@ -166,7 +166,7 @@ def _column_transformer_values(fitted: Any) -> list[list[Scalar] | None]:
 
 
 def feature_union(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """Every transformer's answer on the whole frame, side by side."""
+    """Concatenates every transformer's output on the whole frame."""
     weights = fitted.transformer_weights or {}
     parts: list[Frame] = []
     for name, transformer in fitted.transformer_list:
@@ -175,7 +175,7 @@ def feature_union(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
         part = frame if transformer == "passthrough" else transform(transformer, frame, graph)
         parts.append(_weighted(part, weights.get(name), graph))
     whole = tuple(value for part in parts for value in part)
-    if any(value.held is not None for value in whole):  # then the original makes one sparse matrix of all
+    if any(value.held is not None for value in whole):  # the original then makes one sparse matrix of all
         whole = tuple(replace(value, held=value.held or "") for value in whole)
     return Answer(transformed=whole)
 
@@ -190,7 +190,7 @@ def _weighted(frame: Frame, weight: float | None, graph: GraphBuilder) -> Frame:
     if weight is None:
         return frame
     value = graph.matrix(frame)
-    # a row, not a number: ONNX Runtime fuses a number into the MatMul beside it, and keeps it in float32
+    # a row, not a number: ONNX Runtime fuses a number into an adjacent MatMul, and keeps it in float32
     scaled = graph.op("Mul", value.name, graph.const([[float(weight)] * value.width]))
     return (replace(value, name=scaled, column="", cells=None),)
 

@@ -1,7 +1,7 @@
-"""Projections and feature maps: a matrix product with little around it.
+"""Projections and feature maps: a matrix product with few other operations.
 
-The products are Gemm, not MatMul: ONNX Runtime fuses a MatMul and a number beside it into one node that keeps the
-number in float32, in a graph of float64 too.
+The products are Gemm, not MatMul: ONNX Runtime fuses a MatMul and an adjacent number into one node that keeps the
+number in float32, even in a float64 graph.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ._outputs import block
 
 
 def pca(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """`(x - mean_) @ components_.T`, over the deviations where whitened."""
+    """Returns `(x - mean_) @ components_.T`, divided by the deviations where whitened."""
     import numpy as np
 
     scale = None
@@ -26,12 +26,12 @@ def pca(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def ica(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """`(x - mean_) @ components_.T`; without whitening there is no mean."""
+    """Returns `(x - mean_) @ components_.T`; without whitening there is no mean."""
     return _project(frame, graph, fitted.mean_ if fitted.whiten else None, fitted.components_.T)
 
 
 def factors(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The expected latent variables, with the two products folded into one."""
+    """Returns the expected latent variables, with the two products folded into one."""
     import numpy as np
 
     weighted = fitted.components_ / fitted.noise_variance_
@@ -40,7 +40,7 @@ def factors(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def projection(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """`x @ components_.T`."""
+    """Returns `x @ components_.T`."""
     components = fitted.components_
     return _project(frame, graph, None, (components.toarray() if hasattr(components, "toarray") else components).T)
 
@@ -62,7 +62,7 @@ def _row(values: Any, graph: GraphBuilder) -> str:
 
 
 def partial_svd(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """PLSSVD: the scores of X, which is centred and scaled."""
+    """Returns PLSSVD's scores of the centred and scaled X."""
     import numpy as np
 
     weights = np.asarray(fitted.x_weights_, np.float64)
@@ -72,7 +72,7 @@ def partial_svd(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def rbf_sampler(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """`cos(x @ random_weights_ + random_offset_)`, scaled."""
+    """Returns `cos(x @ random_weights_ + random_offset_)`, scaled."""
     projected = graph.op("Gemm", graph.matrix(frame).name, graph.const(fitted.random_weights_))
     waves = cosine(graph, graph.op("Add", projected, _row(fitted.random_offset_, graph)))
     scale = graph.const([[(2.0 / fitted.random_weights_.shape[1]) ** 0.5]])

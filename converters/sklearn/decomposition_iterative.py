@@ -12,17 +12,17 @@ from ._outputs import block
 from ._solvers import loops as loops
 
 FLOOR = 1.1920928955078125e-07
-"""What scikit-learn divides by in place of 0, and the least product that it holds a row against."""
+"""scikit-learn's replacement for a divisor of 0, and its minimum for the products that a row is compared with."""
 
 
 def nmf(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """Each row's weights by `max_iter` rounds, as with `tol=0`."""
+    """Returns each row's weights after `max_iter` rounds, as with `tol=0`."""
     _refuse_batchwise(fitted)
     return _rounds(fitted, frame, graph, int(fitted.max_iter), fitted.solver == "mu")
 
 
 def mini_batch_nmf(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """Each row's weights by multiplications, as with `tol=0`."""
+    """Returns each row's weights by multiplicative updates, as with `tol=0`."""
     _refuse_batchwise(fitted)
     rounds = fitted.transform_max_iter
     return _rounds(fitted, frame, graph, int(fitted.max_iter if rounds is None else rounds), True)
@@ -60,28 +60,28 @@ def _rounds(fitted: Any, frame: Frame, graph: GraphBuilder, limit: int, multipli
 def _refuse_batchwise(fitted: Any) -> None:
     name = type(fitted).__name__
     if getattr(fitted, "shuffle", False):
-        raise Unsupported(f"{name}(shuffle=True) takes the components in an order drawn anew: fit with shuffle=False")
+        raise Unsupported(f"{name}(shuffle=True) shuffles the components each time: fit with shuffle=False")
     if fitted.tol > 0:
         raise Unsupported(
-            f"{name}.transform stops by a criterion over the whole batch (tol), so a row's answer depends on its "
-            "neighbours and no graph over rows is equal: set tol=0 on the fitted model (set_params(tol=0)), so that "
+            f"{name}.transform stops by a criterion on the whole batch (tol), so a row's output depends on its "
+            "neighbours, which no graph repeats: set tol=0 on the fitted model (set_params(tol=0)), so that "
             "every row gets all rounds (max_iter), and build again"
         )
 
 
 def _refuse_scale(fitted: Any, l1: float, l2: float) -> None:
-    """The weights start from one number, of the batch's mean, which the first multiplication cancels; not always."""
+    """Raises where the initial weights, the batch's mean, matter; the first multiplication usually cancels them."""
     loss = fitted._beta_loss
     if loss not in (1, 2) or l1 != 0 or (loss == 1 and l2 != 0):
         raise Unsupported(
-            f"{type(fitted).__name__} starts from the mean of the whole batch, and a row's answer depends on it with "
+            f"{type(fitted).__name__} starts from the mean of the whole batch, and a row's output depends on it with "
             f"beta_loss={fitted.beta_loss!r}, alpha_W={fitted.alpha_W!r}, l1_ratio={fitted.l1_ratio!r}: fit with the "
             "loss 'frobenius' or 'kullback-leibler' and alpha_W=0"
         )
 
 
 def _multiplied(graph: GraphBuilder, weights: str, target: str, products: Any) -> str:
-    """The weights after one multiplication for the squared loss."""
+    """Returns the weights after one multiplicative update for the squared loss."""
     below = graph.op("Gemm", weights, graph.const(products))
     return graph.op("Mul", weights, graph.op("Div", target, _not_zero(graph, below)))
 
@@ -92,7 +92,7 @@ def _not_zero(graph: GraphBuilder, value: str) -> str:
 
 
 def _multiplied_by_ratio(graph: GraphBuilder, weights: str, x: str, components: Any) -> str:
-    """The weights after one multiplication for the Kullback-Leibler loss."""
+    """Returns the weights after one multiplicative update for the Kullback-Leibler loss."""
     import numpy as np
 
     made = graph.op("Max", graph.op("Gemm", weights, graph.const(components)), graph.const([[FLOOR]]))
@@ -103,7 +103,7 @@ def _multiplied_by_ratio(graph: GraphBuilder, weights: str, x: str, components: 
 
 
 def _descend(graph: GraphBuilder, weights: str, target: str, products: Any, t: int) -> str:
-    """The weights after component `t` has moved to its best place at or above 0."""
+    """Returns the weights after component `t` has been set to its optimum at or above 0."""
     import numpy as np
 
     slope = float(products[t, t])
@@ -117,7 +117,7 @@ def _descend(graph: GraphBuilder, weights: str, target: str, products: Any, t: i
 
 
 def topics(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The topics of each document, by scikit-learn's own iterations: each document stops by itself."""
+    """Returns the topics of each document, by scikit-learn's own iterations: each document stops separately."""
     import numpy as np
 
     x = graph.matrix(frame)
@@ -139,7 +139,7 @@ def topics(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def _start(fitted: Any, count: int) -> Any:
-    """`exp(psi(1) - psi(topics))`, by scikit-learn's own function."""
+    """Returns `exp(psi(1) - psi(topics))`, by scikit-learn's own function."""
     import numpy as np
     from sklearn.decomposition import _online_lda_fast as fast
 
@@ -147,7 +147,7 @@ def _start(fitted: Any, count: int) -> Any:
 
 
 def _update(graph: GraphBuilder, fitted: Any, x: str, words: Any, now: list[str]) -> tuple[str, list[str]]:
-    """Whether a document is left, and the topics, their expectations and who is done after one pass."""
+    """Returns whether a document is left, and the topics, their expectations and which are done after one pass."""
     import numpy as np
 
     topics, expected, done = now
@@ -158,11 +158,11 @@ def _update(graph: GraphBuilder, fitted: Any, x: str, words: Any, now: list[str]
     prior = graph.const([[float(fitted.doc_topic_prior_)]])
     fresh = graph.op("Add", graph.op("Mul", expected, shares), prior)
     total = graph.op("ReduceSum", fresh, row, keepdims=1)
-    hoped = graph.op("Exp", graph.op("Sub", psi(graph, fresh), psi(graph, total)))
+    expectation = graph.op("Exp", graph.op("Sub", psi(graph, fresh), psi(graph, total)))
     change = graph.op("ReduceSum", graph.op("Abs", graph.op("Sub", topics, fresh)), row, keepdims=1)
     mean = graph.op("Div", change, graph.const([[float(len(words))]]))
     settled = graph.op("Or", done, graph.op("Less", mean, graph.const([[float(fitted.mean_change_tol)]])))
-    ends = [graph.op("Where", done, topics, fresh), graph.op("Where", done, expected, hoped), settled]
+    ends = [graph.op("Where", done, topics, fresh), graph.op("Where", done, expected, expectation), settled]
     return loops.any_of(graph, graph.op("Not", settled)), ends
 
 

@@ -1,4 +1,4 @@
-"""How dense the training data lie around a row: kernel densities, robust ellipses, local outlier factors."""
+"""Density of the training data around a row: kernel densities, robust ellipses, local outlier factors."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ._neighbors import distances as distances
 from ._neighbors.distances import named
 from ._neighbors.nearest import equals_of, like_fitted, nearest
 
-ASKED = 200
-"""Training rows that are asked for lost digits, at most."""
+PROBED = 200
+"""Maximum number of training rows that are checked for lost digits."""
 FAR = 1e6
-"""A large number beside the others of a row."""
+"""A number that is large compared with the others of a row."""
 
 
 def kernel_density(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The logarithm of the density."""
+    """Returns the logarithm of the density."""
     import numpy as np
 
     if fitted.rtol > 1e-8 or fitted.atol > 0:
@@ -42,15 +42,15 @@ def kernel_density(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def _refuse_lost_digits(fitted: Any, points: Any) -> None:
-    """`Unsupported` where the original's bounds on sums over its tree lose what the sums come to.
+    """Raises `Unsupported` where the original's bounds on sums over its tree lose digits of the sums.
 
-    It is held against the same estimator with all rows in one leaf, which adds them one by one.
+    Compares it with the same estimator with all rows in one leaf, which adds them one by one.
     """
     import copy
 
     import numpy as np
 
-    chosen = points[np.linspace(0, len(points) - 1, min(ASKED, len(points))).astype(np.int64)]
+    chosen = points[np.linspace(0, len(points) - 1, min(PROBED, len(points))).astype(np.int64)]
     mixed = np.column_stack([np.roll(column, i + 1) for i, column in enumerate(chosen.T)])
     far = np.resize(chosen, (10 * points.shape[1], points.shape[1]))
     far[np.arange(len(far)), np.arange(len(far)) // 2 % points.shape[1]] = np.where(np.arange(len(far)) % 2, -FAR, FAR)
@@ -71,7 +71,7 @@ def _refuse_lost_digits(fitted: Any, points: Any) -> None:
 
 
 def _log_kernel(graph: GraphBuilder, away: str, width: float, kind: str) -> str:
-    """The kernel's logarithm without its norm, `[N, M]`; minus infinity beyond the width of a kernel that ends."""
+    """Returns the kernel's logarithm without its norm, `[N, M]`; minus infinity beyond the width of a finite kernel."""
     wide, square = graph.const([[width]]), graph.const([[width * width]])
     if kind == "gaussian":
         minus_half = graph.op("Mul", graph.const([[-0.5]]), graph.op("Mul", away, away))
@@ -87,7 +87,7 @@ def _log_kernel(graph: GraphBuilder, away: str, width: float, kind: str) -> str:
         value = graph.op("Sub", one, graph.op("Div", kept, wide))
     elif kind == "cosine":
         angle = graph.op("Div", graph.op("Mul", graph.const([[1.5707963267948966]]), kept), wide)
-        # the cosine as the sine of what is left to a right angle: ONNX Runtime 1.28 has no cosine of doubles
+        # the cosine as the sine of the complement: ONNX Runtime 1.28 has no cosine of doubles
         left = graph.op("Sub", graph.const([[1.5707963267948966]]), angle)
         value = graph.op("Sin", graph.op("Add", left, graph.const([[6.123233995736766e-17]])))
     else:
@@ -96,14 +96,14 @@ def _log_kernel(graph: GraphBuilder, away: str, width: float, kind: str) -> str:
 
 
 def _log_norm(width: float, columns: int, kind: str) -> float:
-    """The logarithm of what makes the kernel's integral 1."""
+    """Returns the logarithm of the factor that makes the kernel's integral 1."""
     from sklearn.neighbors._kd_tree import kernel_norm
 
     return float(kernel_norm(width, columns, kind, return_log=True))
 
 
 def envelope(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """Minus the squared Mahalanobis distance, less the offset; 1 from 0 upwards, else -1."""
+    """Returns minus the squared Mahalanobis distance, minus the offset; 1 from 0 upwards, else -1."""
     import numpy as np
 
     centre = np.asarray(fitted.location_, np.float64)[None]
@@ -114,7 +114,7 @@ def envelope(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def _judged(graph: GraphBuilder, score: str, offset: Any) -> Answer:
-    """The score less the offset, `[N]`, and the label that follows."""
+    """Returns the score minus the offset, `[N]`, and the resulting label."""
     decision = graph.op("Sub", score, graph.const([float(offset)]))
     inside = graph.op("GreaterOrEqual", decision, graph.const(0.0))
     label = graph.op("Where", inside, graph.const(1, "int64"), graph.const(-1, "int64"))
@@ -122,11 +122,11 @@ def _judged(graph: GraphBuilder, score: str, offset: Any) -> Answer:
 
 
 def outlier_factor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """How dense it is around the row, against how dense it is around its neighbours."""
+    """Compares the density around the row with the density around its neighbours."""
     import numpy as np
 
     if not fitted.novelty:
-        raise Unsupported("LocalOutlierFactor(novelty=False) knows its training rows only: fit with novelty=True")
+        raise Unsupported("LocalOutlierFactor(novelty=False) only scores its training rows: fit with novelty=True")
     count = int(fitted.n_neighbors_)
     equals = equals_of(fitted, count, lambda model, x: model.score_samples(x))
     away, rows = nearest(graph, graph.matrix(frame).name, fitted, count, equals)

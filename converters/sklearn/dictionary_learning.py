@@ -15,11 +15,11 @@ from ._solvers.gram import gram_of
 from ._solvers.lasso import lasso
 
 LARGEST = 128
-"""Atoms of a graph that keeps a matrix of them for each row."""
+"""Maximum number of atoms in a graph that keeps a matrix of them for each row."""
 
 
 def coder(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The code of each row, split by sign where asked."""
+    """Returns the code of each row, split by sign if requested."""
     import numpy as np
 
     known = fitted.dictionary if hasattr(fitted, "dictionary") else fitted.components_
@@ -39,7 +39,7 @@ def _code(fitted: Any, x: str, atoms: Any, graph: GraphBuilder) -> str:
     if kind == "threshold":
         return _threshold(graph, scores.gemm(graph, x, atoms.T, 0.0), alpha, positive)
     if kind != "omp" and graph.real == "float32":
-        raise Unsupported(f"transform_algorithm={kind!r} ends where float32 cannot tell: it needs float64")
+        raise Unsupported(f"transform_algorithm={kind!r} converges beyond float32's precision: it needs float64")
     passes = int(fitted.transform_max_iter)
     if kind == "lasso_cd":
         _refuse_no_penalty(fitted, alpha)
@@ -58,8 +58,8 @@ def _code(fitted: Any, x: str, atoms: Any, graph: GraphBuilder) -> str:
 def _refuse_no_penalty(fitted: Any, alpha: float) -> None:
     if alpha == 0:
         raise Unsupported(
-            f"{type(fitted).__name__}(transform_algorithm='lasso_cd', transform_alpha=0) is no lasso and ends anywhere "
-            "along the way: choose an alpha above 0, or 'omp'"
+            f"{type(fitted).__name__}(transform_algorithm='lasso_cd', transform_alpha=0) is not a lasso and ends "
+            "at an arbitrary point: choose an alpha above 0, or 'omp'"
         )
 
 
@@ -72,7 +72,7 @@ def _refuse_large(fitted: Any, size: int) -> None:
 
 
 def _refuse_twins(fitted: Any, atoms: Any) -> None:
-    """Raises where an atom is a multiple of another: scikit-learn then mistakes one atom for another on the path."""
+    """Raises where an atom is a multiple of another: scikit-learn then confuses the two on the path."""
     import numpy as np
 
     gram = gram_of(atoms)
@@ -82,14 +82,14 @@ def _refuse_twins(fitted: Any, atoms: Any) -> None:
     if (rest[np.ix_(there, there)] < 1e-12 * own[there]).any():
         raise Unsupported(
             f"{type(fitted).__name__}(transform_algorithm={fitted.transform_algorithm!r}) has atoms that are multiples "
-            "of each other, between which scikit-learn chooses by rounding: leave one of them out of the dictionary"
+            "of each other, between which scikit-learn chooses by rounding: remove one of them from the dictionary"
         )
 
 
 def _most(fitted: Any, atoms: Any) -> int:
-    """How many atoms a code may have."""
-    asked = fitted.transform_n_nonzero_coefs
-    return int(min(max(atoms.shape[1] / 10, 1), len(atoms)) if asked is None else asked)
+    """Returns the maximum number of atoms of a code."""
+    limit = fitted.transform_n_nonzero_coefs
+    return int(min(max(atoms.shape[1] / 10, 1), len(atoms)) if limit is None else limit)
 
 
 def _alpha(fitted: Any) -> float:
@@ -100,7 +100,7 @@ def _alpha(fitted: Any) -> float:
 
 
 def _threshold(graph: GraphBuilder, likeness: str, alpha: float, positive: bool) -> str:
-    """What is left of each product beyond `alpha`."""
+    """Soft-thresholds each product by `alpha`."""
     zero, limit = graph.const([[0.0]]), graph.const([[alpha]])
     if positive:
         return graph.op("Max", graph.op("Sub", likeness, limit), zero)
@@ -109,7 +109,7 @@ def _threshold(graph: GraphBuilder, likeness: str, alpha: float, positive: bool)
 
 
 def sparse_components(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The ridge regression of each row on the components: one matrix, which scikit-learn itself solves for."""
+    """Returns the ridge regression of each row on the components: one matrix, which scikit-learn itself solves for."""
     import numpy as np
     from sklearn.linear_model import ridge_regression
 

@@ -1,4 +1,4 @@
-"""Encoders of categories: one column each, a number each, or the mean of the target."""
+"""Category encoders: a column per category, a number per category, or the mean of the target."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ._categories import is_missing, known_values, lookup
 from ._outputs import block
 
 _NONE = -1
-"""The code of a cell that no output column stands for."""
+"""The code of a cell without an output column."""
 
 
 def one_hot(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """One column per category that is kept, 1 where the cell is of it."""
+    """Returns one column per retained category, 1 where the cell has it."""
     columns = graph.columns(frame)
     codes = [
         lookup(column, categories, *_positions(fitted, i), graph)
@@ -25,7 +25,7 @@ def one_hot(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     owner = [i for i, count in enumerate(counts) for _ in range(count)]
     own = [position for count in counts for position in range(count)]
     if not own:
-        raise Unsupported("the OneHotEncoder gives no column: every category is dropped")
+        raise Unsupported("the OneHotEncoder has no output column: every category is dropped")
     table = codes[0] if len(codes) == 1 else graph.op("Concat", *codes, axis=1)
     if len(codes) > 1:
         table = graph.op("Gather", table, graph.const(owner, "int64"), axis=1)
@@ -34,7 +34,7 @@ def one_hot(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def _positions(fitted: Any, column: int) -> tuple[list[int], int]:
-    """The output column of each category, and that of an unknown one (`_NONE`: no column)."""
+    """Returns the output column of each category, and that of an unknown one (`_NONE`: no column)."""
     count = len(fitted.categories_[column])
     groups, unknown = _grouped(fitted, column, count)
     if fitted.handle_unknown not in ("infrequent_if_exist", "warn"):
@@ -47,14 +47,14 @@ def _positions(fitted: Any, column: int) -> tuple[list[int], int]:
 
 
 def _grouped(fitted: Any, column: int, count: int) -> tuple[list[int], int]:
-    """The position of each category once the infrequent ones are one, and the position of those."""
+    """Returns the position of each category once the infrequent ones are merged, and the position of those."""
     mappings = getattr(fitted, "_default_to_infrequent_mappings", None) if _groups(fitted) else None
     mapping = mappings[column] if mappings else None
     if mapping is None:
         return list(range(count)), _NONE
     infrequent = int(mapping[fitted._infrequent_indices[column][0]])
     groups = [int(m) for m in mapping]
-    # a missing category that the encoder leaves out of the grouping keeps its own code
+    # a missing category that the encoder does not group keeps its own code
     return groups + list(range(len(groups), count)), infrequent
 
 
@@ -68,7 +68,7 @@ def _drop_position(fitted: Any, column: int) -> int | None:
 
 
 def ordinal(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The position of each cell's category, or the numbers set for unknown and missing ones."""
+    """Returns the position of each cell's category, or the numbers set for unknown and missing ones."""
     columns = graph.columns(frame)
     parts = [
         _through_table(column, categories, _ordinal_codes(fitted, i), graph)
@@ -78,7 +78,7 @@ def ordinal(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def _ordinal_codes(fitted: Any, column: int) -> list[float]:
-    """The number of each category, then that of an unknown one."""
+    """Returns the number of each category, then that of an unknown one."""
     categories = fitted.categories_[column]
     groups, _ = _grouped(fitted, column, len(categories))
     codes = [float(g) for g in groups]
@@ -93,7 +93,7 @@ def _plain(number: Any) -> float:
 
 
 def target(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The encoding of each cell's category, the target's mean where it is unknown; one per class of many."""
+    """Returns the encoding of each cell's category, the target's mean where unknown; one per class for multiclass."""
     import numpy as np
 
     columns = graph.columns(frame)
@@ -121,7 +121,7 @@ def _values(fitted: Any) -> list[list[Any]]:
 
 
 def _gives_sparse(fitted: Any, given: bool) -> bool:
-    """By the option, which was called `sparse` before scikit-learn 1.2."""
+    """Reads the option, which was called `sparse` before scikit-learn 1.2."""
     return bool(getattr(fitted, "sparse_output", getattr(fitted, "sparse", True)))
 
 

@@ -1,4 +1,4 @@
-"""Feature selectors: the columns that the fit has chosen, untouched."""
+"""Feature selectors: the chosen columns, unchanged."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _SELECTORS = (
 
 
 def select(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The chosen columns in their order."""
+    """Returns the chosen columns in their order."""
     chosen = _chosen(fitted)
     if not chosen:
-        raise Unsupported(f"{type(fitted).__name__} selects no column at all")
+        raise Unsupported(f"{type(fitted).__name__} selects no column")
     return Answer(transformed=graph.select(frame, chosen))
 
 
@@ -42,11 +42,11 @@ def _back(fitted: Any, thresholds: Thresholds) -> Thresholds:
 
 
 def eliminate(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The chosen columns, and what the estimator that was fitted on them answers."""
+    """Returns the chosen columns, and the outputs of the estimator that was fitted on them."""
     chosen = select(fitted, frame, graph).transformed or ()
     try:
         answer = convert(fitted.estimator_, chosen, graph)
-    except Unsupported:  # it only chose the columns: as a transformer this needs no graph of it
+    except Unsupported:  # it only chose the columns: a transformer does not need its graph
         answer = Answer()
     return replace(answer, transformed=chosen)
 

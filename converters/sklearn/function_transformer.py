@@ -1,4 +1,4 @@
-"""Functions of the user's own as steps: the graph that is registered for one, else what tracing reads from it."""
+"""User-defined functions as steps: by a registered graph, else by tracing."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _INVERSES = {
     "deg2rad": "rad2deg",
     "rad2deg": "deg2rad",
 }
-"""Rising or falling functions of numpy: a threshold behind one is a threshold in front of it."""
+"""Monotonic functions of numpy: a threshold on the output is a threshold on the input."""
 _EXACT = ("sqrt", "negative", "deg2rad", "rad2deg")
-"""Those that numpy rounds alike on every processor; the others' last digit depends on it."""
+"""Those that numpy rounds the same on every processor; the others' last digit depends on it."""
 _CELL_BY_CELL = [
     "absolute",
     "arcsin",
@@ -49,13 +49,13 @@ _CELL_BY_CELL = [
     "tan",
     "tanh",
 ]
-"""Those that scipy computes of the cells that a sparse matrix holds, and leaves sparse."""
+"""Those that scipy applies to the stored cells of a sparse matrix, which stays sparse."""
 _CLEAR = 2.0**-46
-"""How far from a threshold, relative to it and at least to 1, the last digit no longer matters."""
+"""Distance from a threshold, relative to it and at least to 1, at which the last digit no longer matters."""
 
 
 def function(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """What the function makes of the frame; the frame itself where there is none."""
+    """Returns the function's result on the frame; the frame itself where there is no function."""
     if fitted.func is None:
         return Answer(transformed=frame)
     author = function_step(fitted.func)
@@ -65,12 +65,12 @@ def function(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     try:
         return Answer(transformed=_sparse_as_given(fitted, _traced(fitted, frame, graph).frame, frame, graph))
     except Unsupported as error:
-        reason = f"FunctionTransformer(func={name}) cannot be read: {error}"
+        reason = f"FunctionTransformer(func={name}) cannot be converted: {error}"
         raise Unsupported(f"{reason}. Write it with numpy on whole columns, {advice(name)}") from error
 
 
 def _sparse_as_given(fitted: Any, made: Frame, frame: Frame, graph: GraphBuilder) -> Frame:
-    """What was made of a sparse matrix holds the same cells, be they 0 now, where the function is one of numpy's."""
+    """Keeps the cells of a sparse matrix, even if they are 0 now, where the function is one of numpy's."""
     name = getattr(fitted.func, "__name__", "")
     if all(v.held is None for v in frame) or name not in _CELL_BY_CELL or not _is_numpys(fitted.func, name):
         return made
@@ -89,7 +89,7 @@ def _traced(fitted: Any, frame: Frame, graph: GraphBuilder) -> Traced:
 
 
 def _rehearsed(fitted: Any) -> Traced | None:
-    """The trace on columns of any kind; None where there is none."""
+    """Returns the trace on columns of unknown type; None where tracing fails."""
     graph = Rehearsal("float64")
     width = int(fitted.n_features_in_)
     try:
@@ -99,7 +99,7 @@ def _rehearsed(fitted: Any) -> Traced | None:
 
 
 def _thresholds(fitted: Any) -> Thresholds:
-    """What the function compares its input with."""
+    """Returns the constants that the function compares its input with."""
     if fitted.func is None or function_step(fitted.func) is not None:
         return []
     found = _rehearsed(fitted)
@@ -107,13 +107,13 @@ def _thresholds(fitted: Any) -> Thresholds:
 
 
 def _back(fitted: Any, thresholds: Thresholds) -> Thresholds:
-    """Through a function of numpy by its inverse; else of the columns that it leaves as they are."""
+    """Maps thresholds back: through a numpy function by its inverse, else to the columns that pass unchanged."""
     if fitted.func is None:
         return thresholds
     name = getattr(fitted.func, "__name__", "")
     if name in _INVERSES and _is_numpys(fitted.func, name):
-        asked = thresholds if name in _EXACT else [_beside(values) for values in thresholds]
-        return [_inverted(_INVERSES[name], values) for values in asked]
+        targets = thresholds if name in _EXACT else [_beside(values) for values in thresholds]
+        return [_inverted(_INVERSES[name], values) for values in targets]
     found = None if function_step(fitted.func) is not None else _rehearsed(fitted)
     if found is None or len(found.origin) != len(thresholds):
         return []
@@ -125,7 +125,7 @@ def _back(fitted: Any, thresholds: Thresholds) -> Thresholds:
 
 
 def _moves(fitted: Any) -> Sequence[int | None] | None:
-    """The columns that the function leaves as they are, wherever they come out."""
+    """Returns the columns that the function passes unchanged, wherever they end up."""
     if fitted.func is None:
         return None
     found = None if function_step(fitted.func) is not None else _rehearsed(fitted)
@@ -139,7 +139,7 @@ def _is_numpys(func: Any, name: str) -> bool:
 
 
 def _beside(values: list[float]) -> list[float]:
-    """A number to either side of each."""
+    """Returns a number on either side of each."""
     return [v + side * _CLEAR * max(abs(v), 1.0) for v in values for side in (-1.0, 1.0)]
 
 

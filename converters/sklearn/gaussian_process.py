@@ -1,4 +1,4 @@
-"""Gaussian processes: kernels between each row and the training rows, weighted."""
+"""Gaussian processes: weighted kernels between each row and the training rows."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from . import _members as members
 from . import _scores as scores
 
 VISIBLE = 1e-6
-"""Share of the largest target from which on rounding is too large for any equality."""
+"""Fraction of the largest target from which rounding is too large for equality."""
 
 
 def regressor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The mean of the posterior, in the units of the target."""
+    """Returns the mean of the posterior, in the units of the target."""
     import numpy as np
 
     weights = np.asarray(fitted.alpha_, np.float64)
@@ -33,15 +33,15 @@ def regressor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def _refuse_noise(fitted: Any, weights: Any) -> None:
-    """Refuses a model whose weights cancel so far that its own rounding shows in the sixth digit of its answers."""
+    """Refuses a model whose weights cancel so far that its own rounding shows in the sixth digit of its predictions."""
     import numpy as np
 
     largest = float(np.max(fitted.kernel_.diag(fitted.X_train_)))
     noise = np.finfo(np.float64).epsneg * largest * np.linalg.norm(weights, axis=0).max()
     if noise > VISIBLE * np.abs(fitted.y_train_).max():
         raise Unsupported(
-            "GaussianProcessRegressor: its kernel matrix is all but singular, so that its own answers are uncertain by "
-            f"rounding, by about {noise * np.max(fitted._y_train_std):.1g}: fit it with a larger alpha or a WhiteKernel"
+            "GaussianProcessRegressor: its kernel matrix is nearly singular, so its own predictions are uncertain by "
+            f"rounding, about {noise * np.max(fitted._y_train_std):.1g}: fit it with a larger alpha or a WhiteKernel"
         )
 
 
@@ -56,12 +56,12 @@ def _points(fitted: Any) -> Any:
 
     points = fitted.X_train_
     if np.ndim(points) != 2 or np.asarray(points).dtype.kind not in "fiub":
-        raise Unsupported(f"{type(fitted).__name__} was fitted on objects: only rows of numbers convert")
+        raise Unsupported(f"{type(fitted).__name__} was fitted on objects: only rows of numbers are supported")
     return kernels.dense(points)
 
 
 def binary(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """Two classes by the Laplace approximation: the side of the latent mean, and the logistic curve averaged."""
+    """Two classes by the Laplace approximation: the sign of the latent mean, and the averaged logistic curve."""
     import numpy as np
 
     kernel = covariances.covariance(graph, graph.matrix(frame).name, _points(fitted), fitted.kernel_)
@@ -74,9 +74,9 @@ def binary(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def _averaged(graph: GraphBuilder, mean: str, variance: str) -> str:
-    """The logistic function averaged over a normal distribution, `[N, 1]`: a sum of five error functions.
+    """Averages the logistic function over a normal distribution, `[N, 1]`: a sum of five error functions.
 
-    Written as the original has it: a variance that came out negative gives NaN.
+    Written as in the original: a negative variance gives NaN.
     """
     from sklearn.gaussian_process._gpc import COEFS, LAMBDAS
 

@@ -1,4 +1,4 @@
-"""Hashed terms: each one's column and sign come from its MurmurHash3, in a graph."""
+"""Feature hashing of text: each term's column and sign come from its MurmurHash3, in a graph."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from ._text.words import Alphabet
 _DENSE = 1 << 16
 _ANY = r"[\s\S]"
 Terms = list[tuple[str, str, str]]
-"""Terms `[N, W]`, whether each is one, and how often it counts `[1, 1]` or `[N, W]`."""
+"""Terms `[N, W]`, whether each is present, and its count `[1, 1]` or `[N, W]`."""
 
 
 def hashing(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The terms of each row at the columns of their hashes; a linear model behind it takes them one by one."""
+    """Adds the terms of each row at the columns of their hashes; a subsequent linear model reads them as sparse."""
     import numpy as np
 
     refuse_options(fitted)
     if np.dtype(fitted.dtype).kind != "f":
-        raise Unsupported(f"dtype={fitted.dtype!r} of HashingVectorizer has no converter: float64 and float32 have")
+        raise Unsupported(f"dtype={fitted.dtype!r} of HashingVectorizer has no converter; supported: float64, float32")
     by_words = fitted.analyzer == "word"
     one = Alphabet.of(fitted.token_pattern).one if by_words else _ANY
     letters = _letters(one, bool(fitted.lowercase), fitted.strip_accents or None)
@@ -39,29 +39,29 @@ def hashing(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     graph.sparse[name] = sparse
     if sparse.width > _DENSE:
         graph.refused[name] = (
-            f"n_features={fitted.n_features} of HashingVectorizer makes a whole table too wide for anything but a "
-            f"linear model right behind it: set n_features to {_DENSE} or less"
+            f"n_features={fitted.n_features} of HashingVectorizer makes a dense table too wide for anything but a "
+            f"linear model directly after it: set n_features to {_DENSE} or less"
         )
     return Answer(transformed=(Value(name, graph.real, sparse.width, held=_held(sparse, graph)),))
 
 
 def _held(sparse: Sparse, graph: GraphBuilder) -> str:
-    """Where terms fall: a matrix of the original also holds a cell whose terms add up to 0."""
+    """Returns the cells with terms: the original's matrix also stores a cell whose terms sum to 0."""
     ones = graph.op("Expand", graph.const([1.0]), graph.op("Shape", sparse.values))
     return graph.op("Greater", replace(sparse, values=ones).dense(graph), graph.const(0.0))
 
 
 @lru_cache(maxsize=4)
 def _letters(one: str, lowercase: bool, strip_accents: Any) -> tuple[str, ...]:
-    """All characters that a term can hold, and the space between two words."""
+    """Returns all characters that a term can contain, and the space between two words."""
     left = staying(lowercase, strip_accents) | set("".join(images(lowercase, strip_accents).values()))
     return tuple(sorted((left & abc.members(one)) | {" "}))
 
 
 def _words(fitted: Any, text: str, graph: GraphBuilder) -> Terms:
-    """Runs of words, without stop words."""
+    """Returns word n-grams, without stop words."""
     alphabet = Alphabet.of(fitted.token_pattern)
-    # a word before the batch: no operator below has to bear an empty batch, or one without a word
+    # prepends a word, so that no operator below receives an empty batch, or one without a word
     padded = graph.op("Concat", graph.const([alphabet.letter() * alphabet.least]), text, axis=0)
     grid = tokens(padded, alphabet.expression(), graph)
     stops = stop_words(fitted, alphabet)
@@ -74,7 +74,7 @@ def _words(fitted: Any, text: str, graph: GraphBuilder) -> Terms:
 
 
 def _run(grid: str, n: int, between: str, graph: GraphBuilder) -> tuple[str, str, str, list[str]]:
-    """Runs of `n` neighbours as one text each, whether there are so many, that each counts once; and the parts."""
+    """Returns n-grams as one text each, whether they are complete, a count of one each, and the parts."""
     rows, width = graph.op("Shape", grid, end=1), graph.op("Shape", grid, start=1, end=2)
     blank = graph.op("Expand", graph.const([[""]]), graph.op("Concat", rows, graph.const([n], "int64"), axis=0))
     wide, axis = graph.op("Concat", grid, blank, axis=1), graph.const([1], "int64")
@@ -91,7 +91,7 @@ def _run(grid: str, n: int, between: str, graph: GraphBuilder) -> tuple[str, str
 
 
 def _characters(fitted: Any, text: str, graph: GraphBuilder) -> Terms:
-    """Runs of characters; a run of white space is one space."""
+    """Returns character n-grams; a run of white space is one space."""
     least, most = fitted.ngram_range
     words_only = fitted.analyzer == "char_wb"
     padded = graph.op("Concat", graph.const(["A"]), text, axis=0)
@@ -108,7 +108,7 @@ def _characters(fitted: Any, text: str, graph: GraphBuilder) -> Terms:
 
 
 def _within_a_word(units: str, n: int, whole: bool, graph: GraphBuilder) -> tuple[str, str, str]:
-    """Runs with a space at the ends alone; `whole`: and at both."""
+    """Returns n-grams with spaces only at the ends; `whole`: and at both."""
     text, given, once, parts = _run(units, n, "", graph)
     space = graph.const([[" "]])
     for part in parts[1:-1]:
@@ -119,7 +119,7 @@ def _within_a_word(units: str, n: int, whole: bool, graph: GraphBuilder) -> tupl
 
 
 def _spaces(units: str, graph: GraphBuilder) -> Terms:
-    """Single characters; a space counts for the words on both its sides, but for those at either end of the text."""
+    """Returns single characters; a space counts for both adjacent words, except at either end of the text."""
     text, given, once, _ = _run(units, 1, "", graph)
     space = graph.const([[" "]])
     twice = graph.op("Where", graph.op("Equal", text, space), graph.const([[2.0]]), once)
@@ -130,10 +130,10 @@ def _spaces(units: str, graph: GraphBuilder) -> Terms:
 
 
 def _summed(fitted: Any, terms: Terms, letters: tuple[str, ...], graph: GraphBuilder) -> Sparse:
-    """The terms of each row, added up by column, and each row over its norm."""
+    """Sums the terms of each row by column, and divides each row by its norm."""
     height = graph.op("Shape", terms[0][0], end=1)
     texts, rows, counts = (graph.op("Concat", *each, axis=0) for each in zip(*(_listed(t, graph) for t in terms)))
-    # one term that is not of the batch, for the same reason as the word before it
+    # an extra term outside the batch, for the same reason as the prepended word
     texts = graph.op("Concat", texts, graph.const([" "]), axis=0)
     rows = graph.op("Concat", rows, graph.const([0], "int64"), axis=0)
     counts = graph.op("Concat", counts, graph.const([1.0]), axis=0)
@@ -152,7 +152,7 @@ def _summed(fitted: Any, terms: Terms, letters: tuple[str, ...], graph: GraphBui
 
 
 def _listed(term: tuple[str, str, str], graph: GraphBuilder) -> tuple[str, str, str]:
-    """The terms that are some, `[T]`, their rows and how often each counts."""
+    """Returns the terms that are present, `[T]`, their rows and counts."""
     texts, given, counts = term
     where = graph.op("Transpose", graph.op("NonZero", given), perm=[1, 0])
     rows = graph.op("Gather", where, graph.const(0, "int64"), axis=1)
@@ -161,7 +161,7 @@ def _listed(term: tuple[str, str, str], graph: GraphBuilder) -> tuple[str, str, 
 
 
 def _places(fitted: Any, texts: str, letters: tuple[str, ...], graph: GraphBuilder) -> tuple[str, str]:
-    """Each text's column `int64 [T]` and sign `real [T]`."""
+    """Returns each text's column `int64 [T]` and sign `real [T]`."""
     unique, _, back, _ = graph.ops("Unique", (texts,), 4, sorted=0)
     number = hashes(unique, letters, graph)
     column = graph.op("Mod", graph.op("Abs", number), graph.const([int(fitted.n_features)], "int64"))
@@ -171,7 +171,7 @@ def _places(fitted: Any, texts: str, letters: tuple[str, ...], graph: GraphBuild
 
 
 def _normalised(values: str, rows: str, height: str, norm: str | None, graph: GraphBuilder) -> str:
-    """The values over the norm of their row, where that is not zero."""
+    """Divides the values by their row's norm, where that is not zero."""
     if norm is None:
         return values
     size = graph.op("Mul", values, values) if norm == "l2" else graph.op("Abs", values)

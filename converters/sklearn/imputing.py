@@ -1,4 +1,4 @@
-"""Imputers of missing cells, of numbers and of text, and the columns that tell where cells were missing."""
+"""Imputers of missing cells, for numbers and text, and the missing indicators."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ._categories import is_missing
 
 
 def simple(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The frame with missing cells filled, without the columns that had none in the fit; then the indicators."""
+    """Returns the frame filled, without the columns that were empty in the fit; then the indicators."""
     blocks = _merged(frame, fitted._fit_dtype.kind == "f", graph)
     masks = tuple(_missing(value, fitted.missing_values, graph) for value in blocks)
     filled: list[Value] = []
@@ -24,12 +24,12 @@ def simple(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     if fitted.add_indicator:
         filled += _indicators(fitted.indicator_, blocks, masks, graph)
     if not filled:
-        raise Unsupported("the SimpleImputer drops every column: none had a value in the fit")
+        raise Unsupported("the SimpleImputer drops every column: all were empty in the fit")
     return Answer(transformed=tuple(filled))
 
 
 def _merged(frame: Frame, as_floats: bool, graph: GraphBuilder) -> Frame:
-    """Neighbouring columns of numbers as one block; integers stay by themselves where the cast would cost digits."""
+    """Merges adjacent numeric columns into one block; integers stay separate where the cast would cost digits."""
 
     def kind(value: Value) -> str:
         whole = as_floats and graph.real == "float64" and value.dtype != "string"
@@ -41,7 +41,7 @@ def _merged(frame: Frame, as_floats: bool, graph: GraphBuilder) -> Frame:
 
 
 def _missing(value: Value, marker: Any, graph: GraphBuilder) -> Value | None:
-    """`bool [N, width]`: where the cells are missing; None where none can be: a cell of None is not NaN."""
+    """Returns the mask of missing cells, `bool [N, width]`; None where there are none: a cell of None is not NaN."""
     if value.none and is_missing(marker) and marker is not None:
         return None
     if value.dtype == "string":
@@ -55,7 +55,7 @@ def _missing(value: Value, marker: Any, graph: GraphBuilder) -> Value | None:
     if value.dtype == "bool" or (value.dtype == "int64" and int(marker) != marker):
         return None
     if value.dtype == "float32" and float(marker) != _in_float32(marker):
-        raise Unsupported(f"missing_values={marker!r} is no float32 number")
+        raise Unsupported(f"missing_values={marker!r} is not exact in float32")
     return _equal(value, marker, graph)
 
 
@@ -83,13 +83,13 @@ def _filled(value: Value, mask: Value | None, fills: list[Any], keep_all: bool, 
     where = graph.select((mask,), kept)[0].name
     name = graph.op("Where", where, row, chosen.name)
     cells = _filled_cells(chosen, known[0])
-    # a sparse matrix goes on to hold a cell that is filled with 0
+    # a sparse matrix still stores a cell that is filled with 0
     held = None if chosen.held is None else graph.held(chosen)
     return (Value(name, chosen.dtype, chosen.width, chosen.column, chosen.missing, cells, held=held),)
 
 
 def _filled_cells(column: Value, fill: Any) -> Any:
-    """What the example holds in a text column, its missing cells filled; None where that is not known."""
+    """Returns the example's cells in a text column, with missing cells filled; None where they are unknown."""
     import numpy as np
 
     if column.cells is None or column.dtype != "string":
@@ -110,7 +110,7 @@ def _texts(fills: list[Any], value: Value) -> Any:
 
 
 def _indicators(indicator: Any, blocks: Frame, masks: tuple[Value | None, ...], graph: GraphBuilder) -> Frame:
-    """`bool` columns of `indicator.features_`: where the cells are missing."""
+    """Returns the missing masks of `indicator.features_`, as `bool` columns."""
     if not len(indicator.features_):
         return ()
     flags = tuple(mask or _never(block, graph) for block, mask in zip(blocks, masks))
@@ -123,17 +123,17 @@ def _never(value: Value, graph: GraphBuilder) -> Value:
 
 
 def indicator(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """Where the cells are missing, for the columns that the indicator reports."""
+    """Returns the missing masks of the columns that the indicator reports."""
     blocks = _merged(frame, False, graph)
     masks = tuple(_missing(value, fitted.missing_values, graph) for value in blocks)
     flags = _indicators(fitted, blocks, masks, graph)
     if not flags:
-        raise Unsupported("the MissingIndicator gives no column: nothing was missing in the fit")
+        raise Unsupported("the MissingIndicator has no output column: nothing was missing in the fit")
     return Answer(transformed=flags)
 
 
 def _simple_values(fitted: Any) -> list[list[Any] | None]:
-    """Nothing but what tells a missing text from an empty one, where the imputer reads objects."""
+    """Returns only the values that distinguish a missing text from an empty one, where the imputer reads objects."""
     text = fitted._fit_dtype.kind == "O"
     return [_text_values(fitted.missing_values, fill) if text else None for fill in fitted.statistics_]
 
@@ -147,7 +147,7 @@ def _text_values(marker: Any, fill: Any) -> list[Any] | None:
 
 
 def _spread(fitted: Any, thresholds: list[list[float]]) -> list[list[float]]:
-    """Thresholds on the kept columns, at their places among all columns."""
+    """Maps thresholds on the kept columns to their positions among all columns."""
     keeps = getattr(fitted, "keep_empty_features", False)
     places = [i for i, fill in enumerate(fitted.statistics_) if keeps or not _is_nan(fill)]
     found: list[list[float]] = [[] for _ in fitted.statistics_]

@@ -1,4 +1,4 @@
-"""The imputer that fills a missing cell from the nearest training rows that have it."""
+"""The imputer that fills a missing cell from the nearest training rows with a value there."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from ._neighbors.distances import Metric
 from ._neighbors.nearest import ROUNDING, any_of, inverse, like_fitted, smallest
 from ._neighbors.rounding import rounded
 
-ASKED = 500
-"""Training rows with holes that are asked, at most."""
+PROBED = 500
+"""Maximum number of training rows with missing cells that are checked."""
 FAR = 1e6
-"""A large number beside the others of a row."""
+"""A number that is large compared with the others of a row."""
 
 
 def nearest_rows(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The frame with missing cells filled, without the columns that had none in the fit; then the indicators."""
+    """Returns the frame filled, without the columns that were empty in the fit; then the indicators."""
     if callable(fitted.metric) or callable(fitted.weights):
-        raise Unsupported("KNNImputer has a metric or weights of its own (a function): there is no converter for them")
-    _refuse_what_hangs_on_rounding(fitted)
+        raise Unsupported("KNNImputer has a custom metric or weights (a function), which have no converter")
+    _refuse_rounding(fitted)
     x = graph.matrix(frame)
-    holes = holes_of(x.name, fitted.missing_values, graph)
-    open_x = x.name if is_missing(fitted.missing_values) else _opened(x.name, holes, graph)
+    mask = holes_of(x.name, fitted.missing_values, graph)
+    open_x = x.name if is_missing(fitted.missing_values) else _opened(x.name, mask, graph)
     away = distances.ranks(graph, open_x, _points(fitted), Metric("nan_euclidean"))
     away = graph.op("Where", graph.op("IsNaN", away), graph.const(float("inf")), away)
     columns = []
@@ -36,25 +36,25 @@ def nearest_rows(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
         if valid:
             fill = _filling(fitted, i, away, graph)
             own = scores.pick(graph, x.name, i)
-            columns.append(graph.op("Where", scores.pick(graph, holes, i), fill, own))
+            columns.append(graph.op("Where", scores.pick(graph, mask, i), fill, own))
         elif getattr(fitted, "keep_empty_features", False):
-            columns.append(graph.op("Mul", scores.as_real(graph, scores.pick(graph, holes, i)), graph.const(0.0)))
-    return imputed(fitted, columns, holes, x.width, graph)
+            columns.append(graph.op("Mul", scores.as_real(graph, scores.pick(graph, mask, i)), graph.const(0.0)))
+    return imputed(fitted, columns, mask, x.width, graph)
 
 
-def _opened(x: str, holes: str, graph: GraphBuilder) -> str:
-    return graph.op("Where", holes, graph.const(float("nan")), x)
+def _opened(x: str, mask: str, graph: GraphBuilder) -> str:
+    return graph.op("Where", mask, graph.const(float("nan")), x)
 
 
 def _points(fitted: Any) -> Any:
-    """The training rows with NaN where cells are missing."""
+    """Returns the training rows with NaN where cells are missing."""
     import numpy as np
 
     return np.where(fitted._mask_fit_X, np.nan, np.asarray(fitted._fit_X, np.float64))
 
 
 def _filling(fitted: Any, column: int, away: str, graph: GraphBuilder) -> str:
-    """What a missing cell of the column is filled with, `[N, 1]`; the column's mean where no donor shares a column."""
+    """Returns the fill of the column's missing cells, `[N, 1]`; the column's mean where no donor shares a column."""
     import numpy as np
 
     missing = fitted._mask_fit_X[:, column]
@@ -76,100 +76,102 @@ def _one(graph: GraphBuilder) -> str:
     return graph.const([[1.0]])
 
 
-def _refuse_what_hangs_on_rounding(fitted: Any) -> None:
-    """`Unsupported` where training rows show that the original does not take the first of equally near rows.
+def _refuse_rounding(fitted: Any) -> None:
+    """Raises `Unsupported` where training rows show that the original does not choose the first of equally near rows.
 
-    Weights by distance show the rounding of its distances too, in rows near a training row or with a large number.
+    Weights by distance also expose the rounding of its distances, in rows near a training row or with a large number.
     """
     import numpy as np
 
-    holed = np.flatnonzero((fitted._mask_fit_X & fitted._valid_mask).any(axis=1))[:ASKED]
-    pierced = _pierced(fitted)
-    rows = np.array(fitted._fit_X[: len(pierced)], np.float64)
-    asked = np.array(fitted._fit_X[holed], np.float64) if len(holed) else rows
-    tied, wrong = _otherwise(fitted, asked, fitted._mask_fit_X[holed] if len(holed) else pierced)
+    incomplete = np.flatnonzero((fitted._mask_fit_X & fitted._valid_mask).any(axis=1))[:PROBED]
+    one_more = _one_more_missing(fitted)
+    rows = np.array(fitted._fit_X[: len(one_more)], np.float64)
+    probed = np.array(fitted._fit_X[incomplete], np.float64) if len(incomplete) else rows
+    tied, wrong = _ties_and_differences(fitted, probed, fitted._mask_fit_X[incomplete] if len(incomplete) else one_more)
     if (tied & wrong).any():
-        raise Unsupported(_TIES.format((tied & wrong).sum(), len(asked), fitted.n_neighbors, ""))
-    left = _left_alone(fitted)
-    tied, wrong = _otherwise(fitted, rows, left)
+        raise Unsupported(_TIES.format((tied & wrong).sum(), len(probed), fitted.n_neighbors, ""))
+    left = _all_but_one(fitted)
+    tied, wrong = _ties_and_differences(fitted, rows, left)
     if (tied & wrong).any():
-        raise Unsupported(_TIES.format((tied & wrong).sum(), len(rows), fitted.n_neighbors, _LEFT_ALONE))
+        raise Unsupported(_TIES.format((tied & wrong).sum(), len(rows), fitted.n_neighbors, _ALL_BUT_ONE))
     if fitted.weights == "distance":
         place, width = np.arange(len(rows)), rows.shape[1]
         far = rows.copy()
         far[place, (place + 1) % width] = FAR
-        apart = pierced.copy()
+        apart = one_more.copy()
         apart[place, (place + 1) % width] = width == 1
-        shown = _otherwise(fitted, rows, pierced)[1].any() or _otherwise(fitted, far, apart)[1].any()
-        if shown or _hangs_on_rounding(fitted, rows, pierced):
+        shown = (
+            _ties_and_differences(fitted, rows, one_more)[1].any() or _ties_and_differences(fitted, far, apart)[1].any()
+        )
+        if shown or _depends_on_rounding(fitted, rows, one_more):
             raise Unsupported(_NOISE)
 
 
-def _hangs_on_rounding(fitted: Any, rows: Any, holes: Any) -> bool:
-    """Whether fillings differ by distances as some processor may round them, drawn alike on every machine."""
+def _depends_on_rounding(fitted: Any, rows: Any, mask: Any) -> bool:
+    """Returns whether fills differ by distances as some processor may round them, simulated with a fixed seed."""
     import numpy as np
 
-    points, open_rows = _points(fitted), np.where(holes, np.nan, rows)
+    points, open_rows = _points(fitted), np.where(mask, np.nan, rows)
     exact = _measured(open_rows, points)
     drawn = rounded(exact, np.nan_to_num(open_rows), np.nan_to_num(points), Metric("euclidean"))
     for column in map(int, np.flatnonzero(fitted._valid_mask)):
-        mine = np.flatnonzero(holes[:, column])
+        mine = np.flatnonzero(mask[:, column])
         one, other = (_filled(fitted, column, away[mine])[1] for away in (drawn, exact))
         if not np.allclose(one, other, rtol=1e-9, atol=1e-10, equal_nan=True):
             return True
     return False
 
 
-def _pierced(fitted: Any) -> Any:
-    """Which cells of the first training rows are missing, with one more in each row."""
+def _one_more_missing(fitted: Any) -> Any:
+    """Returns the missing mask of the first training rows, with one more missing cell in each row."""
     import numpy as np
 
-    holes = np.array(fitted._mask_fit_X[:ASKED])
-    place = np.arange(len(holes))
-    holes[place, place % holes.shape[1]] = True
-    return holes
+    mask = np.array(fitted._mask_fit_X[:PROBED])
+    place = np.arange(len(mask))
+    mask[place, place % mask.shape[1]] = True
+    return mask
 
 
-def _left_alone(fitted: Any) -> Any:
-    """Which cells of the first training rows are missing, with all but one in each row: few numbers make ties."""
+def _all_but_one(fitted: Any) -> Any:
+    """Returns the missing mask of the first training rows, with all but one cell missing: few numbers make ties."""
     import numpy as np
 
-    holes = np.array(fitted._mask_fit_X[:ASKED])
-    place = np.arange(len(holes))
-    keep = np.zeros_like(holes)
-    keep[place, place % holes.shape[1]] = True
-    return holes | ~keep
+    mask = np.array(fitted._mask_fit_X[:PROBED])
+    place = np.arange(len(mask))
+    keep = np.zeros_like(mask)
+    keep[place, place % mask.shape[1]] = True
+    return mask | ~keep
 
 
 _TIES = (
-    "the KNNImputer decides among rows that lie exactly as far (ties): in {} of {} training rows with holes neighbour "
-    "{} and the next one are at the same distance, and the original takes either{}; take another n_neighbors, or scale "
+    "the KNNImputer has to choose among rows at equal distances (ties): in {} of {} incomplete training rows neighbour "
+    "{} and the next one are at the same distance, and the original may use either{}; change n_neighbors, or scale "
     "the columns so that distances differ"
 )
-_LEFT_ALONE = (
-    " (rows that lack all cells but one: a column of whole numbers has many rows at one distance; impute it otherwise)"
+_ALL_BUT_ONE = (
+    " (rows with all cells but one missing: a column of integers has many rows at one distance; impute it differently)"
 )
 _NOISE = (
-    "the KNNImputer weighs by distances that the original measures by a product of matrices, and whose rounding, this "
-    "processor's or another's, shows in its fillings: no graph repeats it; fit with weights='uniform'"
+    "the KNNImputer weights by distances that the original computes by a matrix product, and whose rounding, on this "
+    "processor or another, changes its fills: no graph repeats it; fit with weights='uniform'"
 )
 
 
-def _otherwise(fitted: Any, rows: Any, holes: Any) -> tuple[Any, Any]:
-    """Which rows have a tie at the last donor of a missing cell, and which the original fills otherwise than we do."""
+def _ties_and_differences(fitted: Any, rows: Any, mask: Any) -> tuple[Any, Any]:
+    """Returns which rows have a tie at a missing cell's last donor, and which the original fills differently."""
     import warnings
 
     import numpy as np
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        given = np.where(holes, fitted.missing_values, rows)
+        given = np.where(mask, fitted.missing_values, rows)
         want = np.asarray(fitted.transform(like_fitted(fitted, given)), np.float64)
     kept = np.flatnonzero(fitted._valid_mask | getattr(fitted, "keep_empty_features", False))
-    away = _measured(np.where(holes, np.nan, rows), _points(fitted))
+    away = _measured(np.where(mask, np.nan, rows), _points(fitted))
     tied, wrong = np.zeros(len(rows), bool), np.zeros(len(rows), bool)
     for place, column in enumerate(map(int, kept)):
-        mine = np.flatnonzero(holes[:, column])
+        mine = np.flatnonzero(mask[:, column])
         if fitted._valid_mask[column] and len(mine):
             equal, value = _filled(fitted, column, away[mine])
             other = ~np.isclose(value, want[mine, place], rtol=1e-9, atol=1e-10, equal_nan=True)
@@ -179,7 +181,7 @@ def _otherwise(fitted: Any, rows: Any, holes: Any) -> tuple[Any, Any]:
 
 
 def _measured(rows: Any, points: Any) -> Any:
-    """NaN-euclidean distances as the graph measures them, infinite where no column is shared."""
+    """Returns NaN-Euclidean distances as the graph computes them, infinite where no column is shared."""
     import numpy as np
 
     total, shared = np.zeros((len(rows), len(points))), np.zeros((len(rows), len(points)))
@@ -192,7 +194,7 @@ def _measured(rows: Any, points: Any) -> Any:
 
 
 def _filled(fitted: Any, column: int, away: Any) -> tuple[Any, Any]:
-    """Per row, whether the last donor is as far as the next one, and what the graph fills in (NaN: the mean)."""
+    """Returns, per row, whether the last donor is as far as the next one, and the graph's fill (NaN: the mean)."""
     import numpy as np
 
     donors = np.flatnonzero(~fitted._mask_fit_X[:, column])

@@ -1,4 +1,4 @@
-"""Feature maps of kernels: chi squared ones, and polynomials by count sketches."""
+"""Kernel feature maps: chi-squared ones, and polynomials by count sketches."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from . import _scores as scores
 from ._outputs import block
 
 INTERVALS = {1: 0.8, 2: 0.5, 3: 0.4}
-"""The interval between samples that AdditiveChi2Sampler takes by itself."""
+"""The default interval between samples of AdditiveChi2Sampler."""
 
 
 def additive(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """`sqrt(x * interval)`, then cosines and sines of `log(x)`; 0 where x is 0."""
+    """Returns `sqrt(x * interval)`, then cosines and sines of `log(x)`; 0 where x is 0."""
     import math
 
     x = graph.matrix(frame)
@@ -36,7 +36,7 @@ def additive(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def skewed(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """`cos(log(x + skewedness) @ random_weights_ + random_offset_)`, scaled."""
+    """Returns `cos(log(x + skewedness) @ random_weights_ + random_offset_)`, scaled."""
     import math
 
     moved = graph.op("Add", graph.matrix(frame).name, graph.const([[float(fitted.skewedness)]]))
@@ -55,16 +55,16 @@ def _above_skewedness(fitted: Any) -> Thresholds:
 
 
 def count_sketch(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The circular convolution of `degree` sketches of x: a product in the space of frequencies.
+    """Convolves `degree` sketches of x circularly: a product in the frequency domain.
 
-    Both ways between the spaces are matrices; the way there is folded into the hashing.
+    The transforms in both directions are matrices; the forward one is folded into the hashing.
     """
     import numpy as np
 
     x = graph.matrix(frame).name
     size = int(fitted.n_components)
     if size > 2048:
-        raise Unsupported(f"PolynomialCountSketch(n_components={size}) needs a graph of too many bytes: at most 2048")
+        raise Unsupported(f"PolynomialCountSketch(n_components={size}) makes the graph too large: use at most 2048")
     there, back = _frequencies(size)
     product: tuple[str, str] | None = None
     for spread, constant in _hashes(fitted, size):
@@ -76,7 +76,7 @@ def count_sketch(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def _hashes(fitted: Any, size: int) -> list[tuple[Any, Any]]:
-    """Per factor, the sketch as a matrix `[F, size]`, and what the constant feature of `coef0` adds, `[1, size]`."""
+    """Returns, per factor, the sketch as a matrix `[F, size]`, and `coef0`'s constant contribution, `[1, size]`."""
     import numpy as np
 
     found = []
@@ -90,7 +90,7 @@ def _hashes(fitted: Any, size: int) -> list[tuple[Any, Any]]:
 
 
 def _frequencies(size: int) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
-    """Matrices of the discrete Fourier transform of real rows: to real and imaginary parts, and back from both."""
+    """Returns matrices of the real discrete Fourier transform: to real and imaginary parts, and back from both."""
     import numpy as np
 
     half = size // 2 + 1
@@ -104,7 +104,7 @@ def _frequencies(size: int) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
 
 
 def _times(graph: GraphBuilder, a: tuple[str, str], b: tuple[str, str]) -> tuple[str, str]:
-    """The product of complex numbers."""
+    """Multiplies complex numbers."""
 
     def product(i: int, j: int) -> str:
         return graph.op("Mul", a[i], b[j])

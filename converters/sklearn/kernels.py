@@ -1,4 +1,4 @@
-"""Models of kernels with the training rows: projections, feature maps, centring, ridge regression."""
+"""Kernel models on the training rows: projections, feature maps, centring, ridge regression."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ._outputs import block
 
 
 def kernel_pca(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The centred kernel with the training rows, times the eigenvectors over the roots of the eigenvalues."""
+    """Multiplies the centred kernel with the training rows by the eigenvectors over the roots of the eigenvalues."""
     import numpy as np
 
     kernel = _kernel(fitted, frame, graph, fitted.X_fit_, _settings(fitted, fitted.gamma_))
@@ -24,7 +24,7 @@ def kernel_pca(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def centerer(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The kernel less the mean of its row and of the training kernel's column, plus the mean of all."""
+    """Returns the kernel minus the mean of its row and of the training kernel's column, plus the overall mean."""
     x = graph.matrix(frame)
     return block(_centred(fitted, x.name, graph), x.width, graph)
 
@@ -38,7 +38,7 @@ def _centred(fitted: Any, kernel: str, graph: GraphBuilder) -> str:
 
 
 def nystroem(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The kernel of each row with the kept rows, times the normalisation."""
+    """Multiplies the kernel of each row with the kept rows by the normalisation."""
     own = {k: v for k, v in _settings(fitted, fitted.gamma).items() if v is not None}
     kernel = _kernel(fitted, frame, graph, fitted.components_, {**(fitted.kernel_params or {}), **own})
     matrix = kernels.dense(fitted.normalization_).T
@@ -46,7 +46,7 @@ def nystroem(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def ridge(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """Kernel ridge regression: kernels with the training rows, weighted."""
+    """Kernel ridge regression: weighted kernels with the training rows."""
     dual = kernels.dense(fitted.dual_coef_)
     kernel = _kernel(fitted, frame, graph, fitted.X_fit_, _settings(fitted, fitted.gamma))
     value = scores.gemm(graph, kernel, dual.reshape(len(dual), -1), 0.0)

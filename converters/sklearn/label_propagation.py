@@ -1,4 +1,4 @@
-"""Labels spread from the training rows to a new row, by a kernel or by its nearest neighbours."""
+"""Labels propagated from the training rows to a new row, by a kernel or by its nearest neighbours."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ._neighbors.nearest import equals_of, nearest
 
 
 def propagation(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The training rows' classes, weighted by how near they are; NaN and the first class where all are too far."""
+    """Returns the training rows' classes, weighted by proximity; NaN and the first class where all are too far."""
     import numpy as np
 
     if fitted.kernel not in ("rbf", "knn"):
-        raise Unsupported(f"{type(fitted).__name__} has a kernel of its own (a function): there is no converter for it")
+        raise Unsupported(f"{type(fitted).__name__} has a custom kernel (a function), which has no converter")
     x = graph.matrix(frame).name
     table = graph.const(np.asarray(fitted.label_distributions_, np.float64))
     if fitted.kernel == "knn":

@@ -12,12 +12,12 @@ from . import _scores as scores
 
 
 def _linear(fitted: Any, frame: Frame, graph: GraphBuilder) -> str:
-    """`X @ coef.T + intercept`, `[N, T]`."""
+    """Returns `X @ coef.T + intercept`, `[N, T]`."""
     return scores.gemm(graph, graph.matrix(frame).name, _weights(fitted.coef_), fitted.intercept_)
 
 
 def _weights(coef: Any) -> Any:
-    """Coefficients as `[F, T]`."""
+    """Returns the coefficients as `[F, T]`."""
     import numpy as np
 
     dense = coef.toarray() if hasattr(coef, "toarray") else np.asarray(coef)
@@ -25,7 +25,7 @@ def _weights(coef: Any) -> Any:
 
 
 def regressor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """What `LinearModel.predict` computes."""
+    """Computes `LinearModel.predict`."""
     value = _linear(fitted, frame, graph)
     return Answer(prediction=value if getattr(fitted.coef_, "ndim", 1) > 1 else scores.flat(graph, value))
 
@@ -34,13 +34,13 @@ def generalised(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     """A generalised linear model: the inverse link of the linear predictor."""
     link = type(fitted._base_loss.link).__name__
     if link not in ("IdentityLink", "LogLink"):
-        raise Unsupported(f"{type(fitted).__name__} has the link {link}: only identity and log have a converter")
+        raise Unsupported(f"{type(fitted).__name__} has the link {link}; supported: identity, log")
     value = scores.flat(graph, _linear(fitted, frame, graph))
     return Answer(prediction=value if link == "IdentityLink" else graph.op("Exp", value))
 
 
 def partial_least_squares(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """`(X - mean) @ coef.T + intercept`; as a transformer, the scores of X."""
+    """Returns `(X - mean) @ coef.T + intercept`; as a transformer, the scores of X."""
     x = graph.matrix(frame)
     centred = graph.op("Sub", x.name, graph.const(fitted._x_mean))
     value = scores.gemm(graph, centred, _weights(fitted.coef_), fitted.intercept_)
@@ -59,12 +59,12 @@ def _labelled(decision: str, width: int, graph: GraphBuilder) -> Answer:
 
 
 def classifier(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """A classifier that has a decision function and no probabilities."""
+    """Converts a classifier with a decision function and no probabilities."""
     return _decide(fitted, frame, graph)[0]
 
 
 def _decide(fitted: Any, frame: Frame, graph: GraphBuilder) -> tuple[Answer, str, int]:
-    """The answer without probabilities, its decision as a matrix, and how many columns that has."""
+    """Returns the outputs without probabilities, the decision as a matrix, and its number of columns."""
     width = _weights(fitted.coef_).shape[1]
     decision = _linear(fitted, frame, graph)
     return _labelled(decision, width, graph), decision, width
@@ -75,7 +75,7 @@ def _with(answer: Answer, probabilities: str) -> Answer:
 
 
 def _sigmoids(decision: str, width: int, graph: GraphBuilder) -> str:
-    """`_predict_proba_lr`: the logistic function per class, rows made to sum to 1."""
+    """`_predict_proba_lr`: the logistic function per class, rows normalised to sum to 1."""
     if width == 1:
         return scores.with_complement(graph, scores.sigmoid(graph, decision))
     return scores.normalised(graph, scores.expit(graph, decision), 1 / width)
@@ -92,7 +92,7 @@ def logistic(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def _is_one_vs_rest(fitted: Any) -> bool:
-    """Versions with the parameter `multi_class` obey it; later ones ask for the number of classes only."""
+    """Versions with the parameter `multi_class` obey it; later ones use only the number of classes."""
     binary = len(fitted.classes_) <= 2
     if "multi_class" not in fitted._get_param_names():
         return binary
@@ -102,7 +102,7 @@ def _is_one_vs_rest(fitted: Any) -> bool:
 
 
 def ridge(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """A ridge classifier; with several labels a row, each for itself."""
+    """Converts a ridge classifier; with several labels per row, each separately."""
     if not fitted._label_binarizer.y_type_.startswith("multilabel"):
         return classifier(fitted, frame, graph)
     decision = scores.gemm(graph, graph.matrix(frame).name, _weights(fitted.coef_), fitted.intercept_)
@@ -171,7 +171,7 @@ def quadratic_discriminant(fitted: Any, frame: Frame, graph: GraphBuilder) -> An
 
 
 def _axes(fitted: Any) -> Any:
-    """`rotation / sqrt(scaling)` of each class, `[C, F, F]`; axes that a class lacks are 0."""
+    """Returns `rotation / sqrt(scaling)` of each class, `[C, F, F]`; axes that a class lacks are 0."""
     import numpy as np
 
     width = fitted.means_.shape[1]

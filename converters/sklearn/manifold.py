@@ -1,4 +1,4 @@
-"""Embeddings of manifolds, continued to new rows by their nearest training rows."""
+"""Manifold embeddings, extended to new rows by their nearest training rows."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ def _ask(model: Any, x: Any) -> Any:
 
 
 def isomap(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The shortest ways over the neighbours to all training rows, projected as the kernel's own components do."""
+    """Projects the shortest paths over the neighbours to all training rows by the kernel's own components."""
     import numpy as np
 
     if fitted.n_neighbors is None:
         raise Unsupported(
-            "Isomap(radius=...) raises for a row without neighbours, and no rule on columns can tell such rows: "
-            "use n_neighbors"
+            "Isomap(radius=...) raises for a row without neighbours, which no constraint can express: use n_neighbors"
         )
     equals = equals_of(fitted, fitted.n_neighbors, _ask, "nbrs_")
     away, rows = nearest(graph, graph.matrix(frame).name, fitted.nbrs_, fitted.n_neighbors, equals)
@@ -37,7 +36,7 @@ def isomap(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def _projected(pca: Any, kernel: str, graph: GraphBuilder) -> Answer:
-    """`KernelPCA.transform` of a kernel that is computed already."""
+    """Applies `KernelPCA.transform` to a computed kernel."""
     import numpy as np
 
     centre = pca._centerer
@@ -52,7 +51,7 @@ def _projected(pca: Any, kernel: str, graph: GraphBuilder) -> Answer:
 
 
 def locally_linear(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The neighbours' places, mixed by the weights that rebuild the row from the neighbours themselves."""
+    """Combines the neighbours' positions by the weights that reconstruct the row from the neighbours."""
     import numpy as np
 
     count = fitted.n_neighbors
@@ -68,7 +67,7 @@ def locally_linear(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def _barycentre(graph: GraphBuilder, apart: str, count: int, reg: float) -> str:
-    """Weights `[N, K, 1]` that sum to 1, from the neighbours less the row, `[N, K, F]`."""
+    """Returns weights `[N, K, 1]` that sum to 1, from the neighbours minus the row, `[N, K, F]`."""
     import numpy as np
 
     gram = graph.op("MatMul", apart, graph.op("Transpose", apart, perm=[0, 2, 1]))

@@ -1,4 +1,4 @@
-"""Models made of others: searches, thresholds, votes, stacks, bags."""
+"""Meta-estimators: searches, thresholds, votes, stacks, bags."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from . import _scores as scores
 
 
 def _threshold_step(settings: Any) -> Step:
-    """The step of a classifier that moves the threshold; `settings(fitted)`: the threshold and `pos_label`."""
+    """Returns the step of a classifier that moves the threshold; `settings(fitted)`: the threshold and `pos_label`."""
 
     def through(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
         threshold, pos_label = settings(fitted)
@@ -36,7 +36,7 @@ def _tuned(fitted: Any) -> tuple[float | None, Any]:
 
 
 def _thresholded(fitted: Any, threshold: float | None, pos_label: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The member's scores; the label from the score of the positive class, at or above the threshold."""
+    """Returns the inner classifier's scores; the label is positive where its score is at or above the threshold."""
     inner = _held(fitted)
     answer = convert(inner, frame, graph)
     methods = members.BOTH if fitted.response_method == "auto" else (fitted.response_method,)
@@ -53,7 +53,7 @@ def _thresholded(fitted: Any, threshold: float | None, pos_label: Any, frame: Fr
 
 
 def voting_classifier(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The first largest of the average probabilities, or of the weighted votes."""
+    """Returns the first maximum of the average probabilities, or of the weighted votes."""
     answers = [(each, convert(each, frame, graph)) for each in fitted.estimators_]
     if fitted.voting == "soft":
         parts = [members.given(a.probabilities, each, "probabilities") for each, a in answers]
@@ -66,14 +66,14 @@ def voting_classifier(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def _ballot(index: str, count: int, weight: float, graph: GraphBuilder) -> str:
-    """The weight in the column of the chosen class, `real [N, C]`."""
+    """Puts the weight into the column of the chosen class, `real [N, C]`."""
     import numpy as np
 
     return graph.op("Gather", graph.const(np.eye(count) * float(weight)), index, axis=0)
 
 
 def voting_regressor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The weighted average of the predictions."""
+    """Returns the weighted average of the predictions."""
     parts = _predictions(fitted.estimators_, frame, graph)
     return Answer(prediction=members.mean(graph, parts, fitted._weights_not_none))
 
@@ -84,7 +84,7 @@ def _predictions(fitted: Iterable[Any], frame: Frame, graph: GraphBuilder) -> li
 
 
 def stacking(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The last model's answer on what the others answer, with the frame behind it where it passes through."""
+    """Applies the final model to the others' outputs, followed by the frame where it passes through."""
     many = isinstance(getattr(fitted, "_label_encoder", None), list)
     parts = [
         (_flags if many else _feature)(fitted, each, method, convert(each, frame, graph), graph)
@@ -103,7 +103,7 @@ def stacking(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def _feature(fitted: Any, each: Any, method: str, answer: Answer, graph: GraphBuilder) -> tuple[str, int]:
-    """What one member adds to the input of the last model, and how many columns that is."""
+    """Returns one sub-estimator's columns in the input of the final model, and their number."""
     if method == "predict":
         if answer.index is None:
             return scores.column(graph, members.given(answer.prediction, each, "a prediction")), 1
@@ -119,13 +119,13 @@ def _feature(fitted: Any, each: Any, method: str, answer: Answer, graph: GraphBu
 
 
 def _flags(fitted: Any, each: Any, method: str, answer: Answer, graph: GraphBuilder) -> tuple[str, int]:
-    """The same where a row has several labels: a column per label, less the first where there are just two."""
+    """Returns the same for several labels per row: a column per label, without the first where there are just two."""
     count = len(fitted.classes_)
     if method == "predict":
         return scores.as_real(graph, members.given(answer.label, each, "several labels")), count
     if method == "predict_proba" and answer.several:
         if any(len(known) != 2 for known in each.classes_):
-            raise Unsupported("StackingClassifier was fitted on a label that all rows or no row had: leave it out")
+            raise Unsupported("StackingClassifier was fitted on a label that all rows or no row had: remove it")
         return members.side_by_side(graph, [scores.pick(graph, part, 1) for part in answer.several]), count
     value, _ = members.response(each, answer, (method,))
     drops = method == "predict_proba" and count == 2
@@ -133,7 +133,7 @@ def _flags(fitted: Any, each: Any, method: str, answer: Answer, graph: GraphBuil
 
 
 def _stacked_flags(fitted: Any, answer: Answer, graph: GraphBuilder) -> Answer:
-    """The labels as they come; as chances the original gives those of each label's first class."""
+    """Returns the labels unchanged; as probabilities the original returns those of each label's first class."""
     label = members.given(answer.label, fitted.final_estimator_, "several labels")
     if targets.type_of([each.classes_ for each in fitted._label_encoder]) == "bool":
         label = graph.cast(Value(label, "int64"), "bool").name
@@ -161,7 +161,7 @@ def _stack_values(fitted: Any) -> list[Any]:
 
 
 def _tail(fitted: Any, known: Any) -> list[Any]:
-    """What the last model knows of the columns that pass through to it."""
+    """Returns the final model's known thresholds or values of the columns that pass through to it."""
     width = members.width_of(fitted)
     last = fitted.final_estimator_
     return list(known(last, members.width_of(last))[-width:]) if fitted.passthrough else []
@@ -172,7 +172,7 @@ def _bag(fitted: Any) -> list[members.Member]:
 
 
 def bagging_classifier(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The average of the members' probabilities, or of their votes where they have none."""
+    """Averages the sub-estimators' probabilities, or their votes where they have none."""
     parts = [_share(fitted, each, graph.select(frame, seen), graph) for each, seen in _bag(fitted)]
     proba = members.mean(graph, parts)
     return Answer(index=scores.argmax(graph, proba), probabilities=proba)
@@ -187,7 +187,7 @@ def _share(fitted: Any, each: Any, frame: Frame, graph: GraphBuilder) -> str:
 
 
 def bagging_regressor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The average of the members' predictions."""
+    """Averages the sub-estimators' predictions."""
     parts = []
     for each, seen in _bag(fitted):
         value = convert(each, graph.select(frame, seen), graph).prediction
@@ -197,7 +197,7 @@ def bagging_regressor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 def _all(fitted: Any) -> Sequence[members.Member]:
     if any(isinstance(each, list) for each in fitted.estimators_):
-        raise Unsupported(f"{type(fitted).__name__} has members for several targets: fit one model per target")
+        raise Unsupported(f"{type(fitted).__name__} has estimators for several targets: fit one model per target")
     return members.everywhere(fitted, fitted.estimators_)
 
 

@@ -1,7 +1,7 @@
-"""Gaussian mixtures: the density of each row under each component, rounded where the original rounds.
+"""Gaussian mixtures: the density of each row under each component, rounded as in the original.
 
-Of rows of integers the original cuts the squared lengths down to integers (or squares the cells as such, around the
-corner of 64 bits). So do these graphs.
+For rows of integers the original truncates the squared lengths to integers (or squares the cells as integers, with
+64-bit overflow). So do these graphs.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from . import _scores as scores
 
 
 def gaussian(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """GaussianMixture: the likeliest component, and the share of each."""
+    """GaussianMixture: the most likely component, and the probability of each."""
     return _answer(fitted, frame, graph, [])
 
 
 def bayesian(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """BayesianGaussianMixture: as `gaussian`, with what is expected of the precisions in each component."""
+    """BayesianGaussianMixture: as `gaussian`, with the expected precisions of each component."""
     import numpy as np
     from scipy.special import digamma
 
@@ -35,7 +35,7 @@ def bayesian(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def _answer(fitted: Any, frame: Frame, graph: GraphBuilder, terms: list[Any]) -> Answer:
-    """`terms`: what is added to the log density of each component before its weight."""
+    """Returns the outputs; `terms`: added to the log density of each component before its weight."""
     import numpy as np
 
     square = _SQUARES[fitted.covariance_type](fitted, frame, graph)
@@ -47,7 +47,7 @@ def _answer(fitted: Any, frame: Frame, graph: GraphBuilder, terms: list[Any]) ->
 
 
 def _log_determinant(fitted: Any) -> Any:
-    """Of the Cholesky factor of each precision, `[K]`, or one number for all."""
+    """Returns the log determinants of the precisions' Cholesky factors, `[K]`, or one number for all."""
     import numpy as np
 
     factor, kind = fitted.precisions_cholesky_, fitted.covariance_type
@@ -58,7 +58,7 @@ def _log_determinant(fitted: Any) -> Any:
 
 
 def _by_factors(fitted: Any, frame: Frame, graph: GraphBuilder) -> str:
-    """Squared lengths of `x @ factor - mean @ factor`, `[N, K]`: one factor per component, or one for all."""
+    """Returns squared lengths of `x @ factor - mean @ factor`, `[N, K]`: one factor per component, or one for all."""
     import numpy as np
 
     x, (count, width) = graph.matrix(frame).name, fitted.means_.shape
@@ -76,15 +76,15 @@ def _by_factors(fitted: Any, frame: Frame, graph: GraphBuilder) -> str:
 
 
 def _cut(value: str, graph: GraphBuilder) -> str:
-    """The value as a 64-bit integer has it: cut off, and the lowest where it is too large."""
+    """Returns the value as a 64-bit integer: truncated, and the smallest integer where it is too large."""
     if graph.real == "float32":
-        raise Unsupported("a mixture cuts squared lengths of integers down to integers, which needs float64")
+        raise Unsupported("a mixture truncates squared lengths of integers to integers, which needs float64")
     beyond = graph.op("GreaterOrEqual", value, graph.const(2.0**63))
     return graph.op("Where", beyond, graph.const(-(2.0**63)), graph.op("Floor", value))
 
 
 def _diagonal(fitted: Any, frame: Frame, graph: GraphBuilder) -> str:
-    """The expanded square, as the original has it."""
+    """Returns the expanded square, as in the original."""
     import numpy as np
 
     means, precisions = fitted.means_, fitted.precisions_cholesky_**2

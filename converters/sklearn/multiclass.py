@@ -1,4 +1,4 @@
-"""Classifiers made of binary ones, regressors of several targets, and models that ignore their input."""
+"""Multiclass and multi-output meta-estimators, and dummy models."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _all(fitted: Any) -> Sequence[members.Member]:
 
 
 def one_vs_rest(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The class whose member is surest; probabilities made to sum to 1. With several labels a row, each for itself."""
+    """Returns the highest-scoring class, and normalised probabilities. Several labels per row are independent."""
     answers = [(each, convert(each, frame, graph)) for each in fitted.estimators_]
     sure = [members.binary_score(each, a, graph) for each, a in answers]
     proba = _rest_probabilities(fitted, answers, graph)
@@ -43,7 +43,7 @@ def _rest_probabilities(fitted: Any, answers: Sequence[tuple[Any, Answer]], grap
 
 
 def constant(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """`_ConstantPredictor`, which stands where every row of the training data had the same code."""
+    """`_ConstantPredictor`, used where every row of the training data had the same code."""
     value = float(fitted.y_[0])
     return Answer(
         decision=repeated(graph, frame, [value]),
@@ -52,7 +52,7 @@ def constant(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def repeated(graph: GraphBuilder, frame: Frame, row: Any, dtype: str = "") -> str:
-    """`row` once for each row of the frame, `[N, len(row)]`."""
+    """Repeats `row` for each row of the frame, `[N, len(row)]`."""
     import numpy as np
 
     shape = graph.op("Shape", frame[0].name, start=0, end=1)
@@ -61,7 +61,7 @@ def repeated(graph: GraphBuilder, frame: Frame, row: Any, dtype: str = "") -> st
 
 
 def one_vs_one(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """Votes of a member per pair of classes, ties broken by confidence."""
+    """Votes with one classifier per pair of classes, and breaks ties by confidence."""
     seen = fitted.pairwise_indices_ or [None] * len(fitted.estimators_)
     frames = [frame if s is None else graph.select(frame, [int(i) for i in s]) for s in seen]
     answers = [(each, convert(each, part, graph)) for each, part in zip(fitted.estimators_, frames)]
@@ -78,7 +78,7 @@ def one_vs_one(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def output_code(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The class whose code is nearest to the members' scores."""
+    """Returns the class whose code is nearest to the classifiers' scores."""
     answers = [(each, convert(each, frame, graph)) for each in fitted.estimators_]
     sure = members.side_by_side(graph, [members.binary_score(each, a, graph) for each, a in answers])
     away = distances.between(graph, sure, fitted.code_book_, "sqeuclidean")
@@ -86,13 +86,13 @@ def output_code(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def multi_output(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """One prediction per target, side by side."""
+    """Returns one prediction per target, as columns."""
     parts = [_prediction(each, frame, graph) for each in fitted.estimators_]
     return Answer(prediction=members.side_by_side(graph, parts))
 
 
 def multi_output_classifier(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """One classifier per target, each for itself."""
+    """Converts one classifier per target, independently."""
     answers = [(each, convert(each, frame, graph)) for each in fitted.estimators_]
     indices = [members.given(a.index, each, "labels") for each, a in answers]
     proba = hasattr(fitted, "predict_proba")
@@ -106,7 +106,7 @@ def _prediction(fitted: Any, frame: Frame, graph: GraphBuilder) -> str:
 
 
 def chain(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """One prediction per target, each seeing those before it."""
+    """Returns one prediction per target, each from the previous ones too."""
     order = [int(i) for i in fitted.order_]
     found: list[str] = []
     for each in fitted.estimators_:
@@ -116,7 +116,7 @@ def chain(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def classifier_chain(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """One classifier per target, each seeing what those before it answered; labels as numbers, like the original."""
+    """Converts one classifier per target, each with the previous outputs as input; labels are numbers."""
     order = [int(i) for i in fitted.order_]
     binary = all(len(each.classes_) == 2 for each in fitted.estimators_)
     surer = next((method for method in members.BOTH if binary and hasattr(fitted, method)), "")
@@ -135,16 +135,16 @@ def classifier_chain(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def _link(fitted: Any, answer: Answer, method: str, graph: GraphBuilder, dtype: str) -> str:
-    """`_get_response_values`, `[N, 1]`: the label as a number, or what is said of the second class."""
+    """`_get_response_values`, `[N, 1]`: the label as a number, or the score of the second class."""
     import numpy as np
 
     classes = np.asarray(fitted.classes_)
     if classes.dtype.kind not in "biuf":
-        raise Unsupported("ClassifierChain hands its labels on as numbers, and these are none: encode them")
+        raise Unsupported("ClassifierChain passes its labels on as numbers, and these are not numbers: encode them")
     if method == "predict":
         return targets.column(graph, classes, members.given(answer.index, fitted, "labels"), dtype)
     if len(classes) != 2:
-        raise Unsupported("ClassifierChain gives probabilities of targets of two classes only")
+        raise Unsupported("ClassifierChain has probabilities only for targets of two classes")
     if method == "decision_function":
         return scores.column(graph, members.given(answer.decision, fitted, method))
     value = scores.pick(graph, members.given(answer.probabilities, fitted, method), 1)
@@ -157,11 +157,11 @@ def _chain_members(fitted: Any) -> list[members.Member]:
 
 
 def dummy_classifier(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The same answer for every row."""
+    """Returns the same prediction for every row."""
     import numpy as np
 
     if fitted.strategy not in ("most_frequent", "prior", "constant"):
-        raise Unsupported(f"DummyClassifier(strategy={fitted.strategy!r}) answers at random: nothing to reproduce")
+        raise Unsupported(f"DummyClassifier(strategy={fitted.strategy!r}) predicts at random: nothing to reproduce")
     one = fitted.n_outputs_ == 1
     classes, priors = ([part] if one else part for part in (fitted.classes_, fitted.class_prior_))
     given = np.ravel(fitted.constant) if fitted.strategy == "constant" else [None] * len(classes)
@@ -174,7 +174,7 @@ def dummy_classifier(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 def _constant_answer(
     fitted: Any, frame: Frame, graph: GraphBuilder, classes: Any, prior: Any, given: Any
 ) -> tuple[str, str]:
-    """The position of the one label that is ever answered, and the probabilities."""
+    """Returns the position of the only label ever predicted, and the probabilities."""
     import numpy as np
 
     best = int(np.argmax(prior)) if given is None else list(classes).index(given)
@@ -184,7 +184,7 @@ def _constant_answer(
 
 
 def dummy_regressor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The same numbers for every row."""
+    """Returns the same numbers for every row."""
     import numpy as np
 
     value = repeated(graph, frame, np.asarray(fitted.constant_, float).ravel())

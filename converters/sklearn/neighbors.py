@@ -16,20 +16,20 @@ from ._neighbors.radius import refuse_rounding
 
 
 def _nearest(fitted: Any, frame: Frame, graph: GraphBuilder, ask: Ask, count: int) -> tuple[str, str]:
-    """The distances and the training rows of the nearest neighbours, both `[N, K]`, the nearest first."""
+    """Returns the distances and the training rows of the nearest neighbours, both `[N, K]`, the nearest first."""
     metric_of(fitted)
     return nearest(graph, graph.matrix(frame).name, fitted, count, equals_of(fitted, count, ask))
 
 
 def _by_distance(fitted: Any) -> bool:
-    """Whether near neighbours weigh more."""
+    """Returns whether nearer neighbours have larger weights."""
     if fitted.weights not in (None, "uniform", "distance"):
-        raise Unsupported(f"{type(fitted).__name__} weighs neighbours by a function of its own")
+        raise Unsupported(f"{type(fitted).__name__} weights neighbours by a custom function, which has no converter")
     return bool(fitted.weights == "distance")
 
 
 def _summed(table: Any, rows: str, weights: str | None, graph: GraphBuilder) -> str:
-    """For each row, the weighted sum over neighbours of their lines in `table`, `[N, T]`."""
+    """Returns, for each row, the weighted sum over neighbours of their lines in `table`, `[N, T]`."""
     lines = graph.op("Gather", graph.const(table), rows, axis=0)
     if weights is not None:
         lines = graph.op("Mul", lines, graph.op("Unsqueeze", weights, graph.const([2], "int64")))
@@ -41,7 +41,7 @@ def _total(values: str, graph: GraphBuilder) -> str:
 
 
 def _ballots(fitted: Any) -> Any:
-    """For each training row, 1 in the column of its class; of several targets, the columns side by side."""
+    """Returns, for each training row, 1 in the column of its class; the columns of several targets are concatenated."""
     import numpy as np
 
     if not fitted.outputs_2d_:
@@ -56,7 +56,7 @@ def _targets(fitted: Any) -> Any:
 
 
 def classifier(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The class with the most (or the nearest) neighbours, the first of equals."""
+    """Returns the class with the most (or the nearest) neighbours, the first among equals."""
     table, by_distance = _ballots(fitted), _by_distance(fitted)
     away, rows = _nearest(fitted, frame, graph, _shares_of_classes, fitted.n_neighbors)
     votes = _summed(table, rows, inverse(away, graph) if by_distance else None, graph)
@@ -76,7 +76,7 @@ def _shares_of_classes(model: Any, x: Any) -> Any:
 
 
 def regressor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The average of the neighbours' targets."""
+    """Averages the neighbours' targets."""
     by_distance = _by_distance(fitted)
     away, rows = _nearest(fitted, frame, graph, lambda model, x: model.predict(x), fitted.n_neighbors)
     weights = inverse(away, graph) if by_distance else None
@@ -87,7 +87,7 @@ def regressor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def transformer(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """A column per training row: the distance to a near one (or 1), 0 for all others."""
+    """Returns a column per training row: the distance to a near one (or 1), 0 for all others."""
     apart = fitted.mode == "distance"
     count = fitted.n_neighbors + int(apart)
     away, rows = _nearest(fitted, frame, graph, lambda model, x: model.transform(x), count)
@@ -100,7 +100,7 @@ def transformer(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def _within(fitted: Any, frame: Frame, graph: GraphBuilder, ask: Ask) -> tuple[str, str]:
-    """Which training rows lie within the radius, and all distances, both `[N, M]`."""
+    """Returns which training rows are within the radius, and all distances, both `[N, M]`."""
     metric = metric_of(fitted)
     refuse_rounding(fitted, ask)
     rank = distances.ranks(graph, graph.matrix(frame).name, points_of(fitted), metric)
@@ -108,8 +108,8 @@ def _within(fitted: Any, frame: Frame, graph: GraphBuilder, ask: Ask) -> tuple[s
     return near, distances.finished(graph, rank, metric)
 
 
-def _shares(fitted: Any, frame: Frame, graph: GraphBuilder, ask: Ask) -> tuple[str, str]:
-    """The weights of all training rows, `[N, M]`, and which rows have no neighbour, `bool [N, 1]`."""
+def _weights_within(fitted: Any, frame: Frame, graph: GraphBuilder, ask: Ask) -> tuple[str, str]:
+    """Returns the weights of all training rows, `[N, M]`, and which rows have no neighbour, `bool [N, 1]`."""
     by_distance = _by_distance(fitted)
     near, away = _within(fitted, frame, graph, ask)
     flags = scores.as_real(graph, near)
@@ -123,7 +123,7 @@ def _shares(fitted: Any, frame: Frame, graph: GraphBuilder, ask: Ask) -> tuple[s
 
 
 def radius_classifier(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The class with the most (or the nearest) neighbours; the label of outliers where there is none."""
+    """Returns the class with the most (or the nearest) neighbours; the label of outliers where there is none."""
     import numpy as np
 
     if fitted.outputs_2d_:
@@ -131,11 +131,11 @@ def radius_classifier(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     table = _ballots(fitted)
     if fitted.outlier_label_ is None:
         raise Unsupported(
-            "RadiusNeighborsClassifier raises for a row without neighbours, and no rule on columns can tell such rows: "
+            "RadiusNeighborsClassifier raises for a row without neighbours, which no constraint can express: "
             'set outlier_label (a class, or "most_frequent") and fit again'
         )
-    shares, alone = _shares(fitted, frame, graph, _shares_of_classes)
-    votes = graph.op("Gemm", shares, graph.const(table))
+    weights, alone = _weights_within(fitted, frame, graph, _shares_of_classes)
+    votes = graph.op("Gemm", weights, graph.const(table))
     given = _outlier_probabilities(fitted, frame)
     total = graph.op("Where", alone, graph.const(1.0), _total(votes, graph))
     probabilities = graph.op("Where", alone, graph.const(given[None]), graph.op("Div", votes, total))
@@ -155,9 +155,9 @@ def _label_type(known: Any) -> str:
 
 
 def _outlier_probabilities(fitted: Any, frame: Frame) -> Any:
-    """What the original gives a row without neighbours, `[C]`.
+    """Returns the original's probabilities for a row without neighbours, `[C]`.
 
-    Its quick form (brute force, a matrix of numbers) takes the label for a position among the classes.
+    Its fast path (brute force, a matrix of numbers) interprets the label as a position among the classes.
     """
     import numpy as np
     from sklearn.metrics._pairwise_distances_reduction import RadiusNeighborsClassMode
@@ -177,12 +177,12 @@ def _outlier_probabilities(fitted: Any, frame: Frame) -> Any:
 
 
 def radius_regressor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The average of the neighbours' targets; what numpy makes of NaN in the targets' type where there are none."""
+    """Averages the neighbours' targets; numpy's conversion of NaN to the targets' type where there are none."""
     import numpy as np
 
-    shares, alone = _shares(fitted, frame, graph, lambda model, x: model.predict(x))
-    total = graph.op("Where", alone, graph.const(1.0), _total(shares, graph))
-    value = graph.op("Div", graph.op("Gemm", shares, graph.const(_targets(fitted))), total)
+    weights, alone = _weights_within(fitted, frame, graph, lambda model, x: model.predict(x))
+    total = graph.op("Where", alone, graph.const(1.0), _total(weights, graph))
+    value = graph.op("Div", graph.op("Gemm", weights, graph.const(_targets(fitted))), total)
     with np.errstate(invalid="ignore"):
         nothing = float(np.full_like(np.ravel(fitted._y)[:1], np.nan)[0])
     value = graph.op("Where", alone, graph.const(nothing), value)
@@ -190,7 +190,7 @@ def radius_regressor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def radius_transformer(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """A column per training row: the distance to one within the radius (or 1), 0 for all others."""
+    """Returns a column per training row: the distance to one within the radius (or 1), 0 for all others."""
     near, away = _within(fitted, frame, graph, lambda model, x: model.transform(x))
     flags = scores.as_real(graph, near)
     name = graph.op("Where", near, away, graph.const(0.0)) if fitted.mode == "distance" else flags
@@ -198,7 +198,7 @@ def radius_transformer(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer
 
 
 def centroid(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The nearest centroid; with unequal priors, the largest discriminant score."""
+    """Returns the nearest centroid; with unequal priors, the largest discriminant score."""
     import numpy as np
 
     if fitted.metric not in ("euclidean", "manhattan"):
@@ -219,7 +219,7 @@ def centroid(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def _discriminant(fitted: Any, x: str, graph: GraphBuilder) -> str:
-    """Minus the squared distance in units of the spread within classes, and twice the logarithm of the prior."""
+    """Returns minus the squared distance in units of the within-class spread, plus twice the logarithm of the prior."""
     import numpy as np
 
     spread = np.where(fitted.within_class_std_dev_ != 0, fitted.within_class_std_dev_, 1.0)
@@ -230,7 +230,7 @@ def _discriminant(fitted: Any, x: str, graph: GraphBuilder) -> str:
 
 
 def components(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The rows in the space of the learned metric."""
+    """Returns the rows in the space of the learned metric."""
     name = scores.gemm(graph, graph.matrix(frame).name, fitted.components_.T, 0.0)
     return Answer(transformed=(Value(name, graph.real, len(fitted.components_)),))
 

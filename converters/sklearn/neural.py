@@ -34,10 +34,10 @@ def _forward(fitted: Any, frame: Frame, graph: GraphBuilder) -> str:
 
 
 def classifier(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The label from the probabilities: more than 0.5, or the first largest."""
+    """Returns the label from the probabilities: more than 0.5, or the first maximum."""
     many = fitted._label_binarizer.y_type_.startswith("multilabel")
     if len(fitted.classes_) < 2 and not many:
-        raise Unsupported("MLPClassifier was fitted on one class only: there is nothing to tell apart")
+        raise Unsupported("MLPClassifier was fitted on a single class: there is nothing to classify")
     value = _forward(fitted, frame, graph)
     if many:
         return targets.indicator(graph, scores.above(graph, value, 0.5), value)
@@ -48,13 +48,13 @@ def classifier(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def regressor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The output layer as it stands."""
+    """Returns the output layer unchanged."""
     value = _forward(fitted, frame, graph)
     return Answer(prediction=scores.flat(graph, value) if fitted.n_outputs_ == 1 else value)
 
 
 def boltzmann(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """How likely each hidden unit is on; the transform draws nothing."""
+    """Returns the probability that each hidden unit is on; the transform does not sample."""
     weights = fitted.components_.T
     value = scores.gemm(graph, graph.matrix(frame).name, weights, fitted.intercept_hidden_)
     return block(scores.sigmoid(graph, value), weights.shape[1], graph)

@@ -1,4 +1,4 @@
-"""Transformers that bend a column or multiply columns: powers, bins, polynomials, splines."""
+"""Nonlinear transformers of a column, and products of columns: powers, bins, polynomials, splines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ._outputs import at_least, block
 
 
 def power(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The power transform of each column by its own `lambdas_`, then the scaler where asked."""
+    """Applies the power transform of each column with its own `lambdas_`, then the scaler if enabled."""
     x = graph.matrix(frame)
     bend = _box_cox if fitted.method == "box-cox" else _yeo_johnson
     bent = (Value(bend(fitted.lambdas_, x.name, graph), graph.real, x.width),)
@@ -22,7 +22,7 @@ def power(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def _power_bounds(fitted: Any) -> Thresholds:
-    """Box-Cox takes positive numbers only."""
+    """Box-Cox accepts only positive numbers."""
     return [[0.0] if fitted.method == "box-cox" else [] for _ in fitted.lambdas_]
 
 
@@ -50,7 +50,7 @@ def _expm1_over(exponent: str, log: str, degenerate: bool, graph: GraphBuilder) 
 
 
 def _log1p(x: str, graph: GraphBuilder) -> str:
-    """log(1 + x) without the loss of digits for a small x (Kahan's way)."""
+    """`log(1 + x)`, accurate for a small x (Kahan's method)."""
     one = graph.const(1.0)
     whole = graph.op("Add", x, one)
     kept = graph.op("Sub", whole, one)
@@ -59,7 +59,7 @@ def _log1p(x: str, graph: GraphBuilder) -> str:
 
 
 def _expm1(x: str, graph: GraphBuilder) -> str:
-    """exp(x) - 1 without the loss of digits for a small x (Kahan's way)."""
+    """`exp(x) - 1`, accurate for a small x (Kahan's method)."""
     one = graph.const(1.0)
     whole = graph.op("Exp", x)
     plain = graph.op("Sub", whole, one)
@@ -69,7 +69,7 @@ def _expm1(x: str, graph: GraphBuilder) -> str:
 
 
 def bins(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The bin that each value falls in, as a number or as one column per bin."""
+    """Returns each value's bin, as a number or as one column per bin."""
     import numpy as np
 
     x = graph.matrix(frame)
@@ -101,20 +101,20 @@ def _bins_thresholds(fitted: Any) -> Thresholds:
 
 
 def polynomial(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The products of columns in scikit-learn's order, each made of the one with a factor less."""
+    """Returns the products of columns in scikit-learn's order, each from the product with one factor less."""
     x = graph.matrix(frame)
     least, most = fitted._min_degree, fitted._max_degree
     made: dict[tuple[int, ...], int] = {(i,): i for i in range(x.width)}
     names, last = {1: x.name}, x.name
     for degree in range(2, most + 1):
-        wanted = _products(x.width, degree, fitted.interaction_only)
-        if not wanted:
+        factors = _products(x.width, degree, fitted.interaction_only)
+        if not factors:
             break
         # scikit-learn multiplies a product that ends in the later columns by the first column, in this order
-        rest = graph.op("Gather", last, graph.const([made[p[1:]] for p in wanted], "int64"), axis=1)
-        factor = graph.op("Gather", x.name, graph.const([p[0] for p in wanted], "int64"), axis=1)
+        rest = graph.op("Gather", last, graph.const([made[p[1:]] for p in factors], "int64"), axis=1)
+        factor = graph.op("Gather", x.name, graph.const([p[0] for p in factors], "int64"), axis=1)
         last = names[degree] = graph.op("Mul", rest, factor)
-        made = {p: i for i, p in enumerate(wanted)}
+        made = {p: i for i, p in enumerate(factors)}
     parts = [names[d] for d in range(max(1, least), most + 1) if d in names]
     if fitted.include_bias:
         parts.insert(0, _ones(x.name, graph))
@@ -127,16 +127,16 @@ def _products(width: int, degree: int, distinct: bool) -> list[tuple[int, ...]]:
 
 
 def _ones(x: str, graph: GraphBuilder) -> str:
-    """A column of ones, as long as the batch."""
+    """Returns a column of ones, as long as the batch."""
     rows = graph.op("Shape", x, start=0, end=1)
     shape = graph.op("Concat", rows, graph.const([1], "int64"), axis=0)
     return graph.op("Expand", graph.const([[1.0]]), shape)
 
 
 def spline(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The B-spline basis of each column: the polynomial piece that the value falls in, by Horner's rule."""
+    """Returns the B-spline basis of each column: the value's polynomial piece, by Horner's rule."""
     if fitted.degree == 0:
-        raise Unsupported("SplineTransformer(degree=0): outside the knots scikit-learn has no defined answer")
+        raise Unsupported("SplineTransformer(degree=0): scikit-learn's result is undefined outside the knots")
     columns = graph.columns((graph.matrix(frame),))
     parts = [_spline_column(fitted, i, column.name, graph) for i, column in enumerate(columns)]
     whole = parts[0] if len(parts) == 1 else graph.op("Concat", *parts, axis=1)
@@ -145,7 +145,7 @@ def spline(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 def _spline_column(fitted: Any, position: int, x: str, graph: GraphBuilder) -> str:
     curve = fitted.bsplines_[position]
-    # scikit-learn counts its degree up from 1 to 2 at the first column of a linear extrapolation, for all that follow
+    # scikit-learn raises its degree from 1 to 2 at the first column of a linear extrapolation, for all later ones
     counted_up = fitted.extrapolation == "linear" and fitted.degree == 1
     edge = 2 if counted_up and position > 0 else fitted.degree
     low, high = float(curve.t[edge]), float(curve.t[-edge - 1])
@@ -161,7 +161,7 @@ def _spline_column(fitted: Any, position: int, x: str, graph: GraphBuilder) -> s
 
 
 def _end_slopes(curve: Any, low: float, high: float, reach: int) -> tuple[Any, Any]:
-    """The slopes that scikit-learn extends: of the first functions below, of the last ones above."""
+    """Returns the slopes that scikit-learn extends: of the first functions below, of the last ones above."""
     below, above = curve(low, nu=1).copy(), curve(high, nu=1).copy()
     below[reach:] = 0
     above[:-reach] = 0
@@ -169,7 +169,7 @@ def _end_slopes(curve: Any, low: float, high: float, reach: int) -> tuple[Any, A
 
 
 def _into_range(rule: str, x: str, low: float, high: float, graph: GraphBuilder) -> str:
-    """Where to evaluate: the value itself, the nearest end, or the value within the period."""
+    """Returns where to evaluate: the value itself, the nearest end, or the value within the period."""
     least, most = graph.const(low), graph.const(high)
     if rule == "continue":
         return x
@@ -183,7 +183,7 @@ def _into_range(rule: str, x: str, low: float, high: float, graph: GraphBuilder)
 
 
 def _pieces(curve: Any, x: str, low: float, high: float, keep: int, graph: GraphBuilder) -> str:
-    """Every basis function at `x`: its Taylor polynomial at the knot below, which is the piece itself."""
+    """Returns every basis function at `x`: its Taylor polynomial at the knot below, which is the piece itself."""
     import numpy as np
 
     starts = np.unique(curve.t[(low <= curve.t) & (curve.t < high)])
@@ -201,7 +201,7 @@ def _pieces(curve: Any, x: str, low: float, high: float, keep: int, graph: Graph
 
 
 def _tails(x: str, inside: str, low: float, slopes: list[Any], graph: GraphBuilder) -> str:
-    """What the straight line adds beyond either end: nothing within."""
+    """Returns the straight line's contribution beyond either end; zero within."""
     beyond = graph.op("Sub", x, inside)
     below = graph.op("Less", x, graph.const(low))
     return graph.op("Mul", beyond, graph.op("Where", below, *(graph.const([s]) for s in slopes)))

@@ -1,4 +1,4 @@
-"""QuantileTransformer: a column's place among the quantiles of the fit."""
+"""QuantileTransformer: a column's position among the quantiles of the fit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..spec import Unsupported
 from ._interpolation import BOUND, interpolate
 from ._outputs import block
 
-# The normal distribution's inverse, algorithm AS 241 of Wichura: exact to the last digits of a double.
+# The inverse normal distribution, algorithm AS 241 of Wichura: accurate to the last digits of a double.
 # fmt: off
 _CENTRE = (
     (3.3871328727963666080e0, 1.3314166789178437745e2, 1.9715909503065514427e3, 1.3731693765509461125e4,
@@ -28,7 +28,7 @@ _TAIL = (
 
 
 def quantiles(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The mean of the interpolations from below and from above, as `uniform` or as a `normal` score."""
+    """Averages the interpolations from below and from above, as a `uniform` or a `normal` score."""
     normal = fitted.output_distribution == "normal"
     if normal and graph.real == "float32":
         raise Unsupported("QuantileTransformer(output_distribution='normal') needs float64: its tails are steep")
@@ -41,13 +41,13 @@ def quantiles(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     score = _normal_score(share, graph) if normal else share
     if x.held is None:
         return block(score, x.width, graph)
-    held = graph.held(x)  # of a sparse matrix only the cells that it holds are changed
+    held = graph.held(x)  # in a sparse matrix only the stored cells are changed
     inside = graph.op("Where", held, score, graph.const(0.0))
     return Answer(transformed=(Value(inside, graph.real, x.width, held=held),))
 
 
 def _ends(x: str, share: str, knots: Any, normal: bool, graph: GraphBuilder) -> str:
-    """0 and 1 at the ends of the column's range; the lower end counts where both are one value."""
+    """Returns 0 and 1 at the ends of the column's range; the lower end applies where both are the same value."""
     low, high = graph.const(knots[None, :, 0]), graph.const(knots[None, :, -1])
     if normal:
         bound = graph.const(BOUND)
@@ -60,7 +60,7 @@ def _ends(x: str, share: str, knots: Any, normal: bool, graph: GraphBuilder) -> 
 
 
 def _normal_score(share: str, graph: GraphBuilder) -> str:
-    """The normal distribution's quantile of `share`, which is clipped as scikit-learn clips the score."""
+    """Returns the normal distribution's quantile of `share`, clipped as scikit-learn clips the score."""
     import numpy as np
 
     edge = BOUND - float(np.spacing(1))

@@ -1,4 +1,4 @@
-"""Records, dictionaries by key, to numbers: a table's rows are its records, a missing cell is a key left out."""
+"""DictVectorizer: dictionaries to numbers; a table's rows are the records, a missing cell is an absent key."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ._records import by_key
 
 
 def vectorize(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """A number as it is, a text as 1 in the column of its own; 0 for all that is missing or unknown."""
+    """Returns a number unchanged, a text as 1 in its own column; 0 for anything missing or unknown."""
     import numpy as np
 
     if np.dtype(fitted.dtype).kind != "f":
-        raise Unsupported(f"dtype={fitted.dtype!r} of DictVectorizer has no converter: float64 and float32 have")
+        raise Unsupported(f"dtype={fitted.dtype!r} of DictVectorizer has no converter; supported: float64, float32")
     columns = graph.columns(frame)
     parts: list[str] = []
     cells: list[str] = []
@@ -32,13 +32,15 @@ def vectorize(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
             parts.append(_number(value, fitted, graph))
             places.append(known[None])
     if not parts:
-        raise Unsupported("no column of the example gives a feature of the DictVectorizer: check text against numbers")
+        raise Unsupported(
+            "no column of the example matches a DictVectorizer feature: check which columns are text or numbers"
+        )
     width = len(fitted.vocabulary_)
     order = [places.index(column) if column in places else len(places) for column in range(width)]
     first = graph.op("Slice", cells[0], *(graph.const([n], "int64") for n in (0, 1, 1)))
     none = graph.op("And", first, graph.const([[False]]))
     whole = _in_order([*parts, graph.cast(Value(none, "bool"), graph.real).name], order, graph)
-    held = _in_order([*cells, none], order, graph) if fitted.sparse else None  # a 0 that a record has is stored
+    held = _in_order([*cells, none], order, graph) if fitted.sparse else None  # a 0 in a record is stored
     return Answer(transformed=(replace(graph.block(whole, width), held=held),))
 
 
@@ -47,7 +49,7 @@ def _in_order(parts: list[str], order: list[int], graph: GraphBuilder) -> str:
 
 
 def _there(value: Value, graph: GraphBuilder) -> str:
-    """`bool [N, 1]`: whether the record has the number, be it 0."""
+    """Returns whether the record has the number, even if it is 0, `bool [N, 1]`."""
     gone = graph.op("IsNaN", graph.cast(value, graph.real).name)
     return graph.op("Not", gone)
 
@@ -57,14 +59,14 @@ def _zero(graph: GraphBuilder) -> str:
 
 
 def _finite(name: str, graph: GraphBuilder) -> str:
-    """The numbers with 0 for NaN, which is a missing cell."""
+    """Replaces NaN, a missing cell, by 0."""
     return graph.op("Where", graph.op("IsNaN", name), _zero(graph), name)
 
 
 def _same(value: Value, texts: list[str], graph: GraphBuilder) -> str:
-    """`bool [N, texts]`: whether the cell is the text."""
+    """Returns whether the cell is the text, `bool [N, texts]`."""
     if value.missing in texts:
-        raise Unsupported(f"column {value.column!r} knows the text that stands for a missing cell")
+        raise Unsupported(f"column {value.column!r} has the text that represents a missing cell as a known value")
     return graph.op("Equal", value.name, graph.const([texts], "string"))
 
 
@@ -77,12 +79,12 @@ def _number(value: Value, fitted: Any, graph: GraphBuilder) -> str:
 
 
 def known(fitted: Any) -> list[list[Scalar] | None]:
-    """Per key its texts."""
+    """Returns the texts of each key."""
     return [[t for t in texts if t is not None] or None for texts in by_key(fitted).values()]
 
 
 def back(fitted: Any, thresholds: Thresholds) -> Thresholds:
-    """Thresholds on the output columns, seen from the columns of numbers."""
+    """Maps thresholds on the output columns to the numeric input columns."""
     return [thresholds[texts[None]] if None in texts else [] for texts in by_key(fitted).values()]
 
 

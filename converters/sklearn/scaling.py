@@ -1,4 +1,4 @@
-"""Scalers: columns shifted, stretched, clipped, or rows brought to a norm."""
+"""Scalers: shift, scale or clip columns, or normalise rows."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ._outputs import at_most, block
 
 
 def standard(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """`(x - mean_) / scale_`, each only where the scaler has it switched on."""
+    """Returns `(x - mean_) / scale_`, each only where the scaler enables it."""
     mean = fitted.mean_ if fitted.with_mean else None
     scale = fitted.scale_ if fitted.with_std else None
     return _shift_divide(frame, graph, mean, scale)
 
 
 def robust(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """`(x - center_) / scale_`, each only where the scaler has it switched on."""
+    """Returns `(x - center_) / scale_`, each only where the scaler enables it."""
     center = fitted.center_ if fitted.with_centering else None
     scale = fitted.scale_ if fitted.with_scaling else None
     return _shift_divide(frame, graph, center, scale)
@@ -34,7 +34,7 @@ def _shift_divide(frame: Frame, graph: GraphBuilder, shift: Any, scale: Any) -> 
 
 
 def _divided(name: str, scale: Any, x: Value, graph: GraphBuilder) -> str:
-    """The columns over their scales; of a sparse matrix times the inverse, as scikit-learn has it there."""
+    """Divides the columns by their scales; multiplies a sparse matrix by the inverse, as scikit-learn does."""
     import numpy as np
 
     if x.held is None:
@@ -49,12 +49,12 @@ def _row(values: Any, graph: GraphBuilder) -> str:
 
 
 def min_max(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """`x * scale_ + min_`, clipped to the range where asked."""
+    """Returns `x * scale_ + min_`, clipped to the range if enabled."""
     x = graph.matrix(frame)
     scale = _row(fitted.scale_, graph)
     if graph.real == "float64":
         name = graph.op("Add", graph.op("Mul", x.name, scale), _row(fitted.min_, graph))
-    else:  # the same, without the digits that float32 loses where the range is far from zero
+    else:  # the same, without float32's loss of digits where the range is far from zero
         above = graph.op("Mul", graph.op("Sub", x.name, _row(fitted.data_min_, graph)), scale)
         low = float(fitted.feature_range[0])
         name = graph.op("Add", above, graph.const(low)) if low else above
@@ -64,7 +64,7 @@ def min_max(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def max_abs(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """`x / scale_`, clipped to [-1, 1] where asked."""
+    """Returns `x / scale_`, clipped to [-1, 1] if enabled."""
     x = graph.matrix(frame)
     name = _divided(x.name, fitted.scale_, x, graph)
     if getattr(fitted, "clip", False):
@@ -73,7 +73,7 @@ def max_abs(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def _clip(name: str, low: float, high: float, graph: GraphBuilder) -> str:
-    """The values within the bounds; NaN stays NaN, which ONNX leaves open for its own Clip."""
+    """Clips the values to the bounds; NaN stays NaN, which ONNX does not guarantee for its own Clip."""
     for test, bound in (("Less", low), ("Greater", high)):
         limit = graph.const(float(bound))
         name = graph.op("Where", graph.op(test, name, limit), limit, name)
@@ -81,7 +81,7 @@ def _clip(name: str, low: float, high: float, graph: GraphBuilder) -> str:
 
 
 def normalizer(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """Each row over its norm; one whose norm is next to zero, in a sparse matrix exactly zero, stays as it is."""
+    """Divides each row by its norm; unchanged where that is nearly zero, for a sparse matrix exactly zero."""
     x = graph.matrix(frame)
     norm = _norm(fitted.norm, x.name, graph)
     plain = x.held is None
@@ -98,14 +98,14 @@ def _norm(kind: str, x: str, graph: GraphBuilder) -> str:
 
 
 def _tiny() -> float:
-    """Below this scikit-learn takes a norm for zero."""
+    """Returns the bound below which scikit-learn treats a norm as zero."""
     import numpy as np
 
     return float(10 * np.finfo(np.float64).eps)
 
 
 def binarizer(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """1 where `x > threshold`, else 0."""
+    """Returns 1 where `x > threshold`, else 0."""
     x = graph.matrix(frame)
     above = graph.op("Greater", x.name, at_most(fitted.threshold, graph))
     return block(graph.cast(Value(above, "bool"), graph.real).name, x.width, graph)

@@ -1,4 +1,4 @@
-"""Support vector machines with kernels, in core operators so that they compute in double too."""
+"""Support vector machines with kernels, in core operators, so that they compute in double too."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from . import _scores as scores
 from ._neighbors import distances as distances
 
 LOST = 1e-11
-"""Largest error of a kernel sum that is accepted for the quick form of distances."""
+"""Largest error of a kernel sum that is accepted for the fast form of distances."""
 
 
 def _dense(matrix: Any) -> Any:
@@ -22,7 +22,7 @@ def _dense(matrix: Any) -> Any:
 
 
 def _values(fitted: Any, frame: Frame, graph: GraphBuilder, weights: Any) -> str:
-    """`kernel(X, support vectors) @ weights + intercept`, for weights `[S, P]`."""
+    """Returns `kernel(X, support vectors) @ weights + intercept`, for weights `[S, P]`."""
     x = graph.matrix(frame).name
     if fitted.kernel == "linear":
         return scores.gemm(graph, x, _dense(fitted.support_vectors_).T @ weights, fitted._intercept_)
@@ -37,18 +37,18 @@ def _kernel(fitted: Any, x: str, graph: GraphBuilder, weights: Any) -> str:
     if fitted.kernel == "precomputed":
         return graph.op("Gather", x, graph.const(fitted.support_, "int64"), axis=1)
     if fitted.kernel not in ("poly", "sigmoid"):
-        raise Unsupported(f"{type(fitted).__name__} has a kernel of its own: only the kernels with a name convert")
+        raise Unsupported(f"{type(fitted).__name__} has a custom kernel; supported: the named kernels")
     return _of_products(graph, fitted.kernel, x, points, gamma, float(fitted.coef0), float(fitted.degree))
 
 
 def _of_products(graph: GraphBuilder, kind: str, x: str, points: Any, gamma: float, moved: float, degree: float) -> str:
-    """`tanh(gamma x y + moved)`, or that sum to a power."""
+    """Returns `tanh(gamma x y + moved)`, or that sum to a power."""
     value = scores.gemm(graph, x, points.T * gamma, moved)
     return graph.op("Tanh", value) if kind == "sigmoid" else graph.op("Pow", value, graph.const(degree))
 
 
 def _bells(graph: GraphBuilder, x: str, points: Any, gamma: float, weights: Any) -> str:
-    """`exp(-gamma |x - y|²)`; by the quick form of distances where its rounding cannot be seen in the sum."""
+    """Returns `exp(-gamma |x - y|²)`; by the fast form of distances where its rounding is invisible in the sum."""
     import numpy as np
 
     reach = np.square(points - points.mean(axis=0)).sum(axis=1).max(initial=0.0)
@@ -56,7 +56,7 @@ def _bells(graph: GraphBuilder, x: str, points: Any, gamma: float, weights: Any)
     error = 8 * np.finfo(np.float64).eps * gamma * reach * weight
     quick = error < LOST or graph.real == "float32"
     if quick:
-        most = 1e15 if graph.real == "float32" else 1e100  # their squares are finite, and all is 0 from there on
+        most = 1e15 if graph.real == "float32" else 1e100  # its square is finite, and the kernel is 0 from there on
         near = graph.op("Clip", x, graph.const(-most), graph.const(most))
         far = distances.squared_by_product(graph, near, points)
     else:
@@ -65,7 +65,7 @@ def _bells(graph: GraphBuilder, x: str, points: Any, gamma: float, weights: Any)
 
 
 def _pairwise(fitted: Any) -> Any:
-    """The weight of each support vector in each one-vs-one decision, `[S, P]`."""
+    """Returns the weight of each support vector in each one-vs-one decision, `[S, P]`."""
     import numpy as np
 
     dual = _dense(fitted._dual_coef_)
@@ -101,7 +101,7 @@ def _probabilities(fitted: Any, raw: str, count: int, graph: GraphBuilder) -> st
     if not hasattr(fitted, "predict_proba"):
         return None
     if graph.real == "float32":
-        raise Unsupported("probabilities of a support vector machine come from iterations that need float64")
+        raise Unsupported("the probabilities of a support vector machine need float64 for their iterations")
     slope, offset = (graph.const(_dense(side)) for side in (fitted._probA, fitted._probB))
     fit = graph.op("Add", graph.op("Mul", raw, slope), offset)
     pair = graph.op("Clip", scores.inverse_logit_of_negative(graph, fit), graph.const(1e-7), graph.const(1 - 1e-7))

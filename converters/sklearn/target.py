@@ -1,6 +1,6 @@
-"""What is done to a target: regressors of a transformed one, and labels as numbers.
+"""Transformations of the target: regressors of a transformed target, and labels as numbers.
 
-A prediction goes back through the inverse of the transformer. The encoders of labels take one column, `y`.
+A prediction passes through the inverse of the transformer. The label encoders take one column, `y`.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ def regressor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def inverse(transformer: Any, value: str, graph: GraphBuilder) -> str:
-    """What `transformer.inverse_transform` makes of `[N, T]`."""
+    """Applies `transformer.inverse_transform` to `[N, T]`."""
     kind = type(transformer).__name__
     own = type(transformer).__module__.split(".")[0] == "sklearn"
     if not own or kind not in _INVERSES:
-        raise Unsupported(f"the target goes back through {kind}: its inverse has no converter")
+        raise Unsupported(f"the inverse of the target transformer {kind} has no converter")
     return _INVERSES[kind](transformer, value, graph)
 
 
@@ -50,24 +50,24 @@ def _function(transformer: Any, value: str, graph: GraphBuilder) -> str:
     if function is None:
         return value
     if transformer.inv_kw_args:
-        raise Unsupported("the inverse function of the target has arguments of its own (inv_kw_args): no converter")
+        raise Unsupported("the inverse function of the target has arguments (inv_kw_args), which has no converter")
     name = next((n for n in _FUNCTIONS if getattr(np, n) is function), None)
     if name is None:
         raise Unsupported(
             f"the inverse function of the target is {getattr(function, '__qualname__', function)!r}: "
-            f"only numpy's own {', '.join(_FUNCTIONS)} have a converter"
+            f"only numpy's {', '.join(_FUNCTIONS)} have a converter"
         )
     return _FUNCTIONS[name](value, graph)
 
 
 def _expm1(value: str, graph: GraphBuilder) -> str:
-    """`exp(x) - 1` as `tanh(x / 2) * (exp(x) + 1)`, which keeps its digits near 0."""
+    """`exp(x) - 1` as `tanh(x / 2) * (exp(x) + 1)`, which is accurate near 0."""
     half = graph.op("Tanh", graph.op("Mul", value, graph.const(0.5)))
     return graph.op("Mul", half, graph.op("Add", graph.op("Exp", value), graph.const(1.0)))
 
 
 def _log1p(value: str, graph: GraphBuilder) -> str:
-    """`log(1 + x)` as `x * log(u) / (u - 1)` for `u = 1 + x`, which keeps its digits near 0."""
+    """`log(1 + x)` as `x * log(u) / (u - 1)` for `u = 1 + x`, which is accurate near 0."""
     one = graph.const(1.0)
     moved = graph.op("Add", value, one)
     rest = graph.op("Sub", moved, one)
@@ -108,7 +108,7 @@ _FUNCTIONS: dict[str, Callable[[str, GraphBuilder], str]] = {
 
 
 def _scaled(times: str, plus: str) -> Inverse:
-    """The inverse `value * times + plus`, each an attribute that may be None or missing."""
+    """Returns the inverse `value * times + plus`, each an attribute that may be None or missing."""
 
     def through(transformer: Any, value: str, graph: GraphBuilder) -> str:
         scale, moved = getattr(transformer, times, None), getattr(transformer, plus, None)
@@ -129,7 +129,7 @@ def _min_max(transformer: Any, value: str, graph: GraphBuilder) -> str:
 
 
 def _power(transformer: Any, value: str, graph: GraphBuilder) -> str:
-    """The inverse of Yeo-Johnson or Box-Cox, column by column."""
+    """Applies the inverse of Yeo-Johnson or Box-Cox, column by column."""
     if transformer.standardize:
         value = _standard(transformer._scaler, value, graph)
     turn = _yeo_johnson if transformer.method == "yeo-johnson" else _box_cox
@@ -146,8 +146,8 @@ def _yeo_johnson(value: str, power: float, graph: GraphBuilder) -> str:
     if abs(power) < tiny:
         upper = _expm1(value, graph)
     else:
-        grown = graph.op("Add", graph.op("Mul", value, graph.const(power)), one)
-        upper = graph.op("Sub", _raised(grown, 1 / power, graph), one)
+        base = graph.op("Add", graph.op("Mul", value, graph.const(power)), one)
+        upper = graph.op("Sub", _raised(base, 1 / power, graph), one)
     if abs(power - 2) > tiny:
         shrunk = graph.op("Add", graph.op("Mul", value, graph.const(-(2 - power))), one)
         lower = graph.op("Sub", one, _raised(shrunk, 1 / (2 - power), graph))
@@ -159,8 +159,8 @@ def _yeo_johnson(value: str, power: float, graph: GraphBuilder) -> str:
 def _box_cox(value: str, power: float, graph: GraphBuilder) -> str:
     if power == 0:
         return graph.op("Exp", value)
-    grown = graph.op("Add", graph.op("Mul", value, graph.const(power)), graph.const(1.0))
-    return _raised(grown, 1 / power, graph)
+    base = graph.op("Add", graph.op("Mul", value, graph.const(power)), graph.const(1.0))
+    return _raised(base, 1 / power, graph)
 
 
 _INVERSES: dict[str, Inverse] = {

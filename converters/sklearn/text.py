@@ -1,4 +1,4 @@
-"""Texts to counts of terms, and their weights by how rare they are; a term is a run of words or of characters."""
+"""Bag-of-words and tf-idf features of text; a term is an n-gram of words or of characters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Terms = dict[tuple[str, ...], int]
 
 
 def count(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """How often each term of the vocabulary stands in the text."""
+    """Counts each term of the vocabulary in the text."""
     refuse_options(fitted)
     text = text_of(fitted, frame, graph)
     rows = (_count_words if fitted.analyzer == "word" else _count_characters)(fitted, text, graph)
@@ -37,7 +37,7 @@ def _count_words(fitted: Any, text: str, graph: GraphBuilder) -> str:
     known = set("".join([*numbers, *stops]))
     if alphabet.makes(SMALL_SIGMA) != alphabet.makes(FINAL_SIGMA):
         known.add(SMALL_SIGMA)
-    # a word before the batch: no operator below has to bear an empty batch, or one without a word
+    # prepends a word, so that no operator below receives an empty batch, or one without a word
     padded = graph.op("Concat", graph.const([next(iter(numbers))]), preprocess(fitted, text, known, graph), axis=0)
     ids = word_numbers(padded, alphabet, {**numbers, **dict.fromkeys(stops, STOP)}, graph)
     if stops:
@@ -55,7 +55,7 @@ def _count_characters(fitted: Any, text: str, graph: GraphBuilder) -> str:
 
 
 def _counted(ids: str, fitted: Any, terms: Terms, numbers: dict[str, int], graph: GraphBuilder) -> str:
-    """`float32 [N, V]`: the terms in each row of numbers but the first."""
+    """Counts the terms in each row of numbers except the first, `float32 [N, V]`."""
     counts = graph.op("TfIdfVectorizer", ids, **_pool(fitted, terms, numbers))
     return graph.op("Slice", counts, *(graph.const([n], "int64") for n in (1, 2**62, 0)))
 
@@ -66,7 +66,7 @@ def _plain_terms(fitted: Any) -> Terms:
 
 
 def _edged_terms(fitted: Any) -> Terms:
-    """Terms that lie within one word and the space at either end; a word too short for its terms is one as a whole."""
+    """Returns terms within one word and the space at either end; a word too short for its terms is one as a whole."""
     least, most = fitted.ngram_range
     found = {}
     for term, column in fitted.vocabulary_.items():
@@ -80,12 +80,12 @@ def _edged_terms(fitted: Any) -> Terms:
 
 def _some(terms: Terms) -> Terms:
     if not terms:
-        raise Unsupported("no text can give a term of the vocabulary: check its analyzer, ngram_range, token_pattern")
+        raise Unsupported("no text can contain a vocabulary term: check its analyzer, ngram_range, token_pattern")
     return terms
 
 
 def _with_spaces(rows: str, fitted: Any, column: int, graph: GraphBuilder) -> str:
-    """The counts with two spaces for each word, where one was counted between two words and at either end."""
+    """Returns the counts with two spaces per word, from one counted between two words and at either end."""
     import numpy as np
 
     own = np.arange(len(fitted.vocabulary_))[None] == column
@@ -94,11 +94,11 @@ def _with_spaces(rows: str, fitted: Any, column: int, graph: GraphBuilder) -> st
 
 
 def _terms(fitted: Any, alphabet: Alphabet) -> Terms:
-    """Runs of words that a text can give."""
+    """Returns runs of words that a text can contain."""
     least, most = fitted.ngram_range
     spaced = alphabet.makes(" ")
     if spaced and most > 1:
-        raise Unsupported("token_pattern matches spaces: with ngram_range beyond 1 its terms cannot be told apart")
+        raise Unsupported("token_pattern matches spaces: with ngram_range beyond 1 its terms are ambiguous")
     stops = frozenset(fitted.get_stop_words() or ())
     found = {}
     for term, column in fitted.vocabulary_.items():
@@ -109,7 +109,7 @@ def _terms(fitted: Any, alphabet: Alphabet) -> Terms:
 
 
 def _pool(fitted: Any, terms: Terms, numbers: dict[str, int]) -> dict[str, Any]:
-    """The attributes of TfIdfVectorizer; a term that no text can give still has its column."""
+    """Returns the attributes of TfIdfVectorizer; a term that no text can contain still has its column."""
     least, most = min(map(len, terms)), max(map(len, terms))
     by_length: dict[int, list[tuple[list[int], int]]] = {n: [] for n in range(1, most + 1)}
     for words, column in terms.items():
@@ -135,23 +135,23 @@ def _pool(fitted: Any, terms: Terms, numbers: dict[str, int]) -> dict[str, Any]:
 
 
 def vocabulary(fitted: Any) -> list[list[Scalar] | None]:
-    """The terms that the fit found."""
+    """Returns the terms of the fit."""
     return [list(fitted.vocabulary_)]
 
 
 def tfidf(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The counts, weighted."""
+    """Returns the weighted counts."""
     counted = count(fitted, frame, graph).transformed or ()
     return weigh(fitted._tfidf, counted, graph)
 
 
 def weigh(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """Counts, their logarithm where asked, times `idf_`, each row over its norm."""
+    """Weights counts: their logarithm if enabled, times `idf_`, each row divided by its norm."""
     x = graph.matrix(frame)
     name, zero, one = x.name, graph.const(0.0), graph.const(1.0)
     if fitted.sublinear_tf:
-        grown = graph.op("Add", graph.op("Log", name), one)
-        name = graph.op("Where", graph.op("Equal", name, zero), zero, grown)
+        logarithm = graph.op("Add", graph.op("Log", name), one)
+        name = graph.op("Where", graph.op("Equal", name, zero), zero, logarithm)
     if fitted.use_idf:
         name = graph.op("Mul", name, graph.const(fitted.idf_.reshape(1, -1)))
     if fitted.norm is not None:

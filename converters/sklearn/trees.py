@@ -1,4 +1,4 @@
-"""Decision trees and forests: they compare in float32, add in double, and divide by the number of trees after."""
+"""Decision trees and forests: they compare in float32, add in double, then divide by the number of trees."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from . import _multioutput as targets
 from ._tree_export import SUMS, arg_max, column, forest, matrix, outputs, real, shares, single_values
 
 
-def _grown(fitted: Any) -> list[Any]:
-    """The `tree_` of one tree, or of each tree of a forest."""
+def _trees_of(fitted: Any) -> list[Any]:
+    """Returns the `tree_` of one tree, or of each tree of a forest."""
     if hasattr(fitted, "tree_"):
         return [fitted.tree_]
     return [each.tree_ for each in fitted.estimators_]
@@ -26,60 +26,64 @@ def _mean(graph: GraphBuilder, total: str, count: int) -> str:
 
 
 def classifier(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The mean of the trees' class shares, and the first class with the highest."""
-    grown = _grown(fitted)
+    """Averages the trees' class shares, and returns the first class with the highest."""
+    raw_trees = _trees_of(fitted)
     if fitted.n_outputs_ > 1:
         return _several(fitted, frame, graph)
-    leaf = shares(grown)[:, : int(fitted.n_classes_)]
-    trees = forest(grown, leaf, targets=leaf.shape[1])
+    leaf = shares(raw_trees)[:, : int(fitted.n_classes_)]
+    trees = forest(raw_trees, leaf, targets=leaf.shape[1])
     total = tree_sum(graph, trees, matrix(graph, frame, "float32"), "float32", SUMS)
-    mean = _mean(graph, total, len(grown))
+    mean = _mean(graph, total, len(raw_trees))
     return Answer(index=arg_max(graph, mean), probabilities=real(graph, mean))
 
 
 def _several(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The same for each of several targets."""
+    """Does the same for each of several targets."""
     import numpy as np
 
-    grown = _grown(fitted)
+    raw_trees = _trees_of(fitted)
     sizes = [int(count) for count in fitted.n_classes_]
-    leaf = np.concatenate([shares(grown, i)[:, :count] for i, count in enumerate(sizes)], axis=1)
-    trees = forest(grown, leaf, targets=leaf.shape[1])
+    leaf = np.concatenate([shares(raw_trees, i)[:, :count] for i, count in enumerate(sizes)], axis=1)
+    trees = forest(raw_trees, leaf, targets=leaf.shape[1])
     total = tree_sum(graph, trees, matrix(graph, frame, "float32"), "float32", SUMS)
-    parts = graph.ops("Split", [_mean(graph, total, len(grown)), graph.const(sizes, "int64")], len(sizes), axis=1)
+    parts = graph.ops("Split", [_mean(graph, total, len(raw_trees)), graph.const(sizes, "int64")], len(sizes), axis=1)
     indices, found = ([turn(graph, part) for part in parts] for turn in (arg_max, real))
     return targets.several(graph, fitted.classes_, indices, found)
 
 
 def regressor(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The mean of the trees' values, `[N]`, or `[N, T]` with several targets."""
-    grown = _grown(fitted)
+    """Averages the trees' values, `[N]`, or `[N, T]` with several targets."""
+    raw_trees = _trees_of(fitted)
     many = fitted.n_outputs_ > 1
-    trees = forest(grown, outputs(grown), targets=fitted.n_outputs_) if many else forest(grown, single_values(grown))
+    trees = (
+        forest(raw_trees, outputs(raw_trees), targets=fitted.n_outputs_)
+        if many
+        else forest(raw_trees, single_values(raw_trees))
+    )
     total = tree_sum(graph, trees, matrix(graph, frame, "float32"), "float32", SUMS)
-    mean = real(graph, _mean(graph, total, len(grown)))
+    mean = real(graph, _mean(graph, total, len(raw_trees)))
     return Answer(prediction=mean if many else column(graph, mean))
 
 
 def _thresholds(fitted: Any) -> Thresholds:
-    grown = _grown(fitted)
-    return unique_thresholds(forest(grown, single_values(grown)), fitted.n_features_in_)
+    raw_trees = _trees_of(fitted)
+    return unique_thresholds(forest(raw_trees, single_values(raw_trees)), fitted.n_features_in_)
 
 
 def _isolation_trees(fitted: Any) -> Trees:
-    """The trees with the depth of each leaf, on the columns of the whole matrix."""
+    """Returns the trees with the depth of each leaf, on the columns of the whole matrix."""
     import numpy as np
 
-    grown = _grown(fitted)
+    raw_trees = _trees_of(fitted)
     parts = zip(fitted._decision_path_lengths, fitted._average_path_length_per_tree)
-    trees = forest(grown, np.concatenate([depth + average - 1.0 for depth, average in parts]))
+    trees = forest(raw_trees, np.concatenate([depth + average - 1.0 for depth, average in parts]))
     chosen = np.stack([np.asarray(each, np.int64) for each in fitted.estimators_features_])
     own = chosen[tree_of(trees), np.maximum(trees.feature, 0)]
     return replace(trees, feature=np.where(trees.feature < 0, -1, own))
 
 
 def isolation_forest(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """The score less its offset, and -1 where it is below 0."""
+    """Returns the score minus its offset, and -1 where it is below 0."""
     trees = _isolation_trees(fitted)
     if any(value.held is not None for value in frame):  # in a sparse matrix NaN is compared like a number
         trees = replace(trees, missing_left=trees.missing_left & False)
@@ -108,7 +112,7 @@ def _isolation_scale(fitted: Any) -> float:
 
 
 def _deepest_outlier(scale: float, offset: float) -> float:
-    """The greatest sum of depths that scikit-learn calls an outlier; the power is not equal to the last bit anywhere.
+    """Returns the greatest sum of depths that is an outlier; the power is never equal to the last bit.
 
     With `contamination` the offset may be a training row's own score, so the last bit decides that row's label.
     """
@@ -132,11 +136,11 @@ def _isolation_thresholds(fitted: Any) -> Thresholds:
 
 
 def embedding(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
-    """A 0/1 column for each leaf of each tree."""
+    """Returns a 0/1 column for each leaf of each tree."""
     import numpy as np
 
-    grown = _grown(fitted)
-    trees = forest(grown, np.concatenate([np.arange(tree.node_count) for tree in grown]).astype(float))
+    raw_trees = _trees_of(fitted)
+    trees = forest(raw_trees, np.concatenate([np.arange(tree.node_count) for tree in raw_trees]).astype(float))
     reached = per_tree(graph, trees, matrix(graph, frame, "float32"), "float32")
     known = fitted.one_hot_encoder_.categories_
     owner = np.repeat(np.arange(len(known)), [len(leaves) for leaves in known])

@@ -1,6 +1,6 @@
 """xgboost: the scikit-learn classes, native boosters, and model files (`.json`, `.ubj`).
 
-A native booster answers as `Booster.predict` does, with all its rounds; where its objective is a classifier's, as
+A native booster predicts as `Booster.predict` does, with all its rounds; for a classification objective, as
 `label` and `probabilities`. A file that the scikit-learn classes wrote is loaded into its class again.
 xgboost computes in float32, so the graph does too, whatever the type around it.
 """
@@ -26,11 +26,11 @@ _WRAPPERS = ("XGBClassifier", "XGBModel", "XGBRFClassifier", "XGBRFRegressor", "
 _CLASSIFIES = ("binary:hinge", "binary:logistic", *SOFT)
 _SINGLE = "float32"
 _CATEGORIES: WeakKeyDictionary[Any, Mapping[int, list[Scalar]]] = WeakKeyDictionary()
-"""Of boosters that were asked with categories, by column those that they know."""
+"""By booster that predicted with categories, the categories it knows per column."""
 
 
 def load(path: Path, given: Mapping[str, Any]) -> Any:
-    """The model in a file: an object of the scikit-learn class that wrote it, else a native booster."""
+    """Loads the model in a file: an object of the scikit-learn class that wrote it, else a native booster."""
     import json
 
     import xgboost
@@ -56,7 +56,7 @@ def _is_booster(model: Any) -> bool:
 
 
 def _read(model: Any) -> Parsed:
-    """The content of a booster or of an object that holds one, with the rounds that its `predict` uses."""
+    """Parses a booster or an object that wraps one, with the rounds that its `predict` uses."""
     if _is_booster(model):
         return parsed(model, 0)
     booster = model.get_booster()
@@ -75,7 +75,7 @@ def _n_classes(model: Any) -> int:
 
 
 def describe(model: Any) -> Description:
-    """The description of a booster, or of an object of the scikit-learn API."""
+    """Describes a booster, or an object of the scikit-learn API."""
     content, task = _read(model), _task(model)
     return Description(
         title=type(model).__name__,
@@ -88,9 +88,9 @@ def describe(model: Any) -> Description:
 
 
 def _notes(task: str) -> tuple[str, ...]:
-    """What follows from the file's being a booster alone."""
-    rounds = "a native booster answers with all its rounds, whatever early stopping found, and takes NaN as missing"
-    labels = ("a native booster keeps no names of classes: label is the number of the class, from 0",)
+    """Returns the notes that apply to a native booster."""
+    rounds = "a native booster predicts with all its rounds, ignoring early stopping, and treats NaN as missing"
+    labels = ("a native booster stores no class names: label is the number of the class, from 0",)
     return (rounds, *(labels if task == "classifier" else ()))
 
 
@@ -114,7 +114,7 @@ def _thresholds_of(content: Parsed) -> Thresholds:
 
 
 def predict(model: Any, x: Any) -> Table:
-    """The original's answers: `label` and `probabilities`, or `prediction`."""
+    """Returns the original's `label` and `probabilities`, or `prediction`."""
     import numpy as np
 
     _refuse_unknown(model, x)
@@ -126,8 +126,8 @@ def predict(model: Any, x: Any) -> Table:
 
 
 def _refuse_unknown(model: Any, x: Any) -> None:
-    """xgboost raises for a category that it does not know, but searches texts so that it takes some for another one:
-    no answer of the model, and none that a user could want."""
+    """Raises for an unknown category. xgboost does so too, but its search takes some unknown texts for known ones:
+    the resulting prediction is meaningless."""
     typed = [i for i, dtype in enumerate(getattr(x, "dtypes", ())) if str(dtype) == "category"]
     if not typed:
         return
@@ -138,7 +138,7 @@ def _refuse_unknown(model: Any, x: Any) -> None:
         known = _CATEGORIES[booster].get(i)
         unknown = set() if known is None else set(x.iloc[:, i].dropna().unique()) - set(known)
         if unknown:
-            raise ValueError(f"the column {x.columns[i]!r} holds a category that the model does not know: {unknown}")
+            raise ValueError(f"the column {x.columns[i]!r} contains a category that the model does not know: {unknown}")
 
 
 def _predict_booster(model: Any, x: Any) -> Table:
@@ -163,8 +163,8 @@ def _predict_booster(model: Any, x: Any) -> Table:
 def _softmax(scores: Any) -> Any:
     import numpy as np
 
-    shares = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return shares / shares.sum(axis=1, keepdims=True)
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
 
 
 def convert(model: Any, description: Description, signature: Signature, real: str, out: Path) -> None:
@@ -173,7 +173,7 @@ def convert(model: Any, description: Description, signature: Signature, real: st
     for spec in signature.inputs:
         if spec.frame_dtype == "category" and kinds.get(spec.name) != "category":
             raise Unsupported(
-                f"enable_categorical: the model does not hold the categories of column {spec.name!r}, which xgboost "
+                f"enable_categorical: the model does not contain the categories of column {spec.name!r}, which xgboost "
                 "before 3.1 left to the data frame; train it with 3.1 or later"
             )
     assemble(model, description, signature, real, out)
@@ -194,9 +194,9 @@ def _convert(model: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 
 
 def _present(graph: GraphBuilder, frame: Frame, x: Value) -> Value:
-    """The matrix with NaN where a sparse one has no cell, which xgboost takes as missing.
+    """Replaces the absent cells of a sparse matrix by NaN, which xgboost treats as missing.
 
-    A cell that is 0 in float32 alone is one that the matrix holds.
+    A cell that rounds to 0 only in float32 is present in the matrix.
     """
     import numpy as np
 
@@ -208,7 +208,7 @@ def _present(graph: GraphBuilder, frame: Frame, x: Value) -> Value:
 
 
 def _missing(model: Any, content: Parsed) -> float | None:
-    """The number that stands for a missing cell beside NaN, if there is one."""
+    """Returns the number that marks a missing cell besides NaN, if there is one."""
     missing = getattr(model, "missing", None)
     if missing is None or missing != missing:
         return None
@@ -219,7 +219,7 @@ def _missing(model: Any, content: Parsed) -> float | None:
 
 
 def _prepared(graph: GraphBuilder, x: Value, content: Parsed, missing: float | None) -> Value:
-    """The matrix with NaN in every missing cell, and with whole numbers in the columns of codes."""
+    """Returns the matrix with NaN in every missing cell, and with integers in the columns of codes."""
     import numpy as np
 
     name = x.name
@@ -234,7 +234,7 @@ def _prepared(graph: GraphBuilder, x: Value, content: Parsed, missing: float | N
 
 
 def _margin(graph: GraphBuilder, content: Parsed, x: Value) -> str:
-    """The score before the objective's link, float32 `[N, groups]`."""
+    """Returns the score before the objective's link, float32 `[N, groups]`."""
     if content.weights is not None:
         return _linear(graph, content, x)
     base = graph.const(content.base[None, :], _SINGLE)
@@ -247,16 +247,16 @@ def _margin(graph: GraphBuilder, content: Parsed, x: Value) -> str:
 
 
 def _linear(graph: GraphBuilder, content: Parsed, x: Value) -> str:
-    """Weights times the cells that are not missing, and the bias."""
+    """Multiplies the weights with the cells that are not missing, and adds the bias."""
     assert content.weights is not None
     present = graph.op("Where", graph.op("IsNaN", x.name), graph.const(0.0, _SINGLE), x.name)
     total = graph.op("MatMul", present, graph.const(content.weights[:-1], _SINGLE))
-    bias = content.weights[-1] + content.base[0]  # the first group's base for all, as xgboost has it
+    bias = content.weights[-1] + content.base[0]  # the first group's base for all, as in xgboost
     return graph.op("Add", total, graph.const(bias[None, :], _SINGLE))
 
 
 def _linked(graph: GraphBuilder, content: Parsed, margin: str) -> str:
-    """The prediction for a score, as the objective defines it."""
+    """Adds the prediction for a score, as the objective defines it."""
     objective = content.objective
     if objective in LOGISTIC:
         one = graph.const(1.0, _SINGLE)
@@ -273,7 +273,7 @@ def _linked(graph: GraphBuilder, content: Parsed, margin: str) -> str:
 
 
 def _classified(graph: GraphBuilder, content: Parsed, margin: str, classes: int, native: bool) -> Answer:
-    """The class and the probabilities as the scikit-learn class makes them of the prediction."""
+    """Returns the class and the probabilities that the scikit-learn class derives from the prediction."""
     value = _linked(graph, content, margin)
     soft = content.objective in SOFT
     if content.groups == 1 and not soft:
@@ -284,7 +284,7 @@ def _classified(graph: GraphBuilder, content: Parsed, margin: str, classes: int,
     if content.groups != classes or not soft:
         raise Unsupported("XGBClassifier fitted on several targets (multi-label): fit one classifier per target")
     if classes < 3 and not native and content.objective == "multi:softprob":
-        raise Unsupported("XGBClassifier with objective='multi:softprob' and 2 classes answers as if multi-label")
+        raise Unsupported("XGBClassifier with objective='multi:softprob' and 2 classes predicts as if multi-label")
     scores = margin if content.objective == "multi:softmax" and not native else value
     return Answer(index=graph.op("ArgMax", scores, axis=1, keepdims=0), probabilities=_in_real(graph, value))
 
@@ -304,7 +304,7 @@ _STEP = Step(_convert, thresholds=lambda model: _thresholds_of(_read(model)), va
 
 
 def step(fitted: Any) -> Step | None:
-    """The step of a booster and of the scikit-learn classes."""
+    """Returns the step of a booster or of a scikit-learn class, else None."""
     if type(fitted).__module__.split(".")[0] != "xgboost":
         return None
     return _STEP if _is_booster(fitted) or type(fitted).__name__ in _WRAPPERS else None

@@ -1,4 +1,4 @@
-"""What an xgboost booster holds: its objective, its trees as flat arrays or its weights, its columns."""
+"""Parses an xgboost booster: its objective, its trees as flat arrays or its weights, its columns."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ PLAIN = (
 
 @dataclass(frozen=True)
 class Parsed:
-    """One booster. `base`: what every score starts from, float32 `[groups]`, in the units of the score.
+    """One booster. `base`: the initial value of every score, float32 `[groups]`, in the units of the score.
 
     `trees`: None for a linear booster, whose `weights` are `[width + 1, groups]`, the last row the bias.
-    `categories`: by column, the values that a data frame's categories had when the model was fitted, in the order of
-    their codes. `coded`: by column, the codes that some split knows.
+    `categories`: by column, the categories of the training data frame, in the order of their codes.
+    `coded`: by column, the codes that some split tests.
     """
 
     objective: str
@@ -54,7 +54,7 @@ class Parsed:
 
 
 def objective_of(booster: Any) -> tuple[str, int]:
-    """The objective's name and the number of classes (0 where there are none)."""
+    """Returns the objective's name and the number of classes (0 where there are none)."""
     import json
 
     learner = json.loads(booster.save_config())["learner"]
@@ -62,7 +62,7 @@ def objective_of(booster: Any) -> tuple[str, int]:
 
 
 def parsed(booster: Any, rounds: int) -> Parsed:
-    """The booster's content; `rounds`: how many boosting rounds count, 0 for all."""
+    """Parses the booster; `rounds`: the number of boosting rounds to use, 0 for all."""
     learner = parse(bytes(booster.save_raw("ubj")))["learner"]
     shape = learner["learner_model_param"]
     groups = max(int(shape["num_class"]), int(shape.get("num_target", 1)), 1)
@@ -84,7 +84,7 @@ def parsed(booster: Any, rounds: int) -> Parsed:
 
 
 def _base(objective: str, text: Any, groups: int) -> Array:
-    """The base score as a score: xgboost writes it in the units of the prediction."""
+    """Returns the base score in the units of the score; xgboost stores it in the units of the prediction."""
     import json
 
     import numpy as np
@@ -106,7 +106,7 @@ def _numbers(values: Any, dtype: str) -> Array:
 
 
 def _counted(model: Any, rounds: int, groups: int) -> tuple[list[Any], Array]:
-    """The trees that count, and the group of each."""
+    """Returns the trees that are used, and the group of each."""
     trees, owners = list(model["trees"]), _numbers(model["tree_info"], "int64")
     if not rounds:
         return trees, owners
@@ -118,7 +118,7 @@ def _counted(model: Any, rounds: int, groups: int) -> tuple[list[Any], Array]:
 
 
 def _flat(trees: list[Any], owners: Array, groups: int, weights: Array | None) -> Trees | None:
-    """All trees as one set of arrays; None where there is no tree."""
+    """Returns all trees as one set of arrays; None where there is no tree."""
     import numpy as np
 
     if not trees:
@@ -156,7 +156,7 @@ def _joined(trees: list[Any], key: str, dtype: str) -> Array:
 
 
 def _vectors(trees: list[Any], groups: int) -> Array:
-    """Each leaf's vector, `[M, groups]`; a leaf's number among the leaves stands where its right child would."""
+    """Returns each leaf's vector, `[M, groups]`; the right-child field of a leaf stores its number among the leaves."""
     import numpy as np
 
     parts = []
@@ -174,7 +174,7 @@ def _vectors(trees: list[Any], groups: int) -> Array:
 
 
 def _with_sets(flat: Trees, trees: list[Any], starts: Array) -> Trees:
-    """The trees with their category splits: xgboost sends a chosen category right, so the children change places."""
+    """Adds the category splits: xgboost sends a chosen category right, so the children are swapped."""
     from dataclasses import replace
 
     import numpy as np
@@ -195,7 +195,7 @@ def _with_sets(flat: Trees, trees: list[Any], starts: Array) -> Trees:
 
 
 def _codes(trees: list[Any], flat: Trees | None) -> dict[int, list[int]]:
-    """By column, the codes that a split tests."""
+    """Returns, by column, the codes that a split tests."""
     found: dict[int, set[int]] = {}
     for node, codes in (flat.category or {}).items() if flat is not None else ():
         found.setdefault(int(flat.feature[node]) if flat is not None else 0, set()).update(codes)
@@ -203,7 +203,7 @@ def _codes(trees: list[Any], flat: Trees | None) -> dict[int, list[int]]:
 
 
 def _categories(model: Any, width: int) -> dict[int, list[Scalar]]:
-    """By column, the categories of the data frame that the model was fitted on (kept since xgboost 3.1)."""
+    """Returns, by column, the categories of the training data frame (stored since xgboost 3.1)."""
     held = model.get("cats", {}).get("enc", ())
     return {i: values for i, values in enumerate(map(_values, held)) if values}
 
@@ -216,8 +216,8 @@ def _values(held: Any) -> list[Scalar]:
     raw = np.asarray(held["values"], np.int8)
     if (raw < 0).any():
         raise Unsupported(
-            "enable_categorical with category names beyond ASCII: xgboost cuts their bytes where it counts characters "
-            "and keeps no whole name; rename the categories or train on their codes"
+            "enable_categorical with non-ASCII category names: xgboost counts characters but cuts bytes, "
+            "so the full names are lost; rename the categories or train on their codes"
         )
     text, offsets = raw.tobytes().decode("ascii"), [int(o) for o in held["offsets"]]
     return [text[a:b] for a, b in zip(offsets, offsets[1:])]

@@ -1,4 +1,4 @@
-"""Universal Binary JSON, as xgboost writes it: typed arrays come back as numpy arrays without a number being parsed."""
+"""Reads Universal Binary JSON as xgboost writes it, with typed arrays as numpy arrays."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _CONSTANTS = {"T": True, "F": False, "Z": None}
 
 
 def parse(data: bytes) -> Any:
-    """The value in `data`: dicts, lists, text, numbers, and arrays where the elements share a type."""
+    """Returns the value in `data`: dicts, lists, text, numbers, and arrays where the elements share a type."""
     return _Reader(data).value()
 
 
@@ -80,7 +80,7 @@ class _Reader:
         return found
 
     def _container(self) -> tuple[str, int]:
-        """The elements' common marker (empty: none) and their number (-1: up to the closing marker)."""
+        """Returns the elements' common marker (empty: none) and their number (-1: up to the closing marker)."""
         kind, count = "", -1
         if self.data[self.at : self.at + 1] == b"$":
             self.at += 1

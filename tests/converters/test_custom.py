@@ -154,7 +154,7 @@ def test_a_registered_class(tmp_path: Path) -> None:
     [
         ("1 / 0", "cannot be imported: ZeroDivisionError"),
         ("STEP = {}", "registers nothing"),
-        ("STEPS = {'a.B': 1}", "must hold functions by dotted class name"),
+        ("STEPS = {'a.B': 1}", "must map dotted class names to functions"),
     ],
 )
 def test_a_registry_that_is_none(tmp_path: Path, text: str, said: str) -> None:

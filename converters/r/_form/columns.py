@@ -1,4 +1,4 @@
-"""The inputs of a graph as R sees them: numbers, truth values, and the codes of a factor's levels."""
+"""A graph's inputs as R columns: numbers, logicals, and the codes of a factor's levels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .form import Input
 
 
 class Columns:
-    """The columns of a model, each made a node once.
+    """The columns of a model; the nodes of each are added once.
 
     Codes count from 0; a missing cell has the code `k` of `k` levels, a level that the model does not know `k + 1`.
     """
@@ -23,32 +23,32 @@ class Columns:
         self._codes: dict[str, str] = {}
 
     def holding(self, inputs: tuple[Input, ...], values: dict[str, Value]) -> Columns:
-        """Other columns of the same graph, which were calculated: what a model behind a preparation reads."""
+        """Returns computed columns of the same graph: the input of a model after its preprocessing."""
         found = Columns(inputs, (), self.graph)
         found._values = values
         return found
 
     def value(self, name: str) -> Value:
-        """The input itself."""
+        """Returns the input itself."""
         if name not in self._values:
             raise Unsupported(f"the model reads a column {name!r} that it does not list")
         return self._values[name]
 
     def number(self, name: str) -> str:
-        """A column of numbers or truth values, `float64 [N, 1]`."""
+        """Returns a column of numbers or logicals, `float64 [N, 1]`."""
         return self.graph.cast(self.value(name), "float64").name
 
     def matrix(self, names: tuple[str, ...] | list[str]) -> str:
-        """Columns of numbers side by side, `float64 [N, width]`; a factor among them as its codes from 1, NaN."""
+        """Returns numeric columns as a matrix, `float64 [N, width]`; a factor among them as its codes from 1, NaN."""
         parts = [self.code_number(n) if self.inputs[n].is_factor else self.number(n) for n in names]
         return parts[0] if len(parts) == 1 else self.graph.op("Concat", *parts, axis=1)
 
     def levels(self, name: str) -> tuple[str, ...]:
-        """A factor's levels; those of a truth value are FALSE and TRUE."""
+        """Returns a factor's levels; those of a logical are FALSE and TRUE."""
         return ("FALSE", "TRUE") if self.inputs[name].type == "logical" else self.inputs[name].levels
 
     def code(self, name: str, levels: tuple[str, ...] = ()) -> str:
-        """The codes of a factor, `int64 [N, 1]`."""
+        """Returns the codes of a factor, `int64 [N, 1]`."""
         if name not in self._codes:
             self._codes[name] = self._code(self.value(name), levels or self.levels(name))
         return self._codes[name]
@@ -69,7 +69,7 @@ class Columns:
         return self._code_of_number(graph.cast(value, "float64").name, [_number(level) for level in levels])
 
     def _code_of_number(self, x: str, levels: list[float]) -> str:
-        """Of a column of numbers that the formula makes a factor of."""
+        """Returns the codes of a numeric column that the formula converts to a factor."""
         graph, count = self.graph, len(levels)
         same = graph.op("Cast", graph.op("Equal", x, graph.const([levels], "float64")), to=INT64)
         found = graph.op("ReduceSum", same, graph.const([1], "int64"), keepdims=1)
@@ -81,7 +81,7 @@ class Columns:
         return graph.op("Where", known, place, missing)
 
     def code_number(self, name: str, missing: float = float("nan"), unseen: float = float("nan")) -> str:
-        """The codes of a factor counted from 1 as numbers, `float64 [N, 1]`."""
+        """Returns the codes of a factor, from 1, as numbers, `float64 [N, 1]`."""
         import numpy as np
 
         count = len(self.levels(name))
@@ -89,7 +89,7 @@ class Columns:
         return self.graph.op("Gather", self.graph.const(table), self.code(name))
 
     def rows_of(self, name: str, table: Any, levels: tuple[str, ...] = ()) -> str:
-        """The row of a table `[k, width]` for each cell's level, `float64 [N, width]`; NaN where there is none."""
+        """Returns the row of a table `[k, width]` for each cell's level, `float64 [N, width]`; NaN without a level."""
         import numpy as np
 
         none = np.full((2, table.shape[1]), np.nan)
@@ -97,7 +97,7 @@ class Columns:
         return self.graph.op("Gather", self.graph.const(np.concatenate([table, none])), code)
 
     def unseen(self) -> str:
-        """Whether any factor of a row has a level that the model does not know, `bool [N]`; empty: none can have."""
+        """Returns whether any factor of a row has an unknown level, `bool [N]`; empty where no factor can."""
         graph, flags = self.graph, []
         for each in self.inputs.values():
             if each.levels and not each.open and each.name in self._values:

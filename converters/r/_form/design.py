@@ -29,7 +29,7 @@ class Design:
             self._widen_first_factor()
 
     def _widen_first_factor(self) -> None:
-        """Without an intercept R gives the first factor all its indicators, whatever its terms say."""
+        """Gives the first factor all its indicators, as R does without an intercept, whatever its terms say."""
         for term in self.terms:
             for i, part in enumerate(term):
                 if part and self.variables[i].has("levels"):
@@ -37,7 +37,7 @@ class Design:
                     return
 
     def matrix(self) -> str:
-        """All columns, `float64 [N, p]`; a row in which a variable is missing or a level unknown holds NaN."""
+        """Returns all columns, `float64 [N, p]`; a row with a missing variable or an unknown level contains NaN."""
         blocks = [self._term(term) for term in self.terms]
         if self.intercept:
             blocks.insert(0, self._ones())
@@ -46,17 +46,17 @@ class Design:
         return blocks[0] if len(blocks) == 1 else self.graph.op("Concat", *blocks, axis=1)
 
     def _ones(self) -> str:
-        """A column of ones, as long as the batch."""
+        """Returns a column of ones, as long as the batch."""
         name = next(iter(self.columns.inputs), None)
         if name is None:
-            raise Unsupported("the model reads no column, so its graph would not know how many rows there are")
+            raise Unsupported("the model reads no column, so its graph cannot determine the number of rows")
         shape = self.graph.op("Shape", self.columns.value(name).name)
         rows = self.graph.op("Gather", shape, self.graph.const([0], "int64"))
         size = self.graph.op("Concat", rows, self.graph.const([1], "int64"), axis=0)
         return self.graph.op("Expand", self.graph.const([[1.0]]), size)
 
     def _term(self, term: list[int]) -> str:
-        """The columnwise products of its variables' blocks, the first variable's columns fastest."""
+        """Returns the columnwise products of its variables' blocks, the first variable's columns fastest."""
         found, one = "", self.graph.const([1], "int64")
         for i, part in enumerate(term):
             if not part:
@@ -71,7 +71,7 @@ class Design:
         return found
 
     def block(self, variable: Fields, part: int) -> str:
-        """The columns of one variable: a number as it is, a factor's contrasts or indicators."""
+        """Returns the columns of one variable: a number unchanged, a factor's contrasts or indicators."""
         if not variable.has("levels"):
             return self.expressions.value(variable.of("expression"))
         table = self._coding(variable, part)
@@ -91,7 +91,7 @@ class Design:
         return contrast if contrast.ndim == 2 else contrast.reshape(len(variable.texts("levels")), -1)
 
     def _rows_of_code(self, x: str, table: np.ndarray[Any, Any]) -> str:
-        """The rows of a table for codes that are numbers from 0; NaN for NaN."""
+        """Returns the rows of a table for codes that are numbers from 0; NaN for NaN."""
         import numpy as np
 
         graph, count = self.graph, len(table)
@@ -101,7 +101,7 @@ class Design:
         return graph.op("Gather", graph.const(rows), code)
 
     def offset(self) -> str:
-        """The sum of the formula's offsets, `float64 [N, 1]`; empty where it has none."""
+        """Returns the sum of the formula's offsets, `float64 [N, 1]`; empty where it has none."""
         found = ""
         for place in self.offsets:
             value = self.expressions.value(self.variables[place].of("expression"))

@@ -1,4 +1,4 @@
-"""Expressions of a formula as nodes: R's functions of one row, under R's names."""
+"""Formula expressions as nodes: R's row-wise functions, under R's names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Expressions:
-    """Expressions on the columns of one model; all values are `float64 [N, width]`, truth values 0 and 1."""
+    """Expressions on the columns of one model; all values are `float64 [N, width]`, logicals 0 and 1."""
 
     def __init__(self, columns: Columns) -> None:
         self.columns = columns
@@ -24,10 +24,10 @@ class Expressions:
         self.maths = Reals(columns.graph, "float64")
 
     def value(self, e: Fields) -> str:
-        """The value of an expression."""
+        """Returns the value of an expression."""
         made: Callable[[Fields], str] | None = getattr(self, f"_{e.text('op')}", None)
         if made is None:
-            raise Unsupported(f"the formula holds {e.text('op')!r}, which is no number")
+            raise Unsupported(f"the formula contains {e.text('op')!r}, which is not numeric")
         return made(e)
 
     def _column(self, e: Fields) -> str:
@@ -37,7 +37,7 @@ class Expressions:
         return self.graph.const(e.numbers("value").reshape(1, -1))
 
     def _poly(self, e: Fields) -> str:
-        """The recurrence by which R builds orthogonal polynomials."""
+        """Builds orthogonal polynomials by R's recurrence."""
         import numpy as np
 
         m, x = self.maths, self.value(e.of("x"))
@@ -67,8 +67,8 @@ class Expressions:
         return self.pieces(self.value(e.of("x")), e)
 
     def pieces(self, x: str, e: Fields) -> str:
-        """Polynomials between `breaks`: `coefficients` piece x power x column, about each piece's origin; `ends`: the
-        values at minus and plus infinity."""
+        """Piecewise polynomials between `breaks`: `coefficients` piece x power x column, about each piece's origin;
+        `ends`: the values at minus and plus infinity."""
         import numpy as np
 
         graph, m = self.graph, self.maths
@@ -101,7 +101,7 @@ class Expressions:
         if name == "log" and len(values) == 2:
             return self.maths.divide(self.maths.log(values[0]), self.maths.log(values[1]))
         if name == "round" and len(values) == 2:
-            raise Unsupported("round() to a number of digits has no converter")
+            raise Unsupported("round() with a number of digits has no converter")
         if name in _TESTS:
             return self.truth(self.graph.op(_TESTS[name], *values), *values)
         if name not in _FUNCTIONS:
@@ -109,7 +109,7 @@ class Expressions:
         return _FUNCTIONS[name](self, values)
 
     def truth(self, flag: str, *operands: str) -> str:
-        """A truth value as 0 and 1; NaN where an operand is."""
+        """Returns a logical as 0 and 1; NaN where an operand is NaN."""
         found = self.graph.op("Cast", flag, to=_DOUBLE)
         for operand in operands:
             found = self.maths.where(self.graph.op("IsNaN", operand), self.maths.n(float("nan")), found)
@@ -121,12 +121,12 @@ class Expressions:
         found = self.maths.power(x, self.maths.n(power))
         if power == int(power):
             return found
-        # to C, which is asked here, minus infinity raised is infinity
+        # in C, used here, minus infinity to a power is infinity
         endless = self.graph.op("Equal", x, self.maths.n(float("-inf")))
         return self.maths.where(endless, self.maths.n(float("nan")), found)
 
     def _cut(self, e: Fields) -> str:
-        """The code of the interval that a number lies in, from 0; NaN where it lies in none."""
+        """Returns the code of the interval that contains a number, from 0; NaN where there is none."""
         graph, m = self.graph, self.maths
         x, breaks, right = self.value(e.of("x")), e.numbers("breaks"), e.flag("right", True)
         test = "Greater" if right else "GreaterOrEqual"
@@ -141,17 +141,17 @@ class Expressions:
         return m.where(none, m.n(float("nan")), code)
 
     def _same_text(self, name: str, arguments: list[Fields]) -> str:
-        """A comparison with a text; only whether it is the same can be told."""
+        """Compares with a text; only for equality."""
         texts = [each for each in arguments if each.text("op") == "text"]
         others = [each for each in arguments if each.text("op") == "column"]
         if name not in ("==", "!=") or len(texts) != 1 or len(others) != 1:
-            raise Unsupported(f"the formula compares text by {name}, which has no converter")
+            raise Unsupported(f"the formula compares text with {name}, which has no converter")
         flag = self._is_any(others[0].text("name"), texts[0].texts("value"))
         return self._flagged(others[0].text("name"), self.graph.op("Not", flag) if name == "!=" else flag)
 
     def _within(self, left: Fields, right: Fields) -> str:
         if left.text("op") != "column":
-            raise Unsupported("%in% of what is no column has no converter")
+            raise Unsupported("%in% of anything but a column has no converter")
         if right.text("op") == "text":
             return self.graph.op("Cast", self._is_any(left.text("name"), right.texts("value")), to=_DOUBLE)
         values: np.ndarray[Any, Any] = right.numbers("value").reshape(1, -1)
@@ -161,7 +161,7 @@ class Expressions:
     def _is_any(self, name: str, texts: tuple[str, ...]) -> str:
         value = self.columns.value(name)
         if value.dtype != "string":
-            raise Unsupported(f"the formula compares the column {name!r}, which is no text, with text")
+            raise Unsupported(f"the formula compares the column {name!r}, which is not text, with text")
         found = self.graph.ml(
             "LabelEncoder", value.name, keys_strings=list(texts), values_int64s=[1] * len(texts), default_int64=0
         )
@@ -187,7 +187,7 @@ _Function = Callable[[Expressions, list[str]], str]
 
 
 def _of(name: str) -> _Function:
-    """One of numpy's names, where R means the same."""
+    """Returns numpy's function called `name`, where R's is the same."""
     return lambda e, values: str(getattr(e.maths, name)(*values))
 
 
@@ -233,7 +233,7 @@ def _negated(e: Expressions, values: list[str]) -> str:
 
 
 def _truth(e: Expressions, x: str) -> str:
-    """0 or 1; NaN stays."""
+    """0 or 1; NaN stays NaN."""
     false = e.graph.op("Equal", x, e.maths.n(0.0))
     return e.maths.where(e.graph.op("IsNaN", x), x, e.maths.where(false, e.maths.n(0.0), e.maths.n(1.0)))
 

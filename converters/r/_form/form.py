@@ -1,7 +1,7 @@
-"""The intermediate form: what the R side exports of a fitted model, typed; all numbers in double precision.
+"""The intermediate form: the typed export of a fitted model from the R side; all numbers in double precision.
 
 Version 1. Top level: `format`, `kind` (the file that converts it), `class` (R's), `r` (R's version), `task`, `inputs`,
-`classes` (of a classifier), `status` (false where the model answers every row), then the fields of the kind.
+`classes` (of a classifier), `status` (false where the model never refuses a row), then the fields of the kind.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TYPES = ("double", "logical", "factor", "ordered", "text", "any")
 
 @dataclass(frozen=True)
 class Fields:
-    """Named values of the form, each asked for by the kind that it must have; `Unreadable` where it has another."""
+    """Named values of the form, read by their type; raises `Unreadable` for a wrong type."""
 
     values: Mapping[str, Any]
     where: str = "the form"
@@ -34,58 +34,58 @@ class Fields:
         return value
 
     def has(self, name: str) -> bool:
-        """Whether the field is there, and not NULL."""
+        """Returns whether the field is present, and not NULL."""
         return self.values.get(name) is not None
 
     def numbers(self, name: str) -> np.ndarray[Any, Any]:
-        """An array, of the dimensions that it has in R (a plain vector: one)."""
+        """Returns an array, with its dimensions in R (a plain vector: one)."""
         import numpy as np
 
         return np.asarray(self._get(name, (np.ndarray,), "numbers"))
 
     def integers(self, name: str) -> np.ndarray[Any, Any]:
-        """Whole numbers, `int64`."""
+        """Returns integers, `int64`."""
         import numpy as np
 
         return self.numbers(name).astype(np.int64)
 
     def number(self, name: str) -> float:
-        """The one number of a field."""
+        """Returns the only number of a field."""
         values = self.numbers(name)
         if values.size != 1:
-            raise Unreadable(f"{self.where}: {name} must be one number, not {values.size}")
+            raise Unreadable(f"{self.where}: {name} must be one number, not {values.size} numbers")
         return float(values.ravel()[0])
 
     def flag(self, name: str, default: bool = False) -> bool:
-        """A truth value."""
+        """Returns a logical."""
         return bool(self.number(name)) if self.has(name) else default
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """Text; a missing field has none."""
+        """Returns the strings of a field; none where it is missing."""
         cells = self._get(name, (list,), "text") if self.has(name) else []
         if not all(isinstance(cell, str) for cell in cells):
             raise Unreadable(f"{self.where}: {name} must be text")
         return tuple(cells)
 
     def text(self, name: str) -> str:
-        """The one text of a field."""
+        """Returns the only string of a field."""
         cells = self.texts(name)
         if len(cells) != 1:
-            raise Unreadable(f"{self.where}: {name} must be one text, not {len(cells)}")
+            raise Unreadable(f"{self.where}: {name} must be one string, not {len(cells)}")
         return cells[0]
 
     def of(self, name: str) -> Fields:
-        """Named values inside."""
+        """Returns nested named values."""
         return Fields(self._get(name, (dict,), "named values"), f"{self.where}, {name}")
 
     def each(self, name: str) -> list[Fields]:
-        """A list of named values; a missing field has none."""
+        """Returns a list of named values; empty where the field is missing."""
         found = self._get(name, (list, dict), "a list") if self.has(name) else []
         cells = list(found.values()) if isinstance(found, dict) else found
         return [Fields(cell, f"{self.where}, {name} {i}") for i, cell in enumerate(cells)]
 
     def arrays(self, name: str) -> list[np.ndarray[Any, Any]]:
-        """A list of arrays."""
+        """Returns a list of arrays."""
         found = self._get(name, (list, dict), "a list of numbers")
         cells = found.values() if isinstance(found, dict) else found
         return [Fields({"": cell}, f"{self.where}, {name}").numbers("") for cell in cells]
@@ -96,8 +96,8 @@ class Input:
     """One column that the model reads.
 
     `type`: `double`, `logical`, `factor`, `ordered`, `text`, or `any` (a column of numbers or text that the formula
-    makes a factor of). `levels`: of a factor, in R's order; of another column those that the
-    formula makes of it. `open`: other levels mean something to the model, too.
+    converts to a factor). `levels`: of a factor, in R's order; of another column those that the
+    formula creates. `open`: the model also accepts other levels.
     """
 
     name: str
@@ -107,7 +107,7 @@ class Input:
 
     @property
     def is_factor(self) -> bool:
-        """Whether the column is a factor in R's frame."""
+        """Whether the column is a factor in R's data frame."""
         return self.type in ("factor", "ordered")
 
 
@@ -126,7 +126,7 @@ class Form:
 
     @classmethod
     def of(cls, item: Item) -> Form:
-        """The form in what R wrote; `Unreadable` where it is none, or one of another version."""
+        """Reads the form from R's output; raises `Unreadable` where it is not a form, or of another version."""
         values = plain(item)
         if not isinstance(values, dict):
             raise Unreadable("the intermediate form must be named values")
@@ -134,7 +134,7 @@ class Form:
 
     @classmethod
     def of_values(cls, values: Mapping[str, Any]) -> Form:
-        """The form of named values."""
+        """Reads the form from named values."""
         fields = Fields(values)
         if fields.number("format") != FORMAT:
             raise Unreadable(
@@ -153,7 +153,7 @@ class Form:
 
     @classmethod
     def read(cls, raw: bytes) -> Form:
-        """The form in a file that R wrote."""
+        """Reads the form from a file that R wrote."""
         try:
             return cls.of(read(raw).root)
         except Fault as fault:

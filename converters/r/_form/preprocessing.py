@@ -1,4 +1,4 @@
-"""Columns that are calculated from columns, step by step, as `_prepared.R` writes the steps down."""
+"""Computes columns from columns, step by step, as `_prepared.R` exports the steps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .form import Fields, Input
 
 
 class Prepared:
-    """The columns of a model behind a preparation; `columns()`: what there is now, in order."""
+    """The columns of a model after preprocessing; `columns()`: the current ones, in order."""
 
     def __init__(self, start: Columns, names: list[str] | None = None) -> None:
         self.graph = start.graph
@@ -23,21 +23,21 @@ class Prepared:
         self.values = {name: start.value(name) for name in chosen}
 
     def columns(self) -> Columns:
-        """The columns as they are now."""
+        """Returns the current columns."""
         return Columns((), (), self.graph).holding(tuple(self.inputs.values()), dict(self.values))
 
     def put(self, name: str, value: str) -> None:
-        """A column of numbers, `float64 [N, 1]`; the old one of that name is gone."""
+        """Sets a column of numbers, `float64 [N, 1]`, replacing one of the same name."""
         self.inputs[name] = Input(name, "double")
         self.values[name] = Value(name=value, dtype="float64", column=name)
 
     def put_matrix(self, names: tuple[str, ...], matrix: str) -> None:
-        """The columns of a matrix under their names."""
+        """Sets the columns of a matrix under their names."""
         for i, name in enumerate(names):
             self.put(name, self.graph.op("Gather", matrix, self.graph.const([i], "int64"), axis=1))
 
     def apply(self, steps: list[Fields]) -> None:
-        """All steps, in order."""
+        """Applies all steps, in order."""
         for step in steps:
             made: Callable[[Fields], None] | None = getattr(self, f"_{step.text('op')}", None)
             if made is None:
@@ -45,11 +45,11 @@ class Prepared:
             made(step)
 
     def matrix(self, names: tuple[str, ...]) -> str:
-        """Columns side by side, `float64 [N, width]`."""
+        """Returns columns as a matrix, `float64 [N, width]`."""
         return self.columns().matrix(names)
 
     def _set(self, step: Fields) -> None:
-        """All at once: each from the columns as they were."""
+        """Sets all at once: each is computed from the previous columns."""
         expressions = Expressions(self.columns())
         found = [(each.texts("names"), expressions.value(each.of("x"))) for each in step.each("values")]
         for names, value in found:
@@ -76,7 +76,7 @@ class Prepared:
         self.put_matrix(step.texts("made"), self.graph.op("MatMul", x, self.graph.const(step.numbers("rotation"))))
 
     def _sign(self, step: Fields) -> None:
-        """Divided by their length; `skip`: a missing number counts as none of it."""
+        """Divides by the row's norm; `skip`: a missing number counts as 0."""
         m, x = self.maths, self.matrix(step.texts("names"))
         square = m.square(x)
         if step.flag("skip"):
@@ -89,7 +89,7 @@ class Prepared:
         self.put_matrix(step.texts("made"), self.columns().rows_of(step.text("name"), step.numbers("table")))
 
     def _relevel(self, step: Fields) -> None:
-        """Other levels for a factor: for each old one, for a missing cell and for a level that is not known."""
+        """Replaces a factor's levels: for each old one, for a missing cell and for an unknown level."""
         name, new = step.text("name"), step.texts("levels")
         missing = "\uffff" if "" in new else ""
         names = [new[place] if place >= 0 else missing for place in step.integers("places").tolist()]

@@ -1,4 +1,4 @@
-"""Distances from each row to a set of known points, `[N, M]`."""
+"""Distances from each row to a set of fixed points, `[N, M]`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...spec import Unsupported
 from .. import _scores as scores
 
 NARROW = 128
-"""Columns up to which distances are summed column by column: less memory, and quicker."""
+"""Up to this many columns, distances are summed column by column: less memory, and faster."""
 
 
 @dataclass(frozen=True)
@@ -31,36 +31,36 @@ _NAMES = {
 
 
 def metric_of(fitted: Any) -> Metric:
-    """The metric of a fitted search for neighbours; `Unsupported` where there is no graph for it."""
+    """Returns the metric of a fitted neighbours search; raises `Unsupported` where there is no graph for it."""
     name = getattr(fitted.effective_metric_, "__name__", fitted.effective_metric_)
     settings = {k: v for k, v in (fitted.effective_metric_params_ or {}).items() if v is not None}
     return named(type(fitted).__name__, name if isinstance(fitted.effective_metric_, str) else f"{name}()", settings)
 
 
 def named(kind: str, name: str, settings: dict[str, Any]) -> Metric:
-    """The metric of that name, plain where its settings make it plain."""
+    """Returns the metric called `name`, simplified where its settings allow."""
     known = {"p": {"p", "w"}, "minkowski": {"p", "w"}, "seuclidean": {"V"}, "mahalanobis": {"V", "VI"}}
     if name in ("minkowski", "p") and settings.get("w") is None:
         p = settings.get("p", 2)
         plain = {1: "manhattan", 2: "euclidean", float("inf"): "chebyshev"}.get(p)
         return Metric(plain) if plain else Metric("minkowski", {"p": float(p)})
     if name == "nan_euclidean":
-        raise Unsupported(f"{kind}(metric='nan_euclidean') takes any training rows for a row of which all is missing")
+        raise Unsupported(f"{kind}(metric='nan_euclidean') chooses arbitrary training rows for a row of missing values")
     extra = set(settings) - known.get(name, set()) - {"p"}
     bare = name in ("mahalanobis", "seuclidean") and not settings
     if extra or bare or (name not in _NAMES and name not in ("minkowski", "p")):
-        raise Unsupported(f"{kind} has the metric {name!r} with {settings}: there is no converter for it")
+        raise Unsupported(f"{kind} has the metric {name!r} with {settings}, which has no converter")
     kept = {k: v for k, v in settings.items() if k in known.get(name, set())}
     return Metric(_NAMES.get(name, "minkowski"), {"p": 2.0, **kept} if name in ("minkowski", "p") else kept)
 
 
 def distances(graph: GraphBuilder, x: str, points: Any, metric: Metric) -> str:
-    """The distances themselves."""
+    """Returns the distances themselves."""
     return finished(graph, ranks(graph, x, points, metric), metric)
 
 
 def ranks(graph: GraphBuilder, x: str, points: Any, metric: Metric) -> str:
-    """What orders the points as their distances do, and is measured first: squares, sums of powers."""
+    """Returns values in the same order as the distances, and computed before them: squares, sums of powers."""
     special = {"cosine": _cosine, "haversine": _haversine, "nan_euclidean": _nan_euclidean, "mahalanobis": _mahalanobis}
     if metric.name in special:
         return special[metric.name](graph, x, points, metric)
@@ -70,7 +70,7 @@ def ranks(graph: GraphBuilder, x: str, points: Any, metric: Metric) -> str:
 
 
 def finished(graph: GraphBuilder, rank: str, metric: Metric) -> str:
-    """Distances from their ranks."""
+    """Returns distances from their ranks."""
     if metric.name in ("euclidean", "seuclidean", "mahalanobis"):
         return graph.op("Sqrt", rank)
     if metric.name == "minkowski":
@@ -79,12 +79,12 @@ def finished(graph: GraphBuilder, rank: str, metric: Metric) -> str:
 
 
 def rank_of(radius: float, metric: Metric) -> float:
-    """A distance as a rank, rounded where the original rounds."""
+    """Returns a distance as a rank, rounded as in the original."""
     from math import pi, sin
 
     if metric.name == "haversine" and radius > pi:
         raise Unsupported(
-            f"radius={radius} is more than half the globe, and the original then loses rows in some leaves of its "
+            f"radius={radius} is more than half the globe, for which the original misses rows in some leaves of its "
             "tree: fit with a radius of at most pi"
         )
     if metric.name in ("euclidean", "seuclidean", "mahalanobis"):
@@ -95,7 +95,7 @@ def rank_of(radius: float, metric: Metric) -> float:
 
 
 def between(graph: GraphBuilder, x: str, points: Any, metric: str) -> str:
-    """Distances by direct differences, exact to the last places wherever the points lie.
+    """Returns distances by direct differences, accurate to the last digits wherever the points are.
 
     `metric`: `sqeuclidean`, `manhattan` or `chebyshev`.
     """
@@ -108,7 +108,7 @@ def between(graph: GraphBuilder, x: str, points: Any, metric: str) -> str:
 
 
 def _by_columns(graph: GraphBuilder, x: str, points: Any, metric: Metric) -> str:
-    """One column after the other, as the search trees sum."""
+    """Sums column by column, as the search trees do."""
     total, scale = "", ""
     for i in range(points.shape[1]):
         own, other = scores.pick(graph, x, i), graph.const(points[:, i][None])
@@ -123,7 +123,7 @@ def _by_columns(graph: GraphBuilder, x: str, points: Any, metric: Metric) -> str
 
 
 def _term(graph: GraphBuilder, own: str, other: str, metric: Metric, i: int, points: int) -> str:
-    """What one column adds, for that many points."""
+    """Returns one column's contribution, for that many points."""
     import numpy as np
 
     if metric.name == "hamming":
@@ -136,7 +136,7 @@ def _term(graph: GraphBuilder, own: str, other: str, metric: Metric, i: int, poi
     if metric.name == "canberra":
         return _share(graph, size, graph.op("Add", graph.op("Abs", own), graph.op("Abs", other)))
     if metric.name == "minkowski":
-        # an exponent per point: with a single one, ONNX Runtime takes cubes by multiplication, and rounds otherwise
+        # an exponent per point: with a single one, ONNX Runtime multiplies for cubes, which rounds differently
         power = graph.op("Pow", size, graph.const(np.full((1, points), metric.settings["p"])))
         return graph.op("Mul", power, _setting(graph, metric, "w", i)) if "w" in metric.settings else power
     return size
@@ -149,7 +149,7 @@ def _setting(graph: GraphBuilder, metric: Metric, name: str, i: int) -> str:
 
 
 def _share(graph: GraphBuilder, part: str, whole: str) -> str:
-    """`part / whole`, and 0 where the whole is 0."""
+    """Returns `part / whole`, and 0 where the whole is 0."""
     none = graph.op("Equal", whole, graph.const(0.0))
     return graph.op("Div", part, graph.op("Where", none, graph.const(1.0), whole))
 
@@ -165,7 +165,7 @@ def _mahalanobis(graph: GraphBuilder, x: str, points: Any, metric: Metric) -> st
 
 
 def _cosine(graph: GraphBuilder, x: str, points: Any, metric: Metric) -> str:
-    """One less the cosine of the angle, between 0 and 2; 1 where a row is all zero."""
+    """Returns 1 minus the cosine of the angle, between 0 and 2; 1 where a row is all zero."""
     import numpy as np
 
     length = np.sqrt(np.square(points).sum(axis=1, keepdims=True))
@@ -201,7 +201,7 @@ def _row(graph: GraphBuilder, points: Any, i: int) -> str:
 
 
 def _twice_arcsine_of_root(graph: GraphBuilder, square: str) -> str:
-    """`2 asin(sqrt(square))`: a rough start in float32, then Newton's steps, since there is no arcsine of doubles."""
+    """`2 asin(sqrt(square))`: a float32 estimate, then Newton steps, since there is no arcsine of doubles."""
     from onnx import TensorProto
 
     one, half = graph.const([[1.0]]), graph.const([[0.5]])
@@ -218,7 +218,7 @@ def _twice_arcsine_of_root(graph: GraphBuilder, square: str) -> str:
 
 
 def _nan_euclidean(graph: GraphBuilder, x: str, points: Any, metric: Metric) -> str:
-    """Over the columns that both have, scaled up to all columns; NaN where they share none."""
+    """Sums over the columns present in both, scaled up to all columns; NaN where there are none."""
     import numpy as np
 
     total = ""
@@ -234,7 +234,7 @@ def _nan_euclidean(graph: GraphBuilder, x: str, points: Any, metric: Metric) -> 
 
 
 def squared_by_product(graph: GraphBuilder, x: str, points: Any) -> str:
-    """Squared euclidean distances from one matrix product around the points' middle: little memory, and quick."""
+    """Returns squared Euclidean distances from one matrix product around the points' mean: little memory, and fast."""
     import numpy as np
 
     middle = points.mean(axis=0)
@@ -246,7 +246,7 @@ def squared_by_product(graph: GraphBuilder, x: str, points: Any) -> str:
 
 
 def nearness(graph: GraphBuilder, x: str, points: Any) -> str:
-    """Squared distances less each row's own square: the same order of points, without the row's magnitude."""
+    """Returns squared distances minus each row's own square: the same order of points, without the row's magnitude."""
     import numpy as np
 
     middle = points.mean(axis=0)

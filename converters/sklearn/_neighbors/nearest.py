@@ -1,8 +1,8 @@
-"""The nearest training rows, and what is done where two lie at the same distance.
+"""Nearest training rows, and how ties in distance are resolved.
 
-Among points at exactly the same distance a graph takes the first in one order: that of the training rows, or that of
-the search tree's leaves. The original's choice depends on the way through its tree, and on its threads. Where its own
-training rows show that its answers hang on that choice, and no such order gives them all, there is no graph.
+Among points at exactly the same distance a graph chooses the first in one order: that of the training rows, or that of
+the search tree's leaves. The original's choice depends on its path through the tree, and on its threads. Where the
+training rows show that its predictions depend on that choice, and no such order reproduces them all, there is no graph.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from .distances import Metric, metric_of
 from .rounding import by_product, rounded, rounds
 
 SMALL = 4096
-"""Cells of training data up to which every distance is computed directly."""
+"""Up to this many cells of training data, every distance is computed directly."""
 SPARE = 16
-"""Candidates beyond the neighbours that are measured exactly."""
+"""Candidates beyond the neighbours whose distances are computed exactly."""
 OUTLYING = 1e6
-"""Largest ratio of squared reaches at which the quick choice of candidates is safe."""
-ASKED = 2000
-"""Training rows that are asked for ties, at most."""
+"""Largest ratio of squared reaches at which the fast choice of candidates is safe."""
+PROBED = 2000
+"""Maximum number of training rows that are checked for ties."""
 ROUNDED = 400
-"""Rows that are asked for rounding, at most."""
+"""Maximum number of rows that are checked for rounding."""
 CELLS = 4_000_000
-"""Distances that are held at a time while ties are looked for."""
+"""Distances in memory at a time during the search for ties."""
 ROUNDING = 1e-10
 """Relative difference of distances that rounding explains."""
 
 Ask = Callable[[Any, Any], Any]
-"""From an estimator and rows to its answers, a line per row."""
+"""Maps an estimator and rows to its predictions, a line per row."""
 
 
 def points_of(search: Any) -> Any:
-    """The training rows, `[M, F]` in float64."""
+    """Returns the training rows, `[M, F]` in float64."""
     import numpy as np
 
     data = search._fit_X
@@ -47,14 +47,14 @@ def points_of(search: Any) -> Any:
 
 @dataclass(frozen=True)
 class Equals:
-    """`order`: of training rows, in which the first of equals is taken. `crowded`: some meet very many equals."""
+    """`order`: of training rows, whose first is chosen among equals. `crowded`: some rows have very many equals."""
 
     order: Any
     crowded: bool
 
 
 def nearest(graph: GraphBuilder, x: str, search: Any, count: int, equals: Equals) -> tuple[str, str]:
-    """The distances and the training rows of the `count` nearest neighbours, both `[N, K]`, the nearest first."""
+    """Returns the distances and training rows of the `count` nearest neighbours, both `[N, K]`, the nearest first."""
     points, metric = points_of(search)[equals.order], metric_of(search)
     if not equals.crowded and metric.name in ("euclidean", "sqeuclidean") and _many(points, count):
         rank, rows = _by_candidates(graph, x, points, count)
@@ -66,26 +66,26 @@ def nearest(graph: GraphBuilder, x: str, search: Any, count: int, equals: Equals
 
 
 def smallest(graph: GraphBuilder, values: str, count: int) -> tuple[str, str]:
-    """The `count` smallest of each row and their positions, the first of equals first."""
+    """Returns the `count` smallest of each row and their positions, the first among equals first."""
     found = graph.ops("TopK", [values, graph.const([count], "int64")], 2, axis=1, largest=0, sorted=1)
     return found[0], found[1]
 
 
 def inverse(away: str, graph: GraphBuilder) -> str:
-    """Inverse distances, `[N, K]`; where one is 0, the points at 0 count alone."""
+    """Returns inverse distances, `[N, K]`; where one is 0, only the points at 0 count."""
     found = graph.op("Div", graph.const(1.0), away)
     endless = scores.as_real(graph, graph.op("IsInf", found))
     return graph.op("Where", any_of(endless, graph), endless, found)
 
 
 def any_of(flags: str, graph: GraphBuilder) -> str:
-    """Whether a row holds a 1, `bool [N, 1]`."""
+    """Returns whether a row contains a 1, `bool [N, 1]`."""
     most = graph.op("ReduceMax", flags, graph.const([1], "int64"), keepdims=1)
     return graph.op("Greater", most, graph.const(0.0))
 
 
 def _many(points: Any, count: int) -> bool:
-    """Whether choosing candidates first saves work, and is safe: no row lies absurdly far from the others."""
+    """Returns whether choosing candidates first saves work, and is safe: no row is extremely far from the others."""
     import numpy as np
 
     if points.size <= SMALL or len(points) <= 2 * (count + SPARE):
@@ -95,7 +95,7 @@ def _many(points: Any, count: int) -> bool:
 
 
 def _by_candidates(graph: GraphBuilder, x: str, points: Any, count: int) -> tuple[str, str]:
-    """A matrix product chooses candidates; their squared distances are then measured directly."""
+    """Chooses candidates by a matrix product, then computes their squared distances directly."""
     rough = distances.nearness(graph, x, points)
     chosen = smallest(graph, rough, count + SPARE)[1]
     in_order = smallest(graph, chosen, count + SPARE)[0]
@@ -107,40 +107,40 @@ def _by_candidates(graph: GraphBuilder, x: str, points: Any, count: int) -> tupl
 
 
 def equals_of(fitted: Any, count: int, ask: Ask, place: str = "") -> Equals:
-    """What to do among training rows at the same distance, by what the original does on rows made of its training data.
+    """Finds the order for ties in distance that reproduces the original on rows derived from its training data.
 
     `place`: the attribute of `fitted` that searches, where it is not `fitted` itself. For rows whose
-    `count`-th neighbour is as far as the next, the original is asked as it is, and with an order forced upon it;
-    `Unsupported` where the answers differ in every order, or where its distances are rounding noise.
+    `count`-th neighbour is as far as the next, the original predicts unchanged, and with each order forced on it;
+    raises `Unsupported` where the predictions differ in every order, or where its distances are rounding noise.
     """
     search = getattr(fitted, place) if place else fitted
     orders, wrong = _orders(search), []
     found = _look(search, count)
-    if _hangs_on_rounding(fitted, found, orders[0], count, ask, place):
+    if _depends_on_rounding(fitted, found, orders[0], count, ask, place):
         raise Unsupported(NOISE.format(type(fitted).__name__))
     for order in orders:
-        wrong.append(_otherwise(fitted, found.tied, order, count, ask, place) if len(found.tied) else 0)
+        wrong.append(_count_different(fitted, found.tied, order, count, ask, place) if len(found.tied) else 0)
         if not wrong[-1]:
             return Equals(order, found.crowded)
-    raise Unsupported(_TIES.format(type(fitted).__name__, min(wrong), found.asked, count))
+    raise Unsupported(_TIES.format(type(fitted).__name__, min(wrong), found.sampled, count))
 
 
 _TIES = (
-    "the {} decides among neighbours that lie exactly as far (ties): for {} of {} rows made of its training data "
-    "neighbour {} and the next one are at the same distance, and which of them the original takes depends on the way "
-    "through its search, so no graph is equal; remove duplicate rows, take another number of neighbours, or fit on "
+    "the {} has to choose among neighbours at equal distances (ties): for {} of {} rows made of its training data "
+    "neighbour {} and the next one are at the same distance, and the original's choice depends on its path through the "
+    "search, which no graph repeats; remove duplicate rows, choose another number of neighbours, or fit on "
     "features with more digits"
 )
 NOISE = (
-    "the {} measures distances by a product of matrices (algorithm='brute', or 'auto' with many columns), by which "
-    "on some processors the distance of a training row from itself is not 0; the answers depend on that rounding, "
+    "the {} computes distances by a matrix product (algorithm='brute', or 'auto' with many columns), with which "
+    "on some processors the distance of a training row from itself is not 0; the predictions depend on that rounding, "
     "which no graph repeats: fit with algorithm='kd_tree'"
 )
 
 
-def _hangs_on_rounding(fitted: Any, found: _Found, order: Any, count: int, ask: Ask, place: str) -> bool:
-    """Whether the answers show the rounding of distances: that of this processor, or one drawn alike on all."""
-    if len(found.noisy) and _otherwise(fitted, found.noisy, order, count, ask, place):
+def _depends_on_rounding(fitted: Any, found: _Found, order: Any, count: int, ask: Ask, place: str) -> bool:
+    """Returns whether the predictions depend on the rounding of distances, by this processor or as simulated."""
+    if len(found.noisy) and _count_different(fitted, found.noisy, order, count, ask, place):
         return True
     if not len(found.rounded):
         return False
@@ -148,14 +148,14 @@ def _hangs_on_rounding(fitted: Any, found: _Found, order: Any, count: int, ask: 
     return differing(answers_of(ask, drawn, found.rounded), answers_of(ask, exact, found.rounded)) > 0
 
 
-def _otherwise(fitted: Any, rows: Any, order: Any, count: int, ask: Ask, place: str) -> int:
-    """For how many rows the original answers otherwise than with that order forced upon it."""
+def _count_different(fitted: Any, rows: Any, order: Any, count: int, ask: Ask, place: str) -> int:
+    """Counts the rows for which the original predicts differently with that order forced on it."""
     other = _ordered(fitted, count, order, place)
     return differing(answers_of(ask, fitted, rows), answers_of(ask, other, rows))
 
 
 def _ordered(fitted: Any, count: int, order: Any, place: str, rounding: bool = False) -> Any:
-    """The estimator with an order forced upon its search, and with distances as some processor may round them."""
+    """Returns the estimator with an order forced on its search, and with distances as some processor may round them."""
     forced = _forced(getattr(fitted, place) if place else fitted, count, order, rounding)
     if not place:
         return forced
@@ -165,7 +165,7 @@ def _ordered(fitted: Any, count: int, order: Any, place: str, rounding: bool = F
 
 
 def _orders(search: Any) -> list[Any]:
-    """The order of the training rows, and that of the tree's leaves where there is a tree."""
+    """Returns the order of the training rows, and that of the tree's leaves where there is a tree."""
     import numpy as np
 
     tree = getattr(search, "_tree", None)
@@ -175,28 +175,26 @@ def _orders(search: Any) -> list[Any]:
 
 @dataclass(frozen=True)
 class _Found:
-    """Rows with a tie at the last neighbour, training rows not at 0 from themselves, and how many were looked at.
-
-    `rounded`: of those, the rows from which some processor may round distances.
-    """
+    """Rows with a tie at the last neighbour, training rows not at distance 0 from themselves, and the sample size.
+    `rounded`: the sampled rows from which some processor may round distances."""
 
     tied: Any
     noisy: Any
-    asked: int
+    sampled: int
     rounded: Any
     crowded: bool = False
 
 
 def _look(search: Any, count: int) -> _Found:
-    """What a sample of the training rows meets."""
+    """Looks for ties and noise in a sample of the training rows."""
     import numpy as np
 
     points = points_of(search)
-    most = max(min(ASKED, CELLS // len(points)), 50)
+    most = max(min(PROBED, CELLS // len(points)), 50)
     own = points[np.unique(np.linspace(0, len(points) - 1, min(most, len(points))).astype(np.int64))]
     rows = np.vstack([own, _mixed(points, most)])
-    wanted = min(count + SPARE, len(points))
-    away = np.asarray(_quietly(search.kneighbors, like_fitted(search, rows), wanted)[0])
+    width = min(count + SPARE, len(points))
+    away = np.asarray(_quietly(search.kneighbors, like_fitted(search, rows), width)[0])
     noisy = own[away[: len(own), 0] > 0] if search._fit_method == "brute" else own[:0]
     shaky = shaky_of(search, rows)
     if count >= len(points):
@@ -208,7 +206,7 @@ def _look(search: Any, count: int) -> _Found:
 
 
 def shaky_of(search: Any, rows: Any) -> Any:
-    """Some of the rows from which some processor may round the distances."""
+    """Returns some of the rows from which some processor may round the distances."""
     import numpy as np
 
     if not by_product(search):
@@ -218,9 +216,9 @@ def shaky_of(search: Any, rows: Any) -> Any:
 
 
 def _mixed(points: Any, count: int) -> Any:
-    """Rows whose cells come from training rows, each column's on its own, where every column repeats its values.
+    """Returns rows whose cells are drawn from training rows, each column separately, if every column has repeats.
 
-    Rows to come lie on the same grid then, and meet ties that the training rows do not; other data have none to meet.
+    New rows are then on the same grid, with ties that the training rows lack; other data have no such ties.
     """
     import numpy as np
 
@@ -231,7 +229,7 @@ def _mixed(points: Any, count: int) -> Any:
 
 
 def like_fitted(fitted: Any, rows: Any) -> Any:
-    """The rows as the original wants them: a data frame where it was fitted on one."""
+    """Returns the rows in the original's input format: a data frame where it was fitted on one."""
     names = getattr(fitted, "feature_names_in_", None)
     if names is None:
         return rows
@@ -249,7 +247,7 @@ def _quietly(call: Callable[..., Any], *given: Any) -> Any:
 
 
 def answers_of(ask: Ask, fitted: Any, rows: Any) -> Any:
-    """What the estimator answers to the rows, a line per row."""
+    """Returns the estimator's predictions for the rows, a line per row."""
     import numpy as np
 
     found = _quietly(ask, fitted, like_fitted(fitted, rows))
@@ -258,14 +256,14 @@ def answers_of(ask: Ask, fitted: Any, rows: Any) -> Any:
 
 
 def differing(one: Any, other: Any) -> int:
-    """In how many lines the two differ by more than rounding."""
+    """Counts the lines in which the two differ by more than rounding."""
     import numpy as np
 
     return int((~np.isclose(one, other, rtol=1e-9, atol=1e-10, equal_nan=True)).any(axis=1).sum())
 
 
 def _forced(search: Any, count: int, order: Any, rounding: bool) -> Any:
-    """The same search, with the first in that order among equals."""
+    """Returns the same search, which chooses the first in that order among equals."""
     import numpy as np
 
     points, metric = points_of(search)[order], metric_of(search)
@@ -278,12 +276,12 @@ def _forced(search: Any, count: int, order: Any, rounding: bool) -> Any:
 
     twin = copy.copy(search)
     twin.kneighbors = kneighbors
-    twin._fit_method = "kd_tree"  # brute force would not ask `kneighbors`
+    twin._fit_method = "kd_tree"  # brute force would not call `kneighbors`
     return twin
 
 
 def measured(x: Any, points: Any, metric: Metric) -> Any:
-    """Distances as the graph measures them."""
+    """Computes distances as the graph does."""
     import numpy as np
     from sklearn.metrics import DistanceMetric, pairwise_distances
 

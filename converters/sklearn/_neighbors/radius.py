@@ -1,4 +1,4 @@
-"""Whether neighbours within a radius hang on how a processor rounds."""
+"""Checks whether neighbours within a radius depend on a processor's rounding."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from .rounding import rounded
 
 
 def refuse_rounding(fitted: Any, ask: Ask) -> None:
-    """`Unsupported` where the neighbours within a radius, as some processor may round, give other answers."""
+    """Raises `Unsupported` where some processor's rounding of a radius's neighbours changes the predictions."""
     rows = shaky_of(fitted, points_of(fitted))
     if len(rows) and differing(*(answers_of(ask, _within(fitted, drawn), rows) for drawn in (True, False))):
         raise Unsupported(NOISE.format(type(fitted).__name__))
 
 
 def _within(search: Any, rounding: bool) -> Any:
-    """The same search of a radius, by distances as the graph measures them or as some processor may round them."""
+    """Returns the same radius search, by distances as the graph computes them or as some processor may round them."""
     import numpy as np
 
     points, metric = points_of(search), metric_of(search)
 
     def radius_neighbors(x: Any, radius: float | None = None, return_distance: bool = True, **ignored: Any) -> Any:
-        asked = np.asarray(x, np.float64)
-        away = measured(asked, points, metric)
-        away = rounded(away, asked, points, metric) if rounding else away
+        queries = np.asarray(x, np.float64)
+        away = measured(queries, points, metric)
+        away = rounded(away, queries, points, metric) if rounding else away
         near = [np.flatnonzero(row <= (search.radius if radius is None else radius)) for row in away]
         rows = _ragged(near)
         return (_ragged([away[i, found] for i, found in enumerate(near)]), rows) if return_distance else rows

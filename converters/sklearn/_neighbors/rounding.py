@@ -1,8 +1,8 @@
-"""Which distances hang on how a processor rounds, and what another processor may make of them.
+"""Distances that depend on a processor's rounding, and a simulation of another processor's.
 
-A distance by a product of matrices is the root of a difference of large numbers. Whether it is 0 between a row and
-itself depends on the linear algebra's kernel, which the processor chooses. The rounding here is drawn, the same on
-every machine, so that every machine comes to the same verdict.
+A distance by a matrix product is the root of a difference of large numbers. Whether it is 0 between a row and
+itself depends on the linear algebra's kernel, which the processor determines. The rounding here is random with a fixed
+seed, so that every machine comes to the same verdict.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import Any
 from .distances import Metric, metric_of
 
 BY_PRODUCT = ("euclidean", "sqeuclidean", "cosine")
-"""Metrics that brute force measures by a product of matrices."""
+"""Metrics that brute force computes by a matrix product."""
 WHOLE = 2.0**53
-"""Up to here doubles hold every whole number."""
+"""Doubles represent every integer up to here."""
 
 
 def by_product(search: Any) -> bool:
-    """Whether a fitted search for neighbours measures by a product of matrices."""
+    """Returns whether a fitted neighbours search computes distances by a matrix product."""
     return bool(search._fit_method == "brute" and metric_of(search).name in BY_PRODUCT)
 
 
 def rounds(rows: Any, metric: Metric) -> Any:
-    """For which rows some kernel may round the distance to the row itself, `bool [N]`."""
+    """Returns for which rows some kernel may round the distance to the row itself, `bool [N]`."""
     import numpy as np
 
     if metric.name == "cosine":
@@ -32,9 +32,9 @@ def rounds(rows: Any, metric: Metric) -> Any:
 
 
 def exact_squares(rows: Any) -> Any:
-    """For which rows the sum of squares is exact, in whatever order and with or without fused steps, `bool [N]`.
+    """Returns for which rows the sum of squares is exact, in any order and with or without fused steps, `bool [N]`.
 
-    Their cells are whole multiples of one power of two, small enough for every sum to be a whole number as well.
+    Their cells are integer multiples of one power of two, small enough for every sum to be an integer as well.
     """
     import numpy as np
 
@@ -48,7 +48,7 @@ def exact_squares(rows: Any) -> Any:
 
 
 def rounded(away: Any, x: Any, points: Any, metric: Metric) -> Any:
-    """Distances `[N, M]` as a processor may round them, where it may."""
+    """Returns distances `[N, M]` as a processor may round them."""
     import numpy as np
 
     share = np.random.RandomState(0).uniform(size=away.shape) * rounds(x, metric)[:, None] * np.finfo(float).eps

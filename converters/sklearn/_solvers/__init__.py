@@ -1,1 +1,1 @@
-"""Solvers that run for each row in a graph."""
+"""Iterative solvers that run for each row in a graph."""

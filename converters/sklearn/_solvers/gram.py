@@ -1,4 +1,4 @@
-"""Products of the atoms of a dictionary with each other."""
+"""Gram matrix of a dictionary's atoms."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def gram_of(atoms: Any) -> Any:
-    """`[K, K]` in float64, multiplied in the atoms' own type as scikit-learn does: float32 ones round."""
+    """Returns `[K, K]` in float64, multiplied in the atoms' own type as in scikit-learn: float32 products round."""
     import numpy as np
 
     return np.dot(atoms, atoms.T).astype(np.float64)

@@ -1,7 +1,7 @@
 """Least angle regression of each row on the atoms of a dictionary, and the lasso by the same path.
 
-The path of Efron, Hastie, Johnstone, Tibshirani (2004), with scikit-learn's own tests for its ends: all rows take a
-step at a time, and a row that has come to its end keeps what it has.
+The path of Efron, Hastie, Johnstone, Tibshirani (2004), with scikit-learn's own tests for its ends: all rows step
+together, and a row that has reached its end keeps its state.
 """
 
 from __future__ import annotations
@@ -23,9 +23,7 @@ LEAST_PIVOT = 1e-7
 @dataclass(frozen=True)
 class Problem:
     """`gram`: products of atoms with each other. `likeness`: `[N, K]`, of rows with atoms. `width`: of a row.
-
-    `alpha`: where the path ends. `steps`: at most so many. `lasso`: a weight that comes back to 0 leaves.
-    """
+    `alpha`: where the path ends. `steps`: the maximum number. `lasso`: a weight that returns to 0 is removed."""
 
     gram: Any
     likeness: str
@@ -42,9 +40,11 @@ class Problem:
 
 @dataclass(frozen=True)
 class Path:
-    """Where the rows are, `[N, K]` unless said: `weights`, those `before` the last step, the products of atoms with
-    what is `left`, the `signs` of those that are in (else 0), the `inverse` of their gram `[N, K, K]`; as `[N, 1]`, the
-    `alpha` of the last step, the `count` of steps, whether a weight came back to 0 (`turned`), and who is `done`."""
+    """State of the rows, `[N, K]` unless stated: `weights`, those `before` the last step, the products of atoms with
+    the residual (`left`), the `signs` of active atoms (else 0), the `inverse` of their gram `[N, K, K]`; as `[N, 1]`,
+    the
+    `alpha` of the last step, the `count` of steps, whether a weight returned to 0 (`turned`), and which rows are
+    `done`."""
 
     weights: str
     before: str
@@ -58,7 +58,7 @@ class Path:
 
 
 def path(graph: GraphBuilder, x: str, atoms: Any, end: tuple[float, int], lasso: bool, positive: bool) -> str:
-    """The code `[N, K]` of each row of `x` over the rows of `atoms`. `end`: the last alpha, and how many steps."""
+    """Returns the code `[N, K]` of each row of `x` over the rows of `atoms`. `end`: last alpha, number of steps."""
     likeness = scores.gemm(graph, x, atoms.T, 0.0)
     problem = Problem(gram_of(atoms), likeness, atoms.shape[1], *end, lasso, positive)
     count = problem.atoms
@@ -74,7 +74,7 @@ def path(graph: GraphBuilder, x: str, atoms: Any, end: tuple[float, int], lasso:
         after = _step(body, problem, Path(*now))
         return loops.any_of(body, body.op("Not", after.done)), list(vars(after).values())
 
-    # an atom that is too like those in costs a pass and is no step
+    # an atom that is too similar to the active ones costs a pass, not a step
     return loops.loop(graph, problem.steps + count, states, one_step)[0]
 
 
@@ -94,7 +94,7 @@ def _all(graph: GraphBuilder, kind: str, *flags: str) -> str:
 
 
 def _step(graph: GraphBuilder, problem: Problem, now: Path) -> Path:
-    """The path one step on."""
+    """Returns the path after one more step."""
     inside = graph.op("Not", graph.op("Equal", now.signs, _number(graph, 0)))
     place, most = _likeliest(graph, problem, now, inside)
     alpha = graph.op("Div", most, _number(graph, problem.width))
@@ -111,22 +111,22 @@ def _step(graph: GraphBuilder, problem: Problem, now: Path) -> Path:
         ended = graph.op("Or", ended, lost)
     whole = graph.op("Unsqueeze", entering, graph.const([2], "int64"))
     signs = graph.op("Where", here, sign, now.signs)
-    grown = replace(now, signs=signs, inverse=graph.op("Where", whole, inverse, now.inverse))
-    moved = _moved(graph, problem, grown, most, alpha)
+    extended = replace(now, signs=signs, inverse=graph.op("Where", whole, inverse, now.inverse))
+    moved = _moved(graph, problem, extended, most, alpha)
     left = graph.op("Where", graph.op("And", here, poor), _number(graph, 0), now.left)
     skipped, kept = replace(now, left=left), replace(now, weights=weights, done=ended)
     return _chosen(graph, [(ended, kept), (poor, skipped)], moved)
 
 
 def _is(graph: GraphBuilder, problem: Problem, place: str) -> str:
-    """`[N, K]`: the one at `place`."""
+    """Returns, as `[N, K]`, whether an atom is the one at `place`."""
     import numpy as np
 
     return graph.op("Equal", graph.const(np.arange(problem.atoms)[None]), place)
 
 
 def _chosen(graph: GraphBuilder, cases: list[tuple[str, Path]], other: Path) -> Path:
-    """Row by row the path of the first case that holds, else the other."""
+    """Returns, row by row, the path of the first case that is true, else the other."""
     for holds, one in reversed(cases):
         pairs = ((name, getattr(one, name), value) for name, value in vars(other).items())
         other = Path(**{name: a if a == b else _one_of(graph, name, holds, a, b) for name, a, b in pairs})
@@ -134,7 +134,7 @@ def _chosen(graph: GraphBuilder, cases: list[tuple[str, Path]], other: Path) -> 
 
 
 def _one_of(graph: GraphBuilder, name: str, holds: str, a: str, b: str) -> str:
-    if name in ("turned", "done"):  # `Where` has no kernel for flags
+    if name in ("turned", "done"):  # `Where` has no kernel for booleans
         kept = graph.op("And", graph.op("Not", holds), b)
         return graph.op("Or", graph.op("And", holds, a), kept)
     whole = graph.op("Unsqueeze", holds, graph.const([2], "int64")) if name == "inverse" else holds
@@ -142,7 +142,7 @@ def _one_of(graph: GraphBuilder, name: str, holds: str, a: str, b: str) -> str:
 
 
 def _likeliest(graph: GraphBuilder, problem: Problem, now: Path, inside: str) -> tuple[str, str]:
-    """The atom outside with the largest product with what is left, and that product; 0 where all are inside."""
+    """Returns the inactive atom with the largest product with the residual, and the product; 0 if all are active."""
     size = now.left if problem.positive else graph.op("Abs", now.left)
     size = graph.op("Where", inside, _number(graph, -HUGE), size)
     place = graph.op("ArgMax", size, axis=1, keepdims=1)
@@ -152,7 +152,7 @@ def _likeliest(graph: GraphBuilder, problem: Problem, now: Path, inside: str) ->
 
 
 def _ended(graph: GraphBuilder, problem: Problem, now: Path, alpha: str, inside: str) -> tuple[str, str]:
-    """Who is at the end of the path, and the weights there: those of the wanted alpha, between the last two steps."""
+    """Returns which rows are at the end, and the target alpha's weights there, between the last two steps."""
     started = graph.op("Greater", now.count, _number(graph, 0))
     early = graph.op("LessOrEqual", alpha, _number(graph, problem.alpha + EQUAL))
     beyond = graph.op("Abs", graph.op("Sub", alpha, _number(graph, problem.alpha)))
@@ -168,7 +168,7 @@ def _ended(graph: GraphBuilder, problem: Problem, now: Path, alpha: str, inside:
 
 
 def _with_atom(graph: GraphBuilder, problem: Problem, inverse: str, place: str) -> tuple[str, str]:
-    """The inverse with an atom more, and its pivot in the Cholesky factor."""
+    """Returns the inverse with another atom, and its pivot in the Cholesky factor."""
     flat = graph.op("Squeeze", place, graph.const([1], "int64"))
     line = graph.op("Gather", graph.const(problem.gram), flat, axis=0)
     own = graph.op("GatherElements", line, place, axis=1)
@@ -191,7 +191,7 @@ def _outer(graph: GraphBuilder, vectors: str) -> str:
 
 
 def _least_positive(graph: GraphBuilder, value: str, among: str) -> str:
-    """`[N, K]`: the values that count, all others huge."""
+    """Returns, as `[N, K]`, the values to compare, all others huge."""
     counts = graph.op("And", among, graph.op("Greater", value, _number(graph, 0)))
     return graph.op("Where", counts, value, _number(graph, HUGE))
 
@@ -201,7 +201,7 @@ def _least(graph: GraphBuilder, value: str) -> str:
 
 
 def _moved(graph: GraphBuilder, problem: Problem, now: Path, most: str, alpha: str) -> Path:
-    """The path after the weights inside have moved together until an atom outside is as like, or one came to 0."""
+    """Moves the active weights together until an inactive atom is as correlated, or a weight reaches 0."""
     inside = graph.op("Not", graph.op("Equal", now.signs, _number(graph, 0)))
     outside = graph.op("Not", inside)
     line = _times(graph, now.inverse, now.signs)
@@ -234,7 +234,7 @@ def _moved(graph: GraphBuilder, problem: Problem, now: Path, most: str, alpha: s
 
 
 def _without(graph: GraphBuilder, inverse: str, gone: str) -> str:
-    """The inverse without the atom that is flagged in a row; itself in rows that flag none."""
+    """Returns the inverse without the atom that is flagged in a row; unchanged in rows that flag none."""
     unit = scores.as_real(graph, gone)
     column = _times(graph, inverse, unit)
     own = _sum(graph, graph.op("Mul", column, unit))

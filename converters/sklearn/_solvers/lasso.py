@@ -1,6 +1,6 @@
-"""The lasso of each row by cyclic coordinate descent with gap-safe screening, as scikit-learn runs it.
+"""The lasso of each row by cyclic coordinate descent with gap-safe screening, as in scikit-learn.
 
-It stops within a tolerance of the best answer, so an equal answer takes the same sweeps with the same end.
+It stops within a tolerance of the optimum, so an equal result needs the same sweeps with the same end.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from . import loops as loops
 from .gram import gram_of
 
 TOLERANCE = 1e-8
-"""What scikit-learn asks of the lasso behind a sparse code."""
+"""scikit-learn's tolerance of the lasso for a sparse code."""
 
 
 @dataclass(frozen=True)
 class Problem:
     """`gram`: products of atoms with each other. `likeness`: `[N, K]`, of rows with atoms. `size`: `[N, 1]`, the sum of
-    squares of each row. `penalty`: of the sum of magnitudes. `screens`: whether atoms are ruled out on the way."""
+    squares of each row. `penalty`: of the sum of magnitudes. `screens`: whether atoms are screened out on the way."""
 
     gram: Any
     likeness: str
@@ -31,14 +31,14 @@ class Problem:
 
     @property
     def own(self) -> Any:
-        """Each atom's product with itself; 1 for an empty atom, which never takes part."""
+        """Returns each atom's product with itself; 1 for an empty atom, which is never used."""
         import numpy as np
 
         return np.where(np.diag(self.gram) == 0, 1.0, np.diag(self.gram))[None]
 
 
 def lasso(graph: GraphBuilder, x: str, atoms: Any, alpha: float, passes: int, positive: bool) -> str:
-    """The code `[N, K]` of each row of `x` over the rows of `atoms`."""
+    """Returns the code `[N, K]` of each row of `x` over the rows of `atoms`."""
     import numpy as np
 
     count, width = atoms.shape
@@ -60,7 +60,7 @@ def lasso(graph: GraphBuilder, x: str, atoms: Any, alpha: float, passes: int, po
 
 
 def _screens() -> bool:
-    """Versions from 1.8 rule atoms out; those before run the same sweeps over all of them."""
+    """Returns whether scikit-learn screens atoms out (1.8 or later); earlier versions sweep over all of them."""
     import sklearn
 
     return tuple(int(part) for part in sklearn.__version__.split(".")[:2]) >= (1, 8)
@@ -79,7 +79,7 @@ def _most(graph: GraphBuilder, value: str) -> str:
 
 
 def _gap(graph: GraphBuilder, problem: Problem, weights: str, product: str) -> tuple[str, str, str]:
-    """The duality gap `[N, 1]`, the products of atoms with what is left over, and the largest of them.
+    """Returns the duality gap `[N, 1]`, the products of atoms with the residual, and the largest of them.
 
     `product`: `weights @ gram`.
     """
@@ -105,7 +105,7 @@ def _gap(graph: GraphBuilder, problem: Problem, weights: str, product: str) -> t
 
 
 def _kept(graph: GraphBuilder, problem: Problem, gap: str, dual: str, norm: str) -> str:
-    """Per atom, whether it may still have a weight (Fercoq, Gramfort, Salmon 2015)."""
+    """Returns, per atom, whether it may still have a weight (Fercoq, Gramfort, Salmon 2015)."""
     import numpy as np
 
     penalty = graph.const([[problem.penalty]])
@@ -116,7 +116,7 @@ def _kept(graph: GraphBuilder, problem: Problem, gap: str, dual: str, norm: str)
 
 
 def _pass(graph: GraphBuilder, problem: Problem, passes: int, step: str, now: list[str]) -> tuple[str, list[str]]:
-    """One sweep over the atoms, and the test whether it was the last one of a row."""
+    """Runs one sweep over the atoms, and tests whether it was a row's last one."""
     before, product, active, done = now
     weights = before
     for t in range(len(problem.gram)):
@@ -140,7 +140,7 @@ def _pass(graph: GraphBuilder, problem: Problem, passes: int, step: str, now: li
 
 
 def _descend(graph: GraphBuilder, problem: Problem, weights: str, product: str, active: str, t: int) -> tuple[str, str]:
-    """The weights and their product with `gram` after atom `t` has moved to its best place."""
+    """Returns the weights and their product with `gram` after the update of atom `t`."""
     import numpy as np
 
     own = float(problem.gram[t, t])

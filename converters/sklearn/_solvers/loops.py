@@ -1,4 +1,4 @@
-"""Loops in a graph: states that go round, for solvers that end when their rows have converged."""
+"""Loops in a graph, for solvers that end when their rows have converged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .. import _scores as scores
 
 @dataclass(frozen=True)
 class State:
-    """A value that goes round: its name before the first pass, its type and its shape (`"N"`: the batch)."""
+    """A loop state: its name before the first pass, its type and its shape (`"N"`: the batch)."""
 
     start: str
     dtype: str
@@ -21,21 +21,21 @@ class State:
 
 
 Pass = Callable[[GraphBuilder, str, list[str]], tuple[str, list[str]]]
-"""From a builder, the number of the pass (`int64 []`) and the states to whether to go on (empty: always) and the new
-states. The nodes may read whatever the graph around the loop holds."""
+"""Maps a builder, the number of the pass (`int64 []`) and the states to whether to go on (empty: always) and the new
+states. The nodes may read any value of the graph around the loop."""
 
 
 def loop(graph: GraphBuilder, limit: int, states: Sequence[State], one: Pass) -> tuple[str, ...]:
-    """The states after at most `limit` passes."""
+    """Returns the states after at most `limit` passes."""
     from onnx import helper
 
     body = GraphBuilder(graph.real)
     body._taken = graph._taken
     count, going = graph.fresh("pass"), graph.fresh("going")
     names = [graph.fresh("state") for _ in states]
-    again, ends = one(body, count, names)
-    # an output of a body is the output of a node of its own: a constant or an input is none
-    again = body.op("Identity", again or going)
+    goes_on, ends = one(body, count, names)
+    # a body's output must be a node's output, not a constant or an input
+    goes_on = body.op("Identity", goes_on or going)
     ends = [body.op("Identity", end) for end in ends]
     kinds = [("bool", ()), *((s.dtype, s.shape) for s in states)]
     inputs = [_value_info(n, k, s) for n, (k, s) in zip([count, going, *names], [("int64", ()), *kinds])]
@@ -46,16 +46,16 @@ def loop(graph: GraphBuilder, limit: int, states: Sequence[State], one: Pass) ->
 
 
 def any_of(graph: GraphBuilder, flags: str) -> str:
-    """`bool []`: whether one of the flags is set; of no flags, none is."""
+    """Returns whether any flag is set, `bool []`; False for no flags."""
     return graph.op("Greater", graph.op("ReduceSum", scores.as_real(graph, flags), keepdims=0), graph.const(0.0))
 
 
 def filled(graph: GraphBuilder, like: str, width: int, value: float) -> str:
-    """`[N, width]` of one number, for as many rows as `like` has."""
+    """Returns `[N, width]` of one number, with as many rows as `like`."""
     return graph.op("Expand", graph.const(float(value)), shape_like(graph, like, width))
 
 
 def shape_like(graph: GraphBuilder, like: str, *rest: int) -> str:
-    """The shape `[N, *rest]`, for as many rows as `like` has."""
+    """Returns the shape `[N, *rest]`, with as many rows as `like`."""
     rows = graph.op("Shape", like, start=0, end=1)
     return graph.op("Concat", rows, graph.const(list(rest), "int64"), axis=0)

@@ -1,7 +1,7 @@
-"""Orthogonal matching pursuit: atoms one by one, each the likeliest for what the ones before leave over.
+"""Orthogonal matching pursuit: atoms one by one, each the one most correlated with the residual.
 
-All rows take a step at a time. A row that scikit-learn ends early (no atom left that is like the rest, or one that the
-chosen ones make up already) keeps what it has.
+All rows step together. A row that scikit-learn ends early (no atom is correlated with the residual, or the next one is
+a combination of the chosen ones) keeps its state.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Problem:
 
 
 def pursued(graph: GraphBuilder, x: str, atoms: Any, most: int) -> str:
-    """The code `[N, K]` of each row of `x` over the rows of `atoms`, at most `most` of them."""
+    """Returns the code `[N, K]` of each row of `x` over the rows of `atoms`, at most `most` of them."""
     import numpy as np
 
     likeness = scores.gemm(graph, x, atoms.T, 0.0)
@@ -51,7 +51,7 @@ def pursued(graph: GraphBuilder, x: str, atoms: Any, most: int) -> str:
 
 
 def _spread(graph: GraphBuilder, problem: Problem, order: str, weights: str) -> str:
-    """The weights `[N, most]` of the first atoms in `order`, at their places among all."""
+    """Scatters the weights `[N, most]` of the first atoms in `order` to their positions among all."""
     zero = graph.op("Mul", problem.likeness, graph.const([[0.0]]))
     return graph.op("ScatterElements", zero, _first(graph, order, problem.most), weights, axis=1)
 
@@ -62,7 +62,7 @@ def _first(graph: GraphBuilder, value: str, count: int) -> str:
 
 
 def _step(graph: GraphBuilder, problem: Problem, step: str, now: list[str]) -> list[str]:
-    """The order of atoms (the chosen ones first), the inverse of their Cholesky factor, their weights, who is done."""
+    """Returns the order of atoms (chosen ones first), their inverse Cholesky factor, the weights, the done rows."""
     order, factor, weights, done = now
     known = graph.op("Gemm", _spread(graph, problem, order, weights), graph.const(problem.gram))
     left = graph.op("GatherElements", graph.op("Sub", problem.likeness, known), order, axis=1)
@@ -77,11 +77,11 @@ def _step(graph: GraphBuilder, problem: Problem, step: str, now: list[str]) -> l
     chosen_before = graph.op("Less", place, step)
     done = graph.op("Or", graph.op("Or", done, chosen_before), graph.op("Or", weak, dependent))
     swapped = _swapped(graph, problem, order, place, atom, step)
-    grown = _grown(graph, problem, factor, inner, graph.op("Where", done, graph.const([[1.0]]), rest), step)
+    extended = _extended(graph, problem, factor, inner, graph.op("Where", done, graph.const([[1.0]]), rest), step)
     target = graph.op("GatherElements", problem.likeness, _first(graph, swapped, problem.most), axis=1)
-    solved = _times(graph, grown, _times(graph, grown, target, axis=2), axis=1)
+    solved = _times(graph, extended, _times(graph, extended, target, axis=2), axis=1)
     whole = graph.op("Unsqueeze", done, graph.const([2], "int64"))
-    pairs = ((done, order, swapped), (whole, factor, grown), (done, weights, solved))
+    pairs = ((done, order, swapped), (whole, factor, extended), (done, weights, solved))
     return [*(graph.op("Where", stop, old, new) for stop, old, new in pairs), done]
 
 
@@ -90,7 +90,7 @@ def _after_first(graph: GraphBuilder, step: str) -> str:
 
 
 def _products(graph: GraphBuilder, problem: Problem, atom: str, order: str) -> tuple[str, str]:
-    """Of the new atom with the first ones in `order`, `[N, most]`, and with itself, `[N, 1]`."""
+    """Returns the new atom's products with the first ones in `order`, `[N, most]`, and with itself, `[N, 1]`."""
     flat = graph.op("Squeeze", atom, graph.const([1], "int64"))
     line = graph.op("Gather", graph.const(problem.gram), flat, axis=0)
     across = graph.op("GatherElements", line, _first(graph, order, problem.most), axis=1)
@@ -98,13 +98,13 @@ def _products(graph: GraphBuilder, problem: Problem, atom: str, order: str) -> t
 
 
 def _times(graph: GraphBuilder, matrices: str, vectors: str, axis: int) -> str:
-    """Each row's matrix (`axis` 2), or its transpose (`axis` 1), times the row's vector."""
+    """Multiplies each row's matrix (`axis` 2), or its transpose (`axis` 1), with the row's vector."""
     wide = graph.op("Unsqueeze", vectors, graph.const([3 - axis], "int64"))
     return graph.op("ReduceSum", graph.op("Mul", matrices, wide), graph.const([axis], "int64"), keepdims=0)
 
 
 def _swapped(graph: GraphBuilder, problem: Problem, order: str, place: str, atom: str, step: str) -> str:
-    """The order with the new atom at `step`, and what was there at its `place`."""
+    """Returns the order with the new atom at `step`, swapped with the atom that was there."""
     import numpy as np
 
     columns = graph.const(np.arange(problem.atoms)[None])
@@ -113,8 +113,8 @@ def _swapped(graph: GraphBuilder, problem: Problem, order: str, place: str, atom
     return graph.op("Where", graph.op("Equal", columns, step), atom, moved)
 
 
-def _grown(graph: GraphBuilder, problem: Problem, factor: str, inner: str, rest: str, step: str) -> str:
-    """The inverse of the Cholesky factor with a row more: `(e - factor.T @ inner) / sqrt(rest)`."""
+def _extended(graph: GraphBuilder, problem: Problem, factor: str, inner: str, rest: str, step: str) -> str:
+    """Returns the inverse of the Cholesky factor with another row: `(e - factor.T @ inner) / sqrt(rest)`."""
     import numpy as np
 
     columns = np.arange(problem.most)

@@ -1,1 +1,1 @@
-"""Reads text in a graph as scikit-learn's vectorizers do."""
+"""Tokenises text in a graph as scikit-learn's vectorizers do."""

@@ -1,4 +1,4 @@
-r"""Characters as this Python sees them: classes of a regular expression, lower case, what stands beside a sigma.
+r"""Characters as this Python classifies them: regular expression classes, lower case, the context of a sigma.
 
 ONNX Runtime has its own tables of Unicode and lower-cases by the machine's locale, so every class is written out as
 ranges of code points, taken from the interpreter of the model.
@@ -14,19 +14,19 @@ SIGMA, FINAL_SIGMA, SMALL_SIGMA = "\u03a3", "\u03c2", "\u03c3"
 
 @lru_cache(maxsize=1)
 def everything() -> str:
-    """Every character but the surrogates, in order."""
+    """Returns every character except the surrogates, in order."""
     return "".join(map(chr, [*range(0xD800), *range(0xE000, 0x110000)]))
 
 
 @lru_cache(maxsize=8)
 def members(pattern: str) -> frozenset[str]:
-    """The characters that the one-character pattern matches."""
+    """Returns the characters that the one-character pattern matches."""
     return frozenset(re.findall(pattern, everything()))
 
 
 @lru_cache(maxsize=8)
 def class_of(pattern: str) -> str:
-    """The one-character pattern as the inside of a character class for RE2; empty where no character matches."""
+    """Returns the one-character pattern as the inside of an RE2 character class; empty where no character matches."""
     gap = 0xD800
     found = []
     for run in re.finditer(f"(?:{pattern})+", everything()):
@@ -38,25 +38,25 @@ def class_of(pattern: str) -> str:
 
 @lru_cache(maxsize=1)
 def lowered() -> dict[str, str]:
-    """Every character whose lower case is another one (the dotted capital I becomes two)."""
+    """Returns every character whose lower case differs (the dotted capital I becomes two)."""
     return {c: c.lower() for c in everything() if c.lower() != c}
 
 
 @lru_cache(maxsize=1)
 def cased() -> frozenset[str]:
-    """Characters that make a sigma before them a middle one."""
+    """Returns the characters that make a preceding sigma a middle one."""
     return frozenset(c for c in everything() if f"A{SIGMA}{c}".lower()[1] == SMALL_SIGMA)
 
 
 @lru_cache(maxsize=1)
 def ignored() -> frozenset[str]:
-    """Characters that a sigma looks past (apostrophes, full stops, accents)."""
+    """Returns the characters that a sigma ignores (apostrophes, full stops, accents)."""
     seen = cased()
     return frozenset(c for c in everything() if c not in seen and f"A{SIGMA}{c}A".lower()[1] == SMALL_SIGMA)
 
 
 def ranges(characters: set[str] | frozenset[str]) -> str:
-    r"""The inside of a character class for RE2, `\x{41}-\x{5A}…`."""
+    r"""Returns the inside of an RE2 character class, `\x{41}-\x{5A}…`."""
     runs: list[list[int]] = []
     for point in sorted(map(ord, characters)):
         if runs and runs[-1][1] == point - 1:

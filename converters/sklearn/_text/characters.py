@@ -1,7 +1,7 @@
-"""Texts as the original reads them: in lower case, without accents, cut into characters; all of it in a graph.
+"""Text preprocessing and character splitting in a graph: lower case, accents stripped, as in the original.
 
-ONNX Runtime lower-cases by the machine's locale and strips nothing. So a text is cut into stretches that stay as they
-are and single characters that do not; each of those becomes its own image, and the pieces are joined again.
+ONNX Runtime lower-cases by the machine's locale and strips no accents. So a text is cut into unchanged stretches and
+single characters that change; each of those is replaced by its image, and the pieces are joined again.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ _WHITE = r"\s"
 _CHUNK = 64
 _INT32, _INT64 = 6, 7
 _BEFORE = f"A{abc.SIGMA}"
-"""A text before the batch, with a final sigma: no operator has to bear an empty batch, or one without a piece."""
+"""A text prepended to the batch, with a final sigma, so that no operator receives an empty batch, or no pieces."""
 
 
 def preprocessed(text: str, lowercase: bool, strip_accents: Any, sigmas: bool, graph: GraphBuilder) -> str:
-    """`string [N]`: what `build_preprocessor` of a vectorizer makes of `text [N]`.
+    """Preprocesses `text [N]` as a vectorizer's `build_preprocessor` does, `string [N]`.
 
-    `sigmas`: whether the two small sigmas are told apart, else each capital one becomes a middle one.
+    `sigmas`: whether to distinguish the two small sigmas, else each capital one becomes a middle one.
     """
     image = images(lowercase, strip_accents)
     if not image:
@@ -42,9 +42,9 @@ def preprocessed(text: str, lowercase: bool, strip_accents: Any, sigmas: bool, g
 
 
 def _chunks(text: str, expression: str, graph: GraphBuilder) -> tuple[str, str, str, str]:
-    """All tokens `[N * C]`, the places of those that are not empty, these themselves, and the shape `[N, C]`.
+    """Returns all tokens `[N * C]`, the positions of the non-empty ones, these themselves, and the shape `[N, C]`.
 
-    So one long text among short ones costs what its length is, not that times the rows.
+    So the cost of one long text among short ones is its length, not that times the number of rows.
     """
     grid = tokens(text, expression, graph)
     flat = graph.op("Reshape", grid, graph.const([-1], "int64"))
@@ -55,9 +55,9 @@ def _chunks(text: str, expression: str, graph: GraphBuilder) -> tuple[str, str, 
 
 @lru_cache(maxsize=8)
 def images(lowercase: bool, strip_accents: Any) -> dict[str, str]:
-    """Every character that becomes another, several or none, and what it becomes (a capital sigma: the middle one).
+    """Returns every character that is mapped to another, several or none (a capital sigma: the middle one).
 
-    With `strip_accents="ascii"` most become none: those are left out.
+    With `strip_accents="ascii"` most are mapped to none: those are omitted.
     """
     lowered = abc.lowered() if lowercase else {}
     if not strip_accents:
@@ -71,14 +71,14 @@ def images(lowercase: bool, strip_accents: Any) -> dict[str, str]:
 
 
 def staying(lowercase: bool, strip_accents: Any) -> set[str]:
-    """The characters that remain as they are."""
+    """Returns the characters that stay the same."""
     candidates = map(chr, range(128)) if strip_accents == "ascii" else abc.everything()
     return set(candidates) - set(images(lowercase, strip_accents))
 
 
 @lru_cache(maxsize=1)
 def _touched() -> list[str]:
-    """Stretches of characters; those that neither change nor vanish, in whatever way, are left out."""
+    """Returns stretches of characters, without those where no option changes or removes anything."""
     every = abc.everything()
     pieces = (every[i : i + 256] for i in range(0, len(every), 256))
     return [
@@ -90,7 +90,7 @@ def _touched() -> list[str]:
 
 @lru_cache(maxsize=8)
 def _stretches(lowercase: bool, strip_accents: Any) -> str:
-    """The RE2 pattern of a stretch that stays, or of one character with an image; what vanishes matches neither."""
+    """Returns the RE2 pattern of an unchanged stretch, or of one character with an image; not of removed ones."""
     image = images(lowercase, strip_accents)
     ascii_only = abc.ranges(staying(lowercase, strip_accents)) if strip_accents == "ascii" else ""
     kept = f"[{ascii_only}]" if ascii_only else f"[^{abc.ranges(set(image))}]"
@@ -98,7 +98,7 @@ def _stretches(lowercase: bool, strip_accents: Any) -> str:
 
 
 def _stripped(text: str, how: str) -> str:
-    """The text without accents; character by character this is what the whole text gives: only marks change places."""
+    """Strips accents; doing it by character gives the same as for the whole text, since only marks are reordered."""
     plain = unicodedata.normalize("NFKD", text)
     if how == "ascii":
         return plain.encode("ascii", "ignore").decode("ascii")
@@ -106,16 +106,16 @@ def _stripped(text: str, how: str) -> str:
 
 
 def _imaged(pieces: str, image: dict[str, str], graph: GraphBuilder) -> str:
-    """The pieces, each that has an image replaced by it."""
+    """Replaces each piece that has an image by it."""
     place = numbers_of(pieces, {c: i + 1 for i, c in enumerate(image)}, graph)
     other = graph.op("Gather", graph.const(["", *image.values()]), place)
     return graph.op("Where", graph.op("Equal", place, graph.const(0, "int64")), pieces, other)
 
 
 def _with_final_sigmas(text: str, graph: GraphBuilder) -> str:
-    """The texts with a final sigma for a capital one that has a cased letter before it and none behind it.
+    """Replaces a capital sigma with a cased letter before it and none after it by a final sigma.
 
-    Both are looked for within a run of cased letters and of marks that a sigma looks past; so only the last cased
+    Both are searched within a run of cased letters and of marks that a sigma ignores; so only the last cased
     letter of such a run can be a final sigma.
     """
     runs, ends = _sigma_patterns()
@@ -123,14 +123,14 @@ def _with_final_sigmas(text: str, graph: GraphBuilder) -> str:
     flat = graph.op("Reshape", grid, graph.const([-1], "int64"))
     where = graph.op("NonZero", graph.op("RegexFullMatch", flat, pattern=ends))
     where = graph.op("Squeeze", where, graph.const([0], "int64"))
-    mended = _with_last_sigma_final(graph.op("Gather", flat, where), graph)
-    flat = graph.op("ScatterElements", flat, where, mended, axis=0)
+    fixed = _with_last_sigma_final(graph.op("Gather", flat, where), graph)
+    flat = graph.op("ScatterElements", flat, where, fixed, axis=0)
     return joined(graph.op("Reshape", flat, graph.op("Shape", grid)), graph)
 
 
 @lru_cache(maxsize=1)
 def _sigma_patterns() -> tuple[str, str]:
-    """RE2 patterns: a run that holds a capital sigma, or a stretch without one; and a run that ends in a final one."""
+    """RE2 patterns: a run with a capital sigma, or a stretch without one; and a run that ends in a final one."""
     cased, past = abc.ranges(abc.cased()), abc.ranges(abc.ignored())
     run, rest, other = f"[{cased}{past}]", f"[{abc.ranges(abc.cased() - {abc.SIGMA})}{past}]", f"[^{cased}{past}]"
     runs = f"{run}*{abc.SIGMA}{run}*|(?:{rest}*{other}+)+|{rest}+"
@@ -146,12 +146,12 @@ def _with_last_sigma_final(words: str, graph: GraphBuilder) -> str:
 
 
 def tokens(text: str, expression: str, graph: GraphBuilder) -> str:
-    """`string [N, most]`: what matches the RE2 expression, one after the other; the empty text past a row's end."""
+    """Returns the matches of the RE2 expression in order, `string [N, most]`; the empty text past a row's end."""
     return graph.op("Tokenizer", text, domain="com.microsoft", mark=0, mincharnum=1, pad_value="", tokenexp=expression)
 
 
 def joined(pieces: str, graph: GraphBuilder) -> str:
-    """`string [N]`: the pieces `[N, T]` of each row as one text; neighbours are put together until one is left."""
+    """Joins the pieces `[N, T]` of each row into one text, `string [N]`, by joining neighbours until one is left."""
     from onnx import TensorProto, helper
 
     one = graph.const([1], "int64")
@@ -185,7 +185,7 @@ def _info(name: str, kind: int, shape: Any) -> Any:
 
 
 def numbers_of(keys: str, numbers: dict[str, int], graph: GraphBuilder) -> str:
-    """The number of each text, 0 for one that has none."""
+    """Returns the number of each text, 0 for any other text."""
     return graph.ml(
         "LabelEncoder",
         keys,
@@ -196,14 +196,14 @@ def numbers_of(keys: str, numbers: dict[str, int], graph: GraphBuilder) -> str:
 
 
 def white_space(least: int) -> str:
-    """The RE2 pattern of so many white characters, or more."""
+    """Returns the RE2 pattern of at least `least` white-space characters."""
     return f"[{abc.class_of(_WHITE)}]{{{least},}}"
 
 
 def character_numbers(text: str, words_only: bool, numbers: dict[str, int], graph: GraphBuilder) -> str:
-    """`int32 [N, most]`: the number of each character, 0 for one that has none and past the end; one text at least.
+    """Returns the number of each character, `int32 [N, most]`, 0 for any other and past the end; for at least one text.
 
-    A run of white space counts as one space. `words_only`: so does a single one, and there is one at either end.
+    A run of white space becomes one space. `words_only`: so does a single one, and both ends get one.
     """
     space = white_space(1 if words_only else 2)
     if words_only:
@@ -220,16 +220,16 @@ def character_numbers(text: str, words_only: bool, numbers: dict[str, int], grap
 
 
 def character_cells(text: str, number: Callable[[str], str], graph: GraphBuilder, first: str = "") -> str:
-    """`[N, most]`: what `number` makes of each character of `text [N]`, zeros past the end; one text at least.
+    """Returns `number` of each character of `text [N]`, `[N, most]`, zeros past the end; needs at least one text.
 
-    `first`: what else counts as one character, as the first of two alternatives in RE2.
+    `first`: another pattern for a single character, as the first of two alternatives in RE2.
     """
     _, where, chunk, shape = _chunks(text, f"(?s)(?:{first}.){{1,{_CHUNK}}}", graph)
     return _in_rows(number(tokens(chunk, f"(?s){first}.", graph)), where, shape, graph)
 
 
 def _in_rows(found: str, where: str, shape: str, graph: GraphBuilder) -> str:
-    """`[N, C * W]`: the rows `[M, W]` at their places among `N * C`, zeros at the others."""
+    """Scatters the rows `[M, W]` to their positions among `N * C`, zeros elsewhere: `[N, C * W]`."""
     rows = graph.op("ReduceProd", shape)
     width = graph.op("Shape", found, start=1, end=2)
     zero = graph.op("CastLike", graph.const([[0]], "int64"), found)

@@ -1,4 +1,4 @@
-"""What text vectorizers share: their options, the text as they read it, stop words."""
+"""Helpers of several text vectorizers: their options, text preprocessing, stop words."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ STOP = -1
 
 
 def refuse_options(fitted: Any) -> None:
-    """Options that hold a function of the user's own, or a file."""
+    """Raises `Unsupported` for options that are a user's own function, or a file."""
     for name in ("preprocessor", "tokenizer"):
         if getattr(fitted, name) is not None:
             raise Unsupported(f"{name}={getattr(fitted, name)!r} of {type(fitted).__name__} has no converter")
     for name in ("strip_accents", "analyzer"):
         if callable(getattr(fitted, name)):
-            raise Unsupported(f"{name} of {type(fitted).__name__} is a function of your own: name a built-in one")
+            raise Unsupported(f"{name} of {type(fitted).__name__} is a function of your own: choose a built-in one")
     if fitted.input != "content":
         raise Unsupported(f"input={fitted.input!r} of {type(fitted).__name__}: a graph reads no files")
 
 
 def text_of(fitted: Any, frame: Frame, graph: GraphBuilder) -> str:
-    """`string [N]`: the frame's one column."""
+    """Returns the frame's only column, `string [N]`."""
     value = graph.columns(frame)[0]
     if value.dtype != "string":
-        raise Unsupported(f"{type(fitted).__name__} takes text; column {value.column!r} is {value.dtype}")
+        raise Unsupported(f"{type(fitted).__name__} expects text, but column {value.column!r} is {value.dtype}")
     return graph.op("Squeeze", value.name, graph.const([1], "int64"))
 
 
 def preprocess(fitted: Any, text: str, known: set[str], graph: GraphBuilder) -> str:
-    """The text in lower case and without accents, as the options say; `known`: letters that the rest looks at."""
+    """Lower-cases and strips accents, as the options say; `known`: letters that later steps distinguish."""
     sigmas = not known.isdisjoint((SMALL_SIGMA, FINAL_SIGMA))
     return preprocessed(text, bool(fitted.lowercase), fitted.strip_accents or None, sigmas, graph)
 
 
 def stop_words(fitted: Any, alphabet: Alphabet) -> list[str]:
-    """The stop words that a text can give."""
+    """Returns the stop words that can occur as tokens."""
     return sorted(w for w in frozenset(fitted.get_stop_words() or ()) if alphabet.holds(w))
 
 
 def without_stops(values: str, ids: str, graph: GraphBuilder) -> str:
-    """Values `[N, W]` with those of stop words moved to the end, so that their neighbours become neighbours."""
+    """Moves the values `[N, W]` of stop words to the end, so that their neighbours become adjacent."""
     shape = graph.op("Shape", ids)
     length = graph.op("Gather", shape, graph.const([1], "int64"))
     last = graph.op("Squeeze", length)

@@ -1,4 +1,4 @@
-"""MurmurHash3 of texts, 32 bits, seed 0, in 64-bit integers: what scikit-learn hashes its terms with."""
+"""MurmurHash3 of texts, 32 bits, seed 0, in 64-bit integers: scikit-learn's hash function for terms."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from .characters import character_cells, numbers_of
 
 _MASK = (1 << 32) - 1
 _WORD = 1 << 32
-# multiplied as signed numbers, so that no product leaves 64 bits
+# multiplied as signed numbers, so that no product exceeds 64 bits
 _FIRST, _SECOND = 0xCC9E2D51 - _WORD, 0x1B873593
 _MIX, _LAST = 0x85EBCA6B - _WORD, 0xC2B2AE35 - _WORD
 
 
 def hashes(texts: str, letters: Iterable[str], graph: GraphBuilder) -> str:
-    """`int64 [U]`: the signed hash of each of the texts `[U]`, which hold these letters alone."""
+    """Returns the signed hash of each of the texts `[U]`, which contain only these letters: `int64 [U]`."""
     blocks, length = _blocks(texts, letters, graph)
     mixed = _times(_rotated(_times(blocks, _FIRST, graph), 15, graph), _SECOND, graph)
     state = _through_blocks(mixed, _over(length, 4, graph), graph)
@@ -28,7 +28,7 @@ def hashes(texts: str, letters: Iterable[str], graph: GraphBuilder) -> str:
 
 
 def _blocks(texts: str, letters: Iterable[str], graph: GraphBuilder) -> tuple[str, str]:
-    """The UTF-8 bytes in words of four `[U, B]`, the last one filled up with zeros, and their number `[U]`."""
+    """Returns the UTF-8 bytes in words of four `[U, B]`, the last one zero-padded, and the number of bytes `[U]`."""
     numbers = {c: int.from_bytes(c.encode(), "little") + (len(c.encode()) << 32) for c in letters}
     cells = character_cells(texts, lambda units: numbers_of(units, numbers, graph), graph)
     size = _over(cells, _WORD, graph)
@@ -38,7 +38,7 @@ def _blocks(texts: str, letters: Iterable[str], graph: GraphBuilder) -> tuple[st
     within = graph.op("Sub", start, graph.op("Mul", place, _int(4, graph)))
     shift = graph.op("Gather", graph.const([1, 1 << 8, 1 << 16, 1 << 24], "int64"), within)
     value = graph.op("Mul", graph.op("BitwiseAnd", cells, _int(_MASK, graph)), shift)
-    # as many words as characters are always enough, and one more for what runs over
+    # as many words as characters are always enough, plus one for the overflow
     blank = graph.op("Mul", graph.op("Pad", cells, graph.const([0, 0, 0, 2], "int64")), _int(0, graph))
     low = _scattered(blank, place, graph.op("BitwiseAnd", value, _int(_MASK, graph)), graph)
     next_place = graph.op("Add", place, _int(1, graph))
@@ -54,7 +54,7 @@ def _scattered(target: str, place: str, values: str, graph: GraphBuilder) -> str
 
 
 def _through_blocks(mixed: str, full: str, graph: GraphBuilder) -> str:
-    """The state after all words; behind a text's own there are zeros, which leave it as it is."""
+    """Returns the state after all words; a text's padding words are zeros, which leave the state unchanged."""
     from onnx import TensorProto, helper
 
     body = GraphBuilder(graph.real)

@@ -1,4 +1,4 @@
-"""Words of a text to numbers, in a graph: split by the model's own alphabet, written out as ranges of characters."""
+"""Maps the words of a text to numbers, in a graph: split by the model's own alphabet, as character ranges."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _PATTERN = re.compile(
 
 @dataclass(frozen=True)
 class Alphabet:
-    """What makes a word: one character (a pattern), and at least so many of them."""
+    """The word characters (a one-character pattern), and a word's minimum length."""
 
     one: str
     least: int
 
     @classmethod
     def of(cls, token_pattern: str) -> Alphabet:
-        """The alphabet of a `token_pattern` that means: the longest runs of one class of characters."""
+        """Parses a `token_pattern` that means the longest runs of one class of characters."""
         found = _PATTERN.fullmatch(token_pattern)
         if found is None or (found["one"] != r"\w" and (found["left"] or found["right"])):
             raise Unsupported(
-                f"token_pattern={token_pattern!r} has no converter: runs of one class of characters have, like "
+                f"token_pattern={token_pattern!r} has no converter; supported: runs of one class of characters, like "
                 r"(?u)\b\w\w+\b, \w+, \S+ or [a-z]{3,}"
             )
         least = len(found["same"]) // len(found["one"]) + int(found["count"] or 1)
@@ -37,26 +37,26 @@ class Alphabet:
         return cls(found["one"], least)
 
     def holds(self, word: str) -> bool:
-        """Whether a text can give this word."""
+        """Returns whether a text can contain this word."""
         return re.fullmatch(f"(?:{self.one}){{{self.least},}}", word) is not None
 
     def makes(self, character: str) -> bool:
-        """Whether the character is one of those that make words."""
+        """Returns whether the character is a word character."""
         return re.fullmatch(self.one, character) is not None
 
     def letter(self) -> str:
-        """A character that makes words."""
+        """Returns a word character."""
         found = re.search(self.one, "a1" + abc.everything())
         if found is None:
             raise Unsupported(f"token_pattern: no character matches {self.one}")
         return found[0]
 
     def expression(self) -> str:
-        """The RE2 pattern of a word."""
+        """Returns the RE2 pattern of a word."""
         self.letter()
         return f"[{abc.class_of(self.one)}]{{{self.least},}}"
 
 
 def word_numbers(text: str, alphabet: Alphabet, numbers: dict[str, int], graph: GraphBuilder) -> str:
-    """`int64 [N, words]`: the number of each word of `text [N]`, 0 for one that has none and past the end."""
+    """Returns the number of each word of `text [N]`, `int64 [N, words]`, 0 for any other word and past the end."""
     return numbers_of(tokens(text, alphabet.expression(), graph), numbers, graph)

@@ -74,7 +74,7 @@ EQUAL = [
     ),
     *("ranger", "gbm", "net", "svm", "glmnet", "yeo", "box", "all", "signed"),
 ]
-REFUSED = {"svm_plain": "classProbs", "knn": "method knn", "imputed": "knnImpute", "gam": "fit it by itself"}
+REFUSED = {"svm_plain": "classProbs", "knn": "method knn", "imputed": "knnImpute", "gam": "fit it without caret"}
 
 
 @pytest.fixture(scope="module")

@@ -49,8 +49,8 @@ EQUAL: list[tuple[str, Any]] = [
 ]
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("offset", {}, "newoffset"),
-    ("multnet", {}, "give one"),
-    ("elnet", {"s": "lambda.min"}, "give a number"),
+    ("multnet", {}, "choose one"),
+    ("elnet", {"s": "lambda.min"}, "use a number"),
     ("elnet", {"s": 0.1, "exact": True}, "exact = TRUE"),
     ("cv_relaxed", {"gamma": "best"}, "gamma.1se"),
 ]

@@ -94,7 +94,7 @@ def test_equal(folder: Path, name: str) -> None:
 
 def test_a_factor_s_codes_are_no_numbers_of_anybody_else(folder: Path) -> None:
     """Only the training frame tells that the column was a factor."""
-    with pytest.raises(Unsupported, match="takes the factor 'g' for a number"):
+    with pytest.raises(Unsupported, match="uses the factor 'g' as a number"):
         loaded(folder, "codes", levels=levels_in(folder / "train.rds"))
 
 

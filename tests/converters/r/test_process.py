@@ -93,7 +93,7 @@ def test_an_end_is_told(folder: Path, tmp_path: Path, name: str, said: str) -> N
 
 
 def test_what_r_says_reaches_the_user(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConversionError, match="R says: I will not"):
+    with pytest.raises(ConversionError, match="R reports: I will not"):
         load(folder / "stop.rds", tmp_path)
 
 
@@ -188,7 +188,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], 
             load(world / "attack.rds", tmp_path_factory.mktemp("scratch"))
         with pytest.raises(BlockingIOError):
             listener.accept()
-    told = str(caught.value).removeprefix("R says: ").split(" || ")
+    told = str(caught.value).removeprefix("R reports: ").split(" || ")
     return {name: said for name, _, said in (each.partition(" => ") for each in told)}, world
 
 

@@ -63,7 +63,7 @@ REFUSED = {
     "text": "text column f",
     "empty": "keep.forest = FALSE",
     "unsupervised": "unsupervised",
-    "gone": "does not keep the levels of the factor 'o'",
+    "gone": "does not store the levels of the factor 'o'",
 }
 
 

@@ -85,5 +85,5 @@ def test_equal_with_many_levels(folder: Path) -> None:
 
 
 def test_a_column_inside_a_matrix_is_refused(folder: Path) -> None:
-    with pytest.raises(Unsupported, match="no single variable"):
+    with pytest.raises(Unsupported, match="not a single variable"):
         loaded(folder, "matrix_term")

@@ -57,5 +57,5 @@ def test_neighbours_that_all_lie_at_the_row() -> None:
 
 def test_ties_are_refused() -> None:
     for model in (Isomap(), LocallyLinearEmbedding(random_state=0, eigen_solver="dense")):
-        with pytest.raises(Unsupported, match=rf"{type(model).__name__} decides among .* \(ties\)"):
+        with pytest.raises(Unsupported, match=rf"{type(model).__name__} has to choose among .* \(ties\)"):
             answers(model.fit(np.round(X[:, :3] * 2)), X[:, :3], "float64")

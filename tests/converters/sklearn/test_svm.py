@@ -130,5 +130,5 @@ def test_precomputed_kernel() -> None:
 def test_own_kernel_is_refused() -> None:
     x, y = classes(2)
     model = svm.SVC(kernel=lambda a, b: a @ b.T).fit(x, y)
-    with pytest.raises(Unsupported, match="kernel of its own"):
+    with pytest.raises(Unsupported, match="custom kernel"):
         convert(model, (Value("X", "float64", 5),), GraphBuilder("float64"))

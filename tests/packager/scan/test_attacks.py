@@ -69,7 +69,7 @@ def test_the_sentence_names_the_file_the_deed_and_the_next_step(tmp_path: Path) 
     with pytest.raises(UntrustedError) as caught:
         take_source(path, tmp_path / "copy", ())
     assert str(caught.value) == (
-        f"{path} sets `append`, which is a method, on an object while it loads. No model that is made by training does "
+        f"{path} sets `append`, which is a method, on an object while it loads. No trained model does "
         "this: do not load it, or save the model again if it is yours."
     )
     assert caught.value.to_json() == {"exit": 3, "kind": "UntrustedError", "message": str(caught.value), "names": []}

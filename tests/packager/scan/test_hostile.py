@@ -449,7 +449,7 @@ def test_no_mutation_of_a_real_file_hides_a_name(which: int, edits: list[tuple[i
 
 def test_a_number_that_a_call_makes_is_no_flag_of_a_dtype() -> None:
     data = b"cnumpy\ndtype\n(S'f8'\nI0\nI1\ntR(I3\nS'<'\nNNNI-1\nI-1\ncbuiltins\nint\n(tRtb."
-    with pytest.raises(ModelError, match="a numpy dtype has an unknown state"):
+    with pytest.raises(ModelError, match="a numpy dtype with an unknown state"):
         scanned(data, allow=("builtins.int",))
 
 
