@@ -1,4 +1,4 @@
-"""Environments: what a model was made in, recorded beside its build and made again from a bundle."""
+"""Records a model's environment during its build and rebuilds it from a bundle."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ FOLDER = "environment"
 
 
 def record(python: str) -> Recording:
-    """A recording of the interpreter's environment, under way."""
+    """Starts recording the interpreter's environment."""
     from .recording import Recording
 
     return Recording(python)
 
 
 def given_lock(path: Path) -> Given:
-    """The user's own lock file, to be kept and held against what is installed; `UsageError` where it is none."""
+    """The user's own lock file, to be kept and compared with the environment; `UsageError` where it is no lock."""
     from .recording import Given
 
     return Given.read(path)
 
 
 def recorded(told: dict[str, Any], vendor: bool, repository: str, scratch: Path) -> Recorded:
-    """The environment of a model that runs in an interpreter of its own, from what that told."""
+    """The environment of a model that runs in R, from R's reply."""
     from .r import lock as r
 
     return r.recorded(told, vendor, repository, scratch)
 
 
 def check_repository(place: str) -> None:
-    """Nothing; `UsageError` where that is no repository of packages."""
+    """Raises `UsageError` where `place` is no package repository."""
     from .r.sources import check_repository
 
     check_repository(place)
@@ -43,7 +43,7 @@ def check_repository(place: str) -> None:
 def rebuild(
     bundle: Path, wanted: dict[str, Any], into: Path, python: str | None, rscript: str | None = None
 ) -> Interpreter:
-    """The interpreter of a fresh environment in `into`, as the bundle's lock says; whole, or not there."""
+    """The interpreter of a new environment in `into`, made from the bundle's lock; complete, or not there at all."""
     from dataclasses import replace
 
     from .conda import env as conda
