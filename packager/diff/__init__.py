@@ -1,4 +1,4 @@
-"""`mlpack diff`: what differs between two bundles. Their graphs run; their original models do not."""
+"""Implements `mlpack diff`: compares two bundles. Runs their graphs, but not their original models."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOLD_ELSEWHERE = ("signature", "precision", "tolerances", "environment")
 
 
 def diff(a: Path, b: Path) -> dict[str, Any]:
-    """What changed from `a` to `b`, part by part; `same`: they are the same bundle, byte for byte."""
+    """The changes from `a` to `b`, part by part. `same`: the bundles are equal byte for byte."""
     first, second = _checked(a), _checked(b)
     return {
         "same": first.identity == second.identity,
@@ -49,7 +49,7 @@ def _title(bundle: Bundle) -> dict[str, str]:
 
 
 def _bundle_changes(a: Bundle, b: Bundle) -> list[dict[str, Any]]:
-    """The manifest's facts that differ, and the digest of the original model."""
+    """The manifest's facts that differ, with the digest of the original model."""
     before, after = ({**x.manifest.facts, "source sha256": _source(x)} for x in (a, b))
     others = sorted({*before, *after} - {*FIRST, *TOLD_ELSEWHERE})
     return changed_fields(before, after, (*FIRST, *others))
@@ -67,7 +67,7 @@ def _environment_changes(a: Bundle, b: Bundle) -> dict[str, Any]:
     try:
         changes = environment_changes(a.json(ENVIRONMENT), b.json(ENVIRONMENT))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise DamagedError(f"{ENVIRONMENT} of one bundle describes no environment: {error!r}") from error
+        raise DamagedError(f"{ENVIRONMENT} of one bundle is not a valid environment: {error!r}") from error
     facts = (x.manifest.facts.get("environment", {}) for x in (a, b))
     return {**changes, "unproved": unproved_changes(*facts)}
 

@@ -1,4 +1,4 @@
-"""The project that a kind of image is built from: the bundle's own, else rendered from what the bundle holds."""
+"""The project that an image is built from: the bundle's own, else rendered from the bundle."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHIPPED = ("golden/", "model/model.onnx")
 
 
 def project(bundle: Bundle, kind: str) -> Mapping[str, bytes | Path]:
-    """The files by path in the project; raises `ConversionError` for a model that the project cannot hold."""
+    """The files by path in the project; raises `ConversionError` for a model that the project does not support."""
     runtime = runtimes.of_image(kind)
     place = f"deploy/{runtime.name}/"
     own = bundle.listed(place)
@@ -27,22 +27,22 @@ def project(bundle: Bundle, kind: str) -> Mapping[str, bytes | Path]:
 
 
 def rendered(bundle: Bundle, runtime: Runtime, golden: Mapping[str, bytes]) -> Mapping[str, bytes]:
-    """The files as they are written today; raises `ConversionError`. `golden`: the cases that the project replays."""
+    """The files rendered by this version; raises `ConversionError`. `golden`: the cases that the project replays."""
     package = Package(bundle.name, bundle.version, bundle.signature, bundle.model, golden)
     try:
         return runtime.render(package)
     except Unsupported as error:
-        raise ConversionError(f"no image of kind {runtime.image} can hold this model: {error}") from error
+        raise ConversionError(f"an image of kind {runtime.image} does not support this model: {error}") from error
 
 
 def shipped(bundle: Bundle) -> dict[str, Path]:
-    """What of a bundle every image holds, by path: the manifest, the graph with what it keeps beside, the cases."""
+    """The bundle's files in every image, by path: the manifest, the graph with its external data, the cases."""
     found = {path: bundle.file(path) for path in bundle.listed() if path.startswith(SHIPPED)}
     return {NAME: bundle.place / NAME, **found}
 
 
 def write(files: Mapping[str, bytes | Path], folder: Path) -> None:
-    """Lays the files out below a folder."""
+    """Writes the files below a folder."""
     for name, source in files.items():
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
