@@ -1,4 +1,4 @@
-"""Options from the command line over those of a toml file."""
+"""Merges options of the command line over those of a TOML file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ KEYS += ("rscript", "object", "training", "argument", "repository")
 
 
 def build_request(config: Path | None, options: Mapping[str, Any]) -> Request:
-    """The request that a build gets: what was given on the command line, else the file's, else the default."""
+    """The build request: each option from the command line, else from the file, else the default."""
     given = {k: v for k, v in options.items() if v is not None and v != ()}
     merged = {**(_from_file(config) if config else {}), **given}
     if "model" in merged and "example" not in merged and is_mlflow(merged["model"]):
@@ -50,13 +50,13 @@ def build_request(config: Path | None, options: Mapping[str, Any]) -> Request:
 
 
 def _from_file(path: Path) -> dict[str, Any]:
-    """The file's table [build], paths relative to the file."""
+    """The file's table [build], with paths relative to the file."""
     try:
         table: Any = tomllib.loads(path.read_text(encoding="utf-8")).get("build", {})
     except FileNotFoundError as error:
         raise UsageError(f"there is no configuration file {path}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not toml: {error}") from error
+        raise UsageError(f"{path} is not TOML: {error}") from error
     if not isinstance(table, dict):
         raise UsageError(f"{path}: build must be a table: write [build]")
     unknown = sorted(set(table) - set(KEYS))

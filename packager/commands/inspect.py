@@ -1,4 +1,4 @@
-"""`mlpack inspect`: what a bundle or a bare model file is. Runs and loads nothing."""
+"""Implements `mlpack inspect`: describes a bundle or a model file without loading or running it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UNSTATED = "not stated"
 
 
 def inspect(path: Path) -> dict[str, Any]:
-    """The facts, in the order in which a person wants them."""
+    """The facts, the most important first."""
     if path.is_dir() and (path / NAME).is_file():
         return _bundle(path)
     if is_mlflow(path):
@@ -53,7 +53,7 @@ def _bundle(path: Path) -> dict[str, Any]:
 
 
 def _licences(environment: Mapping[str, Any]) -> dict[str, list[str]]:
-    """By licence, the distributions that state it; last those that state none."""
+    """The distributions by licence; those without one come last."""
     found: dict[str, list[str]] = {}
     for each in environment.get("distributions", ()):
         found.setdefault(each.get("licence") or UNSTATED, []).append(each["name"])
@@ -66,7 +66,7 @@ def _altered(each: Mapping[str, Any]) -> str:
 
 
 def _unproved(facts: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """What no index was found to have as it is installed, when the bundle was built."""
+    """Distributions that were not proved to be the index's when the bundle was built."""
     found: Sequence[Mapping[str, Any]] = facts.get("environment", {}).get("unproved", ())
     return found
 
@@ -86,7 +86,7 @@ def _shape(tensor: TensorSpec) -> str:
 
 
 def _mlflow(folder: Path) -> dict[str, Any]:
-    """What the folder says of itself, then what its model file is."""
+    """Describes the folder by its `MLmodel`, then its model file."""
     found = read_mlflow(folder)
     return {
         "mlflow model": folder.resolve().name,
@@ -130,7 +130,7 @@ def _other(path: Path) -> dict[str, Any]:
 
 
 def _onnx(path: Path) -> dict[str, Any]:
-    """Inputs, outputs and operator sets, from the file's own text: external data stays closed."""
+    """Inputs, outputs and operator sets, from the file alone, without opening external data."""
     import onnx
 
     from ..scan.onnx_files import check_external_data
@@ -149,7 +149,7 @@ def _onnx(path: Path) -> dict[str, Any]:
 
 
 def _dim(dim: Any) -> str:
-    """Its name, else its size; protobuf hands on a name that is no UTF-8 as bytes."""
+    """The dimension's name, else its size; protobuf returns a name that is not UTF-8 as bytes."""
     name = dim.dim_param
     if name:
         return name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else str(name)

@@ -99,7 +99,7 @@ def test_a_new_one_that_was_damaged_on_its_way_replaces_nothing(place: Path, mon
         return opened(folder)
 
     monkeypatch.setattr(replacing, "open_bundle", damaged)
-    with pytest.raises(UsageError, match="stays as it was: what was written is not what was built"):
+    with pytest.raises(UsageError, match="is unchanged: the new bundle is damaged on disk"):
         write(place, b"new", overwrite=True)
     monkeypatch.undo()
     assert holds(place, b"old")
