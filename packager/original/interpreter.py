@@ -24,7 +24,9 @@ def check_interpreter(python: str) -> None:
     status, said = _asked(python)
     found = re.search(r"^mlpack (\d+)\.(\d+)$", said, re.MULTILINE)
     if status or found is None:
-        raise MissingToolError(f"the interpreter {python} does not start as a Python: {_words(said, status)}; {_NEXT}")
+        raise MissingToolError(
+            f"the interpreter {python} cannot be started as a Python: {_words(said, status)}; {_NEXT}"
+        )
     version = (int(found[1]), int(found[2]))
     if version < OLDEST:
         said = f"{python} is Python {version[0]}.{version[1]}, and mlpack reads models with Python 3.9 and later"

@@ -1,7 +1,7 @@
-"""The container: all that builds an image of the bundle's server, and what Kubernetes and its model servers read.
+"""Renders the container project: the build of the server's image, and files for Kubernetes and its model servers.
 
-Rendered into the bundle's `deploy/docker`; the build context of the image is the bundle's folder. The server's sources
-are those of this installation.
+It goes to the bundle's `deploy/docker`; the image's build context is the bundle's folder. The server's sources are
+those of this installation.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PACKAGES = ("httptools", "numpy", "onnxruntime", "orjson", "uvicorn", "uvloop")
 PORT = 8080
 USER = 65532
 MEMORY = 1024
-"""Mebibytes for the server, besides those for a graph while it is loaded: four times its file."""
+"""Memory for the server in MiB, besides that for loading the graph: four times its file."""
 HEALTH = ("python3", "-I", "/app", "health")
 PACKAGE = "mlpack_toolkit"
 FOLDERS = ("runtimes/engine", "runtimes/server")
@@ -49,7 +49,7 @@ def render(package: Package) -> dict[str, bytes]:
 
 
 def _server() -> dict[str, bytes]:
-    """The server's sources by path: its own two folders, and the one file besides that it imports."""
+    """The server's sources by path: its own two folders, and the one other file that it imports."""
     root = Path(__file__).parents[2]
     found = [p for folder in FOLDERS for p in (root / folder).rglob("*") if p.is_file() and p.suffix != ".pyc"]
     sources = {p.relative_to(root).as_posix(): p.read_bytes() for p in (*found, root / SPEC)}
@@ -60,7 +60,7 @@ def _server() -> dict[str, bytes]:
 def _values(package: Package) -> dict[str, Any]:
     title = names.one_line(f"{package.name} {package.version}")
     graph = 4 * -(-len(package.model) // 2**20)
-    described = f"{title}, which answers the Open Inference Protocol on port {PORT}"
+    described = f"{title}, served over the Open Inference Protocol on port {PORT}"
     return {
         "title": title,
         "markdown_title": re.sub(r"([`*_<>\[\]#|\\])", r"\\\1", title),
@@ -83,7 +83,7 @@ def _values(package: Package) -> dict[str, Any]:
 
 
 def steps(project: Path, work: Path) -> tuple[Step, ...]:
-    """Starts the very sources of the folder with this Python, isolated, and replays the golden cases against them."""
+    """Starts the folder's own sources with this Python, isolated, and replays the golden cases against them."""
     absent = [name for name in PACKAGES if find_spec(name) is None]
     tool = f"the package {absent[0]}" if absent else sys.executable
     command = ("-I", "-B", str(project.absolute() / "replay.py"), "--start")

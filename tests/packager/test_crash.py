@@ -64,5 +64,5 @@ def test_shown_where_it_is_wanted(tmp_path: Path) -> None:
 def test_where_no_file_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.mkstemp", lambda **options: (_ for _ in ()).throw(OSError("full")))
     said = told(ValueError("x\ny"))
-    assert "(ValueError: x y)" in said["message"] and "MLPACK_TRACEBACK=1 shows" in said["message"]
+    assert "(ValueError: x y)" in said["message"] and "the output of MLPACK_TRACEBACK=1" in said["message"]
     assert "traceback" not in said

@@ -374,7 +374,7 @@ def test_what_no_server_needs_is_dropped_and_the_rest_compiled_for_good(tmp_path
 
 def test_what_does_not_compile_ends_the_build(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("def (\n")
-    with pytest.raises(SystemExit, match="holds what is no Python"):
+    with pytest.raises(SystemExit, match="contains a module that is not valid in Python"):
         preparing.prepare(tmp_path, "/app")
 
 
