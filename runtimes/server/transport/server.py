@@ -1,4 +1,4 @@
-"""The life of a worker: uvicorn's server with connections of our own, from the first answer to the last."""
+"""Runs a worker's event loop: uvicorn's server with mlpack's own connections."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TICKS = 10
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server: SIGTERM ends it once all that was taken is answered; `ready` is called when it listens."""
+    """uvicorn's server; SIGTERM ends it after the answers to all accepted requests; calls `ready` once it listens."""
 
     def __init__(self, app: App, settings: Settings, ready: Callable[[], None], alone: Callable[[], bool]) -> None:
         super().__init__(_config(settings))
@@ -37,7 +37,7 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """SIGTERM ends the server; an interrupt from the keyboard is the parent's to deal with."""
+        """SIGTERM ends the server; the parent handles a keyboard interrupt."""
         signal.signal(signal.SIGTERM, self._end)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         yield
@@ -46,10 +46,10 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     async def startup(self, sockets: Any = None) -> None:
-        """Listens, then says so.
+        """Listens, then calls `ready`.
 
-        The loop's own servers are left out: uvloop takes one connection in each of its turns, and where the turns
-        are long, connections starve.
+        Does not use the loop's own servers: uvloop accepts one connection in each iteration, so that connections
+        starve during long iterations.
         """
         await super().startup([])
         (self._listening,) = sockets
@@ -61,7 +61,7 @@ class Server(uvicorn.Server):
         for _ in range(MOST_AT_ONCE):
             try:
                 connection, _ = self._listening.accept()
-            except OSError:  # none is left, it went away again, or another worker was quicker
+            except OSError:  # no connection is left, it was closed, or another worker was faster
                 return
             connection.setblocking(False)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -73,12 +73,12 @@ class Server(uvicorn.Server):
         return Connection(self._app, self._turns, self._settings, self.server_state)
 
     async def shutdown(self, sockets: Any = None) -> None:
-        """Takes no more connections, then answers what was taken."""
+        """Accepts no more connections, then answers the accepted requests."""
         asyncio.get_running_loop().remove_reader(self._listening.fileno())
         await super().shutdown(sockets)
 
     async def on_tick(self, counter: int) -> bool:
-        """Looks after slow connections once a second, and after the parent."""
+        """Checks for slow connections once a second, and for the parent's death."""
         if counter % TICKS == 0:
             now = time.monotonic()
             connections = [c for c in self.server_state.connections if isinstance(c, Connection)]
@@ -91,7 +91,7 @@ class Server(uvicorn.Server):
 
 
 def _config(settings: Settings) -> uvicorn.Config:
-    """No application of uvicorn's: the connections know theirs."""
+    """uvicorn's configuration without an application, as the connections have their own."""
     return uvicorn.Config(
         Connection,
         http=Connection,

@@ -92,9 +92,9 @@ void Connection::advance() {
             return turn_away(413, "the body has more than " + std::to_string(loop_.settings().body) + " bytes: send fewer rows");
         }
         if (error == http::error::header_limit) {
-            return turn_away(431, "the head of the request has more than " + std::to_string(loop_.settings().header) + " bytes");
+            return turn_away(431, "the request headers have more than " + std::to_string(loop_.settings().header) + " bytes");
         }
-        if (error) return turn_away(400, "this is no HTTP/1.1 request");
+        if (error) return turn_away(400, "this is not an HTTP/1.1 request");
         if (parser_->is_header_done() && route_ == nullptr) on_head();
         if (state_ != State::reading) return;
         count_body();
@@ -118,7 +118,7 @@ void Connection::begin() {
 // The head is whole: the request is taken, or is one too many.
 void Connection::on_head() {
     const auto& request = parser_->get();
-    if (!is_framed_plainly(request)) return turn_away(400, "this is no HTTP/1.1 request");
+    if (!is_framed_plainly(request)) return turn_away(400, "this is not an HTTP/1.1 request");
     const std::size_t hosts = request.count(http::field::host);
     if (hosts > 1 || (hosts == 0 && request.version() >= 11)) return turn_away(400, "the request must have one Host header");
     route_ = &loop_.routes().at({request.target().data(), request.target().size()});
@@ -141,7 +141,7 @@ void Connection::count_body() {
     const std::size_t size = parser_->get().body().size();
     loop_.buffer(static_cast<std::ptrdiff_t>(size) - static_cast<std::ptrdiff_t>(counted_));
     counted_ = size;
-    if (loop_.buffered() > loop_.settings().buffer) turn_away(503, "too many bodies are on their way: try again later");
+    if (loop_.buffered() > loop_.settings().buffer) turn_away(503, "too many bodies are in transfer: try again later");
 }
 
 Head Connection::head() const {
@@ -158,7 +158,7 @@ void Connection::check_post() const {
     if (late_) throw Refusal("the server is at its limit: try again later", 503, "overload");
     const auto coding = parser_->get()[http::field::content_encoding];
     if (coding.empty() || boost::beast::iequals(coding, "identity")) return;
-    throw Refusal("this server reads no compressed bodies: send them as they are", 415, "encoding");
+    throw Refusal("this server does not accept compressed bodies: send them uncompressed", 415, "encoding");
 }
 
 Reply Connection::guarded(const Route& route, const Head& head, std::string_view body) {
@@ -172,7 +172,7 @@ Reply Connection::guarded(const Route& route, const Head& head, std::string_view
         return reply_of("too little memory for these rows: send fewer", 503, "retry-after: 1\r\n");
     } catch (const std::exception& error) {
         std::fprintf(stderr, "%s\n", error.what());
-        return reply_of("the server made a mistake: its log has the details", 500);
+        return reply_of("internal server error: the server's log has the details", 500);
     }
 }
 
@@ -189,7 +189,7 @@ void Connection::on_request() {
             const auto target = parser_->get().target();
             return reply(reply_of("there is nothing at this path" + loop_.routes().hint({target.data(), target.size()}), 404));
         }
-        return reply(reply_of(text_of(parser_->get().method_string()) + " is not for this path", 405, "allow: " + route.methods() + "\r\n"));
+        return reply(reply_of(text_of(parser_->get().method_string()) + " is not allowed for this path", 405, "allow: " + route.methods() + "\r\n"));
     }
     try {
         check_post();

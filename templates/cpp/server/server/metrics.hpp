@@ -18,11 +18,11 @@ enum class Label : std::size_t { v2, predict, invocations, vertex, v1, health, m
 
 class Board {
 public:
-    /// One more request is being worked on.
+    /// Counts a request in work.
     void enter() { in_flight_.fetch_add(1, std::memory_order_relaxed); }
     /// A request that was worked on has been answered, or was given up (499).
     void leave(Label label, int status, double seconds, std::size_t rows);
-    /// A request has been turned down.
+    /// Counts a refused request.
     void refuse(const std::string& reason);
     std::string text(const std::string& name, const std::string& version, const std::string& identity) const;
 

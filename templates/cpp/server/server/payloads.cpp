@@ -58,7 +58,7 @@ bool has(const Node& object, std::string_view key) {
 void check_members(const Node& object, std::string_view form, std::initializer_list<std::string_view> others) {
     each_member(object, [&](std::string_view name, const Node& value) {
         const bool known = std::find(others.begin(), others.end(), name) != others.end();
-        if (name != form && !known) throw Refusal("the request has " + quote(name) + " beside " + quote(form) + ", which means nothing here");
+        if (name != form && !known) throw Refusal("the request has the unknown key " + quote(name) + " beside " + quote(form));
         if (known && name != "signature_name" && !is_empty(value)) throw Refusal("the model takes no " + quote(name));
     });
 }
@@ -217,7 +217,7 @@ Arrays Payloads::split(const Node& frame) const {
     if (numbers != 0 && numbers == names->count) return columns_.of_rows(*data, most_);
     const bool once = std::set<std::string>(texts.begin(), texts.end()).size() == texts.size();
     if (!names->is(Sort::list) || texts.size() != names->count || !once) {
-        throw Refusal("'columns' must be a list of names, each there once");
+        throw Refusal("'columns' must be a list of unique names");
     }
     if (data->count == 0) return columns_.of_rows(*data, most_);
     return columns_.of_frame(texts, *data, most_);
