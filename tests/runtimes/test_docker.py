@@ -77,7 +77,7 @@ def test_the_same_bytes_twice_and_in_order(files: dict[str, bytes]) -> None:
 
 
 def test_the_readme_names_every_file_and_folder(files: dict[str, bytes]) -> None:
-    listed = files["README.md"].decode().partition("## What is here")[2]
+    listed = files["README.md"].decode().partition("## Files")[2]
     tops = {path.partition("/")[0] + ("/" if "/" in path else "") for path in files}
     assert {top for top in tops if f"`{top}`" not in listed} == {"README.md"}
 
