@@ -1,8 +1,7 @@
-"""What lies in the cache: held against the digests that were taken when it was made, each time before it is used.
+"""Checks each cache entry against the digests taken when it was made, before every use.
 
-Nothing in the cache is the only source of anything: what is not as it was made is removed, and made again. Whoever can
-write to the cache as its owner can write these digests too, as they can change mlpack itself; see `places.kept` for all
-others.
+The cache is never the only source: a changed entry is removed and made again. Whoever can write to the cache as its
+owner can also write the digests, just as they can change mlpack itself; `paths.kept` keeps out everybody else.
 """
 
 from __future__ import annotations
@@ -16,23 +15,23 @@ from pathlib import Path
 from typing import Any
 
 SEAL = ".mlpack-seal.json"
-"""In a folder; of a file beside it, with the file's name before."""
+"""Name of the digest file: inside a folder; for a file, beside it, after the file's name."""
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Nothing; the file is there with all of its content, or not at all."""
+    """Writes the file completely or not at all."""
     beside = path.with_name(f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     beside.write_bytes(content)
     beside.replace(path)
 
 
 def seal(made: Path) -> None:
-    """Takes the digests of a file or of all that lies below a folder."""
+    """Records the digests of a file, or of everything below a folder."""
     write_whole(_seal(made), json.dumps(_digests(made)).encode())
 
 
 def whole(place: Path) -> bool:
-    """Whether it lies there as it was sealed; where it lies there otherwise, it is removed, with a note."""
+    """Whether the entry is there, unchanged since `seal`; removes a changed one, with a note on standard error."""
     if not place.exists():
         return False
     try:
@@ -42,7 +41,7 @@ def whole(place: Path) -> bool:
     found = _digests(place)
     if sealed == found or (isinstance(sealed, dict) and _without_compiled(place, sealed, found)):
         return True
-    print(f"mlpack: note: {place} is not as mlpack made it: it is made again", file=sys.stderr)
+    print(f"mlpack: note: {place} has changed since mlpack made it: mlpack makes it again", file=sys.stderr)
     if place.is_dir():
         shutil.rmtree(place)
     else:
@@ -52,14 +51,14 @@ def whole(place: Path) -> bool:
 
 
 def remember(path: Path, plain: Any) -> None:
-    """Writes a short answer with its digest; `remembered` reads it."""
+    """Writes a small value with its digest, for `remembered`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = json.dumps(plain).encode()
     write_whole(path, hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
 
 
 def remembered(path: Path) -> Any:
-    """What was written there; None where nothing was, or where it has changed."""
+    """The value that `remember` wrote; None where there is none, or where the file has changed."""
     try:
         digest, _, content = path.read_bytes().partition(b"\n")
         return json.loads(content) if hashlib.sha256(content).hexdigest().encode() == digest else None
@@ -72,7 +71,7 @@ def _seal(place: Path) -> Path:
 
 
 def _digests(place: Path) -> dict[str, str]:
-    """By path, what each file holds and whether it runs, where each link leads, and each folder."""
+    """By path: each file's digest and executable bit, each link's target, and each folder."""
     if not place.is_dir():
         return {"": _digest(place)}
     found = {}
@@ -95,7 +94,7 @@ def _digest(path: Path) -> str:
 
 
 def _without_compiled(place: Path, sealed: dict[str, str], found: dict[str, str]) -> bool:
-    """Removes what Python compiled in a folder since it was sealed; whether the rest is as it was sealed."""
+    """Removes bytecode that Python added to a folder after `seal`; whether the rest is unchanged."""
     extra = [path for path in found.keys() - sealed.keys() if "__pycache__" in path.split("/")]
     for path in extra:
         if found.pop(path) != "folder":

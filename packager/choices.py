@@ -1,4 +1,4 @@
-"""The targets and the kinds of images by name, for `--help`: importing their folders would make it slow."""
+"""Lists targets and kinds of images for `--help` by file name, as importing their folders would be slow."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _ROOT = Path(__file__).parent.parent
 
 
 def _names(folder: str, *others: str) -> str:
-    """The variants of a folder, by the names of its files."""
+    """The variants in a folder, by file name."""
     found = (module.name for module in iter_modules([str(_ROOT / folder)]))
     return ", ".join(sorted(name for name in found if name[0] != "_" and name not in others))
 

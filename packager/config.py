@@ -1,4 +1,4 @@
-"""Options from the command line over those of a toml file."""
+"""Merges options of the command line over those of a TOML file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A clock for what ONNX Runtime does: a graph that runs or loads for too long is stopped, as in the server."""
+"""Stops a graph that runs or loads for too long, as the server does."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from .errors import DamagedError, LateError, MlpackError, UsageError
 VARIABLE = "MLPACK_GRAPH_SECONDS"
 SECONDS = 600.0
 PATIENCE = 1.0
-"""Seconds that ONNX Runtime has to stop after it was told to: between two nodes it does, within one it does not."""
+"""Seconds for ONNX Runtime to stop after the request: it stops between two nodes, but not within one."""
 
 
 class Clock(Watch):
-    """Stops what has run for too long; ends the command where that does not help."""
+    """Stops runs and loads that are too long; ends the command where that does not help."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(seconds)
         self.seconds = seconds
 
     def look(self, now: float) -> None:
-        """Stops what began too long ago, in a command at any price."""
+        """Stops tasks that began too long ago; ends a command's process for one that does not stop."""
         super().look(now)
         for task, since in self.running():
             if now - since > self.seconds + PATIENCE:
@@ -37,7 +37,7 @@ class Clock(Watch):
 
 @cache
 def clock() -> Clock:
-    """The clock of this process, which runs; raises `UsageError` where the variable holds no number."""
+    """The running clock of this process; raises `UsageError` where the variable is not a number."""
     found = Clock(_seconds())
     found.start()
     shutdown.on_end(found.stop)
@@ -56,7 +56,7 @@ def _seconds() -> float:
 
 
 def late(task: Any, seconds: float) -> MlpackError:
-    """The error of a graph that was stopped; `task`: ONNX Runtime's options of what it did."""
+    """The error for a stopped graph. `task`: ONNX Runtime's options of the run or load."""
     more = f"where it needs more time, set the variable {VARIABLE}"
     if hasattr(task, "terminate"):
         return LateError(f"the graph gave no answer within {seconds:g} s and was stopped; {more}")
@@ -65,9 +65,9 @@ def late(task: Any, seconds: float) -> MlpackError:
 
 @contextmanager
 def timed(loading: Any = None) -> Iterator[Callable[[], None]]:
-    """Stops what runs inside where it takes too long; `loading`: the options of a load. Gives what starts it anew.
+    """Stops a run inside the block that takes too long; `loading`: the options of a load. Gives a restart function.
 
-    Raises `LateError` for a run and `DamagedError` for a load, in place of what ONNX Runtime says then.
+    Raises `LateError` for a run and `DamagedError` for a load, in place of ONNX Runtime's error.
     """
     watch = clock()
     task = watch.begin(perf_counter()) if loading is None else watch.begin_load(loading, perf_counter())

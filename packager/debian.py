@@ -1,4 +1,4 @@
-"""Debian packages of any suite, unpacked into a folder: nothing of the system is installed or changed."""
+"""Unpacks Debian packages of any suite into a folder, without installing them or changing the system."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ TIMEOUT = 300
 def unpacked(
     packages: Sequence[str], suite: str, scratch: Path, sources: Path = SOURCES, security: bool = False
 ) -> Path:
-    """The folder `scratch/tree` with the files of the packages, fetched by the system's own apt and its keys.
+    """The folder `scratch/tree` with the packages' files, fetched by the system's apt with its keys.
 
-    `security`: with the fixes of Debian's security archive, where the system takes them too.
+    `security`: include fixes from Debian's security archive, where the system uses it.
     Raises `MissingToolError` where apt or dpkg is missing, or where apt does not serve the packages.
     """
     for tool in ("apt-get", "dpkg"):
@@ -32,7 +32,7 @@ def unpacked(
     apt = (
         "apt-get", "-q", "-o", "Dir::Etc::sourcelist=-", "-o", f"Dir::Etc::sourceparts={scratch / 'sources'}",
         "-o", f"Dir::State::Lists={scratch / 'lists'}", "-o", f"Dir::Cache={scratch / 'cache'}",
-        "-o", "Dir::State::status=/dev/null",  # else apt prefers the version that the system has
+        "-o", "Dir::State::status=/dev/null",  # else apt prefers the installed version
         "-o", "APT::Sandbox::User=root", "-o", "APT::Update::Post-Invoke=", "-o", "APT::Update::Post-Invoke-Success=",
     )  # fmt: skip
     what = f"{packages[0]} of Debian {suite}"
@@ -44,7 +44,7 @@ def unpacked(
 
 
 def debian_source(sources: Path, suite: str) -> str:
-    """The system's own source stanza for the Debian archive, with the suite replaced."""
+    """The system's source stanza for the Debian archive, with the suite replaced."""
     for stanza in _stanzas(sources):
         if _is_debian(stanza, "debian"):
             return _of_suite(stanza, suite)
@@ -52,7 +52,7 @@ def debian_source(sources: Path, suite: str) -> str:
 
 
 def security_source(sources: Path, suite: str) -> str:
-    """The same for Debian's security archive, after an empty line; empty where the system has none."""
+    """The stanza for Debian's security archive, after an empty line; empty where the system does not use it."""
     found = [stanza for stanza in _stanzas(sources) if _is_debian(stanza, "debian-security")]
     return "\n" + _of_suite(found[0], f"{suite}-security") if found else ""
 
@@ -79,7 +79,7 @@ def _one_line_sources(sources: Path) -> Iterator[str]:
 
 
 def _is_debian(stanza: str, archive: str) -> bool:
-    """Whether it names that archive, and the system uses it."""
+    """Whether the stanza is enabled and names that archive."""
     fields = dict(re.findall(r"(?m)^([A-Za-z-]+):[ \t]*(.*)$", stanza))
     active = fields.get("Enabled", "yes").lower() != "no" and "deb" in fields.get("Types", "").split()
     suites, place = fields.get("Suites", ""), fields.get("URIs", "").rstrip("/")

@@ -1,10 +1,10 @@
-"""Every way in which mlpack stops, one class per thing that the user must do next.
+"""Errors of mlpack, one class per next step of the user.
 
 MlpackError
 ├── UsageError            2  the command line, the configuration or the example data is wrong
 ├── ModelError            3  the model cannot be read
-│   ├── UntrustedError    3  the model asks for names that are not on the allow-list
-│   └── ForgedError       3  the model's process says or writes what mlpack's own code never does
+│   ├── UntrustedError    3  the model file uses names that are not on the allow-list
+│   └── ForgedError       3  the model's process sends or writes data that mlpack's own code never would
 ├── ConversionError       4  no converter, or none that is faithful
 ├── MismatchError         5  the numbers differ
 │   └── LateError         5  the graph gives no answer in time
@@ -20,7 +20,7 @@ from typing import Any
 
 
 class MlpackError(Exception):
-    """The root: a message that says what, where and the next step, and facts for machines."""
+    """The base class: a message with what, where and the next step, and facts for machines."""
 
     exit_code = 1
 
@@ -46,15 +46,15 @@ class ModelError(MlpackError):
 
 
 class UntrustedError(ModelError):
-    """The model file asks for names that are not on the allow-list."""
+    """The model file uses names that are not on the allow-list."""
 
 
 class ForgedError(ModelError):
-    """The model's process says or writes what mlpack's own code in it never does."""
+    """The model's process sends or writes data that mlpack's own code in it never would."""
 
 
 class ConversionError(MlpackError):
-    """There is no converter for the model, or none that would be faithful."""
+    """The model has no converter, or no faithful one."""
 
     exit_code = 4
 
@@ -94,5 +94,5 @@ class MissingToolError(MlpackError):
 
 
 def printable(text: str) -> str:
-    """The text without what could move a terminal's cursor, which is escaped."""
+    """The text with control characters, which could move a terminal's cursor, escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,4 +1,4 @@
-"""What each command prints for people."""
+"""Prints each command's results for people."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def built(facts: dict[str, Any], environment: dict[str, Any], notes: Sequence[st
 
 
 def latency(facts: dict[str, Any]) -> None:
-    """Prints what `mlpack bench` measured."""
+    """Prints the measurements of `mlpack bench`."""
     threads = f"{facts['threads']} thread{'s' if facts['threads'] > 1 else ''}"
     click.echo(f"{facts['machine']['cpu']}, {threads}, {facts['provider']}")
     for side in ("graph", "original"):
@@ -40,7 +40,7 @@ def latency(facts: dict[str, Any]) -> None:
 
 
 def facts(facts: dict[str, Any]) -> None:
-    """Prints facts by name; lists and groups a line each."""
+    """Prints facts by name, with one line per item of a list or group."""
     for name, value in facts.items():
         if isinstance(value, (list, dict)) and not value:
             click.echo(f"{name}: none")
@@ -57,8 +57,8 @@ def facts(facts: dict[str, Any]) -> None:
 
 
 def _locked(environment: dict[str, Any]) -> str:
-    """How many distributions are proved; by reason, those that the model needs and that are not; where a lock of the
-    user's own says otherwise."""
+    """The number of proved distributions; by reason, the needed ones that are not proved; differences from the user's
+    own lock."""
     reasons: dict[str, list[str]] = {}
     needed = environment["needed"]
     doubts = environment["unproved"]
@@ -69,7 +69,7 @@ def _locked(environment: dict[str, Any]) -> str:
     if given := environment.get("given"):
         lines += [f"{given['file']}: {each['name']} {each['kind']}" for each in given["differences"]]
     kept = ", packages in the bundle" if environment["vendored"] else ""
-    others = "" if reasons or not doubts else ", all that the model is known to need among them"
+    others = "" if reasons or not doubts else ", including all that the model is known to need"
     count = environment["distributions"]
     return "\n             ".join([f"{count - len(doubts)} of {count} distributions proved{others}{kept}", *lines])
 
@@ -79,7 +79,7 @@ def _some(names: list[str]) -> str:
 
 
 def verified(facts: dict[str, Any]) -> None:
-    """Prints which files and golden cases were checked, and where."""
+    """Prints the numbers of checked files and golden cases, by place."""
     click.echo(f"{facts['bundle']} is as it was built ({facts['files']} files, {facts['identity']})")
     for place, cases in facts["golden"].items():
         click.echo(f"  {place}: {cases} golden cases answered as the original did")
@@ -90,27 +90,27 @@ def verified(facts: dict[str, Any]) -> None:
 
 
 def reproduced(facts: dict[str, Any]) -> None:
-    """Prints how the original answered in the environment that was made again."""
+    """Prints how the original answered in the rebuilt environment."""
     golden, found = facts["golden"], facts["interpreter"]
     what = f"{found['implementation'].replace('CPython', 'Python')} {found['found']}"
-    click.echo(f"{facts['environment']}: {what}, {facts['distributions']} distributions as they were")
+    click.echo(f"{facts['environment']}: {what}, {facts['distributions']} distributions as recorded")
     click.echo(f"  {golden['same_bits']} of {golden['cases']} golden cases: the original answers with the same bits")
     if golden["within_tolerance"]:
         click.echo(
-            f"  {golden['within_tolerance']} equal within the tolerance, in other bits{_why_bits(facts['kernels'])}"
+            f"  {golden['within_tolerance']} equal within the tolerance, with other bits{_why_bits(facts['kernels'])}"
         )
     for each in facts["differs"]:
-        click.echo(f"  not as it was: {each}")
+        click.echo(f"  not as recorded: {each}")
 
 
 def _why_bits(kernels: dict[str, str]) -> str:
     if kernels["recorded"] == kernels["present"]:
         return ""
-    return f": another processor or kernel of linear algebra ({kernels['present']}; recorded: {kernels['recorded']})"
+    return f": another processor or linear algebra kernel ({kernels['present']}; recorded: {kernels['recorded']})"
 
 
 def image(facts: dict[str, Any]) -> None:
-    """Prints the image, its size, and what a container of it answered."""
+    """Prints the image, its size, and the result of the replay in a container."""
     click.echo(facts["archive"] or facts["tag"])
     for name in ("tag", "image", "digest"):
         if facts[name]:
@@ -125,7 +125,7 @@ def image(facts: dict[str, Any]) -> None:
 
 
 def diff(facts: dict[str, Any]) -> None:
-    """Prints what differs between two bundles."""
+    """Prints the differences between two bundles."""
     from .diff.text import lines
 
     for line in lines(facts):
@@ -133,7 +133,7 @@ def diff(facts: dict[str, Any]) -> None:
 
 
 def doctor(facts: dict[str, Any]) -> None:
-    """Prints what is installed, and the command that fixes what is missing."""
+    """Prints the checks, each with the command that installs a missing part."""
     for each in facts["checks"]:
         mark = "ok     " if each["found"] else "missing"
         mend = "" if each["found"] else f"\n          {each['mend']}"

@@ -1,4 +1,4 @@
-"""Where mlpack keeps and makes things, and how a program is named that any folder can start."""
+"""Cache and scratch directories; resolving program paths."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .errors import UsageError
 
 
 def kept() -> Path:
-    """The folder of answers and files that never change; it may be deleted at any time."""
+    """The cache folder, whose values and files never change; it may be deleted at any time."""
     return _passing() if passing() else _own()
 
 
 def passing() -> bool:
-    """Whether nothing can be kept, as the user's own folder cannot be written to, or others can write to it."""
+    """Whether the cache is temporary, as the user's own folder is not writable, or others can write to it."""
     return not _usable(_own())
 
 
@@ -36,12 +36,12 @@ def _usable(folder: Path) -> bool:
         return False
     if loose:
         words = f"nothing in {folder} is used: {loose} is another user's, or others can write to it"
-        print(f"mlpack: note: {words}; chmod -R go-w {folder} closes it", file=sys.stderr)
+        print(f"mlpack: note: {words}; fix it with chmod -R go-w {folder}", file=sys.stderr)
     return not loose and os.access(folder, os.W_OK)
 
 
 def _is_open(folder: Path) -> bool:
-    """Whether others than this user can put something into the folder."""
+    """Whether other users can write to the folder."""
     status = folder.lstat()
     return status.st_uid != os.geteuid() or bool(status.st_mode & 0o022) or folder.is_symlink()
 
@@ -52,7 +52,7 @@ def _own() -> Path:
 
 @lru_cache(maxsize=1)
 def _passing() -> Path:
-    """A folder for this process alone."""
+    """A temporary folder of this process."""
     folder = tempfile.mkdtemp(prefix="mlpack-kept-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Path(folder)
@@ -60,7 +60,7 @@ def _passing() -> Path:
 
 @contextmanager
 def models_folder() -> Iterator[tuple[Path, Path]]:
-    """A temporary folder, and one in it that a model's process may write in."""
+    """A temporary folder, and one in it that the model's process may write to."""
     with tempfile.TemporaryDirectory(prefix="mlpack-") as name:
         scratch = Path(name, "scratch")
         scratch.mkdir()
@@ -69,29 +69,27 @@ def models_folder() -> Iterator[tuple[Path, Path]]:
         finally:
             try:
                 shutil.rmtree(scratch, ignore_errors=True)
-            except RecursionError:  # more folders within each other than Python's own removal goes down
+            except RecursionError:  # folders nested deeper than Python's own removal descends
                 subprocess.run(["rm", "-rf", "--", str(scratch)], check=False)
 
 
 def program(name: str) -> str:
-    """A path made absolute; a bare name stays, to be looked up."""
+    """The absolute path of a program; a bare name stays, to be looked up in PATH."""
     return os.path.abspath(name) if os.sep in name else name
 
 
 def check_name(path: Path) -> None:
-    """Nothing; `UsageError` where the path is no text: a bundle lists its files by names in UTF-8."""
+    """Raises `UsageError` where the path is not UTF-8, as a bundle lists its files by names in UTF-8."""
     try:
         str(path).encode()
     except UnicodeEncodeError as error:
         shown = str(path).encode("utf-8", "backslashreplace").decode()
-        said = (
-            f"the name {shown} is not UTF-8: rename the file, or set PYTHONUTF8=1 where only the locale is in the way"
-        )
+        said = f"the name {shown} is not UTF-8: rename the file, or set PYTHONUTF8=1 where only the locale is wrong"
         raise UsageError(said) from error
 
 
 def check_writable(place: Path) -> None:
-    """Nothing; `UsageError` where nothing can be made at `place`, or in the folders that are yet to be made for it."""
+    """Raises `UsageError` where `place`, or the folders still to be made for it, cannot be created."""
     lowest = next(folder for folder in place.absolute().parents if folder.exists())
     if not lowest.is_dir() or not _takes_folders(lowest, place.name):
         raise UsageError(
@@ -100,9 +98,9 @@ def check_writable(place: Path) -> None:
 
 
 def _takes_folders(folder: Path, name: str) -> bool:
-    """Whether a folder can be made in it: tried, for permissions alone say too much (/proc, a remote disk).
+    """Whether a folder can be created in it, by trying, as permissions alone promise too much (/proc, a remote disk).
 
-    It is named as `beside` names its own, so that what a killed process leaves is swept.
+    Its name has the form of `beside`'s, so that the folder of a killed process is swept.
     """
     try:
         os.rmdir(tempfile.mkdtemp(prefix=f".{name}.{os.getpid()}.", suffix=".partial", dir=folder))
@@ -113,7 +111,7 @@ def _takes_folders(folder: Path, name: str) -> bool:
 
 @contextmanager
 def beside(place: Path) -> Iterator[Path]:
-    """A folder beside `place`, so that what is made in it can be renamed; gone at the end, come what may."""
+    """A temporary folder beside `place`, so that its content can be renamed to `place`; always removed at the end."""
     _sweep(place)
     names = {"prefix": f".{place.name}.{os.getpid()}.", "suffix": ".partial"}
     with tempfile.TemporaryDirectory(**names, dir=place.parent, ignore_cleanup_errors=True) as folder:
@@ -121,7 +119,7 @@ def beside(place: Path) -> Iterator[Path]:
 
 
 def _sweep(place: Path) -> None:
-    """Removes what a process that was killed has left; nothing where no one can tell who still runs."""
+    """Removes the folders of killed processes; none where running processes cannot be identified."""
     for folder in place.parent.glob(f".{glob.escape(place.name)}.*.partial"):
         process = folder.name.removeprefix(f".{place.name}.").split(".")[0]
         if Path("/proc").is_dir() and not Path("/proc", process).exists():

@@ -1,4 +1,4 @@
-"""What a build says besides its result: what of the user's own words it did not need, and what it left out."""
+"""Notes on a finished build: ignored columns, and `--allow` options that were not needed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_NAMES = 8
 
 
 def ignored_columns(signature: Signature, columns: Sequence[str]) -> tuple[str, ...]:
-    """A line where the example has columns that the model does not take: a label that was left in, most often."""
+    """A line for the example's columns that the model does not take, most often a label."""
     known = {name for t in signature.inputs for name in (t.name, *t.columns)}
     ignored = [name for name in columns if name not in known]
     if not ignored or len(ignored) == len(columns):
@@ -30,7 +30,7 @@ def needless_options(options: Options, framework: str) -> tuple[str, ...]:
 
 
 def needless_trust(found: Scan, allow: Sequence[str]) -> tuple[str, ...]:
-    """A line for each `--allow` that this file would have been trusted without."""
+    """A line for each `--allow` that this file does not need."""
     return tuple(_line(name, why) for name in allow if (why := _why(name, found.names, allowed_names())))
 
 
@@ -41,5 +41,5 @@ def _line(name: str, why: str) -> str:
 def _why(name: str, asked: Sequence[str], trusted: Collection[str]) -> str:
     covered = [each for each in asked if each == name or each.startswith(f"{name}.")]
     if not covered:
-        return "the file asks for no such name"
-    return "" if any(each not in trusted for each in covered) else "what it names is trusted anyway"
+        return "the file uses no such name"
+    return "" if any(each not in trusted for each in covered) else "it is on the allow-list"

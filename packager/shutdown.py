@@ -1,7 +1,7 @@
-"""How a command ends when it is told to, also while a library holds the main thread and Python's handlers must wait.
+"""Ends a command on SIGTERM or an interrupt, also while a library blocks the main thread and Python's handlers.
 
-A thread hears of the signal at once. It stops the graphs that run, so that the main thread comes back and cleans up as
-ever; where it does not, the thread removes what would be left and ends the process.
+A thread receives the signal at once. It stops the running graphs, so that the main thread returns and cleans up as
+usual; if the main thread does not, this thread cleans up and ends the process.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _fails: list[Callable[[MlpackError], Any]] = []
 
 
 def guard(say: Callable[[MlpackError], Any]) -> None:
-    """From now on SIGTERM and an interrupt end this process in two seconds; `say` prints the error of `give_up`."""
+    """Makes SIGTERM and an interrupt end this process within two seconds; `say` prints the error of `give_up`."""
     _fails[:] = [say]
     atexit.register(_kill)
     reads, writes = os.pipe()
@@ -37,12 +37,12 @@ def guard(say: Callable[[MlpackError], Any]) -> None:
 
 
 def on_end(stop: Callable[[], None]) -> None:
-    """`stop` is called once this process is told to end."""
+    """Registers `stop`, to be called when this process receives the signal."""
     _stops.append(stop)
 
 
 def give_up(error: MlpackError) -> None:
-    """Ends the process with the error, where it is a command's own and its main thread cannot do so."""
+    """Ends a command's process with the error, as its main thread is blocked; does nothing outside a command."""
     for say in _fails:
         with contextlib.suppress(SystemExit):
             say(error)
@@ -60,7 +60,7 @@ def _wait(reads: int) -> None:
 
 
 def _end(code: int) -> None:
-    """Removes what is temporary, ends what was started, and then this process."""
+    """Kills the child processes, removes temporary files, then ends this process."""
     _kill()
     cleaning = threading.Thread(target=atexit._run_exitfuncs, daemon=True)  # temporary folders are removed there
     cleaning.start()
@@ -72,14 +72,14 @@ def _end(code: int) -> None:
 
 
 def _kill() -> None:
-    """Ends all that this process started and that still runs."""
+    """Kills all running descendants of this process."""
     for process in _started():
         with contextlib.suppress(OSError):
             os.kill(process, signal.SIGKILL)
 
 
 def _started() -> list[int]:
-    """All processes below this one."""
+    """All descendants of this process."""
     children: dict[int, list[int]] = {}
     for process, parent in _parents():
         children.setdefault(parent, []).append(process)

@@ -1,4 +1,4 @@
-"""Text in the target's own language, and one function that fills it."""
+"""Templates in each target's own language, and the function that renders them."""
 
 from __future__ import annotations
 

@@ -515,7 +515,7 @@ def test_what_is_not_proved_is_named_where_the_model_needs_it() -> None:
     """A tool that only lies beside the model is no warning."""
     doubts = [{"name": "rpy2", "why": "gone"}, {"name": "numpy", "why": "edited"}, {"name": "scipy", "why": "edited"}]
     facts = {"distributions": 9, "vendored": False, "unproved": doubts[:1], "needed": ["numpy", "scipy"]}
-    assert output._locked(facts) == "8 of 9 distributions proved, all that the model is known to need among them"
+    assert output._locked(facts) == "8 of 9 distributions proved, including all that the model is known to need"
     said = output._locked({**facts, "unproved": doubts})
     assert said == "6 of 9 distributions proved\n             not proved: numpy, scipy (edited)"
     assert output._locked({**facts, "needed": ["rpy2"]}).endswith("not proved: rpy2 (gone)")

@@ -1,4 +1,4 @@
-"""Two small plots as SVG text."""
+"""Draws the report's two plots as SVG text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SMALLEST = 1e-8
 
 
 def errors_plot(shares: Mapping[str, float]) -> str:
-    """A bar per kind of probe: the largest error as a share of the tolerance, logarithmic from `SMALLEST` to 1."""
+    """One bar per kind of probe: the largest error as a share of the tolerance, logarithmic from `SMALLEST` to 1."""
     height = ROW * len(shares) + 34
     span = WIDTH - LABEL - 90
     lines = [_svg(height)]

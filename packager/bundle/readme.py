@@ -1,4 +1,4 @@
-"""`README.md` at the root of a bundle: what it is, the verdict, what to open next."""
+"""Writes a bundle's `README.md`: what it is, the verdict, what to open next."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 
 
 def readme(facts: Mapping[str, Any], proof: VerificationReport, paths: Iterable[str]) -> dict[str, bytes]:
-    """The file by its path; the same bytes for the same facts. `paths`: those of the bundle's other files."""
+    """The file by its path, deterministic. `paths`: the bundle's other files."""
     signature = Signature.from_json(facts["signature"])
     values = {
         **{key: plain(str(facts[key])) for key in ("title", "framework", "mlpack")},
@@ -50,19 +50,19 @@ def _missing(tensor: TensorSpec) -> str:
 
 
 def _classes(tensor: TensorSpec, classes: Sequence[object]) -> str:
-    """Which class each column of the probabilities belongs to."""
+    """The class of each column of the probabilities."""
     if tensor.name != "probabilities" or not 0 < len(classes) <= MOST_CLASSES:
         return ""
     return f", a column for each class: {', '.join(code(str(each)) for each in classes)}"
 
 
 def plain(text: str) -> str:
-    """The text with nothing in it that Markdown or HTML would read as more than text."""
+    """The text with all Markdown and HTML markup escaped."""
     return _PUNCTUATION.sub(lambda found: found[0] if found[0] in ".,:;'\"()/" else f"\\{found[0]}", _printable(text))
 
 
 def code(text: str) -> str:
-    """The text as a code span, whose fence is longer than any run of backticks in it."""
+    """The text as a code span with a fence longer than any run of backticks in it."""
     inside = _printable(text)
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", inside)), default=0))
     pad = " " if not inside or inside[0] in "` " or inside[-1] in "` " else ""
@@ -70,5 +70,5 @@ def code(text: str) -> str:
 
 
 def _printable(text: str) -> str:
-    """The text in one line, what cannot be seen in escapes."""
+    """The text in one line, with invisible characters escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

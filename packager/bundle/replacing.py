@@ -1,4 +1,4 @@
-"""A finished bundle put in the place of an older one: the reader sees the old one or the new one, whole."""
+"""Replaces an older bundle atomically: a reader sees the complete old one or the complete new one."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .manifest import Manifest
 _EXCHANGE = 2
 _HERE = -100
 _UNKNOWN = (errno.ENOSYS, errno.EINVAL, errno.EPERM)
-"""What a kernel or a file system says that cannot exchange two names."""
+"""Errors of a kernel or a file system that cannot exchange two names."""
 
 
 def check_replaceable(place: Path) -> None:
-    """`UsageError` where the folder at `place` is no bundle: nothing else is ever replaced."""
+    """Raises `UsageError` where the folder at `place` is not a bundle, as only bundles are replaced."""
     try:
         fits = place.is_dir() and not place.is_symlink() and bool(Manifest.decode((place / NAME).read_bytes()))
     except (OSError, DamagedError):
@@ -37,7 +37,7 @@ def replace_bundle(folder: Path, place: Path) -> None:
 
 
 def _exchanged(folder: Path, place: Path) -> bool:
-    """Whether the two names were exchanged in one step."""
+    """Exchanges the two names in one step; whether the system can."""
     exchange = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if exchange is None:
         return False
@@ -50,7 +50,7 @@ def _exchanged(folder: Path, place: Path) -> bool:
 
 
 def _renamed(folder: Path, place: Path) -> None:
-    """The same in two steps, taken back where the second fails."""
+    """Exchanges the two names in two steps; undoes the first where the second fails."""
     aside = place.with_name(f"{place.name}.replaced-{os.getpid()}")
     os.rename(place, aside)
     try:

@@ -1,4 +1,4 @@
-"""The bundle's bill of materials, CycloneDX 1.6: the model and the distributions of its environment."""
+"""Writes the bundle's bill of materials (CycloneDX 1.6): the model and its environment's distributions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .manifest import canonical
 
 
 def sbom(name: str, version: str, model_sha256: str, environment: Mapping[str, Any]) -> bytes:
-    """`sbom.cdx.json`, the same bytes for the same inputs: no clock, a serial number made of the content."""
+    """`sbom.cdx.json`, deterministic: without a time, with a serial number derived from the content."""
     from cyclonedx.model import HashAlgorithm, HashType
     from cyclonedx.model.bom import Bom
     from cyclonedx.model.component import Component, ComponentType
@@ -44,7 +44,7 @@ def sbom(name: str, version: str, model_sha256: str, environment: Mapping[str, A
 
 
 def _purl(each: Mapping[str, Any], language: str) -> Any:
-    """Where the world finds a distribution: R's own packages are a part of R."""
+    """The package URL of a distribution; R's own packages are part of R."""
     from packageurl import PackageURL
 
     if language == "python":

@@ -1,4 +1,4 @@
-"""Latency of a graph, beside the original's with as many threads, on a machine that is named."""
+"""Measures a graph's latency beside the original's, with equal threads, and records the machine."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Numbers = Mapping[str, float]
 
 @dataclass(frozen=True)
 class LatencyReport:
-    """Quantiles in milliseconds and rows per second by batch size, and the machine that they belong to."""
+    """Quantiles in milliseconds and rows per second by batch size, and the machine of the measurement."""
 
     graph: tuple[Numbers, ...]
     original: tuple[Numbers, ...]
@@ -54,7 +54,7 @@ class LatencyReport:
         }
 
     def speedups(self) -> dict[str, float]:
-        """By batch size, how many times faster the graph is than the original, by the medians."""
+        """The speed-up by batch size: the original's median over the graph's."""
         original = {b["batch"]: b["p50_ms"] for b in self.original}
         return {
             str(int(b["batch"])): round(original[b["batch"]] / b["p50_ms"], 2)
@@ -66,20 +66,20 @@ class LatencyReport:
 def measure_graph(
     model: Path | bytes, signature: Signature, rows: Table, seconds: float, batches: Sequence[int] = BATCHES
 ) -> tuple[Numbers, ...]:
-    """The graph's latency on `THREADS` threads; making the input tensors is not timed, as on the other side."""
+    """The graph's latency on `THREADS` threads, without making the input tensors, as for the original."""
     return measure_session(Session(model, signature, threads=THREADS), rows, seconds, batches)
 
 
 def measure_session(
     session: Session, rows: Table, seconds: float, batches: Sequence[int] = BATCHES
 ) -> tuple[Numbers, ...]:
-    """The same of a graph that is loaded.
+    """The latency of a loaded graph.
 
-    The smallest batch is measured in `WINDOWS` shorter windows, between the other sizes: what else the machine does
-    for a moment spoils one of them. Its `best_p99_ms` is the p99 of the best one.
+    Measures the smallest batch in `WINDOWS` shorter windows, between the other sizes, so that a short load on the
+    machine spoils only one of them. Its `best_p99_ms` is the p99 of the best one.
     """
     smallest, *others = sorted(batches)
-    with timed() as restart:  # one for all runs, as starting one takes time that would be measured too
+    with timed() as restart:  # one for all runs, as starting one takes time that would be measured
 
         def clock(feeds: dict[str, Any]) -> float:
             restart()
@@ -100,14 +100,14 @@ def measure_session(
 
 
 class _Windows:
-    """Times of one batch size in several windows, together no longer than one of `seconds`."""
+    """Timings of one batch size in several windows, together no longer than one of `seconds`."""
 
     def __init__(self, clock: Callable[[Any], float], inputs: Sequence[Any], size: int, seconds: float) -> None:
         self._clock, self._inputs, self._size, self._seconds = clock, inputs, size, seconds
         self._times: list[list[float]] = []
 
     def measure(self) -> None:
-        """One window more; none where the time is spent because each run is slow, not because a few were."""
+        """Measures one more window, unless the time is used up because every run is slow, not only a few."""
         times = sorted(chain(*self._times))
         usual = times[len(times) // 2] * len(times) if times else 0.0
         if usual < self._seconds:
@@ -128,7 +128,7 @@ def bench_bundle(
     allow: Sequence[str] = (),
     options: Options | None = None,
 ) -> dict[str, Any]:
-    """The latency of a bundle's graph on its own golden rows; with `against`, of the original beside it."""
+    """The latency of a bundle's graph on its golden rows; with `against`, also the original's."""
     bundle = open_bundle(folder)
     found = [case.rows for case in bundle.golden() if case.probe == "example" and not case.error]
     if not found or not rows_of(found[0]):
@@ -151,7 +151,7 @@ def _original(
 
 
 def latency_report(graph: Sequence[Numbers], original: Sequence[Numbers], versions: Mapping[str, str]) -> LatencyReport:
-    """The report of measurements just made on this machine."""
+    """The report of measurements made on this machine."""
     import onnxruntime
 
     return LatencyReport(
@@ -160,7 +160,7 @@ def latency_report(graph: Sequence[Numbers], original: Sequence[Numbers], versio
 
 
 def check_gate(report: LatencyReport, max_p99_ms: float | None) -> None:
-    """`LatencyError` where the graph's p99 at the smallest batch is above the gate, in the best of its windows."""
+    """Raises `LatencyError` where the graph's p99 at the smallest batch, in its best window, is above the gate."""
     if max_p99_ms is None:
         return
     single = min(report.graph, key=lambda b: b["batch"])

@@ -1,4 +1,4 @@
-"""`mlpack doctor`: what is installed, what is missing for which feature, the command that fixes it."""
+"""Implements `mlpack doctor`: checks the tools and packages of each feature, with the command that installs them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ENGINE_SECONDS = 10
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that a feature needs; `find` gives its version, or nothing."""
+    """A requirement of a feature; `find` gives its version, or an empty string."""
 
     name: str
     purpose: str
@@ -31,7 +31,7 @@ class Check:
 
 
 def doctor() -> dict[str, Any]:
-    """All checks with what they found."""
+    """All checks with their results."""
     return {
         "checks": [
             {"name": c.name, "for": c.purpose, "found": c.find(), "mend": c.mend} for c in (*_packages(), *_tools())
@@ -44,14 +44,14 @@ def _packages() -> tuple[Check, ...]:
         ("onnxruntime", "running graphs", "pip install onnxruntime"),
         ("onnx", "converting", "pip install onnx"),
         ("scikit-learn", "scikit-learn models", "pip install 'mlpack-toolkit[sklearn]'"),
-        ("skl2onnx", "scikit-learn classes without a converter of ours", "pip install 'mlpack-toolkit[sklearn]'"),
+        ("skl2onnx", "scikit-learn classes without a converter in mlpack", "pip install 'mlpack-toolkit[sklearn]'"),
         ("pandas", "models fitted on data frames", "pip install 'mlpack-toolkit[sklearn]'"),
         ("xgboost-cpu", "xgboost models", "pip install 'mlpack-toolkit[xgboost]'"),
         ("lightgbm", "lightgbm models", "pip install 'mlpack-toolkit[lightgbm]'"),
         ("catboost", "catboost models", "pip install 'mlpack-toolkit[catboost]'"),
         ("uvloop", "serving a bundle", "pip install 'mlpack-toolkit[serve]'"),
         ("docker", "replaying in a container image", "pip install 'mlpack-toolkit[image]'"),
-        ("rpy2", "handing over R objects from Python", "pip install 'mlpack-toolkit[r]'"),
+        ("rpy2", "building R objects from Python", "pip install 'mlpack-toolkit[r]'"),
         ("uv", "locking and rebuilding environments", "pip install uv"),
         ("py-rattler", "rebuilding conda environments", "pip install 'mlpack-toolkit[conda]'"),
     )
@@ -60,7 +60,7 @@ def _packages() -> tuple[Check, ...]:
 
 def _tools() -> tuple[Check, ...]:
     return (
-        Check("sandbox", "keeping a model from programs, network and files", sandbox_found, SANDBOX),
+        Check("sandbox", "isolating a model from programs, network and files", sandbox_found, SANDBOX),
         Check("Rscript", "R models", partial(_says, "Rscript", "--version"), "apt-get install r-base-core"),
         _engine(),
         Check("javac", "the Java project", partial(_says, "javac", "-version"), f"apt-get install {JDK}"),
@@ -70,12 +70,12 @@ def _tools() -> tuple[Check, ...]:
         Check("json", "the C++ project's tests", _json_header, "apt-get install nlohmann-json3-dev"),
         Check("boost", "the C++ server, images of kind native", _boost, "apt-get install libboost-dev"),
         Check("headers", "the C++ project", _headers, "python -m mlpack_toolkit.packager.setup_headers"),
-        Check("skopeo", "images on a base of a registry", partial(_says, "skopeo", "--version"), SKOPEO),
+        Check("skopeo", "images on a base from a registry", partial(_says, "skopeo", "--version"), SKOPEO),
     )
 
 
 def _engine() -> Check:
-    """The container engine itself: its client alone answers where no engine runs."""
+    """The check of the container engine itself, as its client answers also where no engine runs."""
     from ..images import engine
 
     version, why = engine(ENGINE_SECONDS)
@@ -122,7 +122,7 @@ def _says(tool: str, argument: str) -> str:
         done = subprocess.run([tool, argument], capture_output=True, text=True, timeout=60, env=environment)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    said = (done.stdout + done.stderr).strip() or "there, without a version"
+    said = (done.stdout + done.stderr).strip() or "installed, unknown version"
     return said.splitlines()[0] if done.returncode == 0 else ""
 
 

@@ -1,4 +1,4 @@
-"""`mlpack inspect`: what a bundle or a bare model file is. Runs and loads nothing."""
+"""Implements `mlpack inspect`: describes a bundle or a model file without loading or running it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UNSTATED = "not stated"
 
 
 def inspect(path: Path) -> dict[str, Any]:
-    """The facts, in the order in which a person wants them."""
+    """The facts, the most important first."""
     if path.is_dir() and (path / NAME).is_file():
         return _bundle(path)
     if is_mlflow(path):
@@ -83,7 +83,7 @@ def _altered(each: Mapping[str, Any]) -> str:
 
 
 def _unproved(facts: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """What no index was found to have as it is installed, when the bundle was built."""
+    """Distributions that were not proved to be the index's when the bundle was built."""
     found: Sequence[Mapping[str, Any]] = facts.get("environment", {}).get("unproved", ())
     return found
 
@@ -103,7 +103,7 @@ def _shape(tensor: TensorSpec) -> str:
 
 
 def _mlflow(folder: Path) -> dict[str, Any]:
-    """What the folder says of itself, then what its model file is."""
+    """Describes the folder by its `MLmodel`, then its model file."""
     found = read_mlflow(folder)
     return {
         "mlflow model": folder.resolve().name,

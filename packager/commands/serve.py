@@ -1,4 +1,4 @@
-"""`mlpack serve`: the Python server of a bundle, until it is told to end."""
+"""Implements `mlpack serve`: runs the Python server of a bundle until stopped."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PACKAGES = ("httptools", "orjson", "uvloop")
 
 
 def serve(folder: Path, host: str, port: int, workers: int, ready: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """Nothing, once SIGTERM or an interrupt has come; `ready` is called with the address when requests are answered."""
+    """Serves until SIGTERM or an interrupt; calls `ready` with the address once the server accepts requests."""
     absent = [name for name in PACKAGES if find_spec(name) is None]
     if absent:
         raise MissingToolError(f"serving needs {', '.join(absent)}: pip install 'mlpack-toolkit[serve]'")

@@ -1,4 +1,4 @@
-"""`mlpack diff`: what differs between two bundles. Their graphs run; their original models do not."""
+"""Implements `mlpack diff`: compares two bundles. Runs their graphs, but not their original models."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TOLD_ELSEWHERE = ("signature", "precision", "tolerances", "environment", "locks"
 
 
 def diff(a: Path, b: Path) -> dict[str, Any]:
-    """What changed from `a` to `b`, part by part; `same`: they are the same bundle, byte for byte."""
+    """The changes from `a` to `b`, part by part. `same`: the bundles are equal byte for byte."""
     first, second = _checked(a), _checked(b)
     return {
         "same": first.identity == second.identity,

@@ -1,4 +1,4 @@
-"""One bundle's graph, asked with the golden cases of another."""
+"""Runs one bundle's graph on the golden cases of another."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from ..errors import DamagedError, LateError, MismatchError
 
 
 def answers(graph: Bundle, cases: Bundle) -> dict[str, Any]:
-    """How the graph of one bundle answers the other's cases.
+    """Runs one bundle's graph on the other's cases and compares the answers.
 
-    `why`: the reason for which it cannot be asked at all, else empty. `refused`: cases that the other's original
+    `why`: the reason why the cases do not fit the graph at all, else empty. `refused`: cases that the other's original
     answers and this one's rules refuse, with the first reason; `no_longer_refused`: the reverse. `outputs`: per output
     the rows compared, those that differ beyond the cases' own tolerance, the largest differences (None where there is
     no distance: labels, text) and the case that has the largest.
@@ -44,7 +44,7 @@ def answers(graph: Bundle, cases: Bundle) -> dict[str, Any]:
 
 
 def _obstacles(takes: Signature, has: Signature) -> Iterator[str]:
-    """Why the requests of one signature do not suit another, if so."""
+    """The reasons why requests for one signature do not fit another."""
     given = {t.name: t for t in has.inputs}
     for spec in takes.inputs:
         other = given.get(spec.name)
@@ -52,22 +52,22 @@ def _obstacles(takes: Signature, has: Signature) -> Iterator[str]:
             yield f"it takes the input {spec.name!r}, which the cases do not have"
         elif spec.is_text != other.is_text:
             kinds = ("text", "numbers") if spec.is_text else ("numbers", "text")
-            yield f"the input {spec.name!r} takes {kinds[0]}, and the cases hold {kinds[1]}"
+            yield f"the input {spec.name!r} takes {kinds[0]}, and the cases contain {kinds[1]}"
         elif not _shapes_agree(spec.shape, other.shape):
             yield f"the input {spec.name!r} has the shape {list(spec.shape)}, in the cases {list(other.shape)}"
         elif spec.columns and other.columns and spec.columns != other.columns:
-            yield f"the columns of the input {spec.name!r} are others in the cases, or in another order"
+            yield f"the columns of the input {spec.name!r} differ in the cases, or are in another order"
 
 
 def _shapes_agree(a: tuple[Dim, ...], b: tuple[Dim, ...]) -> bool:
-    """Whether rows of one shape are rows of the other; a named dimension has any size, one column may be bare."""
+    """Whether rows of one shape fit the other; a named dimension has any size, and [N, 1] equals [N]."""
     tails = a[1:] or (1,), b[1:] or (1,)
     pairs = zip(*tails, strict=False)
     return len(tails[0]) == len(tails[1]) and all(isinstance(x, str) or isinstance(y, str) or x == y for x, y in pairs)
 
 
 def _incomparable(graph: Signature, cases: Signature) -> Iterator[dict[str, str]]:
-    """The outputs of the cases that cannot be held against the graph's, each with the reason."""
+    """The outputs of the cases that cannot be compared with the graph's, each with the reason."""
     own = {t.name: t for t in graph.outputs}
     for spec in cases.outputs:
         why = _other_output(own.get(spec.name), spec)
@@ -83,7 +83,7 @@ def _other_output(own: TensorSpec | None, spec: TensorSpec) -> str:
     if len(own.shape) != len(spec.shape) or not _shapes_agree(own.shape, spec.shape):
         return f"{list(own.shape)} from the graph, {list(spec.shape)} in the cases"
     if own.columns and spec.columns and own.columns != spec.columns:
-        return "its columns stand for other classes than in the cases, or in another order"
+        return "its columns are other classes than in the cases, or in another order"
     return ""
 
 
@@ -111,10 +111,10 @@ def _ask(session: Session, case: GoldenCase, found: dict[str, Any], tallies: Map
 
 
 def _refusal(signature: Signature, rows: Table) -> str:
-    """Why these rows are refused; empty where they are taken."""
+    """The reason why these rows are refused; empty where they are accepted."""
     for spec in signature.inputs:
         if not _fits(spec, rows[spec.name]):
-            return f"column {spec.name!r}: a number that {spec.dtype} does not hold"
+            return f"column {spec.name!r}: a number that {spec.dtype} cannot represent"
     fixed, count = signature.fixed_rows, len(next(iter(rows.values())))
     if fixed is not None and count != fixed:
         return f"{count} rows, and the graph takes {fixed} at a time"
@@ -122,7 +122,7 @@ def _refusal(signature: Signature, rows: Table) -> str:
 
 
 def _fits(spec: TensorSpec, values: np.ndarray[Any, Any]) -> bool:
-    """Whether every number survives where whole numbers or flags are taken; floats round, as everywhere."""
+    """Whether an integer or boolean type represents every number exactly; floats round, as everywhere."""
     if spec.is_text or spec.is_float:
         return True
     with np.errstate(invalid="ignore", over="ignore"):
@@ -142,7 +142,7 @@ def _count(case: GoldenCase, got: Table, tallies: Mapping[str, dict[str, Any]]) 
 
 
 def _add(tally: dict[str, Any], case: str, error: Errors, measured: bool) -> None:
-    """`worst` is the case of the largest difference; where nothing is measured, the first that differs."""
+    """Adds a case. `worst` is the case of the largest difference; without a measure, the first that differs."""
     if measured:
         larger = error.max_abs > (tally["max_abs"] or 0.0)
         tally["max_abs"] = max(error.max_abs, tally["max_abs"] or 0.0)

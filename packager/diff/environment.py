@@ -1,4 +1,4 @@
-"""What changed between two environments, as `environment/environment.json` has them."""
+"""Compares two environments by their `environment/environment.json`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Distribution = Mapping[str, Any]
 
 
 def environment_changes(a: Environment, b: Environment) -> dict[str, Any]:
-    """What changed from `a` to `b`; of distributions, those that the model needs come first.
+    """The changes from `a` to `b`; distributions that the model needs come first.
 
-    `untold`: what the capture of one side does not say of any distribution, so that it cannot be compared.
+    `untold`: fields that one side's capture lacks for every distribution, so that they cannot be compared.
     """
     before, after = _by_name(a), _by_name(b)
     changed = (_changed(before[key], after[key]) for key in before.keys() & after.keys())
@@ -37,19 +37,19 @@ def environment_changes(a: Environment, b: Environment) -> dict[str, Any]:
 
 
 def _system_changes(a: Environment, b: Environment) -> list[dict[str, Any]]:
-    """All else that was captured: the libc and whatever changes numbers."""
+    """Changes in the rest of the capture: the libc and the settings that change numbers."""
     before, after = (flat({k: v for k, v in x.items() if k not in OWN_PARTS}) for x in (a, b))
     return changed_fields(before, after, sorted({*before, *after}))
 
 
 def unproved_changes(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """What of an environment could not be proved on one side only, with the reasons; of the manifests' facts."""
+    """The distributions that are unproved on one side only, with the reasons, from the manifests' facts."""
     before, after = list(a.get("unproved", ())), list(b.get("unproved", ()))
     return {"added": [u for u in after if u not in before], "removed": [u for u in before if u not in after]}
 
 
 def _by_name(environment: Environment) -> dict[str, Distribution]:
-    """The distributions by the one spelling that all spellings of a name share (PEP 503)."""
+    """The distributions by normalized name (PEP 503)."""
     return {re.sub(r"[-_.]+", "-", d["name"]).lower(): d for d in environment.get("distributions", ())}
 
 
@@ -62,9 +62,9 @@ def _one(each: Distribution) -> dict[str, Any]:
 
 
 def _changed(a: Distribution, b: Distribution) -> dict[str, Any] | None:
-    """The change of one distribution, None where there is none.
+    """The change of one distribution; None where it is unchanged.
 
-    `other_content`: the version is the same, and what is installed under it is not.
+    `other_content`: the version is the same, but the installed files differ.
     """
     same = a["version"] == b["version"]
     told = [field for field in (SAME_VERSION if same else ANY_VERSION) if field in a and field in b]
@@ -82,7 +82,7 @@ def _changed(a: Distribution, b: Distribution) -> dict[str, Any] | None:
 
 
 def _untold(a: Mapping[str, Distribution], b: Mapping[str, Distribution]) -> list[dict[str, str]]:
-    """The fields that one side knows and the other does not, with that side."""
+    """The fields that only one side has, each with the side that lacks it."""
     told = [{field for each in side.values() for field in each} for side in (a, b)]
     return [
         {"field": field, "side": "b" if field in told[0] else "a"}

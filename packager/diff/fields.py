@@ -1,4 +1,4 @@
-"""Two objects held against each other, field by field."""
+"""Compares two objects field by field."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def changed_fields(a: Mapping[str, Any], b: Mapping[str, Any], fields: Iterable[str]) -> list[dict[str, Any]]:
-    """The fields that differ, in the given order; what one side lacks is None there."""
+    """The fields that differ, in the given order; a missing value is None."""
     return [
         {"field": field, "from": _plain(a.get(field)), "to": _plain(b.get(field))}
         for field in fields
@@ -16,7 +16,7 @@ def changed_fields(a: Mapping[str, Any], b: Mapping[str, Any], fields: Iterable[
 
 
 def flat(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The leaves of nested objects, by dotted name."""
+    """The leaves of nested objects by dotted name."""
     found: dict[str, Any] = {}
     for key, value in plain.items():
         found |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}

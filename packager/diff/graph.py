@@ -20,8 +20,8 @@ from ..errors import DamagedError
 
 @dataclass
 class Facts:
-    """A graph in numbers. `settings`: per operator, a digest of each node's attributes. `constants`: by name, digest
-    and bytes; those of an inner graph under the node's path."""
+    """Statistics of a graph. `settings`: per operator, a digest of each node's attributes. `constants`: by name, digest
+    and bytes; those of a subgraph under the node's path."""
 
     sha256: str
     opsets: dict[str, int]
@@ -30,14 +30,14 @@ class Facts:
 
     @property
     def nodes(self) -> dict[str, int]:
-        """How many nodes there are of each operator."""
+        """The number of nodes of each operator."""
         return {name: found.total() for name, found in self.settings.items()}
 
 
 def graph_changes(a: Artifact, b: Artifact) -> dict[str, Any]:
     """What changed from one graph to the other.
 
-    `settings`: operators with as many nodes as before, and other attributes (a tree's thresholds are attributes).
+    `settings`: operators with the same number of nodes but other attributes (a tree's thresholds are attributes).
     """
     before, after = _facts(a), _facts(b)
     return {
@@ -55,7 +55,7 @@ def graph_changes(a: Artifact, b: Artifact) -> dict[str, Any]:
 
 
 def _counts(key: str, a: Mapping[str, int], b: Mapping[str, int]) -> list[dict[str, Any]]:
-    """What one side lacks counts 0."""
+    """The counts that differ; a missing key counts as 0."""
     names = sorted({*a, *b})
     return [{key: n, "from": a.get(n, 0), "to": b.get(n, 0)} for n in names if a.get(n, 0) != b.get(n, 0)]
 
@@ -91,7 +91,7 @@ def _facts(graph: Artifact) -> Facts:
 
 
 def _scopes(model: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Path, nodes and constants of the graph, of its functions, and of every graph inside a node."""
+    """Path, nodes and constants of the graph, of its functions and of every subgraph."""
     todo = [("", model.graph.node, model.graph.initializer)]
     todo += [(f"{f.name}/", f.node, ()) for f in model.functions]
     while todo:
@@ -107,7 +107,7 @@ def _operator(node: Any) -> str:
 
 
 def _settings(node: Any) -> str:
-    """A digest of the attributes, whatever their order; inner graphs are scopes of their own."""
+    """A digest of the attributes in any order, without subgraphs, which are scopes of their own."""
     plain = sorted(_raw(at) for at in node.attribute if not at.HasField("g") and not at.graphs)
     return hashlib.sha256(b"".join(hashlib.sha256(raw).digest() for raw in plain)).hexdigest()
 
@@ -133,7 +133,7 @@ def _raw(message: Any) -> bytes:
 
 
 def _bytes(tensor: Any) -> int:
-    """What the numbers take in memory, of texts what their letters take."""
+    """The tensor's bytes in memory; for text, the bytes of the characters."""
     import onnx
 
     if tensor.data_type == onnx.TensorProto.STRING:

@@ -1,4 +1,4 @@
-"""What changed between two signatures: inputs with their rules, outputs, classes, and what the graph was proved to."""
+"""Compares two signatures: inputs with their rules, outputs, classes, precision and tolerances."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RULES = ("dtype", "shape", "nullable", "missing", "limit", "least", "most", "val
 
 
 def signature_changes(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:
-    """What changed from the signature, precision and tolerances of one manifest's facts to another's."""
+    """The changes of signature, precision and tolerances from one manifest's facts to another's."""
     before, after = Signature.from_json(a["signature"]), Signature.from_json(b["signature"])
     return {
         "facts": changed_fields(_facts(before, a), _facts(after, b), ("task", "classes", "precision")),
@@ -28,7 +28,7 @@ def _facts(signature: Signature, facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tensor_changes(a: Sequence[TensorSpec], b: Sequence[TensorSpec]) -> dict[str, Any]:
-    """`reordered`: those that both sides have come in another order."""
+    """The changes of inputs or outputs. `reordered`: the common ones are in another order."""
     before, after = {t.name: t for t in a}, {t.name: t for t in b}
     common = [name for name in before if name in after]
     changed = ({"name": name, "changes": _rule_changes(before[name], after[name])} for name in common)
@@ -45,7 +45,7 @@ def _one(tensor: TensorSpec) -> dict[str, Any]:
 
 
 def _rule_changes(a: TensorSpec, b: TensorSpec) -> list[dict[str, Any]]:
-    """The rules of a tensor that differ, then those of a matrix's columns, each with its `column`."""
+    """The tensor's rules that differ, then those of a matrix's columns, each with its `column`."""
     found = changed_fields(vars(a), vars(b), RULES)
     before, after = {f.name: f for f in a.features}, {f.name: f for f in b.features}
     for name in {**before, **after}:

@@ -1,4 +1,4 @@
-"""What `mlpack diff` prints for a person: the same facts as its JSON, a line each, nothing for what is equal."""
+"""Formats the facts of `mlpack diff` for people, one line per difference."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Facts = Mapping[str, Any]
 
 
 def lines(facts: Facts) -> Iterator[str]:
-    """The lines, in the order of the facts; what could move a terminal's cursor is escaped."""
+    """The lines in the order of the facts, with control characters escaped."""
     if facts["same"]:
-        yield printable(f"nothing differs: {_title(facts['a'])} twice")
+        yield printable(f"no differences: both are {_title(facts['a'])}")
         return
     for side in ("a", "b"):
         yield printable(f"{side.upper()}  {_title(facts[side])}")
@@ -51,7 +51,7 @@ def _environment(facts: Facts) -> Iterator[str]:
     for side in ("a", "b"):
         untold = [u["field"] for u in facts["untold"] if u["side"] == side]
         if untold:
-            yield f"not compared, as {side.upper()} does not say it: {', '.join(untold)}"
+            yield f"not compared, as {side.upper()} does not record it: {', '.join(untold)}"
 
 
 def _needed(each: Facts) -> str:
@@ -74,7 +74,7 @@ def _signature(facts: Facts) -> Iterator[str]:
         for tensor in found["changed"]:
             yield from (f"~ {kind} {tensor['name']}{_column(c)}, {_change(c)}" for c in tensor["changes"])
         if found["reordered"]:
-            yield f"~ the {kind}s come in another order"
+            yield f"~ the {kind}s are in another order"
     for each in facts["tolerances"]:
         yield f"tolerance of {each['output']}: {_shown(each['from'])} -> {_shown(each['to'])}"
 
@@ -96,7 +96,7 @@ def _graph(facts: Facts) -> Iterator[str]:
     yield f"sha256: {facts['sha256']['from']} -> {facts['sha256']['to']}"
     yield from (f"operator set {o['domain']}: {o['from']} -> {o['to']}" for o in facts["opsets"])
     yield from (f"{n['operator']}: {n['from']} -> {n['to']} nodes" for n in facts["nodes"])
-    yield from (f"{name}: as many nodes, with other attributes" for name in facts["settings"])
+    yield from (f"{name}: the same number of nodes, with other attributes" for name in facts["settings"])
     constants = facts["constants"]
     moved = [f"{_size(constants[key])} {key}" for key in ("added", "removed", "changed") if constants[key]["count"]]
     if moved:
@@ -111,9 +111,9 @@ def _answers(both: Sequence[Facts]) -> Iterator[str]:
     for facts in both:
         graph, cases = facts["graph"].upper(), facts["cases"].upper()
         if facts["why"]:
-            yield f"the graph of {graph} cannot be asked the cases of {cases}: {facts['why']}"
+            yield f"the cases of {cases} do not fit the graph of {graph}: {facts['why']}"
             continue
-        yield f"the graph of {graph}, asked {facts['asked']} cases of {cases}, against the answers recorded there:"
+        yield f"the graph of {graph} on {facts['asked']} cases of {cases}, against the answers recorded there:"
         if facts["both_refuse"]:
             one = facts["both_refuse"] == 1
             words = f"case is refused, as {cases} refused it" if one else f"cases are refused, as {cases} refused them"
@@ -148,7 +148,7 @@ def _files(facts: Facts) -> Iterator[str]:
 
 
 def _change(change: Facts) -> str:
-    """One field; of long lists only what came and went."""
+    """The change of one field; for long lists, only the added and removed values."""
     before, after = change["from"], change["to"]
     lists = isinstance(before, list) and isinstance(after, list)
     if lists and len(_json(before)) + len(_json(after)) > LONGEST:

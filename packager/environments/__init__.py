@@ -1,4 +1,4 @@
-"""Environments: what a model was made in, recorded beside its build and made again from a bundle."""
+"""Records a model's environment during its build and rebuilds it from a bundle."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 def record(python: str) -> Recording:
-    """A recording of the interpreter's environment, under way."""
+    """Starts recording the interpreter's environment."""
     from .recording import Recording
 
     return Recording(python)
 
 
 def given_lock(path: Path) -> Given:
-    """The user's own lock file, to be kept and held against what is installed; `UsageError` where it is none."""
+    """The user's own lock file, to be kept and compared with the environment; `UsageError` where it is no lock."""
     from .recording import Given
 
     return Given.read(path)

@@ -1,4 +1,4 @@
-"""The environment of a build: captured and looked up on the index beside the model's worker, locked at the end."""
+"""Records the environment of a build: captures it and queries the index beside the model's worker, then locks it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Recorded:
 
 
 def _conda_files(captured: Captured, found: Found, vendor: bool) -> dict[str, bytes]:
-    """The lock of the packages that conda installed, those of pip beside them; with `vendor` their archives."""
+    """The lock of conda's packages, with pip's beside them; with `vendor` also their archives."""
     records = conda.records(Path(captured.local["prefix"]))
     distributions = [
         {**each, "wheel": asdict(w)} for each in captured.distributions if isinstance(w := found[each["name"]], Wheel)
@@ -47,23 +47,23 @@ def _conda_files(captured: Captured, found: Found, vendor: bool) -> dict[str, by
 
 @dataclass(frozen=True)
 class Given:
-    """A lock file of the user's own, under its file name."""
+    """A lock file of the user's own, with its file name."""
 
     name: str
     lock: GivenLock
 
     @classmethod
     def read(cls, path: Path) -> Given:
-        """The lock in the file; `UsageError` where it is none."""
+        """The lock in the file; `UsageError` where it is no lock."""
         return cls(path.name, read_lock(path))
 
     def compared(self, captured: Captured) -> dict[str, Any]:
-        """Where what is installed is not what it says."""
+        """The differences between the environment and the lock."""
         found = differences(self.lock, self._present(captured), captured.local["markers"])
         return {"file": self.name, "kind": self.lock.kind, "differences": [asdict(each) for each in found]}
 
     def _present(self, captured: Captured) -> Sequence[Mapping[str, Any]]:
-        """What is installed, by conda's own names where the lock is conda's."""
+        """The installed distributions, under conda's names where the lock is conda's."""
         prefix = Path(captured.local["prefix"])
         if self.lock.kind != "conda-lock.yml" or not conda.is_conda(prefix):
             return captured.distributions
@@ -73,7 +73,7 @@ class Given:
 
 
 class Recording:
-    """A recording under way."""
+    """A recording that runs in a thread."""
 
     def __init__(self, python: str) -> None:
         self._python = python
@@ -88,11 +88,11 @@ class Recording:
         try:
             self._captured = self._capture.result()
             self._found = look_up(self._captured)
-        except Exception as error:  # told to the one who asks for the result
+        except Exception as error:  # raised to the caller of `result`
             self._error = error
 
     def result(self, packages: Sequence[str], vendor: bool, given: Given | None) -> Recorded:
-        """What there is; `packages`: those that the model file names, and its framework; `given`: a lock to check."""
+        """The recorded environment. `packages`: the model's and its framework's. `given`: a lock to compare."""
         from ..bundle.manifest import canonical
 
         captured = self._waited()
@@ -110,11 +110,11 @@ class Recording:
         return Recorded(document, files, facts, captured.local["settings"])
 
     def converter_packages(self) -> Path:
-        """A folder with what converting needs and this environment lacks."""
+        """A folder with the converter's packages that this environment lacks."""
         return converter_packages(self._python, self._waited())
 
     def _waited(self) -> Captured:
-        """The capture; the look-up is over, too."""
+        """The capture, once it and the look-up are finished."""
         self._thread.join()
         if self._error is not None:
             raise self._error

@@ -1,4 +1,4 @@
-"""The machine: what a measurement belongs to."""
+"""Describes the machine that a measurement was taken on."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def machine() -> dict[str, Any]:
 
 
 def _gpus() -> list[str]:
-    """Models of NVIDIA's GPUs and the driver's version, as the driver tells them."""
+    """Models of NVIDIA's GPUs and the driver's version, from the driver."""
     driver = Path("/proc/driver/nvidia")
     if not driver.is_dir():
         return []
@@ -47,7 +47,7 @@ def _cpu_facts() -> dict[str, str]:
 
 
 def kernels(libraries: Sequence[Mapping[str, Any]]) -> str:
-    """The kernels of linear algebra that are loaded, and numpy's instructions, for people: `OpenBLAS Haswell`."""
+    """The loaded linear algebra kernels and numpy's instruction sets, for people: `OpenBLAS Haswell`."""
     blas = sorted({str(each.get("architecture")) for each in libraries if each.get("internal_api") == "openblas"})
     other = sorted({str(e["internal_api"]) for e in libraries if e.get("user_api") == "blas"} - {"openblas"})
     simd = [f"numpy {each.get('architecture')}" for each in libraries if each.get("user_api") == "simd"]

@@ -1,4 +1,4 @@
-"""One file per kind of container image; each ends in `IMAGE = Image(...)`. And what `mlpack image` does with one."""
+"""Implements `mlpack image`; one module per kind of container image, each ending in `IMAGE = Image(...)`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEFAULT = "oci"
 
 
 def names() -> tuple[str, ...]:
-    """The kinds that can be asked for, sorted; imports none of them."""
+    """The names of the kinds, sorted; imports none of their modules."""
     return tuple(sorted(m.name for m in iter_modules(__path__) if m.name != "spec" and m.name[0] != "_"))
 
 
@@ -26,13 +26,13 @@ def load(name: str) -> Image:
     from ..errors import UsageError
 
     if name not in names():
-        raise UsageError(f"there is no kind of image {name!r}; there are: {', '.join(names())}")
+        raise UsageError(f"unknown kind of image {name!r}; choose one of: {', '.join(names())}")
     image: Image = import_module(f"{__name__}.{name}").IMAGE
     return image
 
 
 def engine(seconds: int) -> tuple[str, str]:
-    """The version of the container engine that answers within so many seconds, or nothing; and why there is none."""
+    """The version of the container engine, where one answers within so many seconds, else the reason; two strings."""
     from ._engine import Engine, find
 
     found = find(seconds)
@@ -48,9 +48,9 @@ def make(
     replays: bool,
     progress: Callable[[str], None],
 ) -> dict[str, Any]:
-    """The facts of the image that now lies in `output`, a tar, or in the container engine that built it.
+    """Makes the image, as the tar `output` or in the container engine that builds it; returns its description.
 
-    Raises `MismatchError` where it answers otherwise than the original; nothing of it is left then.
+    Raises `MismatchError`, and removes the image, where its answers differ from the original's.
     """
     from ..bundle.reader import check_files, open_bundle
     from ..paths import beside
@@ -83,7 +83,7 @@ def make(
 
 
 def _place(image: Image, named: Tag, output: Path | None) -> Path | None:
-    """Where the archive will lie; none for an image that stays in its engine."""
+    """The archive's path; None for an image that stays in its engine."""
     from ..errors import UsageError
 
     if image.archives:
@@ -107,7 +107,7 @@ def _check_place(place: Path) -> None:
 
 
 def _settle(made: Path, place: Path) -> None:
-    """On the disk first, and under its name then."""
+    """Flushes the archive to disk, then renames it to its final path."""
     with made.open("rb") as file:
         os.fsync(file.fileno())
     made.replace(place)

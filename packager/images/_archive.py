@@ -1,4 +1,4 @@
-"""One tar that is an OCI layout and a docker-archive at once: docker, podman, skopeo and containerd all read it."""
+"""Writes one tar that is both an OCI layout and a docker-archive, for docker, podman, skopeo and containerd."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EPOCH = "1970-01-01T00:00:00Z"
 
 @dataclass(frozen=True)
 class Configuration:
-    """How an image's container runs, as OCI writes it: `Entrypoint`, `Env`, `User` and the like."""
+    """An image's runtime configuration in OCI's terms: `Entrypoint`, `Env`, `User` and the like."""
 
     architecture: str
     runs: Mapping[str, Any]
@@ -29,14 +29,14 @@ class Configuration:
 
 @dataclass(frozen=True)
 class Digests:
-    """`image`: of the configuration, by which docker knows an image; `manifest`: by which registries do."""
+    """`image`: digest of the configuration, docker's image id. `manifest`: digest of the manifest, for registries."""
 
     image: str
     manifest: str
 
 
 def write_archive(path: Path, configuration: Configuration, layers: Sequence[Layer], name: str | None) -> Digests:
-    """The digests of the image that the archive at `path` holds; `name`: NAME:VERSION, or none."""
+    """Writes the archive at `path` and returns the image's digests. `name`: NAME:VERSION, or None."""
     config = _json(_config(configuration, layers))
     manifest = _json(_manifest(configuration, config, layers))
     reference = _descriptor("manifest", manifest) | _named(name)
@@ -53,7 +53,7 @@ def write_archive(path: Path, configuration: Configuration, layers: Sequence[Lay
 
 
 def _config(configuration: Configuration, layers: Sequence[Layer]) -> dict[str, Any]:
-    """The configuration names no time, so that `created` is the epoch: docker 20 asks for one."""
+    """The image's config; `created` is the epoch, as docker 20 requires a time and a real one would vary."""
     return {
         "architecture": configuration.architecture,
         "os": "linux",
@@ -65,7 +65,7 @@ def _config(configuration: Configuration, layers: Sequence[Layer]) -> dict[str, 
 
 
 def _manifest(configuration: Configuration, config: bytes, layers: Sequence[Layer]) -> dict[str, Any]:
-    """The layers stay uncompressed: what compresses differs from one zlib to the next, and so would the digest."""
+    """The manifest; layers stay uncompressed, as compressed bytes, and so digests, vary between zlib versions."""
     media = f"{MEDIA}.layer.v1.tar"
     return {
         "schemaVersion": 2,
@@ -88,7 +88,7 @@ def _named(name: str | None) -> dict[str, Any]:
 
 
 def _docker(config: bytes, layers: Sequence[Layer], name: str | None) -> dict[str, Any]:
-    """What `docker load` reads since before there was an OCI layout."""
+    """The docker-archive manifest, which `docker load` has read since before OCI layouts."""
     tags = [name] if name else None
     return {"Config": BLOBS + _sha256(config), "RepoTags": tags, "Layers": [BLOBS + e.digest for e in layers]}
 

@@ -1,4 +1,4 @@
-"""The server of a project in a compiled language, built on this machine and kept for the next image."""
+"""Compiles the server of a C++ project on this machine and caches it for the next image."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from ._rootfs import Base, loader
 
 SECONDS = 900
 WORDS = 20
-"""Lines of what a tool said that a failure quotes."""
+"""Lines of a tool's output that an error message quotes."""
 COMPILER = "c++"
 ASIDE = ("model/", "tests/")
-"""Of a project, what its server is not made from."""
+"""Parts of a project that its server is not built from."""
 
 
 def compiled(bundle: Bundle, kind: str, base: Base, scratch: Path) -> Path:
-    """The program, which starts with the base's own libraries. Raises `ConversionError` and `MissingToolError`."""
+    """The compiled server, which starts with the base's libraries. Raises `ConversionError` and `MissingToolError`."""
     runtime = runtimes.of_image(kind)
-    project = rendered(bundle, runtime, {})  # as it is written today: that in the bundle may be older than the server
+    project = rendered(bundle, runtime, {})  # rendered anew: the bundle's project may be older than the server
     files = {path: content for path, content in project.items() if not path.startswith(ASIDE)}
     place = kept() / "images" / f"server-{_recipe(files)}"
     if not whole(place):
@@ -49,7 +49,7 @@ def compiled(bundle: Bundle, kind: str, base: Base, scratch: Path) -> Path:
 
 
 def _recipe(files: Mapping[str, bytes]) -> str:
-    """What the program is made from: the sources and the compiler."""
+    """A digest of the program's sources and the compiler."""
     compiler = os.environ.get("CXX") or COMPILER
     version = ""
     if shutil.which(compiler):
@@ -84,13 +84,13 @@ def _run(step: Step, project: Path, title: str) -> None:
 
 
 def _check(program: Path, base: Base) -> None:
-    """Starts the program with the base's own libraries; raises `MissingToolError` where they are too old for it."""
+    """Starts the program with the base's libraries; raises `MissingToolError` where they are too old for it."""
     places = [base.tree / folder for folder in base.libraries]
     command = (loader(places), "--library-path", ":".join(map(str, places)), program, "version")
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=60, env={})
     if done.returncode:
         said = next(iter(done.stderr.strip().splitlines()), f"exit {done.returncode}")
         raise MissingToolError(
-            f"the server that was compiled here does not start on {base.title} ({said}): "
-            "make the image on a machine of that Debian release, or take --kind oci"
+            f"the server compiled here does not start on {base.title} ({said}): "
+            "make the image on a machine with that Debian release, or use --kind oci"
         )

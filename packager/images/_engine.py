@@ -1,4 +1,4 @@
-"""A container engine, asked through the Docker SDK: an image loaded, started in bounds, and all of it removed by id."""
+"""Loads and runs images in a container engine through the Docker SDK, within limits, and removes them by id."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HERE = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True)
 class Engine:
-    """An engine that answers. `client`: the SDK's."""
+    """A reachable engine. `client`: the SDK's."""
 
     client: Any
     version: str
@@ -30,7 +30,7 @@ class Engine:
 
 @dataclass(frozen=True)
 class Running:
-    """A started container, `port` of it open on 127.0.0.1. `began`: `perf_counter` when it was started."""
+    """A started container with `port` open on 127.0.0.1. `began`: `perf_counter` at its start."""
 
     port: int
     began: float
@@ -39,26 +39,26 @@ class Running:
 
 
 def find(seconds: int = SECONDS) -> Engine | str:
-    """The engine of `DOCKER_HOST`, else of the default socket; the reason where there is none."""
+    """The engine at `DOCKER_HOST`, else at the default socket; the reason as text where none answers."""
     try:
         import docker
     except ImportError:
         return "the package docker is not installed: pip install 'mlpack-toolkit[image]'"
     place = urlsplit(os.environ.get("DOCKER_HOST", ""))
     if place.hostname and place.scheme in ("tcp", "http", "https", "ssh") and place.hostname not in HERE:
-        return f"the container engine is on {place.hostname}: a port that it opens is not on this machine"
+        return f"the container engine runs on {place.hostname}, so its ports cannot be reached on this machine"
     try:
         client = docker.from_env(timeout=seconds)
         return Engine(client, str(client.version()["Version"]))
-    except Exception as error:  # the SDK lets through what the libraries below it raise
+    except Exception as error:  # the SDK passes on the exceptions of its libraries
         return f"no container engine answers: {first_line(error)}"
 
 
 @contextmanager
 def running(engine: Engine, loaded: AbstractContextManager[str], port: int, memory: int) -> Iterator[Running]:
-    """A container of the loaded image: read-only, without rights, no way out, one port. Gone at the end.
+    """Runs the loaded image in a container: read-only, no privileges, no outbound network, one port; then removes it.
 
-    `memory`: bytes that it may take. Raises `MissingToolError` where the engine does not do that.
+    `memory`: its limit in bytes. Raises `MissingToolError` where the engine cannot run it.
     """
     import docker
     from requests import RequestException
@@ -71,13 +71,15 @@ def running(engine: Engine, loaded: AbstractContextManager[str], port: int, memo
         ):
             yield found
     except (docker.errors.DockerException, RequestException) as error:
-        said = f"the container engine does not run the image ({first_line(error)}); --no-replay makes it all the same"
+        said = (
+            f"the container engine cannot run the image ({first_line(error)}); --no-replay makes it without this test"
+        )
         raise MissingToolError(said) from error
 
 
 @contextmanager
 def archived(engine: Engine, archive: Path) -> Iterator[str]:
-    """The id of an archive's image; it stays where the engine had it before."""
+    """The id of an archive's image; removed at the end unless the engine had it before."""
     client = engine.client
     before = {image.id for image in client.images.list(all=True)}
     with archive.open("rb") as file:
@@ -91,7 +93,7 @@ def archived(engine: Engine, archive: Path) -> Iterator[str]:
 
 @contextmanager
 def _network(client: Any) -> Iterator[str]:
-    """The id of a network whose addresses nobody outside answers, so that only the open port leads in."""
+    """The id of a network without a route out, so that the open port is the only way in."""
     options = {
         "com.docker.network.bridge.enable_ip_masquerade": "false",
         "com.docker.network.bridge.enable_icc": "false",
@@ -140,5 +142,5 @@ def _said(container: Any) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """What an error of the engine says, in a line."""
+    """The first line of the engine's error."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]

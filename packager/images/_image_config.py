@@ -1,4 +1,4 @@
-"""How the container of an image runs, and what its labels say: the same for every kind that mlpack writes itself."""
+"""The runtime configuration and labels of the images that mlpack writes itself."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ ENVIRONMENT = {"HOME": "/tmp", "LANG": "C.UTF-8", "ORT_DISABLE_TELEMETRY": "1", 
 
 SECOND = 10**9
 HEALTH = {"Interval": 10 * SECOND, "Timeout": 5 * SECOND, "StartPeriod": 60 * SECOND, "Retries": 3}
-"""How often the server is asked, in nanoseconds."""
+"""Interval of the health check in nanoseconds."""
 
 
 def model(bundle: Bundle) -> dict[str, Source]:
-    """The layer's files: what of the bundle the image holds, as it lies in the bundle."""
+    """The model layer's files, with the paths that they have in the bundle."""
     return {f"{BUNDLE}/{path}": source for path, source in shipped(bundle).items()}
 
 
 def runs(bundle: Bundle, entry: Sequence[str], environment: Mapping[str, str], labels: Mapping[str, str]) -> Any:
-    """How its container runs: `serve`, as SageMaker calls it, is what it does anyhow."""
+    """The runtime configuration; it accepts SageMaker's argument `serve`, which changes nothing."""
     return {
         "User": USER,
         "ExposedPorts": {f"{PORT}/tcp": {}},
@@ -40,8 +40,8 @@ def runs(bundle: Bundle, entry: Sequence[str], environment: Mapping[str, str], l
 
 
 def labels_of(bundle: Bundle, base: str = "") -> dict[str, str]:
-    """What OCI's keys say of it; `base`: the reference of what it was made on, with its digest."""
-    described = f"{bundle.name} {bundle.version}, which answers the Open Inference Protocol on port {PORT}"
+    """The image's OCI labels. `base`: the reference of the base image, with its digest."""
+    described = f"{bundle.name} {bundle.version}, served over the Open Inference Protocol on port {PORT}"
     name, _, digest = base.rpartition("@")
     lower = {"org.opencontainers.image.base.name": name, "org.opencontainers.image.base.digest": digest}
     return {

@@ -1,4 +1,4 @@
-"""What of this installation the server is: its own modules, and the packages that they load, by loading them."""
+"""Computes the server's import closure by importing it: its own modules and the packages they load."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SERVER = f"{PACKAGE}.runtimes.server"
 LOADED_BY_NAME = ("onnxruntime",)
 """Imported when a model is loaded."""
 WITHOUT = ("google", "grpc")
-"""Packages of gRPC: the server offers it where they are, and they would take a tenth of the image."""
+"""gRPC's packages, left out: the server works without them, and they would be a tenth of the image."""
 LOOK = """
 import importlib, json, pkgutil, sys
 root, server, without, *others = sys.argv[1:]
@@ -40,14 +40,14 @@ print(json.dumps({n: getattr(sys.modules[n], "__file__", None) for n in set(sys.
 
 @dataclass(frozen=True)
 class Needs:
-    """`modules`: the server's own files, by path below the folder that holds all; `packages`: name to version."""
+    """`modules`: the server's own files, by path below their common folder. `packages`: name to version."""
 
     modules: Mapping[str, Path]
     packages: Mapping[str, str]
 
 
 def needs() -> Needs:
-    """What the server loads in a fresh interpreter; raises `MissingToolError` where not all of it is installed."""
+    """The server's import closure in a new interpreter; raises `MissingToolError` where a part is not installed."""
     root = Path(__file__).parents[3]
     command = [sys.executable, "-c", LOOK, str(root), SERVER, ",".join(WITHOUT), *LOADED_BY_NAME]
     environment = {**os.environ, "ORT_DISABLE_TELEMETRY": "1"}
@@ -66,13 +66,13 @@ def _is_ours(path: Path, root: Path) -> bool:
 
 
 def _data(root: Path) -> list[Path]:
-    """What the server reads and Python does not load, such as its page."""
+    """The files that the server reads besides Python modules, such as its page."""
     folder = root.joinpath(*SERVER.split("."))
     return [p for p in sorted_files(folder) if p.suffix not in (".py", ".pyc")]
 
 
 def _packages(modules: set[str]) -> dict[str, str]:
-    """The distributions that hold these modules; what belongs to none is the standard library's, or ours."""
+    """The distributions of these modules; modules of none are the standard library's or mlpack's."""
     holders = metadata.packages_distributions()
     names = {name for module in modules - {PACKAGE} for name in holders.get(module, ())}
     return {name: metadata.version(name) for name in sorted(names)}

@@ -1,4 +1,4 @@
-"""A layer of an image: a tar that is the same whenever its files are, written as a stream and digested on the way."""
+"""Writes an image layer as a deterministic tar, streamed and digested on the way."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Folder:
 
 Source = bytes | Path | Link | Folder
 Tree = Mapping[str, Source]
-"""By path in the image, without a leading slash: content, a file to copy, a link or a folder."""
+"""By path in the image, without a leading slash: content, file to copy, link or folder."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Layer:
 
 
 class Digesting(io.RawIOBase):
-    """Passes on what is written, with the sha256 and the size of all of it."""
+    """Passes on writes and computes their sha256 and size."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -53,7 +53,7 @@ class Digesting(io.RawIOBase):
         self.size = 0
 
     def write(self, content: bytes) -> int:  # type: ignore[override]
-        """The number of bytes, all of which were taken."""
+        """Writes all the bytes and returns their number."""
         self._sha256.update(content)
         self.size += len(content)
         return self._file.write(content)
@@ -65,7 +65,7 @@ class Digesting(io.RawIOBase):
 
 
 def write_layer(title: str, tree: Tree, path: Path) -> Layer:
-    """The layer that now lies at `path`; raises `DamagedError` for a path or a link that leads out of the image."""
+    """Writes the layer to `path`; raises `DamagedError` for a path or link that leads out of the image."""
     unpacked = 0
     whole = _with_parents(tree)
     with path.open("wb") as file:
@@ -92,7 +92,7 @@ def _source(path: Path) -> Source:
         return Folder()
     if path.is_file():
         return path
-    raise DamagedError(f"{path} is neither a file, a folder nor a link: an image holds nothing else")
+    raise DamagedError(f"{path} is neither a file, a folder nor a link, so it cannot be put into an image")
 
 
 def _with_parents(tree: Tree) -> dict[str, Source]:
@@ -101,14 +101,14 @@ def _with_parents(tree: Tree) -> dict[str, Source]:
     for name, source in whole.items():
         _check(name, source)
         if name in parents and not isinstance(source, Folder):
-            raise DamagedError(f"{name} holds files and is no folder")
+            raise DamagedError(f"{name} contains files and is not a folder")
     return whole
 
 
 def _check(name: str, source: Source) -> None:
     parts = name.split("/")
     if not name or set(parts) & {"", ".", ".."} or "\0" in name:
-        raise DamagedError(f"{name!r} is no path in an image")
+        raise DamagedError(f"{name!r} is not a valid path in an image")
     if isinstance(source, Link):
         depth = 0 if source.target.startswith("/") else len(parts) - 1
         for part in filter(None, source.target.split("/")):
@@ -118,7 +118,7 @@ def _check(name: str, source: Source) -> None:
 
 
 def _add(archive: tarfile.TarFile, name: str, source: Source) -> int:
-    """The bytes of the file. Times and owners are 0; the only modes are 644, and 755 for what runs."""
+    """Adds the entry and returns the file's bytes. Times and owners are 0; modes are 644, or 755 for executables."""
     entry = tarfile.TarInfo(name)
     entry.mode = 0o644
     if isinstance(source, Path):
@@ -144,5 +144,5 @@ def _plain(entry: tarfile.TarInfo, source: Link | Folder) -> tarfile.TarInfo:
 
 
 def sorted_files(folder: Path) -> Iterator[Path]:
-    """The files below a folder in an order that no file system decides."""
+    """The files below a folder, in an order that does not depend on the file system."""
     yield from sorted((p for p in folder.rglob("*") if p.is_file()), key=lambda p: p.relative_to(folder).parts)

@@ -1,4 +1,4 @@
-"""What lies below an image that an engine builds, where no registry is: Debian's Python with pip, as an image."""
+"""Makes a base image from Debian's Python with pip, for engine builds without a registry."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PLACE = "usr/lib/python3/dist-packages"
 
 
 def local_base(engine: Engine, suite: str, base: Base, scratch: Path) -> str:
-    """The name of the base image that the engine now has: `mlpack-base:SUITE-DIGEST`, which names its content."""
+    """Loads the base image into the engine and returns its name, `mlpack-base:SUITE-DIGEST`, by its content."""
     layers = [
         write_layer(base.title, base.source(), scratch / "base-0"),
         write_layer("pip", pip(suite), scratch / "base-1"),
@@ -37,7 +37,7 @@ def local_base(engine: Engine, suite: str, base: Base, scratch: Path) -> str:
 
 
 def pip(suite: str) -> dict[str, Source]:
-    """Debian's own wheel of pip, unpacked where Debian's Python looks."""
+    """Debian's wheel of pip, unpacked into the search path of Debian's Python."""
     with zipfile.ZipFile(_wheel(suite)) as wheel:
         return {f"{PLACE}/{name}": wheel.read(name) for name in wheel.namelist() if not name.endswith("/")}
 
@@ -55,5 +55,5 @@ def _wheel(suite: str) -> Path:
             made.rename(folder)
     found = [path for path in sorted(folder.iterdir()) if re.fullmatch(r"pip-[\w.]+-py3-none-any\.whl", path.name)]
     if not found:
-        raise DamagedError(f"Debian's package {PIP} of {suite} holds no wheel of pip")
+        raise DamagedError(f"Debian's package {PIP} of {suite} contains no wheel of pip")
     return found[-1]

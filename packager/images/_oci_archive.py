@@ -1,4 +1,4 @@
-"""An image in an archive that mlpack wrote itself: its digests, and how an engine takes it without its name."""
+"""Writes an image's archive, and loads it into an engine without its name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .spec import Built, Request
 def written(
     request: Request, configuration: Configuration, layers: Sequence[Layer], packages: Mapping[str, tuple[str, ...]]
 ) -> Built:
-    """The image of these layers, the lowest first, in an archive in the scratch folder."""
+    """Writes the image of these layers, the lowest first, as an archive in the scratch folder."""
     archive = request.scratch / "image.tar"
     digests = write_archive(archive, configuration, layers, str(request.tag))
 

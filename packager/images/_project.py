@@ -1,4 +1,4 @@
-"""The project that a kind of image is built from: the bundle's own, else rendered from what the bundle holds."""
+"""The project that an image is built from: the bundle's own, else rendered from the bundle."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHIPPED = ("golden/",)
 
 
 def project(bundle: Bundle, kind: str) -> Mapping[str, bytes | Path]:
-    """The files by path in the project; raises `ConversionError` for a model that the project cannot hold."""
+    """The files by path in the project; raises `ConversionError` for a model that the project does not support."""
     runtime = runtimes.of_image(kind)
     place = f"deploy/{runtime.name}/"
     own = bundle.listed(place)
@@ -32,7 +32,7 @@ def rendered(bundle: Bundle, runtime: Runtime, golden: Mapping[str, bytes]) -> M
     try:
         return runtime.render(package)
     except Unsupported as error:
-        raise ConversionError(f"no image of kind {runtime.image} can hold this model: {error}") from error
+        raise ConversionError(f"an image of kind {runtime.image} does not support this model: {error}") from error
 
 
 def shipped(bundle: Bundle) -> dict[str, Path]:

@@ -1,4 +1,4 @@
-"""A base that is an image of a registry, named by its digest: fetched by skopeo, laid out, and its Python found."""
+"""Fetches a base image from a registry by digest with skopeo, unpacks it and finds its Python."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ._rootfs import LEAST, Base, architecture, glibc, loader, remove, run, trip
 SKOPEO = "skopeo is not installed, so no base can be fetched: apt-get install skopeo, or leave --base at debian"
 HOMES = ("usr/local", "usr")
 OPAQUE, GONE = ".wh..wh..opq", ".wh."
-"""How a layer says that it hides all of a folder from those below, and one file."""
+"""The markers with which a layer hides a folder's content, or one file, of the layers below."""
 WHERE = "import site; print(site.getsitepackages()[0])"
 
 
 def pulled(reference: str, scratch: Path) -> Base:
-    """The image of that digest; raises `MissingToolError`, `EnvironmentFault`, `UsageError` for one without Python."""
+    """The base with that digest; raises `MissingToolError`, `EnvironmentFault`, `UsageError` for one without Python."""
     if shutil.which("skopeo") is None:
         raise MissingToolError(SKOPEO)
     fetched, tree = scratch / "base", scratch / "tree"
@@ -47,18 +47,18 @@ def _hex(digest: str) -> str:
 
 
 def _layer(path: Path, digest: str, reference: str) -> Layer:
-    """The layer, which an image knows by the digest of its tar; raises `DamagedError`."""
+    """The layer, checked against the digest of its tar in the image's configuration; raises `DamagedError`."""
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != _hex(digest):
-        raise DamagedError(f"a layer of {reference} is not what its configuration says: its sha256 is {found}")
+        raise DamagedError(f"a layer of {reference} differs from the image's configuration: its sha256 is {found}")
     with tarfile.open(path) as archive:
         unpacked = sum(entry.size for entry in archive if entry.isfile())
     return Layer(f"of {reference}", path, found, path.stat().st_size, unpacked)
 
 
 def _lay_out(layer: Path, tree: Path) -> None:
-    """Unpacks a layer over those below it; raises `DamagedError` for what would lie elsewhere."""
+    """Unpacks a layer over those below it; raises `DamagedError` for entries that lead out of the tree."""
     with tarfile.open(layer) as archive:
         for entry in archive:
             path = PurePosixPath(entry.name)
@@ -82,20 +82,20 @@ def _put(archive: tarfile.TarFile, entry: tarfile.TarInfo, tree: Path) -> None:
     try:
         archive.extract(entry, tree, set_attrs=not entry.isdir(), filter="tar")
     except (tarfile.FilterError, OSError, KeyError) as error:
-        raise DamagedError(f"the base holds {entry.name!r}, which cannot be laid out: {error}") from error
+        raise DamagedError(f"the base contains {entry.name!r}, which cannot be unpacked: {error}") from error
 
 
 def _inside(tree: Path, folder: PurePosixPath) -> Path:
     place = (tree / str(folder).lstrip("/")).resolve()
     if not place.is_relative_to(tree.resolve()):
-        raise DamagedError(f"the base holds {str(folder)!r}, which leads out of the image")
+        raise DamagedError(f"the base contains {str(folder)!r}, which leads out of the image")
     return place
 
 
 def _described(reference: str, tree: Path, layers: tuple[Layer, ...], environment: tuple[str, ...]) -> Base:
     home, python = next(_pythons(tree), ("", ""))
     if not home:
-        raise UsageError(f"the base {reference} has no Python of 3.11 or later in /usr/local/bin or /usr/bin")
+        raise UsageError(f"the base {reference} has no Python 3.11 or later in /usr/local/bin or /usr/bin")
     folders = (f"lib/{triplet()}", f"usr/lib/{triplet()}", "lib64", "usr/lib64", "lib", "usr/lib")
     present = tuple(f for f in ("usr/local/lib", *folders) if (tree / f).is_dir())
     said = run((loader([tree / f for f in present]), "--version"))
@@ -106,7 +106,7 @@ def _described(reference: str, tree: Path, layers: tuple[Layer, ...], environmen
 
 
 def _pythons(tree: Path) -> Iterator[tuple[str, str]]:
-    """The Pythons that are recent enough, by their folder and their version, the latest first."""
+    """Folder and version of each Python that is recent enough, the latest first."""
     for home in HOMES:
         found = [re.fullmatch(r"python3\.(\d+)", path.name) for path in (tree / home / "bin").glob("python3.*")]
         for minor in sorted((int(match[1]) for match in found if match), reverse=True):

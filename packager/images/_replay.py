@@ -1,4 +1,4 @@
-"""Every golden case over HTTP against an image's container; what differs is a `MismatchError`."""
+"""Replays every golden case over HTTP against an image's container; raises `MismatchError` for a difference."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from .spec import Built
 
 SECONDS = 120
 MEMORY = 1 << 30
-"""Bytes for the server, besides those for a graph while it is loaded."""
+"""Memory for the server in bytes, besides the memory for loading the graph."""
 
 
 def replay(bundle: Bundle, built: Built, port: int = 8080) -> dict[str, Any]:
-    """How many cases were answered as the original did, and where; `replayed` is None where there is no engine."""
+    """The number of replayed cases and the engine; `replayed` is None where there is no engine."""
     engine = find()
     if isinstance(engine, str):
         return {"replayed": None, "why": engine}
@@ -40,7 +40,7 @@ def replay(bundle: Bundle, built: Built, port: int = 8080) -> dict[str, Any]:
             first = first or time.perf_counter() - container.began
             cases += 1
     if not cases:
-        raise DamagedError(f"the bundle {bundle.place} holds no golden case")
+        raise DamagedError(f"the bundle {bundle.place} contains no golden case")
     return {"replayed": {"engine": engine.version, "cases": cases, "first_answer_s": round(first, 3)}}
 
 
@@ -50,7 +50,7 @@ def _cases(bundle: Bundle) -> Iterator[tuple[GoldenCase, bytes]]:
 
 
 def _wait(container: Running) -> None:
-    """Until the server is ready; raises `MismatchError` with its own words where it ends before."""
+    """Waits until the server is ready; raises `MismatchError` with its output where it ends before."""
     until = time.monotonic() + SECONDS
     while time.monotonic() < until and (container.port or container.alive()):
         try:
@@ -82,7 +82,7 @@ def _call(container: Running, method: str, path: str, body: bytes | None = None)
 
 
 def hold(case: GoldenCase, status: int, body: bytes) -> None:
-    """Holds an answer over HTTP against the original's; raises `MismatchError`."""
+    """Compares an HTTP response with the original's answer; raises `MismatchError`."""
     said = f"{case.identifier} ({case.probe}): the image"
     if case.error:
         if not 400 <= status < 500:
@@ -105,4 +105,4 @@ def _read(said: str, body: bytes) -> Table:
     try:
         return {str(t["name"]): array_of(t) for t in json.loads(body)["outputs"]}
     except (ValueError, KeyError, TypeError) as error:
-        raise MismatchError(f"{said} gives what is no answer: {error!r}") from error
+        raise MismatchError(f"{said} gives no valid answer: {error!r}") from error

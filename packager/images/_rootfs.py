@@ -1,4 +1,4 @@
-"""The lowest layer without a registry: Python and the libraries that it needs, out of Debian's own packages."""
+"""Makes the lowest layer without a registry: Python and its libraries, from Debian's packages."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ SUITES = {
     "bookworm": ("3.11", "2.36", ("gcc-12-base", "libssl3")),
     "trixie": ("3.13", "2.41", ("gcc-14-base", "libssl3t64", "libzstd1")),
 }
-"""By suite: its Python, its C library, and the packages that the suite alone has under these names."""
+"""By suite: its Python, its C library, and the packages whose names are specific to it."""
 PACKAGES = (
     "base-files", "libbz2-1.0", "libc6", "libexpat1", "libffi8", "libgcc-s1", "liblzma5", "libstdc++6", "libuuid1",
     "zlib1g",
 )  # fmt: skip
 LIBRARIES = ("base-files", "libc6", "libgcc-s1", "libstdc++6")
-"""What a compiled program needs."""
+"""The packages that a compiled program needs."""
 MACHINES = {
     "x86_64": ("amd64", "ld-linux-x86-64.so.2"),
     "aarch64": ("arm64", "ld-linux-aarch64.so.1"),
 }
-"""By machine: how Debian and OCI call it, and the program that starts all others."""
+"""By machine: Debian's and OCI's names for it, and its dynamic loader."""
 STAYS = (
     "bin",
     "etc/debian_version",
@@ -65,7 +65,7 @@ USERS = {
     "etc/nsswitch.conf": b"passwd: files\ngroup: files\nhosts: files dns\n",
 }
 LEAST = (3, 11)
-"""The oldest Python that the server runs on."""
+"""The oldest Python that the server supports."""
 MOST_GLIBC = 40
 ABOUT = "mlpack.json"
 SECONDS = 300
@@ -73,10 +73,10 @@ SECONDS = 300
 
 @dataclass(frozen=True)
 class Base:
-    """A tree on disk with a Python, and what it was made of, by which what is built upon it is kept.
+    """A tree on disk with a Python, and its origin, which is the cache key of whatever is built upon it.
 
-    `home`: the folder of the Python in the image; `place`: the folder where it looks for packages that are added.
-    `layers`: those of a base that was made elsewhere, with its `environment`.
+    `home`: the folder of the Python in the image; `place`: its folder for added packages. `layers` and `environment`:
+    those of a base image from a registry.
     """
 
     tree: Path
@@ -97,20 +97,20 @@ class Base:
 
     @property
     def wheels(self) -> str:
-        """The platform whose wheels run there, in uv's words."""
+        """The platform of its wheels, in uv's terms."""
         return f"{platform.machine()}-manylinux_{self.glibc}"
 
     def run(self, *arguments: str | Path) -> str:
-        """What the image's interpreter says, run here with its own C library; raises `MissingToolError`."""
+        """The output of the image's interpreter, run here with its own C library; raises `MissingToolError`."""
         libraries = [self.tree / folder for folder in self.libraries]
         started = (loader(libraries), "--library-path", ":".join(map(str, libraries)), self.tree / self.program[1:])
         clean = {"PYTHONHOME": str(self.tree / self.home), "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
         return run((*started, *arguments), env=clean)
 
     def compile(self, folder: Path, place: str) -> None:
-        """Compiles what lies below a folder, for `place` in the image: the same bytes each time, and never checked.
+        """Compiles the modules below a folder, for `place` in the image, to the same bytes each time; unchecked pycs.
 
-        In one process, in order and without random hashes, else sets of constants come out in another order.
+        Runs in one process, in order and without hash randomization, which would reorder sets of constants.
         """
         compileall = ("-S", "-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash", "-j", "1")
         self.run(*compileall, "-s", folder, "-p", place, folder)
@@ -126,17 +126,17 @@ class Base:
 
 
 def glibc(version: str) -> str:
-    """The C library as the names of wheels have it, from `2.36`: the latest that uv knows where it is later."""
+    """The C library's version, such as `2.36`, as in wheel names; at most the latest that uv knows."""
     return f"2_{min(int(version.split('.')[1]), MOST_GLIBC)}"
 
 
 def triplet() -> str:
-    """How Debian calls the folders of this machine's libraries."""
+    """Debian's name for the folders of this machine's libraries."""
     return f"{platform.machine()}-linux-gnu"
 
 
 def loader(libraries: Sequence[Path]) -> Path:
-    """The program that starts all others, in the first of the folders that has it; raises `MissingToolError`."""
+    """The dynamic loader, in the first of the folders that has it; raises `MissingToolError`."""
     for folder in libraries:
         found = folder / MACHINES[platform.machine()][1]
         if found.is_file() and not os.path.isabs(os.readlink(found) if found.is_symlink() else ""):
@@ -145,14 +145,14 @@ def loader(libraries: Sequence[Path]) -> Path:
 
 
 def architecture() -> str:
-    """This machine as OCI calls it; raises `MissingToolError` for one that no image is made on."""
+    """OCI's name for this machine; raises `MissingToolError` for an unsupported one."""
     if platform.system() != "Linux" or platform.machine() not in MACHINES:
         raise MissingToolError(f"images are made on Linux on {' or '.join(MACHINES)}, not on {platform.machine()}")
     return MACHINES[platform.machine()][0]
 
 
 def suite_here() -> str:
-    """The Debian suite of this machine where it is one of those known, else the oldest of them."""
+    """The Debian suite of this machine where it is a known one, else the oldest known."""
     try:
         release = platform.freedesktop_os_release()
     except OSError:
@@ -162,14 +162,14 @@ def suite_here() -> str:
 
 
 def debian(suite: str) -> Base:
-    """The tree of a suite: fetched from the Debian archive unless it was before. Raises `MissingToolError`."""
+    """The tree of a suite, from the cache or the Debian archive. Raises `MissingToolError`."""
     python, _, own = SUITES[suite]
     interpreter = (f"python{python}-minimal", f"libpython{python}-minimal", f"libpython{python}-stdlib")
     return _kept(suite, (*PACKAGES, *own, *interpreter), f"Python {python} from Debian {suite}")
 
 
 def libraries(suite: str) -> Base:
-    """The tree of a suite with the libraries of C and C++ alone, without a Python. Raises `MissingToolError`."""
+    """The tree of a suite with only the C and C++ libraries, without Python. Raises `MissingToolError`."""
     return _kept(suite, (*LIBRARIES, SUITES[suite][2][0]), f"C++ libraries from Debian {suite}")
 
 
@@ -193,7 +193,7 @@ def _base(tree: Path, suite: str, title: str, packages: dict[str, str]) -> Base:
 
 
 def _keep(made: Path, place: Path) -> None:
-    """Another process may have been faster with the same tree."""
+    """Moves the tree into the cache; another process may have put the same one there first."""
     seal(made)
     try:
         made.rename(place)
@@ -216,7 +216,7 @@ def _make(base: Base, suite: str, wanted: Sequence[str], scratch: Path) -> None:
 
 
 def _record(tree: Path, debs: Sequence[Path]) -> dict[str, str]:
-    """Package to version; and what scanners of images read of each, in the folder where they look for it."""
+    """Package to version; also writes each package's record for image scanners."""
     status = tree / "var" / "lib" / "dpkg" / "status.d"
     status.mkdir(parents=True, exist_ok=True)
     found = {}
@@ -229,7 +229,7 @@ def _record(tree: Path, debs: Sequence[Path]) -> dict[str, str]:
 
 
 def _merge(tree: Path) -> None:
-    """Puts `/bin`, `/lib` and the like where Debian's own links have them since bookworm."""
+    """Moves `/bin`, `/lib` and the like below `/usr`, as Debian has them since bookworm."""
     for name in ("bin", "sbin", "lib", "lib64"):
         old, new = tree / name, tree / "usr" / name
         if old.is_symlink():
@@ -242,7 +242,7 @@ def _merge(tree: Path) -> None:
 
 
 def _trim(tree: Path) -> None:
-    """Only what stays, and of it nothing that no server needs."""
+    """Keeps only the paths that a server needs."""
     for pattern in DROPPED:
         for path in tree.glob(pattern):
             remove(path)
@@ -258,7 +258,7 @@ def _trim(tree: Path) -> None:
 
 
 def _remove_dead_links(tree: Path) -> None:
-    """Links into what was dropped; one from the root is meant for the tree's."""
+    """Removes links to removed files; an absolute link is relative to the tree's root."""
     for path in [p for p in tree.rglob("*") if p.is_symlink()]:
         target = os.readlink(path)
         if not (tree / target.lstrip("/") if target.startswith("/") else path.parent / target).exists():
@@ -266,13 +266,13 @@ def _remove_dead_links(tree: Path) -> None:
 
 
 def _reduce_documents(tree: Path) -> None:
-    """Of all documents only the licences."""
+    """Removes all documents except the licences."""
     for path in [p for p in (tree / "usr/share/doc").rglob("*") if p.is_file() and p.name != "copyright"]:
         path.unlink()
 
 
 def remove(path: Path) -> None:
-    """Nothing lies at the path afterwards."""
+    """Removes the file, link or folder at the path, if any."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -280,12 +280,12 @@ def remove(path: Path) -> None:
 
 
 def run(command: Sequence[str | Path], env: dict[str, str] | None = None) -> str:
-    """What the command says; raises `MissingToolError` with its last words where it fails."""
+    """The command's output; raises `MissingToolError` with the end of its error output where it fails."""
     try:
         done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=SECONDS, env=env)
     except subprocess.TimeoutExpired:
         raise MissingToolError(f"{command[0]} did not end within {SECONDS} s") from None
     if done.returncode:
         last = "\n".join((done.stdout + done.stderr).splitlines()[-5:])
-        raise MissingToolError(f"{Path(command[0]).name} stopped with exit {done.returncode}:\n{last}")
+        raise MissingToolError(f"{Path(command[0]).name} failed with exit {done.returncode}:\n{last}")
     return done.stdout

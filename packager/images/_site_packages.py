@@ -1,4 +1,4 @@
-"""The server's packages: those that are installed beside mlpack, as their publishers' wheels, unpacked and trimmed."""
+"""Collects the server's packages: the publishers' wheels of those installed with mlpack, unpacked and trimmed."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ DROPPED = (
     "numpy/_core/_simd.*.so", "numpy/_core/_*_tests.*.so", "*/tests/*",
     "*.pyx", "*.pxd", "*.pyi", "*.c", "*.h", "*/py.typed", "*.dist-info/RECORD",
 )  # fmt: skip
-"""By path below site-packages. The module of ONNX Runtime for Python holds the library itself once more."""
+"""By path below site-packages. ONNX Runtime's Python module contains the library once more."""
 SCHEMES = ("purelib", "platlib")
 
 
 def site(packages: Mapping[str, str], base: Base) -> Path:
-    """A folder with the packages, compiled for the image; made unless it was before. Raises `EnvironmentFault`."""
+    """A cached folder with the packages, compiled for the image. Raises `EnvironmentFault`."""
     wheels = pinned(packages, base)
     recipe = json.dumps([base.title, base.packages, [w.sha256 for w in wheels], DROPPED]).encode()
     place = kept() / "images" / f"site-{hashlib.sha256(recipe).hexdigest()[:16]}"
@@ -56,7 +56,7 @@ def site(packages: Mapping[str, str], base: Base) -> Path:
 
 
 def pinned(packages: Mapping[str, str], base: Base) -> list[Wheel]:
-    """The one wheel of each exact version that runs in the image, with its sha256; the index is asked once."""
+    """The wheel of each exact version that runs in the image, with its sha256, by one query of the index."""
     pins = [f"{name}=={version}" for name, version in sorted(packages.items())]
     key = json.dumps([pins, base.python, base.wheels]).encode()
     memory = kept() / "images" / f"lock-{hashlib.sha256(key).hexdigest()[:16]}.memory"
@@ -74,7 +74,7 @@ def _asked(pins: list[str], base: Base) -> list[dict[str, Any]]:
     where = ("--python-version", base.python, "--python-platform", base.wheels)
     done = uv("pip", "compile", "-", *how, *where, given=listed(pins))
     if done.returncode:
-        raise EnvironmentFault(f"the index does not give the server's packages: {last_words(done)}")
+        raise EnvironmentFault(f"the server's packages cannot be found on the index: {last_words(done)}")
     packages: list[dict[str, Any]] = tomllib.loads(done.stdout)["packages"]
     return packages
 
@@ -89,9 +89,9 @@ def _wheel(package: Mapping[str, Any]) -> Wheel:
 
 
 def unzip(wheel: Path, site: Path) -> None:
-    """Unpacks a wheel into a folder, trimmed, without an installer and what installers write.
+    """Unpacks a wheel into a folder, trimmed, without an installer and the installer's files.
 
-    Raises `DamagedError` for a file that would lie elsewhere.
+    Raises `DamagedError` for a file that leads out of the folder.
     """
     if is_bomb(wheel):
         raise DamagedError(f"{wheel.name} unpacks to far more than a wheel does")
@@ -99,7 +99,7 @@ def unzip(wheel: Path, site: Path) -> None:
         for entry, inside in _kept(archive):
             target = site / inside
             if not target.resolve().is_relative_to(site.resolve()) or stat.S_ISLNK(entry.external_attr >> 16):
-                raise DamagedError(f"{wheel.name} holds {entry.filename!r}, which leads out of its folder")
+                raise DamagedError(f"{wheel.name} contains {entry.filename!r}, which leads out of its folder")
             target.parent.mkdir(parents=True, exist_ok=True)
             with archive.open(entry) as source, target.open("wb") as file:
                 shutil.copyfileobj(source, file)

@@ -1,4 +1,4 @@
-"""An image that a container engine builds from the bundle's own Dockerfile, on a base that its digest pins."""
+"""Kind `docker`: a container engine builds the bundle's own Dockerfile on a base pinned by digest."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from .spec import DEBIAN, Built, Image, Request
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
 LOOK = "import json, platform, sys; print(json.dumps([sys.version_info[1], platform.libc_ver()[1]]))"
 WORDS = 12
-"""Lines of what the engine said that a failure quotes."""
+"""Lines of the engine's output that an error message quotes."""
 
 
 def build(request: Request) -> Built:
-    """The image, without a name until it is kept. Raises `MissingToolError` and `EnvironmentFault`."""
+    """Builds the image, without a name until it is kept. Raises `MissingToolError` and `EnvironmentFault`."""
     engine = find()
     if isinstance(engine, str):
         raise MissingToolError(f"{engine}; --kind oci makes an image without one")
@@ -40,7 +40,7 @@ def build(request: Request) -> Built:
     pins = PIN.findall(_needed(context / place, "requirements.txt"))
     _needed(context / place, "Dockerfile")
     reference, base = _base(engine, request)
-    request.progress("taking the server's packages")
+    request.progress("collecting the server's packages")
     (context / place / "wheels").mkdir()
     for wheel in pinned(dict(pins), base):
         fetch(wheel, context / place / "wheels")
@@ -52,27 +52,27 @@ def build(request: Request) -> Built:
 
 
 def _needed(project: Path, name: str) -> str:
-    """The text of a file that the project must have; `DamagedError` where it does not."""
+    """The text of a required file of the project; `DamagedError` where it is missing."""
     try:
         return (project / name).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise DamagedError(f"the bundle's container project has no {name} that can be read") from error
+        raise DamagedError(f"the bundle's container project has no readable {name}") from error
 
 
 def _base(engine: Engine, request: Request) -> tuple[str, Base]:
-    """The reference of the base, which the engine then has, and its Python."""
+    """Puts the base into the engine and returns its reference and its Python."""
     if request.base != DEBIAN:
-        request.progress("getting the base")
+        request.progress("fetching the base")
         _have(engine, request.base)
         return request.base, _look(engine, request.base)
-    request.progress("taking Python from Debian's packages")
+    request.progress("unpacking Python from Debian's packages")
     suite = suite_here()
     base = debian(suite)
     return local_base(engine, suite, base, request.scratch), base
 
 
 def _look(engine: Engine, reference: str) -> Base:
-    """Which Python the base has, by asking it; raises `UsageError`."""
+    """Runs the base to find its Python; raises `UsageError`."""
     import docker
 
     asked = {"entrypoint": ["python3", "-I", "-c", LOOK], "network_disabled": True, "read_only": True, "remove": True}
@@ -80,7 +80,7 @@ def _look(engine: Engine, reference: str) -> Base:
         said = engine.client.containers.run(reference, cap_drop=["ALL"], mem_limit="256m", **asked)
         minor, libc = json.loads(said)
     except (docker.errors.ContainerError, docker.errors.APIError, ValueError) as error:
-        raise UsageError(f"the base {reference} starts no python3: {first_line(error)}") from error
+        raise UsageError(f"the base {reference} has no python3 that starts: {first_line(error)}") from error
     if minor < LEAST[1] or not libc:
         raise UsageError(f"the base {reference} must have Python 3.11 or later and the GNU C library")
     return Base(Path(), reference, f"3.{minor}", glibc(libc), {})
@@ -96,11 +96,11 @@ def _have(engine: Engine, reference: str) -> None:
         try:
             engine.client.images.pull(reference)
         except docker.errors.APIError as error:
-            raise EnvironmentFault(f"the engine cannot get the base {reference}: {first_line(error)}") from error
+            raise EnvironmentFault(f"the engine cannot fetch the base {reference}: {first_line(error)}") from error
 
 
 def _built(engine: Engine, **options: Any) -> Any:
-    """The engine's image, made without a network; what it keeps on the way there makes the next build fast."""
+    """Builds the image in the engine without a network; the engine's build cache makes the next build fast."""
     import docker
 
     try:

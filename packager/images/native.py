@@ -1,4 +1,4 @@
-"""An image without Python: the bundle's own C++ project as a server, ONNX Runtime, and what both need of Debian."""
+"""Kind `native`: an image without Python, with the bundle's C++ server, ONNX Runtime and their Debian libraries."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from .spec import DEBIAN, Built, Image, Request
 ENGINE = "onnxruntime"
 LIBRARY = re.compile(r"onnxruntime/capi/libonnxruntime\.so\.\d[\d.]*")
 PLACE = "usr/local/lib/libonnxruntime.so.1"
-"""Where the server looks for ONNX Runtime: the project is compiled so."""
+"""The server's compiled-in path of ONNX Runtime."""
 PROGRAM = "usr/bin/mlpack-server"
 NEEDED = ("ld-linux*", "libc.so.*", "libdl.so.*", "libgcc_s.so.*", "libm.so.*", "libpthread.so.*", "librt.so.*",
           "libstdc++.so.*")  # fmt: skip
-"""Of the libraries, those that ONNX Runtime and the server load."""
+"""The libraries that ONNX Runtime and the server load."""
 BESIDE = ("bin", "sbin", "lib", "lib64", "tmp", "dev", "proc", "sys", "run", "root", "usr/bin", "usr/sbin",
           "usr/lib64/*", "usr/lib/os-release", "usr/share/doc/*", "var/lib/dpkg/*", "etc/*")  # fmt: skip
 NOTICE = """The server is compiled from the C++ project of its bundle, with the headers of Boost:
@@ -35,16 +35,16 @@ Boost Software License, Version 1.0.
 
 
 def build(request: Request) -> Built:
-    """Four layers, those that change least below: Debian's libraries, ONNX Runtime, the server, the model."""
+    """Builds four layers, the least changing lowest: Debian's libraries, ONNX Runtime, the server, the model."""
     machine = architecture()
     if request.base != DEBIAN:
-        raise UsageError(f"kind {IMAGE.name} is made on Debian's libraries alone: leave out --base")
-    request.progress("taking the C++ libraries from Debian's packages")
+        raise UsageError(f"kind {IMAGE.name} always uses Debian's libraries: leave out --base")
+    request.progress("unpacking the C++ libraries from Debian's packages")
     base = libraries(suite_here())
     request.progress("compiling the server")
     server = compiled(request.bundle, IMAGE.name, base, request.scratch)
     version = _version()
-    request.progress("taking ONNX Runtime")
+    request.progress("fetching ONNX Runtime")
     trees: dict[str, Tree] = {
         base.title: _libraries(base),
         f"ONNX Runtime {version}": _engine(version, base, request.scratch),
@@ -67,28 +67,28 @@ def _layer(request: Request, number: int, title: str, tree: Tree) -> Layer:
 
 
 def _libraries(base: Base) -> dict[str, Source]:
-    """Of Debian's packages what is loaded, and what says which they are."""
+    """The loaded libraries of Debian's packages, with the files that identify the packages."""
     wanted = (*(f"usr/lib/{triplet()}/{name}" for name in NEEDED), *BESIDE)
     found = base.source()
     return {name: source for name, source in found.items() if any(fnmatch(name, pattern) for pattern in wanted)}
 
 
 def _version() -> str:
-    """That of ONNX Runtime beside mlpack; raises `MissingToolError`."""
+    """The version of ONNX Runtime installed with mlpack; raises `MissingToolError`."""
     try:
         return metadata.version(ENGINE)
     except metadata.PackageNotFoundError:
-        raise MissingToolError(f"the package {ENGINE} is not installed beside mlpack: pip install {ENGINE}") from None
+        raise MissingToolError(f"the package {ENGINE} is not installed with mlpack: pip install {ENGINE}") from None
 
 
 def _engine(version: str, base: Base, scratch: Path) -> dict[str, Source]:
-    """ONNX Runtime's library out of its publishers' wheel, with its licences and what scanners know it by."""
+    """ONNX Runtime's library from its publishers' wheel, with its licences and the metadata for scanners."""
     wheel = pinned({ENGINE: version}, base)[0]
     with zipfile.ZipFile(fetch(wheel, scratch)) as archive:
         names = archive.namelist()
         library = [name for name in names if LIBRARY.fullmatch(name)]
         if len(library) != 1:
-            raise EnvironmentFault(f"{wheel.file} holds no library of ONNX Runtime that C++ can load")
+            raise EnvironmentFault(f"{wheel.file} contains no ONNX Runtime library for C++")
         (scratch / "library").write_bytes(archive.read(library[0]))
         about = [n for n in names if n.endswith((".dist-info/METADATA", "/LICENSE", "/ThirdPartyNotices.txt"))]
         documents = {f"usr/share/doc/{ENGINE}/{_document(name)}": archive.read(name) for name in about}

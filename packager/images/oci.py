@@ -1,4 +1,4 @@
-"""An image written by mlpack itself, without an engine and without a registry: the same bytes for the same bundle."""
+"""Kind `oci`: mlpack writes the image itself, deterministically, without an engine or a registry."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ THREADS = {"OPENBLAS_NUM_THREADS": "1"}
 
 
 def build(request: Request) -> Built:
-    """Four layers, those that change least below: Debian and Python, packages, the server, the model."""
+    """Builds four layers, the least changing lowest: Debian and Python, packages, the server, the model."""
     machine = architecture()
-    request.progress("looking at what the server needs")
+    request.progress("finding the server's modules")
     found = needs()
     base = _base(request)
-    request.progress("taking the server's packages")
+    request.progress("collecting the server's packages")
     layers = tuple(_layers(request, base, found))
     request.progress("writing the image")
     labels = labels_of(request.bundle, "" if request.base == DEBIAN else request.base)
@@ -41,7 +41,7 @@ def build(request: Request) -> Built:
 
 def _base(request: Request) -> Base:
     if request.base == DEBIAN:
-        request.progress("taking Python from Debian's packages")
+        request.progress("unpacking Python from Debian's packages")
         return debian(suite_here())
     request.progress("fetching the base")
     return pulled(request.base, request.scratch)

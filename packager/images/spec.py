@@ -1,4 +1,4 @@
-"""What a kind of image is, and what it is made from."""
+"""Values for kinds of images: `Image`, its `Request` and its `Built` result."""
 
 from __future__ import annotations
 
@@ -19,41 +19,39 @@ _REFERENCE = re.compile(rf"((?:{_HOST})?{_PART}(?:/{_PART})*)(?::(\w[\w.-]{{0,12
 
 _PINNED = re.compile(rf"(?:{_REFERENCE.pattern}@)?sha256:[0-9a-f]{{64}}", re.ASCII)
 DEBIAN = "debian"
-"""The base that is made of Debian's packages."""
+"""The name of the base made of Debian's packages."""
 
 
 def check_base(text: str) -> None:
-    """Holds that a base can only be one: Debian's packages, or an image named by its digest; raises `UsageError`."""
+    """Raises `UsageError` unless the base is pinned: Debian's packages, or an image by its digest."""
     if text != DEBIAN and not _PINNED.fullmatch(text):
-        raise UsageError(
-            f"the base {text!r} may be another tomorrow: name its digest, like NAME@sha256:…, or say {DEBIAN}"
-        )
+        raise UsageError(f"the base {text!r} is not pinned: give its digest, like NAME@sha256:…, or {DEBIAN}")
 
 
 @dataclass(frozen=True)
 class Tag:
-    """An image's name and its version, as container engines write them: `NAME:VERSION`."""
+    """An image's name and version in the form of container engines: `NAME:VERSION`."""
 
     name: str
     version: str
 
     @classmethod
     def read(cls, text: str) -> Tag:
-        """The tag that a user wrote; without a version it is `latest`. Raises `UsageError`."""
+        """Parses a user's tag; the default version is `latest`. Raises `UsageError`."""
         found = _REFERENCE.fullmatch(text)
         if found is None or len(text) > 255:
-            raise UsageError(f"{text!r} is no name of an image: lower-case letters, digits and ._-/, then :VERSION")
+            raise UsageError(f"{text!r} is not an image name: use lower-case letters, digits and ._-/, then :VERSION")
         return cls(found[1], found[2] or "latest")
 
     @classmethod
     def of(cls, name: str, version: str) -> Tag:
-        """The tag of a bundle, without what a tag cannot hold."""
+        """The tag of a bundle, without characters that a tag cannot contain."""
         plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "model"
         return cls(plain, re.sub(r"[^A-Za-z0-9._-]", "-", version)[:128].lstrip(".-") or "latest")
 
     @property
     def title(self) -> str:
-        """The last part of the name with the version, fit for a file's name."""
+        """The last part of the name with the version, for a file name."""
         return f"{self.name.rpartition('/')[2]}-{self.version}"
 
     def __str__(self) -> str:
@@ -62,7 +60,7 @@ class Tag:
 
 @dataclass(frozen=True)
 class Request:
-    """What an image is made of. `base`: what lies below the packages; `scratch`: a folder that will be removed."""
+    """The parts of an image. `base`: the image below the packages; `scratch`: a temporary folder."""
 
     bundle: Bundle
     tag: Tag
@@ -77,11 +75,11 @@ def nothing() -> None:
 
 @dataclass(frozen=True)
 class Built:
-    """An image. `image`: digest of its configuration, as engines know it; `unpacked`: bytes of all its files.
+    """An image. `image`: digest of its configuration, the engines' image id; `unpacked`: bytes of all its files.
 
-    `digest`: of its manifest, by which registries know it, and `archive`, the file that it lies in, of an image that
-    needs no engine. `loaded(engine)`: the image's id in a container engine, for as long as it is asked there, without a
-    name, so that the engine keeps those it has. `keep`: names an image that an engine made; `discard`: removes it.
+    For an image that needs no engine, `digest`: of its manifest, the registries' id, and `archive`: its file.
+    `loaded(engine)`: a context with the image's id in a container engine, without a name, so that the engine's names
+    stay as they are. `keep`: names an image that an engine made; `discard`: removes it.
     """
 
     image: str
@@ -95,7 +93,7 @@ class Built:
     discard: Callable[[], None] = nothing
 
     def to_json(self) -> dict[str, Any]:
-        """What `--json` prints of it."""
+        """The image's part of the `--json` output."""
         size = self.archive.stat().st_size if self.archive else None
         facts = {"image": self.image, "digest": self.digest, "bytes": size, "unpacked": self.unpacked}
         return {**facts, "layers": list(self.layers), "packages": dict(self.packages)}
@@ -103,7 +101,7 @@ class Built:
 
 @dataclass(frozen=True)
 class Image:
-    """A kind of image. `build` makes it; `archives`: it writes a file, else it leaves the image in an engine."""
+    """A kind of image. `build` makes it; `archives`: it writes a file, else the image stays in an engine."""
 
     name: str
     build: Callable[[Request], Built]

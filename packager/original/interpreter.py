@@ -1,4 +1,4 @@
-"""The interpreter that `--python` names: started once before any work, so that a wrong one is said at once."""
+"""Checks the interpreter of `--python` by starting it once, so that a wrong one fails before any work."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NEXT = "give the interpreter that the model was trained with (--python PATH)"
 
 
 def check_interpreter(python: str) -> None:
-    """Nothing; `MissingToolError` where it is no Python that starts, or one that is too old."""
+    """Raises `MissingToolError` where the program is not a working Python, or too old."""
     if python == sys.executable:
         return
     status, said = _asked(python)
@@ -34,7 +34,7 @@ def check_interpreter(python: str) -> None:
 
 
 def _asked(python: str) -> tuple[int, str]:
-    """How the program ends that is asked for its version as a Python, and what it says; killed where it goes on."""
+    """Runs the program to print its Python version; its exit status and output. Kills one that does not end."""
     command = [program(python), "-c", _ASK]
     nothing, pipe = subprocess.DEVNULL, subprocess.PIPE
     try:
@@ -55,6 +55,6 @@ def _asked(python: str) -> tuple[int, str]:
 
 
 def _words(said: str, status: int) -> str:
-    """The first thing that a failing program says, shortened; how it ends where it says nothing."""
+    """The first line of a failing program's output, shortened; its exit status where there is no output."""
     first = next((line.strip() for line in said.splitlines() if line.strip()), "")
-    return first[:200] or f"it ends with exit status {status} and says nothing"
+    return first[:200] or f"it ends with exit status {status} and no output"

@@ -1,6 +1,6 @@
-"""An MLflow model folder: its flavour, its model file, its signature and its input example, read and not run.
+"""Reads an MLflow model folder (flavour, model file, signature, input example) without running its code.
 
-The folder may be anyone's: `MLmodel` is read as plain YAML, and no path in it may leave the folder.
+The folder is untrusted: `MLmodel` is read as plain YAML, and no path in it may leave the folder.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ NAME = "MLmodel"
 EXAMPLES = ("input_example.json", "serving_input_example.json")
 PYFUNC = "python_function"
 MOST = 1 << 20
-"""Bytes of an `MLmodel`; MLflow's own have a few thousand."""
+"""The most bytes of an `MLmodel`; MLflow writes a few thousand."""
 _FILES = ("pickled_model", "data", "model_path")
 _REALS = ("double", "float", "float32", "float64")
 
 
 @dataclass(frozen=True)
 class MlflowModel:
-    """What the folder says. `model`: the flavour's own file. `inputs`, `outputs`: names to MLflow's types, as stated.
+    """An MLflow model. `model`: the flavour's own file. `inputs`, `outputs`: names to MLflow's types, as stated.
 
     `example`: the file of the input example; None where there is none.
     """
@@ -44,22 +44,22 @@ class MlflowModel:
 
     @property
     def reals(self) -> tuple[str, ...]:
-        """The inputs whose numbers are real, however the example writes them."""
+        """The inputs of a floating-point type, however the example writes their numbers."""
         return tuple(name for name, kind in self.inputs.items() if kind in _REALS)
 
     @property
     def note(self) -> str:
-        """Where the model came from, for the one who built it."""
+        """The note on the model's origin in the output of a build."""
         return f"read from an MLflow model folder, flavour {self.flavour}: {self.model.relative_to(self.folder)}"
 
 
 def is_mlflow(path: Path) -> bool:
-    """Whether the path is a folder that MLflow wrote a model to."""
+    """Whether the path is an MLflow model folder."""
     return path.is_dir() and (path / NAME).is_file()
 
 
 def read_mlflow(folder: Path) -> MlflowModel:
-    """The model of a folder; `ModelError` where it is damaged, `ConversionError` where its flavour is not read."""
+    """The model of a folder; `ModelError` where it is damaged, `ConversionError` for an unsupported flavour."""
     plain = _plain(folder)
     flavour, facts = _flavour(folder, plain)
     name = next((facts[key] for key in _FILES if isinstance(facts.get(key), str)), "")
@@ -68,7 +68,7 @@ def read_mlflow(folder: Path) -> MlflowModel:
     model = _inside(folder, name)
     if model.is_dir():
         raise ConversionError(
-            f"{folder}: the flavour {flavour} keeps its model in a folder ({name}), which is not read"
+            f"{folder}: the flavour {flavour} keeps its model in a folder ({name}), which mlpack cannot read"
         )
     if not model.is_file():
         raise ModelError(f"{folder} lacks its model file {name}: copy the whole folder of the logged model")
@@ -86,7 +86,7 @@ def read_mlflow(folder: Path) -> MlflowModel:
 
 
 def opened(request: Request) -> tuple[Request, MlflowModel | None]:
-    """The request with the model's own file, name and example in place of the folder; as it is, of any other model."""
+    """The request with the model's own file, name and example in place of the folder; unchanged for any other model."""
     if not is_mlflow(request.model):
         return request, None
     found = read_mlflow(request.model)
@@ -95,10 +95,10 @@ def opened(request: Request) -> tuple[Request, MlflowModel | None]:
 
 
 def example_in(model: Path) -> Path:
-    """The input example of a folder, for a build that was given none; raises `UsageError`."""
+    """The input example of a folder, for a build without `--example`; raises `UsageError`."""
     example = read_mlflow(model).example
     if example is None:
-        raise UsageError(f"the MLflow model in {model} holds no input example: give example rows with --example FILE")
+        raise UsageError(f"the MLflow model in {model} has no input example: give example rows with --example FILE")
     return example
 
 
@@ -108,17 +108,17 @@ def _plain(folder: Path) -> dict[str, Any]:
     path = folder / NAME
     try:
         if path.stat().st_size > MOST:
-            raise ModelError(f"{path} is larger than {MOST} bytes: it is not what MLflow writes")
+            raise ModelError(f"{path} is larger than {MOST} bytes, so MLflow did not write it")
         plain = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
         raise ModelError(f"{path} cannot be read as YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(plain, dict) or not isinstance(plain.get("flavors"), dict):
-        raise ModelError(f"{path} names no flavors: it is not what MLflow writes")
+        raise ModelError(f"{path} names no flavors, so MLflow did not write it")
     return plain
 
 
 def _flavour(folder: Path, plain: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The flavour that there is a converter for, and what `MLmodel` says of it."""
+    """The flavour that has a converter, and its entry in `MLmodel`."""
     from mlpack_toolkit import converters
 
     flavours = plain["flavors"]
@@ -130,7 +130,7 @@ def _flavour(folder: Path, plain: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     if others:
         said = f"there is no converter for the MLflow flavour {others[0]}"
     else:
-        said = "its only flavour is python_function (pyfunc), Python code of its author's own, which has no graph"
+        said = "its only flavour is python_function (pyfunc), custom Python code, which has no graph"
     names = ", ".join(c.name for c in map(converters.load, converters.names()) if _is_flavour(c))
     raise ConversionError(f"{folder}: {said}; log the model with the flavour of its framework, one of: {names}")
 
@@ -141,7 +141,7 @@ def _is_flavour(converter: Converter) -> bool:
 
 
 def _inside(folder: Path, name: str) -> Path:
-    """The file of that name in the folder; `ModelError` where the name leads out of it."""
+    """The file of that name in the folder; `ModelError` where the name leads out of the folder."""
     root = folder.resolve()
     try:
         path = (root / name).resolve()
@@ -153,7 +153,7 @@ def _inside(folder: Path, name: str) -> Path:
 
 
 def _example(folder: Path, plain: dict[str, Any]) -> Path | None:
-    """The file that `MLmodel` names, else one under the names that MLflow gives."""
+    """The file that `MLmodel` names, else one with a name that MLflow uses."""
     info = plain.get("saved_input_example_info")
     named = info.get("artifact_path") if isinstance(info, dict) else None
     if isinstance(named, str):
@@ -164,7 +164,7 @@ def _example(folder: Path, plain: dict[str, Any]) -> Path | None:
 
 
 def _columns(stated: Any) -> dict[str, str]:
-    """Names and types of a signature's side, which MLflow writes as JSON in a text."""
+    """Names and types of one side of a signature, which MLflow writes as JSON in a string."""
     try:
         plain = json.loads(stated) if isinstance(stated, str) else []
     except (ValueError, RecursionError):
@@ -174,7 +174,7 @@ def _columns(stated: Any) -> dict[str, str]:
 
 
 def _type(stated: dict[str, Any]) -> str:
-    """The type of a column, or of a tensor with its shape."""
+    """The type of a column, or a tensor's type with its shape."""
     tensor = stated.get("tensor-spec")
     if not isinstance(tensor, dict):
         return str(stated.get("type", ""))

@@ -1,4 +1,4 @@
-"""What held a model while it was loaded and asked, in words."""
+"""Describes the sandbox of the model's process in words."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def sandbox_words(facts: Mapping[str, Any]) -> str:
     means = _means(facts)
     by = f" ({means})" if means else ""
     held, free = (", ".join(WORDS[name] for name in facts[kind]) for kind in ("held", "open"))
-    could_not = f"While it was loaded and asked, the model could not: {held}{by}." if held else ""
-    could = f"This machine did not keep it from the following: {free}." if free else ""
+    could_not = f"While it was loaded and run, the model could not: {held}{by}." if held else ""
+    could = f"On this machine it could: {free}." if free else ""
     return f"{could_not} {could}".strip()
 
 
 def expected() -> dict[str, Any]:
-    """The facts of a process that enters the sandbox on this machine and does nothing in it."""
+    """The facts of an idle process in the sandbox on this machine."""
     with tempfile.TemporaryDirectory(prefix="mlpack-") as scratch:
         command = [sys.executable, "-I", "-S", "-c", _TRIAL, str(Path(_sandbox.__file__).parent), scratch]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
@@ -54,12 +54,12 @@ def expected() -> dict[str, Any]:
 
 
 def sandbox_found() -> str:
-    """What a model is kept from on this machine; empty where no part of the sandbox is there."""
+    """The restrictions of the sandbox on this machine; empty where no part of it is available."""
     facts = expected()
     means = _means(facts)
     if not means:
         return ""
-    free = "; not here: " + ", ".join(facts["open"]) if facts["open"] else ""
+    free = "; not available: " + ", ".join(facts["open"]) if facts["open"] else ""
     return f"{means}: {', '.join(facts['held'])}{free}"
 
 

@@ -1,4 +1,4 @@
-"""What a user does next about a model file whose names are not trusted."""
+"""Advice for the user about a model file with untrusted names."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _io _pickle _posixsubprocess asyncio builtins cffi code codecs codeop copyreg ct
 linecache logging marshal mmap multiprocessing nt operator pathlib pdb pickle pip pkgutil platform posix profile pty
 pydoc runpy shelve shutil signal site socket tempfile threading timeit trace types urllib webbrowser zipimport
 """
-"""Modules of which some name can do anything, or leads to what can: a user is never told to trust one of theirs."""
+"""Modules with a name that can run any code, or leads to one: the advice never offers to allow a name of theirs."""
 _PARTS = "__import__ builtins compile eval exec getattr importlib os popen setattr subprocess sys system"
-"""The same anywhere in a dotted name, which may walk over attributes of a harmless module."""
+"""The same for any part of a dotted name, as it may walk over attributes of a harmless module."""
 _SELF_MADE = (
     "{names} was defined in a notebook or a script, where no other program finds it: move it to a module (a .py file), "
     "import it from there, save the model again, and give the module's folder with --code DIR"
@@ -32,7 +32,7 @@ _CONTAINERS = ("dict", "list", "tuple")
 
 
 class _Sorted(NamedTuple):
-    """Refused names by what can be done about them."""
+    """Refused names by remedy."""
 
     own: tuple[str, ...]
     dangerous: tuple[str, ...]
@@ -40,11 +40,11 @@ class _Sorted(NamedTuple):
 
 
 def advice(refused: Sequence[str], names: Iterable[str], root: str = "") -> str:
-    """The sentences behind the list of refused names; `names`: all that the file asks for; `root`: the class of what
-    it holds."""
+    """The sentences that follow the list of refused names. `names`: all names that the file looks up. `root`: the class
+    of the object in the file."""
     tool = next((t for t in _BY_VALUE if any(_top(name) == t for name in names)), "")
     sorts = _sort(refused)
-    sentences = [_HELD_BY_VALUE.format(tool=tool)] if tool else _told(sorts, _no_model(root))
+    sentences = [_HELD_BY_VALUE.format(tool=tool)] if tool else _remedies(sorts, _no_model(root))
     if sorts.own and not tool:
         sentences.insert(0, _SELF_MADE.format(names=_listed(sorts.own)))
     if "?" in refused and not tool:
@@ -62,14 +62,14 @@ def _sort(refused: Iterable[str]) -> _Sorted:
 
 
 def is_dangerous(name: str) -> bool:
-    """Whether trusting the name would trust anything at all."""
+    """Whether allowing the name would allow arbitrary code."""
     parts = name.split(".")
     anywhere = not set(_PARTS.split()).isdisjoint(parts) or any(re.fullmatch("__.*__", part) for part in parts)
     return anywhere or parts[0] in _MODULES.split()
 
 
 def _no_model(root: str) -> str:
-    """What to do about a file that holds no model, so that no `--allow` leads anywhere; empty for others."""
+    """Advice for a file that holds no model, where no `--allow` helps; empty for other files."""
     package, kind = _top(root), root.rpartition(".")[2]
     if package in ("pandas", "polars", "pyarrow") and kind in _ROWS:
         held = f"The file holds rows (a {kind} of {package}), not a model"
@@ -79,20 +79,20 @@ def _no_model(root: str) -> str:
     return ""
 
 
-def _told(sorts: _Sorted, no_model: str) -> list[str]:
-    said = []
+def _remedies(sorts: _Sorted, no_model: str) -> list[str]:
+    remedies = []
     if sorts.dangerous:
         names = _listed(sorts.dangerous)
-        said.append(f"{names} can run any code, and no model needs that: save the model again without it")
+        remedies.append(f"{names} can run any code, and no model needs that: save the model again without it")
     if sorts.others and not sorts.dangerous and no_model:
-        said.append(no_model)
+        remedies.append(no_model)
     elif sorts.others and not sorts.dangerous:
         flags = " ".join(f"--allow {name}" for name in sorts.others)
         known = {_top(name) for name in allowed_names()}
         if any(_top(name) not in known for name in sorts.others):
-            said.append("If the module is your own, give its folder with --code DIR")
-        said.append(f"If you trust what {'they do' if len(sorts.others) > 1 else 'it does'}, add {flags}")
-    return said
+            remedies.append("If the module is your own, give its folder with --code DIR")
+        remedies.append(f"If you trust what {'they do' if len(sorts.others) > 1 else 'it does'}, add {flags}")
+    return remedies
 
 
 def _top(name: str) -> str:
@@ -100,7 +100,7 @@ def _top(name: str) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    """The names in a sentence; only the first of many."""
+    """The names as an enumeration, shortened when there are more than four."""
     if len(names) > 4:
         return f"{', '.join(names[:3])} and {len(names) - 3} more"
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]

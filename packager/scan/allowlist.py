@@ -1,4 +1,4 @@
-"""Which names a model file may ask for: the list beside this file, and what the user adds. Never the file itself."""
+"""The names that a model file may look up: the lists beside this module plus the user's own; never the file's."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def allowed_names() -> frozenset[str]:
 
 
 def referred_names() -> frozenset[str]:
-    """The dotted names of functions that a model may refer to, but that loading it may not call."""
+    """The dotted names of functions that a model may hold as values but may not call while it loads."""
     return _listed("referred.txt")
 
 
 class Trust:
-    """What may be done with which name.
+    """Which use of a name is allowed.
 
-    `names`: what the user trusts besides the lists, for any use. `mentioned`: functions of the user's own that a file
-    may mention, but whose call while it loads is nobody's word.
+    `names`: names that the user allows besides the lists, for any use. `mentioned`: functions of the user's own that a
+    file may hold as values, but may not call while it loads.
     """
 
     def __init__(self, names: Iterable[str] = (), mentioned: frozenset[str] = frozenset()) -> None:
@@ -36,10 +36,10 @@ class Trust:
         self._mentioned = referred_names() | mentioned
 
     def use(self, module: str, name: str) -> str:
-        """`own`: anything; `listed`: what the rules say; `referred`: it may be mentioned; empty: nothing.
+        """`own`: any use; `listed`: use under the rules; `referred`: may be held as a value; empty: no use.
 
-        A qualified name with a dot is a walk over attributes (`os.system` in a module that imports `os`): neither a
-        list nor a trusted module covers it, only the user's own word for exactly this name.
+        A qualified name with a dot walks over attributes (`os.system` in a module that imports `os`): neither a list
+        nor an allowed module covers it, only the user's `--allow` of exactly this name.
         """
         dotted = f"{module}.{name}"
         if dotted in self._names:
@@ -53,7 +53,7 @@ class Trust:
         return "referred" if dotted in self._mentioned else ""
 
     def refused(self, names: Names, called: Names) -> tuple[str, ...]:
-        """The dotted names that may not be used so, sorted. `called`: those of them that loading calls."""
+        """The dotted names whose use is not allowed, sorted. `called`: the names that loading calls."""
         uses = {pair: self.use(*pair) for pair in {*names, *called}}
         return tuple(
             sorted(f"{m}.{n}" for (m, n), use in uses.items() if not use or (use == "referred" and (m, n) in called))

@@ -1,4 +1,4 @@
-"""How many raw bytes an array takes in a joblib file: exact, or a `Fault`; nothing is guessed.
+"""Computes the number of raw bytes of an array in a joblib file, exactly; raises `Fault` where it cannot.
 
 Layout after joblib 1.6's `numpy_pickle.py`.
 """
@@ -31,7 +31,7 @@ _OPTIONAL = frozenset({"allow_mmap", "numpy_array_alignment_bytes"})
 
 @dataclass(frozen=True)
 class Payload:
-    """What follows an array wrapper: `size` raw bytes, after padding when `aligned`; or a nested pickle."""
+    """The data after an array wrapper: `size` raw bytes, after padding when `aligned`; or a nested pickle."""
 
     size: int
     alignment: int | None
@@ -48,7 +48,7 @@ def dtype_from(args: Any) -> Dtype:
 
 
 def build_dtype(dtype: Dtype, state: Any) -> None:
-    """Nothing; the state that numpy would set is checked against what the dtype's name says."""
+    """Checks the state that numpy would set against the dtype's name."""
     try:
         dtype.has_object = check_dtype(dtype, state, SYMBOLS)
     except Refused as refused:
@@ -64,7 +64,7 @@ def _count(shape: Any) -> int:
 
 
 def payload(state: Any) -> Payload:
-    """What joblib reads from the file after it has given this state to an array wrapper."""
+    """The data that joblib reads from the file after it has set this state on an array wrapper."""
     if type(state) is not Mapping:
         raise Fault("an array's description is not plain data")
     items = state.spend()

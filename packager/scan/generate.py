@@ -1,9 +1,9 @@
 """Writes the lists from the installed frameworks: `python -m mlpack_toolkit.packager.scan.generate`.
 
-A name is in `allowed.txt` when a model that a test loads needs it, and what the rules of `converters._trust` let a file
-do with it runs no code of the file's choosing. It is there under the path by which a pickle says it, and no other.
-A function or a type that a state only refers to (a score, a universal function) is in `referred.txt`: a file may keep
-it as a value, and whoever calls it later finds a function of numbers. `methods.txt` holds what no state may set.
+A name is in `allowed.txt` when a model that a test loads needs it, and the uses that `converters._trust` permits run
+no code of the file's choosing. It is listed under the path that a pickle writes, and no other.
+A function or a type that a state only refers to (a score, a universal function) is in `referred.txt`: a file may hold
+it as a value, and a later call runs a function of numbers. `methods.txt` lists attributes that no state may set.
 Left out on purpose, though models may hold them:
 
 * functions that call, import or read what their arguments say (`getattr`, `numpy.core._ufunc_reconstruct`,
@@ -39,7 +39,7 @@ _SKLEARN_MODULES = (
 
 _LOSSES = "sklearn._loss._loss"
 _FORMER_LOSSES = ("_loss",)
-"""scikit-learn 1.5 to 1.7 call the module so in their pickles; before, each class had a function that makes it."""
+"""The module's name in pickles of scikit-learn 1.5 to 1.7; earlier, each class had a function that makes it."""
 
 _SCORES = ("_score", "_loss", "_error", "_deviance", "_kernel", "_distances", "_coefficient", "_coef", "_ratios")
 _UNSAFE = frozenset({"pairwise_distances", "paired_distances", "pairwise_kernels", "nan_euclidean_distances"})
@@ -63,7 +63,7 @@ _DATA: frozenset[str] = frozenset()
 
 
 def main() -> None:
-    """Nothing; the lists are written."""
+    """Writes the lists."""
     allowed = {*_estimators(), *_state_classes(), *_boosters(), *_sparse(), *_plain()}
     _write("allowed.txt", allowed)
     _write("referred.txt", {*_scores(), *_universal_functions(), *_types(), *_REFERRED})
@@ -125,7 +125,7 @@ def _is_model(module: Any, name: str) -> bool:
 
 
 def _types() -> Iterator[str]:
-    """Types of elements, which a `dtype` may be."""
+    """Element types of a `dtype`."""
     import numpy as np
 
     yield from (f"builtins.{name}" for name in ("bool", "float", "int", "str"))
@@ -135,7 +135,7 @@ def _types() -> Iterator[str]:
 
 
 def _methods(allowed: set[str]) -> set[str]:
-    """Names of the methods of the frameworks' classes, but for those that are data of another."""
+    """Names of the methods of the frameworks' classes, except names that are data of another class."""
     own = sorted(n for n in allowed if n.startswith(_FRAMEWORKS) and role_of_class(n) in ("object", "bunch"))
     classes = [cls for cls in map(_resolved, own) if isinstance(cls, type)]
     found = {name for cls in classes for name in dir(cls) if inspect.isroutine(getattr(cls, name, None))}
@@ -172,7 +172,7 @@ def _universal_functions() -> Iterator[str]:
 
 
 def _sparse() -> Iterator[str]:
-    """Sparse matrices and arrays of the kinds that estimators keep, by their present and former paths."""
+    """Sparse matrices and arrays that estimators hold, by their present and former paths."""
     for letters in ("coo", "csc", "csr"):
         for kind in ("matrix", "array"):
             for path in (f"scipy.sparse._{letters}", f"scipy.sparse.{letters}"):

@@ -1,7 +1,7 @@
-"""An unpickler's stack, marks and memo, with symbols in place of objects; nothing is looked up.
+"""Runs a pickle symbolically: an unpickler's stack, marks and memo hold symbols, and no name is imported.
 
-Follows `pickle._Unpickler` and joblib's `NumpyUnpickler`. Where the two, or CPython's C version, would read on from
-different places, or where a value that matters is not static, the stream is refused: a `Fault`.
+Follows `pickle._Unpickler` and joblib's `NumpyUnpickler`. Raises `Fault` where the two, or CPython's C version, would
+continue at different positions, or where a value that matters is not static.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ CONTAINER_LIMIT = 6_000_000
 KEPT_ITEMS = 1024
 DEPTH_LIMIT = 100_000
 TEXT_LIMIT = 512 << 20
-"""Bounds that no honest model comes near: what a hostile file of a few kilobytes can make a scan take."""
+"""Bounds far above any real model, so that a hostile file of a few kilobytes cannot exhaust the scanner."""
 _PLAIN_KEYS = frozenset({str, int, bool, type(None)})
 _WRAPPER = ("joblib.numpy_pickle", "NumpyArrayWrapper")
 _OLD_WRAPPERS = ("NDArrayWrapper", "ZNDArrayWrapper")
@@ -54,7 +54,7 @@ _DTYPE = Global("numpy", "dtype")
 
 
 class Trace:
-    """What scanning one file has found so far; shared by the pickles in it."""
+    """The findings in one file so far; shared by the pickles in it."""
 
     def __init__(self, trust: Trust) -> None:
         self.trust = trust
@@ -70,7 +70,7 @@ class Trace:
 
 
 class Machine:
-    """One pickle. `nested`: it is what joblib reads for an array of objects, with a plain unpickler of its own."""
+    """One pickle. `nested`: joblib reads it for an array of objects, with a plain unpickler of its own."""
 
     def __init__(self, reader: Reader, trace: Trace, nested: bool = False) -> None:
         self.reader = reader
@@ -82,45 +82,45 @@ class Machine:
         self.memo: dict[int, Any] = {}
 
     def pop(self) -> Any:
-        """The top of the stack, taken off."""
+        """Pops the top of the stack."""
         if not self.stack:
             raise Fault("it takes from an empty stack")
         return self.stack.pop()
 
     def use(self) -> Any:
-        """The top of the stack, taken off for a use that joblib's own parts may not have."""
+        """Pops the top of the stack; raises `Fault` for a part of joblib's own."""
         value = self.pop()
         if type(value) in TAINTED:
             raise Fault("an array's description is used in an unknown way")
         return value
 
     def pop_mark(self) -> list[Any]:
-        """The values since the last mark."""
+        """Pops the values since the last mark."""
         if not self.marks:
             raise Fault("it takes from an empty stack")
         items, self.stack = self.stack, self.marks.pop()
         return items
 
     def use_mark(self) -> list[Any]:
-        """The values since the last mark, for a use that joblib's own parts may not have."""
+        """Pops the values since the last mark; raises `Fault` for parts of joblib's own."""
         items = self.pop_mark()
         self.checked(items, items)
         return items
 
     def checked(self, values: list[Any], result: Any) -> Any:
-        """`result`, if none of the values is a part of joblib's own."""
+        """`result`, if none of the values is a part of joblib's own; `Fault` otherwise."""
         if not TAINTED.isdisjoint(map(type, values)):
             raise Fault("an array's description is used in an unknown way")
         return result
 
     def top(self) -> Any:
-        """The top of the stack, left there."""
+        """The top of the stack, which stays there."""
         if not self.stack:
             raise Fault("it takes from an empty stack")
         return self.stack[-1]
 
     def keep(self, text: str) -> None:
-        """Nothing; the text is pushed."""
+        """Pushes the text."""
         self.trace.text += len(text)
         if self.trace.text > TEXT_LIMIT:
             raise Fault(f"it holds more than {TEXT_LIMIT >> 20} MiB of text")
@@ -153,7 +153,7 @@ class Machine:
             raise Fault(f"it holds more than {CONTAINER_LIMIT} containers")
 
     def forbid(self, refused: Refused) -> None:
-        """Nothing; the first thing that no model does is what the scan reports."""
+        """Records the first forbidden action, which the scan reports."""
         self.trace.forbidden = self.trace.forbidden or str(refused)
 
     def _checked(self, check: Callable[[], None]) -> None:
@@ -163,20 +163,20 @@ class Machine:
             self.forbid(refused)
 
     def stored(self, values: list[Any]) -> None:
-        """Nothing; notes what no container may hold."""
+        """Records a value that no container may hold."""
         self._checked(lambda: rules.check_stored(values, SYMBOLS))
 
     def hashed(self, keys: list[Any]) -> None:
-        """Nothing; notes what may not be a key."""
+        """Records a value that may not be a key."""
         if not _PLAIN_KEYS.issuperset(map(type, keys)):
             self._checked(lambda: rules.check_hashed(keys, SYMBOLS))
 
     def filled(self, what: str, target: Any) -> None:
-        """Nothing; notes an instruction that would call a method of something else than a container."""
+        """Records an instruction that would call a method of an object that is no container."""
         self._checked(lambda: rules.check_target(what, target, SYMBOLS))
 
     def mark(self) -> None:
-        """Nothing; a mark is pushed."""
+        """Pushes a mark."""
         if len(self.marks) >= DEPTH_LIMIT:
             raise Fault(f"it nests deeper than {DEPTH_LIMIT} levels")
         self.marks.append(self.stack)
@@ -187,7 +187,7 @@ class Machine:
         return int.from_bytes(self.reader.take(size), "little")
 
     def find(self, module: str, name: str) -> None:
-        """Nothing; the name is noted, and its symbol pushed."""
+        """Records the name and pushes its symbol."""
         mapped = _modern(module, name)
         looked_up = {(module, name), mapped} if self.nested else {mapped if self.protocol < 3 else (module, name)}
         self.trace.names |= looked_up
@@ -201,11 +201,11 @@ class Machine:
             self.stack.append(WrapperClass(*_WRAPPER))
 
     def symbol(self, module: str, name: str) -> Global:
-        """The symbol of a name, with what may be done with it."""
+        """The symbol of a name, with its allowed use."""
         return Global(module, name, self.trace.trust.use(module, name))
 
     def call(self, function: Any, args: Any) -> Any:
-        """What calling this symbol makes."""
+        """The result of calling this symbol."""
         if type(function) is WrapperClass:
             raise Fault("an array's description is used in an unknown way")
         if type(args) is WrapperArgs:
@@ -235,7 +235,7 @@ class Machine:
         return made
 
     def new(self, cls: Any, args: Any) -> Any:
-        """What `cls.__new__(cls, *args)` makes."""
+        """The result of `cls.__new__(cls, *args)`."""
         if type(cls) is not Global or cls.use != "listed":
             return self.call(cls, args)
         self.trace.called.add((cls.module, cls.name))
@@ -254,7 +254,7 @@ class Machine:
         return Instance(of, role, made_whole(name))
 
     def build(self, target: Any, state: Any) -> None:
-        """Nothing; the state is set."""
+        """Sets the state."""
         if type(target) is Dtype:
             build_dtype(target, state)
             return
@@ -269,13 +269,13 @@ class Machine:
             target.built = True
 
     def remember(self, key: int) -> None:
-        """Nothing; the top of the stack goes into the memo."""
+        """Stores the top of the stack in the memo."""
         if len(self.memo) >= MEMO_LIMIT:
             raise Fault(f"it remembers more than {MEMO_LIMIT} values")
         self.memo[key] = self.top()
 
     def recall(self, value: Any) -> None:
-        """Nothing; a second reference to a value is pushed."""
+        """Pushes a second reference to a value."""
         if type(value) is Wrapper:
             raise Fault("an array's description is used twice")
         if type(value) is Mapping:
@@ -286,7 +286,7 @@ class Machine:
 
 
 def _methods_of(target: Any) -> Callable[[str], bool]:
-    """Whether the target's class may have such a method; a `MetadataRequest` keeps requests under methods' names."""
+    """A test whether the target's class may have a method of a name; a `MetadataRequest` keeps requests under those."""
     requests = type(target) is Instance and target.of.name == "MetadataRequest"
     return (lambda key: False) if requests else methods().__contains__
 

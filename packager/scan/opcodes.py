@@ -1,4 +1,4 @@
-"""What each pickle instruction does to the symbolic machine, and the loop that runs them."""
+"""Handlers for each pickle opcode on the symbolic machine, and the loop that runs them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SUBCLASSES = frozenset({"numpy.ndarray", "numpy.matrix", "numpy.matrixlib.defma
 
 
 def run(machine: Machine) -> Any:
-    """What the pickle's value is, as far as it is known. Raises `Fault`."""
+    """The symbol of the pickle's value, as far as it is known. Raises `Fault`."""
     take, trace = machine.reader.take, machine.trace
     while (code := take(1)) != pickle.STOP:
         handler = HANDLERS.get(code)
@@ -200,7 +200,7 @@ def _fill(machine: Machine, target: Any, items: list[Any]) -> None:
 
 
 def _names_array(key: Any, value: Any) -> bool:
-    """Whether it is the entry by which joblib says of which class an array is."""
+    """Whether it is the entry in which joblib stores an array's class."""
     return key == "subclass" and type(value) is Global and value.dotted in _SUBCLASSES
 
 

@@ -1,4 +1,4 @@
-"""Bytes of a pickle in order: from a file or out of a compressed one, never more than a bound, never all at once."""
+"""Streams the bytes of a pickle from a plain or compressed file, within a size bound."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from .values import Fault, Final
 CHUNK = 1 << 18
 KEPT_TEXT = 512
 EXPANDED_LIMIT = 4 << 30
-"""Bytes that a compressed file may hold; a larger model is saved without compression."""
+"""The most bytes that a compressed file may hold; a larger model has to be saved without compression."""
 _LZMA_MEMORY = 256 << 20
 
 COMPRESSED = {b"\x78": "zlib", b"\x1f\x8b": "gzip", b"BZ": "bz2", b"\x5d\x00": "lzma", b"\xfd7zXZ": "lzma"}
-"""First bytes, as joblib tells them apart; none of them starts a pickle that loads."""
+"""First bytes by which joblib detects compression; none of them starts a loadable pickle."""
 
 _CERTAIN = (b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\0")
 """First bytes that no other format has."""
 
 
 class Stream(Protocol):
-    """Where bytes come from."""
+    """A source of bytes."""
 
     def read(self, size: int) -> bytes: ...
 
@@ -32,7 +32,7 @@ class Stream(Protocol):
 
 
 class PlainStream:
-    """A file as it stands."""
+    """An uncompressed file."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -66,7 +66,7 @@ def _decompressor(kind: str) -> _Decompressor:
 
 
 class _Zlib:
-    """zlib's decompressor with the manners of the other two."""
+    """zlib's decompressor with the interface of the other two."""
 
     def __init__(self, window: int) -> None:
         self._inner = zlib.decompressobj(window)
@@ -84,7 +84,7 @@ class _Zlib:
 
 
 class CompressedStream:
-    """What a compressed file holds: one compressed stream with nothing behind it, of bounded size."""
+    """The content of a compressed file: one compressed stream of bounded size, with nothing behind it."""
 
     def __init__(self, file: BinaryIO, kind: str, certain: bool) -> None:
         self._file = file
@@ -129,7 +129,7 @@ class CompressedStream:
 
 
 class Reader:
-    """Takes bytes off a stream as `pickle._Unpickler` does, frames included."""
+    """Reads a stream as `pickle._Unpickler` does, frames included."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
@@ -146,11 +146,11 @@ class Reader:
 
     @property
     def in_frame(self) -> bool:
-        """Whether a frame is open that has bytes left."""
+        """Whether an open frame has bytes left."""
         return self._frame_end is not None and self._frame_end != self.position
 
     def take(self, size: int) -> bytes:
-        """The next `size` bytes; for small sizes."""
+        """Reads the next `size` bytes; for small sizes."""
         at, stop = self._at, self._at + size
         if stop > self._stop:
             return self._refill(size)
@@ -187,7 +187,7 @@ class Reader:
         self._stop = end if self._frame_end is None else min(end, self._frame_end - self._base)
 
     def skip(self, size: int) -> None:
-        """Nothing; passes over `size` bytes without keeping them."""
+        """Skips `size` bytes without keeping them."""
         self._leave_frame(size)
         have = len(self._buffer) - self._at
         if size > have:
@@ -223,27 +223,27 @@ class Reader:
         return len(piece)
 
     def enter_frame(self, size: int) -> None:
-        """Nothing; a frame of `size` bytes starts here."""
+        """Starts a frame of `size` bytes here."""
         if self.in_frame:
             raise Fault("a frame starts within a frame")
         self._frame_end = self.position + size
         self._limit()
 
     def end_pickle(self) -> None:
-        """Nothing; a pickle ends here, and its frame with it."""
+        """Ends the pickle here, and its frame with it."""
         if self.in_frame:
             raise Fault("a pickle ends within a frame")
         self._frame_end = None
         self._limit()
 
     def peek(self, size: int) -> bytes:
-        """The next bytes, left there; fewer at the end."""
+        """The next bytes without reading past them; fewer at the end."""
         if len(self._buffer) - self._at < size:
             self._load(size)
         return self._buffer[self._at : self._at + size]
 
     def at_end(self) -> bool:
-        """Whether nothing is left."""
+        """Whether the stream is at its end."""
         return not self.peek(1)
 
 

@@ -1,4 +1,4 @@
-"""What a scan says."""
+"""The result of a scan."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Scan:
-    """What a model file asks its loader for.
+    """The names in a model file and what it does with them.
 
     `kind`: see `scan`. `names`: every dotted name that a loader would look up, `?` for one that is not static.
     `refused`: those that are not on the allow-list. `packages`: top packages of the names. `root`: dotted name of the

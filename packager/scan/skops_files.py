@@ -1,4 +1,4 @@
-"""The names that a skops file makes skops look up, read from its `schema.json`."""
+"""Reads the names that skops would look up from a skops file's `schema.json`."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ MEMBER_LIMIT = 100_000
 SCHEMA_LIMIT = 256 << 20
 TOTAL_LIMIT = 4 << 30
 _MAKES_NOTHING = frozenset({"CachedNode", "JsonNode"})
-"""Loaders that take their value from elsewhere in the file and look nothing up."""
+"""Loaders that read their value from elsewhere in the file and look up no name."""
 
 _REFERS = frozenset({"FunctionNode", "TypeNode", "NdArrayNode"})
-"""Loaders that look a name up without calling it, or that call nothing but types of numbers."""
+"""Loaders that look up a name without calling it, or that call only number types."""
 
 Names = set[tuple[str, str]]
 
 
 def scan_skops(archive: zipfile.ZipFile, trace: Trace) -> str:
-    """The dotted name of the root's class; what the file asks for is added to `trace`. Raises `Fault`."""
+    """The dotted name of the root's class; adds the file's names to `trace`. Raises `Fault`."""
     _check_members(archive)
     schema = _schema(archive)
     todo: list[Any] = [schema]

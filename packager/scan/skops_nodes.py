@@ -1,4 +1,4 @@
-"""What a skops file makes, node by node, held against the rules that hold for a pickle."""
+"""Checks each node of a skops file against the rules for pickles."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _BUNCHES = ("sklearn.utils._bunch.Bunch", "sklearn.utils.Bunch")
 
 
 def check_nodes(schema: Node, trace: Trace) -> None:
-    """Nothing; what no model does is noted in `trace`. Raises `Fault` for a node that skops cannot read."""
+    """Records forbidden actions in `trace`. Raises `Fault` for a node that skops cannot read."""
     try:
         _Nodes(trace).value(schema)
     except RecursionError as error:
@@ -55,7 +55,7 @@ def check_nodes(schema: Node, trace: Trace) -> None:
 
 
 class _Nothing:
-    """A stream without bytes: nothing here reads any."""
+    """An empty stream, as a schema has no bytes to read."""
 
     def read(self, size: int) -> bytes:
         return b""
@@ -69,7 +69,7 @@ class _Nodes:
         self._seen: dict[Any, tuple[Node, Any]] = {}
 
     def value(self, node: Node) -> Any:
-        """The symbol of what the node makes. skops takes every node with a known `__id__` for the one before."""
+        """The symbol of the node's object. skops reuses the first node for every later one with the same `__id__`."""
         identifier = node.get("__id__")
         if identifier in self._seen:
             before, made = self._seen[identifier]
@@ -86,7 +86,7 @@ class _Nodes:
         self.machine.forbid(Refused(reason))
 
     def symbol(self, node: Node) -> Global:
-        """The name that the node says."""
+        """The symbol of the name in the node."""
         content = node.get("content")
         if node["__loader__"] == "FunctionNode" and isinstance(content, dict):
             node = {"__module__": content["module_path"], "__class__": content["function"]}
@@ -108,8 +108,8 @@ class _Nodes:
 
 
 def _bare(part: Any) -> Any:
-    """A part of the schema without its inner identities and files: an object that is written twice (the `estimator` of
-    a forest is its `estimator_` too) makes its state anew each time, with others. skops reads the first."""
+    """A part of the schema without its inner identities and file names: skops writes the state of a shared object (a
+    forest's `estimator` is its `estimator_` too) anew each time, with other ones, and reads the first."""
     if isinstance(part, dict):
         return {key: _bare(each) for key, each in part.items() if key not in ("__id__", "file")}
     return [_bare(each) for each in part] if isinstance(part, list) else part
@@ -221,7 +221,7 @@ def _partial(nodes: _Nodes, node: Node) -> Any:
 
 
 def _own(nodes: _Nodes, node: Node) -> Any:
-    """What a name makes that is refused unless the user trusts that very name."""
+    """The object of a name that is refused unless the user allows exactly that name."""
     for part in ("obj", "attrs"):
         content = node.get("content")
         if isinstance(content, dict) and isinstance(content.get(part), dict):

@@ -1,4 +1,4 @@
-"""The scan's symbols as the rules of `converters._trust` look at them."""
+"""Adapts the scan's symbols to the interface of the rules in `converters._trust`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Symbols:
     """The rules' `Look` at the scan's values."""
 
     def role(self, value: Any) -> str:
-        """See `Look`; a name that nothing allows has none, for the file is refused by it."""
+        """See `Look`; empty for a name that nothing allows, since the file is refused for it."""
         if type(value) is Instance:
             return value.role
         return _USES.get(value.use, "?") if type(value) is Global else _ROLES[type(value)]
@@ -41,7 +41,7 @@ class Symbols:
         return value if isinstance(value, tuple) else None
 
     def texts(self, value: Any) -> tuple[str, ...] | None:
-        """See `Look`; a list that was looked at may not change later."""
+        """See `Look`; a list that was read may not change later."""
         if type(value) is str:
             return (value,)
         if type(value) is Listing:
@@ -65,7 +65,7 @@ class Symbols:
         return str(value.kind)
 
     def fields(self, value: Any) -> Entries[str, Any] | None:
-        """See `Look`; numpy keeps this very dict, so it may not change later."""
+        """See `Look`; numpy keeps this dict itself, so it may not change later."""
         try:
             return value.spend() if type(value) is Mapping else None
         except Fault:

@@ -1,7 +1,7 @@
-"""What the scanner knows of a value on an unpickler's stack, without making the value.
+"""Symbols for values on an unpickler's stack, without creating the values.
 
-`None`, `bool`, `int`, `str` and `tuple` stand for themselves; `UNKNOWN` for all that the scanner does not follow.
-The role of a value is what the rules of `converters._trust` go by.
+`None`, `bool`, `int`, `str` and `tuple` stand for themselves; `UNKNOWN` for values that the scanner does not follow.
+The rules of `converters._trust` decide by a value's role.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ KEPT_MEMBERS = 64
 
 
 class Fault(Exception):
-    """The stream is not what a loader would read, or not what can be read without running it."""
+    """The stream is not loadable, or cannot be read without running it."""
 
 
 class Final(Fault):
-    """A fault that settles the matter: this is no other kind of file, and no added trust makes it readable."""
+    """A final fault: the file is of no other kind, and no `--allow` makes it readable."""
 
 
 class Unknown:
-    """A value that is not followed."""
+    """A value that the scanner does not follow."""
 
     __slots__ = ()
 
@@ -33,7 +33,7 @@ UNKNOWN = Unknown()
 
 @dataclass(frozen=True)
 class Global:
-    """What `find_class` would give back for this name. `use`: see `Trust.use`."""
+    """The result of `find_class` for this name. `use`: see `Trust.use`."""
 
     module: str
     name: str
@@ -61,14 +61,14 @@ class Wrapper:
 
 
 class Args(tuple[Any, ...]):
-    """A tuple with a name in it that may only be called: it may only be the arguments of a call."""
+    """A tuple that contains a name that may only be called; it may only be the arguments of a call."""
 
     __slots__ = ()
 
 
 @dataclass(eq=False, slots=True)
 class Instance:
-    """An object of this class, or what this function returns. `built`: it has been given a state."""
+    """An object of this class, or the result of this function. `built`: its state is set."""
 
     of: Global
     role: str
@@ -76,21 +76,20 @@ class Instance:
 
 
 def plain(name: str) -> Instance:
-    """A value of this type of Python's own, of which no more is known."""
+    """An unknown value of this built-in type."""
     return Instance(Global("builtins", name), name)
 
 
 @dataclass(eq=False, slots=True)
 class Listing:
-    """A list. `members`: the first of them. `opaque`: there are more. `spent`: it was used in a way that allows no
-    change."""
+    """A list. `members`: its first members. `opaque`: it has more. `spent`: used in a way that allows no change."""
 
     members: list[Any] = field(default_factory=list)
     opaque: bool = False
     spent: bool = False
 
     def put(self, values: Sequence[Any]) -> None:
-        """Nothing; the values are added."""
+        """Adds the values."""
         if self.spent:
             raise Fault("a list changes after it has been used")
         if len(self.members) + len(values) > KEPT_MEMBERS:
@@ -109,7 +108,7 @@ class Mapping:
     spent: bool = False
 
     def put(self, key: Any, value: Any) -> None:
-        """Nothing; the entry is kept when its key is a plain string."""
+        """Records the entry if its key is a plain string."""
         if self.spent:
             raise Fault("a dict changes after it has been used")
         if type(key) is not str or len(self.items) >= KEPT_KEYS:
@@ -118,7 +117,7 @@ class Mapping:
             self.items[key] = value
 
     def spend(self) -> dict[str, Any]:
-        """The entries, for a use that allows no other reference to this dict, now or later."""
+        """The entries, for a use that forbids any other reference to this dict, now or later."""
         if self.opaque or self.shared or self.spent:
             raise Fault("an array's description is not plain data")
         self.spent = True
@@ -136,4 +135,4 @@ class Dtype:
 
 
 TAINTED = frozenset({WrapperClass, WrapperArgs, Wrapper})
-"""Types of values that may only be used in the exact way in which joblib writes them."""
+"""Types of values that may only be used exactly as joblib writes them."""

@@ -1,4 +1,4 @@
-"""The names that the user vouches for by giving `--code`: what the modules in those folders define, read, not run."""
+"""Names that the user allows with `--code`: the definitions in those folders' modules, parsed, not run."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from .allowlist import allowed_names, referred_names
 
 @dataclass(frozen=True)
 class Vouched:
-    """Dotted names. `classes`: loading may make objects of them. `functions`: a model may mention them, but loading may
-    not call one: what it does with arguments of the file's choosing is nobody's word."""
+    """Dotted names. `classes`: loading may create objects of them. `functions`: a model may hold them as values, but
+    loading may not call them with arguments of the file's choosing."""
 
     classes: frozenset[str] = frozenset()
     functions: frozenset[str] = frozenset()
 
 
 def vouched(folders: Sequence[Path]) -> Vouched:
-    """The classes and functions that the folders' modules define at their top level; what they import is not theirs.
+    """The classes and functions that the folders' modules define at their top level, without their imports.
 
-    A module whose top package is on the allow-list or in the standard library adds none: it may not pose as one.
+    A module named like a package of the allow-list or the standard library adds none, as it may not pose as one.
     """
     classes: set[str] = set()
     functions: set[str] = set()
@@ -42,7 +42,7 @@ def _tops() -> frozenset[str]:
 
 
 def _module(path: Path) -> str:
-    """The dotted name under which the file is imported; empty where it cannot be."""
+    """The dotted name under which the file is imported; empty where it cannot be imported."""
     parts = path.with_suffix("").parts
     parts = parts[:-1] if parts[-1] == "__init__" else parts
     return ".".join(parts) if parts and all(part.isidentifier() for part in parts) else ""

@@ -1,7 +1,7 @@
-"""The C++ runtime: a CMake project of C++17 around the graph, typed by the model's own columns.
+"""Renders the C++ runtime: a CMake project in C++17 around the graph, typed by the model's own columns.
 
-A model of rows gets a struct per row and per answer (`templates/cpp/typed`); any other graph takes and gives tensors by
-name (`templates/cpp/tensors`). What both share lies in `templates/cpp/common`.
+A model of rows gets one struct for rows and one for answers (`templates/cpp/typed`); any other graph takes and returns
+tensors by name (`templates/cpp/tensors`). Shared files are in `templates/cpp/common`.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from .usage import typed_usage
 INSTALL = "apt-get install cmake g++ nlohmann-json3-dev"
 INSTALL_SERVER = "apt-get install cmake g++ libboost-dev"
 IN_IMAGE = "/usr/local/lib/libonnxruntime.so.1"
-"""Where an image's server finds ONNX Runtime."""
+"""The path of ONNX Runtime in an image."""
 HEADERS = (21, "1.21")
-"""The oldest headers that the code is built with: version of their table of functions, and release."""
+"""The oldest supported headers: API version and release."""
 
 
 def render(package: Package) -> dict[str, bytes]:
-    """The project's files by relative path. Raises `Unsupported` for an element type that C++ code cannot carry."""
+    """The project's files by relative path. Raises `Unsupported` for an element type that C++ code cannot represent."""
     shared = _shared_values(package)
     tabular = is_tabular(package.signature)
     special = typed_values(package.signature, shared["package"]) if tabular else tensor_values(package.signature)
@@ -50,7 +50,7 @@ def render(package: Package) -> dict[str, bytes]:
 
 def _shared_values(package: Package) -> dict[str, Any]:
     name = names.package_name(package.name)
-    title = f"{package.name} {package.version}"  # ends up in comments, where a backslash would join lines
+    title = f"{package.name} {package.version}"  # for comments, where a backslash would join lines
     plain = "".join(c if c.isprintable() and c != "\\" else " " for c in title)
     return {
         "package": name,
@@ -70,13 +70,13 @@ def _shared_values(package: Package) -> dict[str, Any]:
 
 
 def _numeric_version(version: str) -> str:
-    """What CMake takes for a version: the numbers at the start, `0` where there are none."""
+    """The version in CMake's form: the leading numbers, `0` where there are none."""
     found = re.match(r"v?(\d{1,9}(?:\.\d{1,9}){0,3})", version)
     return found.group(1) if found else "0"
 
 
 def steps(project: Path, work: Path) -> tuple[Step, ...]:
-    """The commands that configure, build and test the project; all they write lies below `work`."""
+    """The commands that configure, build and test the project; they write only below `work`."""
     build = str(work.absolute() / "cpp")
     environment = _environment()
     configure = ("-S", str(project.absolute()), "-B", build, "-DCMAKE_BUILD_TYPE=Release")
@@ -88,7 +88,7 @@ def steps(project: Path, work: Path) -> tuple[Step, ...]:
 
 
 def program(project: Path, work: Path) -> tuple[Step, ...]:
-    """The commands that build the HTTP server, small and the same each time, at `work/server`."""
+    """The commands that build the HTTP server at `work/server`, small and reproducible."""
     source, build = str((project / "server").absolute()), str(work.absolute() / "build")
     settings = {
         "CMAKE_BUILD_TYPE": "Release",
@@ -108,7 +108,7 @@ def program(project: Path, work: Path) -> tuple[Step, ...]:
 
 
 def _environment() -> dict[str, str]:
-    """Where ONNX Runtime's headers and library lie, unless the user has said so already."""
+    """The variables with the paths of ONNX Runtime's headers and library, unless the user has set them."""
     found = {"ORT_DISABLE_TELEMETRY": "1"}
     headers, library = _headers(), _library()
     if headers and not os.environ.get("ONNXRUNTIME_INCLUDE_DIR"):

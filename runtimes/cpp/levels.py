@@ -1,4 +1,4 @@
-"""R's factors in a C++ project: an `enum class` per column, an enumerator per level."""
+"""Types R's factors in a C++ project: an `enum class` per column, an enumerator per level."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from . import names as names
 from .reserved import CLASSES
 
 TAKEN = CLASSES | {"I"}
-"""Names that a type of levels must keep clear of: the project's own classes and a macro of `complex.h`."""
+"""Names that an enum must not have: the project's own classes and a macro of `complex.h`."""
 
 
 @dataclass(frozen=True)
 class Levels:
-    """The `enum class` of one column: its rule is the one at `place`, `levels` are pairs of enumerator and text."""
+    """The `enum class` of one column. `place`: index of its rule; `levels`: pairs of enumerator and text."""
 
     type: str
     column: str
@@ -30,24 +30,24 @@ class Levels:
 
     @property
     def lines(self) -> list[str]:
-        """One line per enumerator, the first of them 1: a row that was not filled holds none of them."""
+        """One line per enumerator, from 1, so that a row that was not filled has none of them."""
         return [f"{n}{' = 1' * (not i)},  // {names.literal(text)}" for i, (n, text) in enumerate(self.levels)]
 
     def value(self, level: object, package: str) -> str:
-        """The C++ expression for a level; for a missing or unknown one that of the first."""
+        """The C++ expression for a level; for a missing or unknown one, that of the first level."""
         known = {text: name for name, text in self.levels}
         return f"{package}::{self.type}::{known.get(str(level), self.levels[0][0])}"
 
 
 def enums(columns: Sequence[TensorSpec], package: str) -> dict[int, Levels]:
-    """The enum of each column that is one, by its position among all columns."""
+    """The enums of the factor columns, by position among all columns."""
     places = [i for i, column in enumerate(columns) if _is_enum(column)]
     types = type_names({i: columns[i].name for i in places}, package)
     return {i: _levels(columns[i], types[i], i) for i in places}
 
 
 def _is_enum(column: TensorSpec) -> bool:
-    """Whether each level can be handed to the graph: else the column stays text, and such a cell is refused."""
+    """Whether every level can be passed to the graph; else the column stays text, and such a cell is refused."""
     texts = [str(v) for v in column.values or ()]
     return column.is_enum and not any("\0" in t for t in texts) and not (column.missing and column.missing in texts)
 
@@ -63,7 +63,7 @@ def enumerators(levels: Sequence[str]) -> list[str]:
 
 
 def type_names(columns: Mapping[int, str], package: str) -> dict[int, str]:
-    """PascalCase in ASCII per column; none is the model's class or another of the project's own."""
+    """A PascalCase ASCII name per column, different from the project's own classes."""
     reserved = {*TAKEN, names.class_name(package)}
     taken = set(reserved)
     found = {}

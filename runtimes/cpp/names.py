@@ -1,4 +1,4 @@
-"""Names and literals of C++: identifiers from any text, and any text as a literal."""
+"""Makes C++ identifiers and literals from any text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def snake_case(text: str, fallback: str) -> str:
 
 
 def unique_names(texts: Iterable[str], noun: str) -> list[str]:
-    """One identifier per text, in order; a name that is taken gets a number."""
+    """One identifier per text, in order; a duplicate gets a number."""
     names: dict[str, None] = {}
     for position, text in enumerate(texts, 1):
         name = base = snake_case(text, f"{noun}_{position}")
@@ -49,7 +49,7 @@ def class_name(package: str) -> str:
 
 
 def literal(text: str) -> str:
-    """A string literal in UTF-8; what does not print, and text that a compiler might read otherwise, is escaped."""
+    """A string literal in UTF-8, with unprintable characters and sequences special to compilers escaped."""
     escaped = "".join(_escaped(c) for c in text)
     return '"' + re.sub(r"(?<=\?)\?", r"\\?", escaped) + '"'
 
@@ -63,7 +63,7 @@ def _escaped(character: str) -> str:
 
 
 def text_literal(text: str) -> str:
-    """A `std::string`: one with U+0000 needs its length."""
+    """A `std::string` expression; text with U+0000 needs its length."""
     return f"std::string({literal(text)}, {len(text.encode())})" if "\0" in text else literal(text)
 
 
@@ -80,7 +80,7 @@ def number(value: float) -> str:
 
 
 def integer(value: int) -> str:
-    """A `std::int64_t`; the smallest one has no literal of its own."""
+    """A `std::int64_t` expression; the smallest value has no literal of its own."""
     return "std::numeric_limits<std::int64_t>::min()" if value == -(2**63) else f"{int(value)}"
 
 

@@ -1,4 +1,4 @@
-"""Words that C++, its headers and CMake keep for themselves."""
+"""Reserved words of C++, its headers and CMake."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ static_cast struct switch template this thread_local throw true try typedef type
 unsigned using virtual void volatile wchar_t while xor xor_eq
 """
 KEYWORDS = frozenset(_KEYWORDS.split())
-"""Keywords of C++20, so that a newer compiler takes the code too."""
+"""Keywords up to C++20, so that newer compilers accept the code."""
 
 _MACROS = """
 assert errno far i386 interface linux max min near small std stderr stdin stdout unix
 """
 MACROS = frozenset(_MACROS.split())
-"""Names that a compiler or a common header replaces, and `std`."""
+"""Macros of compilers and common headers, and `std`."""
 
 _TAKEN = """
 abort abs accept access acct acos alarm all answers any asin atan atexit atof atoi atol bad_input bind
@@ -33,7 +33,7 @@ stime strcmp strlen swab sync system tan tanh tensor tensors test tests text tga
 tmpnam trunc types uname ungetc unlink utime vfork wait write y0 y1 yn
 """
 TAKEN = frozenset(_TAKEN.split())
-"""Names of the C library, of this project and of CMake that a namespace or a target must keep clear of."""
+"""Names of the C library, of this project and of CMake that a namespace or a target must not have."""
 
 _CLASSES = """
 Case Cell Column Columns InvalidInput LibraryError ModelError Options Place Result Row Rule Rules Session

@@ -1,4 +1,4 @@
-"""The rules of a signature as tables of C++: one line per column."""
+"""Writes a signature's rules as C++ tables, one line per column."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def type_name(spec: TensorSpec) -> str:
     """The name of `detail::Type` for the tensor's elements. Raises `Unsupported`."""
     if spec.dtype not in TYPES:
         raise Unsupported(
-            f"{spec.name!r} has element type {spec.dtype}; the C++ runtime knows {', '.join(sorted(TYPES))}"
+            f"{spec.name!r} has element type {spec.dtype}; the C++ runtime supports {', '.join(sorted(TYPES))}"
         )
     return TYPES[spec.dtype]
 
@@ -32,12 +32,12 @@ def cpp_type(spec: TensorSpec, nullable: bool = False) -> str:
 
 
 def size_text(dim: Dim) -> str:
-    """A size as the code has it: digits alone are a number, so a name of digits alone gets a dash."""
+    """A dimension in the code; a name of digits only gets a dash, as it would read as a number."""
     return f"{dim}_" if isinstance(dim, str) and dim.isdigit() else str(dim)
 
 
 def column_rules(spec: TensorSpec) -> list[TensorSpec]:
-    """One tensor per column of an input: its own rule or that of the whole, named for messages."""
+    """One tensor per column of an input, with its own rule or the input's, named for messages."""
     if spec.width == 1 and not spec.features:
         return [spec]
     given = spec.features or (spec,) * spec.width
@@ -55,7 +55,7 @@ def _column(spec: TensorSpec, rule: TensorSpec, position: int) -> TensorSpec:
 
 
 class RuleTable:
-    """Lines of C++ for the rules of columns; equal closed sets of values are written once."""
+    """C++ lines for the rules of columns; writes equal value sets once."""
 
     def __init__(self) -> None:
         self.rules: list[str] = []
@@ -80,7 +80,7 @@ class RuleTable:
 
 
 def _set_lines(name: str, kind: str, values: Sequence[Scalar]) -> list[str]:
-    """A list of values and the `Values` that points at it."""
+    """A list of values and the `Values` that points to it."""
     slot, element = {"std::string": (0, "char* const"), "double": (1, "double")}.get(kind, (2, "std::int64_t"))
     literal_of = {
         0: lambda v: names.literal(str(v)),
@@ -99,7 +99,7 @@ def _set_lines(name: str, kind: str, values: Sequence[Scalar]) -> list[str]:
 
 
 def _can_come_in(value: Scalar) -> bool:
-    """Whether the typed interface can carry the value: no U+0000, no integer beyond 64 bits with sign."""
+    """Whether the typed interface can represent the value: no U+0000, no integer beyond signed 64 bits."""
     if isinstance(value, str):
         return "\0" not in value
     return isinstance(value, float) or -(2**63) <= value < 2**63

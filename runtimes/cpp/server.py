@@ -1,4 +1,4 @@
-"""The values of a C++ project's HTTP server: what the model takes and gives, in the protocol's words."""
+"""Template values of a C++ project's HTTP server: the model's inputs and outputs in the protocol's terms."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PAIR = "std::pair<std::string, std::string>"
 
 
 def server_values(package: Package) -> dict[str, Any]:
-    """What the templates of the server are filled with."""
+    """The values for the server's templates."""
     signature = package.signature
     return {
         "about_lines": list(_about(package)),
@@ -30,7 +30,7 @@ def server_values(package: Package) -> dict[str, Any]:
 
 
 def _width(spec: TensorSpec) -> int:
-    """Cells per row; 0 where that is not known before there are rows."""
+    """Cells per row; 0 where it is only known with the rows."""
     size = spec.shape[1] if len(spec.shape) > 1 else 1
     return size if isinstance(size, int) else 0
 
@@ -57,7 +57,7 @@ def _tensor(spec: TensorSpec) -> str:
 
 
 def _texts(texts: Sequence[str]) -> str:
-    """A list of `std::string`; the type is named, else two literals are taken for the ends of one text."""
+    """A list of `std::string`, with the type, as two bare literals would be read as the ends of one text."""
     return f"std::vector<std::string>{{{', '.join(map(names.text_literal, texts))}}}"
 
 
@@ -77,7 +77,7 @@ def datatype(spec: TensorSpec) -> str:
 
 
 def _metadata(package: Package) -> str:
-    """The model's metadata as the protocol has it; -1 for a dimension of any size."""
+    """The model's metadata in the protocol's form; -1 for a dimension of any size."""
     signature = package.signature
     free = any(isinstance(d, str) for t in (*signature.inputs, *signature.outputs) for d in t.shape[1:])
     plain = {

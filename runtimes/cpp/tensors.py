@@ -1,4 +1,4 @@
-"""The values of `templates/cpp/tensors`: a graph of any rank, its tensors by name."""
+"""Template values of `templates/cpp/tensors`: a graph of any rank, with its tensors by name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .rules import RuleTable, column_rules, size_text, type_name
 
 
 def tensor_values(signature: Signature) -> dict[str, Any]:
-    """What the templates of a graph of tensors are filled with. Raises `Unsupported` for an unknown element type."""
+    """The values for the templates of a tensor graph. Raises `Unsupported` for an unknown element type."""
     table = RuleTable()
     inputs = []
     for spec in signature.inputs:
@@ -42,7 +42,7 @@ def _info(spec: TensorSpec) -> str:
 
 
 def tensor_usage(values: Mapping[str, Any], golden: Mapping[str, bytes]) -> list[str]:
-    """The lines of a README that ask the graph for one answer."""
+    """The README's lines that run the graph once."""
     package, klass = values["package"], values["klass"]
     lines = [
         f"#include <{package}/{package}.hpp>",
@@ -57,7 +57,7 @@ def tensor_usage(values: Mapping[str, Any], golden: Mapping[str, bytes]) -> list
 
 
 def _input_line(spec: TensorSpec) -> str:
-    """The line that fills one input; every free size is 1."""
+    """The line that fills one input; a free dimension is 1."""
     sizes = [str(d) if isinstance(d, int) else "1" for d in spec.shape]
     values = f"std::vector<{_element(spec.dtype)}>({' * '.join(sizes) or '1'})"
     return f"inputs[{names.literal(spec.name)}] = {{{{{', '.join(sizes)}}}, {values}}};  // shape {_shape(spec)}"

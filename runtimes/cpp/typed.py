@@ -1,4 +1,4 @@
-"""The values of `templates/cpp/typed`: a row and a result with the model's own columns."""
+"""Template values of `templates/cpp/typed`: a row and a result with the model's own columns."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from .levels import Levels, enums
 from .rules import RuleTable, column_rules, cpp_type, trait, type_name
 
 WIDEST_STRUCT = 20
-"""A matrix with more named columns than this is an array: a struct of hundreds of members helps nobody."""
+"""A matrix with more named columns becomes an array, as a struct of hundreds of members is unusable."""
 WIDEST_ARRAY = 64
-"""Wider outputs are vectors: an answer should not need much stack."""
+"""Wider outputs become vectors, as an answer should not need much stack."""
 SHOWN = 12
-"""Most names of columns in a comment."""
+"""The most column names in a comment."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """A member of `Row`: `width` columns of the input at `source`, their first rule at `first`; `levels`: an enum's."""
+    """A member of `Row`. `width`: number of columns, of the input at `source`; `first`: index of their first rule;
+    `levels`: those of an enum."""
 
     name: str
     type: str
@@ -55,7 +56,7 @@ class Output:
 
 
 def is_tabular(signature: Signature) -> bool:
-    """Every input and output is a row per row: `[N]` or `[N, width]`."""
+    """Whether every input and output has one row per row of the batch: `[N]` or `[N, width]`."""
     known = all(len(t.shape) <= 2 and all(isinstance(d, int) and d > 0 for d in t.shape[1:]) for t in signature.inputs)
     batched = all(t.shape and isinstance(t.shape[0], str) for t in (*signature.inputs, *signature.outputs))
     same = len({t.shape[0] for t in (*signature.inputs, *signature.outputs) if t.shape}) == 1
@@ -64,7 +65,7 @@ def is_tabular(signature: Signature) -> bool:
 
 
 def typed_values(signature: Signature, package: str) -> dict[str, Any]:
-    """What the templates of a tabular model are filled with. Raises `Unsupported` for an unknown element type."""
+    """The values for the templates of a tabular model. Raises `Unsupported` for an unknown element type."""
     columns = [column_rules(spec) for spec in signature.inputs]
     flat = [column for group in columns for column in group]
     table = RuleTable()
@@ -100,7 +101,7 @@ def _dims(spec: TensorSpec) -> str:
 
 
 def _members(signature: Signature, columns: list[list[TensorSpec]]) -> list[Member]:
-    """One member per column; a matrix that is wide or has no names is one member of its own."""
+    """One member per column; a wide or unnamed matrix is a single member."""
     wanted: list[tuple[int, list[TensorSpec], int]] = []
     first = 0
     for source, group in enumerate(columns):
@@ -130,7 +131,7 @@ def _member(name: str, spec: TensorSpec, source: int, part: list[TensorSpec], fi
 
 
 def _typed_by(member: Member, levels: Levels | None) -> Member:
-    """The member with the type of its levels, where its column is an enum."""
+    """The member, with the enum type where its column is one."""
     if levels is None:
         return member
     kind = f"std::optional<{levels.type}>" if "optional" in member.type else levels.type
@@ -138,7 +139,7 @@ def _typed_by(member: Member, levels: Levels | None) -> Member:
 
 
 def _bounds(column: TensorSpec) -> str:
-    """What a comment says of the numbers that a column takes."""
+    """The bounds of a column for a comment."""
     limit, least, most = column.limit, column.least, column.most
     said = f"; magnitudes up to {limit:.8g}" if limit is not None else ""
     said += f"; no number below {least!r}" if least is not None else ""

@@ -1,4 +1,4 @@
-"""The lines of C++ in a README: the model's own columns with the values of a golden case."""
+"""Writes a README's C++ example: the model's own columns with the values of a golden case."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from . import names as names
 from .typed import Member
 
 SHOWN = 4
-"""Columns that a README shows."""
+"""The most columns in a README's example."""
 
 
 def typed_usage(values: Mapping[str, Any], golden: Mapping[str, bytes]) -> list[str]:
-    """The lines that ask a tabular model for one answer."""
+    """The lines that run a tabular model on one row."""
     package, klass = values["package"], values["klass"]
     cells = first_row(golden, values["input_list"])
     members: list[Member] = values["members"]
@@ -38,7 +38,7 @@ def typed_usage(values: Mapping[str, Any], golden: Mapping[str, bytes]) -> list[
 
 
 def first_row(golden: Mapping[str, bytes], inputs: Sequence[str]) -> list[Any]:
-    """The cells of the first row that the model answers, over all inputs in order; empty where there is none."""
+    """The cells of the first answered row, over all inputs in order; empty where there is none."""
     for name in sorted(n for n in golden if n.endswith(".request.json")):
         response = json.loads(golden.get(name.replace(".request.", ".response."), b'{"error": ""}'))
         tensors = {tensor["name"]: tensor for tensor in json.loads(golden[name])["inputs"]}
@@ -52,7 +52,7 @@ def _row_of(tensor: Mapping[str, Any]) -> list[Any]:
 
 
 def _member_cell(cells: list[Any], member: Member, package: str) -> str:
-    """A value of the golden row for a member, an enumerator where its column is an enum."""
+    """The golden row's value for a member, as an enumerator where its column is an enum."""
     given = cells[member.first] if member.first < len(cells) else None
     if member.levels is None or (given is None and "optional" in member.type):
         return _cell(cells, member.first, member.type if member.levels is None else "std::optional<std::string>")
@@ -60,7 +60,7 @@ def _member_cell(cells: list[Any], member: Member, package: str) -> str:
 
 
 def _cell(cells: list[Any], position: int, kind: str) -> str:
-    """A value of the golden row as a literal, or a harmless one of that type."""
+    """The golden row's value as a literal, or a default one of that type."""
     cell = cells[position] if position < len(cells) else None
     if "string" in kind:
         return names.text_literal(cell) if isinstance(cell, str) else "std::nullopt" if "optional" in kind else '""'

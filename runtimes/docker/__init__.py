@@ -1,7 +1,7 @@
-"""The container: all that builds an image of the bundle's server, and what Kubernetes and its model servers read.
+"""Renders the container project: the build of the server's image, and files for Kubernetes and its model servers.
 
-Rendered into the bundle's `deploy/docker`; the build context of the image is the bundle's folder. The server's sources
-are those of this installation.
+It goes to the bundle's `deploy/docker`; the image's build context is the bundle's folder. The server's sources are
+those of this installation.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FILTERS: Mapping[str, Callable[..., str]] = {"copied": names.copied, "pattern": 
 PORT = 8080
 USER = 65532
 MEMORY = 1024
-"""Mebibytes for the server, besides those for a graph while it is loaded: four times its file."""
+"""Memory for the server in MiB, besides that for loading the graph: four times its file."""
 HEALTH = ("python3", "-I", "/app", "health")
 PACKAGE = "mlpack_toolkit"
 FOLDERS = ("runtimes/engine", "runtimes/server")
@@ -94,7 +94,7 @@ def homes(package: Package) -> tuple[str, ...]:
 
 
 def steps(project: Path, work: Path) -> tuple[Step, ...]:
-    """Starts the very sources of the folder with this Python, isolated, and replays the golden cases against them."""
+    """Starts the folder's own sources with this Python, isolated, and replays the golden cases against them."""
     absent = [name for name in PACKAGES if find_spec(name) is None]
     tool = f"the package {absent[0]}" if absent else sys.executable
     command = ("-I", "-B", str(project.absolute() / "replay.py"), "--start")

@@ -1,4 +1,4 @@
-"""Names that registries, Kubernetes and Triton take, made from any name and version."""
+"""Makes names for registries, Kubernetes and Triton from any name and version."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import re
 import unicodedata
 
 LONGEST_LABEL = 40
-"""Letters: KServe adds `-predictor` and the namespace, and a DNS label ends at 63."""
+"""In characters: KServe appends `-predictor` and the namespace, and a DNS label has at most 63."""
 
 LONGEST_NAME = 100
-"""Characters of an image's name: registries take 128 to 255, and put a path before it."""
+"""In characters: registries accept 128 to 255, with a path before the name."""
 
 
 def dns_label(name: str) -> str:
-    """A name as DNS labels are: lower-case letters, digits and dashes, a letter first; the same for the same name.
+    """The name as a DNS label: lower-case letters, digits and dashes, a letter first; deterministic.
 
-    A name that is cut, or of which nothing is left, ends in digits of its sha256, so that two never become one.
+    A shortened or empty result ends in digits of the name's sha256, so that different names stay different.
     """
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     label = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
@@ -29,12 +29,12 @@ def dns_label(name: str) -> str:
 
 
 def label_value(text: str) -> str:
-    """A text as the values of Kubernetes labels are; empty where nothing is left."""
+    """The text as the value of a Kubernetes label; empty where no valid character is left."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text)[:63].strip("-._")
 
 
 def image_name(name: str, version: str) -> str:
-    """`NAME:VERSION`, as `mlpack image` calls a bundle's image when it is not told."""
+    """`NAME:VERSION`, the default tag of `mlpack image`."""
     plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "model"
     if len(plain) > LONGEST_NAME:
         mark = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
@@ -43,17 +43,17 @@ def image_name(name: str, version: str) -> str:
 
 
 def folder_name(name: str) -> str:
-    """A name as folders and URLs bear it everywhere."""
+    """The name in characters that are safe in folders and URLs."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model"
 
 
 def one_line(text: str) -> str:
-    """The text without what would end a line or a comment."""
+    """The text without characters that would end a line or a comment."""
     return "".join(c if c.isprintable() else " " for c in text)
 
 
 def quoted(text: str) -> str:
-    """A text as a Dockerfile's `LABEL` takes it, in quotes and never expanded."""
+    """The text quoted for a Dockerfile's `LABEL`, without variable expansion."""
     return '"' + re.sub(r'([\\"$])', r"\\\1", one_line(text)) + '"'
 
 

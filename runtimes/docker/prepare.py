@@ -1,9 +1,9 @@
-"""Prepares what an image holds; runs while it is built, with Python 3.11 or later and its standard library alone.
+"""Prepares an image's files during its build; needs Python 3.11 or later and only the standard library.
 
-`prepare.py FOLDER PLACE [FOLDER PLACE ...]`: drops from each folder what no server needs, compiles its modules for the
-place where it will lie, and makes it readable for every user. Without arguments: compiles, of the standard library,
-what the server loads and what has no bytecode yet, as in slim images; a container that writes nothing would compile it
-at each start.
+`prepare.py FOLDER PLACE [FOLDER PLACE ...]`: removes from each folder the files that no server needs, compiles its
+modules for their final path PLACE, and makes it readable for every user. Without arguments: compiles the standard
+library's modules that the server loads and that have no bytecode yet, as in slim images; a read-only container would
+compile them at each start.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NEVER_CHECKED = py_compile.PycInvalidationMode.UNCHECKED_HASH
 SERVER = "mlpack_toolkit.runtimes.server"
 LOADED_BY_NAME = ("onnxruntime", "uvloop")
 WITHOUT = ("google", "grpc")
-"""Packages of gRPC: the server offers it where they are."""
+"""gRPC's packages; the server offers gRPC where they are installed."""
 DROPPED = (
     "**/*.pyi",
     "bin",
@@ -38,11 +38,11 @@ DROPPED = (
     "onnxruntime/tools",
     "onnxruntime/transformers",
 )
-"""Below the packages: their tests and tools, and ONNX Runtime's library, which its Python module holds once more."""
+"""In the packages: their tests and tools, and ONNX Runtime's library, which its Python module contains once more."""
 
 
 def prepare(folder: Path, place: str) -> None:
-    """Trims, compiles and opens what lies below a folder, for `place` in the image."""
+    """Trims and compiles a folder for `place` in the image, and makes it readable for every user."""
     for pattern in DROPPED:
         for path in sorted(folder.glob(pattern)):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -50,14 +50,14 @@ def prepare(folder: Path, place: str) -> None:
         folder, quiet=1, force=True, stripdir=str(folder), prependdir=place, invalidation_mode=NEVER_CHECKED
     )
     if not compiled:
-        raise SystemExit(f"{folder} holds what is no Python of {sys.version.split()[0]}")
+        raise SystemExit(f"{folder} contains a module that is not valid in Python {sys.version.split()[0]}")
     for path in (folder, *folder.rglob("*")):
         runs = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
         path.chmod(0o755 if runs else 0o644)
 
 
 def compile_standard_library() -> None:
-    """Compiles what the server loads and what has no bytecode yet."""
+    """Compiles the standard modules that the server loads and that have no bytecode yet."""
     sys.path.insert(0, str(Path(__file__).parent))
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     inside = pkgutil.walk_packages(importlib.import_module(SERVER).__path__, f"{SERVER}.")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Posts every golden case to a server and holds its answers against the recorded ones.
+"""Posts every golden case to a server and compares its answers with the recorded ones.
 
 Needs Python 3.9 or later and nothing else. Exit code 0: all answered as recorded; 1: not; 2: wrong usage.
 """
@@ -30,15 +30,15 @@ SECONDS = 60
 WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 REAL = {"FP16": "e", "FP32": "f", "FP64": "d"}
 STEERS = ("MLPACK_", "AIP_", "SAGEMAKER_")
-"""Beginnings of variables that steer the server: one that this program starts shall not have them."""
+"""Prefixes of variables that configure the server, which a server started here must not inherit."""
 
 
 class Fault(Exception):
-    """Why there is nothing to compare."""
+    """The reason why nothing can be compared."""
 
 
 def main() -> int:
-    """Replays as the command line says; the exit code."""
+    """Replays as the command line requests and returns the exit code."""
     options = _options()
     try:
         folder = _golden(options.golden)
@@ -66,7 +66,7 @@ def _options() -> argparse.Namespace:
 
 
 def _golden(given: Path | None) -> Path:
-    """The folder of golden cases: given, or the one of the bundle that this file lies in."""
+    """The folder of golden cases: the given one, or that of the bundle with this file."""
     places = [given] if given else [HERE / "golden", HERE.parent.parent / "golden"]
     found = next((place for place in places if place.is_dir() and any(place.glob("*.request.json"))), None)
     if found is None:
@@ -77,7 +77,7 @@ def _golden(given: Path | None) -> Path:
 def _replay(url: str, folder: Path, wait: float) -> int:
     base = urlsplit(url if "//" in url else f"//{url}", "http")
     if not base.hostname or base.scheme not in ("http", "https"):
-        raise Fault(f"{url!r} is no URL of a server")
+        raise Fault(f"{url!r} is not the URL of a server")
     _wait(base, wait)
     requests = sorted(folder.glob("*.request.json"))
     path = f"{base.path.rstrip('/')}/v2/models/{_model(folder)}/infer"
@@ -95,7 +95,7 @@ def _replay(url: str, folder: Path, wait: float) -> int:
 
 
 def _model(folder: Path) -> str:
-    """`NAME/versions/VERSION`: as the recorded answers say, else the manifest beside them."""
+    """`NAME/versions/VERSION`, from the recorded answers, else from the manifest beside them."""
     for path in (*sorted(folder.glob("*.response.json")), folder.parent / "manifest.json"):
         said = _json(path) if path.is_file() else {}
         name, version = said.get("model_name", said.get("name")), said.get("model_version", said.get("version"))
@@ -112,7 +112,7 @@ def _json(path: Path) -> Any:
 
 
 def _wait(base: Any, seconds: float) -> None:
-    until, last = time.monotonic() + seconds, "it was not asked"
+    until, last = time.monotonic() + seconds, "no attempt was made"
     while time.monotonic() < until:
         try:
             status, _ = _call(base, "GET", f"{base.path.rstrip('/')}/v2/health/ready", None)
@@ -139,7 +139,7 @@ def _call(base: Any, method: str, path: str, body: bytes | None) -> tuple[int, b
 
 
 def _difference(base: Any, path: str, request: Path) -> str:
-    """What of the answer is not as recorded, in one line; empty where nothing is."""
+    """The difference between the answer and the recorded one, in one line; empty where they agree."""
     recorded = _json(request.with_name(request.name.replace(".request.", ".response.")))
     try:
         status, body = _call(base, "POST", path, request.read_bytes())
@@ -158,7 +158,7 @@ def _difference(base: Any, path: str, request: Path) -> str:
             return f"gives {', '.join(sorted(got))}, the original {', '.join(sorted(want))}"
         return next(filter(None, (_differs(want[name], got[name]) for name in sorted(want))), "")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        return f"gives what is no answer of the protocol: {error!r}"
+        return f"gives an answer that does not follow the protocol: {error!r}"
 
 
 def _differs(want: dict[str, Any], got: dict[str, Any]) -> str:
@@ -179,7 +179,7 @@ def _differs(want: dict[str, Any], got: dict[str, Any]) -> str:
 
 
 def _cells(tensor: dict[str, Any]) -> list[Any]:
-    """The cells of a tensor, flat, each number as its type holds it."""
+    """The cells of a tensor, flat, each number rounded to its type."""
     cells = list(_flat(tensor["data"]))
     form = REAL.get(tensor["datatype"])
     if form is None:
@@ -212,13 +212,13 @@ def _equal(want: Any, got: Any, atol: float, rtol: float) -> bool:
 
 
 def _own_server(golden: Path) -> list[str]:
-    """The server that lies beside this file, for the bundle of these cases."""
+    """The command of the server beside this file, for the bundle of these cases."""
     return [sys.executable, "-I", "-B", str(HERE / "server"), str(golden.parent)]
 
 
 @contextmanager
 def _started(command: list[str], seconds: float) -> Iterator[str]:
-    """The URL of a server that this starts on a free port and ends again."""
+    """Starts a server on a free port, gives its URL, and stops it at the end."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(STEERS)}
     environment.update(PORT="0", MLPACK_HOST="127.0.0.1", ORT_DISABLE_TELEMETRY="1")
     try:
@@ -237,7 +237,7 @@ def _started(command: list[str], seconds: float) -> Iterator[str]:
 
 
 def _announced(process: subprocess.Popen[bytes], seconds: float) -> str:
-    """The URL that a server prints when it is ready; all that it prints is read, lest it wait for a reader."""
+    """The URL that a server prints when it is ready; reads all of its output, so that the server never blocks."""
     found: Queue[str] = Queue()
     threading.Thread(target=_listen, args=(process.stdout, found), daemon=True).start()
     try:
@@ -245,7 +245,7 @@ def _announced(process: subprocess.Popen[bytes], seconds: float) -> str:
     except Empty:
         raise Fault(f"the server is not ready within {seconds:g} s") from None
     if not url:
-        raise Fault("the server has ended before it was ready; its own words are above")
+        raise Fault("the server ended before it was ready; its output is above")
     return url
 
 

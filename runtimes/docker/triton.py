@@ -1,4 +1,4 @@
-"""The model repository of Triton: the graph's real inputs and outputs in the words of its configuration."""
+"""Describes the graph's inputs and outputs for a Triton model repository."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ TYPES = {
     "FLOAT16": "TYPE_FP16", "FLOAT": "TYPE_FP32", "DOUBLE": "TYPE_FP64", "STRING": "TYPE_STRING",
     "BFLOAT16": "TYPE_BF16",
 }  # fmt: skip
-"""ONNX's element types as Triton calls them."""
+"""Triton's names of ONNX's element types."""
 MOST_ROWS = 4096
 Shape = tuple["int | str", ...]
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor of the graph in Triton's words. `dims`: -1 for any size; `reshape`: the graph's own, where it has none.
+    """A tensor in Triton's terms. `dims`: -1 for any size; `reshape`: the graph's own shape, for a tensor without dims.
 
-    Triton knows no tensor without a dimension: there it sees one of size 1 that the graph does not.
+    Triton has no tensor without a dimension, so such a tensor gets one of size 1 that the graph lacks.
     """
 
     name: str
@@ -37,9 +37,9 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Repository:
-    """What `config.pbtxt` says. `most_rows`: of a batch; 0 where the first dimension is not the batch.
+    """The content of `config.pbtxt`. `most_rows`: of a batch; 0 where the first dimension is not the batch.
 
-    `merges`: Triton may put the rows of several requests into one batch. Not of an ONNX file as it came, whose rows may
+    `merges`: Triton may merge the rows of several requests into one batch. False for a user's ONNX file, whose rows may
     depend on each other.
     """
 
@@ -70,7 +70,7 @@ def repository(package: Package) -> Repository | None:
 
 
 def _known(value: Any) -> str | None:
-    """Triton's word for the element type; None for what is no tensor, or of a type that Triton lacks."""
+    """Triton's name of the element type; None for a value that is no tensor, or of an unsupported type."""
     from onnx import TensorProto
 
     if not value.type.HasField("tensor_type"):
@@ -79,7 +79,7 @@ def _known(value: Any) -> str | None:
 
 
 def _shape(value: Any, package: Package) -> Shape:
-    """The graph's own shape, else the signature's; a name where any size will do."""
+    """The graph's own shape, else the signature's; a name for a dimension of any size."""
     kind = value.type.tensor_type
     if not kind.HasField("shape"):
         found = [t.shape for t in (*package.signature.inputs, *package.signature.outputs) if t.in_graph == value.name]
@@ -93,6 +93,6 @@ def _tensor(name: str, datatype: str, shape: Sequence[int | str]) -> Tensor:
 
 
 def text(value: str) -> str:
-    """A text in quotes, as protobuf's text format has it: what is not plain ASCII as its bytes in octal."""
+    """The text quoted for protobuf's text format, with bytes outside plain ASCII in octal."""
     plain = re.compile(r"[ !#-\[\]-~]")
     return '"' + "".join(c if plain.match(c) else "".join(f"\\{b:03o}" for b in c.encode()) for c in value) + '"'

@@ -1,4 +1,4 @@
-"""Java: a Maven project with a class of the model's own name, typed by the model's columns."""
+"""Renders the Java runtime: a Maven project with a class named after the model, typed by its columns."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ FILTERS = {"javadoc": names.javadoc, "xml": names.xml, "markdown": names.markdow
 def render(package: Package) -> dict[str, bytes]:
     """The files of the Maven project by relative path.
 
-    Raises `Unsupported` for an element type that ONNX Runtime's Java binding lacks, and for a model whose text it
-    would garble.
+    Raises `Unsupported` for an element type that ONNX Runtime's Java binding lacks, and for a model whose text the
+    binding would garble.
     """
     signature = package.signature
     rows = java_fields.has_rows(signature)
@@ -135,7 +135,7 @@ def _row_snippet(package: Package, found: Sequence[Column], values: dict[str, An
 
 
 def steps(project: Path, work: Path) -> tuple[Step, ...]:
-    """Builds the project and replays its golden cases; what Maven builds goes below `work`."""
+    """The commands that build the project and replay its golden cases; Maven writes below `work`."""
     arguments = ("-q", "-B", f"-Dmlpack.build={work.resolve() / 'java'}", "verify")
     return (Step("mvn", arguments, INSTALL, {"ORT_DISABLE_TELEMETRY": "1"}),)
 

@@ -1,4 +1,4 @@
-"""The words of a Java project: fields of a row, parts of an answer, the snippet of the README."""
+"""Template values of a Java project: fields of a row, parts of an answer, the README's example."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHOWN = 12
 
 
 def fields(columns: Sequence[Column], signature: Signature, enums: Mapping[int, Levels] | None = None) -> list[Words]:
-    """One entry per column of a row: its identifier, its Java type, what a comment says of it; `enums` by position."""
+    """One entry per column of a row: its identifier, its Java type, its comment. `enums`: by position."""
     dtypes = {escape(t.in_graph): t.dtype for t in signature.inputs}
     names = identifiers(c.name for c in columns)
     found = [_field(c, name, dtypes[c.input]) for c, name in zip(columns, names, strict=True)]
@@ -61,7 +61,7 @@ def _shown(value: Scalar) -> str:
 
 
 def answers(signature: Signature) -> list[Words]:
-    """One entry per output of a row: the part of `Prediction` that holds it, and how it is read."""
+    """One entry per output of a row: its part of `Prediction`, and the code that reads it."""
     taken = ("outputs", "rows", "row", "predictions")
     names = identifiers((o.name for o in signature.outputs), taken)
     return [_answer(o, n, i, signature) for i, (o, n) in enumerate(zip(signature.outputs, names, strict=True))]
@@ -91,7 +91,7 @@ def _named(output: TensorSpec, keys: Sequence[Scalar]) -> str:
 
 
 def _keys(output: TensorSpec, signature: Signature) -> tuple[Scalar, ...]:
-    """The names of an output's columns; empty when it has none, or they are not one to one."""
+    """The names of an output's columns; empty where it has none or they are ambiguous."""
     if len(output.shape) != 2 or kind(output.dtype) not in (NUMBER, WHOLE):
         return ()
     names = signature.classes if output.name == "probabilities" and signature.classes else output.columns
@@ -129,7 +129,7 @@ def _key(key: Scalar, of: Any) -> str:
 
 
 def tensor_words(tensors: Sequence[TensorSpec]) -> list[Words]:
-    """One entry per tensor of a graph that has no rows."""
+    """One entry per tensor of a graph without rows."""
     return [_tensor(t, n) for t, n in zip(tensors, identifiers(t.name for t in tensors), strict=True)]
 
 
@@ -146,7 +146,7 @@ def _tensor(tensor: TensorSpec, name: str) -> Words:
 
 
 def first_row(golden: Mapping[str, bytes]) -> dict[str, list[Any]]:
-    """The first row of the first golden case that is answered: the cells of each input by its name."""
+    """The first row of the first answered golden case: the cells of each input by its name."""
     for name in sorted(n for n in golden if n.endswith(".request.json")):
         answer = json.loads(golden.get(name.replace(".request.", ".response."), b'{"error":""}'))
         inputs = json.loads(golden[name])["inputs"]
@@ -156,7 +156,7 @@ def first_row(golden: Mapping[str, bytes]) -> dict[str, list[Any]]:
 
 
 def cell(words: Words, value: Any) -> str:
-    """A Java expression for a cell of the README's snippet."""
+    """A Java expression for a cell of the README's example."""
     if words["enum"]:
         return str(words["enum"].constant(value))
     if words["java"] == "String":

@@ -1,4 +1,4 @@
-"""The columns of a Java project's row: where they stand in the graph, their rules, and the table of them."""
+"""The columns of a Java project's row: their places in the graph, their rules, and their table."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from mlpack_toolkit.converters.spec import Scalar, Signature, TensorSpec, Unsupp
 from .text import escape
 
 RECORD_COLUMNS = 100
-"""Most columns of a record: a constructor takes 255 slots, and a double takes two."""
+"""The most columns of a record: a constructor takes 255 slots, and a double takes two."""
 RECORD_FEATURES = 20
-"""Most columns of a matrix that become a record; a wider one stays a row of numbers."""
+"""The most columns of a matrix that becomes a record; a wider one stays a row of numbers."""
 
 TYPES = {
     "float16": "float[]", "float32": "float[]", "float64": "double[]", "int8": "byte[]", "uint8": "int[]",
@@ -22,7 +22,7 @@ TYPES = {
 
 @dataclass(frozen=True)
 class Kind:
-    """How Java holds a cell: its type, boxed, `Feed`'s method, `Tensor`'s methods for one and for a row."""
+    """A cell's Java type: plain, boxed, `Feed`'s method, `Tensor`'s methods for one and for a row."""
 
     java: str
     boxed: str
@@ -40,7 +40,7 @@ TEXT = Kind("String", "String", "text", "String::valueOf", "text", "texts", "tex
 
 
 def kind(dtype: str) -> Kind:
-    """How Java holds a cell of that type; raises `Unsupported` for a type that ONNX Runtime's Java binding lacks."""
+    """The Java type of such a cell; raises `Unsupported` for a type that ONNX Runtime's Java binding lacks."""
     if dtype not in TYPES:
         raise Unsupported(
             f"ONNX Runtime for Java has no tensors of {dtype}; cast it inside the graph,"
@@ -53,7 +53,7 @@ def kind(dtype: str) -> Kind:
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a row (or one tensor): `rule` is what it accepts, `input` the graph's name of its input."""
+    """One column of a row (or one tensor). `rule`: its rule; `input`: the graph's name of its input."""
 
     name: str
     input: str
@@ -63,7 +63,7 @@ class Column:
 
 
 def has_rows(signature: Signature) -> bool:
-    """Whether every input is one or more columns of one batch, and every output one line per row."""
+    """Whether every input consists of columns of one batch, and every output has one line per row."""
     batch = signature.inputs[0].shape[:1]
     inputs = all(
         len(t.shape) in (1, 2) and all(isinstance(d, int) and d > 0 for d in t.shape[1:]) for t in signature.inputs
@@ -104,12 +104,12 @@ def _name(tensor: TensorSpec, rule: TensorSpec, place: int) -> str:
 
 
 def tensors(signature: Signature) -> tuple[Column, ...]:
-    """Every input as one unit, for a graph that has no rows."""
+    """Every input as one unit, for a graph without rows."""
     return tuple(Column(t.name, escape(t.in_graph), 0, 0, t) for t in signature.inputs)
 
 
 def layout(signature: Signature, found: Sequence[Column]) -> str:
-    """The form of a row: `record`, `array` (a row of like values) or `table` (cells by name)."""
+    """The form of a row: `record`, `array` (values of one type) or `table` (cells by name)."""
     matrix = len(signature.inputs) == 1 and len(found) > 1
     named = not matrix or bool(signature.inputs[0].columns or signature.inputs[0].features)
     if named and len(found) <= (RECORD_FEATURES if matrix else RECORD_COLUMNS):
@@ -118,7 +118,7 @@ def layout(signature: Signature, found: Sequence[Column]) -> str:
 
 
 def column_table(found: Sequence[Column], escaped: frozenset[str], signature: Signature) -> bytes:
-    """`columns.tsv`: a line per column, as `Column.java` reads it."""
+    """`columns.tsv`: a line per column, in `Column.java`'s format."""
     dtypes = {escape(t.in_graph): t.dtype for t in signature.inputs}
     return table([_line(c, dtypes[c.input], c.input in escaped) for c in found])
 
@@ -148,7 +148,7 @@ def _value(value: Scalar, dtype: str) -> str:
 
 
 def table(lines: Iterable[Sequence[str | None]]) -> bytes:
-    """Lines of fields with tabs between them, as `Resource.java` reads them."""
+    """Lines of tab-separated fields, in `Resource.java`'s format."""
     return "".join("\t".join(_field(f) for f in line) + "\n" for line in lines).encode()
 
 

@@ -1,4 +1,4 @@
-"""R's factors in a Java project: an enum per column, a constant per level."""
+"""Types R's factors in a Java project: an enum per column, a constant per level."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .reserved import TAKEN
 from .text import escape
 
 MAP = "BY_LEVEL"
-"""The one static field of an enum, which shares its space of names with the constants."""
+"""The enum's one static field, which shares a namespace with the constants."""
 
 
 @dataclass(frozen=True)
 class Level:
-    """One constant: its `name`, and its level as a `literal` and for a comment."""
+    """One constant: its name and its level, as a literal and for a comment."""
 
     name: str
     text: str
@@ -36,7 +36,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Levels:
-    """The enum of one column. `nullable`: a row may hold null in its place."""
+    """The enum of one column. `nullable`: a row may have null there."""
 
     type: str
     column: str
@@ -50,7 +50,7 @@ class Levels:
 
     @property
     def refusal(self) -> str:
-        """How the message about an unknown level begins, as a string literal."""
+        """The beginning of the message about an unknown level, as a string literal."""
         return literal(f'column "{self.column}" is ')
 
     @property
@@ -60,7 +60,7 @@ class Levels:
         return quoted if self.nullable else f'(level == null ? "missing (null)" : {quoted})'
 
     def constant(self, level: object) -> str:
-        """The Java expression for a level; for a missing or unknown one null, or the first constant."""
+        """The Java expression for a level; null or the first constant for a missing or unknown one."""
         names = {one.text: one.name for one in self.levels}
         known = names.get(level) if isinstance(level, str) else None
         if known is None and self.nullable:
@@ -69,14 +69,14 @@ class Levels:
 
 
 def enums(found: Sequence[Column], escaped: Collection[str], model: str) -> dict[int, Levels]:
-    """The enum of each column that is one, by its position; `model` is the name of the model's class."""
+    """The enums of the factor columns by position. `model`: the name of the model's class."""
     places = [i for i, column in enumerate(found) if _is_enum(column, escaped)]
     types = type_names({i: found[i].name for i in places}, model)
     return {i: _levels(found[i], types[i]) for i in places}
 
 
 def _is_enum(column: Column, escaped: Collection[str]) -> bool:
-    """Whether each level can be handed to the graph: else the column stays text, and such a cell is refused."""
+    """Whether every level can be passed to the graph; else the column stays text, and such a cell is refused."""
     if not column.rule.is_enum or column.width > 1:
         return False
     texts = [str(v) for v in column.rule.values or ()]
@@ -91,7 +91,7 @@ def _levels(column: Column, name: str) -> Levels:
 
 
 def type_names(columns: Mapping[int, str], model: str) -> dict[int, str]:
-    """PascalCase in ASCII per column; no two differ in case only, as each is a file."""
+    """A PascalCase ASCII name per column; no two differ only in case, as each is a file."""
     reserved = {t.lower() for t in (*TAKEN, model)}
     taken = set(reserved)
     found = {}
@@ -121,7 +121,7 @@ def _upper(text: str) -> str:
 
 
 def _free(wish: str, gap: str, taken: set[str], key: Any) -> str:
-    """The wish, or the wish with the first number that makes it new; it is taken from now on."""
+    """The wished name, with the first number that makes it unique where it is taken; reserves it."""
     choice, number = wish, 2
     while key(choice) in taken:
         choice, number = f"{wish}{gap}{number}", number + 1

@@ -1,4 +1,4 @@
-"""Names and literals for Java: identifiers, classes, packages, Maven coordinates, strings, comments."""
+"""Makes Java names and literals: identifiers, classes, packages, Maven coordinates, strings, comments."""
 
 from __future__ import annotations
 
@@ -48,18 +48,18 @@ def _camel(name: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The runs of letters and digits that Java takes inside an identifier."""
+    """The runs of letters and digits that Java allows inside an identifier."""
     plain = unicodedata.normalize("NFC", text)
     return "".join(c if _is_letter(c) or c in "0123456789" else " " for c in plain).split()
 
 
 def _is_letter(c: str) -> bool:
-    """Letters that every Java 17 compiler knows: of the basic plane, from blocks that stand still."""
+    """Whether every Java 17 compiler knows the letter: of the basic plane, from a stable Unicode block."""
     return ord(c) <= 0xFFDC and unicodedata.category(c) in ("Lu", "Ll", "Lt", "Lo")
 
 
 def ascii_words(text: str) -> list[str]:
-    """The runs of ASCII letters and digits, accents taken off."""
+    """The runs of ASCII letters and digits, with accents removed."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.findall("[A-Za-z0-9]+", plain)
 
@@ -84,7 +84,7 @@ def artifact(name: str) -> str:
 
 
 def maven_version(version: str) -> str:
-    """The version in the characters that Maven takes."""
+    """The version in characters that Maven accepts."""
     return re.sub("[^A-Za-z0-9._-]+", "-", version).strip("-.") or "0"
 
 
@@ -107,17 +107,17 @@ def _escaped(unit: int) -> str:
 
 
 def javadoc(text: str) -> str:
-    """The text inside a Javadoc comment: nothing in it ends the comment, is markup or is a Unicode escape."""
+    """The text escaped for a Javadoc comment: no end of comment, no markup, no Unicode escape."""
     return "".join(c if c.isalnum() or c in " _-.,:;()[]+=!?%'" else f"&#{ord(c)};" for c in text if c.isprintable())
 
 
 def markdown(text: str) -> str:
-    """The text in a line of Markdown: nothing in it is markup, ends the line or turns the reading direction."""
+    """The text escaped for a line of Markdown: no markup, no end of line, no change of reading direction."""
     plain = "".join(c if c.isprintable() else " " for c in text)
     return re.sub(r"([\\`*_<>\[\]#|&])", r"\\\1", plain)
 
 
 def xml(text: str) -> str:
-    """The text inside an XML element."""
+    """The text escaped for an XML element."""
     plain = "".join(c for c in text if c.isprintable())
     return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

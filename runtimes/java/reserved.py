@@ -1,4 +1,4 @@
-"""Names of classes that a project's own enum must keep clear of."""
+"""Names of classes that a project's own enum must not have."""
 
 from __future__ import annotations
 
@@ -32,4 +32,4 @@ ReadWriteLock ReentrantReadWriteLock Set ShortBuffer StandardCharsets Stream Tem
 TreeMap TreeSet UncheckedIOException
 """
 TAKEN = CLASSES | frozenset(_LANG.split()) | frozenset(_IMPORTED.split())
-"""The project's own classes, those of `java.lang` up to Java 25, and those that the project imports."""
+"""The project's own classes, those of `java.lang` up to Java 25, and the project's imports."""

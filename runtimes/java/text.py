@@ -1,8 +1,8 @@
-"""Java's own copy of a graph, in which text survives ONNX Runtime's Java binding.
+"""Makes Java's copy of a graph, in which text survives ONNX Runtime's Java binding.
 
-The binding garbles U+0000 and characters beyond U+FFFF. In the copy they are written as U+E0FE and six hexadecimal
-digits; the Java class writes its inputs in the same form and undoes it in its outputs. That is faithful wherever
-the graph only moves text and compares it for equality; where it looks inside, the Java class refuses such text.
+The binding garbles U+0000 and characters beyond U+FFFF. The copy writes them as U+E0FE and six hexadecimal digits;
+the Java class escapes its inputs and unescapes its outputs in the same way. That is faithful where the graph only
+moves text and compares it for equality; where it looks inside, the Java class refuses such text.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MOVES: dict[str, tuple[int, ...] | None] = {
     "Where": (1, 2),
     "Concat": None,
 }
-"""Operators whose output holds text of these inputs (None: of all)."""
+"""Operators whose output contains text of these inputs (None: of all)."""
 _APART = ("Shape", "Size", "Constant", "LabelEncoder", "OneHotEncoder", "Equal", "If", "ConstantOfShape")
 _CLASSIFIERS = ("LinearClassifier", "SVMClassifier", "TreeEnsembleClassifier")
 _OF_INPUT = ("keys_strings", "keys_tensor", "cats_strings")
@@ -45,7 +45,7 @@ class JavaGraph:
 
 
 def escape(text: str) -> str:
-    """The text as it travels to Java's ONNX Runtime; most text is unchanged."""
+    """The text escaped for Java's ONNX Runtime; most text is unchanged."""
     return "".join(f"{MARK}{ord(c):06X}" if c == "\0" or c == MARK or c > "\uffff" else c for c in text)
 
 
@@ -82,7 +82,7 @@ def java_graph(model: Path) -> JavaGraph:
 
 @dataclass
 class _Texts:
-    """Text that the graph holds: the value that it flows into, and where it stands."""
+    """Text in the graph: the value that it flows into, and its place."""
 
     value: str
     holder: Any
@@ -112,7 +112,7 @@ def _escape_bytes(text: bytes) -> bytes:
 
 @dataclass
 class _Flow:
-    """Which values of a graph share text, and which of them are looked into."""
+    """Tracks which values of a graph share text, and which of them the graph looks into."""
 
     parent: dict[str, str] = field(default_factory=dict)
     opened: set[str] = field(default_factory=set)
@@ -135,7 +135,7 @@ class _Flow:
         return self.root(name) in self.opened
 
     def close(self) -> None:
-        """Once all is read: keeps one name per group of values that is looked into."""
+        """After reading: keeps one name per group of values that the graph looks into."""
         self.opened = {self.root(n) for n in self.opened}
 
     def read(self, graph: Any) -> None:
@@ -157,7 +157,7 @@ class _Flow:
         self.read_attributes(node, op)
 
     def open(self, node: Any) -> None:
-        """Marks all that an operator touches which may look inside text, its subgraphs' values too."""
+        """Marks all values of an operator that may look inside text, its subgraphs' values too."""
         self.unite([*node.input, *node.output])
         self.opened.update(n for n in (*node.input, *node.output) if n)
         for graph in _subgraphs(node):
@@ -179,18 +179,18 @@ class _Flow:
                     self.unite([inner.name, outer])
 
     def refuse_unreadable(self, outputs: list[str]) -> None:
-        """Stops when text that Java cannot read may come out of a part of the graph that looks inside text."""
+        """Raises `Unsupported` where a part of the graph that looks inside text may output text unreadable in Java."""
         ends = {self.root(n) for n in outputs}
         for texts in self.texts:
             if self.is_opened(texts.value) and self.root(texts.value) in ends and texts.needs_escape:
                 raise Unsupported(
-                    "the graph can answer text beyond U+FFFF that it puts together itself, which ONNX Runtime's Java"
+                    "the graph can output text beyond U+FFFF that it composes itself, which ONNX Runtime's Java"
                     " binding garbles; leave such characters out of the model, or build without the target java"
                 )
 
 
 def _holders(attribute: Any, op: str) -> Iterator[tuple[Any, str]]:
-    """Where an attribute holds text that is data: settings such as `post_transform` are none."""
+    """The places of text in an attribute that is data, unlike settings such as `post_transform`."""
     if attribute.strings:
         yield attribute, "strings"
     if attribute.name in ("value_string", "default_string") or (op not in _MOVES and op not in _APART + _CLASSIFIERS):
@@ -204,7 +204,7 @@ def _subgraphs(node: Any) -> list[Any]:
 
 
 def _rewrite(flow: _Flow) -> bool:
-    """Whether any text of the graph was written in its escaped form."""
+    """Escapes the graph's text in place; whether any text changed."""
     found = [t for t in flow.texts if t.needs_escape and not flow.is_opened(t.value)]
     for texts in found:
         texts.put([_escape_bytes(t) for t in texts.get()])
@@ -212,7 +212,7 @@ def _rewrite(flow: _Flow) -> bool:
 
 
 def _rename(proto: Any, name: str) -> None:
-    """Gives an input or output the escaped form of its name, which Java can say."""
+    """Gives an input or output the escaped form of its name, which Java can pass."""
     from onnx import helper
 
     for value in proto.graph.input:

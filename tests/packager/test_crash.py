@@ -39,7 +39,7 @@ def test_one_sentence_and_a_file(error: str, tmp_path: Path) -> None:
     assert done.returncode == 1 and done.stdout == ""
     (line,) = done.stderr.splitlines()
     (file,) = tmp_path.glob("mlpack-error-*.txt")
-    assert line.startswith(f"mlpack: mlpack met a fault of its own ({error.partition('(')[0]}")
+    assert line.startswith(f"mlpack: mlpack failed because of a bug ({error.partition('(')[0]}")
     assert "please report it" in line and str(file) in line and "CONTRIBUTING.md" in line
     text = file.read_text(encoding="utf-8")
     assert "Traceback (most recent call last)" in text and "in broken" in text and "mlpack 0." in text
@@ -64,5 +64,5 @@ def test_shown_where_it_is_wanted(tmp_path: Path) -> None:
 def test_where_no_file_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.mkstemp", lambda **options: (_ for _ in ()).throw(OSError("full")))
     said = told(ValueError("x\ny"))
-    assert "(ValueError: x y)" in said["message"] and "MLPACK_TRACEBACK=1 shows" in said["message"]
+    assert "(ValueError: x y)" in said["message"] and "the output of MLPACK_TRACEBACK=1" in said["message"]
     assert "traceback" not in said

@@ -50,7 +50,7 @@ def test_the_same_model_built_twice_is_the_same_bundle(flowers: Made, tmp_path: 
     assert facts["same"] and facts["bundle"] == [] and facts["graph"]["same"]
     assert facts["files"] == {"added": [], "removed": [], "changed": []}
     assert [(o["differ"], a["why"]) for a in facts["answers"] for o in a["outputs"]] == [(0, "")] * 4
-    assert text(facts) == f"nothing differs: flowers 1.0.0 ({again.bundle.identity}) twice"
+    assert text(facts) == f"no differences: both are flowers 1.0.0 ({again.bundle.identity})"
 
 
 def test_a_refitted_model_answers_otherwise(flowers: Made, tamer: Made) -> None:
@@ -114,7 +114,7 @@ def test_another_column_is_another_signature(crew: Made, watch: Made) -> None:
     assert (asked["graph"], asked["cases"], asked["asked"]) == ("b", "a", 0)
     assert asked["why"] == "it takes the input 'age', which the cases do not have"
     said = text(facts)
-    assert "+ input age: int" in said and "the graph of B cannot be asked the cases of A: it takes the input" in said
+    assert "+ input age: int" in said and "the cases of A do not fit the graph of B: it takes the input" in said
 
 
 def test_a_graph_that_is_not_the_signatures_is_not_asked() -> None:
@@ -187,7 +187,7 @@ def test_the_case_of_the_largest_difference_is_named() -> None:
 def test_a_fraction_is_not_cut_off_to_be_asked() -> None:
     whole = small(tensor("x", "int64"), tensor("y", "int64"))
     asked = answers(whole, small(X, Y, 1.0, 2.5, float("nan")))
-    reason = "column 'x': a number that int64 does not hold"
+    reason = "column 'x': a number that int64 cannot represent"
     assert asked["refused"] == [{"case": "case-1", "reason": reason}, {"case": "case-2", "reason": reason}]
     assert asked["outputs"][0]["rows"] == 1
 
@@ -212,7 +212,7 @@ def test_a_graph_that_stops_is_told() -> None:
         (
             tensor("y", columns=("no",)),
             {},
-            "its columns stand for other classes than in the cases, or in another order",
+            "its columns are other classes than in the cases, or in another order",
         ),
         (tensor("y", "string"), {}, "string from the graph, float64 in the cases"),
     ],
@@ -225,9 +225,9 @@ def test_an_output_that_cannot_be_compared_says_why(own: TensorSpec, node: dict[
 @pytest.mark.parametrize(
     ("x", "why"),
     [
-        (tensor("x", "string"), "the input 'x' takes numbers, and the cases hold text"),
+        (tensor("x", "string"), "the input 'x' takes numbers, and the cases contain text"),
         (tensor("x", "float64", "N", 3), "the input 'x' has the shape ['N', 1], in the cases ['N', 3]"),
-        (tensor("x", columns=("b",)), "the columns of the input 'x' are others in the cases, or in another order"),
+        (tensor("x", columns=("b",)), "the columns of the input 'x' differ in the cases, or are in another order"),
     ],
 )
 def test_requests_that_do_not_suit_say_why(x: TensorSpec, why: str) -> None:

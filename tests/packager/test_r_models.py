@@ -124,13 +124,13 @@ def test_an_archive_that_leaves_its_folder(shelf: Path, tmp_path: Path) -> None:
     archive = tmp_path / "rpart.tar"
     with tarfile.open(archive, "w") as tar:
         tar.add(shelf / "fit.R", "../outside")
-    with pytest.raises(DamagedError, match="which is no part of rpart"):
+    with pytest.raises(DamagedError, match="which is not part of rpart"):
         _unpack(archive, "rpart", tmp_path)
     with tarfile.open(archive, "w") as tar:
         link = tarfile.TarInfo("rpart/link")
         link.type, link.linkname = tarfile.SYMTYPE, "../../outside"
         tar.addfile(link)
-    with pytest.raises(DamagedError, match="does not belong into a library"):
+    with pytest.raises(DamagedError, match="does not belong in a library"):
         _unpack(archive, "rpart", tmp_path)
 
 
@@ -144,7 +144,7 @@ def test_a_model_inside_a_model_brings_its_package(mlpack: Run, shelf: Path, tmp
 
 @pytest.mark.parametrize("name", ["../outside", "a/b", "", ".."])
 def test_a_lock_names_packages_and_no_places(name: str) -> None:
-    with pytest.raises(DamagedError, match="is no name of a package"):
+    with pytest.raises(DamagedError, match="is not a package name"):
         _in_order({"rpart": {}, name: {}})
 
 

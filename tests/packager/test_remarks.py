@@ -56,9 +56,9 @@ def test_trust_that_was_needed(needed: str) -> None:
 def test_trust_that_was_not() -> None:
     said = needless_trust(ASKED, ("__main__.X", "sklearn.pipeline.Pipeline", "min", "mine"))
     assert said == (
-        "--allow __main__.X was not needed (the file asks for no such name): leave it out",
-        "--allow sklearn.pipeline.Pipeline was not needed (what it names is trusted anyway): leave it out",
-        "--allow min was not needed (the file asks for no such name): leave it out",
+        "--allow __main__.X was not needed (the file uses no such name): leave it out",
+        "--allow sklearn.pipeline.Pipeline was not needed (it is on the allow-list): leave it out",
+        "--allow min was not needed (the file uses no such name): leave it out",
     )
 
 
@@ -84,7 +84,7 @@ def test_a_build_says_both(tmp_path: Path) -> None:
     assert again.returncode == 0, again.stderr
     assert again.stderr.splitlines() == [
         "mlpack: note: ignored columns: target (the model does not take them)",
-        "mlpack: note: --allow mine.X was not needed (the file asks for no such name): leave it out",
+        "mlpack: note: --allow mine.X was not needed (the file uses no such name): leave it out",
     ]
     facts = json.loads(again.stdout)
     bundle = open_bundle(tmp_path / facts["bundle"])

@@ -699,7 +699,7 @@ def test_model_and_cases_travel_unchanged(name: str) -> None:
 
 def test_element_type_that_is_unknown_is_refused_by_name() -> None:
     signature = Signature("graph", (TensorSpec("x", "float16", ("N", 1)),), (TensorSpec("y", "float32", ("N",)),))
-    with pytest.raises(Unsupported, match="'x' has element type float16; the C\\+\\+ runtime knows bool, float32"):
+    with pytest.raises(Unsupported, match="'x' has element type float16; the C\\+\\+ runtime supports bool, float32"):
         cpp.RUNTIME.render(Package("m", "1", signature, artifact_of(b""), {}))
 
 

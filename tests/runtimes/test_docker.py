@@ -78,7 +78,7 @@ def test_the_same_bytes_twice_and_in_order(files: dict[str, bytes]) -> None:
 
 
 def test_the_readme_names_every_file_and_folder(files: dict[str, bytes]) -> None:
-    listed = files["README.md"].decode().partition("## What is here")[2]
+    listed = files["README.md"].decode().partition("## Files")[2]
     tops = {path.partition("/")[0] + ("/" if "/" in path else "") for path in files}
     assert {top for top in tops if f"`{top}`" not in listed} == {"README.md"}
 
@@ -375,7 +375,7 @@ def test_what_no_server_needs_is_dropped_and_the_rest_compiled_for_good(tmp_path
 
 def test_what_does_not_compile_ends_the_build(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("def (\n")
-    with pytest.raises(SystemExit, match="holds what is no Python"):
+    with pytest.raises(SystemExit, match="contains a module that is not valid in Python"):
         preparing.prepare(tmp_path, "/app")
 
 

@@ -115,8 +115,8 @@ OTHER: list[tuple[Answer, str]] = [
     ((200, _outputs({**LABEL, "data": ["aye", "nay"]}, SCORE)), "label[1] is 'nay' instead of 'no'"),
     ((200, _outputs({**LABEL, "data": ["aye", None]}, SCORE)), "label[1] is None instead of 'no'"),
     ((200, _outputs(LABEL)), "gives label, the original label, score"),
-    ((200, {"outputs": 1}), "gives what is no answer of the protocol"),
-    ((200, b"\xff<html>"), "gives what is no answer of the protocol"),
+    ((200, {"outputs": 1}), "gives an answer that does not follow the protocol"),
+    ((200, b"\xff<html>"), "gives an answer that does not follow the protocol"),
     (
         (400, {"error": "no\nsuch  age"}),
         'answered with 400, where the original gives numbers: {"error": "no\\nsuch age"}',
@@ -247,7 +247,7 @@ def test_a_server_that_does_not_start_is_said(bundle: Path) -> None:
         "raise RuntimeError('broken')\n"
     )
     done = _start(bundle)
-    assert done.returncode == 1 and "has ended before it was ready" in done.stderr and "broken" in done.stderr
+    assert done.returncode == 1 and "ended before it was ready" in done.stderr and "broken" in done.stderr
 
 
 def test_another_graph_is_not_served(bundle: Path) -> None:

@@ -39,7 +39,7 @@ def loop(graph: GraphBuilder, limit: int, states: Sequence[State], one: Pass) ->
     ends = [body.op("Identity", end) for end in ends]
     kinds = [("bool", ()), *((s.dtype, s.shape) for s in states)]
     inputs = [_value_info(n, k, s) for n, (k, s) in zip([count, going, *names], [("int64", ()), *kinds])]
-    outputs = [_value_info(n, k, s) for n, (k, s) in zip([again, *ends], kinds)]
+    outputs = [_value_info(n, k, s) for n, (k, s) in zip([goes_on, *ends], kinds)]
     inner = helper.make_graph(body._nodes, graph.fresh("body"), inputs, outputs, body.tensors())
     start = [graph.const(limit, "int64"), graph.const(True), *(s.start for s in states)]
     return graph.ops("Loop", start, len(states), body=inner)

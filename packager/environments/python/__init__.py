@@ -1,1 +1,1 @@
-"""Python environments: captured, locked, rebuilt."""
+"""Captures, locks and rebuilds Python environments."""

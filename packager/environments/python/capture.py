@@ -1,4 +1,4 @@
-"""A Python environment as it is: the interpreter, the platform and every installed distribution."""
+"""Captures a Python environment: the interpreter, the platform and every installed distribution."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from ...paths import kept, program
 FORMAT = 2
 SECONDS = 120.0
 PRIVATE = ("local", "tops")
-"""What only this machine needs to know."""
+"""Facts that stay on this machine."""
 
 
 @dataclass(frozen=True)
 class Captured:
-    """`facts`: as in `environment.json`, without a path of this machine. `distributions`: with their `local` places and
-    the `tops` that they bring. `local`: the interpreter's prefix, the markers, and settings that can change numbers."""
+    """`facts`: as in `environment.json`, without a path of this machine. `distributions`: with their `local` paths and
+    their top-level packages (`tops`). `local`: the interpreter's prefix, the markers, and settings that can change
+    numbers."""
 
     facts: dict[str, Any]
     distributions: tuple[dict[str, Any], ...]
     local: dict[str, Any]
 
     def document(self, needed: frozenset[str]) -> dict[str, Any]:
-        """`environment.json`; `needed`: canonical names of the distributions that the model needs at least."""
+        """`environment.json`. `needed`: canonical names of the distributions that the model needs at least."""
         from packaging.utils import canonicalize_name
 
         told = [
@@ -41,7 +42,7 @@ class Captured:
 
 
 class Capture:
-    """A capture under way, beside the model's worker."""
+    """A capture that runs beside the model's worker."""
 
     def __init__(self, python: str) -> None:
         script = Path(__file__).with_name("probe.py").read_text(encoding="utf-8")
@@ -59,7 +60,7 @@ class Capture:
             raise MissingToolError(f"the interpreter {python} cannot be started: {error.strerror}") from error
 
     def result(self) -> Captured:
-        """What the interpreter told."""
+        """Waits for the interpreter's report."""
         try:
             out, noise = self._process.communicate(timeout=SECONDS)
             facts: dict[str, Any] = json.loads(out)

@@ -1,4 +1,4 @@
-"""Interpreters of earlier Debian releases, unpacked beside the system's own: no root, nothing installed."""
+"""Unpacks interpreters of earlier Debian releases into the cache, without root and without installing them."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ SUITES = {
     "3.11": ("bookworm", "2.36", ("python3-distutils", "libssl3", "libffi8", "libmpdec3")),
     "3.13": ("trixie", "2.41", ("libssl3t64", "libffi8", "libmpdec4")),
 }
-"""By minor version: the suite that has it, the C library that it was built with, and what its modules need."""
+"""By minor version: the suite that has it, the C library that it was built with, and its modules' packages."""
 START = """#!/bin/bash
 export LD_LIBRARY_PATH="{libraries}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}"
 exec -a "$0" "{program}" "$@"
 """
-"""Starts the program with its libraries, under the name that it was called by: an environment is known by that."""
+"""Starts the program with its libraries, under the name of the call, by which Python finds its environment."""
 
 
 def offers(minor: str) -> bool:
-    """Whether a suite has the version and its programs run on this machine's C library."""
+    """Whether a suite has the version and its programs run with this machine's C library."""
     name, have = platform.libc_ver()
     return minor in SUITES and name == "glibc" and _number(have) >= _number(SUITES[minor][1])
 
@@ -34,7 +34,7 @@ def _number(version: str) -> tuple[int, ...]:
 
 
 def fetched(minor: str) -> Path:
-    """The interpreter, fetched from the Debian archive unless it was before; `MissingToolError` where it cannot be."""
+    """The interpreter, from the cache or the Debian archive; `MissingToolError` where it cannot be fetched."""
     suite, _, libraries = SUITES[minor]
     place = kept() / "pythons" / suite
     program = place / "usr" / "bin" / f"python{minor}"
@@ -54,7 +54,7 @@ def _packages(minor: str) -> tuple[str, ...]:
 
 
 def _wrap(made: Path, later: Path, place: Path) -> None:
-    """Puts the start script in the program's place; `later`: where the program will lie."""
+    """Replaces the program with the start script. `later`: the program's final path."""
     real = made.with_name(f"{made.name}.real")
     made.rename(real)
     libraries = ":".join(str(place / "usr" / "lib" / p.name) for p in made.parents[1].glob("lib/*-linux-gnu*"))

@@ -1,4 +1,4 @@
-"""The package index: which wheel of it an installed distribution is, proved by the RECORD inside the wheel."""
+"""Finds the package index's wheel of an installed distribution, proved by the RECORD inside the wheel."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from .uv import listed, uv
 from .wheels import SECONDS, Distribution, Wheel, record_of, wheel_of
 
 TAIL = 2**18
-"""Bytes at the end of a wheel in which its RECORD mostly lies."""
+"""Bytes at the end of a wheel that usually contain its RECORD."""
 AT_ONCE = 8
-UNREACHED = "the index could not be asked: is there a network?"
-"""Reasons go into the bundle, so they quote nobody: neither addresses nor the words of the day."""
+UNREACHED = "the package index was not reachable: check the network"
+"""Reasons go into the bundle, so they quote neither addresses nor other programs' messages."""
 
 Found = dict[str, Wheel | str]
-"""By distribution: its wheel, or why there is none."""
+"""By distribution: its wheel, or the reason for there being none."""
 
 
 def find(distributions: Sequence[Distribution], python: str) -> Found:
-    """The index's wheel of each, by version and tags; `python`: the interpreter's version, such as 3.11.7."""
+    """The index's wheel of each distribution, by version and tags. `python`: the interpreter's version, e.g. 3.11.7."""
     found: Found = {}
     asked = []
     for each in distributions:
@@ -49,7 +49,7 @@ def find(distributions: Sequence[Distribution], python: str) -> Found:
 
 def _never_on_an_index(each: Distribution) -> str:
     if each["origin"] == "editable":
-        return "editable: its code is a folder, which no digest covers"
+        return "an editable install: its code is a folder that no digest covers"
     if each["origin"] == "conda":
         return "installed by conda"
     if each["origin"] != "index":
@@ -67,9 +67,9 @@ def _memory_of(each: Distribution) -> Path:
 
 
 def _offers(pins: Sequence[str], python: str) -> dict[str, Any]:
-    """By canonical name, the index's files for the exact version; the reason as a string where it has none.
+    """By canonical name, the index's files for the exact version, or the reason for there being none.
 
-    A pin that the index does not have fails the whole question, so it is halved around those.
+    A pin that the index lacks fails the whole query, so the query is halved until such pins are isolated.
     """
     import tomllib
     from packaging.utils import canonicalize_name
@@ -92,7 +92,7 @@ def _offers(pins: Sequence[str], python: str) -> dict[str, Any]:
 
 
 def _chosen(each: Distribution, offers: Mapping[str, Any]) -> Wheel | str:
-    """The wheel whose tags are those that are installed, with its RECORD read."""
+    """The wheel with the tags of the installed one, with its RECORD read."""
     from packaging.utils import canonicalize_name
 
     offered = offers.get(canonicalize_name(each["name"]), "the index did not answer for it")
@@ -135,7 +135,7 @@ def _read(each: Distribution, offer: Mapping[str, Any]) -> Wheel | str:
 
 
 def _remote_record(url: str) -> tuple[int, str]:
-    """The wheel's size and the digest of its RECORD, from the end of the file, as far back as it takes."""
+    """The wheel's size and the digest of its RECORD, read from the end of the file, as far back as needed."""
     length = TAIL
     while True:
         size, tail = _tail(url, length)
@@ -154,7 +154,7 @@ def _tail(url: str, length: int) -> tuple[int, bytes]:
 
 
 class _Before(Exception):
-    """What is read lies before the tail."""
+    """Raised when the requested bytes precede the tail."""
 
     def __init__(self, start: int) -> None:
         super().__init__(start)
@@ -162,7 +162,7 @@ class _Before(Exception):
 
 
 class _Tail(io.RawIOBase):
-    """The end of a file as the whole of it, as far as it is read."""
+    """Presents the end of a file as the whole file; raises `_Before` for a read before it."""
 
     def __init__(self, size: int, tail: bytes) -> None:
         self._size, self._tail, self._at = size, tail, 0

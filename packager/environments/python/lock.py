@@ -1,4 +1,4 @@
-"""The lock of a captured environment: the very wheels that are installed, as pylock.toml and requirements.txt."""
+"""Locks a captured environment to the installed wheels, as pylock.toml and requirements.txt."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ class Lock:
     vendored: bool
 
     def facts(self) -> dict[str, Any]:
-        """What the manifest says of it."""
+        """The manifest's entry."""
         return {"vendored": self.vendored, "unproved": list(self.unproved)}
 
 
 def lock(captured: Captured, found: Found, needed: frozenset[str], vendor: bool) -> Lock:
-    """Exact pins of what is installed, never re-solved; with `vendor` the wheels too, made where none is found."""
+    """Exact pins of the installed distributions, never re-solved; with `vendor` also the wheels, rebuilt where the
+    index has none."""
     with tempfile.TemporaryDirectory(prefix="mlpack-") as name:
         wheels = _vendored(captured, found, Path(name)) if vendor else found
         held = {f"{WHEELS}/{path.name}": path.read_bytes() for path in sorted(Path(name).glob("*.whl"))}
@@ -46,12 +47,13 @@ def lock(captured: Captured, found: Found, needed: frozenset[str], vendor: bool)
 
 
 def look_up(captured: Captured) -> Found:
-    """The index's wheel of each distribution, or why there is none."""
+    """The index's wheel of each distribution, or the reason for there being none."""
     return find(captured.distributions, captured.local["markers"]["python_full_version"])
 
 
 def _vendored(captured: Captured, found: Found, folder: Path) -> Found:
-    """The wheels in the folder: the publisher's where its RECORD is the installed one, else made of what is there."""
+    """Puts the wheels into the folder: the publisher's where its RECORD is the installed one, else one rebuilt from the
+    installed files."""
     wheels: Found = {}
     for each in captured.distributions:
         wheel, place = found[each["name"]], Path(each["local"]["place"])
@@ -70,23 +72,23 @@ def _vendored(captured: Captured, found: Found, folder: Path) -> Found:
 
 
 def _of_conda(each: Mapping[str, Any]) -> bool:
-    """Whether conda's own lock holds it."""
+    """Whether conda's own lock contains it."""
     return bool(each["origin"] == "conda")
 
 
 def _unproved(each: Mapping[str, Any], wheel: Wheel | str) -> dict[str, str]:
-    """Why the wheel is not known to be what is installed; empty where its RECORD says so, file by file."""
+    """The reason why the wheel is not proved to be the installed one; empty where its RECORD proves every file."""
     if isinstance(wheel, str):
         why = wheel
     elif wheel.record != each["record"]:
-        why = "the index's wheel holds other files than are installed"
+        why = "the index's wheel contains other files than the installed ones"
     else:
         why = ""
     if each["altered"]:
         count = len(each["altered"])
         shown = ", ".join(each["altered"][:3]) + (", …" if count > 3 else "")
-        which = "1 installed file is" if count == 1 else f"{count} installed files are"
-        why = f"{which} not as its RECORD says: {shown}" + (f"; {why}" if why else "")
+        which = "1 installed file differs" if count == 1 else f"{count} installed files differ"
+        why = f"{which} from its RECORD: {shown}" + (f"; {why}" if why else "")
     return {"name": each["name"], "version": each["version"], "why": why} if why else {}
 
 
@@ -139,7 +141,7 @@ def _wheel(wheel: Wheel, vendor: bool) -> dict[str, Any]:
 
 
 def _requirements(pinned: Mapping[str, Wheel], versions: Mapping[str, str]) -> bytes:
-    """The same pins for tools that read no pylock.toml."""
+    """The same pins for tools that cannot read pylock.toml."""
     lines = [
         f"{name}=={versions[name]} --hash=sha256:{pinned[name].sha256}\n" for name in sorted(pinned, key=str.lower)
     ]

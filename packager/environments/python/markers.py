@@ -1,4 +1,4 @@
-"""Environment markers, asked about the model's interpreter instead of this one."""
+"""Evaluates environment markers for the model's interpreter instead of this one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def holds(marker: Any, markers: Mapping[str, str], extra: str = "", groups: Iterable[str] = ()) -> bool:
-    """Whether a marker (text, parsed, or none at all) holds; one that cannot be compared does, so that it is seen."""
+    """Whether a marker (text, parsed, or none) holds; true for one that cannot be compared, so that it is seen."""
     from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
 
     if not marker:

@@ -1,4 +1,4 @@
-"""What converting needs beside an environment that lacks it: a folder of packages that fit; the environment stays."""
+"""Installs missing converter dependencies into an overlay; the user's environment is untouched."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .capture import Captured
 from .uv import last_words, listed, uv
 
 WANTED = ("onnx>=1.16",)
-"""The first with opset 21 and ai.onnx.ml 5."""
+"""onnx 1.16 is the first with opset 21 and ai.onnx.ml 5."""
 
 
 def converter_packages(python: str, captured: Captured) -> Path:
-    """A folder for the end of the interpreter's path, with the versions that its own packages allow."""
+    """A folder to append to the interpreter's path, with versions that fit its own packages."""
     installed = [f"{each['name']}=={each['version']}" for each in captured.distributions]
     lines = _missing(program(python), installed)
     key = hashlib.sha256(listed([captured.facts["interpreter"]["version"], *lines]).encode()).hexdigest()
@@ -30,7 +30,7 @@ def converter_packages(python: str, captured: Captured) -> Path:
 
 
 def _missing(python: str, installed: list[str]) -> list[str]:
-    """Exact pins of what has to be added."""
+    """Exact pins of the packages to add."""
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
         constraints.write(listed([line for line in installed if "+" not in line]))
         constraints.flush()
@@ -41,8 +41,7 @@ def _missing(python: str, installed: list[str]) -> list[str]:
         )
     if done.returncode:
         raise EnvironmentFault(
-            f"the packages that converting needs ({', '.join(WANTED)}) do not fit beside those of {python}: "
-            f"{last_words(done)}"
+            f"the converter's packages ({', '.join(WANTED)}) conflict with the packages of {python}: {last_words(done)}"
         )
     here = {line.lower().replace("_", "-") for line in installed}
     return [line for line in done.stdout.split() if "==" in line and line.lower().replace("_", "-") not in here]
@@ -53,7 +52,7 @@ def _install(python: str, lines: list[str], folder: Path) -> None:
     try:
         done = uv("pip", "install", "--python", python, "--target", beside, "--no-deps", *lines)
         if done.returncode:
-            raise EnvironmentFault(f"the packages that converting needs cannot be installed: {last_words(done)}")
+            raise EnvironmentFault(f"the converter's packages cannot be installed: {last_words(done)}")
         seal(beside)
         if not folder.is_dir():
             beside.rename(folder)

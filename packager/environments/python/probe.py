@@ -1,7 +1,7 @@
-"""Run by the model's own interpreter (Python 3.8 and later, standard library only): prints what is installed.
+"""Prints the installed distributions; run by the model's interpreter (Python 3.8 or later, standard library only).
 
-`sys.argv[1]`, where given, is a file that remembers the digests of files that have not changed since: by size, time of
-change and place, as version control does.
+`sys.argv[1]`, where given, is a file that caches the digests of unchanged files, by size, time of change and path, as
+version control does.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ NUMBERS = (
     "CUDA_",
     "CUBLAS_",
 )
-"""What the names of environment variables that change numbers begin or end with."""
+"""Beginnings and endings of the names of environment variables that can change numbers."""
 GENERATED = ("INSTALLER", "REQUESTED", "RECORD", "direct_url.json", "uv_cache.json", "uv_build.json")
-"""Files of a dist-info that installers write: they differ from one install to the next."""
+"""Files of a dist-info that the installer writes, which differ between installs."""
 
 
 def distributions(seen: dict[str, Any]) -> list[dict[str, Any]]:
-    """Every installed distribution, sorted by name; `seen`: what is known of unchanged ones."""
+    """Every installed distribution, sorted by name. `seen`: the cached digests."""
     found = {}
     for each in metadata.distributions():
         name = each.metadata["Name"]
@@ -69,12 +69,12 @@ def _distribution(each: metadata.Distribution, name: str, seen: dict[str, Any]) 
 
 
 def _record(each: metadata.Distribution) -> list[list[str]]:
-    """The rows of RECORD: path, digest, size; none where there is no such file."""
+    """The rows of RECORD: path, digest, size; empty without that file."""
     return [row for row in csv.reader((each.read_text("RECORD") or "").splitlines()) if len(row) == 3]
 
 
 def _origin(each: metadata.Distribution) -> tuple[str, str, str, str]:
-    """index, archive, directory, editable or vcs; a public address, a commit, and a folder of this machine."""
+    """The origin (index, archive, directory, editable or vcs), the public address, the commit and the local folder."""
     plain = json.loads(each.read_text("direct_url.json") or "null")
     if not plain:
         return ("conda" if _installer(each) == "conda" else "index"), "", "", ""
@@ -106,7 +106,7 @@ def _licence(about: Any) -> str:
 
 
 def _tops(each: metadata.Distribution, rows: list[list[str]]) -> list[str]:
-    """The top packages and modules that it brings."""
+    """Its top-level packages and modules."""
     tops = set((each.read_text("top_level.txt") or "").split())
     for path, _, _ in rows:
         first, _, rest = path.partition("/")
@@ -118,7 +118,7 @@ def _tops(each: metadata.Distribution, rows: list[list[str]]) -> list[str]:
 
 
 def _digests(each: metadata.Distribution, rows: list[list[str]], seen: dict[str, Any]) -> dict[str, Any]:
-    """`record`: digest of what RECORD says of the publisher's files; `altered`: those that are not so (any more)."""
+    """`record`: digest of RECORD's rows of the publisher's files. `altered`: files that differ from their row."""
     hashed = sorted((path, digest) for path, digest, _ in rows if digest and not generated(path))
     stamp = hashlib.sha256()
     for path, digest in hashed:
@@ -131,14 +131,14 @@ def _digests(each: metadata.Distribution, rows: list[list[str]], seen: dict[str,
 
 
 def record_digest(rows: Iterable[tuple[str, str]]) -> str:
-    """`sha256:` of the sorted rows path, digest below site-packages: the form in which two RECORDs are compared."""
+    """`sha256:` of the sorted rows (path, digest) below site-packages, by which two RECORDs are compared."""
     kept = sorted((path, digest) for path, digest in rows if not path.startswith("../") and not generated(path))
     lines = "".join(f"{path},{digest}\n" for path, digest in kept)
     return "sha256:" + hashlib.sha256(lines.encode()).hexdigest() if kept else ""
 
 
 def generated(path: str) -> bool:
-    """Whether an installer wrote the file: a script, or what it notes in a dist-info."""
+    """Whether the installer wrote the file: a script, or its notes in a dist-info."""
     folder, _, name = path.rpartition("/")
     script = path.startswith("../") and "/bin/" in path
     return script or (folder.endswith(".dist-info") and name in GENERATED)
@@ -164,7 +164,7 @@ def _digest(path: Any, like: str) -> str:
 
 
 def interpreter() -> dict[str, Any]:
-    """Which Python this is; no paths."""
+    """Describes this Python, without paths."""
     return {
         "implementation": platform.python_implementation(),
         "version": platform.python_version(),
@@ -177,7 +177,7 @@ def interpreter() -> dict[str, Any]:
 
 
 def settings() -> dict[str, Any]:
-    """What of the surroundings can change numbers."""
+    """Settings of the process that can change numbers."""
     names = (n for n in sorted(os.environ) if any(n.startswith(w) or n.endswith(w) for w in NUMBERS))
     return {
         "locale": ".".join(filter(None, locale.getlocale())),
@@ -187,7 +187,7 @@ def settings() -> dict[str, Any]:
 
 
 def markers() -> dict[str, str]:
-    """What requirements ask of an interpreter, by the names of dependency specifiers."""
+    """This interpreter's values of the environment markers."""
     version = platform.python_version()
     return {
         "implementation_name": sys.implementation.name,
@@ -205,7 +205,7 @@ def markers() -> dict[str, str]:
 
 
 def _remembered(memory: str) -> dict[str, Any]:
-    """What the file remembers; nothing where it has changed since it was written."""
+    """The cached digests; empty where the file was changed since it was written."""
     with open(memory, encoding="utf-8", errors="replace") as file:
         digest, _, text = file.read().partition("\n")
     if hashlib.sha256(text.encode()).hexdigest() != digest:
@@ -215,7 +215,7 @@ def _remembered(memory: str) -> dict[str, Any]:
 
 
 def main(memory: str | None) -> None:
-    """Prints all of it as JSON; `memory`: the file of remembered digests, or None."""
+    """Prints everything as JSON. `memory`: the file of cached digests, or None."""
     seen: dict[str, Any] = {}
     if memory and os.path.isfile(memory):
         seen = _remembered(memory)

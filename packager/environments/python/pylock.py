@@ -1,4 +1,4 @@
-"""The lock of a bundle, `pylock.toml`, read as what a stranger wrote: wheels by digest, of the bundle or the index."""
+"""Reads a bundle's `pylock.toml` as untrusted input: wheels by digest, from the bundle or the public index only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...errors import DamagedError
 
 NAME = "pylock.toml"
 PUBLIC = "https://files.pythonhosted.org/"
-"""Where the public index keeps its files: the one address that a lock may name."""
+"""The public index's address of files, the only one that a lock may name."""
 MOST_BYTES = 32 << 20
 _file = text(255, r"[A-Za-z0-9_][A-Za-z0-9_.+!-]*\.whl", "the name of a wheel")
 _hashes = record({"sha256": text(64, SHA256, "a sha256 in hex")}, closed=True)
@@ -51,6 +51,6 @@ def read_pylock(folder: Path) -> Sequence[Package]:
 
 
 def requirements(packages: Sequence[Package]) -> str:
-    """The same pins for tools that read no pylock.toml: written from what was checked, never read from the bundle."""
+    """The same pins for tools that cannot read pylock.toml, written from the checked packages, not from the bundle."""
     lines = (f"{p['name']}=={p['version']} --hash=sha256:{p['wheels'][0]['hashes']['sha256']}\n" for p in packages)
     return "".join(lines)

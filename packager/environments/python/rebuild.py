@@ -1,4 +1,4 @@
-"""A fresh environment from a bundle's lock: the interpreter found, the wheels installed by digest, through uv."""
+"""Rebuilds a Python environment from a bundle's lock: finds the interpreter, installs the wheels by digest with uv."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from .uv import last_words, uv
 
 @dataclass(frozen=True)
 class Interpreter:
-    """One that is installed here. `exact`: the very version that the environment was captured from. `rscript`: of an R
-    model, the program that runs it, and no `path`. `installed`: how many distributions the new environment has."""
+    """An installed interpreter. `exact`: it has the exact version of the captured one. `rscript`: for an R model, the
+    program that runs it; `path` is then empty. `installed`: the number of distributions in the new environment."""
 
     path: str
     version: str
@@ -40,8 +40,8 @@ class Interpreter:
 
 
 def find_interpreter(wanted: Mapping[str, Any], given: str | None) -> Interpreter:
-    """The given one, else one of the very version, else one of the same minor version, here or of an earlier Debian;
-    `EnvironmentFault` otherwise, `MissingToolError` where the given one does not start."""
+    """The given interpreter, else one of the exact version, else one of the same minor version, installed or from an
+    earlier Debian; else `EnvironmentFault`. `MissingToolError` where the given one does not start."""
     if given is not None:
         check_interpreter(given)
     version, kind = str(wanted["version"]), str(wanted["implementation"])
@@ -57,7 +57,7 @@ def find_interpreter(wanted: Mapping[str, Any], given: str | None) -> Interprete
         try:
             return _first(_one(str(debian.fetched(minor)), kind), version)
         except MissingToolError as error:
-            fault += f", and the one of Debian cannot be had: {error}"
+            fault += f", and Debian's cannot be fetched: {error}"
     raise EnvironmentFault(f"{fault}: {hint}, or give it with --python")
 
 
@@ -74,9 +74,9 @@ def _one(given: str, kind: str) -> list[tuple[str, str]]:
 
 
 def _installed(kind: str) -> list[tuple[str, str]]:
-    """Versions and paths of those that uv knows of, and of pyenv's."""
-    told = uv("python", "list", "--only-installed", "--all-versions", "--output-format", "json").stdout
-    found = [(p["version"], p["path"]) for p in json.loads(told or "[]") if p["implementation"] == kind.lower()]
+    """Versions and paths of the interpreters that uv and pyenv list."""
+    listing = uv("python", "list", "--only-installed", "--all-versions", "--output-format", "json").stdout
+    found = [(p["version"], p["path"]) for p in json.loads(listing or "[]") if p["implementation"] == kind.lower()]
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     if kind == "CPython":
         found += [(path.parts[-3], str(path)) for path in sorted(root.glob("versions/[0-9]*/bin/python"))]
@@ -149,7 +149,7 @@ def _install(folder: Path, interpreter: Path, how: str) -> None:
 
 
 def _is_there(folder: Path, wheel: Mapping[str, Any]) -> bool:
-    """Whether the bundle holds the wheel; `DamagedError` where it is not the one that the lock names."""
+    """Whether the bundle contains the wheel; `DamagedError` where it is not the one that the lock names."""
     path = folder / str(wheel["path"])
     if path.parent != folder / "wheels":
         raise DamagedError(f"pylock.toml names a wheel outside of the bundle: {wheel['path']}")
@@ -162,7 +162,7 @@ def _is_there(folder: Path, wheel: Mapping[str, Any]) -> bool:
     try:
         bomb = is_bomb(path)
     except zipfile.BadZipFile as error:
-        raise DamagedError(f"the wheel {path.name} is no wheel: {error}") from error
+        raise DamagedError(f"{path.name} is not a readable wheel: {error}") from error
     if bomb:
         raise DamagedError(f"the wheel {path.name} unpacks to far more than a wheel does: it is not installed")
     return True

@@ -1,4 +1,4 @@
-"""Which distributions a model needs at least: those that hold the packages it names, and what they require."""
+"""Computes the distributions that a model needs at least: those of its packages, and their requirements."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
 Node = tuple[str, str]
-"""A distribution's canonical name, and an extra of it or nothing."""
+"""A distribution's canonical name, and one of its extras or an empty string."""
 
 
 def needed(
     packages: Sequence[str], distributions: Sequence[Mapping[str, Any]], markers: Mapping[str, str]
 ) -> frozenset[str]:
-    """Canonical names of the distributions with these top import packages and of all that they require.
+    """Canonical names of the distributions with these top-level import packages and of all their requirements.
 
-    Where several distributions share a package (`google`), all of them count: which one is meant cannot be told.
+    Where several distributions share a package (`google`), all of them count, as the name alone does not decide.
     """
     required = _required(distributions)
     waiting: list[Node] = [(name, "") for name in _holders(packages, distributions)]
@@ -41,7 +41,7 @@ def _holders(packages: Sequence[str], distributions: Sequence[Mapping[str, Any]]
 
 
 def _required(distributions: Sequence[Mapping[str, Any]]) -> dict[str, list[Requirement]]:
-    """Canonical name to requirements; lines that are none are left out, as old metadata holds some."""
+    """Canonical name to requirements; skips invalid lines, as old metadata contains some."""
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.utils import canonicalize_name
 

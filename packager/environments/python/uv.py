@@ -1,4 +1,4 @@
-"""uv, which makes environments and asks the package index."""
+"""Runs uv, which creates environments and queries the package index."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SECONDS = 1800.0
 
 
 def uv(*arguments: str | Path, given: str | None = None) -> subprocess.CompletedProcess[str]:
-    """The finished command: `returncode`, `stdout`, `stderr`. It downloads no interpreter and reads no project."""
+    """Runs uv; the result has `returncode`, `stdout` and `stderr`. It downloads no interpreter and reads no project."""
     environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
     if passing():
         environment.setdefault("UV_CACHE_DIR", str(kept() / "uv"))
@@ -23,7 +23,7 @@ def uv(*arguments: str | Path, given: str | None = None) -> subprocess.Completed
 
 
 def find_uv() -> str:
-    """The program that came with mlpack."""
+    """The program that was installed with mlpack."""
     try:
         from uv import find_uv_bin
 
@@ -33,7 +33,7 @@ def find_uv() -> str:
 
 
 def last_words(done: subprocess.CompletedProcess[str]) -> str:
-    """What it said last, in one line."""
+    """The end of its error output, in one line."""
     lines = [line.strip(" ×╰─▶├│") for line in done.stderr.splitlines() if line.strip()]
     return " ".join(lines[-6:])[-600:]
 

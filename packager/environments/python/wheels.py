@@ -1,4 +1,4 @@
-"""Wheels of installed distributions: fetched, or made again from what is installed; and the digest of a RECORD."""
+"""Fetches the wheels of installed distributions, or rebuilds them from the installed files; digests their RECORD."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!-]*\.whl")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 MOST_RECORD = 64 << 20
 MOST_BYTES = 4 << 30
-"""Of a wheel that is fetched."""
+"""The largest wheel that is fetched."""
 
 Distribution = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Wheel:
-    """One file. `url`: its public address, else empty; `place`: where it is fetched from; `record`: digest of its own
-    RECORD as `environment.json` has it; `made`: empty for the publisher's file, else `rebuilt` or `built` here."""
+    """A wheel file. `url`: its public address, else empty; `place`: the address it is fetched from; `record`: digest of
+    its RECORD, as in `environment.json`; `made`: empty for the publisher's file, else `rebuilt` or `built` here."""
 
     file: str
     sha256: str
@@ -46,7 +46,7 @@ class Wheel:
 
 
 def wheel_of(plain: Any) -> Wheel | None:
-    """The wheel that a memory of the cache names; None where it names none."""
+    """The wheel that a cache entry describes; None where it describes none."""
     try:
         wheel = Wheel(**plain)
     except TypeError:
@@ -57,7 +57,7 @@ def wheel_of(plain: Any) -> Wheel | None:
 
 
 def record_of(wheel: Any) -> str:
-    """The digest of a wheel's RECORD, of the rows that stand in the installed one too; `wheel`: a path or a file."""
+    """The digest of a wheel's RECORD, over the rows that an install keeps. `wheel`: a path or a file."""
     with zipfile.ZipFile(wheel) as archive:
         name = next((n for n in archive.namelist() if n.endswith(".dist-info/RECORD") and n.count("/") == 1), None)
         if name is None:
@@ -69,7 +69,7 @@ def record_of(wheel: Any) -> str:
 
 
 def _installed(path: str) -> str:
-    """Where the file goes below site-packages; `../` and its name where it goes elsewhere."""
+    """The file's path below site-packages; `../` and its name where it is installed elsewhere."""
     first, _, rest = path.partition("/")
     if not first.endswith(".data"):
         return path
@@ -78,7 +78,7 @@ def _installed(path: str) -> str:
 
 
 def fetch(wheel: Wheel, folder: Path) -> Path:
-    """The wheel's file in the folder, its sha256 checked."""
+    """Fetches the wheel into the folder and checks its sha256."""
     held = kept() / "wheels" / wheel.sha256
     if not (held.is_file() and hashlib.sha256(held.read_bytes()).hexdigest() == wheel.sha256):
         held.parent.mkdir(exist_ok=True)
@@ -98,7 +98,7 @@ def _downloaded(wheel: Wheel) -> bytes:
 
 
 def rebuilt(each: Distribution, place: Path, folder: Path) -> Wheel:
-    """A wheel made of the installed files, deterministic: what the publisher's file held, in a file of our own."""
+    """Rebuilds a wheel from the installed files, deterministically; it contains the publisher's files."""
     record = next(p for p in place.glob("*.dist-info/RECORD") if _is_of(p.parent, each))
     about = record.parent.name
     stem = about.removesuffix(".dist-info")
@@ -128,13 +128,13 @@ def _is_of(about: Path, each: Distribution) -> bool:
 
 
 def _joined(tags: Sequence[str]) -> str:
-    """The tags as a file's name has them: `py2.py3-none-any`."""
+    """The tags as in a file name: `py2.py3-none-any`."""
     parts = [tag.split("-") for tag in tags]
     return "-".join(".".join(dict.fromkeys(part[i] for part in parts)) for i in range(3))
 
 
 def _inside(name: str, stem: str) -> str:
-    """Its path in the wheel; empty for what installers make: compiled code and scripts."""
+    """Its path in the wheel; empty for files that the installer makes: bytecode and scripts."""
     if name.endswith(".pyc") or (name.startswith("../") and "/bin/" in name):
         return ""
     return f"{stem}.data/data/{name.lstrip('./')}" if name.startswith("../") else name
@@ -152,7 +152,7 @@ def _put(archive: zipfile.ZipFile, name: str, content: bytes, runs: bool) -> Non
 
 
 def of_file(path: Path, made: str) -> Wheel:
-    """The facts of a wheel on disk."""
+    """Describes a wheel on disk."""
     content = path.read_bytes()
     return Wheel(path.name, hashlib.sha256(content).hexdigest(), len(content), record_of(path), made=made)
 

@@ -1,1 +1,1 @@
-"""R libraries: captured, locked, rebuilt."""
+"""Captures, locks and rebuilds R libraries."""

@@ -1,4 +1,4 @@
-"""R packages as they are installed: where each came from, and an archive of it that is the same wherever it is made."""
+"""Finds the origin of installed R packages and archives each one reproducibly."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _SYSTEM_LIBRARIES = ("/usr/lib/R/",)
 
 @dataclass(frozen=True)
 class Debian:
-    """The Debian package that an R package came with. `sha256`: of its archive, as the suite's index has it; empty
-    where the index does not list that version. `intact`: its files are as Debian made them."""
+    """The Debian package of an R package. `sha256`: of its archive, from the suite's index; empty where the index does
+    not list that version. `intact`: its files are unchanged."""
 
     package: str
     version: str
@@ -33,7 +33,7 @@ class Debian:
 
 
 def debian_packages(folders: Mapping[str, Path]) -> dict[str, Debian]:
-    """By R package, the Debian package that owns its folder; of those that Debian installed."""
+    """By R package, the Debian package that owns its folder, for those that Debian installed."""
     own = {name: folder for name, folder in folders.items() if str(folder).startswith(_SYSTEM_LIBRARIES)}
     if not own or shutil.which("dpkg-query") is None:
         return {}
@@ -48,8 +48,8 @@ def debian_packages(folders: Mapping[str, Path]) -> dict[str, Debian]:
     }
 
 
-def _said(*command: str) -> str:
-    """Standard output; what a tool says while it fails counts too: it fails on one name of many."""
+def _output(*command: str) -> str:
+    """Standard output, also that of a tool that fails, as it fails when one name of many is unknown."""
     if shutil.which(command[0]) is None or len(command) < 3:
         return ""
     environment = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -57,20 +57,20 @@ def _said(*command: str) -> str:
 
 
 def _owners(paths: Sequence[str]) -> Iterator[tuple[str, str]]:
-    for line in _said("dpkg-query", "-S", *paths).splitlines():
+    for line in _output("dpkg-query", "-S", *paths).splitlines():
         owner, _, path = line.partition(": ")
         yield path, owner.split(":")[0]
 
 
 def _versions(packages: Sequence[str]) -> dict[str, str]:
-    told = _said("dpkg-query", "-W", "-f", "${Package}\t${Version}\n", *packages)
+    told = _output("dpkg-query", "-W", "-f", "${Package}\t${Version}\n", *packages)
     return dict(line.split("\t") for line in told.splitlines())
 
 
 def _digests(packages: Sequence[str]) -> dict[tuple[str, str], str]:
-    """By package and version, the sha256 of its archive in the indexes that apt has."""
+    """By package and version, the sha256 of its archive in apt's indexes."""
     found = {}
-    for stanza in _said("apt-cache", "show", *packages).split("\n\n"):
+    for stanza in _output("apt-cache", "show", *packages).split("\n\n"):
         fields = dict(re.findall(r"(?m)^(Package|Version|SHA256): (.*)$", stanza))
         if len(fields) == 3:
             found[fields["Package"], fields["Version"]] = fields["SHA256"]
@@ -78,13 +78,13 @@ def _digests(packages: Sequence[str]) -> dict[tuple[str, str], str]:
 
 
 def _altered(packages: Sequence[str]) -> set[str]:
-    """Packages of which a file is not as Debian made it."""
-    return {package for package in packages if _said("dpkg", "--verify", package).strip()}
+    """Packages with a changed file."""
+    return {package for package in packages if _output("dpkg", "--verify", package).strip()}
 
 
 def write_archive(folder: Path, to: IO[bytes] | None) -> str:
-    """The sha256 of the tar archive of an installed package, which goes to `to` where given: sorted, without times,
-    owners and compression, so that the same tree makes the same bytes anywhere. Links out of the package stay out."""
+    """The sha256 of an installed package's tar archive, which is written to `to` where given: sorted, without times,
+    owners and compression, so that the same tree gives the same bytes anywhere. Omits links out of the package."""
     digest = hashlib.sha256()
 
     class Sink(io.RawIOBase):
@@ -102,7 +102,7 @@ def write_archive(folder: Path, to: IO[bytes] | None) -> str:
 
 
 def _leaves(path: Path, folder: Path) -> bool:
-    """Whether it is a link out of the package: Debian's pages of help share what they show with others'."""
+    """Whether it is a link out of the package, as Debian's help pages share files between packages."""
     return path.is_symlink() and not path.resolve().is_relative_to(folder.resolve())
 
 

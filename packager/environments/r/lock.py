@@ -1,8 +1,7 @@
-"""The environment of an R model: R itself, its libraries, and the packages that `predict` needs, as renv locks them.
+"""Locks the environment of an R model as renv does: R, its libraries, and the packages that `predict` needs.
 
-`renv.lock` has renv's first layout; what renv has no field for stands beside its own: `Sha256` of the package's archive
-(its installed tree as a tar, or its source), `Archive` where the bundle holds it, `Debian` where it came with a Debian
-package.
+`renv.lock` has renv's first layout, with three fields more: `Sha256` of the package's archive (its installed tree as a
+tar, or its source), `Archive` where the bundle contains it, `Debian` where it came with a Debian package.
 """
 
 from __future__ import annotations
@@ -25,15 +24,15 @@ FORMAT = 2
 LOCK = "renv.lock"
 ARCHIVES = "r-packages"
 _BASE = "base"
-UNKNOWN = "installed by R, which keeps no archive: only --vendor can bring it back"
-ALTERED = "its files are not as its Debian package has them"
+UNKNOWN = "installed by R, which keeps no archive: only --vendor can restore it"
+ALTERED = "its files differ from those of its Debian package"
 Package = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Archive:
-    """The archive of one package: its installed tree, or its source. `path`: where it lies, None where it was digested
-    only."""
+    """The archive of one package: its installed tree, or its source. `path`: its file, None where it was only
+    digested."""
 
     sha256: str
     path: Path | None
@@ -43,8 +42,8 @@ class Archive:
 
 
 def recorded(told: Mapping[str, Any], vendor: bool, repository: str, scratch: Path) -> Recorded:
-    """What there is, from what R told; with `vendor` the archives are written in `scratch`: those of sources that the
-    `repository` has, where one is given, else the installed trees."""
+    """The environment from R's reply. With `vendor`, writes the archives into `scratch`: sources from the `repository`,
+    where one is given and has them, else the installed trees."""
     packages = told["packages"]
     _check_folders(packages)
     own = [each for each in packages if each.get("Priority") != _BASE]
@@ -63,7 +62,7 @@ def recorded(told: Mapping[str, Any], vendor: bool, repository: str, scratch: Pa
 
 
 def _check_folders(packages: Sequence[Package]) -> None:
-    """`ForgedError` where a folder holds no installed R package of that name: with --vendor it goes into the bundle."""
+    """Raises `ForgedError` where a folder is no installed R package of that name, as --vendor copies the folder."""
     for each in packages:
         place = Path(each["path"])
         try:
@@ -81,7 +80,7 @@ def _canonical(plain: Any) -> bytes:
 
 
 def _archive(package: Package, vendor: bool, repository: str, folder: Path) -> Archive:
-    """A package's archive; written into `folder` with `vendor`."""
+    """A package's archive; with `vendor` written into `folder`."""
     name, version = str(package["Package"]), str(package["Version"])
     if not vendor:
         return Archive(write_archive(Path(package["path"]), None), None)
@@ -95,7 +94,7 @@ def _archive(package: Package, vendor: bool, repository: str, folder: Path) -> A
 
 
 def _document(told: Mapping[str, Any], packages: Sequence[Package], debian: Mapping[str, Debian]) -> dict[str, Any]:
-    """`environment.json`: the interpreter, and as distributions the packages that the model needs."""
+    """`environment.json`: the interpreter, and the packages that the model needs as distributions."""
     return {
         "format": FORMAT,
         "language": LANGUAGE,
@@ -128,7 +127,7 @@ def _lock(
     debian: Mapping[str, Debian],
     archives: Mapping[str, Archive],
 ) -> bytes:
-    """`renv.lock`: no repository is named, for the one of this machine is nobody else's business."""
+    """`renv.lock`, without a repository, as this machine's own is private."""
     records = {}
     for each in sorted(packages, key=lambda package: str(package["Package"])):
         name, version = str(each["Package"]), str(each["Version"])
@@ -151,7 +150,7 @@ def _requirements(package: Package) -> list[str]:
 
 
 def _unproved(packages: Sequence[Package], debian: Mapping[str, Debian]) -> list[dict[str, str]]:
-    """What nobody but this machine can bear witness to."""
+    """The packages whose origin only this machine can confirm."""
     found = []
     for each in packages:
         owner = debian.get(each["Package"])

@@ -1,4 +1,4 @@
-"""A fresh R library from a bundle's lock: every archive held against its sha256 before R sees it."""
+"""Rebuilds an R library from a bundle's lock; checks every archive's sha256 before R reads it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COMPILE_SECONDS = 1800.0
 SOURCE = ".tar.gz"
 _ASK = 'cat(as.character(getRversion()), R.version$platform, .libPaths(), sep = "\\n")'
 _STUB = """#!/bin/sh
-# Runs R with the packages of this folder alone, besides those that R itself brings.
+# Runs R with only the packages of this folder and R's own.
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 R_LIBS="$here/library" R_LIBS_SITE="$here/library" R_LIBS_USER="$here/library" exec {rscript} "$@"
 """
@@ -68,7 +68,7 @@ def _records(folder: Path) -> Mapping[str, Mapping[str, Any]]:
 
 
 class _Found:
-    """An R that is installed here."""
+    """An installed R."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -87,12 +87,12 @@ class _Found:
 
     @property
     def r(self) -> list[str]:
-        """The program beside it that runs R's own commands."""
+        """The program beside it that runs R's commands (`R CMD`)."""
         return [str(Path(shutil.which(self.path) or self.path).with_name("R"))]
 
 
 def _find(wanted: Mapping[str, Any], given: str | None) -> _Found:
-    """R of the same minor version on the same platform: installed packages run in no other."""
+    """R of the same minor version and platform, as installed packages run in no other."""
     home = os.environ.get("R_HOME", "")
     path = program(given) if given else os.path.join(home, "bin", "Rscript") if home else shutil.which("Rscript")
     if not path:
@@ -108,12 +108,12 @@ def _find(wanted: Mapping[str, Any], given: str | None) -> _Found:
 
 
 def _in_order(records: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The packages, each behind those that it needs: a source is installed against them."""
+    """The packages in order of dependency, as a source is installed against the packages that it needs."""
     from graphlib import CycleError, TopologicalSorter
 
     strange = [name for name in records if not re.fullmatch(r"[A-Za-z][A-Za-z0-9.]*", name)]
     if strange:
-        raise DamagedError(f"renv.lock names {strange[0]!r}, which is no name of a package")
+        raise DamagedError(f"renv.lock names {strange[0]!r}, which is not a package name")
     needs = {name: [n for n in record.get("Requirements", ()) if n in records] for name, record in records.items()}
     try:
         return list(TopologicalSorter(needs).static_order())
@@ -122,7 +122,7 @@ def _in_order(records: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _install(name: str, record: Mapping[str, Any], folder: Path, found: _Found, into: Path) -> None:
-    """The package's tree: from the bundle, else from this machine where the very same is installed."""
+    """Installs the package's tree from the bundle, else from this machine where the same one is installed."""
     if "Archive" in record:
         archive = _checked(folder / _inside(record["Archive"]), record.get("Sha256", ""))
         if archive.name.endswith(SOURCE):
@@ -149,12 +149,12 @@ def _inside(archive: str) -> str:
 
 
 def _compile(archive: Path, found: _Found, into: Path) -> None:
-    """Installs a source with R's own tools, against the packages that are there already."""
+    """Installs a source with R's own tools, against the packages installed so far."""
     try:
         with tarfile.open(archive) as members:
             deque(check_tar(members), maxlen=0)
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
-        raise DamagedError(f"{archive.name} is no source of R that can be installed: {error}") from error
+        raise DamagedError(f"{archive.name} is not an installable R source package: {error}") from error
     command = [*found.r, "CMD", "INSTALL", "--no-docs", "--no-test-load", f"--library={into}", str(archive)]
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "R_LIBS": str(into), "R_LIBS_USER": str(into)}
     try:
@@ -177,14 +177,14 @@ def _checked(archive: Path, sha256: str) -> Path:
 
 
 def _unpack(archive: Path, name: str, into: Path) -> None:
-    """`DamagedError` unless the archive holds nothing but that package."""
+    """Unpacks the archive; `DamagedError` unless it contains only that package."""
     try:
         with tarfile.open(archive, "r:") as members:  # uncompressed: it cannot hold more than its own size
             strange = [m.name for m in members if Path(m.name).parts[:1] != (name,)]
             if strange:
-                raise DamagedError(f"{archive.name} holds {strange[0]}, which is no part of {name}")
+                raise DamagedError(f"{archive.name} contains {strange[0]}, which is not part of {name}")
             if sum(m.size for m in members) > archive.stat().st_size:
-                raise DamagedError(f"{archive.name} says that it holds more than its own size")
+                raise DamagedError(f"{archive.name} claims more content than its own size")
             members.extractall(into, filter="data")
     except (tarfile.TarError, OSError, ValueError, OverflowError) as error:
-        raise DamagedError(f"{archive.name} holds what does not belong into a library: {error}") from error
+        raise DamagedError(f"{archive.name} contains a file that does not belong in a library: {error}") from error

@@ -1,4 +1,4 @@
-"""Source archives of R packages from a repository in CRAN's layout: a folder, or one behind a URL."""
+"""Fetches source archives of R packages from a repository in CRAN's layout: a folder or a URL."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_TEXT = 2**20
 
 
 def fetch_source(place: str, name: str, version: str, into: Path) -> Path | None:
-    """The source archive of a package, in the folder `into`; None where the repository does not have that version."""
+    """Puts a package's source archive into `into`; None where the repository lacks that version."""
     base = place.rstrip("/") if "://" in place else Path(place).absolute().as_uri()
     file = f"{name}_{version}.tar.gz"
     for path in (file, f"Archive/{name}/{file}"):
@@ -32,7 +32,7 @@ def fetch_source(place: str, name: str, version: str, into: Path) -> Path | None
 
 
 def _read(url: str) -> bytes | None:
-    """What lies there; None where nothing does."""
+    """The file's content; None where there is no file."""
     try:
         with urllib.request.urlopen(url, timeout=SECONDS) as answer:
             raw: bytes = answer.read(MOST_BYTES)
@@ -48,14 +48,14 @@ def _read(url: str) -> bytes | None:
 
 
 def _check(archive: Path, name: str, version: str) -> None:
-    """`EnvironmentFault` unless the archive says that it is this package."""
+    """Raises `EnvironmentFault` unless the archive describes itself as this package."""
     try:
         with tarfile.open(archive) as members:
             member = next((m for m in check_tar(members) if m.name == f"{name}/DESCRIPTION"), None)
             file = members.extractfile(member) if member else None
             text = file.read(MOST_TEXT).decode("utf-8", "replace") if file else ""
     except (tarfile.TarError, KeyError, OSError, EOFError, zlib.error) as error:
-        raise EnvironmentFault(f"{archive.name} of the repository is no source archive of R: {error}") from error
+        raise EnvironmentFault(f"{archive.name} of the repository is not a source archive of R: {error}") from error
     said = dict(re.findall(r"(?m)^(Package|Version): *(\S+)", text))
     if said != {"Package": name, "Version": version}:
         raise EnvironmentFault(f"{archive.name} of the repository says that it is {said}: the repository is damaged")

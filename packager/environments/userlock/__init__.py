@@ -1,1 +1,1 @@
-"""Lock files that the user gives."""
+"""Reads and compares lock files of the user's own (`--lock`)."""

@@ -1,4 +1,4 @@
-"""Lock files that users already have (`--lock`): taken as they are, and compared with what is installed."""
+"""Reads the user's own lock file (`--lock`) and compares it with the environment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Difference", "GivenLock", "Pin", "differences", "read_lock"]
 
 MOST_BYTES = 64 * 2**20
 INSTALLERS = frozenset({"pip", "setuptools", "wheel", "uv"})
-"""What environments hold whether or not a lock says so."""
+"""Distributions that environments contain whether locked or not."""
 MADE_BY = {
     "uv.lock": "uv lock",
     "pylock.toml": "uv pip compile --format pylock.toml",
@@ -38,7 +38,7 @@ READERS: Mapping[str, Callable[[str], Iterable[Pin]]] = {
 
 @dataclass(frozen=True)
 class GivenLock:
-    """A lock file as it was given. `raw` may hold logins: a bundle takes `public`."""
+    """A user's lock file. `raw` may contain logins: a bundle stores `public`."""
 
     kind: str
     pins: tuple[Pin, ...]
@@ -46,7 +46,7 @@ class GivenLock:
 
     @property
     def public(self) -> bytes:
-        """The same without logins in addresses and, of requirements, without options such as indexes."""
+        """The file without logins in addresses and, for requirements, without options such as indexes."""
         text = _text(self.raw)
         if self.kind == "requirements.txt":
             text = "".join(_without_options(text))
@@ -55,10 +55,10 @@ class GivenLock:
 
 @dataclass(frozen=True)
 class Difference:
-    """One way in which what is installed is not what the lock says.
+    """One difference between the environment and the lock.
 
     `kind`: "not installed", "other version", "not in the lock" or "altered". A `name` in brackets is no distribution:
-    "[python]" and "[platform]" say that the lock is for others than the model's.
+    "[python]" and "[platform]" mean that the lock is for another Python or platform than the model's.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Difference:
 
 
 def read_lock(path: Path) -> GivenLock:
-    """The pins of a file; its kind is told by name, else by content."""
+    """The pins of a file, whose kind is known by its name, else by its content."""
     raw = _bytes(path)
     try:
         text = _text(raw)
@@ -76,7 +76,7 @@ def read_lock(path: Path) -> GivenLock:
     except UnicodeDecodeError:
         raise UsageError(f"--lock {path} is not a text file; give the lock itself") from None
     if kind is None:
-        raise UsageError(f"--lock {path} is none of the lock files that mlpack reads: {', '.join(sorted(MADE_BY))}")
+        raise UsageError(f"--lock {path} is not a lock file that mlpack reads: {', '.join(sorted(MADE_BY))}")
     try:
         return GivenLock(kind, tuple(READERS[kind](text)), raw)
     except NotALock as error:
@@ -84,12 +84,12 @@ def read_lock(path: Path) -> GivenLock:
     except tomllib.TOMLDecodeError as error:
         reason = f"it is not TOML ({str(error).splitlines()[0]})"
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
-        reason = "it is not laid out as such a file is"
-    raise UsageError(f"--lock {path} cannot be taken as {kind}: {reason}; make it again with `{MADE_BY[kind]}`")
+        reason = "its layout is not that of such a file"
+    raise UsageError(f"--lock {path} cannot be read as {kind}: {reason}; make it again with `{MADE_BY[kind]}`")
 
 
 def _without_options(text: str) -> Iterator[str]:
-    """Lines, less options and comments that quote some; an indented `--hash` goes on from the line before."""
+    """The lines without options and comments that quote options; an indented `--hash` continues the line before."""
     first, kept = True, True
     for line in text.splitlines(keepends=True):
         comment = line.lstrip().startswith("#")
@@ -114,7 +114,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def _text(raw: bytes) -> str:
-    """Text with plain line ends; Windows shells write UTF-16."""
+    """The text with plain line ends; Windows shells write UTF-16."""
     wide = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return raw.decode("utf-16" if wide else "utf-8-sig").replace("\r\n", "\n")
 
@@ -135,7 +135,7 @@ def _kind(path: Path, text: str) -> str | None:
 
 
 def _kind_of_toml(text: str) -> str | None:
-    """Other names: a script's `x.py.lock`, `lock.toml`; poetry's and cargo's have some of the keys, never all."""
+    """The kind of a file of another name (a script's `x.py.lock`, `lock.toml`); poetry's and cargo's lack some keys."""
     keys = set(re.findall(r"^([a-z-]+)\s*=", f"\n{text}".partition("\n[")[0], re.MULTILINE))
     if {"lock-version", "created-by"} <= keys:
         return "pylock.toml"
@@ -145,7 +145,7 @@ def _kind_of_toml(text: str) -> str | None:
 def differences(
     lock: GivenLock, distributions: Sequence[Mapping[str, Any]], markers: Mapping[str, str]
 ) -> tuple[Difference, ...]:
-    """Everything in which the installed `distributions` are not what the lock says for these `markers`, sorted."""
+    """All differences between the installed `distributions` and the lock for these `markers`, sorted."""
     from packaging.utils import canonicalize_name
 
     installed: dict[str, Mapping[str, Any]] = {canonicalize_name(d["name"]): d for d in distributions}
@@ -161,7 +161,7 @@ def differences(
 
 
 def _expected(lock: GivenLock, markers: Mapping[str, str]) -> list[Pin]:
-    """What a bare install of the lock puts into an environment with these markers."""
+    """The pins that an install of the lock without options puts into an environment with these markers."""
     if lock.kind == "uv.lock":
         return [*reached(read_graph(_text(lock.raw)), markers)]
     groups = _toml(lock).get("default-groups", ())
@@ -181,7 +181,7 @@ def _by_name(pins: Iterable[Pin]) -> dict[str, list[Pin]]:
 
 
 def _fit(lock: GivenLock, markers: Mapping[str, str]) -> Iterator[Difference]:
-    """Whether the lock is for this interpreter and this platform at all."""
+    """Differences of interpreter and platform."""
     from packaging.specifiers import SpecifierSet
 
     table = _toml(lock)
@@ -199,7 +199,8 @@ def _fit(lock: GivenLock, markers: Mapping[str, str]) -> Iterator[Difference]:
 def _missing(
     wanted: Mapping[str, Sequence[Pin]], installed: Mapping[str, Mapping[str, Any]], markers: Mapping[str, str]
 ) -> Iterator[Difference]:
-    """Conda also installs what is no Python distribution: without its own list, in which python is, nobody knows."""
+    """Locked distributions that are not installed; conda's only when its own list (it has python) is there, as it also
+    installs other packages than Python distributions."""
     known = "python" in installed
     for name, pins in wanted.items():
         conda = all(pin.manager == "conda" for pin in pins)
@@ -227,7 +228,7 @@ def _matches(pin: Pin, each: Mapping[str, Any]) -> bool:
 
 
 def _same_origin(pin: Pin, each: Mapping[str, Any], origin: str) -> bool:
-    """A folder may be installed either way; a wheel of an index may have been kept on a disk."""
+    """Whether the origin fits: a folder may be installed either way, an index's wheel may come from a disk."""
     if pin.source in ("directory", "editable"):
         return origin in ("directory", "editable")
     if pin.commit:
@@ -239,7 +240,7 @@ def _same_origin(pin: Pin, each: Mapping[str, Any], origin: str) -> bool:
 
 
 def _same_version(one: str, other: str) -> bool:
-    """Build numbers count: 2.1 and 2.1+cpu are different files."""
+    """Whether the versions are equal, build numbers included: 2.1 and 2.1+cpu are different files."""
     from packaging.version import InvalidVersion, Version
 
     try:

@@ -1,4 +1,4 @@
-"""Pins as every kind of given lock file states them, and the checks that each of them passes."""
+"""The pins of a user's lock file, and their checks."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from typing import Any
 
 PROJECT = "project"
-"""The source of the project that a lock file belongs to."""
+"""The source of a lock file's own project."""
 LOCAL = ("archive", "directory", "editable")
-"""Sources on the disk of whoever made the lock; their paths are nobody else's business."""
+"""Sources on the disk of the lock's author, whose paths are private."""
 DIGITS = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
 
 
 class NotALock(ValueError):
-    """What is wrong with a given file, as the second half of a sentence; never quotes an address."""
+    """The fault of a user's lock file, as the second half of a sentence; never quotes an address."""
 
 
 @dataclass(frozen=True)
 class Pin:
-    """One distribution as a lock file wants it.
+    """One distribution as a lock file pins it.
 
-    `source`: empty for an index, else an address, one of `LOCAL`, or `PROJECT`. `optional`: a bare install of the lock
-    leaves it out.
+    `source`: empty for an index, else an address, one of `LOCAL`, or `PROJECT`. `optional`: an install of the lock
+    without options omits it.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Pin:
 
     @property
     def commit(self) -> str:
-        """The commit that it is checked out at, else nothing."""
+        """The commit of its checkout, else an empty string."""
         found = re.fullmatch(r"(?:git|hg)(?:\+.+)?@([0-9a-f]+)", self.source)
         return found[1] if found else ""
 
@@ -49,7 +49,7 @@ def make_pin(name: Any, version: Any, hashes: Iterable[str] = (), manager: str =
     from packaging.utils import canonicalize_name
 
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}", name):
-        raise NotALock("a package in it has no proper name")
+        raise NotALock("it has a package without a valid name")
     if not isinstance(version, str) or not re.fullmatch(r"[\w.!+~-]{0,99}", version):
         raise NotALock(f"the version of {name} is not a short text like '1.0'")
     if not version and not more.get("source"):
@@ -59,7 +59,7 @@ def make_pin(name: Any, version: Any, hashes: Iterable[str] = (), manager: str =
 
 
 def check_marker(marker: str, name: str) -> str:
-    """The marker, which may be empty, as it is."""
+    """The marker, unchanged; it may be empty."""
     from packaging.markers import InvalidMarker, Marker
 
     try:
@@ -70,26 +70,26 @@ def check_marker(marker: str, name: str) -> str:
 
 
 def stated_hash(text: str, where: str) -> str:
-    """`sha256:...` in small letters."""
+    """The hash as `sha256:...` in lower case."""
     kind, _, digest = text.lower().partition(":")
     if len(digest) != DIGITS.get(kind, len(digest) or -1) or not re.fullmatch("[0-9a-f]+", digest):
-        raise NotALock(f"{where} has a hash that is none, or is cut short")
+        raise NotALock(f"{where} has an invalid or truncated hash")
     return f"{kind}:{digest}"
 
 
 def stated_hashes(hashes: Mapping[str, str], where: str) -> list[str]:
-    """The same, of a table."""
+    """The hashes of a table, in the same form."""
     return [stated_hash(f"{kind}:{digest}", where) for kind, digest in hashes.items()]
 
 
 def public(address: str) -> str:
-    """The address without login, query and fragment; nothing for a path on a disk."""
+    """The address without login, query and fragment; empty for a path on a disk."""
     from urllib.parse import urlsplit, urlunsplit
 
     try:
         parts = urlsplit(address)
     except ValueError:
-        raise NotALock("an address in it cannot be read") from None
+        raise NotALock("it has an address that cannot be read") from None
     if parts.scheme in ("", "file", "git+file") or not parts.netloc:
         return ""
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
@@ -98,13 +98,13 @@ def public(address: str) -> str:
 def checkout(kind: str, address: str, commit: str, name: str) -> str:
     """`git+`, the address, `@` and the commit; without an address where the repository is on a disk."""
     if not re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", commit):
-        raise NotALock(f"{name} comes from a repository and does not say which full commit")
+        raise NotALock(f"{name} comes from a repository without a full commit")
     place = public(address.removeprefix(f"{kind}+"))
     return f"{kind}+{place}@{commit}" if place else f"{kind}@{commit}"
 
 
 def version_of_file(address: str) -> str:
-    """The version that a wheel's or source archive's name tells, else nothing."""
+    """The version in the name of a wheel or source archive, else an empty string."""
     from urllib.parse import unquote
 
     from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename

@@ -1,4 +1,4 @@
-"""pylock.toml, requirements with hashes and conda-lock.yml: text in, pins out. For uv.lock see beside."""
+"""Reads the pins of pylock.toml, requirements with hashes and conda-lock.yml; `uv.py` reads uv.lock."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 STRONG = ("sha256:", "sha384:", "sha512:")
 DEEPEST = 20
-"""Levels of a YAML file: the C parser overflows its stack far above, and a lock has 5."""
+"""The most levels of a YAML file: a lock has 5, and the C parser overflows its stack only far above the limit."""
 
 
 def read_pylock(text: str) -> list[Pin]:
-    """Every package, with hashes of all its files."""
+    """Every package, with the hashes of all its files."""
     from packaging.pylock import Pylock, PylockUnsupportedVersionError, PylockValidationError
 
     try:
         lock = Pylock.from_dict(tomllib.loads(text))
     except PylockUnsupportedVersionError:
-        raise NotALock("its lock-version is not 1.x, which is what mlpack reads") from None
+        raise NotALock("its lock-version is not 1.x, the only one that mlpack reads") from None
     except PylockValidationError as error:
-        raise NotALock(f"it is no valid PEP 751 lock ({str(error).splitlines()[0]})") from None
+        raise NotALock(f"it is not a valid PEP 751 lock ({str(error).splitlines()[0]})") from None
     return [_pylock_pin(package) for package in lock.packages]
 
 
@@ -54,7 +54,7 @@ def _pylock_source(package: Package) -> str:
 
 
 def read_requirements(text: str) -> list[Pin]:
-    """Every requirement; option lines (indexes, logins) are passed over and kept nowhere."""
+    """Every requirement; skips option lines (indexes, logins) and stores them nowhere."""
     pins = [_requirement(number, line) for number, line in _logical_lines(text) if not _is_option(number, line)]
     if not pins:
         raise NotALock("it pins nothing")
@@ -62,7 +62,7 @@ def read_requirements(text: str) -> list[Pin]:
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Lines joined over `\\` and without comments, in pip's order: a comment ends what is continued into it."""
+    """Lines joined over `\\` and without comments, in pip's order: a comment ends a continued line."""
     parts: list[str] = []
     first = 1
     for number, line in enumerate(text.splitlines(), 1):
@@ -84,7 +84,7 @@ def _stripped(number: int, line: str) -> Iterator[tuple[int, str]]:
 
 def _is_option(number: int, line: str) -> bool:
     if re.match(r"-[rc]|--requirement|--constraint", line):
-        raise NotALock(f"line {number} takes in another file, and a lock is one file")
+        raise NotALock(f"line {number} includes another file, and a lock is one file")
     if re.match(r"-e|--editable", line):
         raise NotALock(f"line {number} is an editable folder, which no hash can pin")
     return line.startswith("-")
@@ -99,7 +99,7 @@ def _requirement(number: int, line: str) -> Pin:
         if len(asked.name) > 200:
             raise InvalidRequirement
     except InvalidRequirement:
-        raise NotALock(f"line {number} is no requirement like name==1.0") from None
+        raise NotALock(f"line {number} is not a requirement like name==1.0") from None
     given = re.findall(r"--hash(?:=|\s+)[\"']?([^\s\"']+)", options[0] if options else "")
     hashes = [stated_hash(h, f"line {number}") for h in [*given, *_hashes_of_address(asked.url or "")]]
     version, source = _place(number, asked)
@@ -130,7 +130,7 @@ def _place(number: int, asked: Requirement) -> tuple[str, str]:
 
 
 def read_conda_lock(text: str) -> list[Pin]:
-    """Every package of every platform; conda's and pip's."""
+    """Every package of every platform, conda's and pip's."""
     table = _yaml(text)
     if not isinstance(table, dict) or not isinstance(table.get("package"), list):
         raise NotALock("it has no list of packages")
@@ -156,7 +156,7 @@ def _platform(name: str) -> str:
         return ""
     found = re.fullmatch(r"([a-z]+)-([a-z0-9_]+)", name)
     if not found:
-        raise NotALock("a platform in it is none like linux-64")
+        raise NotALock("it has a platform of another form than linux-64")
     system = {"osx": "darwin", "win": "win32"}.get(found[1], found[1])
     windows = {"64": "AMD64", "32": "x86", "arm64": "ARM64"}
     machine = (windows if system == "win32" else {"64": "x86_64", "32": "i686"}).get(found[2], found[2])
@@ -164,7 +164,7 @@ def _platform(name: str) -> str:
 
 
 def _yaml(text: str) -> Any:
-    """Plain data only; the fast parser where there is one, after a look at what would break it."""
+    """Parses plain data only, with the fast parser where there is one, after a check for input that would break it."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -1,4 +1,4 @@
-"""uv.lock: a graph for all platforms, extras and groups, of which one environment holds a part."""
+"""Reads uv.lock, a graph for all platforms, extras and groups, of which one environment has a part."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOCAL_KINDS = {"editable": "editable", "directory": "directory", "path": "archiv
 
 @dataclass(frozen=True)
 class Edge:
-    """A dependency; `version` and `source` only where the name alone would not tell."""
+    """A dependency; `version` and `source` only where the name alone is ambiguous."""
 
     name: str
     extras: tuple[str, ...]
@@ -27,7 +27,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class Node:
-    """A package; `edges`: by extra, and by nothing for those that it always has."""
+    """A package. `edges`: by extra; the empty string for those that it always has."""
 
     pin: Pin
     source: tuple[tuple[str, str], ...]
@@ -36,15 +36,15 @@ class Node:
 
 @dataclass(frozen=True)
 class Graph:
-    """What the file says."""
+    """The content of the file."""
 
     nodes: tuple[Node, ...]
     roots: tuple[Edge, ...]
-    """What is asked for, by the projects and by a script's own lines."""
+    """The requirements of the projects, or a script's own."""
 
 
 def read_graph(text: str) -> Graph:
-    """The whole file; extra revisions of version 1 only add what is not needed here."""
+    """The whole file; later revisions of version 1 only add fields that are not needed here."""
     from packaging.specifiers import SpecifierSet
 
     table = tomllib.loads(text)
@@ -103,7 +103,8 @@ def _edges(rows: Iterable[Mapping[str, Any]]) -> tuple[Edge, ...]:
 
 
 def reached(graph: Graph, markers: Mapping[str, str]) -> frozenset[Pin]:
-    """What a bare install puts into the environment with these markers, without extras, groups and the projects."""
+    """The pins that an install without options puts into an environment with these markers: no extras, no groups, not
+    the projects."""
     waiting, seen = list(graph.roots), set[tuple[int, str]]()
     by_name: dict[str, list[tuple[int, Node]]] = {}
     for number, node in enumerate(graph.nodes):

@@ -1,1 +1,1 @@
-"""What requests and responses say: the Open Inference Protocol, rows, csv, platforms, OpenAPI."""
+"""Reads and writes requests and responses: the Open Inference Protocol, rows, csv, platforms, OpenAPI."""

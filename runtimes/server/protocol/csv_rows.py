@@ -1,4 +1,4 @@
-"""Rows of a csv body, each cell read as its column wants it."""
+"""Reads the rows of a csv body, each cell by its column's type."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .rows import Cells, cells_of_rows, within
 
 MISSING = {"", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A"}
 MISSING |= {"NA", "NULL", "NaN", "None", "n/a", "nan", "null"}
-"""The cells that mean "missing": those of `pandas.read_csv`, as `mlpack predict` reads them."""
+"""The cells that mean "missing": those of `pandas.read_csv`, as in `mlpack predict`."""
 
 
 def cells_of_csv(model: Model, body: bytes, headed: bool, most: int = 0) -> Cells:
@@ -62,7 +62,7 @@ def _named(model: Model, lines: list[list[str]], most: int) -> Cells:
 
 
 def _matrix(model: Model, spec: TensorSpec, lines: list[list[str]], headed: bool, most: int) -> Cells:
-    """A matrix: its first line is a head where it is not all numbers, and may name the columns in another order."""
+    """The cells of a matrix; a first line that is not all numbers is a header, with the columns in any order."""
     head = lines[0] if headed and lines and not all(_is_number(cell) for cell in lines[0]) else None
     rows = lines[1:] if head is not None else lines
     within(len(rows), most)
@@ -94,7 +94,7 @@ def _real(cell: str) -> float:
 
 
 def _cell(spec: TensorSpec, row: int, cell: str) -> Any:
-    """A cell as JSON would hold it: null where it is missing."""
+    """A cell as in JSON: null where it is missing."""
     if cell in MISSING:
         return None
     if spec.is_text:

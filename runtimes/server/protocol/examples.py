@@ -1,4 +1,4 @@
-"""One row that the model answers, for people to begin with."""
+"""Provides an example row that the model accepts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .rows import cells_of_rows, table_of_cells
 
 
 def example_row(model: Model) -> dict[str, Any]:
-    """A golden case's first row where the folder has one that is answered, else one made up from the rules."""
+    """The first row of an answered golden case, else a row generated from the rules."""
     listed = (path for path in sorted(model.described.digests) if path.startswith("golden/"))
     for path in [path for path in listed if path.endswith(".request.json")][:5]:
         try:
@@ -48,7 +48,7 @@ def _made_up(spec: TensorSpec) -> Any:
 
 
 def cell_of(spec: TensorSpec) -> Any:
-    """A value that the rules allow."""
+    """A value within the rules."""
     if spec.values:
         return spec.values[0]
     if spec.is_text:

@@ -1,6 +1,6 @@
-"""Plain requests, read in one go. What is not plain at a glance is left to the columns: they decide, and give reasons.
+"""Reads plain requests in one pass; leaves all others to `columns`, which decides and gives reasons.
 
-Cells are as JSON gives them, so that no float among them is NaN or infinite.
+Cells come from JSON, so no float among them is NaN or infinite.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from ...engine.columns import high_of, low_of
 from ...engine.tensors import DTYPES, Array, wire_of
 
 EXACT = 2**53
-"""Whole numbers up to here are the same in every type that holds them."""
+"""Whole numbers up to here are exact in every number type."""
 Read = Callable[[list[Any]], "Array | None"]
-"""From cells to what the graph takes of them; None where one of them is not plain."""
+"""Converts cells to the graph's input; None where one of them is not plain."""
 
 
 class Feeds(NamedTuple):
-    """What the graph takes, and for how many rows."""
+    """The graph's inputs and their number of rows."""
 
     arrays: dict[str, Array]
     rows: int
 
 
 class _Column(NamedTuple):
-    """An input `[N, width]`; a reader for each datatype, and the one for cells of rows."""
+    """An input `[N, width]`, with a reader for each datatype and one for cells of rows."""
 
     width: int
     readers: Mapping[str, Read]
@@ -38,7 +38,7 @@ class _Column(NamedTuple):
 
 
 class Quick:
-    """The inputs of a model, where they are columns and matrices of one batch; of others no request is plain."""
+    """The fast path for models whose inputs are columns and matrices of one batch; for others no request is plain."""
 
     def __init__(self, signature: Signature) -> None:
         inputs = signature.inputs
@@ -103,7 +103,7 @@ class Quick:
 
 
 def _means_nothing(parameters: Any) -> bool:
-    """Whether a tensor's parameters say nothing that matters here, such as how its sender thinks of it."""
+    """Whether a tensor's parameters are irrelevant here, such as the sender's own content type."""
     return parameters is None or (type(parameters) is dict and parameters.get("binary_data_size") is None)
 
 
@@ -130,7 +130,7 @@ def _readers(spec: TensorSpec) -> Iterable[tuple[str, Read]]:
 
 
 def _whole(spec: TensorSpec, low: float, high: float, known: frozenset[Any] | None) -> Iterable[tuple[str, Read]]:
-    """Whole numbers, in every datatype that has them; for a column of whole numbers `FP64` too."""
+    """Readers of whole numbers, in every datatype that has them; for a column of whole numbers `FP64` too."""
     for name, dtype in DTYPES.items():
         if dtype.kind in "iu" or (name == "FP64" and spec.dtype in INTEGERS):
             kinds = [np.iinfo(d) for d in (dtype, np.dtype(spec.dtype)) if d.kind in "iu"]
@@ -142,7 +142,7 @@ def _whole(spec: TensorSpec, low: float, high: float, known: frozenset[Any] | No
 def _reals(
     spec: TensorSpec, low: float, high: float, known: frozenset[Any] | None, nullable: bool
 ) -> Iterable[tuple[str, Read]]:
-    """Floats; a tensor in single precision rounds its cells before they are looked at."""
+    """Readers of floats; a tensor in single precision rounds its cells before the checks."""
     bound = 3e38 if spec.dtype == "float32" else 1e308
     least, most = max(low, -bound), min(high, bound)
     yield "FP64", _numbers({float, int}, least, most, spec.dtype, known, nullable)

@@ -1,4 +1,4 @@
-"""The server's OpenAPI 3.1 document, with the model's own columns and rules."""
+"""Writes the server's OpenAPI 3.1 document, with the model's own columns and rules."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ def _plain_paths(model: Model) -> Schema:
 
 
 def _get(content: Schema) -> Schema:
-    response: Schema = {"description": "so it is", **({"content": content} if content else {})}
-    return {"get": {"responses": {"200": response}}, "head": {"responses": {"200": {"description": "so it is"}}}}
+    response: Schema = {"description": "OK", **({"content": content} if content else {})}
+    return {"get": {"responses": {"200": response}}, "head": {"responses": {"200": {"description": "OK"}}}}
 
 
 def _asking_paths(model: Model, settings: Settings) -> Schema:
     place = f"/v2/models/{model.name}"
-    infer = _post("an inference of the Open Inference Protocol v2", {"application/json": "Inference"}, "Inferred")
+    infer = _post("inference in the Open Inference Protocol v2", {"application/json": "Inference"}, "Inferred")
     found = {
         "/predict": _post("rows by column name", {"application/json": "Request"}, "Answers"),
-        "/invocations": _post("a body of SageMaker or MLflow", {"application/json": "Invocation"}, "Predictions"),
+        "/invocations": _post("SageMaker's or MLflow's forms", {"application/json": "Invocation"}, "Predictions"),
         f"/v1/models/{model.name}:predict": _post("KServe v1", {"application/json": "Instances"}, "Predictions"),
         f"{place}/infer": infer,
         f"{place}/versions/{model.version}/infer": infer,
@@ -64,7 +64,7 @@ def _asking_paths(model: Model, settings: Settings) -> Schema:
 
 
 def _post(words: str, bodies: Mapping[str, str], answer: str) -> Schema:
-    faults = {"400": "not as the model wants it", "413": "too large", "415": "compressed", "503": "try again later"}
+    faults = {"400": "invalid input", "413": "body too large", "415": "compressed body", "503": "try again later"}
     return {
         "post": {
             "summary": words,
@@ -120,7 +120,7 @@ def _row(model: Model) -> Schema:
 
 
 def _column(spec: TensorSpec) -> Schema:
-    """What one row has in an input: a cell, or lists of cells."""
+    """One row of an input: a cell, or lists of cells."""
     dims = [] if spec.shape[1:] == (1,) else list(spec.shape[1:])
     if spec.features:
         cells = [_cell(rule) for rule in spec.features]
@@ -163,7 +163,7 @@ def _bounds(spec: TensorSpec) -> Schema:
 
 
 def _answer_columns(model: Model) -> Schema:
-    """The columns of an answer, from the outputs' shapes; none where those follow from a request's."""
+    """The columns of an answer, from the outputs' shapes; none where the shapes depend on the request."""
     if model.free:
         return {}
     shapes = {t.name: [d if isinstance(d, int) else 0 for d in t.shape[1:]] for t in model.signature.outputs}

@@ -1,4 +1,4 @@
-"""The page on which a person tries the model with one row: one file, nothing from outside, no foreign markup."""
+"""Serves the page for trying the model with one row: a single file without external resources or foreign markup."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HTML = b"text/html; charset=utf-8"
 
 
 def page(model: Model, example: Mapping[str, Any]) -> Reply:
-    """The page; its policy lets nothing run but its own script."""
+    """The page; its content security policy allows only its own script."""
     facts = {
         "name": model.name,
         "version": model.version,
@@ -39,7 +39,7 @@ def page(model: Model, example: Mapping[str, Any]) -> Reply:
 
 
 def _digest(text: str, tag: str) -> str:
-    """The digest of the page's own script or style, as a policy names it."""
+    """The digest of the page's own script or style, in the policy's form."""
     inner = re.findall(f"<{tag}>(.*?)</{tag}>", text, re.DOTALL)[-1]
     return f"'sha256-{base64.b64encode(hashlib.sha256(inner.encode()).digest()).decode()}'"
 

@@ -1,4 +1,4 @@
-"""The bodies that platforms send: SageMaker, MLflow, Vertex AI, KServe v1, and plain rows."""
+"""Reads the request bodies of SageMaker, MLflow, Vertex AI, KServe v1, and plain rows."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def instances(model: Model, headers: Headers, body: bytes, most: int) -> Reply:
         raise Refusal("the request must be a JSON object with 'instances', a list of rows")
     unknown = sorted(plain.keys() - {"instances", "inputs", "parameters", "signature_name"})
     if unknown:
-        raise Refusal(f"the request has {unknown[0][:80]!r}, which means nothing here")
+        raise Refusal(f"the request has the unknown key {unknown[0][:80]!r}")
     _no_parameters(plain, "parameters")
     rows = plain["instances"] if "instances" in plain else plain["inputs"]
     return _predictions(model, cells_of_rows(model, rows, most), most)
@@ -64,7 +64,7 @@ def invocations(model: Model, headers: Headers, body: bytes, most: int) -> Reply
         return answer(model, plain, most_rows=most)
     unknown = sorted(plain.keys() - {forms[0], "params", "parameters", "signature_name"})
     if unknown:
-        raise Refusal(f"the request has {unknown[0][:80]!r} beside {forms[0]!r}, which means nothing here")
+        raise Refusal(f"the request has the unknown key {unknown[0][:80]!r} beside {forms[0]!r}")
     _no_parameters(plain, "params")
     _no_parameters(plain, "parameters")
     return _predictions(model, _FORMS[forms[0]](model, plain[forms[0]], most), most)
@@ -97,16 +97,16 @@ def _split(model: Model, plain: Any, most: int) -> Cells:
 
 
 def _nameless(model: Model, width: int) -> bool:
-    """Whether the model takes a matrix of so many columns that have no names: the frame's order is all there is."""
+    """Whether the model takes a matrix of so many unnamed columns, where only the frame's order counts."""
     spec = model.inputs[0]
     return len(model.inputs) == 1 and len(spec.shape) == 2 and spec.shape[1] == width and width > 1 and not spec.columns
 
 
 def _numbered(model: Model, names: Any, data: list[Any]) -> Cells:
-    """Columns that a data frame without names numbers from 0."""
+    """The columns of a data frame without names, which numbers them from 0."""
     if type(names) is list and names == list(range(len(names))) and not any(type(n) is bool for n in names):
         return cells_of_rows(model, data)
-    raise Refusal("'columns' must be a list of names, each there once")
+    raise Refusal("'columns' must be a list of unique names")
 
 
 def _inputs(model: Model, plain: Any, most: int) -> Cells:

@@ -1,4 +1,4 @@
-"""Which path answers what."""
+"""The server's routes by path."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EXTENSIONS = ["binary_tensor_data"]
 
 
 def routes_of(model: Model, settings: Settings, board: Board) -> dict[str, Route]:
-    """The routes of a model by path; those that Vertex AI names come last and win."""
+    """The routes of a model by path; Vertex AI's paths come last and take precedence."""
     example = example_row(model)
     shown = page(model, example)
     found = {
@@ -73,11 +73,11 @@ def _v2(model: Model, settings: Settings) -> dict[str, Route]:
 
 
 OTHER = Route("other")
-"""What all other paths answer."""
+"""The route of all other paths."""
 
 
 def other_of(model: Model) -> Route:
-    """The same; below the places of models it names the one that is here."""
+    """The route of all other paths; below the paths of models it names the served model."""
     return replace(OTHER, hint=f"the model here is {model.name!r}, version {model.version!r}")
 
 

@@ -1,1 +1,1 @@
-"""How bytes travel: connections, workers, signals, metrics, gRPC."""
+"""Connections, workers, signals, metrics and gRPC."""

@@ -1,4 +1,4 @@
-"""What becomes of a request: its route, its bounds, the counters. How its bytes travel lies elsewhere."""
+"""Dispatches requests: routes, limits, counters; `http` reads and writes their bytes."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ Answer = Callable[[Mapping[bytes, bytes], bytes], Reply]
 INLINE_BYTES = 64 << 10
 BLOCK = 64 << 10
 INLINE_SECONDS = 0.005
-"""Larger bodies, and models that take more of the processor's time, are answered in a thread: the loop stays live."""
+"""Larger bodies, and models that take more processor time, are answered in a thread, so that the loop stays free."""
 THREADS = 2
 GONE = 499
-"""In the metrics: the sender went away before its request was answered."""
+"""Status in the metrics: the sender disconnected before the answer."""
 MODELS = ("/v1/models/", "/v2/models/")
 AT_LIMIT = "the server is at its limit: try again later"
 RETRY = ((b"retry-after", b"1"),)
@@ -35,7 +35,7 @@ RETRY = ((b"retry-after", b"1"),)
 
 @dataclass(frozen=True)
 class Route:
-    """What one path answers; `label`: its name in the metrics; `hint`: what is said below the places of models."""
+    """The handler of one path. `label`: its name in the metrics; `hint`: the message below the paths of models."""
 
     label: str
     get: Callable[[], Reply] | None = None
@@ -48,7 +48,7 @@ class Route:
 
 
 class Exchange:
-    """One request: `whole` when all of it is here, `taken` when work on it has begun, `answered` when that is over."""
+    """One request. `whole`: it has fully arrived; `taken`: work on it has begun; `answered`: work on it is over."""
 
     __slots__ = (
         "_room",
@@ -80,9 +80,9 @@ class Exchange:
         self.taken = self.whole = self.answered = self.over = False
 
     def add(self, piece: bytes) -> None:
-        """Takes one more piece of the body: a small first one as it is, the others in blocks of one size.
+        """Adds a piece of the body: a small first one as it is, the others in blocks of equal size.
 
-        Blocks of many sizes, freed in any order, leave holes: the process held twice what its bodies have.
+        Blocks of many sizes, freed in any order, fragment the heap: the process held twice the bytes of its bodies.
         """
         self.size += len(piece)
         if not self.pieces and len(piece) <= BLOCK:
@@ -104,7 +104,7 @@ class Exchange:
         self.held += len(block)
 
     def body(self) -> bytes:
-        """The whole body; its pieces are let go."""
+        """The whole body; releases its pieces."""
         last = self.pieces[-1] if self.pieces else b""
         if self._room and type(last) is bytearray:
             del last[BLOCK - self._room :]
@@ -115,7 +115,7 @@ class Exchange:
 
 
 class App:
-    """Routes by path, one of them for all other paths. A request is taken, looked at as it grows, answered, done."""
+    """Routes by path, one of them for all other paths. Each request passes `take`, `grown`, `answer` and `done`."""
 
     def __init__(self, routes: Mapping[str, Route], other: Route, settings: Settings, board: Board) -> None:
         self._routes = routes
@@ -132,7 +132,7 @@ class App:
         self.watch = Watch(settings.seconds)
 
     def direct(self, exchange: Exchange, target: bytes) -> None:
-        """Finds the route; raises `ValueError` and `HttpParserError` where the target is no URL."""
+        """Finds the route; raises `ValueError` and `HttpParserError` where the target is not a URL."""
         found = self._targets.get(target)
         if found is None:
             path = path_of(target)
@@ -140,7 +140,7 @@ class App:
         exchange.route, exchange.path = found
 
     def take(self, exchange: Exchange) -> Reply | None:
-        """Begins with a request whose head is whole: the reply where that needs no body."""
+        """Starts a request whose headers have arrived; the reply where it needs no body."""
         exchange.begun = perf_counter()
         exchange.taken = True
         self._taken += 1
@@ -151,9 +151,9 @@ class App:
             if self._taken > self._settings.requests:
                 raise Refusal(AT_LIMIT, 503, "overload")
             if exchange.headers.get(b"content-encoding", b"identity") not in (b"identity", b""):
-                raise Refusal("this server reads no compressed bodies: send them as they are", 415, "encoding")
+                raise Refusal("this server does not accept compressed bodies: send them uncompressed", 415, "encoding")
         except Exception as error:
-            return self._excuse(error)
+            return self._error_reply(error)
         return None
 
     def _without_body(self, exchange: Exchange) -> Reply:
@@ -165,10 +165,10 @@ class App:
         if route is self._other:
             raise Refusal(f"there is nothing at {exchange.path[:200]!r}", 404, "route")
         self._board.refuse("route")
-        return _error(f"{method.decode()} is not for this path", 405, ((b"allow", route.methods()),))
+        return _error(f"{method.decode()} is not allowed for this path", 405, ((b"allow", route.methods()),))
 
     def add(self, exchange: Exchange, piece: bytes) -> None:
-        """Takes one more piece of a body, within the bounds: a sender may bring megabytes before the loop's turn."""
+        """Adds a piece of a body, within the limits, as a sender may send megabytes before the loop's next turn."""
         if exchange.over:
             return
         exchange.add(piece)
@@ -181,7 +181,7 @@ class App:
         exchange.over = exchange.size > self._settings.body or self._buffered > self._settings.buffer
 
     def grown(self, exchange: Exchange) -> Reply | None:
-        """The reply where the body is too large, as far as it is here."""
+        """The reply where the part of the body that has arrived is too large."""
         size = exchange.size
         if exchange.buffered or not exchange.whole:
             if not exchange.over:
@@ -190,13 +190,13 @@ class App:
             size = max(size, int(announced) if announced.isdigit() else 0)
         if size > self._settings.body:
             words = f"the body has more than {self._settings.body} bytes: send fewer rows"
-            return self._excuse(Refusal(words, 413, "too_large"))
+            return self._error_reply(Refusal(words, 413, "too_large"))
         if exchange.over:
-            return self._excuse(Refusal("too many bodies are on their way: try again later", 503, "overload"))
+            return self._error_reply(Refusal("too many bodies are in transfer: try again later", 503, "overload"))
         return None
 
     def is_quick(self, exchange: Exchange) -> bool:
-        """Whether a whole request is answered so soon that all others can wait for it."""
+        """Whether a whole request is answered so fast that the event loop may wait for it."""
         return exchange.size <= INLINE_BYTES and self._pace <= INLINE_SECONDS
 
     def answer(self, exchange: Exchange) -> Reply:
@@ -204,7 +204,7 @@ class App:
         try:
             return self._answer(exchange, perf_counter(), perf_counter)
         except Exception as error:
-            return self._excuse(error)
+            return self._error_reply(error)
 
     def _answer(self, exchange: Exchange, since: float, clock: Callable[[], float]) -> Reply:
         body, post = exchange.body(), exchange.route.post
@@ -223,9 +223,9 @@ class App:
                 self._pace += 0.1 * (clock() - begun - self._pace)
 
     async def answer_in_thread(self, exchange: Exchange) -> Reply:
-        """The reply to a whole request, made beside all others."""
+        """The reply to a whole request, made in a thread."""
         if self._threads >= self._settings.requests:
-            return self._excuse(Refusal(AT_LIMIT, 503, "overload"))
+            return self._error_reply(Refusal(AT_LIMIT, 503, "overload"))
         self._threads += 1
         loop = asyncio.get_running_loop()
         future = loop.run_in_executor(self._pool, self._answer, exchange, perf_counter(), thread_time)
@@ -234,9 +234,9 @@ class App:
             return await asyncio.wait_for(asyncio.shield(future), self._settings.seconds)
         except TimeoutError:
             future.cancel()
-            return self._excuse(self._late())
+            return self._error_reply(self._late())
         except Exception as error:
-            return self._excuse(error)
+            return self._error_reply(error)
 
     def _late(self) -> Refusal:
         return Refusal(f"no answer within {self._settings.seconds} s: send fewer rows", 503, "time")
@@ -247,40 +247,40 @@ class App:
             future.exception()
 
     def done(self, exchange: Exchange, status: int, rows: int = 0) -> None:
-        """A request that was taken is over."""
+        """Ends a request that was taken."""
         exchange.answered = True
         self.forget(exchange)
         self._board.leave(exchange.route.label, status, perf_counter() - exchange.begun, rows)
         self._leaving += 1
 
     def forget(self, exchange: Exchange) -> None:
-        """Lets go of a request's body."""
+        """Releases a request's body."""
         self._buffered -= exchange.buffered
         exchange.buffered = 0
         exchange.pieces = []
 
     def begin_turn(self) -> None:
-        """Counts no more what was answered in the loop's turn before this one: all that is there at once counts."""
+        """Releases the in-flight slots of the previous event-loop iteration."""
         self._taken -= self._leaving
         self._leaving = 0
 
-    def _excuse(self, error: Exception) -> Reply:
-        """What is said in place of an answer."""
+    def _error_reply(self, error: Exception) -> Reply:
+        """The reply for an error."""
         if not isinstance(error, Refusal):
             traceback.print_exception(error, file=sys.stderr)
-            return _error("the server made a mistake: its log has the details", 500)
+            return _error("internal server error: the server's log has the details", 500)
         self._board.refuse(error.reason)
         return _error(str(error), error.status, RETRY if error.status == 503 else ())
 
 
 def path_of(target: bytes) -> str:
-    """The path that a request's target names; raises `ValueError` and `HttpParserError` where it is no URL."""
+    """The path of a request's target; raises `ValueError` and `HttpParserError` where the target is not a URL."""
     path = httptools.parse_url(target).path.decode("ascii")
     return unquote(path) if "%" in path else path
 
 
 def _is_plain(path: str) -> bool:
-    """Whether this is how a target that names the path looks."""
+    """Whether a target for the path has exactly this form."""
     try:
         return path_of(path.encode("ascii")) == path
     except (ValueError, AttributeError, httptools.HttpParserError):

@@ -1,6 +1,6 @@
-"""What runs for too long is stopped: a graph ends before its next node once its run is told to terminate.
+"""Stops runs of a graph that take too long: ONNX Runtime terminates a run before its next node.
 
-Each run has options of its own for that, so that none is ever stopped in place of another.
+Each run has its own options for that, so that no other run is stopped in its place.
 """
 
 from __future__ import annotations
@@ -13,47 +13,47 @@ from ...engine.session import STOP, run_options
 
 
 class Watch:
-    """All that is being answered, in any thread, and since when by `time.perf_counter`."""
+    """The current runs of all threads, with their start times by `time.perf_counter`."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._running: dict[Any, float] = {}
 
     def start(self) -> None:
-        """Begins to watch, in a thread that ends with the process."""
+        """Starts to watch, in a thread that ends with the process."""
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
 
     def begin(self, since: float) -> Any:
-        """The options of all that this thread now runs; `terminate` tells whether it was stopped."""
+        """The options of this thread's run; `terminate` shows whether it was stopped."""
         options = run_options()
         STOP.set(options)
         self._running[options] = since
         return options
 
     def begin_load(self, options: Any, since: float) -> Any:
-        """The same for the load of a graph with these options of a session."""
+        """Begins the load of a graph with these session options."""
         self._running[options] = since
         return options
 
     def restart(self, options: Any, since: float) -> None:
-        """What ran is over, and the next begins."""
+        """Restarts the clock for the next run."""
         self._running[options] = since
 
     def since(self, options: Any) -> float:
-        """When it began."""
+        """The start time of the run or load."""
         return self._running[options]
 
     def running(self) -> list[tuple[Any, float]]:
-        """All that runs now, and since when."""
+        """All current runs and loads with their start times."""
         return list(self._running.copy().items())
 
     def stop(self) -> None:
-        """Stops all that runs now."""
+        """Stops all current runs and loads."""
         for options, _ in self.running():
             _stop(options)
 
     def end(self, options: Any) -> None:
-        """It is over, in good time or not."""
+        """Ends the run or load, late or not."""
         STOP.set(None)
         del self._running[options]
 
@@ -63,7 +63,7 @@ class Watch:
             self.look(time.perf_counter())
 
     def look(self, now: float) -> None:
-        """Stops what began too long ago."""
+        """Stops the runs and loads that began too long ago."""
         for options, since in self.running():
             if now - since > self._seconds:
                 _stop(options)

@@ -1,4 +1,4 @@
-"""The messages of the Open Inference Protocol's gRPC service, from a table of the published proto's fields."""
+"""Builds the messages of the Open Inference Protocol's gRPC service from a table of the published proto's fields."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ _FIELDS = {
         "raw_output_contents:bytes*=6"
     ),
 }
-"""`NAME:TYPE=NUMBER`, with `*` where it is repeated. Parameters, which mean nothing here, are left out: a reader of
-protocol buffers passes over fields that it does not know. Where the proto nests a message in another, it stands alone
-here: on the wire that is the same."""
+"""`NAME:TYPE=NUMBER`, with `*` for a repeated field. Parameters, which this server ignores, are left out, as a reader
+of protocol buffers skips unknown fields. Messages that the proto nests are separate here, which is the same on the
+wire."""
 
 
 def messages() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol over gRPC, beside a worker's HTTP: the same model, rules and answers."""
+"""Serves the Open Inference Protocol over gRPC beside a worker's HTTP, with the same model, rules and answers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _STATUS = {400: "INVALID_ARGUMENT", 404: "NOT_FOUND", 413: "RESOURCE_EXHAUSTED",
 
 
 class Service:
-    """What each call answers; its methods bear the calls' names."""
+    """The handlers of the calls, by name."""
 
     def __init__(self, model: Model, settings: Settings) -> None:
         self._model = model
@@ -38,7 +38,7 @@ class Service:
         self._known = {"ServerLive": {"live": True}, "ServerReady": {"ready": True}}
 
     def read(self, call: str, raw: bytes) -> Any:
-        """The request in these bytes; raises `Refusal`."""
+        """Parses a request; raises `Refusal`."""
         from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
         try:
@@ -47,7 +47,7 @@ class Service:
             raise Refusal(f"the message cannot be read as a {call}Request") from None
 
     def answer(self, call: str, request: Any) -> tuple[Any, int]:
-        """The response to a request, and how many rows were answered; raises `Refusal`."""
+        """The response to a request and its number of rows; raises `Refusal`."""
         made = self.made[f"{call}Response"]
         if call in self._known:
             return made(**self._known[call]), 0
@@ -67,7 +67,7 @@ class Service:
         raw = list(request.raw_input_contents)
         names = [tensor.name for tensor in request.outputs]
         if len(set(names)) != len(names):
-            raise Refusal("an output is asked for twice")
+            raise Refusal("an output is requested twice")
         answers = self._model.ask(_table(request.inputs, raw), names, self._most)
         model = self._model
         found = made(model_name=model.name, model_version=model.version, id=request.id)
@@ -106,7 +106,7 @@ def _array(tensor: Any, raw: bytes | None) -> Array:
         return array_of_bytes(tensor.name, tensor.datatype, shape, raw)
     field = _CONTENTS.get(tensor.datatype)
     if field is None:
-        raise Refusal(f"input {tensor.name[:80]!r}: the datatype {tensor.datatype[:20]!r} has no contents but raw ones")
+        raise Refusal(f"input {tensor.name[:80]!r}: the datatype {tensor.datatype[:20]!r} needs raw contents")
     data = list(getattr(tensor.contents, field))
     if field == "bytes_contents":
         try:
@@ -117,7 +117,7 @@ def _array(tensor: Any, raw: bytes | None) -> Array:
 
 
 def start(model: Model, settings: Settings, board: Board, watch: Watch) -> Callable[[float], Any]:
-    """Serves on its own threads; gives the function that ends it within so many seconds. Raises `Damaged`."""
+    """Serves on its own threads; returns the function that stops it within so many seconds. Raises `Damaged`."""
     import grpc
 
     options = [("grpc.max_receive_message_length", settings.body), ("grpc.so_reuseport", 1)]
@@ -167,7 +167,7 @@ def _handler(
             context.abort(getattr(grpc.StatusCode, _STATUS[status]), str(refusal))
         except Exception:
             traceback.print_exc(file=sys.stderr)
-            context.abort(grpc.StatusCode.INTERNAL, "the server made a mistake: its log has the details")
+            context.abort(grpc.StatusCode.INTERNAL, "internal server error: the server's log has the details")
         finally:
             watch.end(options)
             with lock:

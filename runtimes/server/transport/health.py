@@ -1,4 +1,4 @@
-"""Whether the server of a container is ready, asked from within: what a container engine calls every few seconds."""
+"""Checks from inside a container whether its server is ready, for the container engine's health check."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ SECONDS = 4.0
 
 
 def is_ready(host: str, port: int) -> bool:
-    """Whether the server that listens there answers; it is asked on this machine where it listens everywhere."""
+    """Whether the server at the address answers; uses the loopback address where it listens on all."""
     connection = http.client.HTTPConnection("127.0.0.1" if host == "0.0.0.0" else host, port, timeout=SECONDS)
     try:
         connection.request("GET", "/readyz")

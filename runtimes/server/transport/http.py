@@ -1,6 +1,6 @@
-"""Connections that speak HTTP/1.1, with bounds on heads, on slow senders, and on answers that nobody reads.
+"""Handles HTTP/1.1 connections, with limits on headers, on slow senders and on unread answers.
 
-httptools reads. A request that is whole as it arrives is answered there and then, with one write.
+httptools parses. A request that arrives whole is answered at once, with one write.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .scheduler import Turns
 IDLE_SECONDS = 75
 LINGER_SECONDS = 1.0
 HEADER_MARKS = 4
-"""Bytes of a header besides its name and value: the colon, the space, the end of the line."""
+"""Bytes of a header line besides its name and value: the colon, the space, the end of the line."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 OFFER = re.compile(rb"\nupgrade:", re.IGNORECASE)
 BEGUN_OFFER = re.compile(rb"(?<=\n)(u(p(g(r(a(de?)?)?)?)?)?)\Z", re.IGNORECASE)
@@ -40,9 +40,9 @@ class ServerState:
 
 
 class Connection(asyncio.Protocol):
-    """One connection. Its requests stand in line; the first is worked on, the others wait.
+    """One connection. Its requests form a queue; the first is in work, the others wait.
 
-    `begun`: when the request began that is not yet whole, 0 where there is none; `idle`: since when there is none.
+    `begun`: start time of the incomplete request, 0 without one; `idle`: time since when there is none.
     """
 
     transport: Any
@@ -59,18 +59,18 @@ class Connection(asyncio.Protocol):
         self._reading = Exchange()
         self._target = self._line_end = self._kept_back = b""
         self._in_head = False
-        self._head = 0  # bytes of a head, as far as it is here
-        self._weight = self._hosts = 0  # bytes of its names and values, and how often it names a host
-        self._mixed = False  # the bytes of this read are more than those of one head
+        self._head = 0  # bytes of the headers so far
+        self._weight = self._hosts = 0  # bytes of their names and values, and the number of Host headers
+        self._mixed = False  # this read has more bytes than those of one request's headers
         self._unsent = b""
-        self._due = False  # it has a step in the loop's turn
-        self._working = False  # the first in line is with a thread
-        self._unread = False  # the other side does not read what it is sent
-        self._fault = (0, "")  # what is said, once all in line are answered, to a sender that does not speak HTTP
+        self._due = False  # it is scheduled for the loop's turn
+        self._working = False  # a thread works on the first in the queue
+        self._unread = False  # the other side does not read its answers
+        self._fault = (0, "")  # the final answer, after the queue's, to a sender that does not speak HTTP
         self._paused = self._ended = self._last = self._turned = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Takes the connection, or says at once that there are too many."""
+        """Accepts the connection, or answers at once that there are too many."""
         self.transport = transport
         full = len(self.state.connections) >= self.settings.connections
         self.state.connections.add(self)
@@ -78,7 +78,7 @@ class Connection(asyncio.Protocol):
             self.turn_away(503, "there are too many connections: try again later")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Lets go of what waits; what a thread works on is counted once that is over."""
+        """Drops the waiting requests; a thread's request is counted when it ends."""
         self.state.connections.discard(self)
         self._turned = True
         self._parser = None
@@ -87,7 +87,7 @@ class Connection(asyncio.Protocol):
         self._clear_line()
 
     def eof_received(self) -> bool:
-        """Whether answers are still to come to a sender that has said all it had to say."""
+        """Whether answers are still due to a sender that has finished sending."""
         self._ended = self._last = True
         self._drop_unfinished()
         return bool(self.line)
@@ -107,7 +107,7 @@ class Connection(asyncio.Protocol):
             self._give_up(self.line.popleft())
 
     def data_received(self, data: bytes) -> None:
-        """Reads on; nothing more is read after bytes that are no HTTP."""
+        """Parses the data; reads nothing more after invalid HTTP."""
         if self._turned or self._fault[0]:
             return
         if self._in_head or not self.begun:
@@ -118,7 +118,7 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserUpgrade:
             self._last = True
         except httptools.HttpParserError:
-            self._fault = self._fault if self._fault[0] else (400, "this is no HTTP/1.1 request")
+            self._fault = self._fault if self._fault[0] else (400, "this is not an HTTP/1.1 request")
             self._drop_unfinished()
         self._head = self._head + len(data) if self.begun and not self._mixed else 0
         if self._head > self.settings.header and not self._fault[0]:
@@ -127,9 +127,9 @@ class Connection(asyncio.Protocol):
         self._go_on()
 
     def _without_offer(self, data: bytes) -> bytes:
-        """The bytes with an offer to go on in another protocol (Java's client makes it) under a name without meaning.
+        """The bytes with an Upgrade header (Java's client sends one) renamed to an unknown header.
 
-        The parser takes what follows such a head for that other protocol, and the body would be lost.
+        The parser would read the bytes after such headers as the other protocol, and the body would be lost.
         """
         start, data, self._kept_back = len(self._line_end), self._line_end + self._kept_back + data, b""
         self._line_end = b""
@@ -143,7 +143,7 @@ class Connection(asyncio.Protocol):
         return data[start:]
 
     def on_message_begin(self) -> None:
-        """A request begins."""
+        """Begins a request."""
         self.begun = monotonic()
         self._in_head = True
         self._weight = self._hosts = 0
@@ -151,12 +151,12 @@ class Connection(asyncio.Protocol):
         self._reading = Exchange()
 
     def on_url(self, target: bytes) -> None:
-        """A piece of what is asked for."""
+        """Adds a piece of the target."""
         self._weigh(len(target))
         self._target += target
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header; those that come after a body mean nothing."""
+        """Adds a header; trailers after a body are ignored."""
         self._weigh(len(name) + len(value) + HEADER_MARKS)
         if self._in_head:
             name = name.lower()
@@ -164,25 +164,25 @@ class Connection(asyncio.Protocol):
             self._reading.headers[name] = value
 
     def _weigh(self, size: int) -> None:
-        """Counts what the parser has read of a head, or of what follows a body: both may come whole in one read."""
+        """Counts the parsed bytes of headers or trailers, which may arrive whole in one read."""
         self._weight += size
         if self._weight > self.settings.header:
             self._stop(431, self._too_long())
 
     def _too_long(self) -> str:
-        return f"the head of the request has more than {self.settings.header} bytes"
+        return f"the request headers have more than {self.settings.header} bytes"
 
     def _stop(self, status: int, words: str) -> None:
-        """Ends the parser's work on what is no request that can be answered."""
+        """Stops the parser at a request that cannot be answered."""
         self._fault = status, words
         raise ValueError(words)
 
     def on_headers_complete(self) -> None:
-        """The head is whole: the request stands in line."""
+        """Queues the request, whose headers are complete."""
         exchange, parser = self._reading, self._parser
         coding = exchange.headers.get(b"transfer-encoding", b"chunked")
         if parser.get_http_version() not in ("1.0", "1.1") or coding.lower() != b"chunked":
-            self._stop(400, "this is no HTTP/1.1 request")
+            self._stop(400, "this is not an HTTP/1.1 request")
         if self._hosts > 1 or (not self._hosts and parser.get_http_version() == "1.1"):
             self._stop(400, "the request must have one Host header")
         self._in_head = False
@@ -193,19 +193,19 @@ class Connection(asyncio.Protocol):
         self.line.append(exchange)
 
     def on_body(self, piece: bytes) -> None:
-        """A piece of the body."""
+        """Adds a piece of the body."""
         self._mixed = True
         if not self._reading.answered:
             self.app.add(self._reading, piece)
 
     def on_message_complete(self) -> None:
-        """The request is whole."""
+        """Completes the request."""
         self._mixed = self._reading.whole = True
         self.begun = 0.0
         self.idle = monotonic()
 
     def _go_on(self) -> None:
-        """Has a turn where there is something to do."""
+        """Joins the loop's turn where work is pending."""
         if self._paused or self._unread or len(self.line) > 1:
             self._throttle()
         if not self.line:
@@ -216,7 +216,7 @@ class Connection(asyncio.Protocol):
             self._turns.join(self, alone=len(self.state.connections) == 1)
 
     def step(self) -> None:
-        """Brings the first in line as far as it can go."""
+        """Advances the first request of the queue as far as possible."""
         self._due = False
         if not self.line or self._turned:
             return
@@ -234,7 +234,7 @@ class Connection(asyncio.Protocol):
             self._say(exchange, reply)
 
     def _early(self, exchange: Exchange) -> Reply | None:
-        """The reply that needs no body, or no more of it."""
+        """The reply that needs no body, or no more of the body."""
         if exchange.taken:
             return self.app.grown(exchange)
         reply = self.app.take(exchange)
@@ -264,7 +264,7 @@ class Connection(asyncio.Protocol):
             self._clear_line()
 
     def send(self) -> None:
-        """Sends what has been said, and goes on."""
+        """Sends the pending answers and continues."""
         if self._unsent:
             self.transport.write(self._unsent)
             self._unsent = b""
@@ -274,30 +274,30 @@ class Connection(asyncio.Protocol):
             self._go_on()
 
     def _throttle(self) -> None:
-        """Reads no further while requests wait in line, or answers are not read."""
+        """Pauses reading while requests wait in the queue, or answers are unread."""
         wanted = self._unread or len(self.line) > 1
         if wanted != self._paused and not self._ended and not self._turned:
             self._paused = wanted
             (self.transport.pause_reading if wanted else self.transport.resume_reading)()
 
     def pause_writing(self) -> None:
-        """The other side does not read what it is sent: nothing is answered until it does."""
+        """Pauses answers until the other side reads."""
         self._unread = True
 
     def resume_writing(self) -> None:
-        """The other side has read."""
+        """Resumes answers, as the other side has read."""
         self._unread = False
         if not self._turned:
             self._go_on()
 
     def shutdown(self) -> None:
-        """Closes once what was taken is answered."""
+        """Closes the connection after the answers to its accepted requests."""
         self._last = True
         if not self.line:
             self.transport.close()
 
     def turn_away(self, status: int, words: str) -> None:
-        """Says this much, and closes once the sender has had time to read it."""
+        """Sends the error and closes the connection after the sender has had time to read it."""
         self._turned = True
         body = b'{"error":"' + words.encode() + b'"}'
         later = b"retry-after: 1\r\n" if status == 503 else b""
@@ -308,7 +308,7 @@ class Connection(asyncio.Protocol):
         asyncio.get_running_loop().call_later(LINGER_SECONDS, self.transport.close)
 
     def sweep(self, now: float) -> None:
-        """Closes the connection where a request is on its way, an answer unread, or nothing asked for too long."""
+        """Closes the connection where a request is incomplete, an answer unread, or nothing requested for too long."""
         if self._turned:
             return
         seconds = self.settings.seconds
@@ -321,17 +321,17 @@ class Connection(asyncio.Protocol):
             self.drop()
 
     def _awaits(self) -> bool:
-        """Whether an answer is being made, or being read."""
+        """Whether an answer is in work or unread."""
         return bool(self.line) or self.transport.get_write_buffer_size() > 0
 
     def drop(self) -> None:
-        """Ends the connection here and now."""
+        """Aborts the connection."""
         self._turned = True
         self.transport.abort()
 
 
 def _response(reply: Reply, bodyless: bool, last: bool) -> bytes:
-    """The bytes of a response; `last`: the connection ends with it."""
+    """The bytes of a response. `last`: the connection ends after it."""
     length = len(reply.body)
     if reply.status == 200 and reply.kind is JSON and not (reply.headers or bodyless or last):
         return _PLAIN % (length, reply.body)
@@ -343,7 +343,7 @@ def _response(reply: Reply, bodyless: bool, last: bool) -> bytes:
 
 
 def drop_unread(connections: Sequence[Connection]) -> None:
-    """Ends the connections with most of what nobody reads, until the answers that wait are within their bound."""
+    """Aborts the connections with the most unread bytes until the unread answers are within their limit."""
     waiting = sorted(((c.transport.get_write_buffer_size(), c) for c in connections), key=lambda pair: -pair[0])
     total = sum(size for size, _ in waiting)
     for size, connection in waiting:

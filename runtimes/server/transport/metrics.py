@@ -1,7 +1,7 @@
-"""Counters in memory that all workers share, and their text for Prometheus.
+"""Counters in memory shared by all workers, and their Prometheus text.
 
-The parent makes the memory before it forks, so no file is needed. Each worker writes to a part of its own, without
-locks; whoever is asked adds the parts up.
+The parent allocates the memory before it forks, so no file is needed. Each worker writes to its own part, without
+locks; the worker that is scraped sums the parts.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SIZE = _STARTS + 1
 
 
 class Board:
-    """The counters of all workers; `slot` is the one that this worker writes, and there is one more for its gRPC."""
+    """The counters of all workers. `slot`: this worker's part; its gRPC has one more."""
 
     def __init__(self, workers: int, memory: mmap.mmap | None = None, slot: int = 0) -> None:
         self.workers = workers
@@ -39,22 +39,22 @@ class Board:
         self._own = self._all[slot * _SIZE : (slot + 1) * _SIZE]
 
     def of_worker(self, slot: int) -> Board:
-        """The same counters, for a worker that has just started."""
+        """The same counters, for a new worker."""
         board = Board(self.workers, self.memory, slot)
         board._own[_IN_FLIGHT] = board.beside()._own[_IN_FLIGHT] = 0
         board._own[_STARTS] += 1
         return board
 
     def beside(self) -> Board:
-        """The same counters, for other threads of this worker than the one that it answers HTTP with."""
+        """The same counters, for threads of this worker other than its HTTP thread."""
         return Board(self.workers, self.memory, self.slot + self.workers)
 
     def enter(self) -> None:
-        """One more request is being worked on."""
+        """Counts a request in work."""
         self._own[_IN_FLIGHT] += 1
 
     def leave(self, route: str, status: int, seconds: float, rows: int = 0) -> None:
-        """A request has been answered."""
+        """Counts an answered request."""
         own, at = self._own, _ROUTE_AT[route]
         own[_IN_FLIGHT] -= 1
         own[at * _STATUSES + _STATUS_AT[status]] += 1
@@ -64,7 +64,7 @@ class Board:
             own[_ROWS] += rows
 
     def refuse(self, reason: str) -> None:
-        """A request has been turned down."""
+        """Counts a refused request."""
         self._own[_REFUSALS + _REASON_AT[reason]] += 1
 
     def _sums(self) -> list[float]:
@@ -72,9 +72,9 @@ class Board:
         return [sum(values) for values in zip(*parts, strict=True)]
 
     def text(self, name: str, version: str, identity: str) -> bytes:
-        """The counters as Prometheus reads them."""
+        """The counters in Prometheus' text format."""
         labels = f'name="{_escaped(name)}",version="{_escaped(version)}",identity="{identity}"'
-        lines = [*_head("model_info", "gauge", "The model that is served."), f"mlpack_model_info{{{labels}}} 1"]
+        lines = [*_head("model_info", "gauge", "The served model."), f"mlpack_model_info{{{labels}}} 1"]
         lines += _lines(self._sums())
         return ("\n".join(lines) + "\n").encode()
 
@@ -96,14 +96,14 @@ def _lines(sums: list[float]) -> Iterator[str]:
     yield from _head("request_seconds", "histogram", "Seconds from a request's start to its answer, by route.")
     for route, at in _ROUTE_AT.items():
         yield from _histogram(route, sums, at)
-    yield from _head("refusals_total", "counter", "Requests turned down, by reason.")
+    yield from _head("refusals_total", "counter", "Refused requests, by reason.")
     for reason, i in _REASON_AT.items():
         yield f'mlpack_refusals_total{{reason="{reason}"}} {sums[_REFUSALS + i]:.0f}'
     yield from _head("rows_total", "counter", "Rows answered.")
     yield f"mlpack_rows_total {sums[_ROWS]:.0f}"
-    yield from _head("requests_in_flight", "gauge", "Requests being worked on.")
+    yield from _head("requests_in_flight", "gauge", "Requests in work.")
     yield f"mlpack_requests_in_flight {sums[_IN_FLIGHT]:.0f}"
-    yield from _head("worker_starts_total", "counter", "Workers started, those in the place of dead ones among them.")
+    yield from _head("worker_starts_total", "counter", "Workers started, including replacements of dead ones.")
     yield f"mlpack_worker_starts_total {sums[_STARTS]:.0f}"
 
 

@@ -1,6 +1,6 @@
-"""The loop's turns: first all that has arrived is read, then all of it is answered, then all answers are sent.
+"""Schedules event-loop iterations: reads everything that has arrived, then answers all of it, then sends all answers.
 
-Doing the same thing many times over keeps it in the processor's caches, and wakes the other side once.
+Repeating one kind of work keeps it in the processor's caches, and wakes the other side only once.
 """
 
 from __future__ import annotations
@@ -14,40 +14,40 @@ from typing import Protocol
 from .app import App
 
 LONGEST = 0.001
-"""Seconds: an answer waits no longer for others to be sent with."""
+"""The most seconds that an answer waits to be sent together with others."""
 
 
-class Party(Protocol):
-    """One who has something to do in a turn."""
+class Connection(Protocol):
+    """A connection with work pending in this iteration."""
 
     def step(self) -> None:
-        """Does one thing, such as to answer one request."""
+        """Does one piece of work, such as answering one request."""
 
     def send(self) -> None:
-        """Sends what it has to say."""
+        """Sends its pending answers."""
 
     def drop(self) -> None:
-        """Is over."""
+        """Aborts the connection."""
 
 
 class Turns:
-    """The turns of one loop."""
+    """The turns (iterations) of one event loop."""
 
     def __init__(self, app: App, awake: float = 0.0) -> None:
-        """`awake`: seconds to look for more after each turn, before the processor may rest: it wakes slowly."""
+        """`awake`: seconds of polling after each turn, before the processor may sleep, as it wakes slowly."""
         self._app = app
-        self._due: list[Party] = []
+        self._due: list[Connection] = []
         self._turning = False
         self._awake = awake
         self._until = 0.0
         self._looking = False
 
-    def join(self, party: Party, alone: bool) -> None:
-        """Gives the party one step in this turn, or in the next one where this one has begun.
+    def join(self, connection: Connection, alone: bool) -> None:
+        """Gives the connection one step in this turn, or in the next one if this one has begun.
 
-        `alone`: there is nobody whom the turn could wait for, so it is now.
+        `alone`: no other connection is there to wait for, so the turn runs now.
         """
-        self._due.append(party)
+        self._due.append(connection)
         if alone and not self._turning:
             self._turn()
         elif len(self._due) == 1:
@@ -67,20 +67,20 @@ class Turns:
             asyncio.get_running_loop().call_soon(self._look)
 
     def _look(self) -> None:
-        """Keeps the loop going: with something left to do it asks for what has arrived, and does not wait for it."""
+        """Keeps the loop busy, so that it polls for arrivals instead of waiting for them."""
         if perf_counter() < self._until:
             asyncio.get_running_loop().call_soon(self._look)
         else:
             self._looking = False
 
-    def _go_round(self, due: list[Party]) -> None:
+    def _go_round(self, due: list[Connection]) -> None:
         begun, unsent = perf_counter(), 0
-        for i, party in enumerate(due, 1):
+        for i, connection in enumerate(due, 1):
             try:
-                party.step()
-            except Exception:  # a fault of ours with one of them leaves the others alone
+                connection.step()
+            except Exception:  # a bug in one connection must not affect the others
                 traceback.print_exc(file=sys.stderr)
-                party.drop()
+                connection.drop()
             now = perf_counter()
             if now - begun > LONGEST or i == len(due):
                 for each in due[unsent:i]:

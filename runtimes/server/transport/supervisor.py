@@ -1,4 +1,4 @@
-"""The parent: binds the port, forks workers, replaces those that die, ends them in order. It loads no model."""
+"""The parent process: binds the port, forks workers, replaces dead ones, stops them in order. It loads no model."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from .metrics import Board
 BACKLOG = 2048
 MOST_FILES = 65536
 SLOWEST_START = 300
-"""Seconds that a worker may take to load its model."""
+"""The most seconds for a worker to load its model."""
 SHORT_LIFE = 2.0
 MOST_DELAY = 1.0
-"""Seconds: a worker that died sooner than `SHORT_LIFE` comes back later each time, by at most `MOST_DELAY`."""
+"""In seconds: a worker that died within `SHORT_LIFE` restarts later each time, by at most `MOST_DELAY`."""
 
 
 @dataclass
@@ -38,7 +38,7 @@ class _Child:
 
 @dataclass
 class Supervisor:
-    """Keeps the workers of one port."""
+    """Manages the workers of one port."""
 
     described: Described
     settings: Settings
@@ -59,7 +59,7 @@ class Supervisor:
         self.wake, wake = os.pipe()
         os.set_blocking(wake, False)
         os.set_blocking(self.wake, False)
-        before = {n: signal.signal(n, self._told) for n in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)}
+        before = {n: signal.signal(n, self._on_signal) for n in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)}
         woken = signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         try:
             for slot in range(self.settings.workers):
@@ -75,7 +75,7 @@ class Supervisor:
             os.close(wake)
             os.close(self.wake)
 
-    def _told(self, number: int, frame: object) -> None:
+    def _on_signal(self, number: int, frame: object) -> None:
         if number != signal.SIGCHLD and not self.ending:
             self.ending = True
             self.deadline = time.monotonic() + self.settings.grace + 2
@@ -84,15 +84,15 @@ class Supervisor:
                 os.kill(pid, signal.SIGTERM)
 
     def _turn(self) -> None:
-        """Waits for news, and deals with them."""
+        """Waits for signals and workers' messages, and handles them."""
         pipes = {c.pipe: c for c in self.children.values() if c.pipe >= 0}
         readable = select.select([self.wake, *pipes], [], [], self._patience())[0]
         if self.wake in readable:
             os.read(self.wake, 512)
         for pipe in readable:
             if pipe in pipes:
-                self._hear(pipes[pipe])
-        self._bury()
+                self._read_message(pipes[pipe])
+        self._reap()
         now = time.monotonic()
         for slot in [s for s, when in self.due.items() if when <= now and not self.ending]:
             del self.due[slot]
@@ -104,7 +104,7 @@ class Supervisor:
         now = time.monotonic()
         return max(0.0, min([1.0, *(when - now for when in self.due.values())]))
 
-    def _hear(self, child: _Child) -> None:
+    def _read_message(self, child: _Child) -> None:
         heard = os.read(child.pipe, 4096)
         child.said += heard
         if not heard:
@@ -114,7 +114,7 @@ class Supervisor:
             self.announced = True
             self.announce(address(self.listening))
 
-    def _bury(self) -> None:
+    def _reap(self) -> None:
         while self.children:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if not pid:
@@ -136,7 +136,7 @@ class Supervisor:
         if self.short > 20 and not self.announced:
             raise Damaged("the workers die while they load the model")
         how = f"signal {-code}" if (code := os.waitstatus_to_exitcode(status)) < 0 else f"exit code {code}"
-        print(f"a worker ended after {lived:.1f} s with {how}: another takes its place", file=sys.stderr, flush=True)
+        print(f"a worker ended after {lived:.1f} s with {how}: starting another", file=sys.stderr, flush=True)
         self.due[child.slot] = time.monotonic() + min(MOST_DELAY, 0.1 * max(0, self.short - 1))
 
     def _start(self, slot: int) -> None:
@@ -146,14 +146,14 @@ class Supervisor:
         pid = os.fork()
         if not pid:
             os.close(reads)
-            self._be_a_worker(slot, writes)
+            self._run_worker(slot, writes)
         os.close(writes)
         self.children[pid] = _Child(slot, reads, time.monotonic())
         if self.ending:
             os.kill(pid, signal.SIGTERM)
 
-    def _be_a_worker(self, slot: int, pipe: int) -> None:
-        """Never comes back."""
+    def _run_worker(self, slot: int, pipe: int) -> None:
+        """Runs the worker in the forked process; never returns."""
         code = 1
         try:
             signal.set_wakeup_fd(-1)
@@ -183,7 +183,7 @@ class Supervisor:
 
 
 def _many_files() -> None:
-    """Lets a worker have as many connections as the system allows."""
+    """Raises the limit of open files, so that a worker can have as many connections as the system allows."""
     now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if 0 <= now < MOST_FILES:
         wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(MOST_FILES, most)

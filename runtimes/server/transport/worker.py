@@ -21,13 +21,13 @@ from .metrics import Board
 from .server import Server
 
 GARBAGE = 20_000
-"""Objects between two looks for circles among them: a request makes none."""
+"""Objects between two runs of the cyclic garbage collector, as a request creates no cycles."""
 
 
 def work(
     described: Described, settings: Settings, listening: socket.socket, board: Board, ready: Callable[[], None]
 ) -> None:
-    """Serves until SIGTERM; `ready` is called once requests are answered. Raises `Damaged`."""
+    """Serves until SIGTERM; calls `ready` once it accepts requests. Raises `Damaged`."""
     model = Model(described, settings.threads)
     parent = os.getppid()
     app = App(routes_of(model, settings, board), other_of(model), settings, board)
@@ -43,7 +43,7 @@ def work(
 
 
 def _grpc(model: Model, settings: Settings, board: Board, watch: Watch) -> Callable[[float], Any]:
-    """Starts gRPC where it is asked for; gives the function that ends it."""
+    """Starts gRPC where it is configured; returns the function that stops it."""
     if not settings.grpc_port:
         return lambda grace: None
     from .grpc_service import start

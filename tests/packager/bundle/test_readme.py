@@ -78,8 +78,8 @@ def test_of_a_bundle(crew: Made) -> None:
 def test_guides_are_those_of_the_targets() -> None:
     paths = ["deploy/java/README.md", "deploy/cpp/src/README.md", "model/README.md", "deploy/a b/README.md"]
     text = readme(facts("x"), PROOF, paths)["README.md"].decode()
-    assert [line for line in text.splitlines() if "how to use" in line] == [
-        "* [`deploy/java/README.md`](deploy/java/README.md): the java project, how to use it and what is in it."
+    assert [line for line in text.splitlines() if " project, its use" in line] == [
+        "* [`deploy/java/README.md`](deploy/java/README.md): the java project, its use and its content."
     ]
 
 

@@ -230,7 +230,7 @@ def test_the_command_line_wins(configured: Path, tmp_path: Path) -> None:
         ("code = 'folder'", "'code' in [build] has the wrong type"),
         ("rtol = true", "'rtol' in [build] has the wrong type"),
         ('lock = "nowhere.lock"', "there is no lock file"),
-        ("= 3", "is not toml"),
+        ("= 3", "is not TOML"),
     ],
 )
 def test_a_wrong_configuration(line: str, said: str, configured: Path, mlpack: Run) -> None:

@@ -142,20 +142,20 @@ c @ file:///srv/c-2.0.tar.gz --hash=sha256:{A}
         (f"numpy==1.2 --hash=md5:{'0' * 32}", "no --hash of sha256 or stronger"),
         (f"numpy==1.2 # --hash=sha256:{A}", "has no --hash"),
         (f"numpy==1.2\n--hash=sha256:{A}", "has no --hash"),
-        ("numpy==1.2 --hash=sha256:abc", "cut short"),
-        (f"numpy==1.2 --hash=sha256:{'g' * 64}", "a hash that is none"),
-        ("numpy==1.2 --hash=sha256", "a hash that is none"),
-        ("-r other.txt", "line 1 takes in another file"),
-        ("-rother.txt", "line 1 takes in another file"),
-        ("--constraint=other.txt", "line 1 takes in another file"),
+        ("numpy==1.2 --hash=sha256:abc", "invalid or truncated hash"),
+        (f"numpy==1.2 --hash=sha256:{'g' * 64}", "an invalid or truncated hash"),
+        ("numpy==1.2 --hash=sha256", "an invalid or truncated hash"),
+        ("-r other.txt", "line 1 includes another file"),
+        ("-rother.txt", "line 1 includes another file"),
+        ("--constraint=other.txt", "line 1 includes another file"),
         ("-e .", "line 1 is an editable"),
-        ("a @ git+https://t.example:secret@host.example/a@main", "does not say which full commit"),
+        ("a @ git+https://t.example:secret@host.example/a@main", "without a full commit"),
         (f"a @ https://t.example:secret@host.example/@{COMMIT}", "has no --hash"),
-        ("https://t.example:secret@host.example/a.whl", "line 1 is no requirement"),
+        ("https://t.example:secret@host.example/a.whl", "line 1 is not a requirement"),
         (f"a @ https://t.example:secret@[::1/a.whl --hash=sha256:{A}", "cannot be"),
-        (f"a==1; python_versio < '3' --hash=sha256:{A}", "line 1 is no requirement"),
-        ("a" * 1000, "line 1 is no requirement"),
-        ("@EXPLICIT\nhttps://host.example/a.conda", "line 1 is no requirement"),
+        (f"a==1; python_versio < '3' --hash=sha256:{A}", "line 1 is not a requirement"),
+        ("a" * 1000, "line 1 is not a requirement"),
+        ("@EXPLICIT\nhttps://host.example/a.conda", "line 1 is not a requirement"),
         ("--index-url https://t.example:secret@host.example\n# nothing", "pins nothing"),
         ("", "pins nothing"),
     ],
@@ -315,19 +315,19 @@ def test_a_lock_for_another_python_or_platform(lock: Lock) -> None:
     ("text", "says"),
     [
         (pylock().replace("1.0", "2.0"), "its lock-version is not 1.x"),
-        (pylock('name = "A_B"\n' + wheel_row("A_B", "1")), "no valid PEP 751 lock"),
-        (pylock('name = "a"'), "no valid PEP 751 lock"),
-        (pylock(index_row("a", "1", "os_nam == ''")), "no valid PEP 751 lock"),
-        (pylock(index_row("a", "1").replace(A, "ab")), "cut short"),
-        (pylock('name = "a"\nvcs = {type = "git", url = "x", commit-id = "main"}'), "which full commit"),
+        (pylock('name = "A_B"\n' + wheel_row("A_B", "1")), "not a valid PEP 751 lock"),
+        (pylock('name = "a"'), "not a valid PEP 751 lock"),
+        (pylock(index_row("a", "1", "os_nam == ''")), "not a valid PEP 751 lock"),
+        (pylock(index_row("a", "1").replace(A, "ab")), "invalid or truncated hash"),
+        (pylock('name = "a"\nvcs = {type = "git", url = "x", commit-id = "main"}'), "without a full commit"),
         ("lock-version = ", "it is not TOML"),
-        ("a = " + "[" * 5000, "not laid out"),
-        (f"a = {'1' * 5000}", "not laid out"),
-        ("packages = 3", "no valid PEP 751 lock"),
+        ("a = " + "[" * 5000, "its layout is not that"),
+        (f"a = {'1' * 5000}", "its layout is not that"),
+        ("packages = 3", "not a valid PEP 751 lock"),
     ],
 )
 def test_a_broken_pylock(lock: Lock, text: str, says: str) -> None:
-    with pytest.raises(UsageError, match=r"cannot be taken as pylock\.toml") as refused:
+    with pytest.raises(UsageError, match=r"cannot be read as pylock\.toml") as refused:
         lock("pylock.toml", text)
     assert says in str(refused.value) and "\n" not in str(refused.value)
 
@@ -481,21 +481,21 @@ def test_the_lock_of_a_script(lock: Lock) -> None:
     ("text", "says"),
     [
         (uv_lock().replace("version = 1", "version = 2", 1), "its format version is 2 and mlpack reads 1"),
-        (uv_lock('name = "a"\nversion = "1"'), "not laid out"),
+        (uv_lock('name = "a"\nversion = "1"'), "its layout is not that"),
         (uv_lock('name = "a"\nversion = "1"\nsource = { moon = "x" }'), "of a kind that mlpack does not know"),
-        (uv_lock('name = "../a"\nversion = "1"\nsource = { registry = "x" }'), "no proper name"),
+        (uv_lock('name = "../a"\nversion = "1"\nsource = { registry = "x" }'), "without a valid name"),
         (uv_lock('name = "a"\nversion = 1\nsource = { registry = "x" }'), "the version of a is not a short text"),
         (uv_lock('name = "a"\nsource = { registry = "x" }'), "neither a version nor a source"),
         (uv_lock(node("a", "1", edge("b", "os_nam == ''"))), "a marker of b cannot be read"),
         (uv_lock(node("a", "1", more='resolution-markers = ["?"]')), "a marker of a cannot be read"),
-        (uv_lock().replace(">=3.9", "new"), "not laid out"),
-        (uv_lock(head='package = "all"'), "not laid out"),
+        (uv_lock().replace(">=3.9", "new"), "its layout is not that"),
+        (uv_lock(head='package = "all"'), "its layout is not that"),
         ("\x00", "it is not TOML"),
         ("", "its format version is None"),
     ],
 )
 def test_a_broken_uv_lock(lock: Lock, text: str, says: str) -> None:
-    with pytest.raises(UsageError, match=r"cannot be taken as uv\.lock.*make it again with `uv lock`") as refused:
+    with pytest.raises(UsageError, match=r"cannot be read as uv\.lock.*make it again with `uv lock`") as refused:
         lock("uv.lock", text)
     assert says in str(refused.value) and "\n" not in str(refused.value)
 
@@ -579,12 +579,12 @@ def test_versions_of_conda_need_not_be_pythons(lock: Lock) -> None:
         (conda_lock(conda_row("a", "1.10")), "the version of a is not a short text"),
         (conda_lock(conda_row("a", "1.0.0")).replace("version: 1\n", "version: 2\n", 1), "its format version is 2"),
         (conda_lock(conda_row("a", "1.0.0", manager="npm")), "neither conda nor pip"),
-        (conda_lock(conda_row("a", "1.0.0", platform="linux' or '")), "not plain YAML|none like linux-64"),
-        (conda_lock(conda_row("a", "1.0.0", platform="\"linux-64' or os_name != '\"")), "none like linux-64"),
-        (conda_lock(conda_row("a", "1.0.0")).replace(A, "abc"), "cut short"),
-        (conda_lock(conda_row("a", "1.0.0")).replace(M, "0" * 32), "cut short"),
+        (conda_lock(conda_row("a", "1.0.0", platform="linux' or '")), "not plain YAML|another form than linux-64"),
+        (conda_lock(conda_row("a", "1.0.0", platform="\"linux-64' or os_name != '\"")), "another form than linux-64"),
+        (conda_lock(conda_row("a", "1.0.0")).replace(A, "abc"), "invalid or truncated hash"),
+        (conda_lock(conda_row("a", "1.0.0")).replace(M, "0" * 32), "invalid or truncated hash"),
         (conda_lock("- {name: a, version: 1.0.0, manager: pip, platform: linux-64, hash: {}}"), "a has no hash"),
-        (conda_lock("- 1"), "not laid out"),
+        (conda_lock("- 1"), "its layout is not that"),
         ("name: env\ndependencies: [python=3.11]", "it has no list of packages"),
         ("!!python/object/apply:os.system ['touch pwned']", "not plain YAML at line 1"),
         ("a: &a [1]\nb: [*a, *a]", "aliases"),
@@ -592,14 +592,14 @@ def test_versions_of_conda_need_not_be_pythons(lock: Lock) -> None:
         ("[" * 1_000_000, "nested deeper"),
         ("- " * 1_000_000, "nested deeper"),
         ("package: [", "not plain YAML"),
-        ("a: 2024-13-45", "not laid out"),
+        ("a: 2024-13-45", "its layout is not that"),
         ("\x07", "not plain YAML"),
         ("", "it has no list of packages"),
     ],
 )
 def test_a_broken_conda_lock(lock: Lock, text: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match=r"cannot be taken as conda-lock\.yml") as refused:
+    with pytest.raises(UsageError, match=r"cannot be read as conda-lock\.yml") as refused:
         lock("conda-lock.yml", text)
     assert any(s in str(refused.value) for s in says.split("|")), str(refused.value)
     assert "\n" not in str(refused.value) and not (tmp_path / "pwned").exists()
@@ -619,7 +619,7 @@ def test_a_broken_conda_lock(lock: Lock, text: str, says: str, tmp_path: Path, m
     ],
 )
 def test_other_files_are_refused_by_name(lock: Lock, name: str, text: str) -> None:
-    with pytest.raises(UsageError, match=r"none of the lock files that mlpack reads: conda-lock\.yml, pylock\.toml"):
+    with pytest.raises(UsageError, match=r"not a lock file that mlpack reads: conda-lock\.yml, pylock\.toml"):
         lock(name, text)
 
 

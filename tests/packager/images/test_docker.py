@@ -80,11 +80,11 @@ def test_on_a_base_of_a_registry(client: Any, crew: Made, python_base: str) -> N
 
 def test_a_base_that_is_not_there_or_has_no_python(client: Any, crew: Made, registry: str, tmp_path: Path) -> None:
     nobody = f"{registry}/team/nobody@sha256:{'0' * 64}"
-    with pytest.raises(EnvironmentFault, match="cannot get the base"):
+    with pytest.raises(EnvironmentFault, match="cannot fetch the base"):
         make(crew.folder, None, "docker", None, nobody, True, lambda step: None)
     layer = write_layer("empty", {"etc/motd": b"hello"}, tmp_path / "layer")
     empty = push(registry, "team/empty", [layer], [], tmp_path)
-    with pytest.raises(UsageError, match="starts no python3"):
+    with pytest.raises(UsageError, match="has no python3 that starts"):
         make(crew.folder, None, "docker", None, empty, True, lambda step: None)
 
 

@@ -162,7 +162,7 @@ def test_what_no_c_code_can_hold_is_said(crew: Made, tmp_path: Path) -> None:
     found = crew.bundle
     signature = replace(found.signature, inputs=(TensorSpec("x", "float16", ("N", 1)),))
     bundle: Any = SimpleNamespace(name="crew", version="1", signature=signature, graph=found.graph)
-    with pytest.raises(ConversionError, match="kind native can hold this model: 'x' has element type float16"):
+    with pytest.raises(ConversionError, match="kind native does not support this model: 'x' has element type float16"):
         _compiled.compiled(bundle, "native", _base(tmp_path), tmp_path)
 
 

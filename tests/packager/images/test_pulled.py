@@ -50,7 +50,7 @@ def test_a_base_that_is_not_there_or_has_no_python(crew: Made, trusted: str, tmp
         make(crew.folder, None, None, tmp_path / "x.tar", nobody, False, lambda step: None)
     layer = write_layer("empty", {"etc/motd": b"hello", "usr/bin/python3.10": b"old"}, tmp_path / "layer")
     empty = push(trusted, "team/old", [layer], [], tmp_path)
-    with pytest.raises(UsageError, match=r"no Python of 3\.11 or later"):
+    with pytest.raises(UsageError, match=r"no Python 3\.11 or later"):
         make(crew.folder, None, None, tmp_path / "x.tar", empty, False, lambda step: None)
     assert not (tmp_path / "x.tar").exists()
 

@@ -1,4 +1,4 @@
-"""`--python`: what does not start as a Python is said at once, with exit 9."""
+"""`--python`: what cannot be started as a Python is said at once, with exit 9."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ SHIM = "echo 'pyenv: python3.8: command not found' >&2; echo 'Note: See pyenv he
     ("text", "said"),
     [
         (SHIM, "cannot be started as a Python: pyenv: python3.8: command not found; give the interpreter"),
-        ("exit 3", "it ends with exit status 3 and says nothing"),
+        ("exit 3", "it ends with exit status 3 and no output"),
         ("echo hello", "cannot be started as a Python: hello;"),
-        ("true", "it ends with exit status 0 and says nothing"),
+        ("true", "it ends with exit status 0 and no output"),
         ("kill -SEGV $$", "it ends with exit status -11"),
         ("yes", "cannot be started as a Python: y;"),
         ("echo mlpack 3.8", "is Python 3.8, and mlpack reads models with Python 3.9 and later"),

@@ -94,7 +94,7 @@ def test_another_example_and_name_win(folder: Path, mlpack: Run, tmp_path: Path)
 def test_without_an_example(folder: Path, mlpack: Run) -> None:
     (folder / "input_example.json").unlink()
     code, said, _ = mlpack("build", folder)
-    assert code == 2 and "holds no input example: give example rows with --example FILE" in said["error"]["message"]
+    assert code == 2 and "has no input example: give example rows with --example FILE" in said["error"]["message"]
     assert inspect(folder)["example"] == "none: give --example FILE"
 
 

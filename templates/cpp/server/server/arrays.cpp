@@ -15,9 +15,9 @@ namespace {
 
 constexpr std::size_t most_rank = 32;
 constexpr std::int64_t most_size = std::int64_t{1} << 53;
-constexpr double exact = 9007199254740992.0;  // 2^53: from here on a double does not tell which integer was written
+constexpr double exact = 9007199254740992.0;  // 2^53: from here on a double does not represent every integer
 
-// Which cell of which column, for messages.
+// The cell and its column, for messages.
 struct Place {
     const std::string& name;
     std::size_t row;
@@ -48,7 +48,7 @@ std::string shown(const Node& cell) {
     throw Refusal(at(place) + "a missing value, and the model takes " + wanted + " here");
 }
 
-// Half precision, as a double: ties go to the even neighbour.
+// Rounds to half precision, ties to even; the result is a double.
 double half(double value) {
     if (!std::isfinite(value) || value == 0) return value;
     int exponent = 0;
@@ -179,7 +179,7 @@ std::vector<Text> texts(const std::string& name, const Cells& cells, std::size_t
 const char* const datatypes[] = {"FP64",  "FP32",   "FP16",   "INT64", "INT32", "INT16", "INT8",
                                  "UINT64", "UINT32", "UINT16", "UINT8", "BOOL",  "BYTES"};
 
-// What cells of truth values are read as that have no datatype of their own: none of the protocol's.
+// The type of boolean cells without a datatype of their own, which is none of the protocol's.
 const char* const truth = "TRUTH";
 
 Array::Data read(const std::string& name, const Cells& cells, const std::string& type, std::size_t width) {
@@ -223,7 +223,7 @@ Array read(const std::string& name, Given given, const std::string& type) {
     return {given.shape, read(name, given.cells, type, width)};
 }
 
-// How cells are read that have no datatype of their own, before they are brought into the input's.
+// The type in which cells without a datatype of their own are read, before the cast to the input's.
 std::string wire(const Tensor& input) {
     switch (input.kind) {
         case Kind::text: return "BYTES";
@@ -235,7 +235,7 @@ std::string wire(const Tensor& input) {
     return input.type == "UINT64" ? "UINT64" : "INT64";
 }
 
-// How long the lists are at a depth, by the first of them.
+// The length of the lists at a depth, by the first of them.
 std::int64_t length(const Cells& cells, std::size_t depth) {
     const Node* first = cells.empty() ? nullptr : cells.front();
     for (std::size_t i = 0; i != depth; ++i) {

@@ -1,4 +1,4 @@
-// Cells as a request brings them, brought into the kind and the shape of the model's inputs.
+// Converts a request's cells to the type and shape of the model's inputs.
 #pragma once
 
 #include <cstdint>
@@ -10,38 +10,38 @@
 
 namespace mlpack_server {
 
-/// The cells of one input, flat or nested, with the shape that they have.
+/// The cells of one input, flat or nested, with their shape.
 struct Given {
     std::vector<const Node*> cells;
     std::vector<std::int64_t> shape;
 };
 
-/// The tensor that an object of `inputs` holds, in its own datatype. Throws Refusal.
+/// The tensor in an object of `inputs`, in its own datatype. Throws Refusal.
 Array array_of(const std::string& name, const Node& tensor);
 
-/// The same from cells that have no datatype of their own: they are read as the input wants them.
+/// The tensor from cells without a datatype of their own, read by the input's type.
 Array array_of(const Tensor& input, Given given);
 
 /// The shape of such an object, and its datatype. Both throw Refusal.
 std::vector<std::int64_t> shape_of(const std::string& name, const Node& tensor);
 std::string datatype_of(const std::string& name, const Node& tensor);
 
-/// The product of the sizes; more than any request holds where it does not fit.
+/// The product of the sizes; on overflow, more than any request can hold.
 std::size_t product(const std::vector<std::int64_t>& shape);
 
-/// Refuses a list where a row has one cell. Throws Refusal.
+/// Throws Refusal for a list where a row has one cell.
 void check_cells(const Tensor& input, const Given& given);
 
-/// Brings an array into an input's kind and shape. Throws Refusal.
+/// Converts an array to an input's type and shape. Throws Refusal.
 void fit(Array& array, const Tensor& input);
 
-/// Throws Refusal unless sizes of one name are of one size in all inputs.
+/// Throws Refusal unless dimensions of one name have one size in all inputs.
 void check_sizes(const Arrays& arrays, const std::vector<Tensor>& inputs);
 
-/// A name in quotes, cut to a length that fits a message.
+/// A name in quotes, shortened for a message.
 std::string quote(std::string_view name);
 
-/// The number that a shape's size is, -1 for a name.
+/// The size of a dimension, -1 for a name.
 std::int64_t size_of(const std::string& size);
 
 }  // namespace mlpack_server

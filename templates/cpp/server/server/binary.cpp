@@ -15,7 +15,7 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the protocol's raw ten
 
 [[noreturn]] void refuse(const std::string& name, const std::string& what) { throw Refusal("input " + quote(name) + ": " + what); }
 
-// The elements, which lie as From, as numbers of type To.
+// The elements, stored as From, as numbers of type To.
 template <class From, class To>
 std::vector<To> numbers(const std::string& name, std::string_view raw, std::size_t size) {
     if (raw.size() % sizeof(From) != 0 || raw.size() / sizeof(From) != size) {

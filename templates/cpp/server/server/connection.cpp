@@ -19,7 +19,7 @@ namespace {
 namespace http = boost::beast::http;
 using boost::system::error_code;
 
-constexpr std::size_t piece = 16384;  // bytes that are read at once
+constexpr std::size_t piece = 16384;  // bytes per read
 constexpr std::size_t largest_inline = 65536;
 constexpr double slowest_inline = 0.005;
 constexpr std::chrono::seconds idle_time{75};
@@ -35,7 +35,7 @@ double thread_seconds() {
 
 std::string text_of(boost::beast::string_view text) { return {text.data(), text.size()}; }
 
-// Whether nobody can take the body to end elsewhere: one length, or chunks and no other coding.
+// Whether the end of the body is unambiguous: one length, or chunks and no other coding.
 bool is_framed_plainly(const http::fields& head) {
     const auto codings = head.count(http::field::transfer_encoding);
     const auto lengths = head.count(http::field::content_length);
@@ -80,7 +80,7 @@ void Connection::on_read(error_code error, std::size_t size) {
     advance();
 }
 
-// Reads what has come as far as a request goes.
+// Reads the available bytes of one request.
 void Connection::advance() {
     while (buffer_.size() != 0) {
         if (!parser_) begin();
@@ -92,9 +92,9 @@ void Connection::advance() {
             return turn_away(413, "the body has more than " + std::to_string(loop_.settings().body) + " bytes: send fewer rows");
         }
         if (error == http::error::header_limit) {
-            return turn_away(431, "the head of the request has more than " + std::to_string(loop_.settings().header) + " bytes");
+            return turn_away(431, "the request headers have more than " + std::to_string(loop_.settings().header) + " bytes");
         }
-        if (error) return turn_away(400, "this is no HTTP/1.1 request");
+        if (error) return turn_away(400, "this is not an HTTP/1.1 request");
         if (parser_->is_header_done() && route_ == nullptr) on_head();
         if (state_ != State::reading) return;
         count_body();
@@ -115,10 +115,10 @@ void Connection::begin() {
     late_ = false;
 }
 
-// The head is whole: the request is taken, or is one too many.
+// The headers are complete: accepts the request, or refuses one too many.
 void Connection::on_head() {
     const auto& request = parser_->get();
-    if (!is_framed_plainly(request)) return turn_away(400, "this is no HTTP/1.1 request");
+    if (!is_framed_plainly(request)) return turn_away(400, "this is not an HTTP/1.1 request");
     const std::size_t hosts = request.count(http::field::host);
     if (hosts > 1 || (hosts == 0 && request.version() >= 11)) return turn_away(400, "the request must have one Host header");
     route_ = &loop_.routes().at({request.target().data(), request.target().size()});
@@ -141,7 +141,7 @@ void Connection::count_body() {
     const std::size_t size = parser_->get().body().size();
     loop_.buffer(static_cast<std::ptrdiff_t>(size) - static_cast<std::ptrdiff_t>(counted_));
     counted_ = size;
-    if (loop_.buffered() > loop_.settings().buffer) turn_away(503, "too many bodies are on their way: try again later");
+    if (loop_.buffered() > loop_.settings().buffer) turn_away(503, "too many bodies are in transfer: try again later");
 }
 
 Head Connection::head() const {
@@ -153,12 +153,12 @@ Head Connection::head() const {
     return found;
 }
 
-// Whether the request on this route may be answered, and with what.
+// Throws Refusal unless the request on this route may be answered.
 void Connection::check_post() const {
     if (late_) throw Refusal("the server is at its limit: try again later", 503, "overload");
     const auto coding = parser_->get()[http::field::content_encoding];
     if (coding.empty() || boost::beast::iequals(coding, "identity")) return;
-    throw Refusal("this server reads no compressed bodies: send them as they are", 415, "encoding");
+    throw Refusal("this server does not accept compressed bodies: send them uncompressed", 415, "encoding");
 }
 
 Reply Connection::guarded(const Route& route, const Head& head, std::string_view body) {
@@ -172,11 +172,11 @@ Reply Connection::guarded(const Route& route, const Head& head, std::string_view
         return reply_of("too little memory for these rows: send fewer", 503, "retry-after: 1\r\n");
     } catch (const std::exception& error) {
         std::fprintf(stderr, "%s\n", error.what());
-        return reply_of("the server made a mistake: its log has the details", 500);
+        return reply_of("internal server error: the server's log has the details", 500);
     }
 }
 
-// The request is whole.
+// The request is complete.
 void Connection::on_request() {
     keeps_ = parser_->get().keep_alive();
     const auto method = parser_->get().method();
@@ -189,7 +189,7 @@ void Connection::on_request() {
             const auto target = parser_->get().target();
             return reply(reply_of("there is nothing at this path" + loop_.routes().hint({target.data(), target.size()}), 404));
         }
-        return reply(reply_of(text_of(parser_->get().method_string()) + " is not for this path", 405, "allow: " + route.methods() + "\r\n"));
+        return reply(reply_of(text_of(parser_->get().method_string()) + " is not allowed for this path", 405, "allow: " + route.methods() + "\r\n"));
     }
     try {
         check_post();
@@ -209,7 +209,7 @@ Reply Connection::reply_here(const Route& route) {
     return made;
 }
 
-// In a thread of the pool: the loop stays live meanwhile.
+// In a thread of the pool, so that the loop stays free.
 void Connection::reply_elsewhere(const Route& route, Head head) {
     state_ = State::answering;
     since_ = Clock::now();
@@ -222,7 +222,7 @@ void Connection::reply_elsewhere(const Route& route, Head head) {
         body->clear();
         body->shrink_to_fit();
         const auto executor = self->socket_.get_executor();
-        // The last to hold a connection must be its own loop's thread.
+        // The last reference to a connection must be released in its own loop's thread.
         boost::asio::post(executor, [self = std::move(self), made, ticket, took] {
             if (took >= 0) self->loop_.keep_pace(took);
             if (self->state_ == State::answering && self->ticket_ == ticket) self->reply(std::move(*made));
@@ -239,7 +239,7 @@ void Connection::reply(Reply reply) {
     write(std::move(reply), keeps && version >= 11);
 }
 
-// Answers without the application, and closes once the sender has had time to read it.
+// Answers without the application, and closes after the sender has had time to read the answer.
 void Connection::turn_away(int status, const std::string& message) {
     loop_.board().refuse(status == 413 ? "too_large" : status == 503 ? "overload" : status == 408 ? "time" : "invalid");
     if (route_ == nullptr) loop_.board().enter();
@@ -282,7 +282,7 @@ void Connection::on_written(error_code error) {
     advance();
 }
 
-// Reads on for a while what a sender still sends: to close at once could take the answer from it.
+// Drains the sender's data for a while, as closing at once could discard the answer.
 void Connection::linger() {
     socket_.async_read_some(buffer_.prepare(piece), [self = shared_from_this()](error_code error, std::size_t size) {
         self->on_read(error, size);

@@ -1,4 +1,4 @@
-// One connection: requests read in bounds, answered one after the other.
+// One connection: reads requests within limits and answers them one after the other.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -27,11 +27,11 @@ public:
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 
-    /// Reads the first request, or says at once that there are too many connections.
+    /// Reads the first request, or answers at once that there are too many connections.
     void start(bool full);
-    /// Gives up what has taken too long.
+    /// Aborts a request that takes too long.
     void sweep(Clock::time_point now);
-    /// Ends after the request that was taken, at once where there is none.
+    /// Ends after the accepted request, at once where there is none.
     void finish();
     void abort();
     /// Bytes of an answer that is not yet sent.
@@ -64,15 +64,15 @@ private:
     Loop& loop_;
     boost::beast::flat_buffer buffer_;
     std::optional<Parser> parser_;
-    const Route* route_ = nullptr;  // of the request that is being worked on
+    const Route* route_ = nullptr;  // of the current request
     std::string out_;
     State state_ = State::idle;
-    Clock::time_point since_;  // when the state began, or the request
-    std::uint64_t ticket_ = 0;  // which request an answer from elsewhere belongs to
+    Clock::time_point since_;  // start time of the state, or of the request
+    std::uint64_t ticket_ = 0;  // the request that a thread's answer belongs to
     std::size_t counted_ = 0;  // bytes of this body in the loop's sum
-    bool taken_ = false;       // counts among the loop's requests
-    bool late_ = false;        // came when the loop had as many as it may
-    bool bodyless_ = false;    // HEAD asks for the head alone
+    bool taken_ = false;       // counted among the loop's requests
+    bool late_ = false;        // arrived while the loop was at its limit
+    bool bodyless_ = false;    // HEAD: answered without the body
     bool keeps_ = true;
     bool ending_ = false;
     bool timed_out_ = false;

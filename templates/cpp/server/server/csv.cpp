@@ -25,7 +25,7 @@ bool is_missing(const std::string& cell) {
     return known.count(cell) != 0;
 }
 
-// Lines of cells; a cell in quotes may hold commas, quotes that are doubled, and ends of lines.
+// Lines of cells; a quoted cell may contain commas, doubled quotes and line ends.
 class Splitter {
 public:
     explicit Splitter(std::string_view text) : text_(text) {}
@@ -82,7 +82,7 @@ private:
     std::vector<Line> lines_;
 };
 
-// A number as people write it: blanks around it, a sign, words for the infinities; no other base.
+// A number in people's notation: blanks around it, a sign, words for the infinities; decimal only.
 bool read_real(const std::string& cell, double& value) {
     const auto blank = [](unsigned char c) { return std::isspace(c) != 0; };
     const auto begin = std::find_if_not(cell.begin(), cell.end(), blank);
@@ -119,7 +119,7 @@ bool add_whole(Document& document, const std::string& cell) {
     return true;
 }
 
-// A cell as JSON would hold it: null where it is missing.
+// A cell as in JSON: null where it is missing.
 void add_cell(Document& document, const Tensor& column, std::size_t row, const std::string& cell) {
     double value = 0;
     std::string lower;
@@ -149,7 +149,7 @@ void check_even(const std::vector<Line>& lines, std::size_t first, std::size_t w
     }
 }
 
-// Rows as lists; `columns`: which input each cell of a line belongs to.
+// Rows as lists. `columns`: the input of each cell of a line.
 Document rows_of(const std::vector<Line>& lines, std::size_t first, const std::vector<const Tensor*>& columns) {
     check_even(lines, first, columns.size());
     std::size_t bytes = 0;
@@ -173,7 +173,7 @@ bool is_number(const std::string& cell) {
     return is_missing(cell) || read_real(cell, value);
 }
 
-// A matrix: its first line is a head where it is not all numbers, and may name the columns in another order.
+// A matrix; a first line that is not all numbers is a header, with the columns in any order.
 Arrays matrix_of(const Columns& columns, const Tensor& input, const std::vector<Line>& lines, bool headed, std::size_t most) {
     const bool head = headed && !lines.empty() && !std::all_of(lines[0].begin(), lines[0].end(), is_number);
     within(lines.size() - (head ? 1 : 0), most);
@@ -201,7 +201,7 @@ Arrays named(const Columns& columns, const std::vector<Line>& lines, std::size_t
     }
     for (const std::string& name : head) {
         const auto owner = std::find_if(inputs.begin(), inputs.end(), [&](const Tensor& input) { return input.name == name; });
-        owners.push_back(owner == inputs.end() ? &inputs[0] : &*owner);  // a stranger is refused by its name below
+        owners.push_back(owner == inputs.end() ? &inputs[0] : &*owner);  // an unknown column is refused by its name below
     }
     const Document rows = rows_of(head.size() == inputs.size() ? lines : std::vector<Line>{head}, 1, owners);
     return columns.of_frame(head, rows.root(), most);

@@ -1,4 +1,4 @@
-// A csv body as rows.
+// Reads a csv body as rows.
 #pragma once
 
 #include <string_view>

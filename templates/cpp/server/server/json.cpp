@@ -16,7 +16,7 @@ constexpr std::size_t most_depth = 100;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-// JSON to the letter, piece by piece into a document.
+// Parses strict JSON into a document.
 class Reader {
 public:
     Reader(std::string_view text, Document& document) : text_(text), document_(document) {}
@@ -31,7 +31,7 @@ private:
         throw Refusal("the request is not JSON: " + what + " (byte " + std::to_string(at_) + ")", 400, "not_json");
     }
 
-    // The next character that is no blank; U+0000 at the end.
+    // The next character that is not a blank; U+0000 at the end.
     char next() {
         while (at_ != text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' || text_[at_] == '\t')) ++at_;
         return peek();
@@ -135,12 +135,12 @@ private:
     void add_real(std::string_view read) {
         Node node(Sort::real);
         const auto done = std::from_chars(read.data(), read.data() + read.size(), node.real);
-        if (done.ec != std::errc()) node.real = std::strtod(std::string(read).c_str(), nullptr);  // beyond, or next to 0
+        if (done.ec != std::errc()) node.real = std::strtod(std::string(read).c_str(), nullptr);  // out of range, or denormal
         if (std::isinf(node.real)) refuse("a number is too large");
         document_.add(node);
     }
 
-    // Appends the text in quotes that begins here to `out`, which it gives back.
+    // Appends the quoted text that begins here to `out` and returns `out`.
     std::string& text(std::string& out) {
         for (++at_;;) {
             const std::size_t begin = at_;
@@ -158,7 +158,7 @@ private:
         return out;
     }
 
-    // A character beyond ASCII, or one that must not stand in a text.
+    // A character beyond ASCII, or one that is not allowed in a text.
     void other(std::string& out) {
         const std::size_t length = static_cast<unsigned char>(text_[at_]) < 0x20 ? 0 : character(text_, at_);
         if (length == 0) refuse("a text holds a control character, or is not UTF-8");
@@ -243,7 +243,7 @@ void Document::close() {
 Document parse(std::string_view text) {
     if (text.size() > std::numeric_limits<std::uint32_t>::max()) throw Refusal("the body is too large", 413, "too_large");
     Document document;
-    // Each value but the first comes after one of these, and no text is longer than the JSON that it stands in.
+    // Each value but the first follows one of these, and no text is longer than its JSON.
     const auto values = std::count_if(text.begin(), text.end(), [](char c) { return c == ',' || c == ':' || c == '[' || c == '{'; });
     document.reserve(static_cast<std::size_t>(values) + 1, text.size());
     Reader(text, document).read();

@@ -1,4 +1,4 @@
-// JSON as it comes in, in one flat list: bounded in depth, and of 16 bytes a value however it is nested.
+// Incoming JSON as one flat list: limited in depth, with 16 bytes per value at any nesting.
 #pragma once
 
 #include <cstddef>
@@ -11,20 +11,20 @@ namespace mlpack_server {
 
 enum class Sort : std::uint8_t { null, flag, integer, natural, real, text, list, object };
 
-/// One value. Those inside a list follow it; those inside an object too, each after its key.
+/// One value. A list's values follow it; so do an object's, each after its key.
 struct Node {
     Node() = default;
     explicit Node(Sort sort, std::uint32_t count = 0) : sort(sort), count(count) {}
 
     Sort sort = Sort::null;
-    std::uint32_t count = 0;  // of a list its values, of an object its members, of a text its bytes
+    std::uint32_t count = 0;  // a list's values, an object's members, a text's bytes
     union {
         bool flag;
         std::int64_t integer = 0;
         std::uint64_t natural;  // beyond the largest integer
         double real;
         const char* text;
-        std::size_t span;  // of a list or an object: how many nodes it takes, its own included
+        std::size_t span;  // of a list or an object: its number of nodes, including its own
     };
 
     bool is(Sort wanted) const { return sort == wanted; }
@@ -35,7 +35,7 @@ struct Node {
 
 static_assert(sizeof(Node) == 16);
 
-/// The value of an object's last member of that name; nullptr where there is none, or where it is null.
+/// The value of an object's last member of that name; nullptr where it is absent or null.
 const Node* find(const Node& object, std::string_view key);
 
 /// Calls `act(value)` for each value of a list.
@@ -52,7 +52,7 @@ void each_member(const Node& object, Act&& act) {
     for (std::uint32_t i = 0; i != object.count; ++i, node = (node + 1)->next()) act(node->view(), *(node + 1));
 }
 
-/// A document with the texts that its nodes point at.
+/// A document with the texts that its nodes point to.
 class Document {
 public:
     Document() = default;
@@ -63,14 +63,14 @@ public:
 
     const Node& root() const { return nodes_.front(); }
 
-    /// Room for so many nodes, and for texts of so many bytes in all: what is added beyond would move those before.
+    /// Reserves space for so many nodes, and for texts of so many bytes in total; exceeding it would move earlier ones.
     void reserve(std::size_t nodes, std::size_t bytes) {
         nodes_.reserve(nodes);
-        texts_.reserve(bytes + 64);  // never within the object itself, which may move
+        texts_.reserve(bytes + 64);  // never in the small-string buffer, which moves with the object
     }
     void add(Node node);
     void add_text(std::string_view text);
-    /// Where a text is appended, until `end_text`, which adds it as a value, or as a key where `sort` is another.
+    /// The buffer for a text until `end_text`, which adds it as a value, or as a key for another `sort`.
     std::string& begin_text();
     void end_text(Sort sort, const std::string& texts);
     /// Opens a list or an object, whose values come next, until `close`.
@@ -85,7 +85,7 @@ private:
     std::size_t begun_ = 0;
 };
 
-/// The document that a text holds. Throws Refusal.
+/// Parses a text. Throws Refusal.
 Document parse(std::string_view text);
 
 }  // namespace mlpack_server

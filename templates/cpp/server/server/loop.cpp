@@ -30,7 +30,7 @@ void Loop::run() {
         try {
             context_.run();
             return;
-        } catch (const std::exception& error) {  // of one connection, which is closed with its handler
+        } catch (const std::exception& error) {  // in one connection, which is closed with its handler
             std::fprintf(stderr, "%s\n", error.what());
         }
     }
@@ -81,7 +81,7 @@ void Loop::tick() {
     });
 }
 
-// Ends the connections with most of what nobody reads, until the answers that wait are within their bound.
+// Aborts the connections with the most unread bytes until the unread answers are within their limit.
 void Loop::drop_unread() {
     std::size_t total = 0;
     for (const Connection* connection : connections_) total += connection->unread();

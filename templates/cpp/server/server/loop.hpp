@@ -1,4 +1,4 @@
-// A thread that answers, with its connections and its bounds.
+// A thread that answers requests, with its connections and its limits.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -24,12 +24,12 @@ public:
     Loop& operator=(const Loop&) = delete;
 
     boost::asio::io_context& context() { return context_; }
-    /// Answers until all connections have ended after `end`, or its grace is over.
+    /// Serves until all connections have ended after `end`, or its grace period is over.
     void run();
     void take_connection(boost::asio::ip::tcp::socket socket);
-    /// Ends once what was taken is answered; from any thread.
+    /// Ends after the accepted requests are answered; callable from any thread.
     void end();
-    /// Whether all that was handed to the pool has come back.
+    /// Whether the pool has finished all of this loop's work.
     bool is_done() const { return in_pool_ == 0; }
 
     const Settings& settings() const { return settings_; }
@@ -42,10 +42,10 @@ public:
     void take(int more) { taken_ += static_cast<std::size_t>(more); }
     std::size_t buffered() const { return buffered_; }
     void buffer(std::ptrdiff_t more) { buffered_ += static_cast<std::size_t>(more); }
-    /// Seconds of the processor's time that a request takes, of late.
+    /// Recent processor seconds per request.
     double pace() const { return pace_; }
     void keep_pace(double seconds) { pace_ += 0.1 * (seconds - pace_); }
-    /// Whether this request's time counts: to look at the processor's clock takes as long as a small part of an answer.
+    /// Whether to time this request, as reading the processor's clock costs a noticeable part of an answer.
     bool is_measured() { return pace_ > 0.0005 || ++requests_ % 16 == 1; }
     void in_pool(std::function<void()> work);
 
@@ -56,7 +56,7 @@ private:
     const Settings& settings_;
     const Routes& routes_;
     Board& board_;
-    std::unordered_set<Connection*> connections_;  // before the context, whose end is theirs
+    std::unordered_set<Connection*> connections_;  // declared before the context, which destroys them
     boost::asio::io_context context_{1};
     boost::asio::steady_timer timer_;
     boost::asio::thread_pool pool_;

@@ -1,5 +1,5 @@
-// `server [FOLDER] [serve]` serves the model of a folder until SIGTERM; `server health` asks one that runs, `server version` says which model.
-// Exit codes: 0 after SIGTERM, 2 for a wrong call, 8 for a model that is not as it was built.
+// `server [FOLDER] [serve]` serves the model of a folder until SIGTERM; `server health` checks a running one; `server version` prints the model.
+// Exit codes: 0 after SIGTERM, 2 for wrong usage, 8 for a model that has changed since its build.
 
 #include <sys/resource.h>
 #ifdef __GLIBC__
@@ -44,7 +44,7 @@ std::string folder_of(const std::vector<std::string>& words) {
     std::vector<std::string> folders;
     for (const std::string& word : words) if (word != "serve") folders.push_back(word);
     if (folders.size() > 1) throw Misuse("there is more than one folder");
-    if (folders.empty()) folders = {"/opt/ml/model", "/mnt/models"};  // where SageMaker and KServe put a model
+    if (folders.empty()) folders = {"/opt/ml/model", "/mnt/models"};  // SageMaker's and KServe's folders for models
     for (const std::string& folder : folders) if (exists(folder + graph)) return folder;
     throw Misuse("name the model's folder: there is no " + (folders.back() + graph));
 }
@@ -74,7 +74,7 @@ void allow_many_files() {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// Gives the memory of large requests back to the system at once, instead of keeping it for the next.
+// Returns the memory of large requests to the system at once.
 void keep_little_memory() {
 #ifdef __GLIBC__
     mallopt(M_MMAP_THRESHOLD, 1 << 20);
@@ -82,7 +82,7 @@ void keep_little_memory() {
 #endif
 }
 
-// Listens, and hands connections to the loops in turn.
+// Listens, and distributes connections to the loops in turn.
 class Listener {
 public:
     Listener(const Settings& settings, std::vector<std::unique_ptr<Loop>>& loops)
@@ -130,7 +130,7 @@ private:
         });
     }
 
-    // There are too many open files: a moment later there may be fewer.
+    // Too many open files: tries again a moment later.
     void wait() {
         pause_.expires_after(std::chrono::milliseconds(20));
         pause_.async_wait([this](error_code error) {
@@ -168,12 +168,12 @@ int serve(const std::string& folder) {
     loops.front()->run();
     for (std::thread& thread : threads) thread.join();
     for (const auto& loop : loops) {
-        if (!loop->is_done()) std::_Exit(0);  // the grace is over: what still computes is not waited for
+        if (!loop->is_done()) std::_Exit(0);  // the grace period is over: does not wait for running computations
     }
     return 0;
 }
 
-// 0 where a server on this machine says that it is ready.
+// 0 when a server on this machine is ready.
 int ask_health() {
     const Settings settings = settings_of_environment();
     const bool any = settings.host == "0.0.0.0" || settings.host == "::";

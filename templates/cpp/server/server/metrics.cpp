@@ -66,7 +66,7 @@ void Board::write_histogram(std::string& out, std::size_t label) const {
 
 std::string Board::text(const std::string& name, const std::string& version, const std::string& identity) const {
     std::string out;
-    write_head(out, "model_info", "gauge", "The model that is served.");
+    write_head(out, "model_info", "gauge", "The served model.");
     out += "mlpack_model_info{name=\"" + escaped(name) + "\",version=\"" + escaped(version) + "\",identity=\"" + identity + "\"} 1\n";
     write_head(out, "requests_total", "counter", "Requests answered, by route and status.");
     for (std::size_t i = 0; i != std::size(labels); ++i) {
@@ -79,15 +79,15 @@ std::string Board::text(const std::string& name, const std::string& version, con
     }
     write_head(out, "request_seconds", "histogram", "Seconds from a request's start to its answer, by route.");
     for (std::size_t i = 0; i != std::size(labels); ++i) write_histogram(out, i);
-    write_head(out, "refusals_total", "counter", "Requests turned down, by reason.");
+    write_head(out, "refusals_total", "counter", "Refused requests, by reason.");
     for (std::size_t i = 0; i != std::size(reasons); ++i) {
         out += std::string("mlpack_refusals_total{reason=\"") + reasons[i] + "\"} " + std::to_string(refusals_[i]) + "\n";
     }
     write_head(out, "rows_total", "counter", "Rows answered.");
     out += "mlpack_rows_total " + std::to_string(rows_) + "\n";
-    write_head(out, "requests_in_flight", "gauge", "Requests being worked on.");
+    write_head(out, "requests_in_flight", "gauge", "Requests in work.");
     out += "mlpack_requests_in_flight " + std::to_string(in_flight_) + "\n";
-    write_head(out, "worker_starts_total", "counter", "Workers started, those in the place of dead ones among them.");
+    write_head(out, "worker_starts_total", "counter", "Workers started, including replacements of dead ones.");
     return out + "mlpack_worker_starts_total 1\n";
 }
 

@@ -1,4 +1,4 @@
-// Counters that all threads share, and their text for Prometheus.
+// Counters shared by all threads, and their Prometheus text.
 #pragma once
 
 #include <array>
@@ -18,11 +18,11 @@ enum class Label : std::size_t { v2, predict, invocations, vertex, v1, health, m
 
 class Board {
 public:
-    /// One more request is being worked on.
+    /// Counts a request in work.
     void enter() { in_flight_.fetch_add(1, std::memory_order_relaxed); }
-    /// A request that was worked on has been answered, or was given up (499).
+    /// Counts an answered or abandoned (499) request.
     void leave(Label label, int status, double seconds, std::size_t rows);
-    /// A request has been turned down.
+    /// Counts a refused request.
     void refuse(const std::string& reason);
     std::string text(const std::string& name, const std::string& version, const std::string& identity) const;
 

@@ -1,4 +1,4 @@
-// The model as the server sees it: what goes in, what comes out, and the answers.
+// The server's interface to the model: inputs, outputs and answers.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +13,9 @@ namespace mlpack_server {
 
 enum class Kind { real, truth, integer, boolean, text };
 
-/// An input or an output. `kind`: `truth` is a real that is true (1), false (0) or missing. `type`: its datatype in the Open Inference Protocol. `shape`: numbers, and names for sizes that
-/// are free. `columns`: names of the columns of a matrix, where they have any. `missing`: the text that stands for a
-/// missing one in the graph.
+/// An input or an output. `kind`: `truth` is a float that is true (1), false (0) or missing. `type`: its datatype in the Open Inference Protocol. `shape`: numbers, and names for free
+/// dimensions. `columns`: the names of a matrix's columns, if any. `missing`: the text that stands for a missing one in
+/// the graph.
 struct Tensor {
     std::string name;
     Kind kind;
@@ -60,7 +60,7 @@ public:
     virtual Arrays ask(const Arrays& inputs) const = 0;
 };
 
-/// Those two are the model's own: see model.cpp.
+/// Both are defined in the model's own model.cpp.
 const About& about();
 /// Throws Damaged.
 std::unique_ptr<Model> load(const std::string& graph, int threads);

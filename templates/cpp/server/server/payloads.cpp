@@ -17,7 +17,7 @@ namespace {
 
 constexpr const char* forms[] = {"dataframe_split", "dataframe_records", "instances", "inputs"};
 
-// The member that is an object; nullptr where there is none.
+// The member, which must be an object; nullptr where there is none.
 const Node* object_in(const Node& object, std::string_view key) {
     const Node* found = find(object, key);
     if (found != nullptr && !found->is(Sort::object)) throw Refusal(quote(key) + " must be an object");
@@ -42,13 +42,13 @@ bool is_empty(const Node& value) {
     }
 }
 
-// A node must not be copied: what is inside it lies behind it.
+// A node must not be copied, as its content follows it in memory.
 const Node& or_null(const Node* node) {
     static const Node nothing;
     return node == nullptr ? nothing : *node;
 }
 
-// Whether the member is there, whatever it holds.
+// Whether the member is there, with any value.
 bool has(const Node& object, std::string_view key) {
     bool found = false;
     each_member(object, [&](std::string_view name, const Node&) { found = found || name == key; });
@@ -58,7 +58,7 @@ bool has(const Node& object, std::string_view key) {
 void check_members(const Node& object, std::string_view form, std::initializer_list<std::string_view> others) {
     each_member(object, [&](std::string_view name, const Node& value) {
         const bool known = std::find(others.begin(), others.end(), name) != others.end();
-        if (name != form && !known) throw Refusal("the request has " + quote(name) + " beside " + quote(form) + ", which means nothing here");
+        if (name != form && !known) throw Refusal("the request has the unknown key " + quote(name) + " beside " + quote(form));
         if (known && name != "signature_name" && !is_empty(value)) throw Refusal("the model takes no " + quote(name));
     });
 }
@@ -85,7 +85,7 @@ void write_cells(std::string& out, const Array& array) {
     }
 }
 
-// The tensor's object; its data goes to `raw` where it is wanted as bytes.
+// The tensor's object; its data goes to `raw` where bytes are requested.
 void write_tensor(std::string& out, std::string& raw, const Tensor& output, const Array& array, bool binary) {
     out += "{\"name\":";
     write_text(out, output.name);
@@ -217,7 +217,7 @@ Arrays Payloads::split(const Node& frame) const {
     if (numbers != 0 && numbers == names->count) return columns_.of_rows(*data, most_);
     const bool once = std::set<std::string>(texts.begin(), texts.end()).size() == texts.size();
     if (!names->is(Sort::list) || texts.size() != names->count || !once) {
-        throw Refusal("'columns' must be a list of names, each there once");
+        throw Refusal("'columns' must be a list of unique names");
     }
     if (data->count == 0) return columns_.of_rows(*data, most_);
     return columns_.of_frame(texts, *data, most_);
@@ -228,7 +228,7 @@ Reply Payloads::predictions(const Arrays& inputs) const {
     return rows_reply("{\"predictions\":" + write_rows(about_, model_.ask(inputs), rows, true) + "}", rows);
 }
 
-// The outputs that a request asks for, all where it names none.
+// The requested outputs; all where the request names none.
 std::vector<Payloads::Wanted> Payloads::wanted(const Node& request) const {
     const bool binary = flag_in(object_in(request, "parameters"), "binary_data_output", false);
     std::vector<Wanted> found;

@@ -1,4 +1,4 @@
-// The bodies that platforms send: the Open Inference Protocol v2, SageMaker, MLflow, Vertex AI, KServe v1, plain rows.
+// Reads the request bodies of the Open Inference Protocol v2, SageMaker, MLflow, Vertex AI, KServe v1, and plain rows.
 #pragma once
 
 #include <optional>
@@ -10,7 +10,7 @@
 
 namespace mlpack_server {
 
-/// A response: `kind` is its content type; `rows`: how many were answered; `extra`: further lines of its head.
+/// A response. `kind`: its content type; `rows`: the number of answered rows; `extra`: further header lines.
 struct Reply {
     std::string body;
     int status = 200;
@@ -22,13 +22,13 @@ struct Reply {
 /// The response to a refusal.
 Reply reply_of(const std::string& message, int status, const std::string& extra = "");
 
-/// What of a request's head a payload looks at.
+/// The headers that matter for a body.
 struct Head {
     std::string content_type;
     std::optional<std::string> json_length{};  // of the part before raw tensors
 };
 
-/// A loaded model with the ways to ask it. Each throws Refusal.
+/// A loaded model with the routes' handlers. Each throws Refusal.
 class Payloads {
 public:
     Payloads(const About& about, const Model& model, std::size_t most_rows);
@@ -46,7 +46,7 @@ private:
     Reply predictions(const Arrays& inputs) const;
     Arrays split(const Node& frame) const;
     Arrays form(std::string_view name, const Node& value) const;
-    // The place of an output that a request asks for, and whether as bytes.
+    // The index of a requested output, and whether as bytes.
     struct Wanted {
         std::size_t place;
         bool binary;

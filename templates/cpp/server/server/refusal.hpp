@@ -1,4 +1,4 @@
-// Every way in which a request or a model is turned down.
+// Errors for refused requests and models.
 #pragma once
 
 #include <stdexcept>
@@ -6,8 +6,8 @@
 
 namespace mlpack_server {
 
-/// A request that is not answered. `status` is HTTP's, `reason` a word for the metrics, the message its sender's, which
-/// may hold U+0000 as the request did.
+/// A refused request. `status`: HTTP's; `reason`: a word for the metrics; the message is for the sender and may
+/// contain U+0000 from the request.
 class Refusal : public std::runtime_error {
 public:
     explicit Refusal(const std::string& message, int status = 400, const char* reason = "invalid")
@@ -24,7 +24,7 @@ public:
     using std::runtime_error::runtime_error;
 };
 
-/// The model cannot be loaded, or is not as it was built.
+/// The model cannot be loaded, or has changed since its build.
 class Damaged : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;

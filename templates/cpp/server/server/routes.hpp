@@ -1,4 +1,4 @@
-// Which path answers what.
+// The server's routes by path.
 #pragma once
 
 #include <functional>
@@ -12,7 +12,7 @@
 
 namespace mlpack_server {
 
-/// What one path answers.
+/// The handler of one path.
 struct Route {
     Label label = Label::other;
     std::function<Reply()> get;
@@ -24,15 +24,15 @@ struct Route {
 
 class Routes {
 public:
-    /// `identity`: of the bundle, empty where it is not known.
+    /// `identity`: of the bundle, empty where it is unknown.
     Routes(const About& about, const Payloads& payloads, const Settings& settings, const Board& board, const std::string& identity);
     Routes(const Routes&) = delete;
     Routes& operator=(const Routes&) = delete;
 
-    /// The route of a request's target, less what follows a question mark; one without methods where there is none.
+    /// The route of a request's target without its query; one without methods where there is none.
     const Route& at(std::string_view target) const;
 
-    /// Which model is here, for a target below the places of models that is none of them; else nothing.
+    /// The served model's name, for an unknown target below the paths of models; empty for others.
     std::string hint(std::string_view target) const;
 
 private:

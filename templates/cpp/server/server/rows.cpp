@@ -20,13 +20,13 @@ std::string some(const Names& names) {
     return text + (names.size() > 20 ? ", … (" + std::to_string(names.size()) + " in all)" : "");
 }
 
-// The words that name columns which are not there.
+// The text that names missing columns.
 template <class Names>
 std::string missing(const Names& names) {
     return names.size() == 1 ? "the column " + some(names) + " is missing" : "the columns " + some(names) + " are missing";
 }
 
-// Views of what lives as long as the model does.
+// Views of data that lives as long as the model.
 std::vector<std::string_view> names_of(const std::vector<Tensor>& tensors) {
     std::vector<std::string_view> names;
     for (const Tensor& tensor : tensors) names.emplace_back(tensor.name);
@@ -40,7 +40,7 @@ Wanted wanted_of(const Names& names) {
     return wanted;
 }
 
-// One column of the answers: the key of each row's object, and where its cells lie.
+// One column of the answers: the key in each row's object, and the place of its cells.
 struct Column {
     std::string key;
     const Array* array;
@@ -98,7 +98,7 @@ void Columns::refuse_stranger(std::string_view name, const std::string& where) c
     throw Refusal(where + "the model has no column " + quote(name) + "; it takes: " + some(names_of(about_.inputs)));
 }
 
-// The inputs that a request does not give, in the model's order.
+// The inputs missing in a request, in the model's order.
 std::vector<std::string_view> Columns::lacking(const std::vector<bool>& there) const {
     std::vector<std::string_view> absent;
     for (std::size_t i = 0; i != there.size(); ++i) if (!there[i]) absent.emplace_back(about_.inputs[i].name);
@@ -111,7 +111,7 @@ Arrays Columns::of_rows(const Node& rows, std::size_t most) const {
     return rows.count != 0 && rows.inside()->is(Sort::object) ? by_name(rows) : in_order(rows);
 }
 
-// The cells that are wanted of an object.
+// The requested cells of an object.
 Columns::Cells Columns::picked(const Wanted& wanted, const Node& object, std::size_t index) const {
     if (!object.is(Sort::object)) throw Refusal(row(index) + "it must be an object, as the first row is");
     Cells cells(wanted.places.size(), nullptr);
@@ -156,7 +156,7 @@ Arrays Columns::of_row(const Node& object) const {
     return of_cells(std::move(given));
 }
 
-// Where each wanted column stands among the names of a frame.
+// The position of each requested column among the names of a frame.
 std::vector<std::size_t> Columns::places(const Wanted& wanted, const std::vector<std::string>& names) const {
     std::vector<std::size_t> places(wanted.places.size(), names.size());
     for (std::size_t i = 0; i != names.size(); ++i) {
@@ -250,7 +250,7 @@ Arrays Columns::arrays(std::vector<Given> given) const {
     return found;
 }
 
-// One of the protocol's tensors, as JSON or as bytes, which are taken from `raw`.
+// One of the protocol's tensors, as JSON or as bytes, which come from `raw`.
 Array Columns::tensor(const std::string& name, const Node& tensor, std::optional<std::string_view>& raw) const {
     const Node* parameters = find(tensor, "parameters");
     if (parameters != nullptr && !parameters->is(Sort::object)) throw Refusal("'parameters' must be an object");

@@ -1,4 +1,4 @@
-// Rows as people write them, and answers as rows.
+// Reads rows in people's notation, and writes answers as rows.
 #pragma once
 
 #include <optional>
@@ -13,29 +13,29 @@
 
 namespace mlpack_server {
 
-/// The columns that a model takes, ready to be found by name.
+/// The model's columns, indexed by name.
 class Columns {
 public:
     explicit Columns(const About& about);
 
-    /// The inputs of rows: objects by column name, lists in order, or bare values where there is one column. Throws Refusal
-    /// for these and for more than `most` rows.
+    /// The inputs of rows: objects by column name, lists in order, or bare values for a single column. Throws Refusal for
+    /// invalid rows and for more than `most` rows.
     Arrays of_rows(const Node& rows, std::size_t most) const;
     /// The inputs of one object by column name.
     Arrays of_row(const Node& row) const;
-    /// The inputs of rows that are lists, their cells in the order of `names`.
+    /// The inputs of rows given as lists, with the cells in the order of `names`.
     Arrays of_frame(const std::vector<std::string>& names, const Node& rows, std::size_t most) const;
     /// The inputs of an object with a list of cells for each input.
     Arrays of_columns(const Node& columns, std::size_t most) const;
-    /// The inputs of a list of the protocol's tensors; `raw`: what follows the JSON part, where there is such.
+    /// The inputs of a list of the protocol's tensors. `raw`: the bytes after the JSON part, if any.
     Arrays of_tensors(const Node& tensors, std::optional<std::string_view> raw, std::size_t most) const;
 
     const About& about() const { return about_; }
-    /// The matrix that is the only input, if it is one; nullptr else.
+    /// The only input if it is a matrix; nullptr otherwise.
     const Tensor* matrix() const;
 
 private:
-    // Which cells of a row are wanted, by name, and how many there are.
+    // The requested cells of a row, by name, and their number.
     struct Wanted {
         std::unordered_map<std::string_view, std::size_t> places;
         std::vector<std::size_t> order;
@@ -56,13 +56,13 @@ private:
 
     const About& about_;
     Wanted inputs_;
-    Wanted columns_;  // those of the matrix, where they have names
+    Wanted columns_;  // the matrix's named columns
 };
 
-/// Throws Refusal for more rows than the server takes at once.
+/// Throws Refusal for more rows than the server accepts at once.
 void within(std::size_t rows, std::size_t most);
 
-/// Answers as one object per row, or as one bare value per row where there is one column and `bare`.
+/// Answers as one object per row, or with `bare` and a single column as one bare value per row.
 std::string write_rows(const About& about, const Arrays& answers, std::size_t rows, bool bare);
 
 }  // namespace mlpack_server

@@ -1,4 +1,4 @@
-// What a server is told: the variables of its environment.
+// The server's settings, from environment variables.
 #pragma once
 
 #include <cstddef>
@@ -6,7 +6,7 @@
 
 namespace mlpack_server {
 
-/// Where to listen, and the bounds; those on requests, connections and bodies hold for each worker, which is a thread.
+/// The address and the limits; those on requests, connections and bodies are per worker, which is a thread.
 struct Settings {
     std::string host = "0.0.0.0";
     std::size_t port = 8080;
@@ -14,12 +14,12 @@ struct Settings {
     std::size_t threads = 1;            // ONNX Runtime's, per request
     std::size_t body = 16u << 20;       // bytes of a body
     std::size_t rows = 100'000;         // rows of a batch
-    std::size_t requests = 128;         // taken and not yet answered
+    std::size_t requests = 128;         // accepted and not yet answered
     std::size_t connections = 2048;
-    std::size_t header = 64u << 10;     // bytes of a request's head
-    std::size_t buffer = 128u << 20;    // bytes of all bodies on their way, and of all answers that nobody reads
+    std::size_t header = 64u << 10;     // bytes of a request's headers
+    std::size_t buffer = 128u << 20;    // bytes of all incomplete bodies, and of all unread answers
     std::size_t seconds = 60;           // for a request to arrive, and for an answer
-    std::size_t grace = 25;             // seconds to finish what was taken when told to end
+    std::size_t grace = 25;             // seconds for the accepted requests after SIGTERM
     std::string health_route;
     std::string predict_route;
 };

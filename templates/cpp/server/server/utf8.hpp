@@ -1,4 +1,4 @@
-// UTF-8, without overlong forms, surrogates and what is beyond U+10FFFF.
+// Checks UTF-8 without overlong forms, surrogates and values beyond U+10FFFF.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 
 namespace mlpack_server {
 
-/// The bytes of the character that starts at a place, 0 where there is none.
+/// The number of bytes of the character at a position, 0 where it is invalid.
 std::size_t character(std::string_view text, std::size_t place);
 
 bool is_utf8(std::string_view text);

@@ -13,7 +13,7 @@ void write_whole(std::string& out, T value) {
     out.append(digits, done.ptr);
 }
 
-// The digits of a finite number and the place of its point: 0.`digits` times ten to the power of `point`.
+// The digits of a finite number and its exponent: 0.`digits` times ten to the power of `point`.
 struct Digits {
     char text[20];
     int count = 0;

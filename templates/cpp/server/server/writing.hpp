@@ -1,4 +1,4 @@
-// JSON as it goes out.
+// Writes JSON.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ void write_text(std::string& out, std::string_view text);
 void write_integer(std::string& out, std::int64_t value);
 void write_natural(std::string& out, std::uint64_t value);
 void write_finite(std::string& out, double value);
-/// NaN and the infinities as the words that the Open Inference Protocol has for them.
+/// NaN and the infinities as the Open Inference Protocol's words.
 void write_number(std::string& out, double value);
 
 /// `{"error": ...}`

@@ -1,14 +1,14 @@
-# ONNX Runtime: its headers are needed now, its library only when the program runs.
+# Finds ONNX Runtime: its headers are needed for the build, its library only at run time.
 #
-# ONNXRUNTIME_ROOT         a folder with include/ and lib/, as a release unpacks (variable of CMake or the environment)
+# ONNXRUNTIME_ROOT         a folder with include/ and lib/, such as an unpacked release (CMake or environment variable)
 # ONNXRUNTIME_INCLUDE_DIR  the folder of onnxruntime_c_api.h (the same)
-# ONNXRUNTIME_LIBRARY      the default path of the shared library; at run time the environment goes first
+# ONNXRUNTIME_LIBRARY      the default path of the shared library; the environment variable takes precedence at run time
 
 if(WIN32)
   message(FATAL_ERROR "This project loads ONNX Runtime with dlopen: it builds on Linux and macOS.")
 endif()
 
-# What mlpack's own set-up has fetched, if it has (python -m mlpack_toolkit.packager.setup_headers).
+# The cache of mlpack's own set-up (python -m mlpack_toolkit.packager.setup_headers), if there is one.
 if(DEFINED ENV{XDG_CACHE_HOME})
   set(mlpack_cache "$ENV{XDG_CACHE_HOME}/mlpack/onnxruntime-headers")
 else()
@@ -25,7 +25,7 @@ endif()
 if(NOT ONNXRUNTIME_INCLUDE_DIR OR NOT EXISTS "${ONNXRUNTIME_INCLUDE_DIR}/onnxruntime_c_api.h")
   message(FATAL_ERROR
     "ONNX Runtime's header onnxruntime_c_api.h was not found (ONNXRUNTIME_INCLUDE_DIR: ${ONNXRUNTIME_INCLUDE_DIR}).\n"
-    "Any one of these gets it:\n"
+    "Use one of these to get it:\n"
     "  apt-get install libonnxruntime-dev      (Debian 13 and later)\n"
     "  python -m mlpack_toolkit.packager.setup_headers        (where mlpack is installed)\n"
     "  unpack a release of ONNX Runtime >= 1.28 and configure with -DONNXRUNTIME_ROOT=FOLDER")

@@ -1,4 +1,4 @@
-// size-class 1.0.0 as the server sees it.
+// The server's interface to size-class 1.0.0.
 #include "model.hpp"
 
 #include <exception>
@@ -36,7 +36,7 @@ void add_cells(std::vector<Cell>& cells, const Array& array, std::size_t first, 
         array.data);
 }
 
-// What the library says, without the word for programs before it.
+// The library's message without its bracketed prefix.
 std::string words_of(const std::exception& error) {
     const std::string words = error.what();
     const std::size_t end = words.find("] ");

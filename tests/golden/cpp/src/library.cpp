@@ -16,8 +16,8 @@
 namespace size_class::detail {
 namespace {
 
-// The table of functions only ever grows at its end, so one of another version than that of the headers serves as well:
-// which headers this was compiled with does not matter. Older libraries answer some graphs wrongly, or do not load them.
+// The table of functions only grows at its end, so the library's version may differ from that of the headers.
+// Older libraries answer some graphs wrongly, or do not load them.
 constexpr std::uint32_t api_version = 28;
 static_assert(ORT_API_VERSION >= 21, "ONNX Runtime's headers are older than release 1.21");
 
@@ -60,7 +60,7 @@ const OrtApi& load_runtime(const std::string& path) {
     silence_telemetry();
     std::string tried;
     for (const std::string& candidate : candidates(path)) {
-        // Never closed: the library keeps threads and statics of its own until the process ends.
+        // Never closed, as the library keeps its own threads and statics until the process ends.
         void* library = dlopen(candidate.c_str(), RTLD_NOW | RTLD_LOCAL);
         if (library != nullptr) return functions(library, candidate);
         const char* reason = dlerror();

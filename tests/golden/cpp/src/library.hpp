@@ -1,4 +1,4 @@
-// ONNX Runtime, loaded while the program runs: one binary serves every release since 1.28.
+// Loads ONNX Runtime at run time, so that one binary works with every release since 1.28.
 #pragma once
 
 #include <onnxruntime_c_api.h>

@@ -1,4 +1,4 @@
-// Output tensors, row by row, into the members of a result.
+// Converts output tensors, row by row, to the members of a result.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@
 
 namespace size_class::detail {
 
-/// The elements as T, where that loses nothing: integers as std::int64_t, all numbers as double.
+/// The elements as T, without loss: integers as std::int64_t, all numbers as double.
 template <class T>
 std::vector<T> elements_as(const Tensor& tensor, const std::string& name) {
     return std::visit(

@@ -83,7 +83,7 @@ void put(Tensor& tensor, const Rule& rule, std::size_t row, const std::optional<
         if (!rule.nullable) refuse_missing(rule, at(row));
         append(tensor, std::string(rule.missing));
     } else if (rule.nullable && *value == rule.missing) {
-        // An empty text that stands for a missing one is no trap: the model makes no difference between the two.
+        // An empty text that stands for a missing one is accepted, as the model does not distinguish the two.
         if (!value->empty()) {
             refuse(rule, at(row), quoted(*value) + " is refused, as it stands for a missing value; pass std::nullopt for one");
         }

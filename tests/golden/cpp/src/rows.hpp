@@ -1,4 +1,4 @@
-// Values on their way: by position or by name into a typed row, and from there into tensors.
+// Converts values by position or by name to a typed row, and typed rows to tensors.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@
 
 namespace size_class::detail {
 
-/// An empty tensor of that type and shape, with room for as many elements.
+/// An empty tensor of that type and shape, with its capacity reserved.
 Tensor make_tensor(Type type, std::vector<std::int64_t> shape);
 
 /// Appends one value, checked and cast to the type of the graph. Each throws InvalidInput.
@@ -24,7 +24,7 @@ void put(Tensor& tensor, const Rule& rule, std::size_t row, bool value);
 void put(Tensor& tensor, const Rule& rule, std::size_t row, const std::string& value);
 void put(Tensor& tensor, const Rule& rule, std::size_t row, const std::optional<std::string>& value);
 
-/// The member of a row that a cell stands for, without loss. Each throws InvalidInput.
+/// A cell's value for a row's member, without loss. Each throws InvalidInput.
 void take(const Cell& cell, const Rule& rule, double& value);
 void take(const Cell& cell, const Rule& rule, std::int64_t& value);
 void take(const Cell& cell, const Rule& rule, bool& value);

@@ -1,4 +1,4 @@
-// What the model accepts, column by column, and the sentences for what it refuses.
+// Checks values against the model's rules, column by column, with a message for each refusal.
 #pragma once
 
 #include <cstddef>
@@ -10,10 +10,10 @@
 
 namespace size_class::detail {
 
-/// Types of elements, in the order of the alternatives of Tensor::Data.
+/// Element types, in the order of the alternatives of Tensor::Data.
 enum class Type { float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64, boolean, text };
 
-/// A closed set of values; which of the three lists counts is a matter of the column's type.
+/// A closed set of values, in the list for the column's type.
 struct Values {
     const char* const* texts;
     const double* numbers;
@@ -24,7 +24,7 @@ struct Values {
 /// No limit.
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
-/// The rule of one column. Plain data, so that a table of thousands costs no code.
+/// The rule of one column; plain data, so that a table of thousands needs no code.
 struct Rule {
     const char* name;
     Type type;
@@ -36,14 +36,14 @@ struct Rule {
     const Values* values;  // the only values that are accepted; nullptr: any
 };
 
-/// Where a value stands, for messages: `row 3, column "x"`.
+/// The place of a value, for messages: `row 3, column "x"`.
 struct Place {
     const char* unit;
     std::size_t index;
     const char* noun;
 };
 
-/// Each throws InvalidInput when the rule refuses the value. `check` of a number takes NaN for a missing one.
+/// Each throws InvalidInput when the rule refuses the value. `check` of a number reads NaN as missing.
 void check(const Rule& rule, const Place& place, double value);
 void check(const Rule& rule, const Place& place, std::int64_t value);
 void check(const Rule& rule, const Place& place, bool value);

@@ -26,7 +26,7 @@ constexpr ONNXTensorElementDataType element_type() {
     else return ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING;
 }
 
-// Copies `count` elements when the value is of type T; calls itself for the next alternative else.
+// Copies `count` elements when the value is of type T; otherwise tries the next alternative.
 template <std::size_t Index = 0>
 Tensor::Data copy_elements(const void* data, std::size_t count, ONNXTensorElementDataType type) {
     if constexpr (Index == std::variant_size_v<Tensor::Data>) {
@@ -74,7 +74,7 @@ Session::Session(const std::vector<unsigned char>& bytes, const std::string& ori
       memory_(nullptr, api_.ReleaseMemoryInfo),
       session_(nullptr, api_.ReleaseSession) {
     if (options.threads < 0) throw std::invalid_argument("[size_class.options] threads is negative; 0 means one per core");
-    // Every failure becomes an exception: a library has no business on standard error.
+    // Every failure becomes an exception, as a library should not write to standard error.
     OrtEnv* environment = nullptr;
     check(api_.CreateEnv(ORT_LOGGING_LEVEL_FATAL, "size_class", &environment), "ONNX Runtime does not start");
     environment_.reset(environment);
@@ -85,12 +85,12 @@ Session::Session(const std::vector<unsigned char>& bytes, const std::string& ori
     check(api_.CreateSessionOptions(&made), "ONNX Runtime does not start");
     const Handle<OrtSessionOptions> settings(made, api_.ReleaseSessionOptions);
     if (options.threads > 0) check(api_.SetIntraOpNumThreads(settings.get(), options.threads), "threads cannot be set");
-    // A graph in memory keeps all of its numbers in itself: ONNX Runtime would look for others in the working folder.
+    // A graph in memory must be self-contained, as ONNX Runtime would look for external data in the working folder.
     check(api_.AddSessionConfigEntry(settings.get(), "session.model_external_initializers_file_folder_path", "/dev/null"),
           "ONNX Runtime does not start");
     OrtSession* session = nullptr;
     check(api_.CreateSessionFromArray(environment_.get(), bytes.data(), bytes.size(), settings.get(), &session),
-          "cannot be loaded as an ONNX model; copy model.onnx anew");
+          "cannot be loaded as an ONNX model; copy model.onnx again");
     session_.reset(session);
     check_names();
 }
@@ -107,7 +107,7 @@ void Session::check_names() const {
     std::vector<std::string> wanted = inputs_;
     std::sort(found.begin(), found.end());
     std::sort(wanted.begin(), wanted.end());
-    require(found == wanted, origin_, "its inputs are named otherwise");
+    require(found == wanted, origin_, "its inputs have other names");
     found = names(false);
     for (const std::string& name : outputs_) {
         require(std::find(found.begin(), found.end(), name) != found.end(), origin_, "it has no output \"" + name + "\"");
@@ -176,7 +176,7 @@ Handle<OrtValue> Session::value_from(const Tensor& tensor) const {
                 check(api_.GetTensorMutableData(value.get(), &place), "no memory");
                 std::copy(data.begin(), data.end(), static_cast<bool*>(place));
                 return value;
-            } else {  // read where they lie, for as long as the call takes
+            } else {  // used in place for the duration of the call
                 if (data.empty()) return allocate(tensor, type);
                 OrtValue* value = nullptr;
                 check(api_.CreateTensorWithDataAsOrtValue(memory_.get(), const_cast<T*>(data.data()), data.size() * sizeof(T),

@@ -20,7 +20,7 @@ using Handle = std::unique_ptr<T, void (*)(T*)>;
 
 class Session {
 public:
-    /// `origin` stands for the model in messages. Throws ModelError when the bytes are no model with these inputs
+    /// `origin` names the model in messages. Throws ModelError when the bytes are not a model with these inputs
     /// and outputs, LibraryError when there is no library.
     Session(const std::vector<unsigned char>& bytes, const std::string& origin, const Options& options,
             std::vector<std::string> inputs, std::vector<std::string> outputs);

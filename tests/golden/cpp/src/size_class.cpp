@@ -59,7 +59,7 @@ Result SizeClass::predict(const Row& row) const { return std::move(predict(&row,
 std::vector<Result> SizeClass::predict(const Row* rows, std::size_t count) const {
     if (implementation_ == nullptr) throw std::logic_error("[size_class] this SizeClass was moved from");
     std::vector<Result> results(count);
-    if (count == 0) return results;  // some operators of ONNX Runtime fail on none
+    if (count == 0) return results;  // some operators of ONNX Runtime fail on an empty batch
     std::vector<Tensor> inputs = empty_inputs(count);
     for (std::size_t i = 0; i != count; ++i) put_row(inputs, i, rows[i]);
     const std::vector<Tensor> outputs = implementation_->session.run(inputs);

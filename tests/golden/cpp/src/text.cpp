@@ -6,8 +6,8 @@
 namespace size_class::detail {
 namespace {
 
-// The bytes of the character that starts at `i`, 0 when it is no UTF-8: overlong forms, surrogates and
-// everything beyond U+10FFFF are none.
+// The number of bytes of the character at `i`, 0 when it is not UTF-8: overlong forms, surrogates and
+// everything beyond U+10FFFF are invalid.
 std::size_t character(const std::string& text, std::size_t i) {
     const auto byte = [&](std::size_t k) { return static_cast<std::uint32_t>(static_cast<unsigned char>(text[k])); };
     const std::uint32_t first = byte(i);

@@ -1,4 +1,4 @@
-// A golden case through the public face of the library.
+// Runs a golden case through the library's public interface.
 #pragma once
 
 #include "cases.hpp"
@@ -6,7 +6,7 @@
 
 namespace size_class::tests {
 
-/// What the model answers. Throws what the library throws.
+/// The model's answer. Throws the library's exceptions.
 Columns answers(const SizeClass& model, const Columns& inputs);
 
 }  // namespace size_class::tests

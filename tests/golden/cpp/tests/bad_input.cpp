@@ -1,4 +1,4 @@
-// What must be refused is refused, with a message: bad_input MODEL FOLDER. Also: what the class promises.
+// Tests that bad input is refused with a message, and the class's other promises: bad_input MODEL FOLDER.
 
 #include <cmath>
 #include <cstdio>
@@ -27,7 +27,7 @@ void fail(const std::string& what) {
     ++failed;
 }
 
-// Fails unless `act` throws E with a message that holds `hint`.
+// Fails unless `act` throws E with a message that contains `hint`.
 template <class E>
 void refuses(const std::string& what, const std::string& hint, const std::function<void()>& act) {
     try {
@@ -46,7 +46,7 @@ void accepts(const std::string& what, const std::function<void()>& act) {
         act();
     } catch (const InvalidInput& error) {
         fail(what + " is refused: " + error.what());
-    } catch (const ModelError&) {  // the model's own affair, not a rule of a column
+    } catch (const ModelError&) {  // the model's own failure, not a rule of a column
     }
 }
 
@@ -89,7 +89,7 @@ void test_names(const SizeClass& model, const std::vector<Cell>& cells) {
     refuses<InvalidInput>("one column too many", "no such column", [&] { SizeClass::row_from_names(named); });
 }
 
-// One row with one cell of it replaced.
+// One row with one cell replaced.
 class Trial {
 public:
     Trial(const SizeClass& model, const std::vector<Cell>& cells, std::size_t index)

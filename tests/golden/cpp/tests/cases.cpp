@@ -31,7 +31,7 @@ Cell cell_from(const json& value, const std::string& datatype) {
         if (text == "NaN") return std::numeric_limits<double>::quiet_NaN();
         if (text == "Infinity") return std::numeric_limits<double>::infinity();
         if (text == "-Infinity") return -std::numeric_limits<double>::infinity();
-        throw std::runtime_error("\"" + text + "\" is no number");
+        throw std::runtime_error("\"" + text + "\" is not a number");
     }
     if (value.is_string()) return value.get<std::string>();
     if (value.is_number_integer()) return value.get<std::int64_t>();
@@ -99,7 +99,7 @@ std::string text_of(const std::vector<std::int64_t>& shape) {
 }
 
 std::string difference(const Column& wanted, const Column& got) {
-    // Of no rows nothing but their number is known.
+    // Without rows, only their number is known.
     const bool none = wanted.data.empty() && got.data.empty() && !wanted.shape.empty() && !got.shape.empty();
     const bool same_shape = none ? wanted.shape.front() == got.shape.front() : wanted.shape == got.shape;
     if (!same_shape) return "has shape " + text_of(got.shape) + " instead of " + text_of(wanted.shape);

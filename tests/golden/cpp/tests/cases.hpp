@@ -1,4 +1,4 @@
-// Golden cases: a request, and what the original model answered.
+// Golden cases: requests with the original model's answers.
 #pragma once
 
 #include <cstdint>
@@ -28,10 +28,10 @@ struct Case {
     bool refused = false;  // the original refuses this request
 };
 
-/// All cases of a folder, sorted by name. Throws when there are none, or when half of one is missing.
+/// All cases of a folder, sorted by name. Throws when there are none, or when a case is incomplete.
 std::vector<Case> read_cases(const std::filesystem::path& folder);
 
-/// How an answer differs from the expected one, as a sentence; empty when it does not.
+/// The difference between an answer and the expected one, as a sentence; empty when they agree.
 std::string difference(const Columns& wanted, const Columns& got);
 
 }  // namespace size_class::tests

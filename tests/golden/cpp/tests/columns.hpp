@@ -1,4 +1,4 @@
-// What the signature says of each column, for the tests: written apart from the tables of the library.
+// The signature's rules per column for the tests, written separately from the library's tables.
 #pragma once
 
 #include <limits>

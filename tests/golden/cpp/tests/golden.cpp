@@ -10,7 +10,7 @@ namespace {
 
 using namespace size_class;
 
-// What is wrong with the answer to a case; empty when nothing is.
+// The fault of the answer to a case; empty for a right answer.
 std::string fault(const SizeClass& model, const tests::Case& golden) {
     try {
         const tests::Columns got = tests::answers(model, golden.inputs);

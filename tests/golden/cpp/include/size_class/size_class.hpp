@@ -16,7 +16,7 @@
 
 namespace size_class {
 
-/// One row of input. What is refused is said by predict(), with row and column.
+/// One row of input. predict() reports refused values with row and column.
 struct Row {
     /// "size (mm)"; NaN where it is missing; magnitudes up to 3.4028235e+38
     double size_mm = std::numeric_limits<double>::quiet_NaN();
@@ -31,11 +31,11 @@ struct Result {
 };
 
 #ifdef SIZE_CLASS_MODEL_PATH
-/// Where model.onnx lies: beside the sources, or below share/ once installed. CMake's target brings the path.
+/// The path of model.onnx: beside the sources, or below share/ once installed. CMake's target provides it.
 inline std::filesystem::path default_model_path() { return SIZE_CLASS_MODEL_PATH; }
 #endif
 
-/// The model. It can be moved, not copied; predict() may be called from many threads at once.
+/// The model: movable, not copyable. predict() may be called from many threads at once.
 class SizeClass {
 public:
     /// Reads the file. Throws ModelError when it is not this model, LibraryError when there is no ONNX Runtime.
@@ -54,7 +54,7 @@ public:
     std::vector<Result> predict(const Row* rows, std::size_t count) const;
     Result predict(const Row& row) const;
 
-    /// The names of the columns as the model was fitted on them, in the order of row_from().
+    /// The names of the columns at fitting, in the order of row_from().
     static const std::vector<std::string>& columns();
     /// A row from values in the order of columns(). Throws InvalidInput when there are too few or too many, or when one is
     /// of another type.

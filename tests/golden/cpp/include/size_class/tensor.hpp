@@ -1,4 +1,4 @@
-// A tensor: what goes into the graph and what comes out of it.
+// A tensor, the graph's input and output type.
 #pragma once
 
 #include <cstdint>

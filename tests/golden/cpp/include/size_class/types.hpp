@@ -1,4 +1,4 @@
-// Errors, options and cells: the small words of size-class 1.0.0.
+// Errors, options and cells of size-class 1.0.0.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace size_class {
 
-/// The input is not what the model takes; the message names the row, the column and what to do.
+/// The input is invalid for the model; the message names the row, the column and what to do.
 class InvalidInput : public std::invalid_argument {
 public:
     using std::invalid_argument::invalid_argument;
@@ -20,7 +20,7 @@ public:
     using std::runtime_error::runtime_error;
 };
 
-/// There is no ONNX Runtime library that can be used; the message lists what was tried.
+/// No usable ONNX Runtime library was found; the message lists the paths that were tried.
 class LibraryError : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
@@ -34,7 +34,7 @@ struct Options {
     int threads = 0;
 };
 
-/// One value as it comes from a file or a message; std::monostate is a missing one.
+/// One value as read from a file or a message; std::monostate is a missing one.
 using Cell = std::variant<std::monostate, bool, std::int64_t, double, std::string>;
 
 }  // namespace size_class

@@ -8,17 +8,17 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * One column of the model and what it takes, as {@code columns.tsv} says.
+ * One column of the model and its rule, from {@code columns.tsv}.
  *
- * @param input the graph's name of the input that holds it
- * @param offset where it stands in a row of that input
- * @param width how many columns the input has; 0 for an input of one dimension
- * @param escaped its text travels escaped, see {@link Text}
+ * @param input the graph's name of its input
+ * @param offset its position in a row of that input
+ * @param width the number of the input's columns; 0 for an input of one dimension
+ * @param escaped whether its text is escaped, see {@link Text}
  * @param missing the text that stands for a missing cell
- * @param limit the largest magnitude that is taken; NaN: no limit
- * @param least the smallest number that is taken; NaN: no such bound
- * @param most the largest number that is taken; NaN: no such bound
- * @param values the only values that are taken; null: any
+ * @param limit the largest accepted magnitude; NaN: no limit
+ * @param least the smallest accepted number; NaN: no such bound
+ * @param most the largest accepted number; NaN: no such bound
+ * @param values the only accepted values; null: any
  */
 record Column(
         String name,
@@ -124,7 +124,7 @@ record Column(
         return type.isFloat() ? "a number" : "a whole number";
     }
 
-    /** The number as the model takes it: checked. */
+    /** The checked number. */
     double number(double value, int at) {
         if (Double.isNaN(value)) {
             if (!nullable) {
@@ -143,7 +143,7 @@ record Column(
         return value;
     }
 
-    /** The whole number as the model takes it: checked. */
+    /** The checked whole number. */
     long integer(long value, int at) {
         boolean beyond = !Double.isNaN(limit)
                 && !Double.isInfinite(limit)
@@ -159,7 +159,7 @@ record Column(
         return value;
     }
 
-    /** The boolean as the model takes it: checked. */
+    /** The checked boolean. */
     boolean bool(boolean value, int at) {
         if (values != null) {
             known(value, at);
@@ -167,7 +167,7 @@ record Column(
         return value;
     }
 
-    /** The text as it travels to the model: checked, null replaced, escaped. */
+    /** The text for the model: checked, null replaced, escaped. */
     String text(String value, int at) {
         if (value == null && !nullable) {
             throw refusal(at, "is missing (null), and the model takes no missing text here: give a text");

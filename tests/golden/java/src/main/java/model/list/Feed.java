@@ -3,7 +3,7 @@ package model.list;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** Rows on their way into the graph's inputs; every cell is checked against its column. */
+/** Converts rows to the graph's inputs, and checks every cell against its column. */
 final class Feed {
     private final int rows;
     private final Map<String, Object> arrays = new LinkedHashMap<>();

@@ -37,7 +37,7 @@ final class Graph implements AutoCloseable {
     private static final Set<String> ESCAPED_OUTPUTS = Set.of();
     private static final boolean TEXT_IS_ESCAPED = false;
 
-    /** Where files lie that the graph names: nowhere. Else ONNX Runtime would look in the working folder. */
+    /** A folder that does not exist, for external data; else ONNX Runtime would look in the working folder. */
     private static final String OTHER_FILES = "session.model_external_initializers_file_folder_path";
     private static final String NOWHERE = "/dev/null";
 
@@ -51,7 +51,7 @@ final class Graph implements AutoCloseable {
         this.session = session;
     }
 
-    /** The model inside the jar; {@code options} may be null: one thread per call. */
+    /** Opens the model inside the jar; {@code options} may be null: one thread per call. */
     static Graph open(OrtSession.SessionOptions options) {
         return open(Resource.bytes("model.onnx"), "the model in the jar", options);
     }
@@ -249,7 +249,7 @@ final class Graph implements AutoCloseable {
         return texts;
     }
 
-    /** Waits for the calls that are running; closing again does nothing. */
+    /** Waits for running calls; closing again does nothing. */
     @Override
     public void close() {
         lock.writeLock().lock();

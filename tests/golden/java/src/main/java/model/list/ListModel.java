@@ -17,27 +17,27 @@ public final class ListModel implements AutoCloseable {
         this.graph = graph;
     }
 
-    /** The model inside the jar, one thread per call. */
+    /** Opens the model inside the jar, with one thread per call. */
     public static ListModel open() {
         return new ListModel(Graph.open(null));
     }
 
-    /** The model inside the jar with options of your own (threads, GPU); you close the options. */
+    /** Opens the model inside the jar with your own options (threads, GPU); you close the options. */
     public static ListModel open(OrtSession.SessionOptions options) {
         return new ListModel(Graph.open(options));
     }
 
     /**
-     * A copy of this project's {@code model.onnx} on disk, one thread per call.
+     * Opens a copy of this project's {@code model.onnx} on disk, with one thread per call.
      *
-     * @throws IllegalArgumentException when the file is no such model
+     * @throws IllegalArgumentException when the file is another model
      * @throws java.io.UncheckedIOException when the file cannot be read
      */
     public static ListModel open(Path model) {
         return open(model, null);
     }
 
-    /** A copy of this project's {@code model.onnx} on disk with options of your own; you close the options. */
+    /** Opens a copy of this project's {@code model.onnx} on disk with your own options; you close the options. */
     public static ListModel open(Path model, OrtSession.SessionOptions options) {
         return new ListModel(Graph.open(model, options));
     }
@@ -45,7 +45,7 @@ public final class ListModel implements AutoCloseable {
     /**
      * The model's answer for one row.
      *
-     * @throws IllegalArgumentException when the model does not take a cell; names the column and what to do
+     * @throws IllegalArgumentException when the model refuses a cell; names the column and what to do
      */
     public Prediction predict(Row row) {
         return predict(Collections.singletonList(row)).get(0);
@@ -54,7 +54,7 @@ public final class ListModel implements AutoCloseable {
     /**
      * The model's answers, one per row and in the same order; none for no rows.
      *
-     * @throws IllegalArgumentException when the model does not take a cell; names the row (from 0) and the column
+     * @throws IllegalArgumentException when the model refuses a cell; names the row (from 0) and the column
      */
     public List<Prediction> predict(List<Row> rows) {
         if (rows.isEmpty()) {
@@ -71,7 +71,7 @@ public final class ListModel implements AutoCloseable {
         return Prediction.of(graph.run(feed.tensors()), rows.size());
     }
 
-    /** Waits for the calls that are running; closing again does nothing. */
+    /** Waits for running calls; closing again does nothing. */
     @Override
     public void close() {
         graph.close();

@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What the model answers for one row.
+ * The model's answer for one row.
  *
  * @param prediction <code>prediction</code>: a number
  */

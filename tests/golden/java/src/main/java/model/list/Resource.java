@@ -8,7 +8,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/** The files that lie beside this class in the jar. */
+/** The files beside this class in the jar. */
 final class Resource {
     private Resource() {}
 
@@ -24,7 +24,7 @@ final class Resource {
         }
     }
 
-    /** The lines of a file of fields with tabs between them; a field {@code \-} is null. */
+    /** The lines of a file of tab-separated fields; a field {@code \-} is null. */
     static List<List<String>> table(String name) {
         List<List<String>> lines = new ArrayList<>();
         for (String line : new String(bytes(name), StandardCharsets.UTF_8).split("\n")) {

@@ -15,9 +15,9 @@ public record Row(
         double getClassValue) {
 
     /**
-     * A row from cells by the columns' own names; null is a missing cell.
+     * Makes a row from cells by the columns' own names; null is a missing cell.
      *
-     * @throws IllegalArgumentException for an unknown column, one that is not there, or a cell of the wrong type
+     * @throws IllegalArgumentException for an unknown or absent column, or a cell of the wrong type
      */
     public static Row of(Map<String, ?> cells) {
         Object[] values = Column.cells(cells);

@@ -1,11 +1,11 @@
 package model.list;
 
 /**
- * Text on its way to ONNX Runtime and back.
+ * Escapes text for ONNX Runtime and unescapes its answers.
  *
- * <p>ONNX Runtime's Java binding hands strings over as modified UTF-8, which garbles U+0000 and every
- * character beyond U+FFFF, both ways and without an error. Such characters therefore travel as U+E0FE and
- * six hexadecimal digits, and so does U+E0FE itself; the model of this project holds its own text in that form.
+ * <p>ONNX Runtime's Java binding passes strings as modified UTF-8, which garbles U+0000 and every
+ * character beyond U+FFFF, in both directions and without an error. Such characters, and U+E0FE itself, are
+ * therefore escaped as U+E0FE and six hexadecimal digits; the model of this project has its own text in that form.
  */
 final class Text {
     static final char MARK = (char) 0xE0FE;
@@ -14,7 +14,7 @@ final class Text {
 
     private Text() {}
 
-    /** The form in which a text travels; a text that needs none is returned as it is. */
+    /** The escaped text; a text that needs no escape is returned unchanged. */
     static String escape(String text) {
         if (!holdsGarbled(text) && text.indexOf(MARK) < 0) {
             return text;
@@ -52,7 +52,7 @@ final class Text {
         return plain.toString();
     }
 
-    /** The text itself; refuses what ONNX Runtime's Java binding would garble. */
+    /** The text itself; refuses text that ONNX Runtime's Java binding would garble. */
     static String plain(String text) {
         if (holdsGarbled(text)) {
             throw new IllegalArgumentException(

@@ -37,7 +37,7 @@ enum Type {
         return smallest != largest;
     }
 
-    /** A primitive array (or {@code String[]}) that holds so many elements. */
+    /** A primitive array (or {@code String[]}) of so many elements. */
     Object array(int length) {
         return switch (this) {
             case FLOAT16, FLOAT32 -> new float[length];

@@ -12,7 +12,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Inside its bundle, this project holds the bundle's own golden cases and model. */
+/** Inside its bundle, this project has the bundle's own golden cases and model. */
 class BundleTest {
     private static final Path BUNDLE = GoldenCase.PROJECT.resolve("../..").normalize();
 

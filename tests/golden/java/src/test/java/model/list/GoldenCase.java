@@ -11,7 +11,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 
-/** A request and what the original model answered to it, as {@code src/test/resources/golden} holds them. */
+/** A request and the original model's answer, from {@code src/test/resources/golden}. */
 record GoldenCase(String name, JsonNode request, JsonNode response) {
     static final Path PROJECT = Path.of(System.getProperty("basedir", "")).toAbsolutePath();
     static final Path FOLDER = PROJECT.resolve("src/test/resources/golden");
@@ -47,7 +47,7 @@ record GoldenCase(String name, JsonNode request, JsonNode response) {
         return response.has("error") || holdsTextThatCannotTravel();
     }
 
-    /** Text that Java cannot hand to ONNX Runtime, for an input where the model looks inside the text. */
+    /** Whether an input that the model looks inside has text that Java cannot pass to ONNX Runtime. */
     private boolean holdsTextThatCannotTravel() {
         for (Column column : Column.ALL) {
             JsonNode input = inputs().get(column.input());
@@ -63,7 +63,7 @@ record GoldenCase(String name, JsonNode request, JsonNode response) {
         return false;
     }
 
-    /** The request's inputs by name, as the graph of this project calls them. */
+    /** The request's inputs by this project's names. */
     Map<String, JsonNode> inputs() {
         Map<String, JsonNode> inputs = new TreeMap<>();
         request.get("inputs").forEach(input -> inputs.put(inGraph(input.get("name").textValue()), input));

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
-/** Every answer of the original model, given again by this class. */
+/** This class gives every answer of the original model. */
 class GoldenTest {
     private static final int ONE_BY_ONE = 20;
 
@@ -44,7 +44,7 @@ class GoldenTest {
         }
     }
 
-    /** Compares the answers with one part of the response: the part'th of so many. */
+    /** Compares the answers with one of so many parts of the response. */
     private static void compare(GoldenCase golden, Map<String, List<Object>> answers, int part, int parts) {
         assertEquals(answers.size(), golden.response().get("outputs").size(), "number of outputs");
         for (JsonNode wanted : golden.response().get("outputs")) {

@@ -15,7 +15,7 @@ final class Replay {
         return (int) GoldenCase.shape(golden.inputs().values().iterator().next())[0];
     }
 
-    /** The cells of one row by the columns' names; a column without a name is not there. */
+    /** The cells of one row by the columns' names, without unnamed columns. */
     static Map<String, Object> cells(GoldenCase golden, int row) {
         Map<String, List<Column>> columnsByInput = Column.ALL.stream().collect(Collectors.groupingBy(Column::input));
         Map<String, Object> cells = new LinkedHashMap<>();

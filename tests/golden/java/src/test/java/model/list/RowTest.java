@@ -18,7 +18,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 
-/** What the class does with bad input, with none, and with many threads. */
+/** Tests the class with bad input, with no input, and from many threads. */
 class RowTest {
     private static final int THREADS = 8;
     private static final int REPEATS = 25;
