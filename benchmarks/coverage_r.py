@@ -22,12 +22,12 @@ from typing import Any
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from mlpack_toolkit.converters import load as converter_of
-from mlpack_toolkit.converters._rds_frame import levels_in
 from mlpack_toolkit.converters._worker.session import BadExample
 from mlpack_toolkit.converters._worker.session import Session as Worker
 from mlpack_toolkit.converters.artifact import Artifact
 from mlpack_toolkit.converters.messages import Convert, Probe
 from mlpack_toolkit.converters.r._model import RModel
+from mlpack_toolkit.converters.rds_frame import levels_in
 from mlpack_toolkit.converters.rds_writer import write
 from mlpack_toolkit.converters.spec import Table, Unreadable, Unsupported
 from mlpack_toolkit.converters.table import write_table

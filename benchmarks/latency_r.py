@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from mlpack_toolkit.converters import load as converter_of
-from mlpack_toolkit.converters._rds_frame import levels_in
 from mlpack_toolkit.converters._worker.model_input import model_table
 from mlpack_toolkit.converters._worker.signature import signature_of
 from mlpack_toolkit.converters.latency import measure as clocked
+from mlpack_toolkit.converters.rds_frame import levels_in
 from mlpack_toolkit.converters.table import take
 from mlpack_toolkit.packager.commands.bench import measure_graph
 from mlpack_toolkit.packager.data.rds_frames import read_frame

@@ -37,8 +37,20 @@ LONGEST_MODULE = 400
 FAMILIES = ("converters", "converters/sklearn", "converters/r", "runtimes", "packager/images")
 FAMILIES += ("packager/scan/containers",)
 """Folders whose files are variants: none of them knows another."""
-NOT_VARIANTS = ("artifact", "engine", "graph_file", "latency", "messages", "plugin", "rds", "rds_writer", "spec")
-NOT_VARIANTS += ("table", "variant")
+NOT_VARIANTS = [
+    "artifact",
+    "engine",
+    "graph_file",
+    "latency",
+    "messages",
+    "plugin",
+    "rds",
+    "rds_frame",
+    "rds_writer",
+    "spec",
+    "table",
+    "variant",
+]
 
 
 @dataclass(frozen=True)

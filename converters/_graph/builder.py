@@ -9,14 +9,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._serial import serialise, tensor_of
 from ..spec import Dim, TensorSpec, Unsupported
+from .serial import serialise, tensor_of
 
 if TYPE_CHECKING:
     import numpy as np
     import onnx
-
-    from .sparse import Sparse
 
 OPSET = 21
 ML_OPSET = 5
@@ -49,6 +47,20 @@ class Value:
 
 Frame = tuple[Value, ...]
 """What flows between steps: side by side, the columns of a data frame or blocks of a matrix."""
+
+
+@dataclass(frozen=True)
+class Sparse:
+    """Names of values: `rows`, `columns` and `values` `[K]`, without duplicates; `height` `[1]`, the number of rows.
+
+    The first row is a dummy, so that there always is one with a value; it is removed from results.
+    """
+
+    rows: str
+    columns: str
+    values: str
+    height: str
+    width: int
 
 
 class GraphBuilder:

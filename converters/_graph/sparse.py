@@ -2,42 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from .builder import GraphBuilder
+from .builder import GraphBuilder, Sparse
 
 
-@dataclass(frozen=True)
-class Sparse:
-    """Names of values: `rows`, `columns` and `values` `[K]`, without duplicates; `height` `[1]`, the number of rows.
+def dense(matrix: Sparse, graph: GraphBuilder) -> str:
+    """Returns the dense matrix `[N, width]`."""
+    width = graph.const([matrix.width], "int64")
+    place = graph.op("Add", graph.op("Mul", matrix.rows, width), matrix.columns)
+    blank = zeros(graph.op("Mul", matrix.height, width), graph.real, graph)
+    flat = graph.op("ScatterElements", blank, place, matrix.values, axis=0)
+    return _without_first(graph.op("Reshape", flat, graph.const([-1, matrix.width], "int64")), graph)
 
-    The first row is a dummy, so that there always is one with a value; it is removed from results.
-    """
 
-    rows: str
-    columns: str
-    values: str
-    height: str
-    width: int
-
-    def dense(self, graph: GraphBuilder) -> str:
-        """Returns the dense matrix `[N, width]`."""
-        width = graph.const([self.width], "int64")
-        place = graph.op("Add", graph.op("Mul", self.rows, width), self.columns)
-        blank = zeros(graph.op("Mul", self.height, width), graph.real, graph)
-        flat = graph.op("ScatterElements", blank, place, self.values, axis=0)
-        return _without_first(graph.op("Reshape", flat, graph.const([-1, self.width], "int64")), graph)
-
-    def times(self, weights: Any, bias: Any, graph: GraphBuilder) -> str:
-        """Returns the product with weights `[width, T]`, plus the bias `[T]`."""
-        each = graph.op("Gather", graph.const(weights), self.columns, axis=0)
-        each = graph.op("Mul", each, graph.op("Unsqueeze", self.values, graph.const([1], "int64")))
-        shape = graph.op("Concat", self.height, graph.const([weights.shape[1]], "int64"), axis=0)
-        where = graph.op("Unsqueeze", self.rows, graph.const([1], "int64"))
-        summed = graph.op("ScatterND", zeros(shape, graph.real, graph), where, each, reduction="add")
-        return graph.op("Add", _without_first(summed, graph), graph.const(bias.reshape(1, -1)))
+def times(matrix: Sparse, weights: Any, bias: Any, graph: GraphBuilder) -> str:
+    """Returns the product with weights `[width, T]`, plus the bias `[T]`."""
+    each = graph.op("Gather", graph.const(weights), matrix.columns, axis=0)
+    each = graph.op("Mul", each, graph.op("Unsqueeze", matrix.values, graph.const([1], "int64")))
+    shape = graph.op("Concat", matrix.height, graph.const([weights.shape[1]], "int64"), axis=0)
+    where = graph.op("Unsqueeze", matrix.rows, graph.const([1], "int64"))
+    summed = graph.op("ScatterND", zeros(shape, graph.real, graph), where, each, reduction="add")
+    return graph.op("Add", _without_first(summed, graph), graph.const(bias.reshape(1, -1)))
 
 
 def zeros(shape: str, dtype: str, graph: GraphBuilder) -> str:

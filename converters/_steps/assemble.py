@@ -8,7 +8,8 @@ from typing import Any
 
 from .._graph.builder import GraphBuilder, Value
 from ..spec import Description, Signature, TensorSpec, Unsupported
-from .step import Answer, convert
+from .lookup import convert
+from .step import Answer
 
 
 def assemble(model: Any, description: Description, signature: Signature, real: str, out: Path) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from .._rds_frame import levels_in
 from ..plugin import BUILD, FILE, MACHINE, PAIR, PROGRAM, Option
 from ..rds import Fault
+from ..rds_frame import levels_in
 from ..spec import Unreadable
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._graph.builder import GraphBuilder
+from .._graph.sparse import times
 
 
 def gemm(graph: GraphBuilder, x: str, weights: Any, bias: Any) -> str:
@@ -17,7 +18,7 @@ def gemm(graph: GraphBuilder, x: str, weights: Any, bias: Any) -> str:
     weights = np.asarray(weights, np.float64)
     full = np.broadcast_to(np.asarray(bias, np.float64).ravel(), (weights.shape[1],))
     if x in graph.sparse:
-        return graph.sparse[x].times(weights, full, graph)
+        return times(graph.sparse[x], weights, full, graph)
     if not full.any():
         return graph.op("Gemm", x, graph.const(weights))
     return graph.op("Gemm", x, graph.const(weights), graph.const(full))

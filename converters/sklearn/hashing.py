@@ -6,8 +6,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from .._graph.builder import Frame, GraphBuilder, Value
-from .._graph.sparse import Sparse, zeros
+from .._graph.builder import Frame, GraphBuilder, Sparse, Value
+from .._graph.sparse import dense, zeros
 from .._steps.step import Answer, Step, always
 from ..spec import Unsupported
 from ._text import alphabet as abc
@@ -35,7 +35,7 @@ def hashing(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
     text = preprocess(fitted, text_of(fitted, frame, graph), set(letters), graph)
     terms = (_words if by_words else _characters)(fitted, text, graph)
     sparse = _summed(fitted, terms, letters, graph)
-    name = sparse.dense(graph)
+    name = dense(sparse, graph)
     graph.sparse[name] = sparse
     if sparse.width > _DENSE:
         graph.refused[name] = (
@@ -48,7 +48,7 @@ def hashing(fitted: Any, frame: Frame, graph: GraphBuilder) -> Answer:
 def _held(sparse: Sparse, graph: GraphBuilder) -> str:
     """Returns the cells with terms: the original's matrix also stores a cell whose terms sum to 0."""
     ones = graph.op("Expand", graph.const([1.0]), graph.op("Shape", sparse.values))
-    return graph.op("Greater", replace(sparse, values=ones).dense(graph), graph.const(0.0))
+    return graph.op("Greater", dense(replace(sparse, values=ones), graph), graph.const(0.0))
 
 
 @lru_cache(maxsize=4)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mlpack_toolkit.converters._rds_frame import frame_in
 from mlpack_toolkit.converters.rds import NA_INTEGER, Fault, Item
+from mlpack_toolkit.converters.rds_frame import frame_in
 from mlpack_toolkit.converters.spec import Table
 
 

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pytest
 from scipy import sparse
 
-from mlpack_toolkit.converters._rds_frame import levels_in
 from mlpack_toolkit.converters.rds import Fault
+from mlpack_toolkit.converters.rds_frame import levels_in
 from mlpack_toolkit.converters.spec import Signature, TensorSpec
 from mlpack_toolkit.packager.data.readers import read_example, stream
 from mlpack_toolkit.packager.errors import UsageError

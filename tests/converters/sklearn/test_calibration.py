@@ -20,7 +20,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from mlpack_toolkit.converters import for_object
 from mlpack_toolkit.converters._graph.builder import GraphBuilder
-from mlpack_toolkit.converters._steps.step import convert
+from mlpack_toolkit.converters._steps.lookup import convert
 from mlpack_toolkit.converters.spec import TensorSpec, Unsupported
 from tests.artifacts import saved
 from tests.converters.check import answers, assert_same

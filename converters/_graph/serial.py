@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .graph_file import DATA, LARGE
+from ..graph_file import DATA, LARGE
 
 if TYPE_CHECKING:
     import numpy as np
