@@ -9,7 +9,7 @@ from typing import Any
 
 from mlpack_toolkit.converters.artifact import Artifact, File
 from mlpack_toolkit.converters.spec import Signature
-from mlpack_toolkit.converters.variant import Variant
+from mlpack_toolkit.converters.variant import ONNX, Variant
 from mlpack_toolkit.runtimes.engine.schema import GRAPH
 from mlpack_toolkit.runtimes.server.manifest import CPU, REFERENCE
 
@@ -72,7 +72,7 @@ def variant_facts(
     `others`: fields that are not as the reference variant has them: `format`, `io`, `provider`, `options`, `recipe`.
     """
     return {
-        "artifact": {"format": others.get("format", "onnx"), "main": files[0], "files": list(files)},
+        "artifact": {"format": others.get("format", ONNX), "main": files[0], "files": list(files)},
         "signature": signature.to_json(),
         "weights": weights,
         "io": others.get("io", weights),
