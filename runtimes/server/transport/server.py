@@ -53,6 +53,8 @@ class Server:
         listening.close()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._drain(), self._settings.grace)
+        loop.remove_signal_handler(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one does not cut off gRPC, which ends after this
 
     def _accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()

@@ -54,6 +54,8 @@ def test_told_to_end_it_finishes_what_it_took(flower_bundle: Path, told: signal.
         busy, idle = begun(server, body), socket.create_connection(("127.0.0.1", server.port), timeout=20)
         time.sleep(0.3)
         server.process.send_signal(told)
+        for worker in workers(server):  # as where a whole group of processes is told
+            os.kill(worker, told)
         assert idle.recv(1) == b""
         time.sleep(0.3)
         busy.sendall(body[-1:])
