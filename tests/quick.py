@@ -18,7 +18,7 @@ JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto"
 def environment(cache: Path) -> dict[str, str]:
     """Variables for CMake, Maven and what they start; `cache`: where compiled objects stay until the next run.
 
-    The same source gives the same object wherever it lies: paths below the temporary folder count relative to the build.
+    The same source gives the same object wherever it lies: a path below the temporary folder counts from the build.
     """
     found = {"MAVEN_OPTS": JVM, "JDK_JAVA_OPTIONS": JVM}
     if shutil.which("ccache"):
