@@ -1,6 +1,8 @@
 # Two commands set everything up on a bare Debian machine with Python 3.11:
 #   make demo   a real model becomes a bundle; its Java and C++ projects run their own tests
-#   make test   everything that the tests need, and the tests
+#   make test   everything that the tests need, and the tests that a change must pass
+#   make check  while you work: style, types, the tests that start no process, three builds
+#   make all    every night: all tests, also the many alike of which `make test` takes a third, and longer fuzzing
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,7 +12,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export ORT_DISABLE_TELEMETRY := 1
 export RPY2_CFFI_MODE := ABI
 
-.PHONY: demo test check toolchains r engine clean
+.PHONY: demo test check lint all toolchains r engine clean
 
 demo: $(READY) toolchains
 	$(BIN)/python examples/penguins/train.py demo
@@ -21,10 +23,16 @@ demo: $(READY) toolchains
 	@echo "          demo/dist/penguins-1.0.0/deploy/java/README.md the Maven project"
 	@echo "          demo/dist/penguins-1.0.0/deploy/cpp/README.md  the CMake project"
 
-test: $(READY) toolchains r engine check
+test: $(READY) toolchains r engine lint
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
-check: $(READY)
+check: $(READY) lint
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal --quick
+
+all: $(READY) toolchains r engine lint
+	MLPACK_FUZZ_SECONDS=60 $(BIN)/pytest -n $(WORKERS) --dist worksteal --full --durations=50
+
+lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -16,11 +16,23 @@ import pytest
 
 from mlpack_toolkit.packager.commands import build
 from tests.make import build_model
-from tests.quick import CLOCK, environment
-from tests.warm import CLI, warm_workers
+from tests.once import once
+from tests.quick import environment
+from tests.tiers import keep
+from tests.warm import CLI, USERS_CLOCK, warm_workers
 
 Run = Callable[..., tuple[int, dict[str, Any], str]]
-USERS_CLOCK = build.SECONDS_PER_BATCH_SIZE
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="all tests, also those of many alike")
+    parser.addoption(
+        "--quick", action="store_true", help="tests that start no process and make no bundle, three builds"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    keep(config, items)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,11 +43,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def warm() -> Iterator[None]:
-    """Workers that have their frameworks imported when they start, and are timed for a moment only."""
-    build.SECONDS_PER_BATCH_SIZE = CLOCK
+    """Workers that have their frameworks imported when they start, and builds that do once what is the same."""
     with warm_workers():
         yield
-    build.SECONDS_PER_BATCH_SIZE = USERS_CLOCK
 
 
 @pytest.fixture
@@ -68,7 +78,8 @@ def penguins(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the penguins' model, its example, and its bundle (with both projects) below `dist/`."""
     from examples.penguins.train import train
 
-    folder = tmp_path_factory.mktemp("penguins")
-    train(folder)
-    build_model(folder / "penguins.joblib", folder / "penguins.parquet", folder / "dist", targets=None)
-    return folder
+    def fill(folder: Path) -> None:
+        train(folder)
+        build_model(folder / "penguins.joblib", folder / "penguins.parquet", folder / "dist", targets=None)
+
+    return once(tmp_path_factory, "penguins", fill)

@@ -18,6 +18,7 @@ import pytest
 
 from mlpack_toolkit import converters, runtimes
 
+pytestmark = pytest.mark.quick
 ROOT = Path(__file__).parent.parent
 PACKAGE = "mlpack_toolkit"
 FOLDERS = ("packager", "converters", "runtimes", "templates")

@@ -18,8 +18,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from mlpack_toolkit.packager.commands import build
+from mlpack_toolkit.packager.environments import recording
+from mlpack_toolkit.packager.environments.python.capture import Capture
 from mlpack_toolkit.packager.original import worker
 from mlpack_toolkit.packager.original.worker import Child, start
+from tests import remembered
 from tests.quick import CLOCK
 
 SERVER = Path(__file__).with_name("warm_server.py")
@@ -28,16 +32,23 @@ CLI = f"""
 import sys
 sys.path[0] = {str(SERVER.parents[1])!r}
 sys.argv[0] = "mlpack"
-from mlpack_toolkit.packager.commands import build
-from mlpack_toolkit.packager.original import worker
 from mlpack_toolkit.packager.cli import main
-from tests.warm import warm_start
-build.SECONDS_PER_BATCH_SIZE = {CLOCK}
-worker.start = warm_start
+from tests.warm import quicken
+quicken()
 main()
 """
-"""The command line as a program for `python -c`, with workers started the warm way and timed for a moment."""
+"""The command line as a program for `python -c`, with workers started the warm way and quick in other ways too."""
 READ_AT_START = ("PYTHON", "LD_", "OMP_", "OPENBLAS_", "MKL_", "NPY_", "LOKY_", "ORT_", "LANG", "LC_")
+
+
+USERS_CLOCK = build.SECONDS_PER_BATCH_SIZE
+
+
+def quicken() -> None:
+    """From now on builds of this process fork warm workers, look at the environment once, and are timed briefly."""
+    worker.start = warm_start
+    build.SECONDS_PER_BATCH_SIZE = CLOCK
+    recording.Capture = remembered.Remembered  # type: ignore[assignment,misc]
 
 
 class Fork:
@@ -66,11 +77,15 @@ def warm_workers() -> Iterator[None]:
         server = subprocess.Popen([sys.executable, SERVER, place], env=environment, stdin=subprocess.PIPE, cwd=folder)
         os.environ[PLACE] = place
         os.environ[PLACE + "_START"] = json.dumps(_read_at_start(environment))
-        worker.start = warm_start
+        os.environ[remembered.PLACE] = os.path.join(folder, "captures")
+        os.mkdir(os.environ[remembered.PLACE])
+        quicken()
         try:
             yield
         finally:
             worker.start = start
+            build.SECONDS_PER_BATCH_SIZE = USERS_CLOCK
+            recording.Capture = Capture  # type: ignore[misc]
             server.kill()
             server.wait()
 

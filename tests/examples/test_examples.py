@@ -16,13 +16,16 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = tuple(sorted(path.parent.name for path in (ROOT / "examples").glob("*/train.py")))
 FRAMEWORKS = {"catboost": "catboost", "lightgbm": "lightgbm", "onnx": "onnx", "penguins": "sklearn"}
 FRAMEWORKS |= {"text": "sklearn", "user-code": "sklearn", "xgboost": "xgboost"}
+QUICK = ("onnx", "penguins", "xgboost")
+"""The three builds of `make check`."""
 
 
 def test_every_example_is_listed() -> None:
     assert set(EXAMPLES) == set(FRAMEWORKS)
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.usefixtures("real_clock")
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.quick) if n in QUICK else n for n in EXAMPLES])
 def test_example_becomes_a_bundle(name: str, tmp_path: Path) -> None:
     made = importlib.import_module(f"examples.{name}.train").train(tmp_path)
     model, example = made or (tmp_path / "penguins.joblib", tmp_path / "penguins.parquet")

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from mlpack_toolkit.packager.bundle.reader import Bundle, open_bundle
 from tests.make import build_model, save
+from tests.once import once
 
 settings.register_profile("loaded machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("loaded machine")
@@ -42,6 +43,16 @@ def make(fitted: Any, rows: Any, folder: Path, name: str, **options: Any) -> Mad
     return Made(fitted, rows, model, example, built.bundle)
 
 
+def made_once(
+    factory: pytest.TempPathFactory, place: str, fitted: Any, rows: Any, name: str = "", **options: Any
+) -> Made:
+    """The same, made by one worker for all; `name`: the model's, that of the place by default."""
+    folder = once(factory, place, lambda folder: make(fitted, rows, folder, name or place, **options))
+    files = {p.suffix == ".joblib": p for p in folder.iterdir() if p.is_file()}
+    (bundle,) = (folder / "dist").iterdir()
+    return Made(fitted, rows, files[True], files[False], bundle)
+
+
 @pytest.fixture(scope="session")
 def flowers(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """A matrix of four numbers to three classes."""
@@ -49,7 +60,7 @@ def flowers(tmp_path_factory: pytest.TempPathFactory) -> Made:
     from sklearn.linear_model import LogisticRegression
 
     x, y = load_iris(return_X_y=True)
-    return make(LogisticRegression(max_iter=500).fit(x, y), x, tmp_path_factory.mktemp("flowers"), "flowers")
+    return made_once(tmp_path_factory, "flowers", LogisticRegression(max_iter=500).fit(x, y), x)
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +86,7 @@ def crew(tmp_path_factory: pytest.TempPathFactory) -> Made:
     label = np.where(rows["mood"].isin(MOODS[:2]) ^ (rows[HOSTILE] > 0), "<b>aye</b>", 'no "way"')
     columns = ColumnTransformer([("text", OneHotEncoder(), ["mood"])], remainder="passthrough")
     fitted = make_pipeline(columns, LogisticRegression(max_iter=2000)).fit(rows, label)
-    return make(fitted, rows, tmp_path_factory.mktemp("crew"), "crew")
+    return made_once(tmp_path_factory, "crew", fitted, rows)
 
 
 @pytest.fixture(scope="session")
@@ -87,7 +98,7 @@ def prices(tmp_path_factory: pytest.TempPathFactory) -> Made:
     rng = np.random.default_rng(1)
     rows = pd.DataFrame({"size": rng.normal(80, 20, 60).round(1), "rooms": rng.integers(1, 6, 60)})
     target = np.stack([rows["size"] * 3000 + rows["rooms"] * 10, rows["rooms"] - rows["size"] / 50], axis=1)
-    return make(LinearRegression().fit(rows, target), rows, tmp_path_factory.mktemp("prices"), "prices")
+    return made_once(tmp_path_factory, "prices", LinearRegression().fit(rows, target), rows)
 
 
 @pytest.fixture

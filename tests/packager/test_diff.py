@@ -25,7 +25,7 @@ from mlpack_toolkit.packager.diff.signature import signature_changes
 from mlpack_toolkit.packager.diff.text import lines
 from mlpack_toolkit.packager.errors import DamagedError, UsageError
 from tests.artifacts import artifact_of
-from tests.packager.conftest import HOSTILE, Made, make
+from tests.packager.conftest import HOSTILE, Made, made_once, make
 
 Facts = dict[str, Any]
 Run = Callable[..., tuple[int, dict[str, Any], str]]
@@ -37,7 +37,7 @@ def tamer(flowers: Made, tmp_path_factory: pytest.TempPathFactory) -> Made:
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(max_iter=500, C=0.01).fit(flowers.rows, flowers.fitted.predict(flowers.rows))
-    return make(model, flowers.rows, tmp_path_factory.mktemp("tamer"), "flowers", version="2.0.0")
+    return made_once(tmp_path_factory, "tamer", model, flowers.rows, "flowers", version="2.0.0")
 
 
 def text(facts: Facts) -> str:
@@ -101,7 +101,7 @@ def watch(crew: Made, tmp_path_factory: pytest.TempPathFactory) -> Made:
     rows = crew.rows[crew.rows["mood"] != "日本"].reset_index(drop=True)
     columns = ColumnTransformer([("text", OneHotEncoder(), ["mood"])], remainder=SimpleImputer())
     fitted = make_pipeline(columns, LogisticRegression()).fit(rows.drop(columns="age"), crew.fitted.predict(rows))
-    return make(fitted, rows.drop(columns="age"), tmp_path_factory.mktemp("watch"), "crew")
+    return made_once(tmp_path_factory, "watch", fitted, rows.drop(columns="age"), "crew")
 
 
 def test_another_column_is_another_signature(crew: Made, watch: Made) -> None:

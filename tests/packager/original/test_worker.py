@@ -6,7 +6,6 @@ import json
 import os
 import pickle
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ from mlpack_toolkit.packager.errors import ConversionError, MissingToolError, Ml
 from mlpack_toolkit.packager.original.source import take_source
 from mlpack_toolkit.packager.original.worker import Limits, Worker, start
 from tests.packager.conftest import Made
+from tests.pythons import python39
 
 ROOT = Path(__file__).parents[3]
 QUICK = Limits(seconds=30.0)
@@ -248,14 +248,6 @@ def test_an_allowed_pickle_is_loaded_once_and_not_in_mlpacks_process(tmp_path: P
 
 def test_a_whole_build_imports_no_framework(flowers: Made, tmp_path: Path) -> None:
     assert watched(flowers.model, flowers.example, tmp_path / "dist")[::2] == ("built", "[]")
-
-
-def python39() -> str:
-    """A Python 3.9 that runs: one of that name on the path may be a stand-in for another that is not there."""
-    for found in [*Path.home().glob(".pyenv/versions/3.9.*/bin/python"), shutil.which("python3.9")]:
-        if found and subprocess.run([found, "--version"], capture_output=True).returncode == 0:
-            return str(found)
-    pytest.skip("there is no Python 3.9 here")
 
 
 def test_converters_compile_under_python_39(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.make import build_model, save
+from tests.once import once
 
 settings.register_profile("loaded machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("loaded machine")
@@ -143,6 +144,13 @@ def penguin_bundle(penguins: Path) -> Path:
     return penguins / "dist" / "penguins-1.0.0"
 
 
+def _bundle_of(fitted: Any, rows: Any, name: str, factory: pytest.TempPathFactory) -> Path:
+    folder = once(
+        factory, f"{name}-served", lambda folder: build_model(*save(fitted, rows, folder, name), folder / "dist")
+    )
+    return folder / "dist" / f"{name}-1.0.0"
+
+
 @pytest.fixture(scope="session")
 def flower_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A matrix of four numbers to three classes."""
@@ -150,8 +158,7 @@ def flower_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from sklearn.linear_model import LogisticRegression
 
     x, y = load_iris(return_X_y=True)
-    folder = tmp_path_factory.mktemp("flowers")
-    return build_model(*save(LogisticRegression(max_iter=500).fit(x, y), x, folder, "flowers"), folder / "dist").bundle
+    return _bundle_of(LogisticRegression(max_iter=500).fit(x, y), x, "flowers", tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
@@ -170,8 +177,7 @@ def crew_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     label = np.where(np.isin(moods, ["😀", "naïve"]) ^ (rows[HOSTILE] > 0), "<b>aye</b>", 'no "way"')
     columns = ColumnTransformer([("text", OneHotEncoder(), ["mood"])], remainder="passthrough")
     fitted = make_pipeline(columns, LogisticRegression(max_iter=2000)).fit(rows, label)
-    folder = tmp_path_factory.mktemp("crew")
-    return build_model(*save(fitted, rows, folder, "crew"), folder / "dist").bundle
+    return _bundle_of(fitted, rows, "crew", tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,47 @@
+"""What is installed here, looked at once a run: hundreds of builds would each look at the same environment.
+
+Tests of the look itself (`tests/packager/environments`) take `packager.environments.python.capture.Capture` as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from pathlib import Path
+
+from mlpack_toolkit.packager.environments.python.capture import Capture, Captured
+
+PLACE = "MLPACK_TEST_CAPTURES"
+"""The variable that names the folder of this run."""
+ELSE = ("PYTEST_", "MLPACK_TEST_", "CCACHE_", "PWD", "OLDPWD", "SHLVL", "_")
+"""What the names of variables begin with that a capture cannot depend on."""
+
+
+class Remembered:
+    """The same words as `Capture`; another interpreter, or another environment of variables, is looked at anew."""
+
+    def __init__(self, python: str) -> None:
+        self._place = Path(os.environ[PLACE], _key()) if python == sys.executable else None
+        known = self._place is not None and self._place.exists()
+        self._capture = None if known else Capture(python)
+
+    def result(self) -> Captured:
+        """What the interpreter told, now or before."""
+        if self._capture is None:
+            assert self._place is not None
+            facts, distributions, local = json.loads(self._place.read_bytes())
+            return Captured(facts, tuple(distributions), local)
+        captured = self._capture.result()
+        if self._place is not None:
+            beside = self._place.with_suffix(f".{os.getpid()}")
+            beside.write_text(json.dumps([captured.facts, captured.distributions, captured.local]))
+            beside.replace(self._place)
+        return captured
+
+
+def _key() -> str:
+    variables = sorted((n, v) for n, v in os.environ.items() if not n.startswith(ELSE))
+    folders = [(path, os.stat(path).st_mtime_ns) for path in sys.path if os.path.isdir(path) and "packages" in path]
+    return hashlib.sha256(json.dumps([variables, folders]).encode()).hexdigest()

@@ -1,0 +1,60 @@
+"""What makes a run short leaves nothing out unseen: shares, folders made once, tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks._estimators import names
+from tests.once import once
+from tests.quick import CLOCK, environment
+from tests.tiers import SHARE, third
+from tests.warm import USERS_CLOCK
+
+
+def _always(parameters: list[object]) -> list[object]:
+    return [p for p in parameters if isinstance(p, str)]
+
+
+def test_a_third_is_the_same_third_whatever_else_there_is() -> None:
+    every = list(names())
+    kept = _always(third(every))
+    assert len(third(every)) == len(every)
+    assert len(every) / (SHARE + 1.5) < len(kept) < len(every) / (SHARE - 1)
+    assert _always(third(every[::-1])) == kept[::-1] and _always(third(every[:50])) == [
+        n for n in every[:50] if n in kept
+    ]
+
+
+def test_builds_of_the_tests_are_timed_for_a_moment() -> None:
+    assert CLOCK == packager.flow.SECONDS_PER_BATCH_SIZE < USERS_CLOCK == 0.1
+
+
+@pytest.mark.usefixtures("real_clock")
+def test_and_on_request_as_long_as_those_of_a_user() -> None:
+    assert packager.flow.SECONDS_PER_BATCH_SIZE == USERS_CLOCK
+
+
+def test_a_folder_is_filled_once_and_anew_where_that_failed(tmp_path_factory: pytest.TempPathFactory) -> None:
+    filled = []
+
+    def fail(folder: Path) -> None:
+        (folder / "half").touch()
+        raise OSError
+
+    def fill(folder: Path) -> None:
+        filled.append([p.name for p in folder.iterdir()])
+        (folder / "whole").touch()
+
+    with pytest.raises(OSError):
+        once(tmp_path_factory, "tried", fail)
+    found = {once(tmp_path_factory, "tried", fill) for _ in range(3)}
+    assert filled == [[]] and [p.name for p in found.pop().iterdir()] == ["whole"] and not found
+
+
+def test_without_a_compiler_cache_the_compiler_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda tool: None)
+    assert not [name for name in environment(tmp_path) if "CCACHE" in name or "CMAKE" in name]
+    monkeypatch.setattr("shutil.which", lambda tool: f"/usr/bin/{tool}")
+    assert environment(tmp_path)["CMAKE_CXX_COMPILER_LAUNCHER"] == "ccache"
