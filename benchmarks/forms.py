@@ -18,7 +18,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import numpy as np
 
 from mlpack_toolkit.converters._graph.builder import GraphBuilder
-from mlpack_toolkit.converters._steps.step import convert
+from mlpack_toolkit.converters._lookup import convert
 from mlpack_toolkit.converters._trees import ensemble
 from mlpack_toolkit.converters._trees.arrays import Trees, rounded, tree_of
 from mlpack_toolkit.converters.catboost import reader

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ._lookup import thresholds_of
 from ._steps.assemble import assemble
-from ._steps.step import thresholds_of
 from ._steps.titles import title_of
 from ._steps.user_defined import dotted, step
 from .plugin import Converter, Export, Original, Source

@@ -12,7 +12,7 @@ from typing import Any
 
 from ._graph.proto import Output, check_functions, check_versions, external_files, inputs, outputs, read, without_maps
 from .plugin import Converter, Export, Original, Source
-from .spec import Description, Signature, Table, TensorSpec, Unreadable, Unsupported
+from .spec import Description, Requirement, Signature, Table, TensorSpec, Unreadable, Unsupported
 
 _FLOATS = {"tensor(float16)": "float16", "tensor(float)": "float32", "tensor(double)": "float64"}
 LARGEST = 2**31 - 1
@@ -164,4 +164,5 @@ CONVERTER = Converter(
     source=Source(containers=("onnx",), load=load),
     original=Original(describe=describe, predict=predict, quick=quick),
     export=Export(convert=convert, precisions=precisions),
+    needs=(Requirement("onnx>=1.18", purpose="converting"),),
 )

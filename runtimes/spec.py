@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlpack_toolkit.converters.spec import Signature
+from mlpack_toolkit.converters.spec import Need, Signature
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Runtime:
     `steps(project, work)`: commands to run in the folder `project`; what they build goes below `work`.
     `image`: the kind of container image that its project becomes; `program(project, work)`: the commands that build
     the server of that image, which then lies at `work/server`, where it must be compiled.
+    `needs`: the tools that its project is built with.
     """
 
     name: str
@@ -48,3 +49,4 @@ class Runtime:
     steps: Callable[[Path, Path], tuple[Step, ...]]
     image: str = ""
     program: Callable[[Path, Path], tuple[Step, ...]] | None = None
+    needs: tuple[Need, ...] = ()

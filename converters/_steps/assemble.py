@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from .._graph.builder import GraphBuilder, Value
+from .._lookup import convert
 from ..spec import Description, Signature, TensorSpec, Unsupported
-from .step import Answer, convert
+from .step import Answer
 
 
 def assemble(model: Any, description: Description, signature: Signature, real: str) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._steps.step import bounds_of, thresholds_of, values_of
+from .._lookup import bounds_of, thresholds_of, values_of
 from .._steps.titles import title_of
 from ..spec import FLOATS, Description, Feature, Scalar, Unreadable, Unsupported
 from ._records import names as keys_of

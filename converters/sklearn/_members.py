@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Callable
 
 from .._graph.builder import Frame, GraphBuilder, Value
-from .._steps.step import Answer, Step, Thresholds, back_through, bounds_of, convert, thresholds_of, values_of
+from .._lookup import back_through, bounds_of, convert, thresholds_of, values_of
+from .._steps.step import Answer, Step, Thresholds
 from ..spec import Scalar, Unsupported
 from . import _scores as scores
 

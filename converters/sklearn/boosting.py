@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._graph.builder import Frame, GraphBuilder, Value
-from .._steps.step import Answer, Step, Thresholds, convert, thresholds_of, transform
+from .._lookup import convert, thresholds_of, transform
+from .._steps.step import Answer, Step, Thresholds
 from .._trees.arrays import Trees, unique_thresholds, with_base
 from .._trees.ensemble_sum import per_tree, tree_sum
 from ..spec import Scalar, Unsupported

@@ -7,18 +7,8 @@ from dataclasses import replace
 from typing import Any, Callable
 
 from .._graph.builder import Frame, GraphBuilder
-from .._steps.step import (
-    Answer,
-    Step,
-    Thresholds,
-    back_through,
-    bounds_of,
-    convert,
-    moves_of,
-    thresholds_of,
-    transform,
-    values_of,
-)
+from .._lookup import back_through, bounds_of, convert, moves_of, thresholds_of, transform, values_of
+from .._steps.step import Answer, Step, Thresholds
 from ..spec import Scalar
 from ._records import names as record_names
 

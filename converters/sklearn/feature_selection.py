@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from .._graph.builder import Frame, GraphBuilder
-from .._steps.step import Answer, Step, Thresholds, convert, thresholds_of
+from .._lookup import convert, thresholds_of
+from .._steps.step import Answer, Step, Thresholds
 from ..spec import Unsupported
 
 _SELECTORS = (

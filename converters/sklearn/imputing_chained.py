@@ -10,7 +10,8 @@ from typing import Any
 
 from .._graph.builder import Frame, GraphBuilder, Value
 from .._graph.set_membership import INT64
-from .._steps.step import Answer, Step, convert
+from .._lookup import convert
+from .._steps.step import Answer, Step
 from ..spec import Unsupported
 from . import _scores as scores
 from ._missing_mask import holes_of, imputed

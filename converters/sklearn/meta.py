@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .._graph.builder import Frame, GraphBuilder, Value
-from .._steps.step import Answer, Step, convert, thresholds_of, values_of
+from .._lookup import convert, thresholds_of, values_of
+from .._steps.step import Answer, Step
 from ..spec import Unsupported
 from . import _members as members
 from . import _multioutput as targets

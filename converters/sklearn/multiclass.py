@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._graph.builder import Frame, GraphBuilder
-from .._steps.step import Answer, Step, convert
+from .._lookup import convert
+from .._steps.step import Answer, Step
 from ..spec import Unsupported
 from . import _members as members
 from . import _multioutput as targets

@@ -8,7 +8,8 @@ from math import factorial
 from typing import Any
 
 from .._graph.builder import Frame, GraphBuilder, Value
-from .._steps.step import Answer, Step, Thresholds, transform
+from .._lookup import transform
+from .._steps.step import Answer, Step, Thresholds
 from ..spec import Unsupported
 from ._outputs import at_least, block
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from .._graph.builder import Frame, GraphBuilder, Value
-from .._steps.step import Answer, Step, convert
+from .._lookup import convert
+from .._steps.step import Answer, Step
 from ..spec import Unsupported
 from . import _members as members
 from . import _scores as scores

@@ -16,8 +16,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mlpack_toolkit.converters import for_object
+from mlpack_toolkit.converters._lookup import thresholds_of
 from mlpack_toolkit.converters._steps import user_defined
-from mlpack_toolkit.converters._steps.step import thresholds_of
 from mlpack_toolkit.converters.spec import Unreadable, Unsupported
 from tests.converters.check import answers, assert_same
 

@@ -219,7 +219,7 @@ REFUSED: list[tuple[Callable[[Any], Any], str]] = [
 @pytest.mark.parametrize("position", range(len(REFUSED)))
 def test_what_cannot_be_read_is_refused_by_name(position: int) -> None:
     from mlpack_toolkit.converters._graph.builder import GraphBuilder, Value
-    from mlpack_toolkit.converters._steps.step import convert
+    from mlpack_toolkit.converters._lookup import convert
 
     function, said = REFUSED[position]
     fitted = FunctionTransformer(function).fit(X)
@@ -305,7 +305,7 @@ FRAMES_REFUSED: list[tuple[Callable[[Any], Any], str]] = [
 @pytest.mark.parametrize("position", range(len(FRAMES_REFUSED)))
 def test_what_cannot_be_read_from_a_data_frame(position: int) -> None:
     from mlpack_toolkit.converters._graph.builder import GraphBuilder, Value
-    from mlpack_toolkit.converters._steps.step import convert
+    from mlpack_toolkit.converters._lookup import convert
 
     function, said = FRAMES_REFUSED[position]
     fitted = FunctionTransformer(function).fit(TABLE)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mlpack_toolkit.converters import for_object
-from mlpack_toolkit.converters._steps.step import step_of
+from mlpack_toolkit.converters._lookup import step_of
 from mlpack_toolkit.converters.spec import Unreadable, Unsupported
 from tests.converters.check import answers, assert_same
 from tests.converters.files import for_file

@@ -20,7 +20,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from mlpack_toolkit.converters import for_object
 from mlpack_toolkit.converters._graph.builder import GraphBuilder
-from mlpack_toolkit.converters._steps.step import convert
+from mlpack_toolkit.converters._lookup import convert
 from mlpack_toolkit.converters.spec import TensorSpec, Unsupported
 from tests.converters.check import answers, assert_same
 from tests.converters.sklearn.empty import assert_empty

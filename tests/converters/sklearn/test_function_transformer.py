@@ -14,7 +14,7 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from mlpack_toolkit.converters._steps.step import thresholds_of
+from mlpack_toolkit.converters._lookup import thresholds_of
 from tests.converters.check import assert_same
 
 X = np.random.default_rng(0).random((60, 3)) * 5
@@ -92,7 +92,7 @@ def test_what_a_function_compares_with_is_probed() -> None:
 def test_categories_behind_a_function_are_probed_in_their_own_column() -> None:
     from sklearn.preprocessing import OneHotEncoder
 
-    from mlpack_toolkit.converters._steps.step import values_of
+    from mlpack_toolkit.converters._lookup import values_of
 
     rows = FRAME.assign(city=np.array(["Oslo", "Bern", "Rome"] * 20, object))
 

@@ -12,7 +12,7 @@ from sklearn import svm
 from sklearn.datasets import make_classification, make_regression
 
 from mlpack_toolkit.converters._graph.builder import GraphBuilder, Value
-from mlpack_toolkit.converters._steps.step import convert
+from mlpack_toolkit.converters._lookup import convert
 from mlpack_toolkit.converters.spec import Unsupported
 from tests.converters.check import answers, assert_same
 from tests.converters.sklearn.empty import assert_empty

@@ -16,7 +16,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, make_pipeline
 
 from mlpack_toolkit.converters._graph.builder import GraphBuilder
-from mlpack_toolkit.converters._steps.step import convert
+from mlpack_toolkit.converters._lookup import convert
 from mlpack_toolkit.converters.sklearn._text.characters import preprocessed
 from mlpack_toolkit.converters.spec import TensorSpec, Unsupported
 from tests.converters.check import assert_same
