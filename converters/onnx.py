@@ -14,7 +14,7 @@ from typing import Any
 from ._graph.proto import Output, check_functions, check_versions, inputs, moved, outputs, read, without_maps
 from .graph_file import BESIDE, LARGE, NoGraph, locations
 from .plugin import Converter, Export, Original, Source
-from .spec import Description, Signature, Table, TensorSpec, Unreadable, Unsupported
+from .spec import Description, Requirement, Signature, Table, TensorSpec, Unreadable, Unsupported
 
 _FLOATS = {"tensor(float16)": "float16", "tensor(float)": "float32", "tensor(double)": "float64"}
 
@@ -187,4 +187,5 @@ CONVERTER = Converter(
     source=Source(containers=("onnx",), load=load),
     original=Original(describe=describe, predict=predict, quick=quick),
     export=Export(convert=convert, precisions=precisions),
+    needs=(Requirement("onnx>=1.18", purpose="converting"),),
 )

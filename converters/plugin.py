@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
-from .spec import FLOATS, NEVER, Description, Signature, Table, TensorSpec
+from .spec import FLOATS, NEVER, Description, Need, Signature, Table, TensorSpec
 
 if TYPE_CHECKING:
     from ._steps.step import Step
@@ -83,10 +83,10 @@ class Source:
     look: Callable[[Path], dict[str, Any]] | None = None
     options: tuple[Option, ...] = ()
 
-    def given(self, said: Given) -> Given:
-        """The values of the options: what the user said, over the defaults."""
+    def given(self, values: Given) -> Given:
+        """The values of the options: the user's own over the defaults."""
         defaults = {each.kept_as: each.default for each in self.options if each.default is not None}
-        return {**defaults, **said}
+        return {**defaults, **values}
 
 
 def _never(model: Any) -> bool:
@@ -157,10 +157,14 @@ class Export:
 
 @dataclass(frozen=True)
 class Converter:
-    """One framework, by role; `name` is its file's own name."""
+    """One framework, by role.
+
+    `name`: the file's own name. `needs`: packages, with the extra that brings them, and tools.
+    """
 
     name: str
     source: Source
     original: Original
     export: Export
     probing: Probing = Probing()
+    needs: tuple[Need, ...] = ()

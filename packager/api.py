@@ -22,13 +22,13 @@ def build(model: Any, example: Any, options: Mapping[str, Any]) -> Built:
     with tempfile.TemporaryDirectory(prefix="mlpack-") as name:
         folder = Path(name)
         older, others = from_keywords(options, "")
-        said = over(from_tables(others.pop("options", {}), "options"), older)
+        settings = over(from_tables(others.pop("options", {}), "options"), older)
         given = {
             **{_option(key): _value(key, value) for key, value in others.items()},
             "model": _file(model, folder / "model"),
             "example": _file(example, folder / "example"),
         }
-        return build_bundle(build_request(None, given, said))
+        return build_bundle(build_request(None, given, settings))
 
 
 def _option(key: str) -> str:

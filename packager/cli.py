@@ -62,7 +62,7 @@ def cli(context: click.Context) -> None:
 @click.option("--overwrite", is_flag=True, default=None, help="Replace an older bundle once the new one is whole.")
 @click.option("--config", type=_file, help="Read these options from a toml file, table [build].")
 @_as_json
-def build(config: Path | None, as_json: bool, said: Spelled, **options: Any) -> None:
+def build(config: Path | None, as_json: bool, settings: Spelled, **options: Any) -> None:
     """Builds a verified bundle from MODEL and example inputs."""
     from .commands.build import build as build_bundle
     from .config import build_request
@@ -73,7 +73,7 @@ def build(config: Path | None, as_json: bool, said: Spelled, **options: Any) -> 
     def work() -> dict[str, Any]:
         with _progress(as_json) as progress:
             made.append(
-                build_bundle(build_request(config, options, tuple(from_text(*each) for each in said)), progress)
+                build_bundle(build_request(config, options, tuple(from_text(*each) for each in settings)), progress)
             )
         return made[0].to_json()
 
@@ -123,7 +123,7 @@ def bench(
     python: str | None,
     seconds: float,
     allow: tuple[str, ...],
-    said: Spelled,
+    settings: Spelled,
     as_json: bool,
 ) -> None:
     """Measures BUNDLE's latency by batch size."""
@@ -131,7 +131,7 @@ def bench(
     from .options import of_this_machine
 
     def work() -> dict[str, Any]:
-        return bench_bundle(bundle, against, python or sys.executable, seconds, allow, of_this_machine(said))
+        return bench_bundle(bundle, against, python or sys.executable, seconds, allow, of_this_machine(settings))
 
     _run(work, as_json, say.latency)
 
@@ -237,7 +237,7 @@ def diff(a: Path, b: Path, as_json: bool) -> None:
 @TAKES
 @_as_json
 def reproduce(
-    bundle: Path, into: Path, python: str | None, allow: tuple[str, ...], said: Spelled, as_json: bool
+    bundle: Path, into: Path, python: str | None, allow: tuple[str, ...], settings: Spelled, as_json: bool
 ) -> None:
     """Makes the original's environment again, asks the original again, and compares."""
     from .commands.reproduce import reproduce as again
@@ -245,7 +245,7 @@ def reproduce(
 
     def work() -> dict[str, Any]:
         with _progress(as_json) as progress:
-            return again(bundle, into, python, allow, progress, of_this_machine(said))
+            return again(bundle, into, python, allow, progress, of_this_machine(settings))
 
     _run(work, as_json, say.reproduced)
 

@@ -13,18 +13,27 @@ import click
 TAKES = click.option(
     "-O",
     "--option",
-    "said",
+    "settings",
     multiple=True,
     metavar="FRAMEWORK.NAME=VALUE",
     help="An option of the model's framework, of those below.",
 )
-_META = "mlpack.said"
+_META = "mlpack.settings"
+_VALUES = {
+    "text": "TEXT",
+    "number": "NUMBER",
+    "flag": "true|false",
+    "file": "FILE",
+    "program": "PROGRAM",
+    "pair": "NAME=VALUE",
+}
+"""By kind of option, what its value is in `--help`."""
 Spelled = tuple[tuple[str, str], ...]
 """Texts of `-O`, each with the older spelling that the user wrote, or with nothing."""
 
 
 class WithOptions(click.Command):
-    """A command whose `said` is all that the user says to frameworks, in the order of the command line."""
+    """A command whose `settings` are the options of frameworks: the texts of `-O`, then the older spellings."""
 
     scopes: Sequence[str] = ()
     """Those that the command takes; none: all."""
@@ -39,9 +48,9 @@ class WithOptions(click.Command):
         return [s for s, (_, option) in old_spellings().items() if not self.scopes or option.scope in self.scopes]
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs the command with everything in `said`, as texts of `-O` and how they were spelled."""
-        texts = [(text, "") for text in ctx.params["said"]]
-        ctx.params["said"] = (*texts, *ctx.meta.get(_META, ()))
+        """Runs the command with all of them in `settings`, as texts of `-O` and how they were spelled."""
+        texts = [(text, "") for text in ctx.params["settings"]]
+        ctx.params["settings"] = (*texts, *ctx.meta.get(_META, ()))
         return super().invoke(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -50,7 +59,7 @@ class WithOptions(click.Command):
 
         super().format_options(ctx, formatter)
         rows = [
-            (f"{name}.{o.name}=VALUE", o.help + (f"  [also {o.old_spelling}]" if o.old_spelling else ""))
+            (f"{name}.{o.name}={_VALUES[o.kind]}", o.help + (f"  [also {o.old_spelling}]" if o.old_spelling else ""))
             for name, options in declared().items()
             for o in options
             if not self.scopes or o.scope in self.scopes

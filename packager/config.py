@@ -10,7 +10,7 @@ from typing import Any
 import tomllib
 
 from .errors import UsageError
-from .options import Said, from_keywords, from_tables, over, values
+from .options import Setting, from_keywords, from_tables, over, values
 from .original.mlflow_folder import example_in, is_mlflow
 from .request import Request
 
@@ -28,13 +28,13 @@ KEYS += ("rtol", "atol", "max-p99", "allow", "vendor", "lock", "keep-failed")
 KEYS += ("overwrite",)
 
 
-def build_request(config: Path | None, options: Mapping[str, Any], said: Sequence[Said] = ()) -> Request:
+def build_request(config: Path | None, options: Mapping[str, Any], settings: Sequence[Setting] = ()) -> Request:
     """The request that a build gets: what was given on the command line, else the file's, else the default.
 
-    `said`: the options of frameworks.
+    `settings`: the options of frameworks.
     """
     given = {k: v for k, v in options.items() if v is not None and v != ()}
-    from_file, said_in_file = _from_file(config) if config else ({}, ())
+    from_file, settings_in_file = _from_file(config) if config else ({}, ())
     merged = {**from_file, **given}
     if "model" in merged and "example" not in merged and is_mlflow(merged["model"]):
         merged["example"] = example_in(merged["model"])
@@ -48,12 +48,12 @@ def build_request(config: Path | None, options: Mapping[str, Any], said: Sequenc
         python=merged.pop("python", sys.executable),
         version=merged.pop("version_", "1.0.0"),
         max_p99_ms=merged.pop("max_p99", None),
-        options=values(over(said, said_in_file)),
+        options=values(over(settings, settings_in_file)),
         **merged,
     )
 
 
-def _from_file(path: Path) -> tuple[dict[str, Any], tuple[Said, ...]]:
+def _from_file(path: Path) -> tuple[dict[str, Any], tuple[Setting, ...]]:
     """The file's tables [build] and [options.FRAMEWORK], paths relative to the file."""
     try:
         plain: Any = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -64,13 +64,13 @@ def _from_file(path: Path) -> tuple[dict[str, Any], tuple[Said, ...]]:
     table = plain.get("build", {})
     if not isinstance(table, dict):
         raise UsageError(f"{path}: build must be a table: write [build]")
-    said = from_tables(plain.get("options", {}), f"{path}: options", path.parent)
+    settings = from_tables(plain.get("options", {}), f"{path}: options", path.parent)
     older, others = from_keywords(table, f"{path}: ", path.parent)
     unknown = sorted(set(others) - set(KEYS))
     if unknown:
         raise UsageError(f"{path}: unknown key {unknown[0]!r} in [build]; there are: {', '.join(sorted(KEYS))}")
     named = {_NAMES.get(str(key), str(key)): value for key, value in others.items()}
-    return {key: _typed(key, value, path) for key, value in named.items()}, over(said, older)
+    return {key: _typed(key, value, path) for key, value in named.items()}, over(settings, older)
 
 
 def _typed(key: str, value: Any, path: Path) -> Any:

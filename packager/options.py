@@ -20,7 +20,7 @@ _FLAGS = {"true": True, "false": False}
 
 
 @dataclass(frozen=True)
-class Said:
+class Setting:
     """One option as the user wrote it: `raw`, a text of the command line, or what toml and Python have in its place.
 
     `where`: how the user spelled it, for messages. `folder`: what the paths of a file are relative to.
@@ -38,17 +38,17 @@ class Said:
         return self.framework, self.option.name
 
 
-def from_text(text: str, where: str = "") -> Said:
+def from_text(text: str, where: str = "") -> Setting:
     """The option in `FRAMEWORK.NAME=VALUE`; `where`: an older spelling that the user wrote in its place."""
     dotted, equals, raw = text.partition("=")
     framework, _, name = dotted.partition(".")
     spelled = where or f"-O {text}"
     if not equals:
         raise UsageError(f"{spelled} must be FRAMEWORK.OPTION=VALUE; there are: {_known()}")
-    return Said(framework, _option(framework, name, spelled), raw, spelled)
+    return Setting(framework, _option(framework, name, spelled), raw, spelled)
 
 
-def from_tables(tables: Any, where: str, folder: Path = Path()) -> tuple[Said, ...]:
+def from_tables(tables: Any, where: str, folder: Path = Path()) -> tuple[Setting, ...]:
     """The options in tables by framework, as toml and Python have them."""
     if not isinstance(tables, Mapping) or not all(isinstance(table, Mapping) for table in tables.values()):
         raise UsageError(f"{where} must hold a table of options for each framework; there are: {_known()}")
@@ -56,17 +56,17 @@ def from_tables(tables: Any, where: str, folder: Path = Path()) -> tuple[Said, .
     return tuple(_in_table(*one, f"{where}.{one[0]}.{one[1]}", folder) for one in each)
 
 
-def _in_table(framework: str, name: str, raw: Any, where: str, folder: Path) -> Said:
-    return Said(framework, _option(framework, name, where), raw, where, folder)
+def _in_table(framework: str, name: str, raw: Any, where: str, folder: Path) -> Setting:
+    return Setting(framework, _option(framework, name, where), raw, where, folder)
 
 
 def from_keywords(
     given: Mapping[str, Any], where: str, folder: Path = Path()
-) -> tuple[tuple[Said, ...], dict[str, Any]]:
+) -> tuple[tuple[Setting, ...], dict[str, Any]]:
     """The options in their older spellings, as keys without dashes; and what else is given."""
     older = {spelling.lstrip("-"): found for spelling, found in old_spellings().items()}
-    said = (Said(*older[key], raw, f"{where}{key}", folder) for key, raw in given.items() if key in older)
-    return tuple(said), {key: raw for key, raw in given.items() if key not in older}
+    settings = (Setting(*older[key], raw, f"{where}{key}", folder) for key, raw in given.items() if key in older)
+    return tuple(settings), {key: raw for key, raw in given.items() if key not in older}
 
 
 def _option(framework: str, name: str, where: str) -> Option:
@@ -80,11 +80,11 @@ def _known() -> str:
     return ", ".join(f"{name}.{each.name}" for name, options in declared().items() for each in options) or "none"
 
 
-def values(said: Sequence[Said], scopes: Iterable[str] = ()) -> Options:
+def values(settings: Sequence[Setting], scopes: Iterable[str] = ()) -> Options:
     """The values by framework and key; raises `UsageError`. `scopes`: the only ones that this command takes."""
     found: dict[str, dict[str, Any]] = {}
-    for key in dict.fromkeys(each.key for each in said):
-        same = [each for each in said if each.key == key]
+    for key in dict.fromkeys(each.key for each in settings):
+        same = [each for each in settings if each.key == key]
         first = same[0]
         if scopes and first.option.scope not in set(scopes):
             raise UsageError(f"{first.where}: this option is one of `mlpack build` alone; leave it out")
@@ -97,13 +97,13 @@ def of_this_machine(spelled: Sequence[tuple[str, str]]) -> Options:
     return values([from_text(*each) for each in spelled], (MACHINE,))
 
 
-def over(stronger: Sequence[Said], weaker: Sequence[Said]) -> tuple[Said, ...]:
+def over(stronger: Sequence[Setting], weaker: Sequence[Setting]) -> tuple[Setting, ...]:
     """What one place says, and what another says of the options that the first is silent about."""
     known = {each.key for each in stronger}
     return (*stronger, *(each for each in weaker if each.key not in known))
 
 
-def _value(same: Sequence[Said]) -> Any:
+def _value(same: Sequence[Setting]) -> Any:
     """The value of one option that was said once, or of a repeatable one said several times."""
     option, raws = same[0].option, [(each, raw) for each in same for raw in _each(each)]
     if option.kind == PAIR:
@@ -112,76 +112,77 @@ def _value(same: Sequence[Said]) -> Any:
     return typed if option.repeatable else typed[-1]
 
 
-def _each(said: Said) -> Sequence[Any]:
-    many = said.option.repeatable and isinstance(said.raw, (list, tuple))
-    return said.raw if many else [said.raw]
+def _each(setting: Setting) -> Sequence[Any]:
+    many = setting.option.repeatable and isinstance(setting.raw, (list, tuple))
+    return setting.raw if many else [setting.raw]
 
 
-def _pairs(said: Said, raw: Any) -> Iterable[tuple[str, float | str]]:
+def _pairs(setting: Setting, raw: Any) -> Iterable[tuple[str, float | str]]:
     if isinstance(raw, Mapping):
-        return [_pair(said, str(name), value) for name, value in raw.items()]
+        return [_pair(setting, str(name), value) for name, value in raw.items()]
     name, equals, value = str(raw).partition("=")
-    return [_pair(said, name if equals else "", value)]
+    return [_pair(setting, name if equals else "", value)]
 
 
-def _pair(said: Said, name: str, value: Any) -> tuple[str, float | str]:
+def _pair(setting: Setting, name: str, value: Any) -> tuple[str, float | str]:
     if not name.replace(".", "_").isidentifier() or not isinstance(value, (str, int, float)):
-        raise UsageError(f"{said.where} must be NAME=VALUE, like s=0.01")
+        raise UsageError(f"{setting.where} must be NAME=VALUE, like s=0.01")
     try:
-        return name, float(value)
+        number = float(value)
     except ValueError:
         return name, str(value)
+    return name, number if math.isfinite(number) else str(value)
 
 
-def _one(said: Said, raw: Any) -> Any:
-    kind = said.option.kind
+def _one(setting: Setting, raw: Any) -> Any:
+    kind = setting.option.kind
     if kind == FLAG:
-        return _flag(said, raw)
+        return _flag(setting, raw)
     if kind == NUMBER:
-        return _number(said, raw)
+        return _number(setting, raw)
     if not isinstance(raw, (str, Path)):
-        raise UsageError(f"{said.where} must be a text, not {raw!r}")
+        raise UsageError(f"{setting.where} must be a text, not {raw!r}")
     if kind == FILE:
-        return _file(said, said.folder / raw)
+        return _file(setting, setting.folder / raw)
     return program(str(raw)) if kind == PROGRAM else str(raw)
 
 
-def _flag(said: Said, raw: Any) -> bool:
+def _flag(setting: Setting, raw: Any) -> bool:
     found = raw if isinstance(raw, bool) else _FLAGS.get(str(raw).lower())
     if found is None:
-        raise UsageError(f"{said.where} must be true or false")
+        raise UsageError(f"{setting.where} must be true or false")
     return found
 
 
-def _number(said: Said, raw: Any) -> float:
+def _number(setting: Setting, raw: Any) -> float:
     try:
         found = math.nan if isinstance(raw, bool) else float(raw)
     except (TypeError, ValueError):
         found = math.nan
     if not math.isfinite(found):
-        raise UsageError(f"{said.where} must be a number")
+        raise UsageError(f"{setting.where} must be a number")
     return found
 
 
-def _file(said: Said, path: Path) -> Any:
+def _file(setting: Setting, path: Path) -> Any:
     if not path.is_file():
-        raise UsageError(f"{said.where}: there is no file {path}")
+        raise UsageError(f"{setting.where}: there is no file {path}")
     try:
-        return str(path.absolute()) if said.option.read is None else _plain(said.option.read(path))
+        return str(path.absolute()) if setting.option.read is None else _plain(setting.option.read(path))
     except Unreadable as error:
-        raise UsageError(f"{said.where}: {error}") from error
+        raise UsageError(f"{setting.where}: {error}") from error
 
 
 def _plain(read: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     return {name: list(texts) for name, texts in read.items()}
 
 
-def _checked(said: Said, value: Any) -> Any:
+def _checked(setting: Setting, value: Any) -> Any:
     try:
-        if said.option.check is not None:
-            said.option.check(value)
+        if setting.option.check is not None:
+            setting.option.check(value)
     except Unreadable as error:
-        raise UsageError(f"{said.where}: {error}") from error
+        raise UsageError(f"{setting.where}: {error}") from error
     return value
 
 
@@ -194,5 +195,5 @@ def kept(options: Options, framework: str) -> dict[str, Any]:
 def again(framework: str, recorded: Mapping[str, Any], given: Options) -> Options:
     """The options of an original that runs again: what its bundle keeps, and what this machine's user says."""
     here = {each.kept_as for each in declared().get(framework, ()) if each.scope == MACHINE}
-    said = {key: value for key, value in given.get(framework, {}).items() if key in here}
-    return {framework: {**kept({framework: recorded}, framework), **said}}
+    own = {key: value for key, value in given.get(framework, {}).items() if key in here}
+    return {framework: {**kept({framework: recorded}, framework), **own}}

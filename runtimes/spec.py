@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mlpack_toolkit.converters.artifact import Artifact
 from mlpack_toolkit.converters.graph_file import LARGE
-from mlpack_toolkit.converters.spec import Signature
+from mlpack_toolkit.converters.spec import Need, Signature
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ class Runtime:
     `context`: the project is built from the bundle's folder: it stands alone with the files of an image beside it.
     `image`: the kind of container image that its project becomes; `program(project, work)`: the commands that build
     the server of that image, which then lies at `work/server`, where it must be compiled.
+    `needs`: the tools that its project is built with.
     """
 
     name: str
@@ -67,3 +68,4 @@ class Runtime:
     context: bool = False
     image: str = ""
     program: Callable[[Path, Path], tuple[Step, ...]] | None = None
+    needs: tuple[Need, ...] = ()

@@ -282,8 +282,13 @@ def test_no_drawer_for_odds_and_ends() -> None:
 
 NEW_CONVERTER = '''"""A framework nobody has heard of."""
 
-from .plugin import Converter, Export, Original, Source
-from .spec import Description, Feature
+from .plugin import NUMBER, Converter, Export, Option, Original, Source
+from .spec import Description, Feature, Requirement, Tool
+
+
+def load(path, given):
+    """The number that the sum is multiplied with."""
+    return given["scale"]
 
 
 def describe(model):
@@ -292,24 +297,25 @@ def describe(model):
 
 
 def predict(model, x):
-    """The sum."""
-    return {"prediction": x.sum(axis=1)}
+    """The sum, scaled."""
+    return {"prediction": x.sum(axis=1) * model}
 
 
 def convert(model, description, signature, real, out):
-    """A graph of two nodes."""
+    """A graph of two nodes, scaled by the model."""
     from onnx import TensorProto, helper
 
     kind = TensorProto.FLOAT if real == "float32" else TensorProto.DOUBLE
     nodes = [
-        helper.make_node("ReduceSum", ["X", "one"], ["prediction"], keepdims=0),
+        helper.make_node("ReduceSum", ["X", "one"], ["sum"], keepdims=0),
+        helper.make_node("Mul", ["sum", "scale"], ["prediction"]),
     ]
     graph = helper.make_graph(
         nodes,
         "sum",
         [helper.make_tensor_value_info("X", kind, ["N", 2])],
         [helper.make_tensor_value_info("prediction", kind, ["N"])],
-        [helper.make_tensor("one", TensorProto.INT64, [1], [1])],
+        [helper.make_tensor("one", TensorProto.INT64, [1], [1]), helper.make_tensor("scale", kind, [1], [model])],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     out.write_bytes(model.SerializeToString())
@@ -318,10 +324,17 @@ def convert(model, description, signature, real, out):
 CONVERTER = Converter(
     name="novel",
     source=Source(
-        packages=("novel",), containers=("novel",), load=lambda path, given: object()
+        packages=("novel",),
+        containers=("novel",),
+        load=load,
+        options=(Option("scale", "What the sum is multiplied with.", kind=NUMBER, default=1.0),),
     ),
     original=Original(describe, predict),
     export=Export(convert),
+    needs=(
+        Requirement("novel>=3", "novel", "models of novel"),
+        Tool("novelc", "compiling novels", "apt-get install novelc"),
+    ),
 )
 '''
 
@@ -365,12 +378,38 @@ def test_adding_a_framework_and_a_language_edits_no_file(tmp_path: Path) -> None
     names = "from mlpack_toolkit import converters, runtimes; print(converters.names() + runtimes.names())"
     offered = _python(tmp_path, "-c", names).stdout
     assert "'novel'" in offered and "'novelty'" in offered
+    _it_declares_its_option_and_its_extra(tmp_path)
     options = ("--example", "rows.csv", "--target", "novelty", "--json")
-    done = _python(tmp_path, "-m", "mlpack_toolkit", "build", "model.nov", *options)
+    done = _python(tmp_path, "-m", "mlpack_toolkit", "build", "model.nov", "-O", "novel.scale=3", *options)
     assert done.returncode == 0, done.stderr
     bundle = tmp_path / json.loads(done.stdout.splitlines()[-1])["bundle"]
     assert (bundle / "deploy/novelty/model/hello.nov").read_text() == "say model\n"
+    assert json.loads((bundle / "manifest.json").read_text())["given"] == {"scale": 3.0}
     assert _python(tmp_path, "-m", "mlpack_toolkit", "verify", str(bundle), "--target", "novelty").returncode == 0
+    asked = ("bench", str(bundle), "--against", "original", "--seconds", "0.01")  # it is loaded with what was said
+    assert _python(tmp_path, "-m", "mlpack_toolkit", *asked).returncode == 0
+
+
+def _it_declares_its_option_and_its_extra(folder: Path) -> None:
+    shown = _python(folder, "-m", "mlpack_toolkit", "build", "--help").stdout
+    assert "novel.scale=NUMBER" in shown and "What the sum is multiplied with." in shown
+    wrong = _python(
+        folder, "-m", "mlpack_toolkit", "build", "model.nov", "--example", "rows.csv", "-O", "novel.scale=x"
+    )
+    assert wrong.returncode == 2 and "-O novel.scale=x must be a number" in wrong.stderr
+    checks = json.loads(_python(folder, "-m", "mlpack_toolkit", "doctor", "--json").stdout.splitlines()[-1])["checks"]
+    found = {(c["name"], c["for"]): c["mend"] for c in checks}
+    assert found["novel", "models of novel"] == "pip install 'mlpack-toolkit[novel]'"
+    assert found["novelc", "compiling novels"] == "apt-get install novelc"
+    extras = _python(folder, "-c", "from mlpack_toolkit.packager.needs import extras; print(extras()['novel'])").stdout
+    assert extras.strip() == "['novel>=3']"
+    (folder / "other.nov").write_bytes(b"TELLTALE")
+    refused = _python(folder, "-m", "mlpack_toolkit", "inspect", "other.nov")
+    assert refused.returncode == 3 and "novels" in refused.stderr
+    known = json.loads(
+        _python(folder, "-m", "mlpack_toolkit", "inspect", "model.nov", "--json").stdout.splitlines()[-1]
+    )
+    assert (known["kind"], known["framework"]) == ("novel", "novel")
 
 
 def _python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

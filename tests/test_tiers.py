@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks._estimators import names
+from mlpack_toolkit.packager.commands import build
 from tests.once import once
 from tests.quick import CLOCK, environment
 from tests.tiers import SHARE, third
@@ -28,12 +29,12 @@ def test_a_third_is_the_same_third_whatever_else_there_is() -> None:
 
 
 def test_builds_of_the_tests_are_timed_for_a_moment() -> None:
-    assert CLOCK == packager.flow.SECONDS_PER_BATCH_SIZE < USERS_CLOCK == 0.1
+    assert CLOCK == build.SECONDS_PER_BATCH_SIZE < USERS_CLOCK == 0.1
 
 
 @pytest.mark.usefixtures("real_clock")
 def test_and_on_request_as_long_as_those_of_a_user() -> None:
-    assert packager.flow.SECONDS_PER_BATCH_SIZE == USERS_CLOCK
+    assert build.SECONDS_PER_BATCH_SIZE == USERS_CLOCK
 
 
 def test_a_folder_is_filled_once_and_anew_where_that_failed(tmp_path_factory: pytest.TempPathFactory) -> None:

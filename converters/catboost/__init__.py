@@ -13,7 +13,7 @@ from .._steps.step import Answer, Step, Thresholds
 from .._trees.arrays import unique_thresholds
 from .._trees.ensemble_sum import tree_sum
 from ..plugin import Converter, Export, Original, Probing, Source
-from ..spec import Description, Feature, Scalar, Table, Unreadable, Unsupported
+from ..spec import Description, Feature, Requirement, Scalar, Table, Unreadable, Unsupported
 from .category_tables import category_columns, known_categories
 from .reader import SEARCHED, Parsed, integers_behind, parse
 
@@ -230,4 +230,5 @@ CONVERTER = Converter(
     original=Original(describe=describe, predict=predict),
     probing=Probing(adapt=adapt),
     export=Export(convert=assemble, step=step),
+    needs=(Requirement("catboost>=1.2.7", "catboost", "catboost models"),),
 )

@@ -17,7 +17,7 @@ from .._steps.step import Answer, Step, Thresholds
 from .._trees.arrays import unique_thresholds
 from .._trees.ensemble_sum import tree_sum
 from ..plugin import Converter, Export, Original, Source
-from ..spec import FLOATS, Description, Feature, Scalar, Signature, Table, Unreadable, Unsupported
+from ..spec import FLOATS, Description, Feature, Requirement, Scalar, Signature, Table, Unreadable, Unsupported
 from .linear_trees import linear_sum
 from .reader import ZERO, Parsed, objective_of, parsed
 
@@ -267,4 +267,5 @@ CONVERTER = Converter(
     source=Source(packages=("lightgbm",), containers=("text_lightgbm",), load=load),
     original=Original(describe=describe, predict=predict, takes_sparse=lambda model: True),
     export=Export(convert=convert, precisions=lambda model: ("float64",), step=step),
+    needs=(Requirement("lightgbm>=4.5", "lightgbm", "lightgbm models"),),
 )

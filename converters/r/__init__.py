@@ -7,6 +7,7 @@ after the form works without R. Graphs are double precision throughout.
 from __future__ import annotations
 
 from ..plugin import Converter, Export, Original, Probing, Source
+from ..spec import Requirement, Tool
 from ._model import adapt, clock, convert, describe, environment, load, look, predict, start
 from ._options import OPTIONS
 
@@ -16,4 +17,8 @@ CONVERTER = Converter(
     original=Original(describe=describe, predict=predict, clock=clock, environment=environment),
     probing=Probing(adapt=adapt),
     export=Export(convert=convert, precisions=lambda model: ("float64",)),
+    needs=(
+        Tool("Rscript", "R models", "apt-get install r-base-core"),
+        Requirement("rpy2>=3.5.17,<3.6", "r", "handing over R objects from Python"),
+    ),
 )

@@ -13,6 +13,7 @@ from typing import Any
 from .._steps.assemble import assemble
 from .._steps.step import Step
 from ..plugin import Converter, Export, Original, Source
+from ..spec import Requirement
 from ._describe import describe, precisions
 from ._predict import predict, quick
 from ._processor import processor
@@ -40,4 +41,10 @@ CONVERTER = Converter(
     source=Source(packages=("sklearn", "imblearn")),
     original=Original(describe=describe, predict=predict, quick=quick, processor=processor),
     export=Export(convert=assemble, precisions=precisions, step=step),
+    needs=(
+        Requirement("scikit-learn>=1.3", "sklearn", "scikit-learn models"),
+        Requirement("skl2onnx>=1.20,<2", "sklearn", "scikit-learn classes without a converter of ours"),
+        Requirement("pandas>=2", "sklearn", "models fitted on data frames"),
+        Requirement("skops>=0.11", "sklearn"),
+    ),
 )

@@ -19,7 +19,7 @@ from .._steps.step import Answer, Step, Thresholds
 from .._trees.arrays import unique_thresholds, with_base
 from .._trees.ensemble_sum import tree_sum
 from ..plugin import Converter, Export, Original, Source
-from ..spec import Description, Feature, Scalar, Signature, Table, Unreadable, Unsupported
+from ..spec import Description, Feature, Requirement, Scalar, Signature, Table, Unreadable, Unsupported
 from .reader import EXPONENTIAL, HINGE, LOGISTIC, PLAIN, SOFT, Parsed, objective_of, parsed
 
 _WRAPPERS = ("XGBClassifier", "XGBModel", "XGBRFClassifier", "XGBRFRegressor", "XGBRanker", "XGBRegressor")
@@ -315,4 +315,5 @@ CONVERTER = Converter(
     source=Source(packages=("xgboost",), containers=("json_xgboost",), load=load),
     original=Original(describe=describe, predict=predict, takes_sparse=_is_booster),
     export=Export(convert=convert, step=step),
+    needs=(Requirement("xgboost-cpu>=3", "xgboost", "xgboost models", instead=("xgboost",)),),
 )

@@ -12,11 +12,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from mlpack_toolkit.converters.spec import Need, Requirement
+
+from ..needs import needs
 from ..original.sandbox import sandbox_found
 
 SANDBOX = "Linux 5.13 or later on x86_64 or aarch64; in a container, a profile that allows landlock and seccomp"
-SKOPEO = "apt-get install skopeo"
-JDK = "openjdk-17-jdk-headless"
+DISTRIBUTION = "mlpack-toolkit"
 ENGINE_SECONDS = 10
 
 
@@ -31,46 +33,29 @@ class Check:
 
 
 def doctor() -> dict[str, Any]:
-    """All checks with their results."""
-    return {
-        "checks": [
-            {"name": c.name, "for": c.purpose, "found": c.find(), "mend": c.mend} for c in (*_packages(), *_tools())
-        ]
-    }
+    """All checks with what they found."""
+    checks = (*map(_check, filter(_is_shown, needs())), *_own())
+    return {"checks": [{"name": c.name, "for": c.purpose, "found": c.find(), "mend": c.mend} for c in checks]}
 
 
-def _packages() -> tuple[Check, ...]:
-    wanted = (
-        ("onnxruntime", "running graphs", "pip install onnxruntime"),
-        ("onnx", "converting", "pip install onnx"),
-        ("scikit-learn", "scikit-learn models", "pip install 'mlpack-toolkit[sklearn]'"),
-        ("skl2onnx", "scikit-learn classes without a converter in mlpack", "pip install 'mlpack-toolkit[sklearn]'"),
-        ("pandas", "models fitted on data frames", "pip install 'mlpack-toolkit[sklearn]'"),
-        ("xgboost-cpu", "xgboost models", "pip install 'mlpack-toolkit[xgboost]'"),
-        ("lightgbm", "lightgbm models", "pip install 'mlpack-toolkit[lightgbm]'"),
-        ("catboost", "catboost models", "pip install 'mlpack-toolkit[catboost]'"),
-        ("uvloop", "serving a bundle", "pip install 'mlpack-toolkit[serve]'"),
-        ("docker", "replaying in a container image", "pip install 'mlpack-toolkit[image]'"),
-        ("rpy2", "building R objects from Python", "pip install 'mlpack-toolkit[r]'"),
-        ("uv", "locking and rebuilding environments", "pip install uv"),
-        ("py-rattler", "rebuilding conda environments", "pip install 'mlpack-toolkit[conda]'"),
-    )
-    return tuple(Check(name, purpose, partial(_version, name), mend) for name, purpose, mend in wanted)
+def _is_shown(need: Need) -> bool:
+    return bool(need.purpose)
 
 
-def _tools() -> tuple[Check, ...]:
+def _check(need: Need) -> Check:
+    if isinstance(need, Requirement):
+        brings = f"'{DISTRIBUTION}[{need.extra}]'" if need.extra else need.name
+        return Check(need.name, need.purpose, partial(_version, need.name, *need.instead), f"pip install {brings}")
+    find = partial(_file, need.file) if need.file else partial(_says, need.name, need.argument)
+    return Check(need.name, need.purpose, find, need.mend)
+
+
+def _own() -> tuple[Check, ...]:
+    """What no variant declares: it is found in ways of its own."""
     return (
-        Check("sandbox", "isolating a model from programs, network and files", sandbox_found, SANDBOX),
-        Check("Rscript", "R models", partial(_says, "Rscript", "--version"), "apt-get install r-base-core"),
+        Check("sandbox", "keeping a model from programs, network and files", sandbox_found, SANDBOX),
         _engine(),
-        Check("javac", "the Java project", partial(_says, "javac", "-version"), f"apt-get install {JDK}"),
-        Check("mvn", "the Java project", partial(_says, "mvn", "--version"), "apt-get install maven"),
-        Check("g++", "the C++ project", partial(_says, "g++", "--version"), "apt-get install g++"),
-        Check("cmake", "the C++ project", partial(_says, "cmake", "--version"), "apt-get install cmake"),
-        Check("json", "the C++ project's tests", _json_header, "apt-get install nlohmann-json3-dev"),
-        Check("boost", "the C++ server, images of kind native", _boost, "apt-get install libboost-dev"),
         Check("headers", "the C++ project", _headers, "python -m mlpack_toolkit.packager.setup_headers"),
-        Check("skopeo", "images on a base from a registry", partial(_says, "skopeo", "--version"), SKOPEO),
     )
 
 
@@ -85,7 +70,7 @@ def _engine() -> Check:
 
 def _engine_fix(why: str) -> str:
     if "pip install" in why:
-        return "pip install 'mlpack-toolkit[image]'"
+        return f"pip install '{DISTRIBUTION}[image]'"
     if "permission denied" in why.lower():
         return 'sudo usermod -aG docker "$USER", then log in again'
     if os.environ.get("DOCKER_HOST"):
@@ -93,22 +78,14 @@ def _engine_fix(why: str) -> str:
     return "sudo systemctl start docker" if shutil.which("docker") else "apt-get install docker.io"
 
 
-def _json_header() -> str:
-    return _file("/usr/include/nlohmann/json.hpp")
-
-
-def _boost() -> str:
-    return _file("/usr/include/boost/version.hpp")
-
-
 def _file(name: str) -> str:
     return name if Path(name).is_file() else ""
 
 
-def _version(name: str) -> str:
-    for candidate in (name, name.removesuffix("-cpu")):
+def _version(*names: str) -> str:
+    for name in names:
         try:
-            return metadata.version(candidate)
+            return metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
     return ""

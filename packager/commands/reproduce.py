@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,7 +22,11 @@ from ..errors import MismatchError
 from ..original.reload import original_worker
 from ..request import Options
 
+if TYPE_CHECKING:
+    from ..environments.python.rebuild import Interpreter
+
 Array = np.ndarray[Any, Any]
+Libraries = Sequence[Mapping[str, Any]]
 Progress = Callable[[str], None]
 
 
@@ -68,7 +72,7 @@ def reproduce(
 
 
 def _otherwise(
-    wanted: Mapping[str, Any], before: Mapping[str, Any], interpreter: Any, libraries: Any = None
+    wanted: Mapping[str, Any], before: Mapping[str, Any], interpreter: Interpreter, libraries: Libraries | None = None
 ) -> list[str]:
     """What is not as it was where the bundle was built, and can change the last bits. `libraries`: those of linear
     algebra that the original has loaded, where it is loaded."""
@@ -86,15 +90,15 @@ def _otherwise(
     return differing
 
 
-def _kernels(before: Mapping[str, Any], libraries: Any) -> dict[str, str]:
+def _kernels(before: Mapping[str, Any], libraries: Libraries | None) -> dict[str, str]:
     """Who multiplied matrices where the bundle was built, and who does here; unknown of an interpreter of its own."""
     recorded = before.get("libraries", []) if libraries is not None else []
     return {"recorded": kernels(recorded), "present": kernels(libraries or [])}
 
 
 def _asked_again(
-    bundle: Bundle, interpreter: Any, allow: Sequence[str], wanted: Mapping[str, Any], before: Mapping[str, Any]
-) -> tuple[dict[str, Any], Any]:
+    bundle: Bundle, interpreter: Interpreter, allow: Sequence[str], wanted: Mapping[str, Any], before: Mapping[str, Any]
+) -> tuple[dict[str, Any], Libraries | None]:
     """How many cases were answered with the very bits, and how many within their tolerance only; and the libraries of
     linear algebra that answered."""
     same = count = 0

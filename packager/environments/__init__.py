@@ -6,9 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlpack_toolkit.converters.spec import Requirement
+
 if TYPE_CHECKING:
     from .python.rebuild import Interpreter
     from .recording import Given, Recorded, Recording
+
+NEEDS = (
+    Requirement("uv>=0.9", purpose="locking and rebuilding environments"),
+    Requirement("py-rattler>=0.28,<0.29", "conda", "rebuilding conda environments"),
+)
 
 
 def record(python: str) -> Recording:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mlpack_toolkit import runtimes
+from mlpack_toolkit.converters.spec import Requirement
 
 from ..environments.python.wheels import fetch
 from ..errors import DamagedError, EnvironmentFault, MissingToolError, UsageError
@@ -128,4 +129,9 @@ def _described(engine: Engine, image: Any, request: Request, pins: list[tuple[st
     )
 
 
-IMAGE = Image("docker", build, archives=False)
+IMAGE = Image(
+    "docker",
+    build,
+    archives=False,
+    needs=(Requirement("docker>=7", "image", "replaying in a container image"),),
+)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from mlpack_toolkit.converters.spec import Tool
+
 from ..travel import lay_out
 from ._archive import Configuration
 from ._image_config import labels_of, model, runs
@@ -66,4 +68,4 @@ def _server(found: Needs, base: Base, scratch: Path) -> dict[str, Source]:
     return below(folder, base.place)
 
 
-IMAGE = Image("oci", build)
+IMAGE = Image("oci", build, needs=(Tool("skopeo", "images on a base of a registry", "apt-get install skopeo"),))

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlpack_toolkit.converters.spec import Need
+
 from ..bundle.reader import Bundle
 from ..errors import UsageError
 from ._engine import Engine
@@ -101,8 +103,12 @@ class Built:
 
 @dataclass(frozen=True)
 class Image:
-    """A kind of image. `build` makes it; `archives`: it writes a file, else the image stays in an engine."""
+    """A kind of image. `build` makes it; `archives`: it writes a file, else it leaves the image in an engine.
+
+    `needs`: packages and tools that it is made with.
+    """
 
     name: str
     build: Callable[[Request], Built]
     archives: bool = True
+    needs: tuple[Need, ...] = ()

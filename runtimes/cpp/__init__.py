@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from mlpack_toolkit.converters.spec import ONNX_RUNTIME_FLOOR
+from mlpack_toolkit.converters.spec import ONNX_RUNTIME_FLOOR, Tool
 from mlpack_toolkit.templates import render as fill
 
 from ..spec import Package, Runtime, Step
@@ -134,4 +134,27 @@ def _library() -> Path | None:
     return min(found, default=None)
 
 
-RUNTIME = Runtime("cpp", "C++17 project (CMake)", render, steps, image="native", program=program)
+RUNTIME = Runtime(
+    "cpp",
+    "C++17 project (CMake)",
+    render,
+    steps,
+    image="native",
+    program=program,
+    needs=(
+        Tool("g++", "the C++ project", "apt-get install g++"),
+        Tool("cmake", "the C++ project", "apt-get install cmake"),
+        Tool(
+            "json",
+            "the C++ project's tests",
+            "apt-get install nlohmann-json3-dev",
+            file="/usr/include/nlohmann/json.hpp",
+        ),
+        Tool(
+            "boost",
+            "the C++ server, images of kind native",
+            "apt-get install libboost-dev",
+            file="/usr/include/boost/version.hpp",
+        ),
+    ),
+)

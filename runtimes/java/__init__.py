@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mlpack_toolkit import templates
-from mlpack_toolkit.converters.spec import Signature
+from mlpack_toolkit.converters.spec import Signature, Tool
 
 from ..spec import Package, Runtime, Step
 from . import answers as words
@@ -140,4 +140,13 @@ def steps(project: Path, work: Path) -> tuple[Step, ...]:
     return (Step("mvn", arguments, INSTALL, {"ORT_DISABLE_TELEMETRY": "1"}),)
 
 
-RUNTIME = Runtime("java", "Java 17: a Maven project", render, steps)
+RUNTIME = Runtime(
+    "java",
+    "Java 17: a Maven project",
+    render,
+    steps,
+    needs=(
+        Tool("javac", "the Java project", "apt-get install openjdk-17-jdk-headless", "-version"),
+        Tool("mvn", "the Java project", "apt-get install maven"),
+    ),
+)

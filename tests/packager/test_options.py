@@ -25,6 +25,7 @@ from mlpack_toolkit.converters.plugin import (
 from mlpack_toolkit.converters.spec import Unreadable
 from mlpack_toolkit.packager import api, declared
 from mlpack_toolkit.packager.cli import cli
+from mlpack_toolkit.packager.cli_options import _VALUES
 from mlpack_toolkit.packager.commands import build as flow
 from mlpack_toolkit.packager.commands.build import Request
 from mlpack_toolkit.packager.errors import UsageError
@@ -218,9 +219,10 @@ def test_a_relative_program_is_found_from_anywhere(nova: None, tmp_path: Path) -
 
 
 def test_help_lists_them_and_hides_the_older_spellings(nova: None, capsys: pytest.CaptureFixture[str]) -> None:
-    for command, shown, hidden in (("build", "nova.word=VALUE", ""), ("bench", "nova.tool=VALUE", "nova.word")):
+    for command, shown, hidden in (("build", "nova.word=TEXT", ""), ("bench", "nova.tool=PROGRAM", "nova.word")):
         with pytest.raises(SystemExit):
             cli.main([command, "--help"])
         text = capsys.readouterr().out
         assert shown in text and not (hidden and hidden in text)
         assert "  --object" not in text and "  --rscript" not in text
+    assert {option.kind for option in OPTIONS} == set(_VALUES)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
+import tomllib
 
+from mlpack_toolkit import converters
+from mlpack_toolkit.converters.spec import Requirement, Tool
 from mlpack_toolkit.packager import images
 from mlpack_toolkit.packager.commands import doctor
+from mlpack_toolkit.packager.needs import extras, needs
 
 
 def check_of(name: str) -> dict[str, Any]:
@@ -56,3 +61,25 @@ def test_a_tool_that_does_not_answer_is_missing(error: Exception, monkeypatch: p
     monkeypatch.setattr("shutil.which", lambda tool: f"/usr/bin/{tool}")
     monkeypatch.setattr(subprocess, "run", failing)
     assert doctor._says("mvn", "--version") == ""
+
+
+def test_the_extras_of_the_package_are_what_the_variants_declare() -> None:
+    """Whoever changes one changes the other: `pip install` and `mlpack doctor` say the same."""
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+    declared = {name: sorted(texts) for name, texts in extras().items()}
+    assert declared == {n: sorted(t) for n, t in project["optional-dependencies"].items() if n != "test"}
+    base = {Requirement(text).name for text in project["dependencies"]}
+    assert {each.name for each in needs() if isinstance(each, Requirement) and not each.extra} <= base
+
+
+def test_doctor_asks_every_variant() -> None:
+    shown = {(c["name"], c["for"]): c for c in doctor.doctor()["checks"]}
+    for need in needs():
+        if need.purpose:
+            found = shown[need.name, need.purpose]
+            assert found["mend"] == need.mend if isinstance(need, Tool) else "pip install" in found["mend"]
+    assert {n.purpose for name in converters.names() for n in converters.load(name).needs} >= {"R models"}
+    assert shown["scikit-learn", "scikit-learn models"]["found"]
+    assert shown["scikit-learn", "scikit-learn models"]["mend"] == "pip install 'mlpack-toolkit[sklearn]'"
+    assert shown["Rscript", "R models"]["mend"] == "apt-get install r-base-core"
+    assert {"sandbox", "headers", "boost", "skopeo", "uv", "py-rattler", "xgboost-cpu"} <= {name for name, _ in shown}

@@ -28,7 +28,7 @@ from mlpack_toolkit.converters._sandbox._seccomp import _filter
 from mlpack_toolkit.converters._sandbox._syscalls import DENIED, WEIGHED
 from mlpack_toolkit.converters.messages import Load, Loaded
 from mlpack_toolkit.packager.commands.build import Request, build
-from mlpack_toolkit.packager.errors import MlpackError, ModelError
+from mlpack_toolkit.packager.errors import ConversionError, MlpackError, ModelError
 from mlpack_toolkit.packager.original.sandbox import expected, sandbox_found, sandbox_words
 from mlpack_toolkit.packager.original.worker import Limits, Worker
 
@@ -166,9 +166,6 @@ def number(name, machine):
 """
 
 
-"""What the scan of a model says that asks for no name."""
-
-
 def hostile(folder: Path, module: str) -> Path:
     """A folder for `--code` whose registry is that module."""
     code = folder / "code"
@@ -303,6 +300,29 @@ BOMBS = {
 def test_a_bomb_ends_in_a_sentence(bomb: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=said):
         load(tmp_path, hostile(tmp_path, BOMBS[bomb]), Limits(seconds=60.0, memory=1 << 30))
+
+
+RESERVES = """
+import ctypes, os, resource
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+size = 1 << 43
+nothing, private, anonymous, no_reserve = 0, 2, 0x20, 0x4000
+place = libc.mmap(None, size, nothing, private | anonymous | no_reserve, -1, 0)
+if place in (None, ctypes.c_void_p(-1).value):
+    raise OSError(ctypes.get_errno(), "address space cannot be reserved")
+if resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
+    raise OSError("address space has a bound")
+STEPS = {"a.b": print}
+"""
+"""Address space of 8 TiB without a page behind it, as the driver of a graphics card reserves it when it starts."""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds memory without a bound on address space")
+def test_address_space_is_free_so_that_graphics_drivers_start(tmp_path: Path) -> None:
+    with pytest.raises(ConversionError, match=r"nothing \(None\)"):  # the registry was imported, and the file read
+        load(tmp_path, hostile(tmp_path, RESERVES), Limits(seconds=60.0, memory=1 << 30))
 
 
 def test_a_loop_without_end_is_ended(tmp_path: Path) -> None:
