@@ -12,6 +12,9 @@ from typing import Any
 from .artifact import Artifact
 from .spec import Scalar, Signature
 
+ONNX = "onnx"
+"""The format of an artifact that ONNX Runtime opens."""
+
 
 @dataclass(frozen=True)
 class Variant:

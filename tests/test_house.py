@@ -35,7 +35,7 @@ LONGEST_FUNCTION = 60
 LONGEST_MODULE = 400
 FAMILIES = ("converters", "converters/sklearn", "converters/r", "runtimes", "packager/images", "packager/environments")
 """Folders whose files are variants: none of them knows another."""
-NOT_VARIANTS = ("spec", "system")
+NOT_VARIANTS = ("artifact", "spec", "system", "variant")
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlpack_toolkit.converters.artifact import Artifact, File
 from mlpack_toolkit.converters.spec import Unsupported
+from mlpack_toolkit.converters.variant import Variant
 from mlpack_toolkit.runtimes.engine.schema import GRAPH
-from mlpack_toolkit.runtimes.server.manifest import FORMAT, PYTHON, REFERENCE, R
+from mlpack_toolkit.runtimes.server.manifest import FORMAT, REFERENCE
 
 from .. import __version__
 from ..commands.bench import LatencyReport
@@ -51,7 +53,7 @@ def write(
     name, version = request.bundle_name, request.version
     facts = _facts(request, loaded, environment, proven)
     short, layout = in_short(facts), LAYOUTS[FORMAT]
-    folder = layout.environment(_part(loaded))
+    folder = layout.environment(environment.part)
     golden = {p: c for case in cases for p, c in encode_case(case, name, version).items()}
     digest = hashlib.sha256(proven.model).hexdigest()
     targets = tuple(sorted(set(runtimes.names() if request.targets is None else request.targets)))
@@ -80,21 +82,14 @@ def write(
     return write_bundle(place, facts, files, evidence, request.overwrite, replay)
 
 
-def _part(loaded: dict[str, Any]) -> str:
-    """The part that the model belongs to."""
-    return R if loaded["own_environment"] else PYTHON
-
-
 def _facts(request: Request, loaded: dict[str, Any], environment: Recorded, proven: Any) -> dict[str, Any]:
-    part = _part(loaded)
     source = {
         "path": f"model/source/{request.model.name}",
         "framework": loaded["framework"],
         "title": loaded["title"],
-        "part": part,
+        "part": environment.part,
         **({"given": loaded["given"]} if loaded["given"] else {}),
     }
-    proof = Proof(VERIFICATION, proven.report.tolerances, proven.report.user_tolerance)
     return {
         "name": request.bundle_name,
         "version": request.version,
@@ -102,9 +97,17 @@ def _facts(request: Request, loaded: dict[str, Any], environment: Recorded, prov
         "notes": loaded["notes"],
         "allowed": sorted(request.allow),
         "sources": [source],
-        "parts": [{"name": part, "language": part, "environment": environment.facts}],
-        "variants": {REFERENCE: variant_facts(proven.signature, proven.precision, proof)},
+        "parts": [{"name": environment.part, "language": environment.language, "environment": environment.facts}],
+        "variants": {REFERENCE: _reference(proven)},
     }
+
+
+def _reference(proven: Any) -> dict[str, Any]:
+    model = proven.model
+    graph = File(Path(GRAPH).name, hashlib.sha256(model).hexdigest(), len(model))
+    artifact = Artifact(Path(GRAPH).parent, graph.path, (graph,))
+    variant = Variant(REFERENCE, artifact, proven.signature, proven.precision, proven.precision)
+    return variant_facts(variant, Proof(VERIFICATION, proven.report.tolerances, proven.report.user_tolerance))
 
 
 def _deploy(request: Request, targets: tuple[str, ...], proven: Any, golden: dict[str, bytes]) -> dict[str, bytes]:

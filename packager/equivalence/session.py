@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlpack_toolkit.converters.spec import Scalar, Signature, Table
+from mlpack_toolkit.converters.variant import ONNX
 from mlpack_toolkit.runtimes.engine import session as served
 from mlpack_toolkit.runtimes.engine.agreement import check_agreement
 from mlpack_toolkit.runtimes.engine.errors import Damaged, GraphStops, NoProvider
@@ -18,9 +19,6 @@ from ..errors import DamagedError, MismatchError, MissingToolError
 
 if TYPE_CHECKING:
     from ..bundle.reader import Bundle
-
-
-ONNX = "onnx"
 
 
 class Session(served.Session):
