@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from mlpack_toolkit.converters.artifact import Artifact
 from mlpack_toolkit.converters.graph_file import BESIDE, LARGE
 from mlpack_toolkit.converters.spec import Unsupported
+from mlpack_toolkit.converters.variant import Variant
 from mlpack_toolkit.runtimes.engine.schema import GRAPH
-from mlpack_toolkit.runtimes.server.manifest import FORMAT, PYTHON, REFERENCE, R
+from mlpack_toolkit.runtimes.server.manifest import FORMAT, REFERENCE
 
 from .. import __version__
 from ..commands.bench import LatencyReport
@@ -58,7 +59,7 @@ def write(
     name, version = request.bundle_name, request.version
     facts = _facts(request, source, loaded, given, environment, proven)
     short, layout = in_short(facts), LAYOUTS[FORMAT]
-    folder = layout.environment(_part(loaded))
+    folder = layout.environment(environment.part)
     golden = {p: c for case in cases for p, c in encode_case(case, name, version).items()}
     targets = tuple(sorted(set(runtimes.names() if request.targets is None else request.targets)))
     files: dict[str, bytes | Path | Owned] = {
@@ -85,11 +86,6 @@ def write(
     return write_bundle(place, facts, files, evidence, request.overwrite, replay)
 
 
-def _part(loaded: Loaded) -> str:
-    """The part that the model belongs to."""
-    return R if loaded.own_environment else PYTHON
-
-
 def _model_files(source: Source, graph: Artifact) -> dict[str, bytes | Path | Owned]:
     """The source and the graph; a large file that is both once, and the source's data once."""
     given = {} if _is_both(source, graph) else source.relative()
@@ -108,16 +104,14 @@ def _is_both(source: Source, graph: Artifact) -> bool:
 def _facts(
     request: Request, source: Source, loaded: Loaded, given: Mapping[str, Any], environment: Recorded, proven: Proven
 ) -> dict[str, Any]:
-    part, both = _part(loaded), _is_both(source, proven.model)
+    both = _is_both(source, proven.model)
     original = {
         "path": GRAPH if both else f"model/{BESIDE}{request.model.name}",
         "framework": loaded.framework,
         "title": loaded.title,
-        "part": part,
+        "part": environment.part,
         **({"given": dict(given)} if given else {}),
     }
-    proof = Proof(VERIFICATION, proven.report.tolerances, proven.report.user_tolerance)
-    graph = [f"model/{file.path}" for file in proven.model.files]
     return {
         "name": request.bundle_name,
         "version": request.version,
@@ -125,9 +119,14 @@ def _facts(
         "notes": [*loaded.notes, *([f"{request.model.name} ships as it came: {GRAPH} is both"] if both else [])],
         "allowed": sorted(request.allow),
         "sources": [original],
-        "parts": [{"name": part, "language": part, "environment": environment.facts}],
-        "variants": {REFERENCE: variant_facts(proven.signature, proven.precision, proof, graph)},
+        "parts": [{"name": environment.part, "language": environment.language, "environment": environment.facts}],
+        "variants": {REFERENCE: _reference(proven)},
     }
+
+
+def _reference(proven: Proven) -> dict[str, Any]:
+    variant = Variant(REFERENCE, proven.model, proven.signature, proven.precision, proven.precision)
+    return variant_facts(variant, Proof(VERIFICATION, proven.report.tolerances, proven.report.user_tolerance))
 
 
 def _deploy(request: Request, targets: tuple[str, ...], proven: Proven, golden: dict[str, bytes]) -> dict[str, bytes]:

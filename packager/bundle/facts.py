@@ -9,14 +9,15 @@ from typing import Any
 
 from mlpack_toolkit.converters.artifact import Artifact, File
 from mlpack_toolkit.converters.spec import Signature
-from mlpack_toolkit.converters.variant import ONNX, Variant
-from mlpack_toolkit.runtimes.engine.schema import GRAPH
-from mlpack_toolkit.runtimes.server.manifest import CPU, REFERENCE
+from mlpack_toolkit.converters.variant import Variant
+from mlpack_toolkit.runtimes.server.manifest import REFERENCE
 
 from .golden import Tolerance
 from .layout import Layout
 
 Facts = Mapping[str, Any]
+PLAIN = ("weights", "io", "provider")
+"""Fields of a variant that the manifest has under the same names."""
 
 
 @dataclass(frozen=True)
@@ -60,25 +61,16 @@ class Proof:
     user_tolerance: bool
 
 
-def variant_facts(
-    signature: Signature,
-    weights: str,
-    proof: Proof,
-    files: Sequence[str] = (GRAPH,),
-    **others: Any,
-) -> dict[str, Any]:
-    """A variant as the manifest has it. `files`: paths in the bundle, the main file first.
-
-    `others`: fields that are not as the reference variant has them: `format`, `io`, `provider`, `options`, `recipe`.
-    """
+def variant_facts(variant: Variant, proof: Proof, folder: str = "model") -> dict[str, Any]:
+    """A variant as the manifest has it; `folder`: where in the bundle the files of its artifact are."""
+    artifact = variant.artifact
+    paths = {file.path: f"{folder}/{file.path}" for file in artifact.files}
     return {
-        "artifact": {"format": others.get("format", ONNX), "main": files[0], "files": list(files)},
-        "signature": signature.to_json(),
-        "weights": weights,
-        "io": others.get("io", weights),
-        "provider": others.get("provider", CPU),
-        "options": dict(others.get("options", {})),
-        "recipe": dict(others.get("recipe", {})),
+        "artifact": {"format": artifact.format, "main": paths[artifact.main], "files": list(paths.values())},
+        "signature": variant.signature.to_json(),
+        **{key: getattr(variant, key) for key in PLAIN},
+        "options": dict(variant.options),
+        "recipe": dict(variant.recipe),
         "report": proof.report,
         "tolerances": {n: {"rtol": t.rtol, "atol": t.atol} for n, t in proof.tolerances.items()},
         "tolerance_given_by_user": proof.user_tolerance,
@@ -96,7 +88,7 @@ def _variant(name: str, plain: Facts, place: Path, entries: Mapping[str, Any]) -
     paths = (plain["artifact"]["main"], *(p for p in plain["artifact"]["files"] if p != plain["artifact"]["main"]))
     files = tuple(File(p.removeprefix(f"{folder}/"), entries[p].sha256, entries[p].size) for p in paths)
     artifact = Artifact(place / folder, main, files, plain["artifact"]["format"])
-    kept = {key: plain[key] for key in ("weights", "io", "provider", "options", "recipe")}
+    kept = {key: plain[key] for key in (*PLAIN, "options", "recipe")}
     return Variant(name, artifact, Signature.from_json(plain["signature"]), **kept)
 
 

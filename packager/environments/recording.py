@@ -30,6 +30,16 @@ class Recorded:
     facts: dict[str, Any]
     settings: dict[str, Any]
 
+    @property
+    def language(self) -> str:
+        """The language of the interpreter, as environment.json names it."""
+        return str(self.document["language"])
+
+    @property
+    def part(self) -> str:
+        """The part of the bundle that this is the environment of."""
+        return self.language.lower()
+
 
 def _conda_files(captured: Captured, found: Found, vendor: bool) -> dict[str, bytes]:
     """The lock of conda's packages, with pip's beside them; with `vendor` also their archives."""

@@ -42,8 +42,8 @@ REFERENCE = "reference"
 """The name of the variant that every bundle has: the graph that was proved against the original."""
 MODEL, REPORTS = "model/", "reports/"
 CPU = "CPUExecutionProvider"
-PYTHON, R = "python", "r"
-"""The parts of a bundle: one for each language that a model of it runs in."""
+LANGUAGES = {"python": "python", "r": "R"}
+"""The parts of a bundle of format 1, by name."""
 WEIGHTS = (*FLOAT_TYPES, "float8e4m3fn", "float8e5m2", "int4", "uint4", "int8", "uint8")
 
 tolerances = mapping(record({"rtol": number(0), "atol": number(0)}, closed=True))
@@ -107,13 +107,13 @@ def in_present_words(number: int, plain: Mapping[str, Any]) -> Mapping[str, Any]
     """
     if number == FORMAT:
         return plain
-    language = R if plain.get("framework") == "r" else PYTHON
+    part = "r" if plain.get("framework") == "r" else "python"
     source = {"path": plain.get("source"), "framework": plain.get("framework"), "title": plain.get("title")}
     given = {"given": plain["given"]} if "given" in plain else {}
     return {
         **{key: plain[key] for key in ("name", "version", "mlpack", "notes", "allowed") if key in plain},
-        "sources": [{**source, "part": language, **given}],
-        "parts": [{"name": language, "language": language, "environment": plain.get("environment")}],
+        "sources": [{**source, "part": part, **given}],
+        "parts": [{"name": part, "language": LANGUAGES[part], "environment": plain.get("environment")}],
         "variants": {
             REFERENCE: {
                 "artifact": {"format": "onnx", "main": GRAPH, "files": [GRAPH]},

@@ -16,6 +16,7 @@ import pytest
 
 from mlpack_toolkit.converters.artifact import Artifact
 from mlpack_toolkit.converters.spec import Signature, TensorSpec
+from mlpack_toolkit.converters.variant import Variant
 from mlpack_toolkit.packager.bundle.golden import GoldenCase, Tolerance
 from mlpack_toolkit.packager.diff import diff
 from mlpack_toolkit.packager.diff.answers import answers
@@ -150,6 +151,15 @@ class Small:
 
     def golden(self) -> tuple[GoldenCase, ...]:
         return self.cases
+
+    def variant(self, name: str = "reference") -> Variant:
+        return Variant(name, Artifact(Path(), "model.onnx", ()), self.signature, "float64", "float64")
+
+    def paths_of(self, name: str = "reference") -> tuple[str, ...]:
+        return ("model/model.onnx",)
+
+    def read(self, path: str) -> bytes:
+        return self.model
 
 
 def small(x: TensorSpec, y: TensorSpec, *values: float, operator: str = "Cast", **settings: Any) -> Small:

@@ -27,6 +27,7 @@ from mlpack_toolkit.packager.images import make
 from mlpack_toolkit.packager.images._project import project, shipped
 from mlpack_toolkit.packager.original.reload import original_worker
 from tests.conftest import Run
+from tests.packager.conftest import Made
 from tests.packager.images.conftest import needs
 from tests.runtimes.server.conftest import serving
 
@@ -143,8 +144,11 @@ def test_the_original_answers_again(name: str, old: dict[str, Path]) -> None:
     assert loaded["framework"] == bundle.manifest.facts["framework"]
 
 
-def test_diff(old: dict[str, Path]) -> None:
+def test_diff(old: dict[str, Path], flowers: Made) -> None:
     assert diff(old["digits"], old["digits"])["same"]
+    across = diff(old["penguins"], flowers.folder)
+    assert across["environment"]["distributions"]["changed"] and across["variants"]["changed"]["reference"]
+    assert "environment/python/pylock.toml" in across["files"]["added"]
     found = diff(old["penguins"], old["birthweight"])
     fields = {each["field"] for each in found["bundle"]}
     assert not found["same"] and {"name", "framework", "title", "source", "source sha256"} <= fields

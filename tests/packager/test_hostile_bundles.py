@@ -309,7 +309,7 @@ def test_a_lock_of_conda_that_is_an_attack(
     content: bytes, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(env, "_rattler", lambda: None)
-    (copy / _conda_lock.LOCK).write_bytes(content)
+    (copy / "environment/python" / _conda_lock.LOCK).write_bytes(content)
     seal(copy)
     with pytest.raises(DamagedError, match=r"conda-lock\.yml cannot be read"):
         again(copy, tmp_path)

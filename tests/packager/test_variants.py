@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from mlpack_toolkit.converters.artifact import Artifact, File
+from mlpack_toolkit.converters.variant import Variant
 from mlpack_toolkit.packager.bundle.facts import Proof, variant_facts
 from mlpack_toolkit.packager.bundle.golden import Tolerance
 from mlpack_toolkit.packager.bundle.reader import Bundle, check_files, open_bundle
@@ -31,7 +34,6 @@ from tests.seal import seal
 
 CPU = "CPUExecutionProvider"
 RECIPE = {"tensorrt": "10.9", "gpu": "sm89"}
-TENSORRT = {"format": "tensorrt", "provider": "TensorrtExecutionProvider", "recipe": RECIPE, "io": "float32"}
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +55,15 @@ def several(flowers: Made, double: Bundle, tmp_path_factory: pytest.TempPathFact
         "reports/verification.engine.json": own.read("reports/verification.json"),
     }
     proof, looser = double.proof(), own.proof()
+    artifact = Artifact(place, "model.sm89.engine", (File("model.sm89.engine", "0" * 64, 9),), "tensorrt")
+    numbers = {"weights": "float16", "io": "float32", "provider": "TensorrtExecutionProvider"}
+    accelerated = Variant("engine", artifact, own.signature, **numbers, recipe=RECIPE)
     fine = Proof("reports/verification.double.json", proof.tolerances, False)
     engine = Proof("reports/verification.engine.json", looser.tolerances, False)
     variants = {
         **own.facts["variants"],
-        "double": variant_facts(double.signature, "float64", fine, ["model/double/model.onnx"]),
-        "engine": variant_facts(own.signature, "float16", engine, ["model/model.sm89.engine"], **TENSORRT),
+        "double": variant_facts(replace(double.variant(), name="double"), fine, "model/double"),
+        "engine": variant_facts(accelerated, engine),
     }
     evidence = {path: own.read(path) for path in own.evidence}
     write_bundle(place, {**own.facts, "variants": variants}, files, evidence, replay=replay)
@@ -202,7 +207,7 @@ def mixed(flowers: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
     facts = {
         **own.facts,
         "sources": [*own.facts["sources"], source],
-        "parts": [*own.facts["parts"], {"name": "r", "language": "r", "environment": {"lock": "renv.lock"}}],
+        "parts": [*own.facts["parts"], {"name": "r", "language": "R", "environment": {"lock": "renv.lock"}}],
     }
     write_bundle(place, facts, files, {path: own.read(path) for path in own.evidence}, replay=replay)
     return place

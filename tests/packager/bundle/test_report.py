@@ -23,7 +23,7 @@ class Page(HTMLParser):
         self.references: list[str] = []
         self.rows: list[list[str]] = []
         self.in_cell = False
-        self.raw = (folder / "reports" / "report.html").read_text("utf-8")
+        self.raw = (folder / "evidence" / "report.html").read_text("utf-8")
         self.feed(self.raw)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:

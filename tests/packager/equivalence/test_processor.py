@@ -67,7 +67,7 @@ def test_differences_within_the_tolerance_stand_in_the_report(tmp_path: Path) ->
     again = built.to_json()["verification"]["other_processor"]
     assert again["rows"] > 60 and 0 < again["share"] < 1
     assert again["here"] != again["there"]
-    assert "On another processor (OpenBLAS" in (built.bundle / "reports" / "report.html").read_text()
+    assert "On another processor (OpenBLAS" in (built.bundle / "evidence" / "report.html").read_text()
 
 
 def test_a_model_without_matrix_products_is_asked_once(tmp_path: Path) -> None:
