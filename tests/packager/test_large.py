@@ -25,6 +25,7 @@ from mlpack_toolkit.packager.bundle.reader import open_bundle
 from mlpack_toolkit.packager.commands.build import Request, build
 from mlpack_toolkit.packager.commands.export import export
 from mlpack_toolkit.packager.commands.verify import check_bundle
+from mlpack_toolkit.packager.diff.graph import graph_changes
 from mlpack_toolkit.packager.equivalence.session import session_of
 from mlpack_toolkit.packager.errors import ConversionError, DamagedError, ForgedError, UsageError
 from mlpack_toolkit.packager.graphs import graph_in
@@ -264,6 +265,18 @@ def test_data_beyond_their_bounds_are_refused(
 def test_a_file_that_is_no_graph_is_no_conversion(process: Callable[..., Artifact]) -> None:
     with pytest.raises(ConversionError, match="the converter gave no graph of this model: it "):
         process(b"\x80\x04 no graph")
+
+
+def test_a_changed_number_beside_the_graph_is_told(tmp_path: Path) -> None:
+    """Wherever the numbers are in their file: the same ones at another place are no change."""
+    made = {}
+    for name, offset, numbers in (("a", 0, bytes(32)), ("b", 16, bytes(32)), ("c", 16, bytes(31) + b"1")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.onnx").write_bytes(outer("w.bin", offset))
+        (tmp_path / name / "w.bin").write_bytes(numbers)
+        made[name] = Artifact.of(tmp_path / name / "model.onnx", ["w.bin"])
+    moved, changed = (graph_changes(made["a"], made[name])["constants"]["changed"] for name in "bc")
+    assert (moved["count"], changed) == (0, {"count": 1, "bytes": 16})
 
 
 # how files travel
