@@ -121,5 +121,5 @@ def test_refused_by_name(folder: Path, name: str) -> None:
 
 @pytest.mark.parametrize(("name", "kind"), [("plain", "survival"), ("reg_weibull", "quantile")])
 def test_other_types_are_refused(folder: Path, name: str, kind: str) -> None:
-    with pytest.raises(Unsupported, match=f'"{kind}" has none'):
+    with pytest.raises(Unsupported, match=f'type = "{kind}" has no converter'):
         loaded(folder, name, arguments={"type": kind})
