@@ -99,7 +99,7 @@ def test_references_and_risk(folder: Path, name: str, reference: str) -> None:
 
 
 def test_another_reference_is_refused(folder: Path) -> None:
-    with pytest.raises(Unsupported, match='"zero" has none'):
+    with pytest.raises(Unsupported, match='reference = "zero" has no converter'):
         loaded(folder, "plain", arguments={"reference": "zero"})
 
 
