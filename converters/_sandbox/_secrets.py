@@ -48,8 +48,7 @@ def readable(needed: Sequence[str]) -> tuple[list[str], bool]:
     """Returns files and folders that cover everything but the secrets, and whether that was possible.
 
     `needed`: folders that may be created only later. Landlock can allow but not deny: so the siblings on the path to
-    each
-    secret are listed.
+    each secret are listed.
     """
     hidden = {os.path.realpath(path) for path in _secrets() if os.path.exists(path)}
     try:

@@ -39,15 +39,12 @@ class Step:
     """How one class is converted, and which inputs are worth probing.
 
     `convert(fitted, frame, graph)`. `thresholds(fitted)`: per input column. `back(fitted, thresholds)`: maps thresholds
-    on
-    the output columns to thresholds on the input columns (empty lists where this is impossible).
-    `bounds(fitted)`: per input column, numbers beyond which it may refuse input. `moves(fitted)`: per output column the
-    position of the input column that it equals unchanged, or None where there is none; None: all columns keep their
-    place.
+    on the output columns to thresholds on the input columns (empty lists where this is impossible). `bounds(fitted)`:
+    per input column, numbers beyond which it may refuse input. `moves(fitted)`: per output column the position of the
+    input column that it equals unchanged, or None where there is none; None: all columns keep their place.
     `values(fitted)`: per input column the values that the step knows (categories), None for a column of numbers.
     `sparse(fitted, given)`: whether a transformer returns a sparse matrix, where `given` says whether it receives one;
-    a
-    cell of 0 is then not stored. None: `convert` itself marks its result.
+    a cell of 0 is then not stored. None: `convert` itself marks its result.
     """
 
     convert: Callable[[Any, Frame, GraphBuilder], Answer]

@@ -34,8 +34,7 @@ class Known:
     """A categorical column whose texts are known.
 
     `place`: each row's index, `int64 [N, 1]`: 0 to K - 1, or K for a text that the model does not know. `hashes`: `[K]`
-    by
-    index. `rows`: the indices of the example's own rows, if available.
+    by index. `rows`: the indices of the example's own rows, if available.
     """
 
     column: str

@@ -42,8 +42,7 @@ class Problem:
 class Path:
     """State of the rows, `[N, K]` unless stated: `weights`, those `before` the last step, the products of atoms with
     the residual (`left`), the `signs` of active atoms (else 0), the `inverse` of their gram `[N, K, K]`; as `[N, 1]`,
-    the
-    `alpha` of the last step, the `count` of steps, whether a weight returned to 0 (`turned`), and which rows are
+    the `alpha` of the last step, the `count` of steps, whether a weight returned to 0 (`turned`), and which rows are
     `done`."""
 
     weights: str

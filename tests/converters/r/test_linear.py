@@ -54,7 +54,7 @@ put("whole_frame", lm(y ~ I(x1 - mean(x1)), train))
 put("ranked", lm(y ~ rank(x1), train))
 put("intervals", lm(y ~ cut(x1, 3), train))
 """
-REFUSED = {"inside_made": "one value alone", "start": r"uses the function SSasymp\(\)"}
+REFUSED = {"inside_made": "a single value", "start": r"uses the function SSasymp\(\)"}
 REFUSED |= {"whole_frame": "depends on all rows", "ranked": "depends on all rows", "intervals": "cut"}
 EQUAL = [
     *(

@@ -65,7 +65,7 @@ def test_named_columns_and_a_model_behind() -> None:
 
 def test_refused_by_name() -> None:
     iris = np.where(np.random.default_rng(0).random((150, 4)) < 0.2, np.nan, load_iris().data)
-    with pytest.raises(Unsupported, match=r"\(ties\): in \d+ of \d+ training rows"):
+    with pytest.raises(Unsupported, match=r"\(ties\): in \d+ of \d+ incomplete training rows"):
         answers(KNNImputer().fit(iris), iris, "float64")
     with pytest.raises(Unsupported, match="weights='uniform'"):
         answers(KNNImputer(weights="distance").fit(HOLED), HOLED, "float64")
