@@ -3,9 +3,9 @@
 The data are `palmerpenguins` (342 penguins of known weight). The model is saved in catboost's own format, which holds
 no Python code.
 
-Of a category catboost keeps only a hash, and a graph cannot hash. So mlpack takes the texts from the example: it must
-hold every category that the model knows at least once (here it is the training data). One that it lacks is named, with
-exit 4. Catboost takes no missing categories: a penguin of unknown sex is "unknown" here.
+catboost stores only hashes of categories, and a graph cannot hash. So mlpack takes the texts from the example. It must
+contain every category of the model at least once (here it is the training data). A missing one is exit 4, with its
+name. catboost takes no missing categories: a penguin of unknown sex is "unknown" here.
 
     python examples/catboost/train.py build/weight
     mlpack build build/weight/weight.cbm --example build/weight/weight.parquet -o build/weight/dist
@@ -24,7 +24,7 @@ CATEGORIES = ["species", "island", "sex"]
 
 
 def train(folder: Path) -> tuple[Path, Path]:
-    """The model and the example rows, written into `folder`."""
+    """Writes the model and the example rows into `folder` and returns their paths."""
     penguins = load_penguins().dropna(subset=["body_mass_g"])
     inputs = penguins[[*CATEGORIES, *NUMBERS]].copy()
     inputs["sex"] = inputs["sex"].fillna("unknown")

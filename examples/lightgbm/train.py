@@ -20,7 +20,7 @@ CATEGORIES = ["species", "island"]
 
 
 def train(folder: Path) -> tuple[Path, Path]:
-    """The model and the example rows, written into `folder`."""
+    """Writes the model and the example rows into `folder` and returns their paths."""
     penguins = load_penguins().dropna(subset=["sex"])
     inputs = penguins[CATEGORIES + NUMBERS].astype(dict.fromkeys(CATEGORIES, "category"))
     model = LGBMClassifier(n_estimators=60, num_leaves=8, min_child_samples=5, n_jobs=1, random_state=0, verbose=-1)

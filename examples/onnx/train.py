@@ -1,8 +1,8 @@
 """Writes an ONNX file by hand: which digit is a picture of 8 by 8 pixels?
 
 The data are scikit-learn's `load_digits` (1797 pictures). A logistic regression is fitted, and its weights become a
-graph of four nodes with the `onnx` package alone, as any other exporter might have written it. mlpack takes the file as
-it comes.
+graph of four nodes with only the `onnx` package, as any other exporter might have written it. mlpack takes the file
+unchanged.
 
     python examples/onnx/train.py build/digits
     mlpack build build/digits/digits.onnx --example build/digits/digits.npz -o build/digits/dist
@@ -22,7 +22,7 @@ from sklearn.linear_model import LogisticRegression
 
 
 def graph_of(weights: Any, bias: Any) -> onnx.ModelProto:
-    """Pixels `[N, 8, 8]` to `digit` `[N]` and `probabilities` `[N, 10]`."""
+    """The graph from pixels `[N, 8, 8]` to `digit` `[N]` and `probabilities` `[N, 10]`."""
     nodes = [
         helper.make_node("Flatten", ["pixels"], ["flat"]),
         helper.make_node("Gemm", ["flat", "weights", "bias"], ["scores"]),
@@ -44,7 +44,7 @@ def graph_of(weights: Any, bias: Any) -> onnx.ModelProto:
 
 
 def train(folder: Path) -> tuple[Path, Path]:
-    """The model and the example pictures, written into `folder`."""
+    """Writes the model and the example pictures into `folder` and returns their paths."""
     data = load_digits()
     fitted = LogisticRegression(max_iter=200).fit(data.data / 16, data.target)
     model = graph_of(fitted.coef_, fitted.intercept_)

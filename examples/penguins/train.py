@@ -1,4 +1,4 @@
-"""Trains a real model: which species is a penguin? Numbers and text, with missing values, as they came."""
+"""Trains a real model: which species is a penguin? Numbers and text, with the original missing values."""
 
 from __future__ import annotations
 

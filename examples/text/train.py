@@ -1,7 +1,7 @@
 """Trains a text classifier: which data set does a line of its description belong to?
 
-The lines are those of the descriptions that come with scikit-learn's own data sets (`load_iris().DESCR` and others):
-real prose, no download. The model takes one text.
+The lines are from the descriptions of scikit-learn's own data sets (`load_iris().DESCR` and others): real prose,
+without a download. The model takes one text.
 
     python examples/text/train.py build/lines
     mlpack build build/lines/lines.joblib --example build/lines/lines.json -o build/lines/dist
@@ -35,7 +35,7 @@ def lines() -> list[tuple[str, str]]:
 
 
 def train(folder: Path) -> tuple[Path, Path]:
-    """The model and the example lines, written into `folder`."""
+    """Writes the model and the example lines into `folder` and returns their paths."""
     texts, names = map(list, zip(*lines(), strict=True))
     model = make_pipeline(TfidfVectorizer(), LogisticRegression(C=10, max_iter=500))
     model.fit(texts, names)

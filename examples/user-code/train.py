@@ -1,4 +1,4 @@
-r"""Trains a classifier of wines out of steps of our own, which lie in `code/` beside this file.
+r"""Trains a classifier of wines with custom steps, which are in `code/` beside this file.
 
     python examples/user-code/train.py build/wine
     mlpack build build/wine/wine.joblib --example build/wine/wine.parquet --code examples/user-code/code \
@@ -20,7 +20,7 @@ CODE = Path(__file__).resolve().parent / "code"
 
 
 def train(folder: Path) -> tuple[Path, Path]:
-    """The model and the example rows, written into `folder`."""
+    """Writes the model and the example rows into `folder` and returns their paths."""
     if str(CODE) not in sys.path:
         sys.path.insert(0, str(CODE))
     steps = import_module("wine_steps")

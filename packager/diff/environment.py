@@ -67,8 +67,8 @@ def _changed(a: Distribution, b: Distribution) -> dict[str, Any] | None:
     `other_content`: the version is the same, but the installed files differ.
     """
     same = a["version"] == b["version"]
-    told = [field for field in (SAME_VERSION if same else ANY_VERSION) if field in a and field in b]
-    fields = changed_fields(a, b, told)
+    common = [field for field in (SAME_VERSION if same else ANY_VERSION) if field in a and field in b]
+    fields = changed_fields(a, b, common)
     if same and not fields:
         return None
     return {
@@ -83,9 +83,9 @@ def _changed(a: Distribution, b: Distribution) -> dict[str, Any] | None:
 
 def _untold(a: Mapping[str, Distribution], b: Mapping[str, Distribution]) -> list[dict[str, str]]:
     """The fields that only one side has, each with the side that lacks it."""
-    told = [{field for each in side.values() for field in each} for side in (a, b)]
+    known = [{field for each in side.values() for field in each} for side in (a, b)]
     return [
-        {"field": field, "side": "b" if field in told[0] else "a"}
+        {"field": field, "side": "b" if field in known[0] else "a"}
         for field in SAME_VERSION
-        if a and b and (field in told[0]) != (field in told[1])
+        if a and b and (field in known[0]) != (field in known[1])
     ]

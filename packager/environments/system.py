@@ -30,9 +30,9 @@ def _gpus() -> list[str]:
     driver = Path("/proc/driver/nvidia")
     if not driver.is_dir():
         return []
-    told = sorted((driver / "gpus").glob("*/information"))
+    files = sorted((driver / "gpus").glob("*/information"))
     models = [
-        line.partition(":")[2].strip() for path in told for line in path.read_text().splitlines() if "Model" in line
+        line.partition(":")[2].strip() for path in files for line in path.read_text().splitlines() if "Model" in line
     ]
     return [*models, *(driver / "version").read_text().splitlines()[:1]]
 

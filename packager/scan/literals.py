@@ -55,7 +55,7 @@ def _unicode(length_size: int) -> Handler:
 
 
 def _bytestring(length_size: int) -> Handler:
-    """Python 2's `str`: what a loader makes of it depends on an option unless it is ASCII."""
+    """Pushes Python 2's `str`, whose value depends on the loader's options unless it is ASCII."""
 
     def handler(machine: Machine) -> None:
         size = machine.number(length_size)

@@ -12,9 +12,9 @@ class Scan:
 
     `kind`: see `scan`. `names`: every dotted name that a loader would look up, `?` for one that is not static.
     `refused`: those that are not on the allow-list. `packages`: top packages of the names. `root`: dotted name of the
-    outermost object's class, empty when unknown. `versions`: distribution to version, where the state tells.
-    `own`: the names that the user's word alone covers. `referred`: those that may be mentioned, but not called.
-    `forbidden`: what the file does with names on the list though no model does it; empty: nothing.
+    outermost object's class, empty when unknown. `versions`: distribution to version, where the state has one.
+    `own`: the names that only the user allows. `referred`: those that may be held as values, but not called.
+    `forbidden`: a use of listed names that no model makes; empty: none.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""Graphs of classes that say none themselves."""
+"""Graphs of classes without a method `to_onnx_graph`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Steps of our own: a function that traces, a class that gives its graph, and one whose graph is registered."""
+"""Custom steps: a function that can be traced, a class that gives its graph, and one whose graph is registered."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 
 
 def with_ratios(wines: Any) -> Any:
-    """The columns, the colour per hue and the logarithm of the proline beside them."""
+    """The columns plus the colour per hue, the logarithm of the proline and a flag for strong wines."""
     wines = wines.copy()
     wines["colour_per_hue"] = wines["color_intensity"] / wines["hue"].clip(lower=0.1)
     wines["log_proline"] = np.log1p(wines["proline"].clip(lower=0))
@@ -18,24 +18,24 @@ def with_ratios(wines: Any) -> Any:
 
 
 class Winsorize(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Columns kept within their own quantiles."""
+    """Clips columns to their own quantiles."""
 
     def __init__(self, share: float = 0.05) -> None:
         self.share = share
 
     def fit(self, X: Any, y: Any = None) -> Winsorize:
-        """Itself, with the bounds of each column."""
+        """Learns the bounds of each column."""
         X = np.asarray(X, np.float64)
         self.n_features_in_ = X.shape[1]
         self.low_, self.high_ = np.quantile(X, [self.share, 1 - self.share], axis=0)
         return self
 
     def transform(self, X: Any) -> Any:
-        """The columns within their bounds."""
+        """The columns, clipped to their bounds."""
         return np.clip(np.asarray(X, np.float64), self.low_, self.high_)
 
     def to_onnx_graph(self, graph: Any, frame: Any) -> Any:
-        """The same as nodes."""
+        """The graph of `transform`."""
         x = graph.matrix(frame)
         low, high = graph.const([self.low_]), graph.const([self.high_])
         above = graph.op("Where", graph.op("Less", x.name, low), low, x.name)
@@ -44,10 +44,10 @@ class Winsorize(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 
 class NearestMean(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """The class whose mean is near, the nearer the more probable."""
+    """Classifies by distance to the class means, the nearer the more probable."""
 
     def fit(self, X: Any, y: Any) -> NearestMean:
-        """Itself, with the mean of each class."""
+        """Learns the mean of each class."""
         X, y = np.asarray(X, np.float64), np.asarray(y)
         self.classes_ = np.unique(y)
         self.n_features_in_ = X.shape[1]

@@ -34,11 +34,11 @@ class Captured:
         """`environment.json`. `needed`: canonical names of the distributions that the model needs at least."""
         from packaging.utils import canonicalize_name
 
-        told = [
+        distributions = [
             {**{k: v for k, v in each.items() if k not in PRIVATE}, "needed": canonicalize_name(each["name"]) in needed}
             for each in self.distributions
         ]
-        return {**self.facts, "distributions": told}
+        return {**self.facts, "distributions": distributions}
 
 
 class Capture:
@@ -79,5 +79,5 @@ def _memory_of(python: str) -> Path:
 
 
 def _captured(facts: Mapping[str, Any]) -> Captured:
-    told = {k: facts[k] for k in ("interpreter", "libc")}
-    return Captured({"format": FORMAT, "language": "python", **told}, tuple(facts["distributions"]), facts["local"])
+    own = {k: facts[k] for k in ("interpreter", "libc")}
+    return Captured({"format": FORMAT, "language": "python", **own}, tuple(facts["distributions"]), facts["local"])

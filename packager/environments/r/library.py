@@ -63,8 +63,8 @@ def _owners(paths: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _versions(packages: Sequence[str]) -> dict[str, str]:
-    told = _output("dpkg-query", "-W", "-f", "${Package}\t${Version}\n", *packages)
-    return dict(line.split("\t") for line in told.splitlines())
+    listing = _output("dpkg-query", "-W", "-f", "${Package}\t${Version}\n", *packages)
+    return dict(line.split("\t") for line in listing.splitlines())
 
 
 def _digests(packages: Sequence[str]) -> dict[tuple[str, str], str]:

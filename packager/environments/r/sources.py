@@ -58,4 +58,4 @@ def _check(archive: Path, name: str, version: str) -> None:
         raise EnvironmentFault(f"{archive.name} of the repository is not a source archive of R: {error}") from error
     said = dict(re.findall(r"(?m)^(Package|Version): *(\S+)", text))
     if said != {"Package": name, "Version": version}:
-        raise EnvironmentFault(f"{archive.name} of the repository says that it is {said}: the repository is damaged")
+        raise EnvironmentFault(f"{archive.name} of the repository claims to be {said}: the repository is damaged")
