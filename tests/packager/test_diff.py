@@ -146,9 +146,6 @@ class Small:
     def graph(self) -> Artifact:
         return artifact_of(self.model)
 
-    def read(self, path: str) -> bytes:
-        return self.model
-
     def golden(self) -> tuple[GoldenCase, ...]:
         return self.cases
 
