@@ -12,7 +12,7 @@ from typing import Any
 
 from .spec import Converter
 
-_NOT_FRAMEWORKS = ("spec",)
+_NOT_FRAMEWORKS = ("artifact", "spec")
 
 
 def names() -> tuple[str, ...]:

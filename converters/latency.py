@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .spec import Table
+from .spec import Axes, Table
 from .table import rows_of, take
 
 WARM_UP = 3
@@ -21,6 +21,7 @@ def measure(
     batches: Sequence[int],
     seconds: float,
     clock: Callable[[Any], float] | None = None,
+    axes: Axes | None = None,
 ) -> list[dict[str, float]]:
     """Per batch size: quantiles in milliseconds, rows per second, and how many runs they come from.
 
@@ -29,7 +30,8 @@ def measure(
     twice as long, and never fewer than `FEWEST_RUNS` runs. `clock`: runs once and says by itself how long it took.
     """
     return [
-        quantiles(times_of(run, varied(prepare, rows, size), seconds, clock or _clocked(run)), size) for size in batches
+        quantiles(times_of(run, varied(prepare, rows, size, axes), seconds, clock or _clocked(run)), size)
+        for size in batches
     ]
 
 
@@ -66,13 +68,13 @@ def _goes_on(runs: int, spent: float, seconds: float) -> bool:
     return runs < FEWEST_RUNS or spent < seconds or (runs < LEAST_RUNS and spent < 2 * seconds)
 
 
-def varied(prepare: Callable[[Table], Any], rows: Table, size: int) -> list[Any]:
-    """Batches of that size, of other rows each."""
+def varied(prepare: Callable[[Table], Any], rows: Table, size: int, axes: Axes | None = None) -> list[Any]:
+    """Batches of that size, of other rows each, along each tensor's batch axis (the first one if not given)."""
     import numpy as np
 
-    n = rows_of(rows)
+    n = rows_of(rows, axes)
     count = VARIED if size <= 8 else 8
-    return [prepare(take(rows, (i * size + np.arange(size)) % n)) for i in range(count)]
+    return [prepare(take(rows, (i * size + np.arange(size)) % n, axes)) for i in range(count)]
 
 
 def quantiles(times: Sequence[float], size: int) -> dict[str, float]:

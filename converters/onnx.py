@@ -6,12 +6,14 @@ What ships is the same bytes, save that data beside the file move into it and ma
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ._batch_axis import output_shapes, rows_alone
 from ._graph.proto import (
     Output,
+    batch_names,
     begins_a_model,
     check_functions,
     check_versions,
@@ -54,7 +56,9 @@ def load(path: Path, given: Mapping[str, Any]) -> OnnxFile:
     for name in sorted(external_files(proto.graph)):
         if not (path.parent / name).is_file():
             raise Unreadable(f"{path.name} keeps tensors in {name!r}, which does not lie beside it: put it there")
-    return OnnxFile(path, proto, inputs(proto), outputs(proto), _session(path, False), _session(path, True))
+    batch = next(iter(batch_names(proto)), "")
+    takes, gives = inputs(proto, batch), outputs(proto, batch)
+    return OnnxFile(path, proto, takes, gives, _session(path, False), _session(path, True))
 
 
 def _session(path: Path, optimised: bool) -> Any:
@@ -95,7 +99,8 @@ def describe(model: OnnxFile) -> Description:
 
 
 def _notes(model: OnnxFile) -> tuple[str, ...]:
-    notes = [f"the input {t.name!r} takes exactly {t.shape[0]} rows" for t in model.inputs if t.shape[0] != "N"]
+    fixed = [t for t in model.inputs if t.batch_axis is None and t.shape and isinstance(t.shape[0], int)]
+    notes = [f"the input {t.name!r} takes exactly {t.shape[0]} rows" for t in fixed]
     notes += [f"the maps of {o.name!r} ship as the tensor {o.ships_as!r}" for o in model.outputs if o.source]
     beside = external_files(model.proto.graph)
     if beside:
@@ -105,6 +110,24 @@ def _notes(model: OnnxFile) -> tuple[str, ...]:
     if own:
         notes.append(f"uses operators of {', '.join(sorted(own))}, which only ONNX Runtime has")
     return tuple(notes)
+
+
+def adapt(model: OnnxFile, description: Description) -> Description:
+    """The description with the batch that the file's answers show, and the outputs' batch axes."""
+    example = description.example
+    try:
+        answers = predict(model, example or {})
+    except Exception:  # an example that does not fit is refused where it is first asked
+        return description
+    assert example is not None
+    for batch in batch_names(model.proto) or ("",):
+        takes, gives = inputs(model.proto, batch), outputs(model.proto, batch)
+        if rows_alone(lambda x: predict(model, x), takes, example, answers):
+            break
+    else:
+        takes, gives = model.inputs, model.outputs
+    found = output_shapes(lambda x: predict(model, x), takes, {o.ships_as: o.shape for o in gives}, example, answers)
+    return replace(description, inputs=takes, outputs=found)
 
 
 def predict(model: OnnxFile, x: Table) -> Table:
@@ -132,8 +155,7 @@ def _feeds(model: OnnxFile, x: Table) -> dict[str, Any]:
 def _feed(spec: TensorSpec, values: Any) -> Any:
     import numpy as np
 
-    array = np.asarray(values, object if spec.is_text else spec.dtype)
-    return array[:, None] if array.ndim == 1 and len(spec.shape) == 2 else array
+    return np.asarray(spec.as_written(np.asarray(values)), object if spec.is_text else spec.dtype)
 
 
 def _tensor(output: Output, value: Any) -> Any:
@@ -183,4 +205,5 @@ CONVERTER = Converter(
     load=load,
     precisions=precisions,
     quick=quick,
+    adapt=adapt,
 )

@@ -42,7 +42,7 @@ def write(
 
     name, version = request.bundle_name, request.version
     facts = _facts(request, loaded, proven) | {"environment": environment.facts}
-    golden = {p: c for case in cases for p, c in encode_case(case, name, version).items()}
+    golden = {p: c for case in cases for p, c in encode_case(case, name, version, proven.signature).items()}
     digest = hashlib.sha256(proven.model).hexdigest()
     targets = tuple(sorted(set(runtimes.names() if request.targets is None else request.targets)))
     files: dict[str, bytes | Path] = {

@@ -11,15 +11,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mlpack_toolkit.converters.spec import Signature
+from mlpack_toolkit.converters.spec import Axes, Signature
 from mlpack_toolkit.converters.table import rows_of
 
 from ..errors import ForgedError, MismatchError, ModelError, UsageError
 from ..original.replies import graph_in, hand_over
 from ..original.worker import Limits, Worker
 from ..paths import check_name, models_folder, program
+
+if TYPE_CHECKING:
+    from ..equivalence.probes import Probes
+    from ..verify.others import Spare
 
 Progress = Callable[[str], None]
 SECONDS_PER_BATCH_SIZE = 0.1
@@ -166,6 +170,7 @@ def _build(request: Request, place: Path, source: Any, worker: Worker, scratch: 
     from ..equivalence.processor import twin
     from ..remarks import ignored_columns, needless_trust
     from ..user_options import given_of
+    from ..verify.others import Spare
 
     given = given_lock(request.lock) if request.lock else None
     progress("loading the model in its own interpreter")
@@ -179,7 +184,12 @@ def _build(request: Request, place: Path, source: Any, worker: Worker, scratch: 
     if not loaded["can_convert"]:
         progress("installing what converting needs beside the model's environment")
         worker.call("lend", folder=str(recording.converter_packages()))
-    probes, signature, notes = _probe(worker, scratch, example, progress)
+    with Spare(request.python, scratch, request.limits, loading) as spare:
+        if not loaded["width"]:
+            spare.begin()
+        probes, signature, notes = _probe(worker, scratch, example, progress)
+        if signature.takes_tensors:
+            signature, probes = _with_others(spare, signature, probes, progress)
     loaded["notes"] = [*loaded["notes"], *notes]
     with twin(request.python, scratch, request.limits, loading, loaded, probes) as other:
         proven = _prove(request, loaded, worker, scratch, signature, probes, other, progress)
@@ -191,7 +201,8 @@ def _build(request: Request, place: Path, source: Any, worker: Worker, scratch: 
     else:
         packages = (*source.found.packages, *loaded["versions"])
         environment = recording.result(packages, request.vendor, given)
-    cases = _asked(golden_cases(proven.signature, probes, proven.report.tolerances), worker, scratch)
+    golden = golden_cases(proven.signature, probes, proven.report.tolerances)
+    cases = _asked(golden, worker, scratch, probes.axes)
     progress("writing the bundle")
     manifest = write(request, place, source, loaded | {"given": said}, environment, proven, cases, latency)
     installed = environment.document["distributions"]
@@ -226,6 +237,16 @@ def _probe(worker: Worker, scratch: Path, example: Any, progress: Progress) -> t
     told = {"frame_dtypes": example.frame_dtypes, "stored": example.stored}
     reply = worker.call("probe", example=str(scratch / "example.npz"), out=str(scratch), **told)
     return Probes.read(scratch, reply), Signature.from_json(reply["signature"]), reply["notes"]
+
+
+def _with_others(spare: Spare, signature: Signature, probes: Probes, progress: Progress) -> tuple[Signature, Probes]:
+    """The probes with batches of other sizes and values, and the signature that holds for them, too."""
+    from ..verify.others import answered, of_rank, widened
+
+    progress("asking the original about other sizes and values")
+    spare.signature = signature
+    others = tuple(of_rank(signature, answered(signature, probes.rows, spare.predict)))
+    return widened(signature, others), replace(probes, others=others)
 
 
 def _prove(
@@ -268,13 +289,13 @@ def _latency(
     probes: Any,
     progress: Progress,
 ) -> Any:
-    from .bench import BATCHES, check_gate, latency_report, measure_graph
+    from .bench import check_gate, latency_report, measure_graph, sizes
 
     progress("measuring latency")
     rows, _, _ = probes.keep(probes.kinds == "example")
     hand_over(rows, scratch / "rows.npz")
-    fixed, seconds = proven.signature.fixed_rows, SECONDS_PER_BATCH_SIZE
-    batches = BATCHES if fixed is None else (fixed,)
+    seconds = SECONDS_PER_BATCH_SIZE
+    batches = sizes(proven.signature, rows)
     graph = measure_graph(proven.model, proven.signature, rows, seconds, batches)
     reply = worker.call("measure", rows=str(scratch / "rows.npz"), batches=list(batches), seconds=seconds)
     report = latency_report(graph, reply["batches"], loaded["versions"])
@@ -282,13 +303,13 @@ def _latency(
     return report
 
 
-def _asked(cases: Sequence[Any], worker: Worker, scratch: Path) -> list[Any]:
+def _asked(cases: Sequence[Any], worker: Worker, scratch: Path, axes: Axes | None) -> list[Any]:
     """The cases with what the original says to just their rows: in another batch its last bits may be others."""
     again = []
     for case in cases:
-        if not case.error and rows_of(case.rows):
+        if not case.error and rows_of(case.rows, axes):
             try:
-                case = replace(case, answers=worker.predict(case.rows, scratch))
+                case = replace(case, answers=worker.predict(case.rows, scratch, axes))
             except ForgedError:
                 raise
             except ModelError:  # it wants columns that the graph does not read: what it said before holds

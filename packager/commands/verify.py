@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from mlpack_toolkit.converters.spec import Signature
 
 from ..bundle.golden import GoldenCase
 from ..bundle.reader import Bundle, check_files, open_bundle
-from ..equivalence.comparison import compare, worst
+from ..equivalence.comparison import differences
 from ..equivalence.rules import violations
 from ..equivalence.session import Session, session_of
 from ..errors import DamagedError, MismatchError, MissingToolError, UsageError
@@ -49,22 +49,20 @@ def replay(bundle: Bundle, provider: str = PROVIDERS["cpu"]) -> int:
     session = session_of(bundle, provider=provider)
     count = 0
     for case in bundle.golden():
-        (_refused if case.error else _answered)(session, case)
+        _refused(session, case) if case.error else _answered(session, case, bundle.signature)
         count += 1
     if not count:
         raise DamagedError(f"the bundle {bundle.place} holds no golden case")
     return count
 
 
-def _answered(session: Session, case: GoldenCase) -> None:
+def _answered(session: Session, case: GoldenCase, signature: Signature) -> None:
     broken = next(violations(session.signature, case.rows), None)
     if broken is not None:
         raise MismatchError(f"{case.identifier}: the original answers it, the signature's rules refuse {broken}")
     got = session.run(case.rows)
-    kinds = np.full(len(next(iter(case.answers.values()))), case.probe, object)
-    comparison = compare(case.answers, got, kinds, case.tolerances or {})
-    if not comparison.equal:
-        rows = worst(case.rows, case.answers, got, kinds, comparison.differs)
+    rows = differences(case, got, signature)
+    if rows:
         said = f"{case.identifier} ({case.probe}): the graph does not answer like the original"
         raise MismatchError(said, worst=rows)
 
