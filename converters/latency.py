@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .spec import Table
+from .spec import Axes, Table
 from .table import rows_of, take
 
 WARM_UP = 3
@@ -23,6 +23,7 @@ def measure(
     batches: Sequence[int],
     seconds: float,
     clock: Callable[[Any], float] | None = None,
+    axes: Axes | None = None,
 ) -> list[dict[str, float]]:
     """Returns, per batch size, quantiles in milliseconds, rows per second, and the number of runs.
 
@@ -32,7 +33,8 @@ def measure(
     and says by itself how long it took.
     """
     return [
-        quantiles(times_of(run, varied(prepare, rows, size), seconds, clock or _clocked(run)), size) for size in batches
+        quantiles(times_of(run, varied(prepare, rows, size, axes), seconds, clock or _clocked(run)), size)
+        for size in batches
     ]
 
 
@@ -70,13 +72,13 @@ def _goes_on(runs: int, spent: float, seconds: float) -> bool:
     return runs < least or spent < seconds or (runs < LEAST_RUNS and spent < 2 * seconds)
 
 
-def varied(prepare: Callable[[Table], Any], rows: Table, size: int) -> list[Any]:
-    """Returns batches of `size` rows, each of different rows."""
+def varied(prepare: Callable[[Table], Any], rows: Table, size: int, axes: Axes | None = None) -> list[Any]:
+    """Returns batches of `size` rows, each of different rows, along each tensor's batch axis (the first by default)."""
     import numpy as np
 
-    n = rows_of(rows)
+    n = rows_of(rows, axes)
     count = VARIED if size <= 8 else 8
-    return [prepare(take(rows, (i * size + np.arange(size)) % n)) for i in range(count)]
+    return [prepare(take(rows, (i * size + np.arange(size)) % n, axes)) for i in range(count)]
 
 
 def quantiles(times: Sequence[float], size: int) -> dict[str, float]:

@@ -7,13 +7,24 @@ into it; large ones stay where they are, and the graph refers to them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ._graph.proto import Output, check_functions, check_versions, inputs, moved, outputs, read, without_maps
+from ._batch_axis import output_shapes, rows_alone
+from ._graph.proto import (
+    Output,
+    batch_names,
+    check_functions,
+    check_versions,
+    inputs,
+    moved,
+    outputs,
+    read,
+    without_maps,
+)
 from .graph_file import BESIDE, LARGE, NoGraph, locations
-from .plugin import Converter, Export, Original, Source
+from .plugin import Converter, Export, Original, Probing, Source
 from .spec import Description, Requirement, Signature, Table, TensorSpec, Unreadable, Unsupported
 
 _FLOATS = {"tensor(float16)": "float16", "tensor(float)": "float32", "tensor(double)": "float64"}
@@ -56,7 +67,9 @@ def load(path: Path, given: Mapping[str, Any]) -> OnnxFile:
     check_functions(proto)
     beside = _beside(path)
     size = sum(each.stat().st_size for each in (path, *(path.parent / name for name in beside)))
-    model = OnnxFile(path, proto, inputs(proto), outputs(proto), beside, Sessions(path, size > LARGE))
+    batch = next(iter(batch_names(proto)), "")
+    takes, gives = inputs(proto, batch), outputs(proto, batch)
+    model = OnnxFile(path, proto, takes, gives, beside, Sessions(path, size > LARGE))
     model.sessions.get(False)
     return model
 
@@ -110,7 +123,8 @@ def describe(model: OnnxFile) -> Description:
 
 
 def _notes(model: OnnxFile) -> tuple[str, ...]:
-    notes = [f"the input {t.name!r} takes exactly {t.shape[0]} rows" for t in model.inputs if t.shape[0] != "N"]
+    fixed = [t for t in model.inputs if t.batch_axis is None and t.shape and isinstance(t.shape[0], int)]
+    notes = [f"the input {t.name!r} takes exactly {t.shape[0]} rows" for t in fixed]
     notes += [f"the maps of {o.name!r} ship as the tensor {o.ships_as!r}" for o in model.outputs if o.source]
     if model.beside:
         ships = "stay where they are: the graph refers to them" if model.sessions.alone else "ship inside the model"
@@ -120,6 +134,24 @@ def _notes(model: OnnxFile) -> tuple[str, ...]:
     if own:
         notes.append(f"uses operators of {', '.join(sorted(own))}, which only ONNX Runtime has")
     return tuple(notes)
+
+
+def adapt(model: OnnxFile, description: Description) -> Description:
+    """The description with the batch that the file's answers show, and the outputs' batch axes."""
+    example = description.example
+    try:
+        answers = predict(model, example or {})
+    except Exception:  # an example that does not fit is refused where it is first asked
+        return description
+    assert example is not None
+    for batch in batch_names(model.proto) or ("",):
+        takes, gives = inputs(model.proto, batch), outputs(model.proto, batch)
+        if rows_alone(lambda x: predict(model, x), takes, example, answers):
+            break
+    else:
+        takes, gives = model.inputs, model.outputs
+    found = output_shapes(lambda x: predict(model, x), takes, {o.ships_as: o.shape for o in gives}, example, answers)
+    return replace(description, inputs=takes, outputs=found)
 
 
 def predict(model: OnnxFile, x: Table) -> Table:
@@ -147,8 +179,7 @@ def _feeds(model: OnnxFile, x: Table) -> dict[str, Any]:
 def _feed(spec: TensorSpec, values: Any) -> Any:
     import numpy as np
 
-    array = np.asarray(values, object if spec.is_text else spec.dtype)
-    return array[:, None] if array.ndim == 1 and len(spec.shape) == 2 else array
+    return np.asarray(spec.as_written(np.asarray(values)), object if spec.is_text else spec.dtype)
 
 
 def _tensor(output: Output, value: Any) -> Any:
@@ -187,5 +218,6 @@ CONVERTER = Converter(
     source=Source(containers=("onnx",), load=load),
     original=Original(describe=describe, predict=predict, quick=quick),
     export=Export(convert=convert, precisions=precisions),
+    probing=Probing(adapt=adapt),
     needs=(Requirement("onnx>=1.18", purpose="converting"),),
 )

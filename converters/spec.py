@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Union
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +18,8 @@ Dim = Union[str, int]
 Table = dict[str, "np.ndarray[Any, Any]"]
 """Columns by name. Numbers are arrays `[n]` (or `[n, width]` for a matrix); text is an object array of
 `str`, with `None` for a missing cell."""
+Axes = Mapping[str, Union[int, None]]
+"""By the name of a tensor, the axis along which a batch grows; None: it has no such axis."""
 
 FLOATS = ("float32", "float64")
 ALWAYS, TIES, NEVER = "always", "ties", "never"
@@ -25,7 +27,9 @@ ALWAYS, TIES, NEVER = "always", "ties", "never"
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 ONNX_RUNTIME_FLOOR = (1, 28)
 """The oldest ONNX Runtime that mlpack ships to: pip's, the Java project's, and the least that the C++ code loads."""
-COLUMN, MATRIX = "column", "matrix"
+COLUMN, MATRIX, TENSOR = KINDS = ("column", "matrix", "tensor")
+BATCH = "N"
+"""The name of the dimension along which a batch grows."""
 NOT_A_TIME = -(2**63)
 """The whole number that stands for a missing date."""
 FIRST_TIME = NOT_A_TIME + 1024
@@ -48,10 +52,11 @@ class MissingTool(Exception):
 
 
 @dataclass(frozen=True)
-class TensorSpec:
-    """One input or output of a graph, and what the original model accepts in it.
+class Cells:
+    """What the cells of a table are to the original model, in one column of it or in all columns of a matrix.
 
-    `shape`: a number, or the name of a symbolic dimension (`"N"` is the batch).
+    `kind`: `column`: one column of a table, `[n]` there; `matrix`: all columns side by side, `[n, width]`; `tensor`: of
+    a graph as it came; empty: of an output, or of a column of a matrix.
     `nullable`: a missing cell is accepted (NaN in a float column, `missing` in a text column).
     `missing`: the text that stands for a missing cell in a text column.
     `limit`: largest magnitude that is accepted (infinity and beyond are refused); None: no limit.
@@ -62,16 +67,10 @@ class TensorSpec:
     whose levels are a type of their own in typed languages; `boolean`, `bool object` and `bool category`: true, false
     and missing cells.
     `features`: rules per column of a matrix input, in order; empty for a single column.
-    `kind`: `column`: one column of a table, `[n]` there; `matrix`: all columns side by side, `[n, width]`; empty: a
-    tensor of a graph as it came, in its own rank.
-    `graph_name`: what the graph calls an input, where that is not `name`: there inputs and outputs share one namespace.
     `sparse`: the original takes these numbers in a sparse matrix, and a 0 is a cell that this matrix leaves out.
     `absent`: such a cell is another thing to the original than a 0 that the matrix stores.
     """
 
-    name: str
-    dtype: str
-    shape: tuple[Dim, ...]
     nullable: bool = False
     missing: str | None = None
     limit: float | None = None
@@ -81,10 +80,81 @@ class TensorSpec:
     columns: tuple[str, ...] = ()
     frame_dtype: str = ""
     features: tuple[TensorSpec, ...] = ()
-    kind: str = ""
-    graph_name: str = ""
     sparse: bool = False
     absent: bool = False
+    kind: str = COLUMN
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields of this, those at their default left out; `kind` is at its default where it is empty."""
+        plain = {f.name: getattr(self, f.name) for f in fields(self)}
+        plain["features"] = [t.to_json() for t in self.features]
+        default = {f.name: f.default for f in fields(self)} | {"kind": ""}
+        keep = {k: v for k, v in plain.items() if v != default[k] and v != []}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in keep.items()}
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Cells | None:
+        """The cells among the fields of a tensor; None where there are none."""
+        known = {f.name for f in fields(cls)}
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items() if k in known}
+        features = tuple(TensorSpec.from_json(t).with_cells() for t in plain.get("features", ()))
+        return cls(**{"kind": "", **values, "features": features}) if values else None
+
+
+_NO_CELLS = Cells(kind="")
+_T = TypeVar("_T")
+
+
+class _OfCells(Generic[_T]):
+    """A field of a tensor's cells, at its default where it has none."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, spec: TensorSpec, owner: type) -> _T:
+        found: _T = getattr(spec.cells or _NO_CELLS, self._name)
+        return found
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input or output of a graph: its name, element type and dimensions.
+
+    `shape`: a number, or the name of a symbolic dimension (`"N"` is the batch); empty for a single number.
+    `cells`: what a table's cells are there; None: a tensor of a graph as it came takes all that its type holds.
+    `graph_name`: what the graph calls an input, where that is not `name`: there inputs and outputs share one namespace.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[Dim, ...]
+    cells: Cells | None = None
+    graph_name: str = ""
+
+    def with_cells(self, **changes: Any) -> TensorSpec:
+        """The tensor with other fields of its cells."""
+        return replace(self, cells=replace(self.cells or _NO_CELLS, **changes))
+
+    def flat(self) -> dict[str, Any]:
+        """Its fields and those of its cells by name."""
+        return {**vars(self.cells or _NO_CELLS), **vars(self)}
+
+    @property
+    def nullable(self) -> bool:
+        """Whether a missing cell is accepted; a tensor of floats without rules takes NaN."""
+        return self.cells.nullable if self.cells else "float" in self.dtype
+
+    missing = _OfCells["str | None"]()
+    limit = _OfCells["float | None"]()
+    least = _OfCells["float | None"]()
+    most = _OfCells["float | None"]()
+    values = _OfCells["tuple[Scalar, ...] | None"]()
+    columns = _OfCells["tuple[str, ...]"]()
+    frame_dtype = _OfCells[str]()
+    features = _OfCells["tuple[TensorSpec, ...]"]()
+    sparse = _OfCells[bool]()
+    absent = _OfCells[bool]()
+    kind = _OfCells[str]()
 
     @property
     def in_graph(self) -> str:
@@ -102,6 +172,15 @@ class TensorSpec:
         """The array in the rank that it has in a table: `[n]` for a column, also where it came as `[n, 1]`."""
         flat = self.kind == COLUMN or len(self.shape) == 1
         return values.reshape(-1) if flat and values.ndim == 2 and values.shape[1] == 1 else values
+
+    def as_written(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """The array in the rank of the graph: `[n, 1]` for a column of a table."""
+        return values.reshape(-1, 1) if values.ndim == 1 and len(self.shape) == 2 else values
+
+    @property
+    def batch_axis(self) -> int | None:
+        """The axis along which a batch grows; None: the tensor is the same for all rows of a batch."""
+        return self.shape.index(BATCH) if self.shape.count(BATCH) == 1 else None
 
     @property
     def is_text(self) -> bool:
@@ -128,18 +207,16 @@ class TensorSpec:
         return known and self.width == 1 and 0 < len(self.values or ()) <= MOST_LEVELS
 
     def to_json(self) -> dict[str, Any]:
-        """The JSON object of this tensor; fields at their default are left out."""
-        plain = {**asdict(self), "features": [f.to_json() for f in self.features]}
-        default = {f.name: f.default for f in fields(self)}
-        keep = {k: v for k, v in plain.items() if v != default[k] and v != []}
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in keep.items()}
+        """The JSON object of this tensor, with the fields of its cells among its own."""
+        cells = self.cells.to_json() if self.cells else {}
+        named = {"graph_name": self.graph_name} if self.graph_name else {}
+        return {"name": self.name, "dtype": self.dtype, "shape": list(self.shape), **cells, **named}
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> TensorSpec:
         """The tensor that `to_json` wrote."""
-        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
-        values["features"] = tuple(cls.from_json(f) for f in plain.get("features", ()))
-        return cls(**values)
+        shape, named = tuple(plain["shape"]), plain.get("graph_name", "")
+        return cls(plain["name"], plain["dtype"], shape, Cells.from_json(plain), named)
 
 
 @dataclass(frozen=True)
@@ -157,10 +234,20 @@ class Signature:
     classes: tuple[Scalar, ...] = ()
 
     @property
-    def fixed_rows(self) -> int | None:
-        """How many rows a batch must have; None: any number (only an ONNX file as it came may be fixed)."""
-        sizes = {t.shape[0] for t in self.inputs if t.shape and isinstance(t.shape[0], int)}
-        return int(max(sizes)) if sizes else None
+    def batch_axes(self) -> Axes:
+        """The batch axis of each tensor, or None; where an input and an output share a name, they share it too."""
+        return {t.name: t.batch_axis for t in (*self.inputs, *self.outputs)}
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether a batch may be cut into rows: some input grows along a batch axis, and every output does."""
+        grows = any(t.batch_axis is not None for t in self.inputs)
+        return grows and all(t.batch_axis is not None for t in self.outputs)
+
+    @property
+    def takes_tensors(self) -> bool:
+        """Whether the inputs are tensors of a graph as it came, not columns of a table."""
+        return not any(t.kind in (COLUMN, MATRIX) for t in self.inputs)
 
     def to_json(self) -> dict[str, Any]:
         """The JSON object of this signature."""
@@ -172,14 +259,12 @@ class Signature:
         }
 
     def in_precision(self, real: str) -> Signature:
-        """The signature with every float tensor in the type `real`; an ONNX file keeps its own types."""
-        if self.task == "graph":
+        """The signature with every float tensor in the type `real`; an ONNX file and labels keep their own types."""
+        if self.takes_tensors:
             return self
-        return replace(
-            self,
-            inputs=tuple(_in_precision(t, real) for t in self.inputs),
-            outputs=tuple(_output_in_precision(t, real) for t in self.outputs),
-        )
+        inputs = tuple(_in_precision(t, real) for t in self.inputs)
+        outputs = tuple(t if t.name == "label" else _in_precision(t, real) for t in self.outputs)
+        return replace(self, inputs=inputs, outputs=outputs)
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Signature:
@@ -187,26 +272,29 @@ class Signature:
         inputs = tuple(TensorSpec.from_json(t) for t in plain["inputs"])
         return cls(
             plain["task"],
-            inputs if plain["task"] == "graph" else tuple(_with_kind(t, len(inputs)) for t in inputs),
+            tuple(_bare(t) for t in inputs)
+            if plain["task"] == "graph"
+            else tuple(_with_kind(t, inputs) for t in inputs),
             tuple(TensorSpec.from_json(t) for t in plain["outputs"]),
             tuple(plain["classes"]),
         )
 
 
-def _with_kind(spec: TensorSpec, inputs: int) -> TensorSpec:
+def _bare(spec: TensorSpec) -> TensorSpec:
+    """The input of a graph as it came, of which bundles of mlpack 0.1 say that it takes NaN, as all floats do."""
+    return replace(spec, cells=None) if spec.cells == replace(_NO_CELLS, nullable=spec.nullable) else spec
+
+
+def _with_kind(spec: TensorSpec, inputs: tuple[TensorSpec, ...]) -> TensorSpec:
     """The input with its kind, which bundles of mlpack 0.1 do not say: the only input called `X` is a matrix there."""
-    old = MATRIX if inputs == 1 and spec.name == "X" else COLUMN
-    return spec if spec.kind else replace(spec, kind=old)
+    old = MATRIX if len(inputs) == 1 and spec.name == "X" else COLUMN
+    return spec if spec.kind else spec.with_cells(kind=old)
 
 
 def _in_precision(tensor: TensorSpec, real: str) -> TensorSpec:
+    found = replace(tensor, dtype=real if tensor.is_float else tensor.dtype)
     features = tuple(_in_precision(f, real) for f in tensor.features)
-    return replace(tensor, dtype=real if tensor.is_float else tensor.dtype, features=features)
-
-
-def _output_in_precision(tensor: TensorSpec, real: str) -> TensorSpec:
-    """Labels keep their type: they are classes, not computed."""
-    return tensor if tensor.name == "label" else _in_precision(tensor, real)
+    return found.with_cells(features=features) if features else found
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .spec import Table
+from .spec import Axes, Table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,18 +57,28 @@ def _column(parts: Any, i: int) -> np.ndarray[Any, Any]:
     return column.reshape(parts[f"{i}.s"])
 
 
-def rows_of(table: Table) -> int:
-    """Returns the number of rows."""
-    return len(next(iter(table.values()))) if table else 0
+def rows_of(table: Table, axes: Axes | None = None) -> int:
+    """Returns the number of rows; of tensors with `axes`, 1 where none of them has a batch axis."""
+    if axes is None:
+        return len(next(iter(table.values()))) if table else 0
+    return next((v.shape[a] for name, v in table.items() for a in [axes.get(name)] if a is not None), 1)
 
 
-def take(table: Table, rows: Any) -> Table:
-    """Returns the table's rows at the given positions (or of the given slice)."""
-    return {name: column[rows] for name, column in table.items()}
+def take(table: Table, rows: Any, axes: Axes | None = None) -> Table:
+    """Returns the table's rows at the given positions (or of the given slice), along each tensor's own axis."""
+    if axes is None:
+        return {name: column[rows] for name, column in table.items()}
+    return {name: _along(values, rows, axes.get(name)) for name, values in table.items()}
 
 
-def stack(tables: list[Table]) -> Table:
-    """Concatenates tables with the same columns, row-wise."""
+def _along(values: np.ndarray[Any, Any], rows: Any, axis: int | None) -> np.ndarray[Any, Any]:
+    return values if axis is None else values[(slice(None),) * axis + (rows,)]
+
+
+def stack(tables: list[Table], axes: Axes | None = None) -> Table:
+    """Concatenates tables with the same columns, along each tensor's own axis."""
     import numpy as np
 
-    return {name: np.concatenate([t[name] for t in tables]) for name in tables[0]}
+    along = {name: 0 if axes is None else axes.get(name) for name in tables[0]}
+    whole = {name: [t[name] for t in tables] for name in tables[0]}
+    return {name: parts[0] if (a := along[name]) is None else np.concatenate(parts, a) for name, parts in whole.items()}

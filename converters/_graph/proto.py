@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ MOST_NODES = 1_000_000
 
 _FLOOR = ".".join(map(str, ONNX_RUNTIME_FLOOR))
 
+_BATCH = re.compile(r"batch|batch_?size", re.IGNORECASE)
+"""How exporters call the dimension of the batch."""
 _DTYPES = {
     **{"FLOAT": "float32", "DOUBLE": "float64", "FLOAT16": "float16", "BOOL": "bool", "STRING": "string"},
     **{f"{sign}INT{bits}": f"{sign.lower()}int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)},
@@ -93,23 +96,31 @@ def _calls(body: Any) -> Iterator[tuple[str, str]]:
                 yield from _calls(inner)
 
 
-def inputs(proto: Any) -> tuple[TensorSpec, ...]:
-    """The inputs that a caller must give, named and typed as in the file; `N` is the batch."""
-    given = {t.name for t in proto.graph.initializer} | {t.values.name for t in proto.graph.sparse_initializer}
-    wanted = [i for i in proto.graph.input if i.name not in given]
+def inputs(proto: Any, batch: str) -> tuple[TensorSpec, ...]:
+    """The inputs that a caller must give, named and typed as in the file; `N` for what it calls `batch`."""
+    wanted = _wanted(proto)
     if not wanted:
         raise Unsupported("the graph has no inputs: there is nothing to predict from")
-    return tuple(_input(info, _batch(wanted)) for info in wanted)
+    return tuple(_input(info, batch) for info in wanted)
 
 
-def _batch(wanted: Sequence[Any]) -> str:
-    """The file's own name of the batch; empty where it has none."""
-    return next((d.dim_param for d in map(_first_dim, wanted) if d is not None and d.dim_param), "")
+def _wanted(proto: Any) -> list[Any]:
+    given = {t.name for t in proto.graph.initializer} | {t.values.name for t in proto.graph.sparse_initializer}
+    return [i for i in proto.graph.input if i.name not in given]
 
 
-def _first_dim(info: Any) -> Any:
-    dims = info.type.tensor_type.shape.dim
-    return dims[0] if dims else None
+def batch_names(proto: Any) -> tuple[str, ...]:
+    """The file's own names of dimensions that may be the batch, the likeliest first.
+
+    Any dimension that is called a batch; then the first dimension of an input; where there is one of these, then any
+    other. One that an input has twice is none.
+    """
+    shapes = [[d.dim_param for d in info.type.tensor_type.shape.dim] for info in _wanted(proto)]
+    first = [shape[0] for shape in shapes if shape and shape[0]]
+    every = [name for shape in shapes for name in shape if name]
+    likely = [*filter(_BATCH.fullmatch, every), *first]
+    names = dict.fromkeys([*likely, *(every if likely else ())])
+    return tuple(name for name in names if all(shape.count(name) < 2 for shape in shapes))
 
 
 def _input(info: Any, batch: str) -> TensorSpec:
@@ -124,10 +135,8 @@ def _input(info: Any, batch: str) -> TensorSpec:
             f"the input {info.name!r} has no declared shape: declare its dimensions, symbolic ones by name"
         )
     dims = info.type.tensor_type.shape.dim
-    if not dims:
-        raise Unsupported(f"the input {info.name!r} is a single number without a batch: give it the shape [N]")
     shape = tuple(_dim(d, batch, info.name, axis) for axis, d in enumerate(dims))
-    return TensorSpec(info.name, dtype, shape, nullable=dtype.startswith("float"))
+    return TensorSpec(info.name, dtype, shape)
 
 
 def _dtype(info: Any) -> str:
@@ -138,7 +147,7 @@ def _dtype(info: Any) -> str:
         raise Unsupported(f"{info.name!r} has the element type {number}, which ONNX does not have")
     name = TensorProto.DataType.Name(number)
     if name not in _DTYPES:
-        raise Unsupported(f"{info.name!r} is a tensor of {name}, which numpy and JSON have no type for")
+        raise Unsupported(f"{info.name!r} is a tensor of {name}, which numpy has no type for: cast it in the graph")
     return _DTYPES[name]
 
 
@@ -154,12 +163,11 @@ def _dim(dim: Any, batch: str, name: str, axis: int) -> Dim:
     return f"{own}_" if own == "N" else own
 
 
-def outputs(proto: Any) -> tuple[Output, ...]:
+def outputs(proto: Any, batch: str) -> tuple[Output, ...]:
     """Every output of the file, a ZipMap's as the tensor behind it; raises `Unsupported` for what is no tensor."""
     maps = {n.output[0]: n for n in proto.graph.node if n.op_type == "ZipMap" and n.domain == "ai.onnx.ml"}
     zipped = [o.name for o in proto.graph.output if o.name in maps]
     alone = len(zipped) == 1 and _is_free("probabilities", maps[zipped[0]].input[0], proto)
-    batch = _batch([i for i in proto.graph.input if i.name not in {t.name for t in proto.graph.initializer}])
     return tuple(_output(info, maps.get(info.name), alone, batch) for info in proto.graph.output)
 
 

@@ -25,11 +25,12 @@ def with_own_names(description: Description, columns: Collection[str]) -> Descri
 
 def model_table(description: Description, table: Table) -> Table:
     """The columns that the model takes, under the names that its inputs have; raises `Unreadable`."""
-    if description.task == "graph":
-        if len(description.inputs) == len(table) == 1:
-            table = {description.inputs[0].name: next(iter(table.values()))}
-        specs = {t.name: t for t in description.inputs}
-        return {name: specs[name].as_read(c) if name in specs else c for name, c in table.items()}
+    if description.inputs:
+        return model_tensors(description.inputs, table)
+    lengths = {name: len(column) if column.ndim else 0 for name, column in table.items()}
+    if len(set(lengths.values())) > 1 or not all(column.ndim for column in table.values()):
+        said = ", ".join(f"{name!r} has {count}" for name, count in list(lengths.items())[:20])
+        raise Unreadable(f"the example has columns of different lengths: {said}")
     if description.document:
         return {"text": _text_column(table)}
     if not description.named:
@@ -44,6 +45,28 @@ def model_table(description: Description, table: Table) -> Table:
         more = f" and {len(absent) - 8} more" if len(absent) > 8 else ""
         raise Unreadable(f"the example lacks {lacked}{more}; it has: {', '.join(table)}")
     return {f.name: _typed(f, _single(f.name, table[f.name])) for f in description.features}
+
+
+def model_tensors(inputs: tuple[TensorSpec, ...], table: Table) -> Table:
+    """The tensors that a graph takes, under its own names; a name of a dimension is one size. Raises `Unreadable`."""
+    if len(inputs) == len(table) == 1:
+        table = {inputs[0].name: next(iter(table.values()))}
+    absent = [t.name for t in inputs if t.name not in table]
+    if absent:
+        raise Unreadable(f"the example lacks the input {absent[0]!r}; it has: {', '.join(table)}")
+    found = {t.name: t.as_written(t.as_read(table[t.name])) for t in inputs}
+    sizes: dict[str, int] = {}
+    for spec in inputs:
+        shape = found[spec.name].shape
+        agree = all(
+            size == (d if isinstance(d, int) else sizes.setdefault(d, size)) for d, size in zip(spec.shape, shape)
+        )
+        if len(shape) != len(spec.shape) or not agree:
+            raise Unreadable(
+                f"the example's {spec.name!r} has the shape {list(shape)}, the graph takes {list(spec.shape)}; "
+                "one name is one size in all inputs"
+            )
+    return found
 
 
 def _single(name: str, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

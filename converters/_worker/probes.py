@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..spec import NOT_A_TIME, Description, Feature, Table, TensorSpec
+from ..spec import NOT_A_TIME, Axes, Description, Feature, Table, TensorSpec
 from ..table import rows_of, stack, take
 from .sample_texts import documents
 
@@ -47,13 +47,11 @@ def make_probes(description: Description, inputs: tuple[TensorSpec, ...], exampl
     """All probes of one row and more, the plain ones (`example`, `threshold`, `category`) first."""
     import numpy as np
 
-    example = _spread(example, EXAMPLE_ROWS)
+    example = spread(example, EXAMPLE_ROWS)
     probes = [Probe("example", "", example)]
     if description.document:
         rows = documents(description.features[0].values)
         return [*probes, Probe("text", "text", {"text": np.array(rows, object)}), _blank()]
-    if description.task == "graph":
-        return probes
     columns = list(columns_of(description, inputs, example))
     budget = max(THRESHOLD_ROWS // max(1, sum(bool(c.feature.thresholds) for c in columns)), 25)
     for column in columns:
@@ -75,12 +73,12 @@ def _blank() -> Probe:
     return Probe("missing", "text", {"text": np.array(["", None], object)})
 
 
-def _spread(example: Table, most: int) -> Table:
+def spread(example: Table, most: int, axes: Axes | None = None) -> Table:
     """At most that many rows, evenly over the whole."""
     import numpy as np
 
-    rows = rows_of(example)
-    return example if rows <= most else take(example, np.linspace(0, rows - 1, most).astype(np.int64))
+    rows = rows_of(example, axes)
+    return example if rows <= most else take(example, np.linspace(0, rows - 1, most).astype(np.int64), axes)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from .confinement import confine, refused
 from .input_bounds import with_edges
 from .joint_probes import several
 from .model_input import model_table, original_input, with_own_names
-from .probes import EXAMPLE_ROWS, Probe, columns_of, together
+from .probes import EXAMPLE_ROWS, Probe, columns_of, spread, together
 from .reference import Answers, Batches, ask, ask_by_kind, check_rows
 from .signature import inputs_of, signature_of
 from .sparse_input import as_sparse
@@ -106,8 +106,11 @@ class Session:
         notes = self._as_sparse(example, request)
         self.inputs = inputs_of(self.description, example, request.frame_dtypes)
         answered = self._first_answer(example)
-        check_rows(answered, rows_of(example))
+        if not self.description.inputs:
+            check_rows(answered, rows_of(example))
         self.signature = signature_of(self.description, example, answered, request.frame_dtypes)
+        if self.description.inputs:
+            return self._tensors(example, request, notes)
         probes, answers = self._asked(example, answered)
         edged = with_edges(self.description, self.inputs, example, probes, list(answers.refused), self._predict)
         if edged != self.description:
@@ -132,6 +135,27 @@ class Session:
             bounds={f.name: list(f.bounds) for f in self.description.features if f.bounds},
         )
 
+    def _tensors(self, example: Table, request: messages.Probe, notes: list[str]) -> messages.Probed:
+        """The reply of `probe` for a graph as it came: the example, whose rows alone make one batch."""
+        axes, out = self.signature.batch_axes, Path(request.out)
+        rows = spread(example, EXAMPLE_ROWS, axes) if self.signature.has_rows else example
+        write_table(rows, out / "probes.npz")
+        write_table(self._predict(rows), out / "answers.npz")
+        write_table({}, out / "batches.npz")
+        count = rows_of(rows, axes)
+        return messages.Probed(
+            notes=tuple(notes),
+            signature=self.signature,
+            batches=(),
+            kinds=("example",) * count,
+            columns=("",) * count,
+            known=(),
+            refused={},
+            features=(),
+            values={},
+            bounds={},
+        )
+
     def _as_sparse(self, example: Table, request: messages.Probe) -> list[str]:
         """Settles whether the original is asked with a sparse matrix, where the example is one; notes on it."""
         if request.stored is None:
@@ -147,14 +171,14 @@ class Session:
     def _asked(self, example: Table, answered: Table) -> tuple[list[Probe], Answers]:
         probes = self.converter.probing.batches(self.description, self.inputs, example)
         plain = sum(rows_of(p.rows) for p in takewhile(lambda p: p.kind in PLAIN, probes))
-        again = self.description.task == "graph" or rows_of(probes[0].rows) < rows_of(example)
+        again = rows_of(probes[0].rows) < rows_of(example)
         known = None if again else answered
         return probes, ask(self._predict, together(probes)[0], plain, known)
 
     def _with_several(self, example: Table, probes: list[Probe], answers: Answers) -> tuple[list[Probe], Answers]:
         """The probes and their answers, with rows in which several cells are changed behind them."""
         described = self.description
-        if described.document or described.task == "graph":
+        if described.document:
             return probes, answers
         columns = list(columns_of(described, self.inputs, take(example, slice(0, EXAMPLE_ROWS))))
         more = several(columns, probes, answers.refused)
@@ -168,8 +192,6 @@ class Session:
 
     def _by_kind(self, rows: Table, kinds: list[str], columns: list[str], answers: Answers) -> Batches:
         """Rows of each kind asked again; a row in which all is missing is of a kind of its own."""
-        if self.description.task == "graph":
-            return Batches([], {})
         groups = [(kind, kind == "missing" and not column) for kind, column in zip(kinds, columns)]
         return ask_by_kind(self._predict, rows, groups, set(answers.refused), lambda group: group[0] in STRANGE)
 
@@ -224,6 +246,9 @@ class Session:
         such a batch is halved.
         """
         rows = read_table(Path(request.rows))
+        if self.signature.takes_tensors:
+            write_table(self._predict(rows), Path(request.out))
+            return messages.Done()
         answers = ask(self._predict, rows, plain=0)
         for row, message in answers.refused.items():
             raise Unreadable(f"the original does not answer row {row}: {message}")
@@ -248,7 +273,8 @@ class Session:
         own = clock if self.converter.original.clock is not None else None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return messages.Measured(tuple(measure(run, prepare, rows, request.batches, request.seconds, own)))
+            sizes, seconds, axes = request.batches, request.seconds, self.signature.batch_axes
+            return messages.Measured(tuple(measure(run, prepare, rows, sizes, seconds, own, axes)))
 
 
 class BadExample(Exception):

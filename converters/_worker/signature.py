@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..spec import COLUMN, MATRIX, Description, Dim, Feature, Signature, Table, TensorSpec, Unreadable
+from ..spec import MATRIX, Cells, Description, Dim, Feature, Signature, Table, TensorSpec, Unreadable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,11 +51,11 @@ def inputs_of(description: Description, example: Table, frame_dtypes: Mapping[st
     if description.inputs:
         return description.inputs
     if description.document:
-        return (TensorSpec("text", "string", ("N", 1), missing=MISSING_TEXT, kind=COLUMN),)
+        return (TensorSpec("text", "string", ("N", 1), Cells(missing=MISSING_TEXT)),)
     if not description.named:
         return (_matrix_input(description, example),)
     columns = (_column_input(f, example, frame_dtypes.get(f.name, "")) for f in description.features)
-    return tuple(replace(column, sparse=description.sparse, absent=description.absent) for column in columns)
+    return tuple(column.with_cells(sparse=description.sparse, absent=description.absent) for column in columns)
 
 
 def _matrix_input(description: Description, example: Table) -> TensorSpec:
@@ -63,8 +63,8 @@ def _matrix_input(description: Description, example: Table) -> TensorSpec:
     width = len(description.features)
     if matrix.ndim != 2 or matrix.shape[1] != width:
         raise Unreadable(f"the model takes {width} columns, the example has {matrix.shape[1:]}")
-    spec = TensorSpec(MATRIX_INPUT, _dtype_of(matrix), ("N", width), nullable=True, kind=MATRIX)
-    return replace(spec, sparse=description.sparse, absent=description.absent)
+    cells = Cells(nullable=True, kind=MATRIX, sparse=description.sparse, absent=description.absent)
+    return TensorSpec(MATRIX_INPUT, _dtype_of(matrix), ("N", width), cells)
 
 
 def _column_input(feature: Feature, example: Table, frame_dtype: str) -> TensorSpec:
@@ -80,9 +80,9 @@ def _column_input(feature: Feature, example: Table, frame_dtype: str) -> TensorS
         kept = CATEGORY  # a file that remembers no categories: the model knows its own
     elif dtype != "float64" and kept.startswith("bool "):
         kept = "category" if kept == "bool category" else ""
-    shape = ("N", 1)
-    spec = TensorSpec(feature.name, dtype, shape, nullable=nullable, missing=missing, frame_dtype=kept, kind=COLUMN)
-    return replace(spec, values=(0.0, 1.0)) if spec.is_truth else spec
+    cells = Cells(nullable=nullable, missing=missing, frame_dtype=kept)
+    spec = TensorSpec(feature.name, dtype, ("N", 1), cells)
+    return spec.with_cells(values=(0.0, 1.0)) if spec.is_truth else spec
 
 
 def _output(name: str, values: np.ndarray[Any, Any], description: Description) -> TensorSpec:
@@ -91,16 +91,13 @@ def _output(name: str, values: np.ndarray[Any, Any], description: Description) -
     spec = TensorSpec(name, values.dtype.name if kept else _dtype_of(values), shape)
     by_target = {f"probabilities_{i}": classes for i, classes in enumerate(description.targets)}
     classes = {"probabilities": description.classes, **by_target}.get(name, ())
-    return replace(spec, columns=tuple(map(str, classes))) if classes and len(classes) == values.shape[-1] else spec
+    known = classes and len(classes) == values.shape[-1]
+    return spec.with_cells(columns=tuple(map(str, classes))) if known else spec
 
 
 def _shape(name: str, values: np.ndarray[Any, Any], description: Description) -> tuple[Dim, ...]:
-    """The example's own sizes; the graph's names of sizes where they follow from those of the inputs."""
-    own = description.outputs.get(name, ())
-    free = any(isinstance(d, str) for t in description.inputs for d in t.shape[1:])
-    if not free or len(own) != values.ndim:
-        return ("N", *values.shape[1:])
-    return ("N", *(d if isinstance(d, str) else size for d, size in zip(own[1:], values.shape[1:])))
+    """The example's own sizes for each row; of a graph as it came, the dimensions that it was found to have."""
+    return description.outputs.get(name, ("N", *values.shape[1:]))
 
 
 def _dtype_of(values: np.ndarray[Any, Any]) -> str:

@@ -60,7 +60,7 @@ def write(
     facts = _facts(request, source, loaded, given, environment, proven)
     short, layout = in_short(facts), LAYOUTS[FORMAT]
     folder = layout.environment(environment.part)
-    golden = {p: c for case in cases for p, c in encode_case(case, name, version).items()}
+    golden = {p: c for case in cases for p, c in encode_case(case, name, version, proven.signature).items()}
     targets = tuple(sorted(set(runtimes.names() if request.targets is None else request.targets)))
     files: dict[str, bytes | Path | Owned] = {
         **_model_files(source, proven.model),

@@ -1,19 +1,27 @@
-"""Golden cases: a request and its response as Open Inference Protocol v2 JSON (see docs/golden-cases.md)."""
+"""Golden cases: a request and its response in the Open Inference Protocol v2 (see docs/golden-cases.md).
+
+JSON; where that would be large, numbers lie beside it in the protocol's binary form.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlpack_toolkit.converters.spec import Dim, Signature, Table, TensorSpec
-from mlpack_toolkit.runtimes.engine.schema import listing, number, parse, record, shown, text
-from mlpack_toolkit.runtimes.engine.tensors import array_of, tensor_of
+from mlpack_toolkit.converters.spec import BATCH, Dim, Signature, Table, TensorSpec
+from mlpack_toolkit.runtimes.engine.binary import arrays_of, binary_tensor
+from mlpack_toolkit.runtimes.engine.schema import listing, number, parse, record, shown, text, whole
+from mlpack_toolkit.runtimes.engine.tensors import Array, tensor_of
 
 MOST_BYTES = 256 << 20
-MOST_ROWS = 10_000_000
-_tensor = record({"name": text()}, {"parameters": record({"rtol": number(0), "atol": number(0)})})
+MOST_CELLS = 2**28
+MOST_TEXT_BYTES = 64 << 10
+"""Of a JSON file; beyond it, numbers are kept as raw bytes. Text stays in JSON, as raw text has no null."""
+REQUEST, RESPONSE = "request", "response"
+_allowed = {"rtol": number(0), "atol": number(0), "binary_data_size": whole(0, MOST_BYTES)}
+_tensor = record({"name": text()}, {"parameters": record({}, _allowed)})
 _request = record(
     {"id": text(), "inputs": listing(record({"name": text()}))}, {"parameters": record({}, {"probe": text()})}
 )
@@ -40,47 +48,73 @@ class GoldenCase:
     tolerances: Mapping[str, Tolerance] | None = None
 
 
-def encode_case(case: GoldenCase, name: str, version: str) -> dict[str, bytes]:
-    """The two files of a case, by file name."""
-    request = {
-        "id": case.identifier,
-        "parameters": {"probe": case.probe},
-        "inputs": [tensor_of(name, values, matrix=True) for name, values in case.rows.items()],
-    }
-    response: dict[str, Any] = {"id": case.identifier}
+@dataclass(frozen=True)
+class Half:
+    """The request or the response of a case as its files hold it. `raw`: the numbers beside the JSON; None: there are
+    none."""
+
+    json: bytes
+    raw: bytes | None = None
+
+    def body(self) -> tuple[bytes, dict[str, str]]:
+        """The body that a server takes, and the headers that belong to it."""
+        kind = {"Content-Type": "application/json"}
+        if self.raw is None:
+            return self.json, kind
+        length = {"Inference-Header-Content-Length": str(len(self.json))}
+        return self.json + self.raw, {"Content-Type": "application/octet-stream", **length}
+
+
+def encode_case(case: GoldenCase, name: str, version: str, signature: Signature) -> dict[str, bytes]:
+    """The files of a case, by file name."""
+    request = {"id": case.identifier, "parameters": {"probe": case.probe}}
+    asked = {t.name: t.as_written(case.rows[t.name]) for t in signature.inputs if t.name in case.rows}
+    files = _files(case.identifier, REQUEST, request, "inputs", asked, {})
     if case.error:
-        response["error"] = case.error
-    else:
-        response |= {"model_name": name, "model_version": version, "outputs": list(_outputs(case))}
-    return {f"{case.identifier}.request.json": _bytes(request), f"{case.identifier}.response.json": _bytes(response)}
+        response = {"id": case.identifier, "error": case.error}
+        return files | {f"{case.identifier}.{RESPONSE}.json": _bytes(response)}
+    response = {"id": case.identifier, "model_name": name, "model_version": version}
+    return files | _files(case.identifier, RESPONSE, response, "outputs", case.answers, case.tolerances or {})
 
 
-def _outputs(case: GoldenCase) -> Iterator[dict[str, Any]]:
-    for name, values in case.answers.items():
-        tensor = tensor_of(name, values, matrix=False)
-        tolerance = (case.tolerances or {}).get(name)
-        if tolerance is not None and values.dtype.kind == "f":
-            tensor["parameters"] = {"atol": tolerance.atol, "rtol": tolerance.rtol}
-        yield tensor
+def _files(
+    identifier: str, half: str, head: dict[str, Any], key: str, table: Table, allowed: Mapping[str, Tolerance]
+) -> dict[str, bytes]:
+    """One half of a case: a JSON file, and where that would be large a file of raw numbers beside it."""
+    plain = _bytes({**head, key: [_held(tensor_of(n, v), v, allowed.get(n)) for n, v in table.items()]})
+    if len(plain) <= MOST_TEXT_BYTES or all(values.dtype.kind in "OU" for values in table.values()):
+        return {f"{identifier}.{half}.json": plain}
+    tensors, parts = [], []
+    for name, values in table.items():
+        raw = values.dtype.kind not in "OU"
+        tensor, part = binary_tensor(name, values) if raw else (tensor_of(name, values), b"")
+        tensors.append(_held(tensor, values, allowed.get(name)))
+        parts.append(part)
+    return {f"{identifier}.{half}.json": _bytes({**head, key: tensors}), f"{identifier}.{half}.bin": b"".join(parts)}
 
 
-def decode_case(request: bytes, response: bytes, signature: Signature) -> GoldenCase:
+def _held(tensor: dict[str, Any], values: Array, tolerance: Tolerance | None) -> dict[str, Any]:
+    """The tensor with its tolerance, where it holds floats."""
+    if tolerance is None or values.dtype.kind != "f":
+        return tensor
+    bounds = {"atol": tolerance.atol, "rtol": tolerance.rtol}
+    return {**tensor, "parameters": {**tensor.get("parameters", {}), **bounds}}
+
+
+def decode_case(request: Half, response: Half, signature: Signature) -> GoldenCase:
     """The case that `encode_case` wrote; ValueError where it is none."""
-    asked, answered = parse(request, MOST_BYTES), parse(response, MOST_BYTES)
+    asked, answered = parse(request.json, MOST_BYTES), parse(response.json, MOST_BYTES)
     _request(asked, "request")
     _response(answered, "response")
-    tolerances = {
-        t["name"]: Tolerance(t["parameters"]["rtol"], t["parameters"]["atol"])
-        for t in answered.get("outputs", ())
-        if "parameters" in t
-    }
+    outputs = answered.get("outputs", [])
+    said = {t["name"]: t.get("parameters", {}) for t in outputs}
     return GoldenCase(
         str(asked["id"]),
         str(asked.get("parameters", {}).get("probe", "")),
-        _rows(asked, signature),
-        {t["name"]: array_of(t) for t in answered.get("outputs", ())},
+        _rows(asked, signature, request.raw),
+        arrays_of(outputs, response.raw) if outputs else {},
         str(answered.get("error", "")),
-        tolerances,
+        {name: Tolerance(held["rtol"], held["atol"]) for name, held in said.items() if "rtol" in held},
     )
 
 
@@ -98,36 +132,40 @@ def check_case(case: GoldenCase, identifier: str, signature: Signature) -> None:
 
 
 def _check_tensors(table: Table, specs: Sequence[TensorSpec], what: str) -> None:
-    """ValueError unless each tensor is there, of its kind, in its shape, and all have as many rows."""
+    """ValueError unless each tensor is there, of its kind and in its shape, in which a name is one size."""
+    sizes: dict[str, int] = {}
     for spec in specs:
         if spec.name not in table:
             raise ValueError(f"it lacks the {what} {shown(spec.name)}")
         values = table[spec.name]
         if (values.dtype.kind == "O") != spec.is_text:
             raise ValueError(f"its {what} {shown(spec.name)} is {values.dtype}, and the signature says {spec.dtype}")
-        if not values.ndim or len(values) > MOST_ROWS or not _fits(values.shape[1:], spec.shape[1:]):
+        if values.size > MOST_CELLS or not _fits(spec.as_written(values).shape, spec.shape, what, sizes):
             raise ValueError(f"its {what} {shown(spec.name)} has the shape {values.shape}, which the signature forbids")
-    if len({len(values) for values in table.values()}) > 1:
-        raise ValueError(f"its {what}s have different numbers of rows")
 
 
-def _fits(found: Sequence[int], wanted: Sequence[Dim]) -> bool:
-    """Whether a row has the shape; a single column may be written without its dimension."""
-    pairs = list(zip(found or (1,), wanted or (1,), strict=False))
-    return len(found or (1,)) == len(wanted or (1,)) and all(isinstance(w, str) or f == w for f, w in pairs)
+def _fits(found: Sequence[int], wanted: Sequence[Dim], what: str, sizes: dict[str, int]) -> bool:
+    """Whether a tensor has the shape; a single column may be written without its dimension, or with one."""
+    if len(found) == len(wanted) + 1 and found[-1] == 1:
+        found = found[:-1]
+    named = [(d, size) for d, size in zip(wanted, found, strict=False) if isinstance(d, str)]
+    agree = all(sizes.setdefault(d, size) == size for d, size in named if d == BATCH or what == "input")
+    fixed = all(isinstance(d, str) or d == size for d, size in zip(wanted, found, strict=False))
+    return len(found) == len(wanted) and fixed and agree
 
 
 def table_of_request(request: Mapping[str, Any]) -> Table:
     """The tensors of a request in their own shapes."""
     if not all(isinstance(t["name"], str) for t in request["inputs"]):
         raise ValueError("the name of an input must be text")
-    return {t["name"]: array_of(t) for t in request["inputs"]}
+    return arrays_of(request["inputs"], None)
 
 
-def _rows(request: Mapping[str, Any], signature: Signature) -> Table:
+def _rows(request: Mapping[str, Any], signature: Signature, raw: bytes | None) -> Table:
     """The inputs of a request as they are in a table: `[n]` for a column."""
     specs = {t.name: t for t in signature.inputs}
-    return {n: specs[n].as_read(a) if n in specs else a for n, a in table_of_request(request).items()}
+    tensors = arrays_of(request["inputs"], raw)
+    return {n: specs[n].as_read(a) if n in specs else a for n, a in tensors.items()}
 
 
 def bare(signature: Signature, table: Table) -> Table:

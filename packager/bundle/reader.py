@@ -21,7 +21,7 @@ from mlpack_toolkit.runtimes.server.manifest import REFERENCE, in_present_words
 
 from ..errors import DamagedError, UsageError
 from .facts import ModelSource, Part, Proof, in_short, parts_of, proof_of, sources_of, variants_of
-from .golden import GoldenCase, check_case, decode_case
+from .golden import REQUEST, RESPONSE, GoldenCase, Half, check_case, decode_case
 from .layout import LAYOUTS, NAME, Layout
 from .manifest import Entry, Manifest, paths_below
 from .schema import check_documents, check_evidence, check_manifest
@@ -190,14 +190,21 @@ class Bundle:
         for path in self.listed(CASE[0]):
             if not path.endswith(CASE[1]):
                 continue
-            request, response = self.read(path), self.read(path.replace(".request.", ".response."))
+            name = path.removeprefix(CASE[0]).removesuffix(CASE[1])
+            request, response = self.half(name, REQUEST), self.half(name, RESPONSE)
             try:
                 case = decode_case(request, response, self.signature)
-                check_case(case, path.removeprefix(CASE[0]).removesuffix(CASE[1]), self.signature)
+                check_case(case, name, self.signature)
             except (ValueError, KeyError, TypeError, AttributeError, MemoryError) as error:
                 said = error if isinstance(error, ValueError) else repr(error)
                 raise DamagedError(f"the golden case {path.removeprefix(CASE[0])} cannot be read: {said}") from error
             yield case
+
+    def half(self, name: str, half: str) -> Half:
+        """The request or the response of a golden case, the numbers beside it included."""
+        stem = f"{CASE[0]}{name}.{half}"
+        raw = f"{stem}.bin"
+        return Half(self.read(f"{stem}.json"), self.read(raw) if raw in self._entries else None)
 
     @cached_property
     def _entries(self) -> Mapping[str, Entry]:

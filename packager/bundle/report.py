@@ -139,7 +139,7 @@ def _input(tensor: TensorSpec) -> dict[str, Any]:
     missing = "refused"
     if tensor.nullable:
         missing = "NaN" if tensor.is_float else f"null (in the graph {tensor.missing!r})"
-    return {**vars(tensor), "missing": missing, "refused": "; ".join(refused)}
+    return {**tensor.flat(), "missing": missing, "refused": "; ".join(refused)}
 
 
 def _python_usage(facts: Mapping[str, Any], signature: Signature) -> str:
@@ -164,4 +164,4 @@ def _escaped(value: Any) -> Any:
         return {_escaped(k): _escaped(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [_escaped(v) for v in value]
-    return _escaped(vars(value)) if isinstance(value, TensorSpec) else value
+    return _escaped(value.flat()) if isinstance(value, TensorSpec) else value

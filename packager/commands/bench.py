@@ -23,6 +23,8 @@ from ..original.replies import hand_over
 from ..request import Options
 
 BATCHES = (1, 8, 64, 1000)
+MOST_BYTES = 16 << 20
+"""Of the tensors of a batch that is measured, of which several are held at once."""
 THREADS = 1
 WINDOWS = 4
 FORMAT = 1
@@ -63,6 +65,14 @@ class LatencyReport:
         }
 
 
+def sizes(signature: Signature, rows: Table) -> tuple[int, ...]:
+    """The sizes of batches that are measured: 1 alone where a batch has no rows; fewer of large tensors."""
+    if not signature.has_rows:
+        return BATCHES[:1]
+    each = sum(values.nbytes for values in rows.values()) / max(1, rows_of(rows, signature.batch_axes))
+    return tuple(n for n in BATCHES if n == BATCHES[0] or not signature.takes_tensors or n * each <= MOST_BYTES)
+
+
 def measure_graph(
     model: Path | bytes, signature: Signature, rows: Table, seconds: float, batches: Sequence[int] = BATCHES
 ) -> tuple[Numbers, ...]:
@@ -80,6 +90,7 @@ def measure_session(
     """
     smallest, *others = sorted(batches)
     with timed() as restart:  # one for all runs, as starting one takes time that would be measured
+        axes = session.signature.batch_axes
 
         def clock(feeds: dict[str, Any]) -> float:
             restart()
@@ -88,9 +99,9 @@ def measure_session(
             return perf_counter() - start
 
         def of(sizes: Sequence[int]) -> list[Numbers]:
-            return list(measure(session.run_feeds, session.feeds, rows, sizes, seconds, clock))
+            return list(measure(session.run_feeds, session.feeds, rows, sizes, seconds, clock, axes))
 
-        windows = _Windows(clock, varied(session.feeds, rows, smallest), smallest, seconds)
+        windows = _Windows(clock, varied(session.feeds, rows, smallest, axes), smallest, seconds)
         found: list[Numbers] = []
         for i in range(WINDOWS):
             windows.measure()
@@ -131,10 +142,11 @@ def bench_bundle(
     """The latency of a bundle's graph on its golden rows; with `against`, also the original's."""
     bundle = open_bundle(folder)
     found = [case.rows for case in bundle.golden() if case.probe == "example" and not case.error]
-    if not found or not rows_of(found[0]):
+    axes = bundle.signature.batch_axes
+    if not found or not rows_of(found[0], axes):
         raise DamagedError(f"the bundle {folder} holds no golden case of the example, whose rows are measured")
-    rows = stack(found)
-    graph = measure_session(session_of(bundle, threads=THREADS), rows, seconds)
+    rows = stack(found, axes)
+    graph = measure_session(session_of(bundle, threads=THREADS), rows, seconds, sizes(bundle.signature, rows))
     original, versions = _original(bundle, python, allow, options, rows, seconds) if against else ((), {})
     return latency_report(graph, original, versions).to_json()
 
@@ -146,7 +158,7 @@ def _original(
 
     with original_worker(bundle, python, allow, options) as (worker, loaded, scratch):
         hand_over(rows, scratch / "rows.npz")
-        reply = worker.call(Measure(str(scratch / "rows.npz"), BATCHES, seconds))
+        reply = worker.call(Measure(str(scratch / "rows.npz"), sizes(bundle.signature, rows), seconds))
     return reply.batches, loaded.versions
 
 

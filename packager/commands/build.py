@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlpack_toolkit.converters.messages import Convert, Environment, Lend, Loaded, Measure, Probe
-from mlpack_toolkit.converters.spec import Signature
+from mlpack_toolkit.converters.spec import Axes, Signature
 from mlpack_toolkit.converters.table import rows_of
 
 from ..errors import ForgedError, MismatchError, ModelError, UsageError
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from ..bundle.golden import GoldenCase
     from ..data.readers import Example
+    from ..equivalence.others import Spare
     from ..equivalence.probes import Probes
     from ..equivalence.processor import Twin
     from ..equivalence.prove import Proven
@@ -140,6 +141,7 @@ def _build(request: Request, place: Path, source: Source, worker: Worker, scratc
     from ..bundle.assemble import write
     from ..environments import given_lock, record, recorded
     from ..equivalence.cases import golden_cases
+    from ..equivalence.others import Spare
     from ..equivalence.processor import twin
     from ..options import kept
     from ..remarks import ignored_columns, needless_options, needless_trust
@@ -155,11 +157,17 @@ def _build(request: Request, place: Path, source: Source, worker: Worker, scratc
     if not loaded.can_convert:
         progress("installing what converting needs beside the model's environment")
         worker.call(Lend(str(recording.converter_packages())))
-    probes, signature, notes = _probe(worker, scratch, example, progress)
+    with Spare(request.python, scratch, request.limits, loading) as spare:
+        if not loaded.width:
+            spare.begin()
+        probes, signature, notes = _probe(worker, scratch, example, progress)
+        if signature.takes_tensors:
+            signature, probes = _with_others(spare, signature, probes, progress)
     loaded = replace(loaded, notes=(*loaded.notes, *notes))
     with twin(request.python, scratch, request.limits, loading, loaded, probes) as other:
         proven = _prove(request, source, loaded, worker, scratch, signature, probes, other, progress)
-    cases = _asked(golden_cases(proven.signature, probes, proven.report.tolerances), worker, scratch)
+    golden = golden_cases(proven.signature, probes, proven.report.tolerances)
+    cases = _asked(golden, worker, scratch, probes.axes)
     latency = _latency(request, loaded, worker, scratch, proven, probes, progress)
     progress("locking the environment")
     if loaded.own_environment:
@@ -208,6 +216,16 @@ def _probe(
     return Probes.read(scratch, reply), reply.signature, reply.notes
 
 
+def _with_others(spare: Spare, signature: Signature, probes: Probes, progress: Progress) -> tuple[Signature, Probes]:
+    """The probes with batches of other sizes and values, and the signature that holds for them, too."""
+    from ..equivalence.others import answered, of_rank, widened
+
+    progress("asking the original about other sizes and values")
+    spare.signature = signature
+    others = tuple(of_rank(signature, answered(signature, probes.rows, spare.predict)))
+    return widened(signature, others), replace(probes, others=others)
+
+
 def _prove(
     request: Request,
     source: Source,
@@ -254,13 +272,13 @@ def _latency(
     probes: Probes,
     progress: Progress,
 ) -> LatencyReport:
-    from .bench import BATCHES, check_gate, latency_report, measure_graph
+    from .bench import check_gate, latency_report, measure_graph, sizes
 
     progress("measuring latency")
     rows, _, _ = probes.keep(probes.kinds == "example")
     hand_over(rows, scratch / "rows.npz")
-    fixed, seconds = proven.signature.fixed_rows, SECONDS_PER_BATCH_SIZE
-    batches = BATCHES if fixed is None else (fixed,)
+    seconds = SECONDS_PER_BATCH_SIZE
+    batches = sizes(proven.signature, rows)
     graph = measure_graph(proven.model.path, proven.signature, rows, seconds, batches)
     reply = worker.call(Measure(str(scratch / "rows.npz"), batches, seconds))
     report = latency_report(graph, reply.batches, loaded.versions)
@@ -268,13 +286,13 @@ def _latency(
     return report
 
 
-def _asked(cases: Sequence[GoldenCase], worker: Worker, scratch: Path) -> list[GoldenCase]:
+def _asked(cases: Sequence[GoldenCase], worker: Worker, scratch: Path, axes: Axes | None) -> list[GoldenCase]:
     """The cases with what the original says to just their rows: in another batch its last bits may be others."""
     again = []
     for case in cases:
-        if not case.error and rows_of(case.rows):
+        if not case.error and rows_of(case.rows, axes):
             try:
-                case = replace(case, answers=worker.predict(case.rows, scratch))
+                case = replace(case, answers=worker.predict(case.rows, scratch, axes))
             except ForgedError:
                 raise
             except ModelError:  # it wants columns that the graph does not read: what it said before holds

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from mlpack_toolkit.converters.spec import Signature, Table
+from mlpack_toolkit.converters.table import rows_of, stack
 from mlpack_toolkit.runtimes.engine.answers import columns_of
 from mlpack_toolkit.runtimes.engine.rules import violations
 
@@ -30,7 +31,7 @@ SUFFIXES = (".csv", ".parquet", ".npz", ".json")
 class Sink(Protocol):
     """Takes answers batch by batch."""
 
-    def write(self, columns: Table) -> None: ...
+    def write(self, answers: Table) -> None: ...
 
     def close(self) -> None: ...
 
@@ -39,14 +40,22 @@ def predict(folder: Path, file: Path, output: Path | None) -> dict[str, Any]:
     """How many rows were answered; the answers go to `output`, or as csv to standard output."""
     bundle = open_bundle(folder)
     session = session_of(bundle)
-    rows = 0
-    with _sink(output) as sink:
+    rows, signature = 0, bundle.signature
+    with _sink(output, signature) as sink:
         for table in stream(file, session.signature):
             _check(session.signature, table, rows, file)
             answers = session.run(table)
-            sink.write(_with_nulls(bundle.signature, columns_of(bundle.signature, answers)))
-            rows += len(next(iter(answers.values())))
+            sink.write(answers)
+            rows += rows_of(answers, signature.batch_axes)
     return {"rows": rows, "output": str(output) if output else "-"}
+
+
+def _columns(signature: Signature, answers: Table) -> Table:
+    """The answers as columns, a row for each row of the batch; `UsageError` where they are no rows."""
+    heights = {v.shape[a : a + 1] for n, v in answers.items() for a in [signature.batch_axes[n] or 0]}
+    if len(heights) > 1 or () in heights:
+        raise UsageError("the answers have no rows: have them as tensors, with -o FILE.npz")
+    return _with_nulls(signature, columns_of(signature, answers))
 
 
 def _with_nulls(signature: Signature, columns: Table) -> Table:
@@ -74,10 +83,10 @@ def _check(signature: Signature, table: Table, before: int, file: Path) -> None:
 
 
 @contextmanager
-def _sink(output: Path | None) -> Iterator[Sink]:
+def _sink(output: Path | None, signature: Signature) -> Iterator[Sink]:
     """A sink that leaves nothing half written: a file appears when it is whole."""
     if output is None:
-        sink: Sink = _Csv(sys.stdout.buffer)
+        sink: Sink = _Csv(sys.stdout.buffer, signature)
         yield sink
         sink.close()
         return
@@ -86,7 +95,7 @@ def _sink(output: Path | None) -> Iterator[Sink]:
     output.parent.mkdir(parents=True, exist_ok=True)
     with beside(output.absolute()) as folder:
         with (folder / output.name).open("wb") as file:
-            sink = _KINDS[output.suffix.lower()](file)
+            sink = _KINDS[output.suffix.lower()](file, signature)
             yield sink
             sink.close()
         (folder / output.name).replace(output)
@@ -99,14 +108,14 @@ def _arrow(columns: Table) -> pa.Table:
 
 
 class _Csv:
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
+    def __init__(self, file: IO[bytes], signature: Signature) -> None:
+        self._file, self._signature = file, signature
         self._writer: Any = None
 
-    def write(self, columns: Table) -> None:
+    def write(self, answers: Table) -> None:
         from pyarrow import csv
 
-        table = _arrow(columns)
+        table = _arrow(_columns(self._signature, answers))
         if self._writer is None:
             options = csv.WriteOptions(quoting_style="needed")
             self._writer = csv.CSVWriter(self._file, table.schema, write_options=options)
@@ -119,14 +128,14 @@ class _Csv:
 
 
 class _Parquet:
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
+    def __init__(self, file: IO[bytes], signature: Signature) -> None:
+        self._file, self._signature = file, signature
         self._writer: Any = None
 
-    def write(self, columns: Table) -> None:
+    def write(self, answers: Table) -> None:
         from pyarrow import parquet
 
-        table = _arrow(columns)
+        table = _arrow(_columns(self._signature, answers))
         if self._writer is None:
             self._writer = parquet.ParquetWriter(self._file, table.schema)
         self._writer.write_table(table)
@@ -137,17 +146,18 @@ class _Parquet:
 
 
 class _Npz:
-    """Keeps the answers until the end: an npz holds whole arrays."""
+    """Keeps the answers until the end: an npz holds whole arrays. Tensors of a graph as it came keep their rank."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
+    def __init__(self, file: IO[bytes], signature: Signature) -> None:
+        self._file, self._signature = file, signature
         self._parts: list[Table] = []
 
-    def write(self, columns: Table) -> None:
-        self._parts.append(columns)
+    def write(self, answers: Table) -> None:
+        tensors = self._signature.takes_tensors
+        self._parts.append(answers if tensors else _columns(self._signature, answers))
 
     def close(self) -> None:
-        whole = {n: np.concatenate([p[n] for p in self._parts]) for n in self._parts[0]}
+        whole = stack(self._parts, self._signature.batch_axes if self._signature.takes_tensors else None)
         plain = {n: _text(v) if v.dtype.kind == "O" else v for n, v in whole.items()}
         np.savez(self._file, **plain)  # type: ignore[arg-type]
 
@@ -160,11 +170,12 @@ def _text(cells: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 class _Json:
     """A list of row objects."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
+    def __init__(self, file: IO[bytes], signature: Signature) -> None:
+        self._file, self._signature = file, signature
         self._separator = b"[\n"
 
-    def write(self, columns: Table) -> None:
+    def write(self, answers: Table) -> None:
+        columns = _columns(self._signature, answers)
         names = list(columns)
         for row in zip(*(column.tolist() for column in columns.values()), strict=True):
             cells = dict(zip(names, map(_finite, row), strict=True))

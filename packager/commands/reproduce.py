@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlpack_toolkit.converters.spec import Table
+from mlpack_toolkit.converters.spec import Signature, Table
 from mlpack_toolkit.converters.table import rows_of
 
 from ..bundle.golden import GoldenCase
 from ..bundle.reader import Bundle, check_files, open_bundle
 from ..environments import rebuild
 from ..environments.system import kernels, machine
-from ..equivalence.comparison import compare, worst
+from ..equivalence.comparison import differences
 from ..errors import MismatchError
 from ..original.reload import original_worker
 from ..request import Options
@@ -102,24 +102,23 @@ def _asked_again(
     """How many cases were answered with the very bits, and how many within their tolerance only; and the libraries of
     linear algebra that answered."""
     same = count = 0
-    options = {bundle.source.framework: interpreter.given}
+    axes, options = bundle.signature.batch_axes, {bundle.source.framework: interpreter.given}
     asked = original_worker(bundle, interpreter.path or sys.executable, allow, options)
     with asked as (worker, loaded, scratch):
         libraries = None if loaded.own_environment else loaded.libraries
         differing = _otherwise(wanted, before, interpreter, libraries)
         for case in bundle.golden():
-            if not case.error and rows_of(case.rows):  # of no rows, the answer is the graph's own
-                same += _same_bits(case, worker.predict(case.rows, scratch), differing)
+            if not case.error and rows_of(case.rows, axes):  # of no rows, the answer is the graph's own
+                got = worker.predict(case.rows, scratch, axes)
+                same += _same_bits(case, got, bundle.signature, differing)
                 count += 1
     return {"cases": count, "same_bits": same, "within_tolerance": count - same}, libraries
 
 
-def _same_bits(case: GoldenCase, got: Table, differing: Sequence[str]) -> bool:
+def _same_bits(case: GoldenCase, got: Table, signature: Signature, differing: Sequence[str]) -> bool:
     """Whether every bit is the same; `MismatchError` where an answer is beyond the tolerance."""
-    kinds = np.full(len(next(iter(case.answers.values()))), case.probe, object)
-    comparison = compare(case.answers, got, kinds, case.tolerances or {})
-    if not comparison.equal:
-        rows = worst(case.rows, case.answers, got, kinds, comparison.differs)
+    rows = differences(case, got, signature)
+    if rows:
         why = f"; not as it was: {'; '.join(differing)}" if differing else ""
         said = f"{case.identifier} ({case.probe}): the original answers otherwise than it did{why}"
         raise MismatchError(said, worst=rows)

@@ -11,14 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from mlpack_toolkit.converters.spec import Signature
 from mlpack_toolkit.runtimes.engine.rules import violations
 from mlpack_toolkit.runtimes.server.manifest import REFERENCE
 
 from ..bundle.golden import GoldenCase
 from ..bundle.reader import Bundle, check_files, open_bundle
-from ..equivalence.comparison import compare, worst
+from ..equivalence.comparison import differences
 from ..equivalence.session import Session, session_of
 from ..errors import DamagedError, MismatchError, MissingToolError, UsageError
 from ..setup_headers import check_kept
@@ -89,22 +88,21 @@ def replay(bundle: Bundle, provider: str = "", variant: str = REFERENCE) -> int:
     own = None if variant == REFERENCE else bundle.proof(variant).tolerances
     count = 0
     for case in bundle.golden():
-        (_refused if case.error else _answered)(session, case if own is None else replace(case, tolerances=own))
+        held = case if own is None else replace(case, tolerances=own)
+        _refused(session, held) if case.error else _answered(session, held, session.signature)
         count += 1
     if not count:
         raise DamagedError(f"the bundle {bundle.place} holds no golden case")
     return count
 
 
-def _answered(session: Session, case: GoldenCase) -> None:
+def _answered(session: Session, case: GoldenCase, signature: Signature) -> None:
     broken = next(violations(session.signature, case.rows), None)
     if broken is not None:
         raise MismatchError(f"{case.identifier}: the original answers it, the signature's rules refuse {broken}")
     got = session.run(case.rows)
-    kinds = np.full(len(next(iter(case.answers.values()))), case.probe, object)
-    comparison = compare(case.answers, got, kinds, case.tolerances or {})
-    if not comparison.equal:
-        rows = worst(case.rows, case.answers, got, kinds, comparison.differs)
+    rows = differences(case, got, signature)
+    if rows:
         said = f"{case.identifier} ({case.probe}): the graph does not answer like the original"
         raise MismatchError(said, worst=rows)
 

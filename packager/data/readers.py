@@ -17,6 +17,7 @@ from mlpack_toolkit.converters._worker.model_input import cells_of_levels
 from mlpack_toolkit.converters.spec import MATRIX, Signature, Table, TensorSpec
 
 from ..errors import MlpackError, UsageError
+from ..tensor_files import pieces, tensors_for
 from .arrow import (
     BATCH_ROWS,
     column_of,
@@ -125,7 +126,10 @@ def stream(path: Path, signature: Signature) -> Iterator[Table]:
                 f"{path.name} stores zeros, and the model treats a stored 0 and a cell that is left out differently; "
                 "the graph cannot tell them apart: call eliminate_zeros() on the matrix before you save it"
             )
-        rows = len(next(iter(whole.values()), ()))
+        if signature.takes_tensors:
+            yield from pieces(signature, tensors_for(signature, whole, path.name))
+            return
+        rows = _length(whole, path.name)
         starts = range(0, max(rows, 1), BATCH_ROWS)
         tables = ({n: c[start : start + BATCH_ROWS] for n, c in whole.items()} for start in starts)
     before = 0
@@ -135,6 +139,15 @@ def stream(path: Path, signature: Signature) -> Iterator[Table]:
         yield found
     if not before:
         yield {t.name: _no_rows(t) for t in signature.inputs}
+
+
+def _length(table: Table, where: str) -> int:
+    """How many rows the columns have; `UsageError` where they are of different lengths."""
+    lengths = {name: len(column) if column.ndim else 1 for name, column in table.items()}
+    if len(set(lengths.values())) > 1:
+        said = ", ".join(f"{name!r} has {count}" for name, count in list(lengths.items())[:20])
+        raise UsageError(f"{where} has columns of different lengths: {said}")
+    return next(iter(lengths.values()), 0)
 
 
 def _column(spec: TensorSpec | None, name: str, column: Any) -> np.ndarray[Any, Any]:
@@ -252,24 +265,17 @@ def _suffix(path: Path) -> str:
 
 
 def _not_empty(example: Example, path: Path) -> Example:
-    lengths = {len(c) for c in example.table.values()}
+    lengths = {len(c) if c.ndim else 1 for c in example.table.values()}
     if not lengths or lengths == {0}:
         raise UsageError(f"{path.name} holds no rows: give at least one example row")
     return example
 
 
 def _read_whole(path: Path, suffix: str) -> Example:
-    """The columns of a file that is read at once; they are of one length."""
+    """The columns or tensors of a file that is read at once."""
     with _reading(path):
         read = _READERS[suffix](path)
     example = read if isinstance(read, Example) else Example(read)
-    single = [name for name, column in example.table.items() if not column.ndim]
-    if single:
-        raise UsageError(f"{path.name}: {single[0]!r} is a single number: an example holds rows, one answer for each")
-    lengths = {name: len(column) for name, column in example.table.items()}
-    if len(set(lengths.values())) > 1:
-        said = ", ".join(f"{name!r} has {count}" for name, count in list(lengths.items())[:20])
-        raise UsageError(f"{path.name} has columns of different lengths: {said}")
     return example
 
 
@@ -325,9 +331,9 @@ def _read_json(path: Path) -> Table | Example:
         return table_of_request(plain)
     if isinstance(plain, list) and plain and isinstance(plain[0], dict):
         names = list(dict.fromkeys(name for row in plain for name in row))
-        return _columns({name: [row.get(name) for row in plain] for name in names})
+        return _columns({name: [row.get(name) for row in plain] for name in names}, path.name)
     if isinstance(plain, dict) and all(isinstance(v, list) for v in plain.values()):
-        return _columns(plain)
+        return _columns(plain, path.name)
     if isinstance(plain, list) and plain and isinstance(plain[0], list):
         return {"X": _matrix(plain)}
     if isinstance(plain, list) and all(isinstance(v, str) or v is None for v in plain):
@@ -335,13 +341,14 @@ def _read_json(path: Path) -> Table | Example:
     raise UsageError(f"{path.name} must hold a list of row objects, an object of columns, or a request with inputs")
 
 
-def _columns(cells: dict[str, list[Any]]) -> Example:
-    """Columns of JSON's own values."""
+def _columns(cells: dict[str, list[Any]], where: str) -> Example:
+    """Columns of JSON's own values, all of one length."""
     table, dtypes = {}, {}
     for name, values in cells.items():
         table[name] = _cells(name, values)
         if None in values and any(isinstance(v, bool) for v in values):
             dtypes[name] = "bool object"
+    _length(table, where)
     return Example(table, dtypes)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mlpack_toolkit.converters.spec import Dim, Signature, Table, TensorSpec
+from mlpack_toolkit.converters.spec import Axes, Dim, Signature, Table, TensorSpec
+from mlpack_toolkit.converters.table import rows_of
 from mlpack_toolkit.runtimes.engine.rules import violations
 
 from ..bundle.golden import GoldenCase
@@ -61,6 +62,8 @@ def _obstacles(takes: Signature, has: Signature) -> Iterator[str]:
 
 def _shapes_agree(a: tuple[Dim, ...], b: tuple[Dim, ...]) -> bool:
     """Whether rows of one shape fit the other; a named dimension has any size, and [N, 1] equals [N]."""
+    if not a or not b:
+        return a == b
     tails = a[1:] or (1,), b[1:] or (1,)
     pairs = zip(*tails, strict=False)
     return len(tails[0]) == len(tails[1]) and all(isinstance(x, str) or isinstance(y, str) or x == y for x, y in pairs)
@@ -107,7 +110,7 @@ def _ask(session: Session, case: GoldenCase, found: dict[str, Any], tallies: Map
         except MismatchError as error:
             found["refused"].append({"case": case.identifier, "reason": str(error)})
         else:
-            _count(case, got, tallies)
+            _count(case, got, tallies, session.signature.batch_axes)
 
 
 def _refusal(signature: Signature, rows: Table) -> str:
@@ -115,10 +118,17 @@ def _refusal(signature: Signature, rows: Table) -> str:
     for spec in signature.inputs:
         if not _fits(spec, rows[spec.name]):
             return f"column {spec.name!r}: a number that {spec.dtype} cannot represent"
-    fixed, count = signature.fixed_rows, len(next(iter(rows.values())))
-    if fixed is not None and count != fixed:
-        return f"{count} rows, and the graph takes {fixed} at a time"
+    for spec in signature.inputs:
+        shape = spec.as_written(rows[spec.name]).shape
+        if not _taken(spec, shape):
+            return f"input {spec.name!r}: the shape {list(shape)}, and the graph takes {list(spec.shape)}"
     return str(next(violations(signature, rows), ""))
+
+
+def _taken(spec: TensorSpec, shape: tuple[int, ...]) -> bool:
+    """Whether the graph takes a tensor of this shape; a column may be bare."""
+    pairs = zip(spec.shape, shape, strict=False)
+    return all(isinstance(dim, str) or dim == size for dim, size in pairs)
 
 
 def _fits(spec: TensorSpec, values: np.ndarray[Any, Any]) -> bool:
@@ -129,13 +139,13 @@ def _fits(spec: TensorSpec, values: np.ndarray[Any, Any]) -> bool:
         return bool(np.array_equal(values.astype(spec.dtype).astype(values.dtype), values))
 
 
-def _count(case: GoldenCase, got: Table, tallies: Mapping[str, dict[str, Any]]) -> None:
+def _count(case: GoldenCase, got: Table, tallies: Mapping[str, dict[str, Any]], axes: Axes) -> None:
     want = {name: case.answers[name] for name in tallies}
     if not want:
         return
     allowed = case.tolerances or {}
-    kinds = np.full(len(next(iter(want.values()))), case.identifier, object)
-    errors = compare(want, got, kinds, allowed).errors.get(case.identifier, {})
+    kinds = np.full(rows_of(want, axes), case.identifier, object)
+    errors = compare(want, got, kinds, allowed, axes).errors.get(case.identifier, {})
     for name, error in errors.items():
         measured = name in allowed and got[name].shape == want[name].shape
         _add(tallies[name], case.identifier, error, measured)

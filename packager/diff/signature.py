@@ -45,8 +45,8 @@ def _one(tensor: TensorSpec) -> dict[str, Any]:
 
 
 def _rule_changes(a: TensorSpec, b: TensorSpec) -> list[dict[str, Any]]:
-    """The tensor's rules that differ, then those of a matrix's columns, each with its `column`."""
-    found = changed_fields(vars(a), vars(b), RULES)
+    """The rules of a tensor that differ, then those of a matrix's columns, each with its `column`."""
+    found = changed_fields(a.flat(), b.flat(), RULES)
     before, after = {f.name: f for f in a.features}, {f.name: f for f in b.features}
     for name in {**before, **after}:
         rules = changed_fields(_rules(before.get(name)), _rules(after.get(name)), RULES)
@@ -55,7 +55,7 @@ def _rule_changes(a: TensorSpec, b: TensorSpec) -> list[dict[str, Any]]:
 
 
 def _rules(tensor: TensorSpec | None) -> Mapping[str, Any]:
-    return {} if tensor is None else vars(tensor)
+    return {} if tensor is None else tensor.flat()
 
 
 def _tolerance_changes(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[dict[str, Any]]:

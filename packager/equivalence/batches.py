@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from mlpack_toolkit.converters.spec import Table
 from mlpack_toolkit.converters.table import take
+from mlpack_toolkit.runtimes.engine.rules import violations
 
 from ..bundle.golden import Tolerance
 from ..errors import ConversionError
-from .comparison import Comparison, Errors, compare
+from .comparison import Comparison, Errors, compare, worst
 from .probes import Probes
 from .session import Session
 
@@ -45,6 +48,32 @@ def _both(
     for batch, want in _answered(probes):
         if kept[list(batch)].all():
             yield batch, want, session.run(take(probes.rows, list(batch)))
+
+
+@dataclass(frozen=True)
+class Wholes:
+    """`errors`: by kind, then by output; `refused`: by kind, how many the original refuses, or a rule; `worst`: those
+    that differ."""
+
+    errors: dict[str, dict[str, Errors]]
+    refused: Counter[str]
+    worst: tuple[dict[str, Any], ...]
+
+
+def as_wholes(session: Session, probes: Probes, allowed: Mapping[str, Tolerance]) -> Wholes:
+    """The batches of other sizes, each compared as a whole: it counts as one row."""
+    errors: dict[str, dict[str, Errors]] = {}
+    refused: Counter[str] = Counter()
+    shown: list[dict[str, Any]] = []
+    for batch in probes.others:
+        if batch.refused or next(violations(session.signature, batch.inputs), None) is not None:
+            refused[batch.kind] += 1
+            continue
+        got, kinds = session.run(batch.inputs), np.full(1, batch.kind, object)
+        found = compare(batch.answers, got, kinds, allowed, dict.fromkeys(batch.answers))
+        errors[batch.kind] = found.errors[batch.kind]
+        shown += worst(batch.inputs, batch.answers, got, kinds, found.differs, {})
+    return Wholes(errors, refused, tuple(shown))
 
 
 def hangs_on_batch(probes: Probes, allowed: Mapping[str, Tolerance]) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 import numpy as np
 
 from mlpack_toolkit.converters.spec import Signature
-from mlpack_toolkit.converters.table import take
-from mlpack_toolkit.runtimes.engine.rules import refused_rows
+from mlpack_toolkit.converters.table import rows_of, take
+from mlpack_toolkit.runtimes.engine.rules import refused_rows, violations
 
 from ..bundle.golden import GoldenCase, Tolerance, bare
 from .probes import Probes
@@ -17,6 +18,9 @@ from .refusals import FIRM
 ROWS = 8
 PIECES = 2
 REFUSALS = 4
+WHOLES = 8
+LARGEST = 8 << 20
+"""Bytes of a batch of another size that becomes a golden case."""
 
 
 def golden_cases(signature: Signature, probes: Probes, allowed: Mapping[str, Tolerance]) -> tuple[GoldenCase, ...]:
@@ -29,21 +33,32 @@ def golden_cases(signature: Signature, probes: Probes, allowed: Mapping[str, Tol
 
 
 def _answered(signature: Signature, probes: Probes) -> Iterator[GoldenCase]:
-    if signature.fixed_rows is not None:
+    if not signature.has_rows:
         yield GoldenCase("", "example", probes.rows, probes.answers)
+        yield from _wholes(signature, probes)
         return
+    axes = probes.axes
     reach = ~refused_rows(signature, probes.rows, probes.count)
     for kind in dict.fromkeys(probes.kinds):
         rows, answers, _ = probes.keep(reach & (probes.kinds == kind))
-        count = len(next(iter(answers.values()), ()))
+        count = rows_of(answers, axes)
         if not count:
             continue
         chosen = np.unique(np.linspace(0, count - 1, min(count, _most(str(kind)))).astype(int))
         for piece in np.array_split(chosen, PIECES if kind in FIRM and len(chosen) > ROWS else 1):
-            yield GoldenCase("", str(kind), take(rows, piece), take(answers, piece))
+            yield GoldenCase("", str(kind), take(rows, piece, axes), take(answers, piece, axes))
         if kind == "example":
-            yield GoldenCase("", "batch of 1", take(rows, slice(0, 1)), take(answers, slice(0, 1)))
-            yield GoldenCase("", "batch of 0", take(rows, slice(0, 0)), take(answers, slice(0, 0)))
+            for size in (1, 0):
+                part = slice(0, size)
+                yield GoldenCase("", f"batch of {size}", take(rows, part, axes), take(answers, part, axes))
+    yield from _wholes(signature, probes)
+
+
+def _wholes(signature: Signature, probes: Probes) -> Iterator[GoldenCase]:
+    """Some of the batches of other sizes that the original answers, the first ones and no large ones."""
+    answered = (b for b in probes.others if not b.refused and next(violations(signature, b.inputs), None) is None)
+    small = (b for b in answered if sum(v.nbytes for v in (*b.inputs.values(), *b.answers.values())) <= LARGEST)
+    yield from (GoldenCase("", b.kind, b.inputs, b.answers) for b in islice(small, WHOLES))
 
 
 def _most(kind: str) -> int:
@@ -57,4 +72,5 @@ def _refused(signature: Signature, probes: Probes) -> Iterator[GoldenCase]:
         kind = str(probes.kinds[row])
         if forbidden[row] and kind not in seen and len(seen) < REFUSALS:
             seen.add(kind)
-            yield GoldenCase("", kind, take(probes.rows, slice(row, row + 1)), {}, error=message.splitlines()[0][:300])
+            refused = take(probes.rows, slice(row, row + 1), probes.axes)
+            yield GoldenCase("", kind, refused, {}, error=message.splitlines()[0][:300])

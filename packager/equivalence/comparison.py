@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from mlpack_toolkit.converters.spec import Signature, Table
-from mlpack_toolkit.converters.table import take
+from mlpack_toolkit.converters.spec import Axes, Signature, Table
+from mlpack_toolkit.converters.table import rows_of, take
 
-from ..bundle.golden import Tolerance
+from ..bundle.golden import GoldenCase, Tolerance
 from ..errors import ConversionError
 
 TYPE_TOLERANCE = {
@@ -79,7 +79,8 @@ def tolerances(
         if values.dtype.kind != "f" or spec.name == "label":
             continue
         default = _coarsest(spec.name, spec.dtype, values.dtype.name, *(["float32"] if spec.name in single else []))
-        scale = max(1.0, _usual_size(values[example]))
+        rows = by_row(values, spec.batch_axis)
+        scale = max(1.0, _usual_size(rows if spec.batch_axis is None else rows[example]))
         found[spec.name] = Tolerance(
             default.rtol if rtol is None else rtol, default.atol * scale if atol is None else atol
         )
@@ -99,27 +100,43 @@ def _coarsest(output: str, *dtypes: str) -> Tolerance:
 
 
 def _usual_size(values: np.ndarray[Any, Any]) -> float:
-    columns = np.abs(values).reshape(len(values), int(np.prod(values.shape[1:]))).T
+    columns = np.abs(values.astype(np.float64)).reshape(len(values), int(np.prod(values.shape[1:]))).T
     medians = [np.median(column[np.isfinite(column)]) for column in columns if np.isfinite(column).any()]
     return float(f"{min(medians):.3g}") if medians else 1.0
 
 
-def compare(want: Table, got: Table, kinds: Mask, allowed: Mapping[str, Tolerance]) -> Comparison:
-    """Every output of every row; an output of another shape differs everywhere."""
+def by_row(values: np.ndarray[Any, Any], axis: int | None) -> np.ndarray[Any, Any]:
+    """The values with their batch axis first; of a tensor without one, a single row that is all of it."""
+    return values[None] if axis is None else np.moveaxis(values, axis, 0)
+
+
+def compare(
+    want: Table, got: Table, kinds: Mask, allowed: Mapping[str, Tolerance], axes: Axes | None = None
+) -> Comparison:
+    """Every output of every row; an output of another shape differs everywhere.
+
+    `axes`: the batch axis of each output, the first one if not given; an output without one belongs to every row.
+    """
     differs = np.zeros(len(kinds), bool)
     errors: dict[str, dict[str, Errors]] = {str(kind): {} for kind in dict.fromkeys(kinds)}
     for name, expected in want.items():
-        actual = got.get(name)
+        actual, axis = got.get(name), 0 if axes is None else axes.get(name)
+        distance: Distance | None = None
         if actual is None or actual.shape != expected.shape:
-            bad, distance = np.ones(len(kinds), bool), None
+            bad = np.ones(len(kinds), bool)
         elif name in allowed:
-            bad, distance = _floats(expected, actual, allowed[name])
+            bad, distance = _floats(by_row(expected, axis), by_row(actual, axis), allowed[name])
         else:
-            bad, distance = _rows(~_same(expected, actual)), None
+            bad = _rows(~_same(by_row(expected, axis), by_row(actual, axis)))
+        bad, distance = _for_rows(bad, len(kinds)), distance and tuple(_for_rows(d, len(kinds)) for d in distance)
         differs |= bad
         for kind, by_output in errors.items():
             by_output[name] = _summary(kinds == kind, bad, distance)
     return Comparison(errors, differs)
+
+
+def _for_rows(values: np.ndarray[Any, Any], rows: int) -> np.ndarray[Any, Any]:
+    return values if len(values) == rows else np.broadcast_to(values, rows)
 
 
 def _same(expected: np.ndarray[Any, Any], actual: np.ndarray[Any, Any]) -> Mask:
@@ -167,20 +184,32 @@ def _summary(chosen: Mask, bad: Mask, distance: Distance | None) -> Errors:
     return Errors(rows, mismatches, *(value if np.isfinite(value) else LARGEST for value in largest))
 
 
-def worst(rows: Table, want: Table, got: Table, kinds: Mask, differs: Mask) -> list[dict[str, Any]]:
+def worst(
+    rows: Table, want: Table, got: Table, kinds: Mask, differs: Mask, axes: Axes | None = None
+) -> list[dict[str, Any]]:
     """A few of the rows that differ, over all kinds: inputs, expected, got."""
+    along = {n: 0 if axes is None else axes.get(n) for n in got}
+    alike = {n: v for n, v in got.items() if (a := along[n]) is None or v.shape[a : a + 1] == kinds.shape}
     bad = np.flatnonzero(differs)
     first = [int(bad[np.flatnonzero(kinds[bad] == kind)[0]]) for kind in dict.fromkeys(kinds[bad])]
     chosen = list(dict.fromkeys([*first, *map(int, bad)]))[:WORST_SHOWN]
     return [
         {
             "probe": str(kinds[row]),
-            "inputs": _shown(take(rows, row)),
-            "expected": _shown(take(want, row)),
-            "got": _shown({n: values[row] for n, values in got.items() if len(values) == len(kinds)}),
+            "inputs": _shown(take(rows, row, axes)),
+            "expected": _shown(take(want, row, axes)),
+            "got": _shown(take(alike, row, axes)),
         }
         for row in chosen
     ]
+
+
+def differences(case: GoldenCase, got: Table, signature: Signature) -> list[dict[str, Any]]:
+    """The worst rows of an answer to a golden case; none where it is equal."""
+    axes = signature.batch_axes
+    kinds = np.full(rows_of(case.answers, axes), case.probe, object)
+    found = compare(case.answers, got, kinds, case.tolerances or {}, axes)
+    return [] if found.equal else worst(case.rows, case.answers, got, kinds, found.differs, axes)
 
 
 def _shown(cells: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,10 +9,21 @@ from typing import Any
 import numpy as np
 
 from mlpack_toolkit.converters.messages import Probed
-from mlpack_toolkit.converters.spec import Signature, Table
+from mlpack_toolkit.converters.spec import Axes, Signature, Table
 from mlpack_toolkit.converters.table import rows_of, take
 
-from ..original.replies import odd, table_in
+from ..original.replies import odd, tensors_in
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Tensors that were tried as a whole. `kind`: what they are for; `answers`: of the original; `refused`: its message
+    where it refuses them."""
+
+    kind: str
+    inputs: Table
+    answers: Table
+    refused: str = ""
 
 
 @dataclass(frozen=True)
@@ -23,7 +34,8 @@ class Probes:
     message. `answers` holds the other rows, in order. `known`: kind, column, values tried, values known.
     `values`: by column, those that the model knows; `bounds`: where it may begin to refuse. `features`: the model's
     columns in order, as `columns` names them. `batches`: rows that the original was asked again, in batches of their
-    own, and `batch_answers` to all of them, in order.
+    own, and `batch_answers` to all of them, in order. `axes`: the batch axis of each tensor; None: the first
+    one. `others`: batches of other sizes, which no table of rows could hold.
     """
 
     rows: Table
@@ -37,22 +49,25 @@ class Probes:
     bounds: dict[str, list[float]] = field(default_factory=dict)
     batches: tuple[tuple[int, ...], ...] = ()
     batch_answers: Table = field(default_factory=dict)
+    axes: Axes | None = None
+    others: tuple[Batch, ...] = ()
 
     @classmethod
     def read(cls, folder: Path, reply: Probed) -> Probes:
         """The probes of the worker's reply, with the tables that it wrote."""
         found = cls(
-            table_in(folder / "probes.npz"),
+            tensors_in(folder / "probes.npz"),
             np.array(reply.kinds, object),
             np.array(reply.columns, object),
-            table_in(folder / "answers.npz"),
+            tensors_in(folder / "answers.npz"),
             dict(reply.refused),
             reply.known,
             dict(reply.values),
             reply.features,
             dict(reply.bounds),
             reply.batches,
-            table_in(folder / "batches.npz"),
+            tensors_in(folder / "batches.npz"),
+            reply.signature.batch_axes,
         )
         found._check(reply.signature)
         return found
@@ -67,7 +82,8 @@ class Probes:
             and self.rows.keys() == {each.name for each in signature.inputs}
             and all(row < rows for row in self.refused)
             and answered.issuperset(positions)
-            and _answer(self.answers, len(answered), outputs)
+            and _agree(self.rows, rows, self.axes)
+            and _answer(self.answers, len(answered), outputs, self.axes)
             and _answer(self.batch_answers, len(positions), outputs)
         )
         if not fits:
@@ -75,7 +91,7 @@ class Probes:
 
     @property
     def count(self) -> int:
-        return rows_of(self.rows)
+        return rows_of(self.rows, self.axes)
 
     def answered(self) -> np.ndarray[Any, Any]:
         """The positions of the rows that the original answered."""
@@ -87,9 +103,16 @@ class Probes:
         """Rows, answers and positions of the answered rows where `mask` (over all rows) holds."""
         positions = self.answered()
         chosen = mask[positions]
-        return take(self.rows, positions[chosen]), take(self.answers, chosen), positions[chosen]
+        rows = take(self.rows, positions[chosen], self.axes)
+        return rows, take(self.answers, chosen, self.axes), positions[chosen]
 
 
-def _answer(answers: Table, rows: int, outputs: set[str]) -> bool:
+def _answer(answers: Table, rows: int, outputs: set[str], axes: Axes | None = None) -> bool:
     """Whether these are answers to so many rows."""
-    return rows_of(answers) == rows and (not rows or answers.keys() == outputs)
+    return (not rows or answers.keys() == outputs) and (bool(answers) or not rows) and _agree(answers, rows, axes)
+
+
+def _agree(table: Table, rows: int, axes: Axes | None) -> bool:
+    """Whether every tensor has so many entries along its batch axis, where it has one."""
+    along = {name: 0 if axes is None else axes.get(name) for name in table}
+    return all((a := along[name]) is None or values.shape[a : a + 1] == (rows,) for name, values in table.items())

@@ -13,8 +13,8 @@ import numpy as np
 from mlpack_toolkit.converters._graph.builder import SINGLE_OUTPUTS
 from mlpack_toolkit.converters._worker.probes import LADDER
 from mlpack_toolkit.converters.artifact import Artifact
-from mlpack_toolkit.converters.spec import Signature, Table
-from mlpack_toolkit.converters.table import take
+from mlpack_toolkit.converters.spec import TENSOR, Axes, Signature, Table, TensorSpec
+from mlpack_toolkit.converters.table import rows_of, take
 from mlpack_toolkit.runtimes.engine.agreement import check_agreement
 from mlpack_toolkit.runtimes.engine.errors import Damaged
 from mlpack_toolkit.runtimes.engine.rules import refused_rows
@@ -23,8 +23,8 @@ from mlpack_toolkit.runtimes.engine.schema import listing, text
 from ..bundle.golden import Tolerance
 from ..errors import ConversionError, DamagedError, MismatchError
 from ..original.replies import odd
-from .batches import by_kind, hangs_on_batch, refuse_hanging
-from .comparison import Comparison, Errors, compare, tolerances, worst
+from .batches import as_wholes, by_kind, hangs_on_batch, refuse_hanging
+from .comparison import WORST_SHOWN, Comparison, Errors, compare, tolerances, worst
 from .probes import Probes
 from .refusals import with_rules
 from .report import VerificationReport
@@ -32,6 +32,8 @@ from .session import Session
 
 MANY = 4096
 SINGLES = 12
+MOST_BYTES = 64 << 20
+"""Of the inputs of a large batch, where a row is large."""
 ROOM = 0.5
 """The most of the tolerance that a form may use where a finer one is left to try: rows that are not probed use more.
 
@@ -114,13 +116,16 @@ def _attempt(
     single = _single_outputs(session)
     allowed = tolerances(signature, want, kinds == "example", wanted.rtol, wanted.atol, single)
     got = session.run(rows)
-    comparison = compare(want, got, kinds, allowed)
+    comparison = compare(want, got, kinds, allowed, probes.axes)
     errors = dict(comparison.errors)
-    if session.signature.fixed_rows is None:
-        for kind, part in _batches(session, rows, want, allowed, 0 if hangs_on_batch(probes, allowed) else SINGLES):
+    if session.signature.has_rows:
+        alone = 0 if hangs_on_batch(probes, allowed) else SINGLES
+        for kind, part in _batches(session, rows, want, allowed, alone, probes.axes):
             errors[kind] = part.errors[kind]
         errors |= by_kind(session, probes, kept, allowed)
-    forbidden = Counter(str(k) for k in probes.kinds[np.flatnonzero(~kept | _mask(probes))])
+    tried = as_wholes(session, probes, allowed)
+    errors |= tried.errors
+    forbidden = Counter(str(k) for k in probes.kinds[np.flatnonzero(~kept | _mask(probes))]) + tried.refused
     report = VerificationReport(
         real,
         "CPUExecutionProvider",
@@ -130,7 +135,7 @@ def _attempt(
         dict(forbidden),
         probes.known,
         {p: reason for p, reason in failed.items() if p != real},
-        tuple(worst(rows, want, got, kinds, comparison.differs)),
+        (*worst(rows, want, got, kinds, comparison.differs, probes.axes), *tried.worst)[:WORST_SHOWN],
     )
     return Proven(model, session.signature, real, report)
 
@@ -157,29 +162,39 @@ def in_reach(signature: Signature, probes: Probes) -> np.ndarray[Any, Any]:
 
 
 def _batches(
-    session: Session, rows: Table, want: Table, allowed: dict[str, Tolerance], most: int
+    session: Session, rows: Table, want: Table, allowed: dict[str, Tolerance], most: int, axes: Axes | None
 ) -> Iterator[tuple[str, Comparison]]:
     """The same rows in batches of other sizes and in another order: the answers may not depend on it.
 
     `most`: how many of them are asked alone.
     """
-    count = len(next(iter(want.values())))
+    count = rows_of(want, axes)
     singles = np.unique(np.linspace(0, count - 1, min(most, count)).astype(int))
     if singles.size:
-        alone = [session.run(take(rows, [i])) for i in singles]
-        stacked = {name: _stacked([a[name] for a in alone]) for name in want}
-        yield "batch of 1", compare(take(want, singles), stacked, _kind("batch of 1", len(singles)), allowed)
-    order = (np.random.default_rng(0).permutation(max(count, MANY)) % count)[:MANY]
-    many = session.run(take(rows, order))
-    yield "permuted batch", compare(take(want, order), many, _kind("permuted batch", len(order)), allowed)
-    empty = take(want, slice(0, 0))
-    yield "batch of 0", _empty(empty, session.run(take(rows, slice(0, 0))))
+        alone = [session.run(take(rows, [i], axes)) for i in singles]
+        stacked = {name: _stacked([a[name] for a in alone], 0 if axes is None else axes.get(name)) for name in want}
+        kinds = _kind("batch of 1", len(singles))
+        yield "batch of 1", compare(take(want, singles, axes), stacked, kinds, allowed, axes)
+    order = (np.random.default_rng(0).permutation(max(count, MANY)) % count)[: _many(rows, count)]
+    many = session.run(take(rows, order, axes))
+    kinds = _kind("permuted batch", len(order))
+    yield "permuted batch", compare(take(want, order, axes), many, kinds, allowed, axes)
+    empty = take(want, slice(0, 0), axes)
+    yield "batch of 0", _empty(empty, session.run(take(rows, slice(0, 0), axes)))
 
 
-def _stacked(parts: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+def _many(rows: Table, count: int) -> int:
+    """How many rows a large batch has: `MANY`, of images no more than what fits in `MOST_BYTES`."""
+    each = sum(values.nbytes for values in rows.values()) / count
+    return int(min(MANY, max(count, MOST_BYTES // max(each, 1))))
+
+
+def _stacked(parts: Sequence[np.ndarray[Any, Any]], axis: int | None) -> np.ndarray[Any, Any]:
     """The parts one below the other; nothing where their shapes differ, which no answer's is equal to."""
-    alike = len({part.shape[1:] for part in parts}) == 1 and all(part.ndim for part in parts)
-    return np.concatenate(parts) if alike else np.empty(0)
+    if axis is None or any(part.ndim <= axis for part in parts):
+        return np.empty(0)
+    alike = len({part.shape[:axis] + part.shape[axis + 1 :] for part in parts}) == 1
+    return np.concatenate(parts, axis) if alike else np.empty(0)
 
 
 def _kind(name: str, rows: int) -> np.ndarray[Any, Any]:
@@ -194,25 +209,39 @@ def _empty(want: Table, got: Table) -> Comparison:
 
 def _limited(attempt: Proven, probes: Probes, wanted: Wanted, failed: dict[str, str]) -> Proven | None:
     """The same graph with a limit on large numbers, where nothing else differs and the example stays below it."""
-    for limit in reversed(LADDER):
-        signature = _with_limit(attempt.signature, limit)
+    for signature in _narrower(attempt.signature):
         kept = in_reach(signature, probes)
         if not kept[probes.kinds == "example"].all():
-            return None
+            continue
         again = _attempt(attempt.model, signature, attempt.precision, probes, wanted, failed)
         if again.report.equal:
             return again
     return None
 
 
-def _with_limit(signature: Signature, limit: float) -> Signature:
-    def narrowed(spec: Any) -> Any:
-        if not spec.is_float:
-            return spec
-        features = tuple(narrowed(f) for f in spec.features)
-        return replace(spec, limit=limit if spec.limit is None else min(spec.limit, limit), features=features)
+def _narrower(signature: Signature) -> Iterator[Signature]:
+    """The signature with a limit on its floats, ever lower; of tensors, which no probe says of, first without NaN."""
+    if signature.takes_tensors:
+        bare = replace(signature, inputs=tuple(map(_without_nan, signature.inputs)))
+        yield bare
+        yield from (_with_limit(each, limit) for limit in reversed(LADDER) for each in (signature, bare))
+    else:
+        yield from (_with_limit(signature, limit) for limit in reversed(LADDER))
 
-    return replace(signature, inputs=tuple(narrowed(t) for t in signature.inputs))
+
+def _without_nan(spec: TensorSpec) -> TensorSpec:
+    return spec.with_cells(nullable=False, kind=TENSOR) if "float" in spec.dtype else spec
+
+
+def _with_limit(signature: Signature, limit: float) -> Signature:
+    def narrowed(spec: TensorSpec) -> TensorSpec:
+        if "float" not in spec.dtype:
+            return spec
+        least = limit if spec.limit is None else min(spec.limit, limit)
+        found = spec.with_cells(limit=least, nullable=spec.nullable, features=tuple(map(narrowed, spec.features)))
+        return found if spec.cells else found.with_cells(kind=TENSOR)
+
+    return replace(signature, inputs=tuple(map(narrowed, signature.inputs)))
 
 
 def _fail(attempt: Proven, following: str) -> Proven:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mlpack_toolkit.converters._worker.probes import LADDER
-from mlpack_toolkit.converters.spec import FIRST_TIME, MATRIX, Signature, TensorSpec
+from mlpack_toolkit.converters.spec import COLUMN, FIRST_TIME, MATRIX, Signature, TensorSpec
 from mlpack_toolkit.runtimes.engine.rules import refused_rows
 
 from ..errors import ConversionError
@@ -27,26 +27,24 @@ def with_rules(signature: Signature, probes: Probes) -> Signature:
     """The signature with a rule for everything that the original refused."""
     if not probes.refused:
         return signature
-    if signature.task == "graph":
-        inputs = signature.inputs
-    else:
-        inputs = tuple(_input_rules(spec, probes) for spec in signature.inputs)
-    ruled = replace(signature, inputs=inputs)
+    ruled = replace(signature, inputs=tuple(_input_rules(spec, probes) for spec in signature.inputs))
     _check(ruled, probes)
     return ruled
 
 
 def _input_rules(spec: TensorSpec, probes: Probes) -> TensorSpec:
+    if spec.kind not in (COLUMN, MATRIX):
+        return spec
     if spec.kind != MATRIX:
         return _rules(spec, probes, spec.name, probes.rows[spec.name])
     features = []
     for i, (name, column) in enumerate(zip(spec.columns or probes.features, probes.features, strict=True)):
-        single = replace(spec, name=name, shape=("N", 1), columns=(), kind="")
+        single = replace(spec, name=name, shape=("N", 1)).with_cells(columns=(), kind="")
         features.append(_rules(single, probes, column, probes.rows[spec.name][:, i]))
     rules = [{name: getattr(feature, name) for name in RULES} for feature in features]
     if all(rule == rules[0] for rule in rules):
-        return replace(spec, **rules[0])
-    return replace(spec, features=tuple(features))
+        return spec.with_cells(**rules[0])
+    return spec.with_cells(features=tuple(features))
 
 
 def _rules(spec: TensorSpec, probes: Probes, column: str, cells: Array) -> TensorSpec:
@@ -58,9 +56,9 @@ def _rules(spec: TensorSpec, probes: Probes, column: str, cells: Array) -> Tenso
         return bool((mine & refused & np.isin(probes.kinds, kinds)).any())
 
     if refuses("missing"):
-        spec = replace(spec, nullable=False)
+        spec = spec.with_cells(nullable=False)
         if spec.is_date:
-            spec = replace(spec, least=FIRST_TIME)
+            spec = spec.with_cells(least=FIRST_TIME)
             refused &= ~_outside(spec, cells)
     if probes.bounds.get(column) and not spec.is_text:
         tried = mine & np.isin(probes.kinds, NUMBERS)
@@ -68,9 +66,9 @@ def _rules(spec: TensorSpec, probes: Probes, column: str, cells: Array) -> Tenso
         spec = _bounded(spec, own, cells[tried & ~refused], cells[tried & refused], probes.bounds[column])
         refused &= ~_outside(spec, cells)
     if refuses("unseen", "odd") and probes.values.get(column):
-        return replace(spec, values=tuple(probes.values[column]))
+        return spec.with_cells(values=tuple(probes.values[column]))
     if refuses("large"):
-        spec = replace(spec, limit=_limit(cells[mine & refused & (probes.kinds == "large")]))
+        spec = spec.with_cells(limit=_limit(cells[mine & refused & (probes.kinds == "large")]))
     return spec
 
 
@@ -82,7 +80,7 @@ def _bounded(spec: TensorSpec, own: Array, taken: Array, refused: Array, bounds:
         return spec
     least = _next(refused[refused < own.min()], np.concatenate([taken, own]), bounds, spec, 1)
     most = _next(refused[refused > own.max()], np.concatenate([taken, own]), bounds, spec, -1)
-    return replace(spec, least=spec.least if least is None else least, most=most)
+    return spec.with_cells(least=spec.least if least is None else least, most=most)
 
 
 def _next(refused: Array, taken: Array, bounds: Any, spec: TensorSpec, sign: int) -> float | None:

@@ -5,18 +5,16 @@ from __future__ import annotations
 import http.client
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-import numpy as np
-
-from mlpack_toolkit.converters.spec import Table
+from mlpack_toolkit.converters.spec import Signature, Table
 from mlpack_toolkit.runtimes.engine.tensors import array_of
 
-from ..bundle.golden import GoldenCase
+from ..bundle.golden import REQUEST, GoldenCase, Half
 from ..bundle.reader import Bundle
-from ..equivalence.comparison import compare, worst
+from ..equivalence.comparison import differences
 from ..errors import DamagedError, MismatchError
 from ._engine import Running, find, running
 from .spec import Built
@@ -36,7 +34,7 @@ def replay(bundle: Bundle, built: Built, port: int = 8080) -> dict[str, Any]:
         _wait(container)
         cases, first = 0, 0.0
         for case, request in _cases(bundle):
-            hold(case, *_asked(container, bundle, request))
+            hold(case, bundle.signature, *_asked(container, bundle, request))
             first = first or time.perf_counter() - container.began
             cases += 1
     if not cases:
@@ -44,9 +42,9 @@ def replay(bundle: Bundle, built: Built, port: int = 8080) -> dict[str, Any]:
     return {"replayed": {"engine": engine.version, "cases": cases, "first_answer_s": round(first, 3)}}
 
 
-def _cases(bundle: Bundle) -> Iterator[tuple[GoldenCase, bytes]]:
+def _cases(bundle: Bundle) -> Iterator[tuple[GoldenCase, Half]]:
     for case in bundle.golden():
-        yield case, bundle.read(f"golden/{case.identifier}.request.json")
+        yield case, bundle.half(case.identifier, REQUEST)
 
 
 def _wait(container: Running) -> None:
@@ -63,25 +61,27 @@ def _wait(container: Running) -> None:
     raise MismatchError(f"the image's server was not ready within {SECONDS} s; it said:\n{container.said()}")
 
 
-def _asked(container: Running, bundle: Bundle, request: bytes) -> tuple[int, bytes]:
+def _asked(container: Running, bundle: Bundle, request: Half) -> tuple[int, bytes]:
     path = f"/v2/models/{quote(bundle.name)}/versions/{quote(bundle.version)}/infer"
     try:
-        return _call(container, "POST", path, request)
+        return _call(container, "POST", path, *request.body())
     except (OSError, http.client.HTTPException) as error:
         raise MismatchError(f"the image's server did not answer ({error!r}); it said:\n{container.said()}") from error
 
 
-def _call(container: Running, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+def _call(
+    container: Running, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", container.port, timeout=SECONDS)
     try:
-        connection.request(method, path, body, {"Content-Type": "application/json"})
+        connection.request(method, path, body, dict(headers or {}))
         response = connection.getresponse()
         return response.status, response.read()
     finally:
         connection.close()
 
 
-def hold(case: GoldenCase, status: int, body: bytes) -> None:
+def hold(case: GoldenCase, signature: Signature, status: int, body: bytes) -> None:
     """Compares an HTTP response with the original's answer; raises `MismatchError`."""
     said = f"{case.identifier} ({case.probe}): the image"
     if case.error:
@@ -94,10 +94,8 @@ def hold(case: GoldenCase, status: int, body: bytes) -> None:
     got = _read(said, body)
     if set(got) != set(case.answers):
         raise MismatchError(f"{said} gives {', '.join(sorted(got))}, the original {', '.join(sorted(case.answers))}")
-    kinds = np.full(len(next(iter(case.answers.values()))), case.probe, object)
-    comparison = compare(case.answers, got, kinds, case.tolerances or {})
-    if not comparison.equal:
-        rows = worst(case.rows, case.answers, got, kinds, comparison.differs)
+    rows = differences(case, got, signature)
+    if rows:
         raise MismatchError(f"{said} does not answer like the original", worst=rows)
 
 

@@ -165,6 +165,16 @@ def odd(what: str) -> ForgedError:
 
 def table_in(path: Path) -> Table:
     """The table that the process wrote there."""
+    found = tensors_in(path)
+    if not all(column.ndim for column in found.values()):
+        raise odd(f"{path.name} holds no table")
+    if len({len(column) for column in found.values()}) > 1:
+        raise odd(f"the columns in {path.name} have different lengths")
+    return found
+
+
+def tensors_in(path: Path) -> Table:
+    """The tensors that the process wrote there, of any rank and length."""
     return _read(path, MOST_BYTES, _table)
 
 
@@ -194,8 +204,6 @@ def _table(path: Path) -> Table:
         raise odd(f"{path.name} expands to more than half of this machine's memory")
     found = read_table(path)
     for name, column in found.items():
-        if type(name) is not str or column.dtype.kind not in _KINDS or not column.ndim:
+        if type(name) is not str or column.dtype.kind not in _KINDS:
             raise odd(f"{path.name} holds no table")
-    if len({len(column) for column in found.values()}) > 1:
-        raise odd(f"the columns in {path.name} have different lengths")
     return found

@@ -17,12 +17,12 @@ from typing import IO, Any, Protocol
 
 from mlpack_toolkit import converters
 from mlpack_toolkit.converters.messages import Convert, Failure, Load, Predict, R, Request, line_of
-from mlpack_toolkit.converters.spec import Table
+from mlpack_toolkit.converters.spec import Axes, Table
 from mlpack_toolkit.converters.table import rows_of
 
 from ..errors import ConversionError, MissingToolError, MlpackError, ModelError, UsageError
 from ..paths import kept, program
-from .replies import MOST_REPLY, hand_over, odd, parse_reply, table_in
+from .replies import MOST_REPLY, hand_over, odd, parse_reply, table_in, tensors_in
 
 _BOOT = """
 import importlib.util, sys
@@ -122,6 +122,14 @@ class Worker:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.kill()
 
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        try:
+            self._process.wait(0)
+        except subprocess.TimeoutExpired:
+            return True
+        return False
+
     def kill(self) -> None:
         """Ends the process and all that it started."""
         with contextlib.suppress(ProcessLookupError):
@@ -129,13 +137,18 @@ class Worker:
         self._process.wait()
         self._replies.close()
 
-    def predict(self, rows: Table, scratch: Path) -> Table:
-        """The original's answers to the rows."""
+    def predict(self, rows: Table, scratch: Path, axes: Axes | None = None) -> Table:
+        """The original's answers to the rows; `axes`: the batch axis of each tensor, the first one if not given."""
         hand_over(rows, scratch / "rows.npz")
-        self.call(Predict(rows=str(scratch / "rows.npz"), out=str(scratch / "answers.npz")))
-        answers = table_in(scratch / "answers.npz")
-        if answers and rows_of(answers) != rows_of(rows):
-            raise odd(f"{rows_of(answers)} answers to {rows_of(rows)} rows")
+        path, count = scratch / "answers.npz", rows_of(rows, axes)
+        self.call(Predict(rows=str(scratch / "rows.npz"), out=str(path)))
+        answers = table_in(path) if axes is None else tensors_in(path)
+        along = {name: 0 if axes is None else axes.get(name) for name in answers}
+        if axes is not None and (strange := answers.keys() - axes.keys()):
+            raise odd(f"{path.name} holds an output {sorted(strange)[0][:80]!r}")
+        for name, axis in along.items():
+            if axis is not None and answers[name].shape[axis : axis + 1] != (count,):
+                raise odd(f"an answer of the shape {list(answers[name].shape)} to {count} rows")
         return answers
 
     def send(self, request: Request[Any]) -> None:

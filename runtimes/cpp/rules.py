@@ -51,7 +51,8 @@ def column_rules(spec: TensorSpec) -> list[TensorSpec]:
 def _column(spec: TensorSpec, rule: TensorSpec, position: int) -> TensorSpec:
     named = spec.columns[position] if spec.columns else rule.name if spec.features else ""
     name = named or f"{spec.name}[{position}]"
-    return replace(rule, name=name, dtype=spec.dtype, shape=("N", 1), columns=(), frame_dtype="", features=())
+    found = replace(rule, name=name, dtype=spec.dtype, shape=("N", 1))
+    return found.with_cells(nullable=rule.nullable, columns=(), frame_dtype="", features=())
 
 
 class RuleTable:

@@ -79,18 +79,16 @@ def datatype(spec: TensorSpec) -> str:
 def _metadata(package: Package) -> str:
     """The model's metadata in the protocol's form; -1 for a dimension of any size."""
     signature = package.signature
-    free = any(isinstance(d, str) for t in (*signature.inputs, *signature.outputs) for d in t.shape[1:])
     plain = {
         "name": package.name,
         "versions": [package.version],
         "platform": "onnxruntime_onnx",
         "inputs": [_described(spec) for spec in signature.inputs],
-        "outputs": [_described(spec, free) for spec in signature.outputs],
+        "outputs": [_described(spec) for spec in signature.outputs],
     }
     return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
 
 
-def _described(spec: TensorSpec, free: bool = False) -> dict[str, Any]:
-    """`free`: an output whose dimensions follow from a request's; the signature has those of the example."""
-    shape = [d if isinstance(d, int) and not free else -1 for d in spec.shape]
+def _described(spec: TensorSpec) -> dict[str, Any]:
+    shape = [d if isinstance(d, int) else -1 for d in spec.shape]
     return {"name": spec.name, "datatype": datatype(spec), "shape": shape}

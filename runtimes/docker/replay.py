@@ -29,6 +29,9 @@ HERE = Path(__file__).resolve().parent
 SECONDS = 60
 WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 REAL = {"FP16": "e", "FP32": "f", "FP64": "d"}
+RAW = {"INT8": "b", "INT16": "h", "INT32": "i", "INT64": "q", "UINT8": "B", "UINT16": "H", "UINT32": "I", "UINT64": "Q"}
+RAW.update(REAL, BOOL="?")
+"""By datatype, how `struct` reads a number."""
 STEERS = ("MLPACK_", "AIP_", "SAGEMAKER_")
 """Prefixes of variables that configure the server, which a server started here must not inherit."""
 
@@ -126,12 +129,20 @@ def _wait(base: Any, seconds: float) -> None:
     raise Fault(f"no server is ready at {base.geturl()} within {seconds:g} s: {last}")
 
 
-def _call(base: Any, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+def _beside(path: Path) -> bytes:
+    """The raw numbers beside a JSON file; none where it holds them itself."""
+    raw = path.with_suffix(".bin")
+    return raw.read_bytes() if raw.is_file() else b""
+
+
+def _call(
+    base: Any, method: str, path: str, body: bytes | None, headers: dict[str, str] | None = None
+) -> tuple[int, bytes]:
     secure = base.scheme == "https"
     kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
     connection = kind(base.hostname, base.port, timeout=SECONDS)
     try:
-        connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
+        connection.request(method, path, body, headers or {})
         response = connection.getresponse()
         return response.status, response.read()
     finally:
@@ -140,9 +151,14 @@ def _call(base: Any, method: str, path: str, body: bytes | None) -> tuple[int, b
 
 def _difference(base: Any, path: str, request: Path) -> str:
     """The difference between the answer and the recorded one, in one line; empty where they agree."""
-    recorded = _json(request.with_name(request.name.replace(".request.", ".response.")))
+    response = request.with_name(request.name.replace(".request.", ".response."))
+    recorded = _json(response)
+    head, raw = request.read_bytes(), _beside(request)
+    headers = {"Content-Type": "application/json"}
+    if raw:
+        headers = {"Content-Type": "application/octet-stream", "Inference-Header-Content-Length": str(len(head))}
     try:
-        status, body = _call(base, "POST", path, request.read_bytes())
+        status, body = _call(base, "POST", path, head + raw, headers)
     except (OSError, http.client.HTTPException) as error:
         return f"no answer ({error or type(error).__name__})"
     if "error" in recorded:
@@ -153,12 +169,26 @@ def _difference(base: Any, path: str, request: Path) -> str:
         return f"answered with {status}, where the original gives numbers: {words}"
     try:
         got = {str(tensor["name"]): tensor for tensor in json.loads(body)["outputs"]}
-        want = {str(tensor["name"]): tensor for tensor in recorded["outputs"]}
+        want = {str(tensor["name"]): tensor for tensor in _whole(recorded["outputs"], _beside(response))}
         if set(got) != set(want):
             return f"gives {', '.join(sorted(got))}, the original {', '.join(sorted(want))}"
         return next(filter(None, (_differs(want[name], got[name]) for name in sorted(want))), "")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         return f"gives an answer that does not follow the protocol: {error!r}"
+
+
+def _whole(tensors: list[dict[str, Any]], raw: bytes) -> Iterator[dict[str, Any]]:
+    """The tensors with their data, which may be raw numbers."""
+    place = 0
+    for tensor in tensors:
+        size = tensor.get("parameters", {}).get("binary_data_size")
+        if size is None:
+            yield tensor
+            continue
+        form = RAW[tensor["datatype"]]
+        data = struct.unpack(f"<{size // struct.calcsize('<' + form)}{form}", raw[place : place + size])
+        place += size
+        yield {**tensor, "data": list(data)}
 
 
 def _differs(want: dict[str, Any], got: dict[str, Any]) -> str:
@@ -173,7 +203,7 @@ def _differs(want: dict[str, Any], got: dict[str, Any]) -> str:
     atol, rtol = float(allowed.get("atol", 0)), float(allowed.get("rtol", 0))
     for index, (one, other) in enumerate(zip(expected, actual)):
         if not _equal(one, other, atol, rtol):
-            bound = f" (allowed: {atol:g} + {rtol:g} of it)" if allowed else ""
+            bound = f" (allowed: {atol:g} + {rtol:g} of it)" if "rtol" in allowed else ""
             return f"{name}[{index}] is {other!r} instead of {one!r}{bound}"
     return ""
 

@@ -65,7 +65,7 @@ def repository(package: Package) -> Repository | None:
         for value, kind, shape in zip(every, known, shapes, strict=True)
     ]
     count = len(inputs)
-    merges = batched and package.signature.task != "graph"
+    merges = batched and not package.signature.takes_tensors
     return Repository(MOST_ROWS if batched else 0, merges, tuple(tensors[:count]), tuple(tensors[count:]))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from mlpack_toolkit.converters.spec import Signature, Table
 
 
@@ -13,6 +15,7 @@ def columns_of(signature: Signature, answers: Table) -> Table:
     found: Table = {}
     for spec in signature.outputs:
         values = answers[spec.name]
+        values = values if spec.batch_axis in (None, 0) else np.moveaxis(values, spec.batch_axis, 0)
         flat = values.reshape(len(values), math.prod(values.shape[1:]))
         if values.ndim == 1 or values.shape[1:] == (1,):
             found[spec.name] = flat[:, 0]

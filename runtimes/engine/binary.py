@@ -4,14 +4,53 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from .errors import Refusal
-from .tensors import DTYPES, LONGEST_NAME, Array
+from .tensors import DTYPES, LONGEST_NAME, Array, array_of, head_of, shape_of
 
 LENGTH = struct.Struct("<I")
+
+
+def arrays_of(tensors: Any, raw: bytes | memoryview | None) -> dict[str, Array]:
+    """The arrays of a request's tensors by name, their data in JSON or, in their order, in the raw part.
+
+    Raises `Refusal`.
+    """
+    if type(tensors) is not list or not tensors:
+        raise Refusal("'inputs' must be a list of tensors")
+    table: dict[str, Array] = {}
+    place = 0
+    for tensor in tensors:
+        if type(tensor) is not dict or type(tensor.get("name")) is not str:
+            raise Refusal("each of 'inputs' must be an object with a 'name'")
+        name = tensor["name"]
+        if name in table:
+            raise Refusal(f"the input {name[:80]!r} is there twice")
+        size = object_of(tensor, "parameters").get("binary_data_size")
+        if size is None:
+            table[name] = array_of(tensor)
+            continue
+        if raw is None or type(size) is not int or not 0 <= size <= len(raw) - place or "data" in tensor:
+            raise Refusal(f"input {name[:80]!r}: 'binary_data_size' says otherwise than the body")
+        table[name] = array_of_bytes(name, tensor.get("datatype"), shape_of(tensor), raw[place : place + size])
+        place += size
+    if raw is not None and place != len(raw):
+        raise Refusal(f"the body has {len(raw) - place} bytes that belong to no input")
+    return table
+
+
+def object_of(plain: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """An object's object, empty where it has none; raises `Refusal`."""
+    found = plain.get(key)
+    if found is None:
+        return {}
+    if type(found) is not dict:
+        raise Refusal(f"{key!r} must be an object")
+    return found
 
 
 def array_of_bytes(name: str, datatype: Any, shape: list[int], raw: bytes | memoryview) -> Array:
@@ -59,3 +98,9 @@ def bytes_of_array(values: Array) -> bytes:
         return np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes()
     encoded = (str(cell).encode() for cell in values.ravel().tolist())
     return b"".join(part for cell in encoded for part in (LENGTH.pack(len(cell)), cell))
+
+
+def binary_tensor(name: str, values: Array) -> tuple[dict[str, Any], bytes]:
+    """A tensor's JSON object without data, and the raw bytes that hold them."""
+    raw = bytes_of_array(values)
+    return {**head_of(name, values), "parameters": {"binary_data_size": len(raw)}}, raw

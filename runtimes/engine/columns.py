@@ -137,6 +137,7 @@ def high_of(rule: TensorSpec) -> float:
 
 
 def _row(mask: Array) -> int:
+    """The first row that holds a cell of the mask."""
     return int(np.flatnonzero(mask.reshape(len(mask), -1).any(axis=1))[0]) if mask.ndim else 0
 
 
@@ -147,7 +148,6 @@ class Columns:
         self.asked = asked
         self.columns = {t.name: Column(t) for t in asked.inputs}
         self.known = frozenset(t.name for t in signature.inputs)
-        self._fixed = signature.fixed_rows
 
     def feeds(self, table: Mapping[str, Array]) -> dict[str, Any]:
         """What the session takes, once every column has been found to be as the model wants it; raises `Refusal`."""

@@ -30,7 +30,7 @@ def violations(signature: Signature, table: Table) -> Iterator[Violation]:
     """Every cell that a rule forbids, column by column."""
     for spec, values in cells(signature, table):
         for mask, reason in _broken(spec, values):
-            for row in np.flatnonzero(mask):
+            for row in np.flatnonzero(_rows(mask, spec.batch_axis)):
                 yield Violation(int(row), spec.name, reason)
 
 
@@ -39,7 +39,7 @@ def refused_rows(signature: Signature, table: Table, rows: int) -> Mask:
     refused = np.zeros(rows, bool)
     for spec, values in cells(signature, table):
         for mask, _ in _broken(spec, values):
-            refused |= mask
+            refused |= _rows(mask, spec.batch_axis)
     return refused
 
 
@@ -56,24 +56,24 @@ def cells(signature: Signature, table: Table) -> Iterator[tuple[TensorSpec, np.n
 def _broken(spec: TensorSpec, values: np.ndarray[Any, Any]) -> Iterator[tuple[Mask, str]]:
     missing = _missing(spec, values)
     if not spec.nullable and missing is not None:
-        yield _rows(missing), "a missing value, and the model takes none here"
+        yield missing, "a missing value, and the model takes none here"
     if spec.is_text and spec.missing:
-        yield _rows(np.asarray(values == spec.missing, bool)), f"the text {spec.missing!r} stands for a missing cell"
+        yield np.asarray(values == spec.missing, bool), f"the text {spec.missing!r} stands for a missing cell"
     yield from _beyond(spec, values)
     if spec.values is not None:
         known = _listed(spec.values)
-        yield _rows(_outside(spec, values, missing)), f"a value that the model does not know; it knows {known}"
+        yield _outside(spec, values, missing), f"a value that the model does not know; it knows {known}"
 
 
 def _beyond(spec: TensorSpec, values: np.ndarray[Any, Any]) -> Iterator[tuple[Mask, str]]:
     with np.errstate(invalid="ignore", over="ignore"):
         if spec.limit is not None:
-            beyond = _rows(_above(values, spec.limit) | _below(values, -spec.limit))  # the least int64 has no magnitude
+            beyond = _above(values, spec.limit) | _below(values, -spec.limit)  # the least int64 has no magnitude
             yield beyond, f"a number beyond ±{spec.limit:g}, larger than the model was proved for"
         if spec.least is not None:
-            yield _rows(_below(values, spec.least)), f"a number below {spec.least!r}, and the model takes none there"
+            yield _below(values, spec.least), f"a number below {spec.least!r}, and the model takes none there"
         if spec.most is not None:
-            yield _rows(_above(values, spec.most)), f"a number above {spec.most!r}, and the model takes none there"
+            yield _above(values, spec.most), f"a number above {spec.most!r}, and the model takes none there"
 
 
 def _above(values: np.ndarray[Any, Any], bound: float) -> Mask:
@@ -102,9 +102,12 @@ def _outside(spec: TensorSpec, values: np.ndarray[Any, Any], missing: Mask | Non
     return ~inside if missing is None else ~(inside | missing)
 
 
-def _rows(mask: Any) -> Mask:
+def _rows(mask: Any, axis: int | None) -> Mask:
+    """Which rows hold a cell of the mask; one row, all that there is, of a tensor without a batch axis."""
     flat = np.asarray(mask, bool)
-    return np.asarray(flat.any(axis=tuple(range(1, flat.ndim))))
+    if axis is None or axis >= flat.ndim:
+        return np.atleast_1d(flat.any())
+    return np.asarray(flat.any(axis=tuple(i for i in range(flat.ndim) if i != axis)))
 
 
 def _listed(values: tuple[Any, ...]) -> str:

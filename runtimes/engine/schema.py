@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from mlpack_toolkit.converters.spec import COLUMN, FLOATS, INTEGERS, MATRIX, TensorSpec
+from mlpack_toolkit.converters.spec import FLOATS, INTEGERS, KINDS, Cells, TensorSpec
 
 Check = Callable[[Any, str], None]
 """Takes a value and the name of its field; raises `Fault`."""
@@ -234,13 +234,14 @@ TENSOR: dict[str, Check] = {
     "values": maybe(listing(scalar)),
     "columns": listing(text()),
     "frame_dtype": text(MOST_NAME),
-    "kind": one_of("", COLUMN, MATRIX),
+    "kind": one_of("", *KINDS),
     "graph_name": text(),
     "sparse": flag,
     "absent": flag,
 }
 """The fields of a tensor, but for the rules of its columns."""
-_FIELDS = {**{f.name: anything for f in fields(TensorSpec)}, **TENSOR}
+_OWN = {f.name for f in (*fields(TensorSpec), *fields(Cells))} - {"cells"}
+_FIELDS = {**dict.fromkeys(sorted(_OWN), anything), **TENSOR}
 _NEEDED = ("name", "dtype", "shape")
 
 

@@ -115,11 +115,11 @@ def graph_feeds(signature: Signature, table: Table) -> dict[str, Any]:
 
 def feed(spec: TensorSpec, column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """A column in the type and the shape of its input; a missing text as the text that stands for it."""
-    free = any(isinstance(d, str) for d in spec.shape[1:])
-    own = (*column.shape, *[1] * (len(spec.shape) - column.ndim))
-    shape = own if free else (len(column), *(int(d) for d in spec.shape[1:]))
+    values = np.asarray(column)
+    if values.ndim == 1 and len(spec.shape) == 2:
+        values = values.reshape(-1, 1)
     if spec.is_text:
-        cells = [spec.missing if cell is None else cell for cell in column.ravel()]
-        return np.array(cells, object).reshape(shape)
+        cells = [spec.missing if cell is None else cell for cell in values.ravel()]
+        return np.array(cells, object).reshape(values.shape)
     with np.errstate(over="ignore"):  # beyond float32 is infinity, as a caller's own cast makes it
-        return np.ascontiguousarray(column.astype(spec.dtype)).reshape(shape)
+        return np.asarray(values, spec.dtype, order="C")

@@ -45,10 +45,14 @@ def wire_of(spec: TensorSpec) -> str:
     return "UINT64" if spec.dtype == "uint64" else "INT64"
 
 
-def tensor_of(name: str, values: Array, matrix: bool = False) -> dict[str, Any]:
-    """A tensor's JSON object; `matrix`: a column `[n]` is written as `[n, 1]`."""
-    shape = [len(values), 1] if matrix and values.ndim == 1 else list(values.shape)
-    return {"name": name, "shape": shape, "datatype": datatype_of(values.dtype), "data": plain_cells(values)}
+def tensor_of(name: str, values: Array) -> dict[str, Any]:
+    """A tensor's JSON object."""
+    return {**head_of(name, values), "data": plain_cells(values)}
+
+
+def head_of(name: str, values: Array) -> dict[str, Any]:
+    """A tensor's JSON object without its data."""
+    return {"name": name, "shape": list(values.shape), "datatype": datatype_of(values.dtype)}
 
 
 def plain_cells(values: Array) -> list[Any]:

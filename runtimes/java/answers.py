@@ -150,7 +150,7 @@ def first_row(golden: Mapping[str, bytes]) -> dict[str, list[Any]]:
     for name in sorted(n for n in golden if n.endswith(".request.json")):
         answer = json.loads(golden.get(name.replace(".request.", ".response."), b'{"error":""}'))
         inputs = json.loads(golden[name])["inputs"]
-        if "error" not in answer and all(i["data"] and i["shape"] and i["shape"][0] for i in inputs):
+        if "error" not in answer and all(i.get("data") and i["shape"] and i["shape"][0] for i in inputs):
             return {i["name"]: i["data"][: len(i["data"]) // i["shape"][0]] for i in inputs}
     return {}
 

@@ -30,17 +30,27 @@ class Model:
         self.columns = Columns(described.signature, self.session.signature)
         self.quick = Quick(self.session.signature)
         self.inputs = self.session.signature.inputs
-        self.free = any(isinstance(d, str) for t in (*self.inputs, *self.signature.outputs) for d in t.shape[1:])
+        self._axes = self.signature.batch_axes
         self._outputs = frozenset(self.session.outputs)
 
     def ask(self, table: Mapping[str, Array], outputs: Sequence[str] = (), most_rows: int = 0) -> Table:
         """The answers to the rows of a table, all outputs or those that are named; raises `Refusal`."""
         self.check(outputs)
-        for values in table.values():
-            if values.ndim and len(values) > most_rows > 0:
-                words = f"{len(values)} rows, and this server takes {most_rows} at once: send fewer"
+        for name, values in table.items():
+            rows = self._rows(name, values)
+            if rows > most_rows > 0:
+                words = f"{rows} rows, and this server takes {most_rows} at once: send fewer"
                 raise Refusal(words, 413, "too_many_rows")
         return self.run(self.columns.feeds(table), outputs)
+
+    def rows_of(self, answers: Table) -> int:
+        """For how many rows these are the answers; 1 where they have no batch."""
+        return next((self._rows(n, v) for n, v in answers.items() if self._axes[n] is not None), 1)
+
+    def _rows(self, name: str, values: Array) -> int:
+        """How many rows a tensor has along its batch axis; 1 where it has none."""
+        axis = self._axes.get(name)
+        return int(values.shape[axis]) if axis is not None and axis < values.ndim else 1
 
     def check(self, outputs: Sequence[str]) -> None:
         """`Refusal` where the model has no output of one of the names."""
@@ -64,12 +74,11 @@ class Model:
             "versions": [self.version],
             "platform": "onnxruntime_onnx",
             "inputs": [_metadata(t) for t in self.inputs],
-            "outputs": [_metadata(t, self.free) for t in self.signature.outputs],
+            "outputs": [_metadata(t) for t in self.signature.outputs],
         }
 
 
-def _metadata(spec: TensorSpec, free: bool = False) -> dict[str, Any]:
-    """`free`: an output whose dimensions follow from a request's; the signature has those of the example."""
+def _metadata(spec: TensorSpec) -> dict[str, Any]:
     datatype = "BYTES" if spec.is_text else datatype_of(np.dtype(spec.dtype))
-    shape = [d if isinstance(d, int) and not free else -1 for d in spec.shape]
+    shape = [d if isinstance(d, int) else -1 for d in spec.shape]
     return {"name": spec.name, "datatype": datatype, "shape": shape}

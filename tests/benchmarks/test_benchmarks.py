@@ -84,11 +84,11 @@ def test_what_a_model_refuses_lies_together() -> None:
     import numpy as np
 
     from mlpack_toolkit.converters._worker.probes import make_probes
-    from mlpack_toolkit.converters.spec import Description, Feature, TensorSpec
+    from mlpack_toolkit.converters.spec import Cells, Description, Feature, TensorSpec
 
     features = tuple(Feature(f"x{i}", thresholds=(0.5,)) for i in range(3))
     described = Description("Model", "regressor", features, named=False)
-    spec = TensorSpec("X", "float64", ("N", 3), nullable=True)
+    spec = TensorSpec("X", "float64", ("N", 3), Cells(nullable=True))
     probes = make_probes(described, (spec,), {"X": np.zeros((4, 3))})
     rows = np.concatenate([p.rows["X"] for p in probes])
     places = np.flatnonzero((np.abs(rows) > np.finfo(np.float32).max).any(axis=1))

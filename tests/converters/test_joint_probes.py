@@ -16,7 +16,7 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from mlpack_toolkit.converters._worker.joint_probes import BETWEEN, ROWS, several
 from mlpack_toolkit.converters._worker.probes import Probe, columns_of
 from mlpack_toolkit.converters._worker.reference import ask, ask_by_kind
-from mlpack_toolkit.converters.spec import Description, Feature, Table, TensorSpec, Unsupported
+from mlpack_toolkit.converters.spec import Cells, Description, Feature, Table, TensorSpec, Unsupported
 from mlpack_toolkit.converters.table import rows_of, stack
 from tests.converters.proving import held
 
@@ -31,9 +31,9 @@ TABLE = {
     "d": np.arange(20) % 3 * 1.0,
 }
 INPUTS = (
-    *(TensorSpec(name, "float64", ("N", 1), nullable=True) for name in "ab"),
+    *(TensorSpec(name, "float64", ("N", 1), Cells(nullable=True)) for name in "ab"),
     TensorSpec("c", "string", ("N", 1)),
-    TensorSpec("d", "float64", ("N", 1), nullable=True),
+    TensorSpec("d", "float64", ("N", 1), Cells(nullable=True)),
 )
 FEATURES = (Feature("a"), Feature("b"), Feature("c", "text", values=("x", "y")), Feature("d", values=(0.0, 1.0, 2.0)))
 DESCRIPTION = Description("M", "regressor", FEATURES, named=True)

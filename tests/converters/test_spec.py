@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 
-from mlpack_toolkit.converters.spec import Signature, TensorSpec
+from mlpack_toolkit.converters.spec import Cells, Signature, TensorSpec
 
 TENSORS = (
-    TensorSpec("island", "string", ("N", 1), nullable=True, missing=""),
-    TensorSpec("sex", "string", ("N", 1), nullable=True, missing="\uffff", values=("male", "")),
-    TensorSpec("mass", "float64", ("N", 1), nullable=True, limit=1e30),
-    TensorSpec("nothing", "float64", ("N", 1), limit=0.0),
-    TensorSpec("closed", "int64", ("N", 1), values=()),
-    TensorSpec("flag", "bool", ("N", 1), frame_dtype="category"),
+    TensorSpec("island", "string", ("N", 1), Cells(nullable=True, missing="")),
+    TensorSpec("sex", "string", ("N", 1), Cells(nullable=True, missing="\uffff", values=("male", ""))),
+    TensorSpec("mass", "float64", ("N", 1), Cells(nullable=True, limit=1e30)),
+    TensorSpec("nothing", "float64", ("N", 1), Cells(limit=0.0)),
+    TensorSpec("closed", "int64", ("N", 1), Cells(values=())),
+    TensorSpec("flag", "bool", ("N", 1), Cells(frame_dtype="category")),
     TensorSpec(
         "X",
         "float64",
         ("N", 2),
-        columns=("a", ""),
-        features=(TensorSpec("a", "float64", ("N", 1)), TensorSpec("", "float64", ("N", 1), nullable=True)),
+        Cells(
+            columns=("a", ""),
+            features=tuple(TensorSpec(n, "float64", ("N", 1), Cells(nullable=not n, kind="")) for n in ("a", "")),
+        ),
     ),
 )
 
@@ -32,6 +33,6 @@ def test_a_tensor_comes_back_from_json(tensor: TensorSpec) -> None:
 
 
 def test_a_signature_comes_back_from_json() -> None:
-    inputs = tuple(replace(t, kind="matrix" if t.name == "X" else "column") for t in TENSORS)
+    inputs = tuple(t.with_cells(kind="matrix" if t.name == "X" else "column") for t in TENSORS)
     signature = Signature("classifier", inputs, (TensorSpec("label", "string", ("N",)),), ("é", ""))
     assert Signature.from_json(json.loads(json.dumps(signature.to_json()))) == signature

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from mlpack_toolkit.converters.artifact import Artifact
-from mlpack_toolkit.converters.spec import Signature, TensorSpec
+from mlpack_toolkit.converters.spec import Cells, Signature, TensorSpec
 from mlpack_toolkit.converters.variant import Variant
 from mlpack_toolkit.packager.bundle.golden import GoldenCase, Tolerance
 from mlpack_toolkit.packager.diff import diff
@@ -177,7 +177,7 @@ def small(x: TensorSpec, y: TensorSpec, *values: float, operator: str = "Cast", 
 
 
 def tensor(name: str, dtype: str = "float64", *shape: int | str, **facts: Any) -> TensorSpec:
-    return TensorSpec(name, dtype, shape or ("N", 1), **facts)
+    return TensorSpec(name, dtype, shape or ("N", 1), Cells(**facts))
 
 
 X, Y = tensor("x"), tensor("y")
@@ -202,7 +202,7 @@ def test_a_fraction_is_not_cut_off_to_be_asked() -> None:
 def test_a_batch_that_the_graph_does_not_take_is_refused() -> None:
     two = small(tensor("x", "float64", 2, 1), tensor("y", "float64", 2, 1))
     (refused,) = answers(two, small(X, Y, 1.0))["refused"]
-    assert refused["reason"] == "1 rows, and the graph takes 2 at a time"
+    assert refused["reason"] == "input 'x': the shape [1, 1], and the graph takes [2, 1]"
 
 
 def test_a_graph_that_stops_is_told() -> None:
@@ -311,10 +311,12 @@ def manifest(*inputs: TensorSpec, **facts: Any) -> Facts:
 
 
 def test_a_signature_tells_every_rule() -> None:
-    rules = {"dtype": "int64", "nullable": True, "limit": 9.0, "least": 1.0, "most": 2.0, "values": (1, 2)}
-    plain = {"dtype": "float32", "nullable": False, "limit": None, "least": None, "most": None, "values": None}
-    a = manifest(TensorSpec("x", shape=("N", 1), **plain), precision="float64")
-    b = manifest(TensorSpec("x", shape=("N", 1), **rules), tolerances={"prediction": {"rtol": 1e-3, "atol": 0.0}})
+    rules: Facts = {"nullable": True, "limit": 9.0, "least": 1.0, "most": 2.0, "values": (1, 2)}
+    plain: Facts = {"nullable": False, "limit": None, "least": None, "most": None, "values": None}
+    a = manifest(TensorSpec("x", "float32", ("N", 1), Cells(**plain)), precision="float64")
+    held = {"tolerances": {"prediction": {"rtol": 1e-3, "atol": 0.0}}}
+    b = manifest(TensorSpec("x", "int64", ("N", 1), Cells(**rules)), **held)
+    rules, plain = rules | {"dtype": "int64"}, plain | {"dtype": "float32"}
     found = signature_changes(a, b)
     (changed,) = found["inputs"]["changed"]
     assert {c["field"]: (c["from"], c["to"]) for c in changed["changes"]} == {
@@ -326,8 +328,10 @@ def test_a_signature_tells_every_rule() -> None:
 
 def test_a_rule_of_one_column_of_a_matrix_names_the_column() -> None:
     def matrix(limit: float | None) -> Facts:
-        columns = tuple(TensorSpec(name, "float32", ("N", 1), limit=limit if name == "v" else None) for name in "uv")
-        return manifest(TensorSpec("X", "float32", ("N", 2), features=columns))
+        columns = tuple(
+            TensorSpec(name, "float32", ("N", 1), Cells(limit=limit if name == "v" else None)) for name in "uv"
+        )
+        return manifest(TensorSpec("X", "float32", ("N", 2), Cells(features=columns)))
 
     (changed,) = signature_changes(matrix(None), matrix(8.0))["inputs"]["changed"]
     assert changed["changes"] == [{"column": "v", "field": "limit", "from": None, "to": 8.0}]

@@ -17,7 +17,7 @@ from scipy import sparse
 
 from mlpack_toolkit.converters.rds import Fault
 from mlpack_toolkit.converters.rds_frame import levels_in
-from mlpack_toolkit.converters.spec import Signature, TensorSpec
+from mlpack_toolkit.converters.spec import Cells, Signature, TensorSpec
 from mlpack_toolkit.packager.data.readers import read_example, stream
 from mlpack_toolkit.packager.errors import UsageError
 from tests import mutation
@@ -26,14 +26,14 @@ from tests.packager import hostile_files
 TABULAR = Signature(
     "regressor",
     (
-        TensorSpec("a", "float64", ("N", 1), nullable=True),
-        TensorSpec("b", "string", ("N", 1), nullable=True, missing=""),
+        TensorSpec("a", "float64", ("N", 1), Cells(nullable=True)),
+        TensorSpec("b", "string", ("N", 1), Cells(nullable=True, missing="")),
         TensorSpec("c", "int64", ("N", 1)),
     ),
     (),
 )
-MATRIX = Signature("regressor", (TensorSpec("X", "float64", ("N", 2), nullable=True),), ())
-TEXT = Signature("classifier", (TensorSpec("text", "string", ("N", 1), nullable=True, missing=""),), ())
+MATRIX = Signature("regressor", (TensorSpec("X", "float64", ("N", 2), Cells(nullable=True)),), ())
+TEXT = Signature("classifier", (TensorSpec("text", "string", ("N", 1), Cells(nullable=True, missing="")),), ())
 FORMS = Path(__file__).parent.parent / "converters" / "r" / "forms"
 GIB = 1 << 20
 """In the kibibytes of `ru_maxrss`."""

@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mlpack_toolkit.converters.spec import Signature, TensorSpec
+from mlpack_toolkit.converters.spec import Cells, Signature, TensorSpec
 from mlpack_toolkit.packager.bundle.reader import open_bundle
 from mlpack_toolkit.packager.commands.inspect import inspect
 from mlpack_toolkit.packager.remarks import ignored_columns, needless_trust
@@ -29,7 +29,7 @@ def signature(*inputs: TensorSpec) -> Signature:
 
 
 NAMED = signature(TensorSpec("a", "float32", ("N", 1)), TensorSpec("b", "float32", ("N", 1)))
-MATRIX = signature(TensorSpec("X", "float32", ("N", 2), columns=("a", "b")))
+MATRIX = signature(TensorSpec("X", "float32", ("N", 2), Cells(columns=("a", "b"))))
 PLAIN = signature(TensorSpec("X", "float32", ("N", 2)))
 
 

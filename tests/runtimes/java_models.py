@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from mlpack_toolkit.converters.spec import Signature, TensorSpec
+from mlpack_toolkit.converters.spec import Cells, Signature, TensorSpec
 from mlpack_toolkit.runtimes.spec import Package
 from tests.artifacts import artifact_of
 
@@ -107,7 +107,7 @@ def columns(**values: list[Any]) -> Request:
 
 def spec(name: str, dtype: str, *shape: Any, **rules: Any) -> TensorSpec:
     """A tensor, in short."""
-    return TensorSpec(name, dtype, shape, **rules)
+    return TensorSpec(name, dtype, shape, Cells(**rules))
 
 
 def penguins() -> Package:

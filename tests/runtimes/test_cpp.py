@@ -23,7 +23,7 @@ from onnx import TensorProto, helper, numpy_helper
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before onnxruntime loads
 import onnxruntime as ort
 
-from mlpack_toolkit.converters.spec import Signature, TensorSpec, Unsupported
+from mlpack_toolkit.converters.spec import Cells, Signature, TensorSpec, Unsupported
 from mlpack_toolkit.packager.errors import MissingToolError
 from mlpack_toolkit.packager.setup_headers import cache_folder, fetch_headers
 from mlpack_toolkit.runtimes import cpp
@@ -77,7 +77,7 @@ def node(kind: str, inputs: str, output: str, **attributes: Any) -> Any:
 
 
 def column(name: str, dtype: str, **rules: Any) -> TensorSpec:
-    return TensorSpec(name, dtype, ("N", 1), **rules)
+    return TensorSpec(name, dtype, ("N", 1), Cells(**rules))
 
 
 def penguins(weight: float = 0.5) -> tuple[Signature, bytes]:
@@ -94,7 +94,7 @@ def penguins(weight: float = 0.5) -> tuple[Signature, bytes]:
         ),
         (
             TensorSpec("label", "string", ("N",)),
-            TensorSpec("probabilities", "float32", ("N", 3), columns=labels),
+            TensorSpec("probabilities", "float32", ("N", 3), Cells(columns=labels)),
         ),
         labels,
     )
@@ -123,11 +123,11 @@ def penguins(weight: float = 0.5) -> tuple[Signature, bytes]:
 def matrix() -> tuple[Signature, bytes]:
     """A linear regressor over a matrix with a rule per column."""
     rules = (
-        TensorSpec("height", "float32", ("N",), limit=F32_MAX),
-        TensorSpec("height", "float32", ("N",), nullable=True, limit=1e6),
-        TensorSpec("double", "float32", ("N",), values=(1.0, 2.5)),
+        TensorSpec("height", "float32", ("N",), Cells(limit=F32_MAX)),
+        TensorSpec("height", "float32", ("N",), Cells(nullable=True, limit=1e6)),
+        TensorSpec("double", "float32", ("N",), Cells(values=(1.0, 2.5))),
     )
-    x = TensorSpec("X", "float32", ("N", 3), columns=("height", "height", "double"), features=rules)
+    x = TensorSpec("X", "float32", ("N", 3), Cells(columns=("height", "height", "double"), features=rules))
     signature = Signature("regressor", (x,), (TensorSpec("prediction", "float32", ("N",)),))
     nodes = [node("IsNaN", "X", "gap"), node("Where", "gap zero X", "x"), node("MatMul", "x w", "prediction")]
     return signature, graph(signature, nodes, {"w": np.array([1.5, 2.5, -1], "float32"), "zero": np.float32(0)})
@@ -163,7 +163,7 @@ def tensors() -> tuple[Signature, bytes]:
     signature = Signature(
         "graph",
         (
-            TensorSpec("image", "float32", ("batch", 2, "k"), nullable=True),
+            TensorSpec("image", "float32", ("batch", 2, "k"), Cells(nullable=True)),
             TensorSpec("mask", "bool", ("batch", 2, "k")),
             TensorSpec("word", "string", ("batch",)),
         ),
@@ -179,15 +179,15 @@ def tensors() -> tuple[Signature, bytes]:
 def mixture() -> tuple[Signature, bytes]:
     """One text per row, narrow integers, and matrices of text, integers and booleans; answers of every type."""
     words = (
-        TensorSpec("first", "string", ("N",), nullable=True, missing="\uffff"),
-        TensorSpec("second", "string", ("N",), values=("a", "b")),
+        TensorSpec("first", "string", ("N",), Cells(nullable=True, missing="\uffff")),
+        TensorSpec("second", "string", ("N",), Cells(values=("a", "b"))),
     )
     signature = Signature(
         "classifier",
         (
             TensorSpec("document", "string", ("N",)),
             column("code", "uint8", values=(1, 3, 255)),
-            TensorSpec("words", "string", ("N", 2), features=words),
+            TensorSpec("words", "string", ("N", 2), Cells(features=words)),
             TensorSpec("counts", "int32", ("N", 3)),
             TensorSpec("flags", "bool", ("N", 2)),
         ),
@@ -654,7 +654,7 @@ def small_package() -> Package:
 def test_several_targets_are_arrays_in_the_order_of_their_classes() -> None:
     outputs = (
         TensorSpec("label", "string", ("N", 2)),
-        TensorSpec("probabilities_0", "float32", ("N", 2), columns=("no", "😀")),
+        TensorSpec("probabilities_0", "float32", ("N", 2), Cells(columns=("no", "😀"))),
     )
     made = small_package()
     signature = replace(made.signature, outputs=outputs, classes=())

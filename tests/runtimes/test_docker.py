@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 from tritonclient.grpc import model_config_pb2
 
-from mlpack_toolkit.converters.spec import Signature, TensorSpec
+from mlpack_toolkit.converters.spec import Cells, Signature, TensorSpec
 from mlpack_toolkit.packager.images import _import_closure
 from mlpack_toolkit.packager.images.spec import Tag
 from mlpack_toolkit.runtimes import docker
@@ -47,7 +47,7 @@ def _graph(inputs: list[Shaped], outputs: list[Shaped]) -> bytes:
 def _package(name: str = "churn", version: str = "1.0.0", model: bytes | None = None) -> Package:
     signature = Signature(
         "regressor",
-        (TensorSpec("age", "float32", ("N", 1)), TensorSpec("city", "string", ("N", 1), missing="")),
+        (TensorSpec("age", "float32", ("N", 1)), TensorSpec("city", "string", ("N", 1), Cells(missing=""))),
         (TensorSpec("prediction", "float32", ("N",)),),
     )
     graph = _graph([("age", FLOAT, ["N", 1]), ("city", STRING, ["N", 1])], [("prediction", FLOAT, ["N"])])
@@ -322,7 +322,8 @@ def test_a_graph_that_triton_cannot_hold_has_no_repository() -> None:
 
 def test_requests_for_an_onnx_file_as_it_came_stay_apart() -> None:
     package = _package()
-    package = replace(package, signature=replace(package.signature, task="graph"))
+    bare = tuple(replace(t, cells=None) for t in package.signature.inputs)
+    package = replace(package, signature=replace(package.signature, inputs=bare))
     config = _config(package.model.path.read_bytes(), package)
     assert config.max_batch_size and not config.HasField("dynamic_batching")
 

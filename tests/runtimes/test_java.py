@@ -305,11 +305,11 @@ def test_the_bounds_of_a_column_are_in_its_line_and_in_its_words() -> None:
 
 def test_columns_carry_their_own_rules_and_names() -> None:
     rule = spec("only", "float64", nullable=True, limit=5.0)
-    matrix_of_one = replace(features().signature.inputs[0], shape=("N", 1), columns=(), features=(rule,))
+    matrix_of_one = replace(features().signature.inputs[0], shape=("N", 1)).with_cells(columns=(), features=(rule,))
     signature = Signature("regressor", (matrix_of_one,), (spec("prediction", "float32", "N"),))
     (column,) = fields.columns(signature)
     assert (column.name, column.input, column.width, column.rule) == ("only", "X", 1, rule)
     with pytest.raises(Unsupported, match="3 columns"):
         fields.columns(replace(signature, inputs=(replace(matrix_of_one, shape=("N", 3)),)))
-    twice = replace(matrix_of_one, shape=("N", 2), features=(), columns=("a", "a"))
+    twice = replace(matrix_of_one, shape=("N", 2)).with_cells(features=(), columns=("a", "a"))
     assert [c.name for c in fields.columns(replace(signature, inputs=(twice,)))] == ["a", "a (2)"]

@@ -40,8 +40,8 @@ def java_types(signature: Signature) -> list[str]:
 def test_which_columns_are_enums() -> None:
     assert factor("f", ("a",)).is_enum
     assert not factor("f", ()).is_enum
-    assert not replace(factor("f", ("a",)), values=None).is_enum
-    assert not replace(factor("f", ("a",)), frame_dtype="category").is_enum
+    assert not factor("f", ("a",)).with_cells(values=None).is_enum
+    assert not factor("f", ("a",)).with_cells(frame_dtype="category").is_enum
     assert not replace(factor("f", ("a",)), dtype="int64").is_enum
     assert not replace(factor("f", ("a",)), shape=("N", 2)).is_enum
     assert factor("f", tuple(map(str, range(MOST_LEVELS)))).is_enum
@@ -100,7 +100,7 @@ def test_the_rows_are_typed() -> None:
     [
         factor("f", tuple(map(str, range(MOST_LEVELS + 1)))),
         factor("f", ("a", "\uffff"), nullable=True, missing="\uffff"),
-        replace(factor("f", ("a",)), frame_dtype=""),
+        factor("f", ("a",)).with_cells(frame_dtype=""),
     ],
     ids=["many", "mark", "text"],
 )

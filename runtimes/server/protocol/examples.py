@@ -7,8 +7,9 @@ from typing import Any
 
 from mlpack_toolkit.converters.spec import TensorSpec
 
+from ...engine.binary import arrays_of
 from ...engine.errors import Damaged, Refusal
-from ...engine.tensors import Array, array_of
+from ...engine.tensors import Array
 from ..model import Model
 from .infer import parse
 from .rows import cells_of_rows, table_of_cells
@@ -19,7 +20,9 @@ def example_row(model: Model) -> dict[str, Any]:
     listed = (path for path in sorted(model.described.digests) if path.startswith("golden/"))
     for path in [path for path in listed if path.endswith(".request.json")][:5]:
         try:
-            tensors = {t["name"]: array_of(t) for t in parse(model.described.read(path))["inputs"]}
+            raw = path.replace(".json", ".bin")
+            beside = model.described.read(raw) if raw in model.described.digests else None
+            tensors = arrays_of(parse(model.described.read(path))["inputs"], beside)
             row = {spec.name: _first(tensors[spec.name]) for spec in model.inputs}
             model.ask(table_of_cells(model, cells_of_rows(model, [row])))
         except (Damaged, Refusal, KeyError, TypeError, IndexError):
@@ -29,6 +32,7 @@ def example_row(model: Model) -> dict[str, Any]:
 
 
 def _first(values: Array) -> Any:
+    """The first row, of a tensor whose rows are its first dimension."""
     cell = values[0].tolist() if hasattr(values[0], "tolist") else values[0]
     plain = _plain(cell)
     return plain[0] if values.ndim == 2 and values.shape[1] == 1 else plain

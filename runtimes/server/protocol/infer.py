@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import orjson
 
 from mlpack_toolkit.converters.spec import Table
 
-from ...engine.binary import array_of_bytes, bytes_of_array
+from ...engine.binary import arrays_of, binary_tensor, object_of
 from ...engine.errors import Refusal
-from ...engine.tensors import Array, array_of, datatype_of, shape_of, tensor_of
+from ...engine.tensors import tensor_of
 from ..model import Model
 
 LENGTH_HEADER = b"inference-header-content-length"
@@ -59,7 +59,7 @@ def answer(model: Model, request: Any, raw: memoryview | None = None, most_rows:
     head = {"model_name": model.name, "model_version": model.version}
     if identifier is not None:
         head["id"] = identifier
-    rows = next((len(v) for v in answers.values() if v.ndim), 0)
+    rows = model.rows_of(answers)
     if wanted.binary or wanted.all_binary:
         return _binary(head, answers, wanted, rows)
     outputs = [tensor_of(name, values) for name, values in answers.items()]
@@ -70,7 +70,7 @@ def _asked(model: Model, request: dict[str, Any], raw: memoryview | None, most_r
     inputs = request.get("inputs")
     feeds = model.quick.of_tensors(inputs, most_rows) if raw is None else None
     if feeds is None:
-        table, wanted = _table(inputs, raw), _wanted(request)
+        table, wanted = arrays_of(inputs, raw), _wanted(request)
         return model.ask(table, wanted.names, most_rows), wanted
     wanted = _wanted(request)
     model.check(wanted.names)
@@ -95,43 +95,10 @@ def _split(body: bytes | bytearray, header: bytes | None) -> tuple[Any, memoryvi
     return parse(whole[: int(header)]), whole[int(header) :]
 
 
-def _table(inputs: Any, raw: memoryview | None) -> dict[str, Array]:
-    if type(inputs) is not list or not inputs:
-        raise Refusal("'inputs' must be a list of tensors")
-    table: dict[str, Array] = {}
-    place = 0
-    for tensor in inputs:
-        if type(tensor) is not dict or type(tensor.get("name")) is not str:
-            raise Refusal("each of 'inputs' must be an object with a 'name'")
-        name = tensor["name"]
-        if name in table:
-            raise Refusal(f"the input {name[:80]!r} is there twice")
-        size = _object(tensor, "parameters").get("binary_data_size")
-        if size is None:
-            table[name] = array_of(tensor)
-            continue
-        if raw is None or type(size) is not int or not 0 <= size <= len(raw) - place or "data" in tensor:
-            raise Refusal(f"input {name[:80]!r}: 'binary_data_size' says otherwise than the body")
-        table[name] = array_of_bytes(name, tensor.get("datatype"), shape_of(tensor), raw[place : place + size])
-        place += size
-    if raw is not None and place != len(raw):
-        raise Refusal(f"the body has {len(raw) - place} bytes that belong to no input")
-    return table
-
-
-def _object(plain: Mapping[str, Any], key: str) -> dict[str, Any]:
-    found = plain.get(key)
-    if found is None:
-        return {}
-    if type(found) is not dict:
-        raise Refusal(f"{key!r} must be an object")
-    return found
-
-
 def _wanted(request: dict[str, Any]) -> Wanted:
     if "outputs" not in request and "parameters" not in request:
         return ALL
-    everything = _flag(_object(request, "parameters"), "binary_data_output", False)
+    everything = _flag(object_of(request, "parameters"), "binary_data_output", False)
     outputs = request.get("outputs")
     if not outputs and (outputs is None or type(outputs) is list):
         return Wanted(all_binary=everything)
@@ -141,7 +108,7 @@ def _wanted(request: dict[str, Any]) -> Wanted:
     for each in outputs:
         if type(each) is not dict or type(each.get("name")) is not str:
             raise Refusal("each of 'outputs' must be an object with a 'name'")
-        parameters = _object(each, "parameters")
+        parameters = object_of(each, "parameters")
         if parameters.get("classification"):
             raise Refusal(f"output {each['name'][:80]!r}: this server has no classification extension")
         if each["name"] in names:
@@ -163,10 +130,9 @@ def _binary(head: dict[str, Any], answers: Table, wanted: Wanted, rows: int) -> 
     outputs, parts = [], []
     for name, values in answers.items():
         if wanted.all_binary or name in wanted.binary:
-            parts.append(bytes_of_array(values))
-            parameters = {"binary_data_size": len(parts[-1])}
-            kind = datatype_of(values.dtype)
-            outputs.append({"name": name, "shape": list(values.shape), "datatype": kind, "parameters": parameters})
+            described, raw = binary_tensor(name, values)
+            outputs.append(described)
+            parts.append(raw)
         else:
             outputs.append(tensor_of(name, values))
     first = orjson.dumps({**head, "outputs": outputs})

@@ -86,9 +86,10 @@ def _ref(name: str) -> Schema:
 
 def _schemas(model: Model, settings: Settings, example: Mapping[str, Any]) -> Schema:
     rows = {"type": "array", "items": _ref("Row"), "maxItems": settings.rows}
-    answer = _object(_answer_columns(model)) | ({"additionalProperties": True} if model.free else {})
+    free = any(isinstance(d, str) for t in model.signature.outputs for d in t.shape[1:])
+    answer = _object({} if free else _answer_columns(model)) | ({"additionalProperties": True} if free else {})
     alone = len(answer["properties"]) == 1
-    prediction = {} if model.free else next(iter(answer["properties"].values())) if alone else _ref("Answer")
+    prediction = {} if free else next(iter(answer["properties"].values())) if alone else _ref("Answer")
     return {
         "Row": {**_row(model), "examples": [dict(example)]},
         "Request": {"oneOf": [_ref("Row"), rows]},
@@ -163,9 +164,7 @@ def _bounds(spec: TensorSpec) -> Schema:
 
 
 def _answer_columns(model: Model) -> Schema:
-    """The columns of an answer, from the outputs' shapes; none where the shapes depend on the request."""
-    if model.free:
-        return {}
+    """The columns of an answer, from the outputs' shapes."""
     shapes = {t.name: [d if isinstance(d, int) else 0 for d in t.shape[1:]] for t in model.signature.outputs}
     kinds = {t.name: object if t.is_text else np.dtype(t.dtype) for t in model.signature.outputs}
     empty = {name: np.empty([0, *shape], kinds[name]) for name, shape in shapes.items()}

@@ -113,8 +113,8 @@ def _require_single_cells(spec: TensorSpec, column: list[Any]) -> None:
 def _array(spec: TensorSpec, column: Any) -> Array:
     if type(column) is not list:
         raise Refusal(f"column {spec.name!r}: its cells must be a list, one for each row")
-    if not spec.shape:
-        raise Refusal(f"column {spec.name!r}: the model takes one value for all rows there: ask it by /v2")
+    if not spec.shape or spec.batch_axis not in (None, 0):
+        raise Refusal(f"input {spec.name!r}: rows are not its first dimension: ask the model by /v2")
     dims = [d if isinstance(d, int) else _length(column, depth) for depth, d in enumerate(spec.shape[1:])]
     if spec.is_truth:
         column = [float(v) if type(v) is bool else v for v in column]
@@ -133,14 +133,15 @@ def ask_cells(model: Model, cells: Mapping[str, Any], most: int = 0) -> Table:
     """The answers to columns of cells, one for each row; raises `Refusal`."""
     feeds = model.quick.of_cells(cells, most)
     if feeds is not None:
-        return _for_each_row(model.run(feeds.arrays), feeds.rows)
+        return _for_each_row(model, model.run(feeds.arrays), feeds.rows)
     table = table_of_cells(model, cells)
     rows = max((len(v) for v in table.values() if v.ndim), default=0)
-    return _for_each_row(model.ask(table, most_rows=most), rows)
+    return _for_each_row(model, model.ask(table, most_rows=most), rows)
 
 
-def _for_each_row(answers: Table, rows: int) -> Table:
-    other: Sequence[str] = [n for n, v in answers.items() if not v.ndim or len(v) != rows]
+def _for_each_row(model: Model, answers: Table, rows: int) -> Table:
+    elsewhere = {t.name for t in model.signature.outputs if t.batch_axis not in (None, 0)}
+    other: Sequence[str] = [n for n, v in answers.items() if n in elsewhere or v.shape[:1] != (rows,)]
     if other:
         raise Refusal(f"the output {other[0]!r} has no answer for each row: ask the model by /v2")
     return answers

@@ -79,7 +79,7 @@ class Service:
                 found.raw_output_contents.append(bytes_of_array(values))
             else:
                 getattr(added.contents, _CONTENTS[added.datatype]).extend(_cells(values))
-        return found, next((len(v) for v in answers.values() if v.ndim), 0)
+        return found, model.rows_of(answers)
 
 
 def _cells(values: Array) -> list[Any]:

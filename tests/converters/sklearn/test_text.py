@@ -18,7 +18,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from mlpack_toolkit.converters._graph.builder import GraphBuilder
 from mlpack_toolkit.converters._steps.lookup import convert
 from mlpack_toolkit.converters.sklearn._text.characters import preprocessed
-from mlpack_toolkit.converters.spec import TensorSpec, Unsupported
+from mlpack_toolkit.converters.spec import Cells, TensorSpec, Unsupported
 from tests.artifacts import saved
 from tests.converters.check import assert_same
 from tests.converters.sklearn.empty import assert_empty
@@ -217,4 +217,4 @@ def test_terms_that_cannot_be_told_apart_are_refused() -> None:
 
 def _convert(fitted: Any) -> None:
     graph = GraphBuilder("float64")
-    convert(fitted, (graph.input(TensorSpec("text", "string", ("N", 1), missing="")),), graph)
+    convert(fitted, (graph.input(TensorSpec("text", "string", ("N", 1), Cells(missing=""))),), graph)

@@ -12,10 +12,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mlpack_toolkit.converters.spec import COLUMN, MATRIX, Signature, Table, TensorSpec
-from mlpack_toolkit.packager.bundle.golden import GoldenCase, Tolerance, decode_case, encode_case
+from mlpack_toolkit.converters.spec import COLUMN, MATRIX, Cells, Signature, Table, TensorSpec
+from mlpack_toolkit.packager.bundle.golden import GoldenCase, Half, Tolerance, decode_case, encode_case
 
 TRICKY = [math.nan, math.inf, -math.inf, -0.0, 0.0, 5e-324, -5e-324, 1.7976931348623157e308, 0.1, 1e16, 2.0**53 + 2]
+HALVES = ("request", "response")
 EXTREMES = [-(2**63), 2**63 - 1, 2**53 + 1, 0, -1]
 
 doubles = st.sampled_from(TRICKY) | st.floats()
@@ -51,14 +52,17 @@ def same(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
 
 
 def round_trip(case: GoldenCase) -> GoldenCase:
-    files = encode_case(case, "model", "1.0.0")
-    return decode_case(files["case-001.request.json"], files["case-001.response.json"], signature_of(case.rows))
+    files = encode_case(case, "model", "1.0.0", signature_of(case.rows))
+    halves = (
+        Half(files[f"case-001.{half}.json"], files.get(f"case-001.{half}.bin")) for half in ("request", "response")
+    )
+    return decode_case(*halves, signature_of(case.rows))
 
 
 def signature_of(rows: Table) -> Signature:
     """Arrays of one dimension are columns, others matrices."""
     specs = ((n, v, COLUMN if v.ndim == 1 else MATRIX) for n, v in rows.items())
-    inputs = tuple(TensorSpec(n, "float64", ("N", *(v.shape[1:] or (1,))), kind=kind) for n, v, kind in specs)
+    inputs = tuple(TensorSpec(n, "float64", ("N", *(v.shape[1:] or (1,))), Cells(kind=kind)) for n, v, kind in specs)
     return Signature("regressor", inputs, ())
 
 
@@ -74,7 +78,9 @@ def test_round_trip(asked: np.ndarray[Any, Any], answered: np.ndarray[Any, Any])
 @example(TRICKY)
 def test_every_double_survives_as_its_shortest_form(values: list[float]) -> None:
     case = GoldenCase("case-001", "odd", {"a": np.array(values, np.float64)}, {})
-    data = json.loads(encode_case(case, "m", "1")["case-001.request.json"])["inputs"][0]["data"]
+    data = json.loads(encode_case(case, "m", "1", signature_of(case.rows))["case-001.request.json"])["inputs"][0][
+        "data"
+    ]
     for value, written in zip(values, data, strict=True):
         if math.isfinite(value):
             assert repr(written) == repr(value)
@@ -98,7 +104,7 @@ def test_the_text_is_that_of_the_document() -> None:
         {"label": np.array(["male", "female"], object), "probabilities": np.array([[0.25, 0.75], [0.5, 0.5]])},
         tolerances={"probabilities": Tolerance(rtol=1e-5, atol=1e-6)},
     )
-    files = encode_case(case, "penguins", "1.0.0")
+    files = encode_case(case, "penguins", "1.0.0", signature_of(case.rows))
     assert files["case-003.request.json"].decode() == (
         '{"id":"case-003","inputs":[{"data":["Adelie",null],"datatype":"BYTES","name":"species","shape":[2,1]},'
         '{"data":[39.1,"NaN"],"datatype":"FP64","name":"mass","shape":[2,1]}],"parameters":{"probe":"missing"}}\n'
@@ -113,7 +119,10 @@ def test_the_text_is_that_of_the_document() -> None:
 
 def test_a_refusal_is_that_of_the_document() -> None:
     case = GoldenCase("case-007", "unseen", {"a": np.array([1])}, {}, error="no")
-    assert encode_case(case, "m", "1")["case-007.response.json"] == b'{"error":"no","id":"case-007"}\n'
+    assert (
+        encode_case(case, "m", "1", signature_of(case.rows))["case-007.response.json"]
+        == b'{"error":"no","id":"case-007"}\n'
+    )
 
 
 def test_tolerances_come_back_with_their_output() -> None:
@@ -132,6 +141,30 @@ def test_a_matrix_of_one_column_stays_a_matrix(rows: int) -> None:
 
 def test_null_in_a_column_of_numbers_is_nan() -> None:
     request = b'{"id":"a","inputs":[{"name":"n","datatype":"FP64","shape":[2,1],"data":[null,1]}]}'
-    assert same(
-        decode_case(request, b'{"id":"a"}', signature_of({"n": np.zeros(2)})).rows["n"], np.array([math.nan, 1.0])
-    )
+    found = decode_case(Half(request), Half(b'{"id":"a"}'), signature_of({"n": np.zeros(2)}))
+    assert same(found.rows["n"], np.array([math.nan, 1.0]))
+
+
+@given(columns(), columns())
+def test_numbers_beside_the_json_come_back(asked: np.ndarray[Any, Any], answered: np.ndarray[Any, Any]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mlpack_toolkit.packager.bundle.golden.MOST_TEXT_BYTES", 0)
+        allowed = {"y": Tolerance(1e-5, 1e-6)}
+        case = GoldenCase("case-001", "odd", {"a": asked}, {"y": answered}, tolerances=allowed)
+        files = encode_case(case, "m", "1", signature_of(case.rows))
+        back = round_trip(case)
+    assert same(back.rows["a"], asked) and same(back.answers["y"], answered)
+    assert back.tolerances == (allowed if answered.dtype.kind == "f" else {})
+    assert ("case-001.request.bin" in files) == (asked.dtype.kind != "O")
+    assert files.get("case-001.response.bin", answered.tobytes()) == answered.tobytes()
+
+
+def test_a_large_case_is_small_text_and_raw_numbers() -> None:
+    image = np.random.default_rng(0).normal(size=(2, 3, 64, 64)).astype(np.float32)
+    signature = Signature("graph", (TensorSpec("x", "float32", ("N", 3, 64, 64)),), ())
+    files = encode_case(GoldenCase("case-001", "example", {"x": image}, {"y": image[:, 0, 0, 0]}), "m", "1", signature)
+    assert sorted(files) == ["case-001.request.bin", "case-001.request.json", "case-001.response.json"]
+    assert len(files["case-001.request.json"]) < 200 and len(files["case-001.request.bin"]) == image.nbytes
+    half = Half(files["case-001.request.json"], files["case-001.request.bin"])
+    body, headers = half.body()
+    assert headers["Inference-Header-Content-Length"] == str(len(half.json)) and body == half.json + (half.raw or b"")

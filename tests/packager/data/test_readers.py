@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from mlpack_toolkit.converters.spec import Signature, Table, TensorSpec
+from mlpack_toolkit.converters.spec import Cells, Signature, Table, TensorSpec
 from mlpack_toolkit.packager.data.arrow import MISSING_IN_CSV
 from mlpack_toolkit.packager.data.readers import read_example, stream
 from mlpack_toolkit.packager.errors import UsageError
@@ -321,7 +320,7 @@ def takes(*specs: TensorSpec) -> Signature:
 
 
 def column(name: str, dtype: str = "float64") -> TensorSpec:
-    return TensorSpec(name, dtype, ("N", 1), nullable=True, missing="" if dtype == "string" else None)
+    return TensorSpec(name, dtype, ("N", 1), Cells(nullable=True, missing="" if dtype == "string" else None))
 
 
 def streamed(path: Path, signature: Signature) -> Table:
@@ -355,7 +354,7 @@ def test_text_that_looks_like_numbers_stays_text(tmp_path: Path) -> None:
 
 def test_truth_values_where_the_model_takes_numbers_or_levels(tmp_path: Path) -> None:
     """R calculates with them, and names levels after them; an example may hold them, so other rows may."""
-    levels = replace(column("f", "string"), frame_dtype="factor")
+    levels = column("f", "string").with_cells(frame_dtype="factor")
     signature = takes(column("n"), column("b", "bool"), levels)
     (tmp_path / "x.csv").write_text("n,b,f\nTRUE,1,TRUE\nNA,0,FALSE\nFALSE,1.0,\n")
     frame = pd.DataFrame({"n": [True, None, False], "b": [1, 0, 1], "f": [True, False, True]})
@@ -369,7 +368,7 @@ def test_truth_values_where_the_model_takes_numbers_or_levels(tmp_path: Path) ->
     (tmp_path / "x.csv").write_text("n,b,f\n1,TRUE,a\n2,,b\n")
     with pytest.raises(UsageError, match=r"row 1, column 'b': a missing value|bool with missing"):
         streamed(tmp_path / "x.csv", signature)
-    plain = replace(levels, frame_dtype="")
+    plain = levels.with_cells(frame_dtype="")
     frame[["f"]].to_parquet(tmp_path / "x.parquet")
     with pytest.raises(UsageError, match="holds numbers, the model takes text"):
         streamed(tmp_path / "x.parquet", takes(plain))
@@ -379,7 +378,7 @@ def test_a_matrix_from_columns(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("b,a\n1,2\n3,4\n")
     matrix = TensorSpec("X", "float64", ("N", 2))
     assert streamed(tmp_path / "x.csv", takes(matrix))["X"].tolist() == [[1, 2], [3, 4]]
-    named = TensorSpec("X", "float64", ("N", 2), columns=("a", "b"))
+    named = TensorSpec("X", "float64", ("N", 2), Cells(columns=("a", "b")))
     assert streamed(tmp_path / "x.csv", takes(named))["X"].tolist() == [[2, 1], [4, 3]]
 
 

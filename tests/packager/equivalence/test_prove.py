@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlpack_toolkit.converters.spec import Signature, TensorSpec
+from mlpack_toolkit.converters.spec import Cells, Signature, TensorSpec
 from mlpack_toolkit.packager.bundle.golden import Tolerance
 from mlpack_toolkit.packager.equivalence import prove as proof
 from mlpack_toolkit.packager.equivalence.probes import Probes
@@ -80,7 +80,7 @@ def plus(shift: float) -> Callable[[str], bytes]:
 
 
 def signature(output: str, dtype: str) -> Signature:
-    x = TensorSpec("X", "float64", ("N", 1), nullable=True)
+    x = TensorSpec("X", "float64", ("N", 1), Cells(nullable=True))
     return Signature("regressor", (x,), (TensorSpec(output, dtype, ("N",)),))
 
 

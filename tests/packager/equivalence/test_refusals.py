@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlpack_toolkit.converters.spec import MATRIX, Signature, TensorSpec
+from mlpack_toolkit.converters.spec import MATRIX, Cells, Signature, TensorSpec
 from mlpack_toolkit.packager.equivalence.probes import Probes
 from mlpack_toolkit.packager.equivalence.refusals import with_rules
 from mlpack_toolkit.packager.errors import ConversionError
@@ -20,11 +20,11 @@ Rows = list[tuple[str, str, Any, bool]]
 
 
 def text(name: str) -> TensorSpec:
-    return TensorSpec(name, "string", ("N", 1), nullable=True, missing="")
+    return TensorSpec(name, "string", ("N", 1), Cells(nullable=True, missing=""))
 
 
 def number(name: str) -> TensorSpec:
-    return TensorSpec(name, "float64", ("N", 1), nullable=True)
+    return TensorSpec(name, "float64", ("N", 1), Cells(nullable=True))
 
 
 def single(
@@ -119,14 +119,14 @@ def test_a_bound_that_the_original_does_not_keep_is_not_written() -> None:
 
 
 def test_whole_numbers() -> None:
-    spec = TensorSpec("a", "int64", ("N", 1))
+    spec = TensorSpec("a", "int64", ("N", 1), Cells())
     signature, probes = single(number("a"), odd((-1, True), (0, False), (1, False)), bounds=[0.0])
     probes = replace(probes, rows={"a": probes.rows["a"].astype(np.int64)})
     assert with_rules(replace(signature, inputs=(spec,)), probes).inputs[0].least == 0
 
 
 def test_a_bound_in_words() -> None:
-    spec = replace(number("a"), least=0.5, most=2.0)
+    spec = number("a").with_cells(least=0.5, most=2.0)
     broken = violations(Signature("regressor", (spec,), ()), {"a": np.array([0.25, 0.5, 2.0, 2.5, math.nan])})
     assert [str(v) for v in broken] == [
         "row 0, column 'a': a number below 0.5, and the model takes none there",
@@ -158,7 +158,7 @@ def test_a_rule_that_forbids_an_answered_example_stops_the_build() -> None:
 
 
 def test_rules_by_column_of_a_matrix() -> None:
-    spec = TensorSpec("X", "float64", ("N", 2), kind=MATRIX, nullable=True)
+    spec = TensorSpec("X", "float64", ("N", 2), Cells(kind=MATRIX, nullable=True))
     rows = np.array([[1.0, 2.0], [math.nan, 2.0], [1.0, math.nan]])
     probes = Probes(
         {"X": rows},
@@ -176,7 +176,7 @@ def test_rules_by_column_of_a_matrix() -> None:
 
 
 def test_one_rule_for_a_whole_matrix_and_no_rows() -> None:
-    spec = TensorSpec("X", "float64", ("N", 2), kind=MATRIX, nullable=True, limit=1e6)
+    spec = TensorSpec("X", "float64", ("N", 2), Cells(kind=MATRIX, nullable=True, limit=1e6))
     signature = Signature("regressor", (spec,), ())
     assert refused_rows(signature, {"X": np.zeros((0, 2))}, 0).shape == (0,)
     assert list(refused_rows(signature, {"X": np.array([[0, 1e7], [1.0, 1.0]])}, 2)) == [True, False]
@@ -184,7 +184,7 @@ def test_one_rule_for_a_whole_matrix_and_no_rows() -> None:
 
 @pytest.mark.parametrize("value", ["\uffff"])
 def test_the_stand_in_for_missing_text_is_refused_as_text(value: str) -> None:
-    spec = TensorSpec("a", "string", ("N", 1), nullable=True, missing=value)
+    spec = TensorSpec("a", "string", ("N", 1), Cells(nullable=True, missing=value))
     broken = list(violations(Signature("regressor", (spec,), ()), {"a": np.array([value, "", None], object)}))
     assert [v.row for v in broken] == [0]
 
@@ -193,7 +193,7 @@ def test_the_stand_in_for_missing_text_is_refused_as_text(value: str) -> None:
 @pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
 def test_infinity_is_beyond_every_bound_whatever_type_it_comes_in(rule: dict[str, float], kind: type) -> None:
     """In half precision 1e30 is infinity itself."""
-    signature = Signature("regressor", (replace(number("x"), **rule),), ())  # type: ignore[arg-type]
+    signature = Signature("regressor", (number("x").with_cells(**rule),), ())
     cells = np.array([[1.0], [math.inf], [-math.inf], [math.nan]], kind)
     refused = refused_rows(signature, {"x": cells}, 4)
     assert refused.tolist() == [False, "least" not in rule, "most" not in rule, False]

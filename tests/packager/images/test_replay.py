@@ -29,14 +29,14 @@ def test_the_originals_own_answers_hold(crew: Made) -> None:
     cases = _cases(crew)
     assert any(case.error for case, _ in cases)
     for case, body in cases:
-        hold(case, 400 if case.error else 200, body)
+        hold(case, crew.bundle.signature, 400 if case.error else 200, body)
 
 
 @pytest.mark.parametrize("status", [200, 500, 503])
 def test_a_refusal_that_is_none_is_a_difference(status: int, crew: Made) -> None:
     case, body = next((case, body) for case, body in _cases(crew) if case.error)
     with pytest.raises(MismatchError, match="refuses the rows"):
-        hold(case, status, body)
+        hold(case, crew.bundle.signature, status, body)
 
 
 def test_a_wrong_number_and_a_wrong_label_show_the_row(crew: Made) -> None:
@@ -44,21 +44,21 @@ def test_a_wrong_number_and_a_wrong_label_show_the_row(crew: Made) -> None:
         case, plain = _answered(crew)
         next(t for t in plain["outputs"] if t["name"] == name)["data"][0] = wrong
         with pytest.raises(MismatchError, match="does not answer like the original") as caught:
-            hold(case, 200, json.dumps(plain).encode())
+            hold(case, crew.bundle.signature, 200, json.dumps(plain).encode())
         assert caught.value.facts["worst"][0]["inputs"] and caught.value.exit_code == 5
 
 
 def test_a_refusal_where_there_are_answers_quotes_it(crew: Made) -> None:
     case, _ = _answered(crew)
     with pytest.raises(MismatchError, match=r"answers 400.*too many rows"):
-        hold(case, 400, b'{"error": "too many rows"}')
+        hold(case, crew.bundle.signature, 400, b'{"error": "too many rows"}')
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"outputs": [{}]}', b'{"outputs": []}', b"[1]"])
 def test_what_is_no_answer_is_a_difference(body: bytes, crew: Made) -> None:
     case, _ = _answered(crew)
     with pytest.raises(MismatchError):
-        hold(case, 200, body)
+        hold(case, crew.bundle.signature, 200, body)
 
 
 def test_no_engine_is_said(crew: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlpack_toolkit.converters.spec import TensorSpec
+from mlpack_toolkit.converters.spec import Cells, TensorSpec
 from mlpack_toolkit.runtimes.engine.columns import Column
 from mlpack_toolkit.runtimes.engine.errors import Refusal
 from mlpack_toolkit.runtimes.engine.rules import violations
@@ -166,7 +166,19 @@ def rules(draw: st.DrawFn, name: str = "x") -> TensorSpec:
     values = draw(st.none() | st.lists(st.sampled_from([0.0, 1.0, 2.0]), min_size=1).map(tuple))
     limit = draw(st.none() | st.sampled_from([1.0, 1e12, 1e30]))
     kind = draw(st.sampled_from(["float32", "float64"]))
-    return TensorSpec(name, kind, ("N", 1), draw(st.booleans()), None, limit, draw(bounds), draw(bounds), values)
+    return TensorSpec(
+        name,
+        kind,
+        ("N", 1),
+        Cells(
+            nullable=draw(st.booleans()),
+            missing=None,
+            limit=limit,
+            least=draw(bounds),
+            most=draw(bounds),
+            values=values,
+        ),
+    )
 
 
 @given(data=st.data(), width=st.integers(0, 4), rows=st.integers(0, 3))
@@ -176,7 +188,7 @@ def test_the_shortcut_accepts_nothing_that_a_rule_forbids(data: st.DataObject, w
     if width:
         features = tuple(data.draw(rules(f"f{i}")) for i in range(width)) if data.draw(st.booleans()) else ()
         spec = TensorSpec(
-            "x", "float64", ("N", width), limit=data.draw(st.sampled_from([None, 1.0])), features=features
+            "x", "float64", ("N", width), Cells(limit=data.draw(st.sampled_from([None, 1.0])), features=features)
         )
     else:
         spec = data.draw(rules())
@@ -191,7 +203,7 @@ def test_the_shortcut_for_text(data: st.DataObject, nullable: bool, missing: str
     known = data.draw(st.none() | st.lists(st.sampled_from(["", "a", "\uffff"]), min_size=1).map(tuple))
     found = data.draw(st.lists(texts, max_size=3))
     values = np.array([*found, None], object)[:-1].reshape(-1, 1)
-    _agree(TensorSpec("x", "string", ("N", 1), nullable, missing, values=known), values)
+    _agree(TensorSpec("x", "string", ("N", 1), Cells(nullable=nullable, missing=missing, values=known)), values)
 
 
 def _agree(spec: TensorSpec, values: Any) -> None:
@@ -225,7 +237,7 @@ def test_a_body_that_only_looks_like_a_number(flower_server: Served) -> None:
 
 def test_the_least_whole_number_is_beyond_a_limit() -> None:
     """Its magnitude is no int64."""
-    spec = TensorSpec("x", "float32", ("N", 1), limit=1e12)
+    spec = TensorSpec("x", "float32", ("N", 1), Cells(limit=1e12))
     _agree(spec, np.array([[1], [-(2**63)]]))
     assert not Column(spec).sound(np.array([[-(2**63)]])) and not Column(spec).sound(np.array([[1], [-(2**63)]]))
 

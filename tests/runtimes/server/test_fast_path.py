@@ -12,12 +12,12 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from mlpack_toolkit.converters.spec import Signature, TensorSpec
+from mlpack_toolkit.converters.spec import Cells, Signature, TensorSpec
+from mlpack_toolkit.runtimes.engine.binary import arrays_of
 from mlpack_toolkit.runtimes.engine.columns import Columns
 from mlpack_toolkit.runtimes.server.bundle_info import describe
 from mlpack_toolkit.runtimes.server.model import Model
 from mlpack_toolkit.runtimes.server.protocol.fast_path import Feeds, Quick
-from mlpack_toolkit.runtimes.server.protocol.infer import _table
 from mlpack_toolkit.runtimes.server.protocol.rows import table_of_cells
 from tests.runtimes.server.conftest import golden
 
@@ -42,20 +42,32 @@ def specs(draw: st.DrawFn, name: str) -> TensorSpec:
     if dtype == "string":
         closed = draw(st.none() | st.just(("a", "b", "")))
         missing = draw(st.sampled_from(["", "\uffff"]))
-        return TensorSpec(name, dtype, ("N", width), draw(st.booleans()), missing, values=closed)
+        return TensorSpec(
+            name, dtype, ("N", width), Cells(nullable=draw(st.booleans()), missing=missing, values=closed)
+        )
     if dtype != "bool":
         closed = draw(st.none() | st.just((0.0, 0.1, 1.0)))
 
     def rule(name: str, shape: tuple[Any, ...], closed: Any) -> TensorSpec:
         limit = draw(st.none() | st.just(1e30)) if dtype.startswith("float") else None
         return TensorSpec(
-            name, dtype, shape, draw(st.booleans()), None, limit, draw(bounds), draw(bounds), values=closed
+            name,
+            dtype,
+            shape,
+            Cells(
+                nullable=draw(st.booleans()),
+                missing=None,
+                limit=limit,
+                least=draw(bounds),
+                most=draw(bounds),
+                values=closed,
+            ),
         )
 
     found = rule(name, ("N", width), closed)
     if width == 2 and draw(st.booleans()):
         features = tuple(rule(each, ("N",), closed) for each in "xy")
-        found = TensorSpec(name, dtype, ("N", 2), features=features)
+        found = TensorSpec(name, dtype, ("N", 2), Cells(features=features))
     return found
 
 
@@ -103,7 +115,7 @@ def test_tensors(data: st.DataObject) -> None:
     found = Quick(signature).of_tensors(request)
     event("plain" if found else "not plain")
     if found is not None:
-        same(found, Columns(signature, signature).feeds(_table(request, None)))
+        same(found, Columns(signature, signature).feeds(arrays_of(request, None)))
 
 
 @given(data=st.data())
@@ -135,7 +147,7 @@ def test_golden_cases_are_plain_and_come_out_the_same(name: str, request: pytest
             continue
         plain += 1
         assert "error" not in want
-        slow = model.columns.feeds(_table(inputs, None))
+        slow = model.columns.feeds(arrays_of(inputs, None))
         same(found, slow)
         ours, theirs = model.run(found.arrays), model.run(slow)
         assert all(np.array_equal(ours[k], theirs[k], equal_nan=ours[k].dtype.kind == "f") for k in theirs)

@@ -361,8 +361,8 @@ void check_cells(const Tensor& input, const Given& given) {
 }
 
 Array array_of(const Tensor& input, Given given) {
-    if (input.shape.empty()) {
-        throw Refusal("column " + quote(input.name) + ": the model takes one value for all rows there: ask it by /v2");
+    if (!input.rows_first()) {
+        throw Refusal("input " + quote(input.name) + ": rows are not its first dimension: ask the model by /v2");
     }
     if (given.shape.empty()) {
         given.shape = {static_cast<std::int64_t>(given.cells.size())};

@@ -1,6 +1,7 @@
 // The server's interface to the model: inputs, outputs and answers.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -24,6 +25,16 @@ struct Tensor {
     std::vector<std::string> columns;
     bool nullable;
     std::string missing;
+
+    /// The axis along which a batch grows, which the shape calls N; none: the tensor is the same for all rows.
+    std::optional<std::size_t> batch_axis() const {
+        const auto found = std::find(shape.begin(), shape.end(), "N");
+        if (std::count(shape.begin(), shape.end(), "N") != 1) return std::nullopt;
+        return static_cast<std::size_t>(found - shape.begin());
+    }
+
+    /// Whether rows are the first dimension, where they are any.
+    bool rows_first() const { return !shape.empty() && batch_axis().value_or(0) == 0; }
 };
 
 /// What is known of the model before it is loaded. `digest`: the sha256 of the graph; `metadata`: the protocol's, as JSON.
@@ -51,6 +62,12 @@ struct Array {
 };
 
 using Arrays = std::vector<Array>;
+
+/// How many rows an array has along its tensor's batch axis; 1 where it has none.
+inline std::size_t rows_of(const Array& array, const Tensor& tensor) {
+    const std::optional<std::size_t> axis = tensor.batch_axis();
+    return axis && *axis < array.shape.size() ? static_cast<std::size_t>(array.shape[*axis]) : 1;
+}
 
 /// A loaded model; `ask` may be called from many threads at once.
 class Model {

@@ -281,12 +281,12 @@ Reply Payloads::answer(const Node& request, std::optional<std::string_view> raw)
     }
     out += ",\"outputs\":[";
     std::string bytes;
-    std::size_t rows = 0;
+    std::size_t rows = 1;
     bool binary = false;
     for (const auto& [place, as_bytes] : outputs) {
         if (out.back() != '[') out += ',';
         write_tensor(out, bytes, about_.outputs[place], answers[place], as_bytes);
-        rows = std::max(rows, answers[place].rows());
+        if (about_.outputs[place].batch_axis()) rows = rows_of(answers[place], about_.outputs[place]);
         binary = binary || as_bytes;
     }
     out += "]}";

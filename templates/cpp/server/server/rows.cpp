@@ -280,7 +280,7 @@ Arrays Columns::of_tensors(const Node& tensors, std::optional<std::string_view> 
         if (place == inputs_.places.end()) refuse_stranger(name->view(), "");
         if (there[place->second]) throw Refusal("the input " + quote(name->view()) + " is there twice");
         Array array = tensor(std::string(name->view()), each, raw);
-        if (!array.shape.empty()) within(array.rows(), most);
+        within(rows_of(array, about_.inputs[place->second]), most);
         fit(array, about_.inputs[place->second]);
         found[place->second] = std::move(array);
         there[place->second] = true;
@@ -296,7 +296,7 @@ Arrays Columns::of_tensors(const Node& tensors, std::optional<std::string_view> 
 std::string write_rows(const About& about, const Arrays& answers, std::size_t rows, bool bare) {
     std::vector<Column> columns;
     for (std::size_t i = 0; i != answers.size(); ++i) {
-        if (answers[i].shape.empty() || answers[i].rows() != rows) {
+        if (!about.outputs[i].rows_first() || answers[i].shape.empty() || answers[i].rows() != rows) {
             throw Refusal("the output " + quote(about.outputs[i].name) + " has no answer for each row: ask the model by /v2");
         }
         add_columns(columns, about.outputs[i], answers[i], rows);
