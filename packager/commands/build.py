@@ -238,7 +238,7 @@ def _prove(
     progress: Progress,
 ) -> Proven:
     from ..equivalence.prove import Wanted, prove
-    from ..graphs import graph_in, source_as_graph
+    from ..original.graphs import graph_in, source_as_graph
 
     graphs = scratch.with_name(GRAPHS)  # where the model's process cannot write
     graphs.mkdir()

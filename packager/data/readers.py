@@ -17,7 +17,6 @@ from mlpack_toolkit.converters._worker.model_input import cells_of_levels
 from mlpack_toolkit.converters.spec import MATRIX, Signature, Table, TensorSpec
 
 from ..errors import MlpackError, UsageError
-from ..tensor_files import pieces, tensors_for
 from .arrow import (
     BATCH_ROWS,
     column_of,
@@ -34,6 +33,7 @@ from .arrow import (
 from .bombs import check_rows, expanded
 from .json_rows import unwrapped
 from .rds_frames import read_frame
+from .tensor_files import pieces, tensors_for
 
 _SPARSE = {"format", "shape", "data"}
 """Arrays of every file that `scipy.sparse.save_npz` wrote."""

@@ -28,8 +28,8 @@ from mlpack_toolkit.packager.commands.verify import check_bundle
 from mlpack_toolkit.packager.diff.graph import graph_changes
 from mlpack_toolkit.packager.equivalence.session import session_of
 from mlpack_toolkit.packager.errors import ConversionError, DamagedError, ForgedError, UsageError
-from mlpack_toolkit.packager.graphs import graph_in
 from mlpack_toolkit.packager.images._project import shipped
+from mlpack_toolkit.packager.original.graphs import graph_in
 from mlpack_toolkit.packager.original.reload import original_worker
 from mlpack_toolkit.packager.original.source import Source
 from mlpack_toolkit.packager.scan.result import Scan

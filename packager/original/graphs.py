@@ -10,10 +10,10 @@ from pathlib import Path
 from mlpack_toolkit.converters.artifact import Artifact
 from mlpack_toolkit.converters.graph_file import BESIDE, DATA, LARGE, MOST_MESSAGE, External, NoGraph, external_tensors
 
-from .errors import ConversionError
-from .original.replies import odd
-from .original.source import Source
-from .travel import duplicate, receive, share
+from ..errors import ConversionError
+from ..travel import duplicate, receive, share
+from .replies import odd
+from .source import Source
 
 NAME = "model.onnx"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .spec import BATCH, Dim, Table, TensorSpec
-from .table import rows_of, take
+from ..spec import BATCH, Dim, Table, TensorSpec
+from ..table import rows_of, take
 
 if TYPE_CHECKING:
     import numpy as np

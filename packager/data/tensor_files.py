@@ -10,8 +10,8 @@ import numpy as np
 from mlpack_toolkit.converters.spec import INTEGERS, Signature, Table, TensorSpec
 from mlpack_toolkit.converters.table import rows_of, take
 
-from .data.arrow import BATCH_ROWS, listed
-from .errors import UsageError
+from ..errors import UsageError
+from .arrow import BATCH_ROWS, listed
 
 MOST_BYTES = 64 << 20
 """Of the tensors of one piece, but for a single row that is larger."""

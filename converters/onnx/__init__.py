@@ -11,8 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ._batch_axis import output_shapes, rows_alone
-from ._graph.proto import (
+from .._graph.proto import (
     Output,
     batch_names,
     check_functions,
@@ -23,9 +22,10 @@ from ._graph.proto import (
     read,
     without_maps,
 )
-from .graph_file import BESIDE, LARGE, NoGraph, locations
-from .plugin import Converter, Export, Original, Probing, Source
-from .spec import Description, Requirement, Signature, Table, TensorSpec, Unreadable, Unsupported
+from ..graph_file import BESIDE, LARGE, NoGraph, locations
+from ..plugin import Converter, Export, Original, Probing, Source
+from ..spec import Description, Requirement, Signature, Table, TensorSpec, Unreadable, Unsupported
+from .batch_axis import output_shapes, rows_alone
 
 _FLOATS = {"tensor(float16)": "float16", "tensor(float)": "float32", "tensor(double)": "float64"}
 
