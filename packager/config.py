@@ -9,6 +9,7 @@ from typing import Any
 
 import tomllib
 
+from .declared import old_spellings
 from .errors import UsageError
 from .options import Setting, from_keywords, from_tables, over, values
 from .original.mlflow_folder import example_in, is_mlflow
@@ -68,7 +69,8 @@ def _from_file(path: Path) -> tuple[dict[str, Any], tuple[Setting, ...]]:
     older, others = from_keywords(table, f"{path}: ", path.parent)
     unknown = sorted(set(others) - set(KEYS))
     if unknown:
-        raise UsageError(f"{path}: unknown key {unknown[0]!r} in [build]; there are: {', '.join(sorted(KEYS))}")
+        known = sorted({*KEYS, *(spelling.lstrip("-") for spelling in old_spellings())})
+        raise UsageError(f"{path}: unknown key {unknown[0]!r} in [build]; there are: {', '.join(known)}")
     named = {_NAMES.get(str(key), str(key)): value for key, value in others.items()}
     return {key: _typed(key, value, path) for key, value in named.items()}, over(settings, older)
 
