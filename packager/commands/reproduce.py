@@ -17,9 +17,8 @@ from ..bundle.golden import GoldenCase
 from ..bundle.reader import Bundle, check_files, open_bundle
 from ..environments import rebuild
 from ..environments.system import kernels, machine
-from ..equivalence.comparison import compare, worst
-from ..errors import MismatchError
 from ..original.reload import original_worker
+from ..verify.runners import Original, check_answers
 
 Array = np.ndarray[Any, Any]
 Progress = Callable[[str], None]
@@ -103,22 +102,17 @@ def _asked_again(
     ):
         libraries = None if loaded["own_environment"] else loaded["libraries"]
         differing = _otherwise(wanted, before, interpreter, libraries)
+        why = f"; not as it was: {'; '.join(differing)}" if differing else ""
+        original, words = Original(worker, scratch), f"answers otherwise than it did{why}"
         for case in bundle.golden():
             if not case.error and rows_of(case.rows):  # of no rows, the answer is the graph's own
-                same += _same_bits(case, worker.predict(case.rows, scratch), differing)
+                same += _same_bits(case, check_answers(original, case, words))
                 count += 1
     return {"cases": count, "same_bits": same, "within_tolerance": count - same}, libraries
 
 
-def _same_bits(case: GoldenCase, got: Table, differing: Sequence[str]) -> bool:
-    """Whether every bit is the same; `MismatchError` where an answer is beyond the tolerance."""
-    kinds = np.full(len(next(iter(case.answers.values()))), case.probe, object)
-    comparison = compare(case.answers, got, kinds, case.tolerances or {})
-    if not comparison.equal:
-        rows = worst(case.rows, case.answers, got, kinds, comparison.differs)
-        why = f"; not as it was: {'; '.join(differing)}" if differing else ""
-        said = f"{case.identifier} ({case.probe}): the original answers otherwise than it did{why}"
-        raise MismatchError(said, worst=rows)
+def _same_bits(case: GoldenCase, got: Table) -> bool:
+    """Whether every bit is the same."""
     return all(_equal(want, got[name]) for name, want in case.answers.items())
 
 
