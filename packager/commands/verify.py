@@ -11,14 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mlpack_toolkit.converters.spec import Signature
 from mlpack_toolkit.runtimes.engine.rules import violations
 from mlpack_toolkit.runtimes.server.manifest import REFERENCE
 
 from ..bundle.golden import GoldenCase
 from ..bundle.reader import Bundle, check_files, open_bundle
-from ..equivalence.comparison import differences
-from ..equivalence.session import Session, session_of
+from ..equivalence.runners import Graph, check_answers
+from ..equivalence.session import session_of
 from ..errors import DamagedError, MismatchError, MissingToolError, UsageError
 from ..setup_headers import check_kept
 
@@ -84,31 +83,30 @@ def replay(bundle: Bundle, provider: str = "", variant: str = REFERENCE) -> int:
 
     `provider`: ONNX Runtime's name; empty: the variant's own.
     """
-    session = session_of(bundle, provider=provider, variant=variant)
+    graph = Graph(_title(variant), session_of(bundle, provider=provider, variant=variant))
     own = None if variant == REFERENCE else bundle.proof(variant).tolerances
     count = 0
     for case in bundle.golden():
-        held = case if own is None else replace(case, tolerances=own)
-        _refused(session, held) if case.error else _answered(session, held, session.signature)
+        (_refused if case.error else _answered)(graph, case if own is None else replace(case, tolerances=own))
         count += 1
     if not count:
         raise DamagedError(f"the bundle {bundle.place} holds no golden case")
     return count
 
 
-def _answered(session: Session, case: GoldenCase, signature: Signature) -> None:
-    broken = next(violations(session.signature, case.rows), None)
+def _title(variant: str) -> str:
+    return "the graph" if variant == REFERENCE else f"the variant {variant}"
+
+
+def _answered(graph: Graph, case: GoldenCase) -> None:
+    broken = next(violations(graph.session.signature, case.rows), None)
     if broken is not None:
         raise MismatchError(f"{case.identifier}: the original answers it, the signature's rules refuse {broken}")
-    got = session.run(case.rows)
-    rows = differences(case, got, signature)
-    if rows:
-        said = f"{case.identifier} ({case.probe}): the graph does not answer like the original"
-        raise MismatchError(said, worst=rows)
+    check_answers(graph, case)
 
 
-def _refused(session: Session, case: GoldenCase) -> None:
-    if next(violations(session.signature, case.rows), None) is None:
+def _refused(graph: Graph, case: GoldenCase) -> None:
+    if next(violations(graph.session.signature, case.rows), None) is None:
         raise MismatchError(f"{case.identifier} ({case.probe}): the original refuses it, the signature's rules do not")
 
 

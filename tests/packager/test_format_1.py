@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlpack_toolkit.packager.bundle.manifest import canonical
 from mlpack_toolkit.packager.bundle.reader import Bundle, check_files, open_bundle
 from mlpack_toolkit.packager.bundle.replacing import check_replaceable
 from mlpack_toolkit.packager.commands.bench import bench_bundle
@@ -26,7 +27,10 @@ from mlpack_toolkit.packager.errors import DamagedError, EnvironmentFault
 from mlpack_toolkit.packager.images import make
 from mlpack_toolkit.packager.images._project import project, shipped
 from mlpack_toolkit.packager.original.reload import original_worker
+from mlpack_toolkit.runtimes.engine.errors import Damaged
+from mlpack_toolkit.runtimes.server.bundle_info import describe
 from tests.conftest import Run
+from tests.packager.bundle.test_hostile import mutations
 from tests.packager.conftest import Made
 from tests.packager.images.conftest import needs
 from tests.runtimes.server.conftest import serving
@@ -217,6 +221,26 @@ def test_damage_is_found(own: Path) -> None:
     for path, word in damaged(own):
         with pytest.raises(DamagedError, match=rf"{word}: .*{path}"):
             check_bundle(own, (), "cpu", silent)
+
+
+def test_whatever_a_manifest_of_format_1_says(own: Path) -> None:
+    """It is refused by a sentence, or every value that is made of it is there; the server turns it down alike."""
+    plain, opened = json.loads((own / "manifest.json").read_bytes()), 0
+    for place, value, mutated in mutations(plain, 300):
+        (own / "manifest.json").write_bytes(canonical(mutated))
+        try:
+            bundle = open_bundle(own)
+        except DamagedError as error:
+            assert str(error), (place, value)
+        else:
+            opened += 1
+            assert bundle.variant().signature == bundle.signature and bundle.source.path and bundle.parts[0].folder
+            assert bundle.in_short["name"] == bundle.name == describe(own).name, (place, value)
+        try:
+            describe(own)
+        except Damaged as error:
+            assert str(error), (place, value)
+    assert 3 < opened < 150
 
 
 def test_it_can_be_replaced(folder: Path) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from mlpack_toolkit.packager.equivalence.runners import Graph, Runner, check_answers
 
 from mlpack_toolkit.converters.artifact import Artifact, File
+from mlpack_toolkit.converters.spec import Table
 from mlpack_toolkit.converters.variant import Variant
 from mlpack_toolkit.packager.bundle.facts import Proof, variant_facts
 from mlpack_toolkit.packager.bundle.golden import Tolerance
@@ -126,7 +128,7 @@ def test_a_variant_is_held_to_tolerances_of_its_own(several: Path, flowers: Made
     seal(copy, variants=plain)
     assert check_bundle(copy, (), "cpu", silent)["golden"]
     for options in ({"variant": "double"}, {}):
-        with pytest.raises(MismatchError, match="does not answer like the original"):
+        with pytest.raises(MismatchError, match="the variant double does not answer like the original"):
             check_bundle(copy, (), None, silent, **options)
     plain["double"]["tolerances"] = plain["reference"]["tolerances"]
     seal(copy, variants=plain)
@@ -252,3 +254,29 @@ def test_tolerances_are_values(flowers: Made) -> None:
     proof = flowers.bundle.proof()
     assert proof.report == "reports/verification.json" and not proof.user_tolerance
     assert all(isinstance(each, Tolerance) for each in proof.tolerances.values())
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """Answers like another runner, but for a shift of the numbers."""
+
+    other: Runner
+    shift: float
+    name: str = "a shifted graph"
+
+    def run(self, rows: Table) -> Table:
+        answers = self.other.run(rows)
+        return {name: v + self.shift if v.dtype.kind == "f" else v for name, v in answers.items()}
+
+
+def test_whatever_answers_is_held_to_the_recorded_answers(flowers: Made) -> None:
+    graph = Graph("the graph", session_of(flowers.bundle))
+    for case in (case for case in flowers.bundle.golden() if not case.error):
+        allowed = (case.tolerances or {})["probabilities"].atol
+        answers = check_answers(Shifted(graph, allowed / 8), case)
+        assert answers["probabilities"].shape == case.answers["probabilities"].shape
+        if len(answers["label"]):
+            said = rf"^{case.identifier} \({case.probe}\): a shifted graph is another$"
+            with pytest.raises(MismatchError, match=said) as caught:
+                check_answers(Shifted(graph, 1e-3), case, "is another")
+            assert caught.value.facts["worst"][0]["probe"] == case.probe
