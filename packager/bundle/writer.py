@@ -55,7 +55,8 @@ def write_bundle(
 
 def _write(folder: Path, facts: Mapping[str, Any], files: Files, measured: Measured) -> Manifest:
     _fill(folder, files)
-    manifest = Manifest(facts, entries_below(folder))
+    known = {path: each.sha256 for path, each in files.items() if isinstance(each, Owned) and each.sha256}
+    manifest = Manifest(facts, entries_below(folder, known))
     try:
         check_manifest(facts, [entry.path for entry in manifest.files])
     except Fault as fault:

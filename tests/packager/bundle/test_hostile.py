@@ -119,7 +119,7 @@ def _served(folder: Path) -> bool:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"source": "../../../etc/passwd"}, "source must begin with model/source/"),
+        ({"source": "../../../etc/passwd"}, "source must be model/model.onnx or begin with model/source/"),
         ({"source": "model/source/../../../../etc/passwd"}, "source must be a file that the manifest lists"),
         ({"source": "model/source/other"}, "source must be a file that the manifest lists"),
         ({"source": 3}, "source must be a text, not 3"),
