@@ -99,8 +99,8 @@ def _save(path: Path, parts: Sequence[tuple[str, tuple[int, int]]], layers: bool
             start = data.tell()
             tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=(rows, columns))
             for first in range(0, rows, 1 << 16):
-                block = rng.standard_normal((min(1 << 16, rows - first), columns), dtype=np.float32)
-                data.write((block / np.float32(columns**0.5)).tobytes())
+                block = rng.random((min(1 << 16, rows - first), columns), dtype=np.float32) - np.float32(0.5)
+                data.write((block * np.float32(3 / columns**0.5)).tobytes())
             if beside:
                 tensor.data_location = TensorProto.EXTERNAL
                 places = {"location": "model.onnx.data", "offset": start, "length": data.tell() - start}

@@ -16,9 +16,13 @@ _FICLONE = 0x40049409
 
 @dataclass(frozen=True)
 class Owned:
-    """A file that mlpack made in a temporary folder and never writes again: a hard link to it is safe."""
+    """A file that mlpack made in a temporary folder and never writes again: a hard link to it is safe.
+
+    `sha256`: its digest in hex, where it is known already; a large file is read once less then.
+    """
 
     path: Path
+    sha256: str = ""
 
 
 def duplicate(source: Path, target: Path) -> Path:

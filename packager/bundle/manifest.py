@@ -75,16 +75,22 @@ def canonical(plain: Any) -> bytes:
     return text.encode() + b"\n"
 
 
-def entry_of(folder: Path, path: Path) -> Entry:
-    """The entry of a file below `folder`."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+def entry_of(folder: Path, path: Path, digest: str = "") -> Entry:
+    """The entry of a file below `folder`; `digest`: its sha256 where it is known."""
+    if not digest:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     return Entry(path.relative_to(folder).as_posix(), digest, path.stat().st_size)
 
 
-def entries_below(folder: Path) -> tuple[Entry, ...]:
-    """The entries of all files below `folder`, sorted; a link or a special file is an error."""
-    return tuple(entry_of(folder, folder / path) for path in paths_below(folder) if not path.endswith("/"))
+def entries_below(folder: Path, known: Mapping[str, str] | None = None) -> tuple[Entry, ...]:
+    """The entries of all files below `folder`, sorted; a link or a special file is an error.
+
+    `known`: by path, digests that need not be computed again.
+    """
+    digests = known or {}
+    paths = [path for path in paths_below(folder) if not path.endswith("/")]
+    return tuple(entry_of(folder, folder / path, digests.get(path, "")) for path in paths)
 
 
 def paths_below(folder: Path) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mlpack_toolkit.converters.artifact import Artifact
-from mlpack_toolkit.converters.graph_file import NoGraph, locations
+from mlpack_toolkit.converters.graph_file import LARGE, NoGraph, locations
 from mlpack_toolkit.converters.spec import Signature
 from mlpack_toolkit.converters.variant import ONNX, Variant
 from mlpack_toolkit.runtimes.engine.schema import MOST_BYTES, Fault, parse
@@ -172,9 +172,20 @@ class Bundle:
         """Where a file lies that was just held against its digest; for copies that `held` has made."""
         entry = self._entry(path)
         with self._open(entry) as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != entry.sha256:
+            state = _state(os.fstat(file.fileno()))
+            if self._held_as.get(path) != state and hashlib.file_digest(file, "sha256").hexdigest() != entry.sha256:
                 raise _changed(self, path)
+        self._remember(entry, state)
         return self.place / path
+
+    @cached_property
+    def _held_as(self) -> dict[str, tuple[int, ...]]:
+        """By path, how a large file was when it was held against its digest: it is not read again until it changes."""
+        return {}
+
+    def _remember(self, entry: Entry, state: tuple[int, ...]) -> None:
+        if entry.size > LARGE:
+            self._held_as[entry.path] = state
 
     def json(self, path: str) -> Any:
         """The parsed content of a JSON file of the bundle, as the schema of its path says."""
@@ -295,7 +306,7 @@ def check_files(bundle: Bundle) -> tuple[str, ...]:
     known = listed.keys() | {f"{parent}/" for path in (*listed, layout.list) for parent in _parents(path)}
     added = {path for path in found - known if layout.is_open and path.startswith(layout.evidence)}
     faults = {
-        "changed": sorted(path for path in listed.keys() & found if not _same(bundle.place / path, listed[path])),
+        "changed": sorted(path for path in listed.keys() & found if not _same(bundle, listed[path])),
         "missing": sorted(listed.keys() - found),
         "extra": sorted(found - known - added),
     }
@@ -310,8 +321,15 @@ def _parents(path: str) -> Iterator[str]:
     return ("/".join(parts[:i]) for i in range(1, len(parts)))
 
 
-def _same(path: Path, entry: Entry) -> bool:
-    if path.stat().st_size != entry.size:
-        return False
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
+def _same(bundle: Bundle, entry: Entry) -> bool:
+    with (bundle.place / entry.path).open("rb") as file:
+        status = os.fstat(file.fileno())
+        if status.st_size != entry.size or hashlib.file_digest(file, "sha256").hexdigest() != entry.sha256:
+            return False
+    bundle._remember(entry, _state(status))
+    return True
+
+
+def _state(status: os.stat_result) -> tuple[int, ...]:
+    """What differs once a file was written to or replaced."""
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

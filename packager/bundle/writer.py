@@ -109,6 +109,8 @@ def _fill_one(target: Path, path: str, content: bytes | Path | Owned) -> Entry:
     if isinstance(content, bytes):
         target.write_bytes(content)
         return Entry(path, hashlib.sha256(content).hexdigest(), len(content))
+    if isinstance(content, Owned) and content.sha256:
+        return Entry(path, content.sha256, share(content.path, target).stat().st_size)
     written = share(content.path, target) if isinstance(content, Owned) else duplicate(content, target)
     file = file_of(written.parent, written.name)
     return Entry(path, file.sha256, file.size)

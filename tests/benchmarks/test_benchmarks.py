@@ -16,6 +16,7 @@ TINY: dict[str, Sequence[str]] = {
     "forms": ("--seconds", "0.01", "--rows", "50", "--model", "xgboost", "--type", "float32"),
     "latency_r": ("--seconds", "0.01", "--rows", "200", "--model", "glm"),
     "latency": ("--seconds", "0.01", "--rows", "50", "--model", "linear pipeline"),
+    "large": ("--megabytes", "1", "--model", "table beside"),
     "predict": ("--rows", "3000", "--runs", "1"),
 }
 

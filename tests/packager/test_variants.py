@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mlpack_toolkit.packager.equivalence.runners import Graph, Runner, check_answers
 
 from mlpack_toolkit.converters.artifact import Artifact, File
 from mlpack_toolkit.converters.spec import Table
@@ -25,6 +24,7 @@ from mlpack_toolkit.packager.commands.reproduce import reproduce
 from mlpack_toolkit.packager.commands.verify import check_bundle, replay
 from mlpack_toolkit.packager.diff import diff
 from mlpack_toolkit.packager.diff.text import lines
+from mlpack_toolkit.packager.equivalence.runners import Graph, Runner, check_answers
 from mlpack_toolkit.packager.equivalence.session import session_of
 from mlpack_toolkit.packager.errors import DamagedError, MismatchError, MissingToolError, UsageError
 from mlpack_toolkit.runtimes.server.bundle_info import describe
