@@ -83,14 +83,9 @@ def entry_of(folder: Path, path: Path, digest: str = "") -> Entry:
     return Entry(path.relative_to(folder).as_posix(), digest, path.stat().st_size)
 
 
-def entries_below(folder: Path, known: Mapping[str, str] | None = None) -> tuple[Entry, ...]:
-    """The entries of all files below `folder`, sorted; a link or a special file is an error.
-
-    `known`: by path, digests that need not be computed again.
-    """
-    digests = known or {}
-    paths = [path for path in paths_below(folder) if not path.endswith("/")]
-    return tuple(entry_of(folder, folder / path, digests.get(path, "")) for path in paths)
+def entries_below(folder: Path) -> tuple[Entry, ...]:
+    """The entries of all files below `folder`, sorted; a link or a special file is an error."""
+    return tuple(entry_of(folder, folder / path) for path in paths_below(folder) if not path.endswith("/"))
 
 
 def paths_below(folder: Path) -> tuple[str, ...]:

@@ -9,13 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from mlpack_toolkit.converters.artifact import file_of
-
 from ..errors import MlpackError, UsageError
 from ..paths import beside, check_writable
 from ..travel import Owned, duplicate, share
 from .layout import LAYOUTS, NAME
-from .manifest import Entry, Manifest, canonical
+from .manifest import Entry, Manifest, canonical, entry_of
 from .reader import Bundle, check_files, open_bundle
 from .replacing import check_replaceable, replace_bundle
 from .schema import Fault, check_manifest
@@ -101,19 +99,18 @@ def _listing(entries: tuple[Entry, ...]) -> dict[str, Any]:
 
 def _fill(folder: Path, files: Files) -> tuple[Entry, ...]:
     """The entries of the files that it writes, sorted by path."""
-    return tuple(_fill_one(folder / path, path, content) for path, content in sorted(files.items()))
+    return tuple(_fill_one(folder, path, content) for path, content in sorted(files.items()))
 
 
-def _fill_one(target: Path, path: str, content: bytes | Path | Owned) -> Entry:
+def _fill_one(folder: Path, path: str, content: bytes | Path | Owned) -> Entry:
+    target = folder / path
     target.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(content, bytes):
         target.write_bytes(content)
         return Entry(path, hashlib.sha256(content).hexdigest(), len(content))
-    if isinstance(content, Owned) and content.sha256:
-        return Entry(path, content.sha256, share(content.path, target).stat().st_size)
-    written = share(content.path, target) if isinstance(content, Owned) else duplicate(content, target)
-    file = file_of(written.parent, written.name)
-    return Entry(path, file.sha256, file.size)
+    if isinstance(content, Owned):
+        return entry_of(folder, share(content.path, target), content.sha256)
+    return entry_of(folder, duplicate(content, target))
 
 
 def _sync(folder: Path) -> None:
