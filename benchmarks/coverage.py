@@ -22,7 +22,7 @@ import numpy as np
 
 from mlpack_toolkit.converters import for_object
 from mlpack_toolkit.converters._worker.session import BadExample
-from mlpack_toolkit.converters._worker.session import Session as Worker
+from mlpack_toolkit.converters._worker.session import ModelSession as Worker
 from mlpack_toolkit.converters.artifact import Artifact
 from mlpack_toolkit.converters.messages import Convert, Probe
 from mlpack_toolkit.converters.spec import Signature, Table, Unreadable, Unsupported

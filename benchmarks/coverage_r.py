@@ -23,7 +23,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from mlpack_toolkit.converters import load as converter_of
 from mlpack_toolkit.converters._worker.session import BadExample
-from mlpack_toolkit.converters._worker.session import Session as Worker
+from mlpack_toolkit.converters._worker.session import ModelSession as Worker
 from mlpack_toolkit.converters.artifact import Artifact
 from mlpack_toolkit.converters.messages import Convert, Probe
 from mlpack_toolkit.converters.r._model import RModel

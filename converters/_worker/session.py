@@ -43,7 +43,7 @@ STRANGE = ("unseen", "empty", "missing", "odd", "large")
 PLAIN = ("example", "threshold", "category", "text")
 
 
-class Session:
+class ModelSession:
     """One loaded model and what has been found out about it."""
 
     model: Any
@@ -378,7 +378,7 @@ def serve(replies: int, memory: int) -> None:
     """Answers commands from standard input until it closes; `replies`: the descriptor that replies go to."""
     limit(memory)
     tempfile.tempdir = os.getcwd()  # which goes with the worker, however that ends
-    session = Session()
+    session = ModelSession()
     with os.fdopen(os.dup(0)) as commands, os.fdopen(replies, "w") as out:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         for line in commands:
@@ -387,7 +387,7 @@ def serve(replies: int, memory: int) -> None:
             out.flush()
 
 
-def _reply(session: Session, plain: dict[str, Any]) -> dict[str, Any]:
+def _reply(session: ModelSession, plain: dict[str, Any]) -> dict[str, Any]:
     """The reply to a request, both as they travel."""
     try:
         request = messages.request_of(plain)
@@ -399,7 +399,7 @@ def _reply(session: Session, plain: dict[str, Any]) -> dict[str, Any]:
         return {"ok": False, **_failure(error, session).to_json()}
 
 
-def _failure(error: Exception, session: Session) -> messages.Failure:
+def _failure(error: Exception, session: ModelSession) -> messages.Failure:
     if isinstance(error, MemoryError):
         return messages.Failure("MemoryError", "the memory limit was reached")
     missing = error.name if isinstance(error, ModuleNotFoundError) else None

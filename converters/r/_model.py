@@ -13,7 +13,7 @@ from ..rds import Fault, File, Item, plain, read
 from ..spec import Description, Feature, Signature, Table, TensorSpec, Unreadable, Unsupported
 from ._form.columns import Columns
 from ._form.form import Form, Input
-from ._process import RError, Session, held
+from ._process import RError, RProcess, held
 from ._program import SAFE_VERSION, rscript
 from ._registry import Outputs, kind_of
 
@@ -29,7 +29,7 @@ _DTYPES = {"double": "float64", "logical": "bool", "factor": "string", "ordered"
 class RModel:
     """A model in an R process, in the intermediate form."""
 
-    session: Session
+    session: RProcess
     form: Form
     promises: int
 
@@ -65,11 +65,11 @@ def start(given: Mapping[str, Any]) -> dict[str, Any]:
     return _session(given).sandbox
 
 
-def _session(given: Mapping[str, Any]) -> Session:
+def _session(given: Mapping[str, Any]) -> RProcess:
     return held(rscript(given.get("rscript", "")))
 
 
-def loaded_in(session: Session, path: Path, given: Mapping[str, Any], promises: int = 0) -> RModel:
+def loaded_in(session: RProcess, path: Path, given: Mapping[str, Any], promises: int = 0) -> RModel:
     """Loads the model of a file in that R process, replacing any other; `given` as for `load`."""
     try:
         families = str(Path(__file__).parent)

@@ -24,7 +24,7 @@ class RError(Exception):
     """R stopped with this message."""
 
 
-class Session:
+class RProcess:
     """One R process in its own sandbox, with its home folder in the only writable place.
 
     `sandbox`: the guards in force; empty where the system does not reveal how R itself is started.
@@ -94,9 +94,9 @@ class Session:
 
 
 @lru_cache(maxsize=1)
-def held(rscript: str) -> Session:
+def held(rscript: str) -> RProcess:
     """Returns the only session of this process: R is started once, before the process itself enters its sandbox."""
-    return Session(rscript)
+    return RProcess(rscript)
 
 
 def _end(process: subprocess.Popen[bytes], replies: int, folder: Path) -> None:

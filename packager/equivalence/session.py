@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from mlpack_toolkit.converters.graph_file import LARGE
 from mlpack_toolkit.converters.spec import Scalar, Signature, Table
 from mlpack_toolkit.converters.variant import ONNX
-from mlpack_toolkit.runtimes.engine import session as served
+from mlpack_toolkit.runtimes.engine import engine as served
 from mlpack_toolkit.runtimes.engine.agreement import check_agreement
+from mlpack_toolkit.runtimes.engine.engine import NONE
 from mlpack_toolkit.runtimes.engine.errors import Damaged, GraphStops, NoProvider
-from mlpack_toolkit.runtimes.engine.session import NONE
 from mlpack_toolkit.runtimes.server.manifest import CPU, REFERENCE
 
 from ..deadline import timed
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..bundle.reader import Bundle
 
 
-class Session(served.Session):
+class Session(served.Engine):
     """One loaded graph with its signature; inputs that the graph does not read are left out of it."""
 
     def __init__(

@@ -7,13 +7,13 @@ from typing import Any
 
 from mlpack_toolkit.converters.spec import Signature, TensorSpec
 
+from .engine import Engine
 from .errors import Damaged
-from .session import Session
 
 _TYPES = {"float32": "float", "float64": "double"}
 
 
-def check_agreement(session: Session, signature: Signature) -> None:
+def check_agreement(session: Engine, signature: Signature) -> None:
     """Raises `Damaged` where the graph is not the one that the signature describes."""
     fault = next(disagreements(session.graph_inputs, session.graph_outputs, signature), "")
     if fault:

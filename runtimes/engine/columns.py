@@ -9,9 +9,9 @@ import numpy as np
 
 from mlpack_toolkit.converters.spec import FLOATS, INTEGERS, Signature, Table, TensorSpec
 
+from .engine import feed
 from .errors import Refusal
 from .rules import violations
-from .session import feed
 from .tensors import Array, beyond
 
 _REALS = (*FLOATS, "float16")

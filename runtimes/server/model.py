@@ -11,8 +11,8 @@ from mlpack_toolkit.converters.spec import Table, TensorSpec
 
 from ..engine.agreement import check_agreement
 from ..engine.columns import Columns
+from ..engine.engine import Engine
 from ..engine.errors import GraphStops, Refusal
-from ..engine.session import Session
 from ..engine.tensors import Array, datatype_of
 from .bundle_info import Described
 from .protocol.fast_path import Quick
@@ -25,7 +25,7 @@ class Model:
         self.described = described
         self.name, self.version, self.identity = described.name, described.version, described.identity
         self.signature = described.signature
-        self.session = Session(described.graph(), described.signature, threads)
+        self.session = Engine(described.graph(), described.signature, threads)
         check_agreement(self.session, described.signature)
         self.columns = Columns(described.signature, self.session.signature)
         self.quick = Quick(self.session.signature)

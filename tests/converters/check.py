@@ -14,7 +14,7 @@ from mlpack_toolkit.converters import for_object
 from mlpack_toolkit.converters._worker.model_input import original_input
 from mlpack_toolkit.converters._worker.signature import signature_of
 from mlpack_toolkit.converters.spec import Signature, Table
-from mlpack_toolkit.runtimes.engine.session import graph_feeds
+from mlpack_toolkit.runtimes.engine.engine import graph_feeds
 from tests.artifacts import saved
 
 RTOL = {"float32": 1e-5, "float64": 1e-9}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mlpack_toolkit.converters import for_object
-from mlpack_toolkit.converters._worker.session import Session as Worker
+from mlpack_toolkit.converters._worker.session import ModelSession as Worker
 from mlpack_toolkit.converters.artifact import Artifact
 from mlpack_toolkit.converters.messages import Convert, Probe, Probed
 from mlpack_toolkit.converters.spec import Table, Unsupported

@@ -320,7 +320,7 @@ def test_no_rows_give_no_rows(kind: str) -> None:
     import onnxruntime as ort
 
     from mlpack_toolkit.converters._worker.signature import signature_of
-    from mlpack_toolkit.runtimes.engine.session import graph_feeds
+    from mlpack_toolkit.runtimes.engine.engine import graph_feeds
     from tests.converters.check import table_of
 
     x, y = data()

@@ -11,7 +11,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from mlpack_toolkit.converters._worker.probes import Probe as Rows
-from mlpack_toolkit.converters._worker.session import Session
+from mlpack_toolkit.converters._worker.session import ModelSession
 from mlpack_toolkit.converters.messages import REQUESTS, Load, Probe, line_of, request_of
 from mlpack_toolkit.converters.plugin import Probing, column_probes
 from mlpack_toolkit.converters.sklearn import CONVERTER
@@ -28,7 +28,7 @@ def with_a_zero(description: Description, inputs: tuple[TensorSpec, ...], exampl
 
 @pytest.mark.parametrize(("probing", "more"), [(Probing(), set()), (Probing(batches=with_a_zero), {"zero"})])
 def test_the_probes_are_the_converters_own(probing: Probing, more: set[str], tmp_path: Path) -> None:
-    model, session = LinearRegression().fit(X, X[:, 0]), Session()
+    model, session = LinearRegression().fit(X, X[:, 0]), ModelSession()
     session.model, session.converter = model, replace(CONVERTER, probing=probing)
     session.description = CONVERTER.original.describe(model)
     write_table({"x0": X[:, 0], "x1": X[:, 1]}, tmp_path / "example.npz")

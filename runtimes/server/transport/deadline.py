@@ -9,7 +9,7 @@ import threading
 import time
 from typing import Any
 
-from ...engine.session import STOP, run_options
+from ...engine.engine import STOP, run_options
 
 
 class Watch:

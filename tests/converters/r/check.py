@@ -19,12 +19,12 @@ from mlpack_toolkit.converters._worker.probes import make_probes, together
 from mlpack_toolkit.converters._worker.reference import ask
 from mlpack_toolkit.converters._worker.signature import inputs_of, signature_of
 from mlpack_toolkit.converters.r._model import RModel, adapt, convert, describe, loaded_in, predict
-from mlpack_toolkit.converters.r._process import Session
+from mlpack_toolkit.converters.r._process import RProcess
 from mlpack_toolkit.converters.r._program import rscript
 from mlpack_toolkit.converters.rds import NA_INTEGER, Item, read
 from mlpack_toolkit.converters.spec import Signature, Table, Unreadable
 from mlpack_toolkit.converters.table import rows_of, take
-from mlpack_toolkit.runtimes.engine.session import graph_feeds
+from mlpack_toolkit.runtimes.engine.engine import graph_feeds
 from tests.artifacts import saved
 
 HERE = Path(__file__).parent
@@ -62,9 +62,9 @@ def levels_in(path: Path) -> dict[str, list[str]]:
 
 
 @cache
-def _process() -> Session:
+def _process() -> RProcess:
     """One R for all models of a run, one after the other: starting it takes longer than most tests."""
-    return Session(rscript(""))
+    return RProcess(rscript(""))
 
 
 def loaded(folder: Path, name: str, **given: Any) -> RModel:

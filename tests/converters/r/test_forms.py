@@ -16,7 +16,7 @@ from mlpack_toolkit.converters.r._model import description_of, graph_of
 from mlpack_toolkit.converters.rds import plain, read
 from mlpack_toolkit.converters.rds_writer import write
 from mlpack_toolkit.converters.spec import Table, Unreadable
-from mlpack_toolkit.runtimes.engine.session import graph_feeds
+from mlpack_toolkit.runtimes.engine.engine import graph_feeds
 from tests.artifacts import saved
 
 FORMS = sorted((Path(__file__).parent / "forms").glob("*.rds.gz"))

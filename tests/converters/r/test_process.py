@@ -16,7 +16,7 @@ import pytest
 
 from mlpack_toolkit.converters.messages import Load, Loaded
 from mlpack_toolkit.converters.r._model import loaded_in
-from mlpack_toolkit.converters.r._process import Session
+from mlpack_toolkit.converters.r._process import RProcess
 from mlpack_toolkit.converters.r._program import SAFE_VERSION, rscript, version_of
 from mlpack_toolkit.packager.errors import ConversionError, MlpackError, ModelError
 from mlpack_toolkit.packager.original.sandbox import expected
@@ -223,7 +223,7 @@ def test_a_script_that_starts_r_is_no_obstacle(folder: Path, tmp_path: Path) -> 
     wrapper = tmp_path / "my R"
     wrapper.write_text(f'#!/bin/sh\nexport MINE=$(echo from the script)\nexec {rscript("")} "$@"\n')
     wrapper.chmod(0o755)
-    started = Session(str(wrapper))
+    started = RProcess(str(wrapper))
     assert loaded_in(started, folder / "noise.rds", {}).form.task == "regressor"
     environment = Path(f"/proc/{started._process.pid}/environ").read_bytes()
     assert started.sandbox["held"] and b"MINE=from the script" in environment

@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScaler, PowerTransformer, StandardScaler
 
-from mlpack_toolkit.converters._worker.session import Session
+from mlpack_toolkit.converters._worker.session import ModelSession
 from mlpack_toolkit.converters.messages import Probe
 from mlpack_toolkit.converters.sklearn import CONVERTER
 from mlpack_toolkit.converters.spec import TensorSpec
@@ -37,7 +37,7 @@ def ruled(model: Any, example: Any, folder: Path) -> tuple[TensorSpec, ...]:
     matrix = isinstance(example, np.ndarray)
     table = {"X": example} if matrix else {str(n): example[n].to_numpy() for n in example}
     write_table(table, folder / "example.npz")
-    session = Session()
+    session = ModelSession()
     session.model, session.converter, session.description = model, CONVERTER, CONVERTER.original.describe(model)
     reply = session.probe(Probe(str(folder / "example.npz"), str(folder)))
     return with_rules(session.signature, Probes.read(folder, reply)).inputs

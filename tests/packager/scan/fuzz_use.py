@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mlpack_toolkit.converters._worker.session import Session
+from mlpack_toolkit.converters._worker.session import ModelSession
 from mlpack_toolkit.converters.messages import Convert, Load, Probe
 from mlpack_toolkit.converters.table import write_table
 
@@ -21,9 +21,9 @@ INPUTS = (ROWS, FRAME.head(5), TEXTS[:5], ROWS[:, :1])
 _METHODS = ("predict", "predict_proba", "decision_function", "transform", "score_samples", "inverse_transform")
 
 
-def as_the_worker(request: Load, number: int) -> tuple[Session, bool]:
+def as_the_worker(request: Load, number: int) -> tuple[ModelSession, bool]:
     """The worker's commands; whether a graph was written. All of its probes are asked of every fourth model."""
-    session = Session()
+    session = ModelSession()
     session.sandbox = SANDBOX
     session.load(request)
     names = [feature.name for feature in session.description.features] or list("abcd")
@@ -39,7 +39,7 @@ def as_the_worker(request: Load, number: int) -> tuple[Session, bool]:
     return session, True
 
 
-def _quick(session: Session, table: Any) -> None:
+def _quick(session: ModelSession, table: Any) -> None:
     from mlpack_toolkit.converters._worker.model_input import model_table, original_input
     from mlpack_toolkit.converters._worker.signature import inputs_of
 

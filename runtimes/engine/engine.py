@@ -27,7 +27,7 @@ NOWHERE = os.devnull
 NONE: Mapping[str, Scalar] = {}
 
 
-class Session:
+class Engine:
     """One loaded graph with its signature; inputs that the graph does not read are left out of it.
 
     Raises `NoProvider` and `Damaged`.
