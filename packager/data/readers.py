@@ -353,7 +353,7 @@ def _columns(cells: dict[str, list[Any]], where: str) -> Example:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; `UsageError` where a key is there twice: which of the two is meant, nobody knows."""
+    """A JSON object; `UsageError` where a key is given twice: which of the two is meant, nobody knows."""
     found = dict(pairs)
     if len(found) != len(pairs):
         twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)

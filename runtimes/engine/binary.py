@@ -29,7 +29,7 @@ def arrays_of(tensors: Any, raw: bytes | memoryview | None) -> dict[str, Array]:
             raise Refusal("each of 'inputs' must be an object with a 'name'")
         name = tensor["name"]
         if name in table:
-            raise Refusal(f"the input {name[:80]!r} is there twice")
+            raise Refusal(f"the input {name[:80]!r} is given twice")
         size = object_of(tensor, "parameters").get("binary_data_size")
         if size is None:
             table[name] = array_of(tensor)

@@ -62,7 +62,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         twice = next(key for i, (key, _) in enumerate(pairs) if key in dict(pairs[:i]))
-        raise Fault(f"the key {shown(twice)} is there twice")
+        raise Fault(f"the key {shown(twice)} is given twice")
     return found
 
 

@@ -107,10 +107,10 @@ def _flat(name: str, data: list[Any], shape: list[int]) -> list[Any]:
         raise Refusal(f"input {name!r}: its data has {len(data)} cells, which is not its shape {shape}")
     for size in shape[1:]:
         if not all(type(each) is list and len(each) == size for each in data):
-            raise Refusal(f"input {name!r}: its data is nested otherwise than its shape {shape} says")
+            raise Refusal(f"input {name!r}: its data nesting does not match its shape {shape}")
         data = [cell for each in data for cell in each]
     if len(data) != math.prod(shape):
-        raise Refusal(f"input {name!r}: its data is nested otherwise than its shape {shape} says")
+        raise Refusal(f"input {name!r}: its data nesting does not match its shape {shape}")
     return data
 
 

@@ -112,7 +112,7 @@ def _wanted(request: dict[str, Any]) -> Wanted:
         if parameters.get("classification"):
             raise Refusal(f"output {each['name'][:80]!r}: this server has no classification extension")
         if each["name"] in names:
-            raise Refusal(f"the output {each['name'][:80]!r} is asked for twice")
+            raise Refusal(f"the output {each['name'][:80]!r} is requested twice")
         names.append(each["name"])
         if _flag(parameters, "binary_data", everything):
             binary.append(each["name"])

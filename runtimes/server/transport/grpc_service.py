@@ -93,7 +93,7 @@ def _table(inputs: Any, raw: list[bytes]) -> dict[str, Array]:
     table: dict[str, Array] = {}
     for i, tensor in enumerate(inputs):
         if tensor.name in table:
-            raise Refusal(f"the input {tensor.name[:80]!r} is there twice")
+            raise Refusal(f"the input {tensor.name[:80]!r} is given twice")
         table[tensor.name] = _array(tensor, raw[i] if raw else None)
     return table
 

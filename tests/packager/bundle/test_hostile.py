@@ -269,7 +269,7 @@ def test_a_path_that_is_an_attack(paths: list[str], said: str) -> None:
 @pytest.mark.parametrize(
     ("raw", "said"),
     [
-        (b'{"format": 1, "format": 1}', "the key 'format' is there twice"),
+        (b'{"format": 1, "format": 1}', "the key 'format' is given twice"),
         (b'{"format": 1, "files": {"a": ' + b"[" * 5000 + b"]" * 5000 + b"}}", "nested"),
         (b'{"format": 1, "x": ' + b"[" * 40 + b"]" * 40 + b"}", "nested more than 32 levels"),
         (b'{"format": 1, "x": NaN}', "NaN"),

@@ -199,7 +199,7 @@ std::string text_of(const std::vector<std::int64_t>& shape) {
 
 void flatten(const std::string& name, Given& given) {
     const auto refuse = [&] {
-        throw Refusal("input " + quote(name) + ": its data is nested otherwise than its shape " + text_of(given.shape) + " says");
+        throw Refusal("input " + quote(name) + ": its data nesting does not match its shape " + text_of(given.shape));
     };
     if (given.cells.empty() || given.shape.empty() || !given.cells.front()->is(Sort::list)) {
         throw Refusal("input " + quote(name) + ": its data has " + std::to_string(given.cells.size()) +

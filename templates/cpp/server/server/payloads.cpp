@@ -248,7 +248,7 @@ std::vector<Payloads::Wanted> Payloads::wanted(const Node& request) const {
         }
         const std::size_t place = place_of(name->view());
         for (const Wanted& each : found) {
-            if (each.place == place) throw Refusal("the output " + quote(name->view()) + " is asked for twice");
+            if (each.place == place) throw Refusal("the output " + quote(name->view()) + " is requested twice");
         }
         found.push_back({place, flag_in(parameters, "binary_data", binary)});
     });

@@ -278,7 +278,7 @@ Arrays Columns::of_tensors(const Node& tensors, std::optional<std::string_view> 
         if (name == nullptr || !name->is(Sort::text)) throw Refusal("each of 'inputs' must be an object with a 'name'");
         const auto place = inputs_.places.find(name->view());
         if (place == inputs_.places.end()) refuse_stranger(name->view(), "");
-        if (there[place->second]) throw Refusal("the input " + quote(name->view()) + " is there twice");
+        if (there[place->second]) throw Refusal("the input " + quote(name->view()) + " is given twice");
         Array array = tensor(std::string(name->view()), each, raw);
         within(rows_of(array, about_.inputs[place->second]), most);
         fit(array, about_.inputs[place->second]);
