@@ -19,7 +19,7 @@ from mlpack_toolkit import runtimes
 from mlpack_toolkit.converters.artifact import Artifact
 from mlpack_toolkit.converters.graph_file import DATA, LARGE
 from mlpack_toolkit.converters.spec import TensorSpec
-from mlpack_toolkit.packager import graphs
+from mlpack_toolkit.packager.original import graphs
 from mlpack_toolkit.packager.bundle import assemble
 from mlpack_toolkit.packager.bundle.reader import open_bundle
 from mlpack_toolkit.packager.commands.build import Request, build

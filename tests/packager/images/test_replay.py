@@ -72,7 +72,7 @@ def test_no_engine_is_said(crew: Made, tmp_path: Path, monkeypatch: pytest.Monke
 def test_an_engine_elsewhere_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("docker")
     monkeypatch.setenv("DOCKER_HOST", "tcp://engine.example:2375")
-    assert "is on engine.example" in str(_engine.find())
+    assert "runs on engine.example" in str(_engine.find())
 
 
 def test_no_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
