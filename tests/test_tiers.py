@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks._estimators import names
+from tests.conftest import USERS_CLOCK
 from tests.once import once
 from tests.quick import CLOCK, environment
 from tests.tiers import SHARE, third
-from tests.warm import USERS_CLOCK
 
 
 def _always(parameters: list[object]) -> list[object]:
