@@ -19,8 +19,9 @@ from tests.make import build_model
 from tests.once import once
 from tests.quick import environment
 from tests.tiers import keep
-from tests.warm import CLI, USERS_CLOCK, warm_workers
+from tests.warm import CLI, warm_workers
 
+USERS_CLOCK = build.SECONDS_PER_BATCH_SIZE
 Run = Callable[..., tuple[int, dict[str, Any], str]]
 
 

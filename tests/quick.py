@@ -13,6 +13,8 @@ CLOCK = 0.01
 """Seconds that a build spends on each batch size; `SECONDS_PER_BATCH_SIZE` is ten times as long."""
 JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto"
 """A Maven run of three seconds never earns back what the second compiler costs."""
+CAPTURES = "MLPACK_TEST_CAPTURES"
+"""The variable that names the folder of what `tests/remembered.py` remembers."""
 COMPILE = Path(__file__).with_name("compile.sh")
 
 

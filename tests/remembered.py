@@ -12,9 +12,8 @@ import sys
 from pathlib import Path
 
 from mlpack_toolkit.packager.environments.python.capture import Capture, Captured
+from tests.quick import CAPTURES
 
-PLACE = "MLPACK_TEST_CAPTURES"
-"""The variable that names the folder of this run."""
 ELSE = ("PYTEST_", "MLPACK_TEST_", "CCACHE_", "PWD", "OLDPWD", "SHLVL", "_")
 """What the names of variables begin with that a capture cannot depend on."""
 
@@ -23,7 +22,7 @@ class Remembered:
     """The same words as `Capture`; another interpreter, or another environment of variables, is looked at anew."""
 
     def __init__(self, python: str) -> None:
-        self._place = Path(os.environ[PLACE], _key()) if python == sys.executable else None
+        self._place = Path(os.environ[CAPTURES], _key()) if python == sys.executable else None
         known = self._place is not None and self._place.exists()
         self._capture = None if known else Capture(python)
 

@@ -384,7 +384,7 @@ def test_adding_a_framework_and_a_language_edits_no_file(tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     bundle = tmp_path / json.loads(done.stdout.splitlines()[-1])["bundle"]
     assert (bundle / "deploy/novelty/model/hello.nov").read_text() == "say model\n"
-    assert json.loads((bundle / "manifest.json").read_text())["given"] == {"scale": 3.0}
+    assert json.loads((bundle / "manifest.json").read_text())["sources"][0]["given"] == {"scale": 3.0}
     assert _python(tmp_path, "-m", "mlpack_toolkit", "verify", str(bundle), "--target", "novelty").returncode == 0
     asked = ("bench", str(bundle), "--against", "original", "--seconds", "0.01")  # it is loaded with what was said
     assert _python(tmp_path, "-m", "mlpack_toolkit", *asked).returncode == 0

@@ -8,10 +8,10 @@ import pytest
 
 from benchmarks._estimators import names
 from mlpack_toolkit.packager.commands import build
+from tests.conftest import USERS_CLOCK
 from tests.once import once
 from tests.quick import CLOCK, environment
 from tests.tiers import SHARE, third
-from tests.warm import USERS_CLOCK
 
 
 def _always(parameters: list[object]) -> list[object]:

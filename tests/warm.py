@@ -15,16 +15,13 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import IO
 
-from mlpack_toolkit.packager.commands import build
-from mlpack_toolkit.packager.environments import recording
-from mlpack_toolkit.packager.environments.python.capture import Capture
 from mlpack_toolkit.packager.original import worker
 from mlpack_toolkit.packager.original.worker import Child, start
-from tests import remembered
-from tests.quick import CLOCK
+from tests.quick import CAPTURES, CLOCK
 
 SERVER = Path(__file__).with_name("warm_server.py")
 PLACE = "MLPACK_TEST_WARM_WORKERS"
@@ -32,23 +29,28 @@ CLI = f"""
 import sys
 sys.path[0] = {str(SERVER.parents[1])!r}
 sys.argv[0] = "mlpack"
+from mlpack_toolkit.packager.original import worker
 from mlpack_toolkit.packager.cli import main
-from tests.warm import quicken
-quicken()
+from tests.warm import warm_start
+worker.start = warm_start
 main()
 """
-"""The command line as a program for `python -c`, with workers started the warm way and quick in other ways too."""
+"""The command line as a program for `python -c`, with workers started the warm way and quick builds."""
 READ_AT_START = ("PYTHON", "LD_", "OMP_", "OPENBLAS_", "MKL_", "NPY_", "LOKY_", "ORT_", "LANG", "LC_")
 
 
-USERS_CLOCK = build.SECONDS_PER_BATCH_SIZE
+@cache
+def quick_builds() -> None:
+    """From now on this process looks at its environment once a run, and times a build for a moment only.
 
+    The first worker that a process starts calls it: a command that starts none need not import all of this.
+    """
+    from mlpack_toolkit.packager.commands import build
+    from mlpack_toolkit.packager.environments import recording
+    from tests.remembered import Remembered
 
-def quicken() -> None:
-    """From now on builds of this process fork warm workers, look at the environment once, and are timed briefly."""
-    worker.start = warm_start
     build.SECONDS_PER_BATCH_SIZE = CLOCK
-    recording.Capture = remembered.Remembered  # type: ignore[assignment,misc]
+    recording.Capture = Remembered  # type: ignore[assignment,misc]
 
 
 class Fork:
@@ -77,15 +79,14 @@ def warm_workers() -> Iterator[None]:
         server = subprocess.Popen([sys.executable, SERVER, place], env=environment, stdin=subprocess.PIPE, cwd=folder)
         os.environ[PLACE] = place
         os.environ[PLACE + "_START"] = json.dumps(_read_at_start(environment))
-        os.environ[remembered.PLACE] = os.path.join(folder, "captures")
-        os.mkdir(os.environ[remembered.PLACE])
-        quicken()
+        os.environ[CAPTURES] = os.path.join(folder, "captures")
+        os.mkdir(os.environ[CAPTURES])
+        worker.start = warm_start
+        quick_builds()
         try:
             yield
         finally:
             worker.start = start
-            build.SECONDS_PER_BATCH_SIZE = USERS_CLOCK
-            recording.Capture = Capture  # type: ignore[misc]
             server.kill()
             server.wait()
 
@@ -99,6 +100,7 @@ def warm_start(
     command: Sequence[str], scratch: Path, environment: Mapping[str, str], replies: int, log: IO[bytes]
 ) -> Child:
     """Forks a worker where the server has started as `command` would; else starts it."""
+    quick_builds()
     python, _, program, *arguments = command
     known = json.loads(os.environ[PLACE + "_START"])
     if python != sys.executable or _read_at_start(environment) != known:

@@ -19,7 +19,6 @@ from mlpack_toolkit import runtimes
 from mlpack_toolkit.converters.artifact import Artifact
 from mlpack_toolkit.converters.graph_file import DATA, LARGE
 from mlpack_toolkit.converters.spec import TensorSpec
-from mlpack_toolkit.packager.original import graphs
 from mlpack_toolkit.packager.bundle import assemble
 from mlpack_toolkit.packager.bundle.reader import open_bundle
 from mlpack_toolkit.packager.commands.build import Request, build
@@ -29,6 +28,7 @@ from mlpack_toolkit.packager.diff.graph import graph_changes
 from mlpack_toolkit.packager.equivalence.session import session_of
 from mlpack_toolkit.packager.errors import ConversionError, DamagedError, ForgedError, UsageError
 from mlpack_toolkit.packager.images._project import shipped
+from mlpack_toolkit.packager.original import graphs
 from mlpack_toolkit.packager.original.graphs import graph_in
 from mlpack_toolkit.packager.original.reload import original_worker
 from mlpack_toolkit.packager.original.source import Source

@@ -199,7 +199,7 @@ FAULTS = [
     ({"data": [5.1, 3.5, "NaN", 0.2]}, "row 0, column 'X': a missing value"),
     ({"data": [5.1, 3.5, "Infinity", 0.2]}, "row 0, column 'X': a number beyond"),
     ({"data": [5.1, 3.5, 1e35, 0.2]}, "row 0, column 'X': a number beyond"),
-    ({"data": [[5.1, 3.5], [1.4, 0.2]]}, "nested"),
+    ({"data": [[5.1, 3.5], [1.4, 0.2]]}, "nesting"),
     ({"data": [[5.1, 3.5, [1.4], 0.2]]}, "a list"),
     ({"data": {}}, "list"),
     ({"data": [5.1, 3.5, {}, 0.2]}, "an object"),
