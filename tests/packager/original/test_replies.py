@@ -116,7 +116,7 @@ def test_no_package_of_r_leads_elsewhere(field: tuple[str, Any], tmp_path: Path)
         parse_reply(json.dumps({"ok": True, "environment": said}).encode(), Environment())
     secret = {**R_SAID, "packages": [{**PACKAGE, "path": str(tmp_path)}]}
     with pytest.raises(ForgedError, match="not the folder of the R package stats"):
-        recorded(secret, True, "", tmp_path / "scratch")
+        recorded(secret, True, {}, tmp_path / "scratch")
 
 
 def junk(path: Path) -> None:
