@@ -101,7 +101,7 @@ def test_the_server_is_this_installations(files: dict[str, bytes]) -> None:
     assert own["converters/__init__.py"] == own["runtimes/__init__.py"] == b""
     assert all((ROOT / path).read_bytes() == content for path, content in own.items() if path not in made)
     sources = {p.relative_to(ROOT).as_posix() for p in (ROOT / "runtimes/server").rglob("*.*") if p.suffix != ".pyc"}
-    assert set(own) == {*sources, *made, "converters/spec.py"}
+    assert set(own) == {*sources, *made, "converters/graph_file.py", "converters/spec.py"}
 
 
 def test_the_port_is_the_servers() -> None:

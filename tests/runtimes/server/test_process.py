@@ -200,7 +200,8 @@ def alone(folder: Path, bundle: Path) -> tuple[Path, Path]:
     (house / "converters").mkdir()
     for each in ("runtimes", "converters"):
         (house / each / "__init__.py").touch()
-    shutil.copy(ROOT / "converters/spec.py", house / "converters")
+    for name in ("graph_file.py", "spec.py"):
+        shutil.copy(ROOT / "converters" / name, house / "converters")
     (model / "model").mkdir(parents=True)
     shutil.copy(bundle / "manifest.json", model)
     shutil.copy(bundle / "model/model.onnx", model / "model")
