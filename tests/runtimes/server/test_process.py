@@ -243,7 +243,8 @@ def alone(folder: Path, bundle: Path) -> tuple[Path, Path]:
     (package / "converters").mkdir()
     for each in ("", "runtimes", "converters"):
         (package / each / "__init__.py").touch()
-    shutil.copy(ROOT / "converters/spec.py", package / "converters")
+    for name in ("graph_file.py", "spec.py"):
+        shutil.copy(ROOT / "converters" / name, package / "converters")
     (model / "model").mkdir(parents=True)
     shutil.copy(bundle / "manifest.json", model)
     shutil.copy(bundle / "model/model.onnx", model / "model")
