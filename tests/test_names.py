@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mlpack_toolkit.converters.spec import COLUMN, MATRIX, Signature, TensorSpec
+from mlpack_toolkit.converters.spec import COLUMN, MATRIX, Cells, Signature, TensorSpec
 from mlpack_toolkit.packager.commands.bench import bench_bundle
 from mlpack_toolkit.packager.commands.build import Built
 from mlpack_toolkit.packager.commands.predict import predict
@@ -119,5 +120,5 @@ def test_bundles_that_do_not_say_the_kind(names: str, kinds: list[str]) -> None:
 
 def test_the_label_of_a_row_is_rounded_and_that_of_an_answer_is_not() -> None:
     label = TensorSpec("label", "float64", ("N",))
-    read = Signature("classifier", (label,), (label,)).in_precision("float32")
+    read = Signature("classifier", (replace(label, cells=Cells()),), (label,)).in_precision("float32")
     assert (read.inputs[0].dtype, read.outputs[0].dtype) == ("float32", "float64")

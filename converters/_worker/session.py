@@ -20,9 +20,6 @@ from typing import Any
 from .. import for_container, for_object, given_to, messages
 from .._sandbox._limits import limit
 from .._steps.user_defined import advice, dotted, register
-from .._trust.guard import Trusted
-from .._trust.loading import load_joblib, load_pickle
-from .._trust.rules import NO_MODEL, Refused
 from ..graph_file import DATA
 from ..latency import measure, single_threaded
 from ..plugin import Converter
@@ -32,6 +29,7 @@ from .confinement import confine, refused
 from .input_bounds import with_edges
 from .joint_probes import several
 from .model_input import model_table, original_input, with_own_names
+from .pickles import unpickle
 from .probes import EXAMPLE_ROWS, Probe, columns_of, spread, together
 from .reference import Answers, Batches, ask, ask_by_kind, check_rows
 from .signature import inputs_of, signature_of
@@ -61,7 +59,7 @@ class ModelSession:
         sys.path[:0] = request.code
         register(request.code)
         pickled = request.kind in _LOADERS
-        self.model = _unpickle(path, request) if pickled else None
+        self.model = unpickle(path, request) if pickled else None
         converter = for_object(self.model) if pickled else for_container(request.kind, path)
         if converter is None:
             raise Unsupported(_no_converter(self.model, path, pickled))
@@ -279,62 +277,6 @@ class ModelSession:
 
 class BadExample(Exception):
     """The example data do not fit the model."""
-
-
-def _unpickle(path: Path, request: messages.Load) -> Any:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            model = _LOADERS[request.kind](path, Trusted(request.names, request.own, request.referred))
-        except Refused as refused:
-            raise Unreadable(f"{path.name} {refused}. {NO_MODEL}") from refused
-        except Exception as error:
-            _blame_the_version(request.versions.get("scikit-learn"), error)
-            raise
-    for warning in caught:
-        saved = getattr(warning.message, "original_sklearn_version", None)
-        if saved is not None:
-            raise Unreadable(_other_version(str(saved)))
-    return model
-
-
-def _blame_the_version(saved: str | None, error: Exception) -> None:
-    """Raises `Unreadable` where another scikit-learn saved the model, which is why the installed one stumbles."""
-    if saved is None:
-        return
-    try:
-        import sklearn
-    except ImportError:  # what is missing is told as it is
-        return
-    if saved != sklearn.__version__:
-        raise Unreadable(f"{_other_version(str(saved))} (here: {str(error).splitlines()[0]})") from error
-
-
-def _other_version(saved: str) -> str:
-    import sklearn
-
-    return (
-        f"the model was saved by scikit-learn {saved}, this interpreter has {sklearn.__version__}, which may read it "
-        f"wrongly: give the interpreter that the model was trained with (--python PATH), or one that has "
-        f"scikit-learn=={saved}"
-    )
-
-
-def _load_joblib(path: Path, trusted: Trusted) -> Any:
-    import joblib
-
-    if tuple(int(part) for part in joblib.__version__.split(".")[:2]) < (1, 2):
-        raise Unreadable(f"joblib {joblib.__version__} reads arrays otherwise than they were scanned: use 1.2 or later")
-    return load_joblib(path, trusted)
-
-
-def _load_skops(path: Path, trusted: Trusted) -> Any:
-    import skops.io
-
-    return skops.io.load(path, trusted=[n for n in skops.io.get_untrusted_types(file=path) if n in trusted.names])
-
-
-_LOADERS = {"pickle": load_pickle, "joblib": _load_joblib, "skops": _load_skops}
 
 
 def _no_converter(model: Any, path: Path, pickled: bool) -> str:

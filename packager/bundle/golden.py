@@ -20,8 +20,17 @@ MOST_CELLS = 2**28
 MOST_TEXT_BYTES = 64 << 10
 """Of a JSON file; beyond it, numbers are kept as raw bytes. Text stays in JSON, as raw text has no null."""
 REQUEST, RESPONSE = "request", "response"
-_allowed = {"rtol": number(0), "atol": number(0), "binary_data_size": whole(0, MOST_BYTES)}
-_tensor = record({"name": text()}, {"parameters": record({}, _allowed)})
+_tolerance = {"rtol": number(0), "atol": number(0)}
+_size = {"binary_data_size": whole(0, MOST_BYTES)}
+
+
+def _parameters(value: Any, where: str) -> None:
+    """What is said of a tensor: its tolerance, whole, or where its data are, or both."""
+    raw = type(value) is dict and value.keys() == _size.keys()
+    record({} if raw else _tolerance, _size)(value, where)
+
+
+_tensor = record({"name": text()}, {"parameters": _parameters})
 _request = record(
     {"id": text(), "inputs": listing(record({"name": text()}))}, {"parameters": record({}, {"probe": text()})}
 )

@@ -143,7 +143,10 @@ def stream(path: Path, signature: Signature) -> Iterator[Table]:
 
 def _length(table: Table, where: str) -> int:
     """How many rows the columns have; `UsageError` where they are of different lengths."""
-    lengths = {name: len(column) if column.ndim else 1 for name, column in table.items()}
+    single = next((name for name, column in table.items() if not column.ndim), None)
+    if single is not None:
+        raise UsageError(f"{where}: {single[:80]!r} is a single number, and a table has rows: give one cell for each")
+    lengths = {name: len(column) for name, column in table.items()}
     if len(set(lengths.values())) > 1:
         said = ", ".join(f"{name!r} has {count}" for name, count in list(lengths.items())[:20])
         raise UsageError(f"{where} has columns of different lengths: {said}")
@@ -308,7 +311,7 @@ def _dense(path: Path, shape: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 def _numbers(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     if array.dtype.kind == "f" and array.ndim <= 2:
         return array.astype(np.float64)
-    if array.dtype.kind in "iu" and array.ndim <= 2:
+    if array.dtype.kind in "iu" and array.ndim <= 2 and not (array > np.iinfo(np.int64).max).any():
         return array.astype(np.int64)
     if array.dtype.kind not in "fiubU":
         raise UsageError(f"an array holds elements of type {str(array.dtype)[:80]}: give numbers, text or booleans")

@@ -108,7 +108,7 @@ def tried(signature: Signature, rows: Table) -> Iterator[tuple[str, Table]]:
                 yield f"size {other} of {dim}", _resized(signature.inputs, base, dim, other)
     for spec in signature.inputs[:INPUTS]:
         for words, value in _values(spec):
-            yield f"{words} in {spec.name}", {**base, spec.name: _full(base[spec.name], value)}
+            yield f"{words} in {spec.name}", {**base, spec.name: _full(spec, base[spec.name].shape, value)}
 
 
 def _size(inputs: Iterable[TensorSpec], table: Table, dim: str) -> int:
@@ -144,9 +144,9 @@ def _largest(dtype: str) -> float:
     return float(np.finfo(dtype).max)
 
 
-def _full(values: Array, value: Any) -> Array:
-    """An array like it, full of one value; of a positive float every other cell is its negative."""
-    found = np.full(values.shape, value, object if isinstance(value, str) else values.dtype)
+def _full(spec: TensorSpec, shape: tuple[int, ...], value: Any) -> Array:
+    """An array full of one value; of a positive float every other cell is its negative."""
+    found = np.full(shape, value, object if spec.is_text else spec.dtype)
     if isinstance(value, float) and value > 0:
         found.reshape(-1)[1::2] *= -1
     return found

@@ -55,7 +55,7 @@ class _Inline(Worker):
     """The worker's session in this process: what costs a second for each start."""
 
     def __init__(self, python: str, scratch: Path, limits: Limits) -> None:
-        self._session = session.Session()
+        self._session = session.ModelSession()
         self._session.sandbox = facts(0, False, False, False)  # which would hold the tests' own process for good
         self._said = b""
 

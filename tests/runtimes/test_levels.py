@@ -13,7 +13,8 @@ import pytest
 from mlpack_toolkit.converters.spec import MOST_LEVELS, Signature, TensorSpec
 from mlpack_toolkit.packager.commands.verify import check_bundle
 from mlpack_toolkit.runtimes import cpp, load
-from mlpack_toolkit.runtimes.cpp import levels
+from mlpack_toolkit.runtimes.cpp import levels, usage
+from mlpack_toolkit.runtimes.java import answers
 from mlpack_toolkit.runtimes.java import levels as _java_levels
 from mlpack_toolkit.runtimes.spec import Package
 from tests.make import build_model
@@ -253,3 +254,11 @@ def test_a_model_of_r_has_its_levels_in_both_languages(tmp_path: Path) -> None:
     assert "enum class O {\n    low = 1," in (deploy / "cpp/include/penguins/penguins.hpp").read_text()
     golden = check_bundle(made.bundle, ("cpp", "java"), "cpu", lambda step: None)["golden"]
     assert set(golden) == {"CPUExecutionProvider", "cpp", "java"} and len(set(golden.values())) == 1
+
+
+def test_the_readme_shows_a_case_whose_numbers_are_in_the_json() -> None:
+    raw = b'{"inputs":[{"name":"a","datatype":"FP32","shape":[9,1],"parameters":{"binary_data_size":36}}]}'
+    plain = b'{"inputs":[{"name":"a","datatype":"FP32","shape":[1,1],"data":[1.5]}]}'
+    golden = {"case-000.request.json": raw, "case-001.request.json": plain}
+    golden |= {name.replace("request", "response"): b'{"outputs":[]}' for name in golden}
+    assert usage.first_row(golden, ["a"]) == [1.5] and answers.first_row(golden) == {"a": [1.5]}

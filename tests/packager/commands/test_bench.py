@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mlpack_toolkit.converters.latency import LEAST_RUNS, measure
+from mlpack_toolkit.converters.spec import Signature, TensorSpec
 from mlpack_toolkit.packager.commands import bench
 from mlpack_toolkit.packager.commands.bench import BATCHES, LatencyReport, check_gate
 from mlpack_toolkit.packager.environments.system import machine
@@ -45,6 +46,8 @@ def test_the_best_window_is_judged_and_the_p50_stands_beside_it() -> None:
 
 class Stalling:
     """A session whose machine does something else for a while: the first 40 runs of a second of its clock are slow."""
+
+    signature = Signature("regressor", (TensorSpec("a", "int64", ("N",)),), ())
 
     def __init__(self, *given: Any, **options: Any) -> None:
         self.runs: list[int] = []

@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from mlpack_toolkit.converters.spec import Cells, Signature, Table, TensorSpec
+from mlpack_toolkit.converters._worker.model_input import model_table
+from mlpack_toolkit.converters.spec import Cells, Description, Feature, Signature, Table, TensorSpec, Unreadable
 from mlpack_toolkit.packager.data.arrow import MISSING_IN_CSV
 from mlpack_toolkit.packager.data.readers import read_example, stream
 from mlpack_toolkit.packager.errors import UsageError
@@ -434,3 +435,20 @@ def test_a_cell_of_another_kind_is_a_sentence(
     path.write_text(f"a,b\n{cell},1\n" if suffix == "csv" else json.dumps({"a": [plain], "b": [1]}))
     with pytest.raises(UsageError, match=said):
         streamed(path, takes(spec, column("b")))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"a": np.zeros(2), "b": np.zeros(3)}, "columns of different lengths: 'a' has 2, 'b' has 3"),
+        ({"a": np.zeros(2), "b": np.array(1.0)}, "'b' is a single number|columns of different lengths"),
+    ],
+)
+def test_columns_of_a_table_have_one_length(arrays: Table, words: str, tmp_path: Path) -> None:
+    """Tensors of a graph need not, so that a file alone does not say."""
+    np.savez(tmp_path / "x.npz", **arrays)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=words):
+        streamed(tmp_path / "x.npz", takes(column("a"), column("b")))
+    features = (Feature("a"), Feature("b"))
+    with pytest.raises(Unreadable, match="columns of different lengths"):
+        model_table(Description("", "regressor", features, named=True), read_example(tmp_path / "x.npz").table)

@@ -12,7 +12,7 @@ import pytest
 from mlpack_toolkit.converters.spec import Cells, Signature, TensorSpec
 from mlpack_toolkit.packager.bundle.golden import Tolerance
 from mlpack_toolkit.packager.equivalence import prove as proof
-from mlpack_toolkit.packager.equivalence.probes import Probes
+from mlpack_toolkit.packager.equivalence.probes import Batch, Probes
 from mlpack_toolkit.packager.equivalence.prove import Proven, Wanted
 from mlpack_toolkit.packager.errors import ConversionError, MismatchError
 from tests.artifacts import artifact_of
@@ -296,3 +296,29 @@ def test_a_graph_that_differs_in_a_batch_of_its_own_differs() -> None:
     asked = replace(_in_batches(2.0), answers={"prediction": np.array([1.0, 2.0])})
     with pytest.raises(MismatchError):
         prove(plus(0.5), signature("prediction", "float64"), asked, BOTH, Wanted())
+
+
+def whole(kind: str, x: float, y: float) -> Batch:
+    return Batch(kind, {"X": np.array([[x]])}, {"prediction": np.array([y])})
+
+
+@pytest.mark.parametrize(
+    ("others", "limit", "nullable"),
+    [
+        ((), None, True),
+        ((whole("1e+30 in X", 1e30, 1e30),), 1e12, True),
+        ((whole("nan in X", np.nan, 0.0),), None, False),
+        ((whole("1e+30 in X", 1e30, 1e30), whole("nan in X", np.nan, 0.0)), 1e12, False),
+        ((Batch("size 0 of T", {"X": np.zeros((0, 1))}, {}, "it stops there"),), None, True),
+    ],
+)
+def test_a_tensor_is_closed_to_what_alone_differs(others: tuple[Batch, ...], limit: Any, nullable: bool) -> None:
+    """The graph gives 1e20 at most, and NaN for NaN."""
+    tensor = signature("prediction", "float64")
+    tensor = replace(tensor, inputs=tuple(replace(t, cells=None) for t in tensor.inputs))
+    asked = replace(probes("prediction", lambda x: x, example=[1.0, 2.0]), others=others, axes=tensor.batch_axes)
+    proven = prove(lambda real: at_most(1e20)("float64"), tensor, asked, ("float64",), Wanted())
+    (found,) = proven.signature.inputs
+    assert (found.limit, found.nullable) == (limit, nullable) and proven.signature.takes_tensors
+    assert Signature.from_json({**proven.signature.to_json(), "task": "graph"}).inputs == (found,)
+    assert sum(proven.report.refused.values()) == len(others) and proven.report.equal

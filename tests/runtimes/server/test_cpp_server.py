@@ -149,16 +149,19 @@ def flowers_pair(workshop: Workshop, flower_bundle: Path) -> Iterator[Pair]:
 
 @pytest.fixture(scope="session")
 def grid_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An ONNX file of tensors of several types and ranks, one of two dimensions of any size."""
+    """An ONNX file of tensors of several types and ranks: a size that is free, a batch on axis 1, a single number."""
     import onnx
     from onnx import TensorProto, helper
 
-    shapes = {"byte": ["N", 1], "flag": ["N"], "words": ["N", 2], "grid": ["N", "H", 3], "wide": ["N"]}
-    kinds = ("UINT8", "BOOL", "STRING", "FLOAT", "UINT64")
+    shapes: dict[str, list[Any]] = {"byte": ["N", 1], "flag": ["N"], "words": ["N", 2], "grid": ["N", "H", 3]}
+    shapes |= {"wide": ["N"], "cache": [2, "N", 3]}
+    kinds = ("UINT8", "BOOL", "STRING", "FLOAT", "UINT64", "DOUBLE")
     both = list(zip(shapes.items(), kinds, strict=True))
     inputs = [helper.make_tensor_value_info(n, getattr(TensorProto, k), s) for (n, s), k in both]
     outputs = [helper.make_tensor_value_info(f"{n}_out", getattr(TensorProto, k), s) for (n, s), k in both]
-    nodes = [helper.make_node("Identity", [n], [f"{n}_out"]) for n in shapes]
+    nodes = [helper.make_node("Identity", [n], [f"{n}_out"]) for n in shapes if n != "cache"]
+    nodes.append(helper.make_node("Mul", ["cache", "scale"], ["cache_out"]))
+    inputs.append(helper.make_tensor_value_info("scale", TensorProto.DOUBLE, []))
     graph = helper.make_graph(nodes, "typed", inputs, outputs)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     folder = tmp_path_factory.mktemp("grid")
@@ -169,6 +172,8 @@ def grid_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "words": np.array([["a", "b"], ["c", "d"], ["e", "f"]]),
         "grid": np.arange(18, dtype=np.float32).reshape(3, 2, 3),
         "wide": np.array([1, 2, 3], np.uint64),
+        "cache": np.arange(18.0).reshape(2, 3, 3),
+        "scale": np.array(0.5),
     }
     np.savez(folder / "rows.npz", **example)  # type: ignore[arg-type]
     return build_model(folder / "grid.onnx", folder / "rows.npz", folder / "dist").bundle

@@ -119,7 +119,7 @@ const About& about() {
         },
         {
             {"label", Kind::text, "BYTES", std::vector<std::string>{"N"}, std::vector<std::string>{}, false, ""},
-            {"probabilities", Kind::real, "FP32", std::vector<std::string>{"N", "2"}, std::vector<std::string>{}, false, ""},
+            {"probabilities", Kind::real, "FP32", std::vector<std::string>{"N", "2"}, std::vector<std::string>{}, true, ""},
         },
     };
     return described;

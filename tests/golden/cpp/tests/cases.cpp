@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
 #include <stdexcept>
+#include <type_traits>
 
 namespace size_class::tests {
 namespace {
@@ -38,14 +40,49 @@ Cell cell_from(const json& value, const std::string& datatype) {
     return value.get<double>();
 }
 
-Columns columns_from(const json& tensors) {
+// Raw little-endian numbers of the type T.
+template <class T>
+void append_raw(std::vector<Cell>& cells, const std::string& raw) {
+    for (std::size_t at = 0; at + sizeof(T) <= raw.size(); at += sizeof(T)) {
+        T value;
+        std::memcpy(&value, raw.data() + at, sizeof(T));
+        if constexpr (std::is_floating_point_v<T>) cells.emplace_back(static_cast<double>(value));
+        else cells.emplace_back(static_cast<std::int64_t>(value));
+    }
+}
+
+std::vector<Cell> cells_from_raw(const std::string& raw, const std::string& datatype) {
+    std::vector<Cell> cells;
+    if (datatype == "FP64") append_raw<double>(cells, raw);
+    else if (datatype == "FP32") append_raw<float>(cells, raw);
+    else if (datatype == "INT64") append_raw<std::int64_t>(cells, raw);
+    else if (datatype == "INT32") append_raw<std::int32_t>(cells, raw);
+    else if (datatype == "INT16") append_raw<std::int16_t>(cells, raw);
+    else if (datatype == "INT8") append_raw<std::int8_t>(cells, raw);
+    else if (datatype == "UINT64") append_raw<std::uint64_t>(cells, raw);
+    else if (datatype == "UINT32") append_raw<std::uint32_t>(cells, raw);
+    else if (datatype == "UINT16") append_raw<std::uint16_t>(cells, raw);
+    else if (datatype == "UINT8") append_raw<std::uint8_t>(cells, raw);
+    else if (datatype == "BOOL") for (const char byte : raw) cells.emplace_back(byte != 0);
+    else throw std::runtime_error("raw numbers of the datatype " + datatype);
+    return cells;
+}
+
+// `raw`: the data of tensors that are not in the JSON, one after the other.
+Columns columns_from(const json& tensors, std::istream& raw) {
     Columns columns;
     for (const json& tensor : tensors) {
         Column column;
         column.datatype = tensor.at("datatype").get<std::string>();
         column.shape = tensor.at("shape").get<std::vector<std::int64_t>>();
-        for (const json& value : tensor.at("data")) column.data.push_back(cell_from(value, column.datatype));
         const json parameters = tensor.value("parameters", json::object());
+        if (parameters.contains("binary_data_size")) {
+            std::string own(parameters.at("binary_data_size").get<std::size_t>(), '\0');
+            if (!raw.read(&own[0], static_cast<std::streamsize>(own.size()))) throw std::runtime_error("raw numbers are cut short");
+            column.data = cells_from_raw(own, column.datatype);
+        } else {
+            for (const json& value : tensor.at("data")) column.data.push_back(cell_from(value, column.datatype));
+        }
         column.atol = parameters.value("atol", 0.0);
         column.rtol = parameters.value("rtol", 0.0);
         columns[tensor.at("name").get<std::string>()] = column;
@@ -66,8 +103,10 @@ std::set<std::string> names_ending_in(const std::filesystem::path& folder, const
 Case read_case(const std::filesystem::path& folder, const std::string& name) {
     const json request = read_json(folder / (name + ".request.json"));
     const json response = read_json(folder / (name + ".response.json"));
-    Case read{name, columns_from(request.at("inputs")), {}, response.contains("error")};
-    if (!read.refused) read.outputs = columns_from(response.at("outputs"));
+    std::ifstream inputs(folder / (name + ".request.bin"), std::ios::binary);
+    std::ifstream outputs(folder / (name + ".response.bin"), std::ios::binary);
+    Case read{name, columns_from(request.at("inputs"), inputs), {}, response.contains("error")};
+    if (!read.refused) read.outputs = columns_from(response.at("outputs"), outputs);
     if (!read.refused && read.outputs.empty()) throw std::runtime_error(name + ": the response holds no output");
     return read;
 }

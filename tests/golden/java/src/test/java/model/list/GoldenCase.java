@@ -1,9 +1,14 @@
 package model.list;
 
+import ai.onnxruntime.platform.Fp16Conversions;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -32,13 +37,45 @@ record GoldenCase(String name, JsonNode request, JsonNode response) {
 
     private static GoldenCase read(String name) {
         try {
-            ObjectMapper json = new ObjectMapper();
-            return new GoldenCase(
-                    name,
-                    json.readTree(FOLDER.resolve(name + REQUEST).toFile()),
-                    json.readTree(FOLDER.resolve(name + ".response.json").toFile()));
+            return new GoldenCase(name, read(name + ".request", "inputs"), read(name + ".response", "outputs"));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
+        }
+    }
+
+    /** A JSON file, with the data of tensors that lie as raw numbers in a file beside it. */
+    private static JsonNode read(String stem, String tensors) throws IOException {
+        JsonNode half = new ObjectMapper().readTree(FOLDER.resolve(stem + ".json").toFile());
+        Path beside = FOLDER.resolve(stem + ".bin");
+        if (Files.exists(beside)) {
+            ByteBuffer raw = ByteBuffer.wrap(Files.readAllBytes(beside)).order(ByteOrder.LITTLE_ENDIAN);
+            for (JsonNode tensor : half.get(tensors)) {
+                if (tensor.path("parameters").has("binary_data_size")) {
+                    int size = tensor.get("parameters").get("binary_data_size").intValue();
+                    ByteBuffer own = raw.slice(raw.position(), size).order(ByteOrder.LITTLE_ENDIAN);
+                    raw.position(raw.position() + size);
+                    ArrayNode data = ((ObjectNode) tensor).putArray("data");
+                    while (own.hasRemaining()) {
+                        add(data, tensor.get("datatype").textValue(), own);
+                    }
+                }
+            }
+        }
+        return half;
+    }
+
+    private static void add(ArrayNode data, String datatype, ByteBuffer raw) {
+        switch (datatype) {
+            case "FP64" -> data.add(raw.getDouble());
+            case "FP32" -> data.add((double) raw.getFloat());
+            case "FP16" -> data.add((double) Fp16Conversions.fp16ToFloat(raw.getShort()));
+            case "INT64" -> data.add(raw.getLong());
+            case "INT32" -> data.add((long) raw.getInt());
+            case "INT16" -> data.add((long) raw.getShort());
+            case "INT8" -> data.add((long) raw.get());
+            case "UINT8" -> data.add((long) Byte.toUnsignedInt(raw.get()));
+            case "BOOL" -> data.add(raw.get() != 0);
+            default -> throw new IllegalStateException("raw numbers of the datatype " + datatype);
         }
     }
 
