@@ -18,7 +18,7 @@ def unpickle(path: Path, request: Load) -> Any:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            model = _LOADERS[request.kind](path, Trusted(request.names, request.own, request.referred))
+            model = LOADERS[request.kind](path, Trusted(request.names, request.own, request.referred))
         except Refused as refused:
             raise Unreadable(f"{path.name} {refused}. {NO_MODEL}") from refused
         except Exception as error:
@@ -67,4 +67,4 @@ def _load_skops(path: Path, trusted: Trusted) -> Any:
     return skops.io.load(path, trusted=[n for n in skops.io.get_untrusted_types(file=path) if n in trusted.names])
 
 
-_LOADERS = {"pickle": load_pickle, "joblib": _load_joblib, "skops": _load_skops}
+LOADERS = {"pickle": load_pickle, "joblib": _load_joblib, "skops": _load_skops}

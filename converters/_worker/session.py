@@ -29,7 +29,7 @@ from .confinement import confine, refused
 from .input_bounds import with_edges
 from .joint_probes import several
 from .model_input import model_table, original_input, with_own_names
-from .pickles import unpickle
+from .pickles import LOADERS, unpickle
 from .probes import EXAMPLE_ROWS, Probe, columns_of, spread, together
 from .reference import Answers, Batches, ask, ask_by_kind, check_rows
 from .signature import inputs_of, signature_of
@@ -58,7 +58,7 @@ class ModelSession:
             self.sandbox = confine(path, request)
         sys.path[:0] = request.code
         register(request.code)
-        pickled = request.kind in _LOADERS
+        pickled = request.kind in LOADERS
         self.model = unpickle(path, request) if pickled else None
         converter = for_object(self.model) if pickled else for_container(request.kind, path)
         if converter is None:
