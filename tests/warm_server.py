@@ -40,16 +40,17 @@ def serve(listener: socket.socket) -> None:
 
 
 def fork(request: dict[str, Any], fds: list[int], line: socket.socket, children: dict[int, socket.socket]) -> None:
-    """Forks one worker and answers with its process id."""
+    """Forks one worker, which answers with its process id once it leads a session: from then on it can be killed."""
     pid = os.fork()
     if pid == 0:
+        os.setsid()
+        line.send(str(os.getpid()).encode())
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         become(request, *fds)
     children[pid] = line
     for passed in fds:
         os.close(passed)
-    line.send(str(pid).encode())
 
 
 def reap(children: dict[int, socket.socket]) -> None:
@@ -69,7 +70,6 @@ def become(request: dict[str, Any], commands: int, log: int, replies: int) -> No
     """Runs what the new worker's command line says, as a fresh interpreter would."""
     code = 1
     try:
-        os.setsid()
         os.chdir(request["cwd"])
         os.environ.clear()
         os.environ.update(request["environment"])

@@ -232,8 +232,8 @@ class ModelSession:
     def convert(self, request: messages.Convert) -> messages.Converted:
         """Writes the graph in the precision `real`, or nothing where the model's own file is the graph."""
         real, out = request.real, Path(request.out)
-        for path in (out, out.with_name(DATA)):
-            path.unlink(missing_ok=True)
+        for path in filter(Path.exists, (out, out.with_name(DATA))):
+            path.unlink()
         self.converter.export.convert(self.model, self.description, self.signature.in_precision(real), real, out)
         return messages.Converted(as_it_came=not out.exists())
 

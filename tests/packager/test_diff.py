@@ -146,6 +146,9 @@ class Small:
     def graph(self) -> Artifact:
         return artifact_of(self.model)
 
+    def checked(self, name: str = "reference") -> Artifact:
+        return self.graph
+
     def golden(self) -> tuple[GoldenCase, ...]:
         return self.cases
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlpack_toolkit.converters.table import rows_of
 from mlpack_toolkit.packager.bundle.manifest import canonical
 from mlpack_toolkit.packager.bundle.reader import Bundle, check_files, open_bundle
 from mlpack_toolkit.packager.bundle.replacing import check_replaceable
@@ -22,7 +23,7 @@ from mlpack_toolkit.packager.commands.predict import predict
 from mlpack_toolkit.packager.commands.reproduce import reproduce
 from mlpack_toolkit.packager.commands.verify import check_bundle
 from mlpack_toolkit.packager.diff import diff
-from mlpack_toolkit.packager.equivalence.comparison import compare
+from mlpack_toolkit.packager.equivalence.runners import Original, check_answers
 from mlpack_toolkit.packager.errors import DamagedError, EnvironmentFault
 from mlpack_toolkit.packager.images import make
 from mlpack_toolkit.packager.images._project import project, shipped
@@ -140,12 +141,12 @@ def test_the_original_answers_again(name: str, old: dict[str, Path]) -> None:
     if name == "birthweight" and R is None:
         pytest.skip("NOT TESTED: Rscript is not installed: apt-get install -y r-base-core")
     bundle = open_bundle(old[name])
-    with original_worker(bundle, sys.executable, (), R or "") as (worker, loaded, scratch):
+    with original_worker(bundle, sys.executable, (), {"r": {"rscript": R}} if R else {}) as (worker, loaded, scratch):
+        original, axes = Original(worker, scratch, bundle.signature), bundle.signature.batch_axes
         for case in bundle.golden():
-            if not case.error and len(next(iter(case.rows.values()))):
-                got, kinds = worker.predict(case.rows, scratch), np.full(len(next(iter(case.answers.values()))), "x")
-                assert compare(case.answers, got, kinds, case.tolerances or {}).equal, case.identifier
-    assert loaded["framework"] == bundle.manifest.facts["framework"]
+            if not case.error and rows_of(case.rows, axes):
+                check_answers(original, case)
+    assert loaded.framework == bundle.manifest.facts["framework"]
 
 
 def test_diff(old: dict[str, Path], flowers: Made) -> None:

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 
 from mlpack_toolkit.packager.errors import MismatchError
@@ -81,7 +82,9 @@ def test_a_server_that_does_not_start_is_said_in_its_own_words(
 ) -> None:
     folder = tmp_path / "broken"
     shutil.copytree(crew.folder, folder)
-    (folder / "model" / "model.onnx").write_bytes(b"no graph")
+    graph = onnx.load(folder / "model" / "model.onnx")
+    graph.graph.node[0].op_type = "NoSuchOperator"
+    (folder / "model" / "model.onnx").write_bytes(graph.SerializeToString())
     seal(folder)
     with pytest.raises(MismatchError, match="cannot load the graph"):
         make(folder, None, None, tmp_path / "crew.tar", "debian", True, lambda step: None)

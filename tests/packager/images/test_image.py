@@ -144,7 +144,7 @@ def answers_every_case(root: Path, runs: dict[str, Any], crew: Made) -> None:
         cases = 0
         for case in crew.bundle.golden():
             asked = (crew.folder / "golden" / f"{case.identifier}.request.json").read_bytes()
-            hold(case, *_post(port, "/v2/models/crew/infer", asked))
+            hold(case, crew.bundle.signature, *_post(port, "/v2/models/crew/infer", asked))
             cases += 1
     assert cases > 5
 

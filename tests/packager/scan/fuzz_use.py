@@ -35,7 +35,7 @@ def as_the_worker(request: Load, number: int) -> tuple[ModelSession, bool]:
         return session, False
     write_table(table, Path("example.npz"))
     session.probe(Probe("example.npz", ".", dict.fromkeys(table, "float64")))
-    session.convert(Convert("float64", "graph"))
+    session.convert(Convert("float64", f"graph-{number}"))
     return session, True
 
 
