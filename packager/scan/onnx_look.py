@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mlpack_toolkit.converters.graph_file import proto_of
+from mlpack_toolkit.converters.graph_file import NoGraph, proto_of
 
+from ..errors import ModelError
 from .onnx_files import check_external_data
 
 UNSTATED = "not stated"
@@ -15,7 +16,10 @@ UNSTATED = "not stated"
 def look(path: Path) -> dict[str, Any]:
     """Inputs, outputs and operator sets, from the file's own text: external data stays closed."""
     beside = check_external_data(path)
-    model = proto_of(path)
+    try:
+        model = proto_of(path)
+    except NoGraph as error:
+        raise ModelError(f"{path} is not an ONNX model: {error}") from error
     constants = {c.name for c in model.graph.initializer}
     return {
         "made by": f"{model.producer_name} {model.producer_version}".strip() or UNSTATED,

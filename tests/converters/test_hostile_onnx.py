@@ -155,17 +155,17 @@ def test_official_models_build_or_end_in_a_sentence(tmp_path: Path, monkeypatch:
         (folder / "x.onnx").write_bytes(model.SerializeToString())
         np.savez(folder / "x.npz", **(arrays or {"X": np.zeros((2, 2))}))
         found[outcome(folder / "x.onnx", folder / "x.npz")] += 1
-    assert found["built"] >= CASES // 5 and found["UsageError"] and found["ConversionError"], found
+    assert found["built"] >= CASES // 2 and found["ConversionError"], found
 
 
 @pytest.mark.parametrize("name", ["outputs", "scalar"])
-def test_outputs_that_no_batch_leads(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outputs_that_no_batch_leads_are_whole(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flow, "Worker", _Inline)
     axes = {"outputs": {"axes": [0], "keepdims": 1}, "scalar": {"keepdims": 0}}[name]
     node = onnx.helper.make_node("ReduceL2" if name == "scalar" else "ReduceL1", ["x"], ["y"])
     node.attribute.append(onnx.helper.make_attribute("keepdims", axes["keepdims"]))
     model = hostile_onnx.plain([node], outputs=[hostile_onnx.value("y", None)])
-    with pytest.raises(ConversionError, match=r"'y' has the shape \[.*\] for 3 rows: each output must have one entry"):
+    with pytest.raises(Built):
         build(Request(*written(bytes(model.SerializeToString()), tmp_path), tmp_path / "dist", targets=()))
 
 

@@ -207,15 +207,15 @@ def test_large_data_stay_where_they_are(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(own, "LARGE", 1000)
     weights = with_data_beside(tmp_path / "source" / "m.onnx")
     model = opened(tmp_path / "source" / "m.onnx")
-    CONVERTER.convert(model, CONVERTER.describe(model), NOTHING, "float32", tmp_path / "model.onnx")
+    CONVERTER.export.convert(model, CONVERTER.original.describe(model), NOTHING, "float32", tmp_path / "model.onnx")
     assert locations(tmp_path / "model.onnx") == ("source/wide.data",)
     assert (tmp_path / "model.onnx").stat().st_size < 1000
     x = np.random.default_rng(2).normal(size=(5, 2)).astype(np.float32)
     got = ort.InferenceSession(tmp_path / "model.onnx").run(None, {"x": x})[0]
-    np.testing.assert_array_equal(got, CONVERTER.predict(model, {"x": x})["y"])
+    np.testing.assert_array_equal(got, CONVERTER.original.predict(model, {"x": x})["y"])
     np.testing.assert_allclose(got, x @ weights, rtol=1e-5)
     assert CONVERTER.quick is not None
-    CONVERTER.quick(model, {"x": x})
+    CONVERTER.original.quick(model, {"x": x})
     assert list(model.sessions.held) == [True]
 
 
@@ -381,9 +381,9 @@ def test_a_single_number_and_answers_without_rows(tmp_path: Path) -> None:
     outputs = [info("y", shape=("n", 2)), info("all", shape=())]
     model = opened(graph(nodes, [info("x", shape=("n", 2)), info("s", shape=())], outputs, tmp_path / "m.onnx"))
     table = {"x": np.ones((3, 2), np.float32), "s": np.array(2, np.float32)}
-    found = CONVERTER.adapt(model, replace(CONVERTER.describe(model), example=table))
+    found = CONVERTER.probing.adapt(model, replace(CONVERTER.original.describe(model), example=table))
     assert [t.shape for t in found.inputs] == [("N", 2), ()] and dict(found.outputs) == {"y": ("N", 2), "all": ()}
-    assert CONVERTER.predict(model, table)["all"] == 12
+    assert CONVERTER.original.predict(model, table)["all"] == 12
 
 
 def test_the_batch_is_where_rows_do_not_depend_on_each_other(tmp_path: Path) -> None:
@@ -397,5 +397,5 @@ def test_the_batch_is_where_rows_do_not_depend_on_each_other(tmp_path: Path) -> 
         onnx.save(proto, path)
         model = opened(path)
         table = {"x": np.ones((3, 4, 2), np.float32)}
-        found = CONVERTER.adapt(model, replace(CONVERTER.describe(model), example=table))
+        found = CONVERTER.probing.adapt(model, replace(CONVERTER.original.describe(model), example=table))
         assert [t.shape for t in found.inputs] == [("time", "N", 2)] == list(found.outputs.values())

@@ -100,7 +100,7 @@ def test_models_of_python_39_become_bundles(
     assert made.verification.equal and made.verification.rows > 100
     bundle = open_bundle(made.bundle)
     check_files(bundle)
-    recorded = bundle.json("environment/environment.json")
+    recorded = bundle.json(bundle.parts[0].document)
     assert recorded["interpreter"]["version"].startswith("3.9.")
     assert not {d["name"] for d in recorded["distributions"]} & {"onnx", "skl2onnx", "onnxruntime"}
     assert replay(bundle) >= 3

@@ -280,7 +280,7 @@ def test_an_archive_of_r_that_leads_elsewhere(
     monkeypatch.setattr(rebuild, "_find", lambda wanted, given: None)
     digest = _tar(copy / "environment/python" / "r-packages" / "evil.tar", name, kind, link)
     _renv(copy, Archive="r-packages/evil.tar", Sha256=digest)
-    with pytest.raises(DamagedError, match=r"evil\.tar holds"):
+    with pytest.raises(DamagedError, match=r"evil\.tar contains"):
         again(copy, tmp_path)
 
 
@@ -330,5 +330,5 @@ def test_a_container_project_that_lacks_a_file(
     seal(copy)
     monkeypatch.setattr(docker, "find", lambda: object())
     monkeypatch.setattr(docker, "_base", lambda engine, request: pytest.fail("asked the engine"))
-    with pytest.raises(DamagedError, match=f"container project has no {name}"):
+    with pytest.raises(DamagedError, match=f"container project has no readable {name}"):
         make(copy, None, "docker", None, "debian", False, lambda step: None)

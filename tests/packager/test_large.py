@@ -153,7 +153,7 @@ def test_a_file_that_ships_as_it_came_is_in_the_bundle_once(whole: tuple[Path, N
     bundle, table = whole
     opened = open_bundle(bundle)
     assert not (bundle / "model" / "source").exists()
-    assert opened.manifest.facts["source"] == "model/model.onnx"
+    assert opened.source.path == "model/model.onnx"
     assert "vectors.onnx ships as it came: model/model.onnx is both" in opened.manifest.facts["notes"]
     assert (bundle / "model/model.onnx").read_bytes() == (bundle.parents[1] / "vectors.onnx").read_bytes()
     assert (bundle / "model/model.onnx").stat().st_ino != (bundle.parents[1] / "vectors.onnx").stat().st_ino
@@ -306,10 +306,10 @@ def test_a_large_constant_goes_beside_the_graph(tmp_path: Path, monkeypatch: pyt
     """Once, however often it is used; small ones stay in the graph."""
     import onnxruntime as ort
 
-    from mlpack_toolkit.converters import _serial
+    from mlpack_toolkit.converters._graph import serial
     from mlpack_toolkit.converters._graph.builder import GraphBuilder
 
-    monkeypatch.setattr(_serial, "LARGE", 10_000)
+    monkeypatch.setattr(serial, "LARGE", 10_000)
     weights = np.random.default_rng(0).normal(size=(4, 1000))
     builder = GraphBuilder("float64")
     x = builder.input(TensorSpec("x", "float64", ("N", 4)))
@@ -326,7 +326,11 @@ def test_the_schema_wants_the_source_in_its_place() -> None:
     from mlpack_toolkit.packager.bundle.schema import Fault, check_manifest
     from tests.packager.bundle.facts import FACTS
 
-    facts = {**FACTS, "source": "model/code/model.onnx"}
-    with pytest.raises(Fault, match=r"source must be model/model\.onnx or begin with model/source/"):
-        check_manifest(facts, ["model/model.onnx", "model/code/model.onnx"])
-    check_manifest({**FACTS, "source": "model/model.onnx"}, ["model/model.onnx"])
+    paths = ["model/model.onnx", "model/code/model.onnx", "reports/verification.json"]
+
+    def check(path: str) -> None:
+        check_manifest({**FACTS, "sources": [{**FACTS["sources"][0], "path": path}]}, paths)
+
+    with pytest.raises(Fault, match=r"path must be model/model\.onnx or begin with model/source/"):
+        check("model/code/model.onnx")
+    check("model/model.onnx")
