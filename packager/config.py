@@ -61,7 +61,7 @@ def _from_file(path: Path) -> tuple[dict[str, Any], tuple[Setting, ...]]:
     except FileNotFoundError as error:
         raise UsageError(f"there is no configuration file {path}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not toml: {error}") from error
+        raise UsageError(f"{path} is not TOML: {error}") from error
     table = plain.get("build", {})
     if not isinstance(table, dict):
         raise UsageError(f"{path}: build must be a table: write [build]")

@@ -214,7 +214,7 @@ def test_large_data_stay_where_they_are(tmp_path: Path, monkeypatch: pytest.Monk
     got = ort.InferenceSession(tmp_path / "model.onnx").run(None, {"x": x})[0]
     np.testing.assert_array_equal(got, CONVERTER.original.predict(model, {"x": x})["y"])
     np.testing.assert_allclose(got, x @ weights, rtol=1e-5)
-    assert CONVERTER.quick is not None
+    assert CONVERTER.original.quick is not None
     CONVERTER.original.quick(model, {"x": x})
     assert list(model.sessions.held) == [True]
 

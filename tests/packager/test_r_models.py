@@ -329,11 +329,11 @@ def test_sources_of_a_repository_are_built_again(mlpack: Run, shelf: Path, tmp_p
 
 
 PROGRAM = """
-import packager
+import mlpack_toolkit
 from rpy2 import robjects
 
 fit = robjects.r("lm(mpg ~ wt, mtcars)")
-built = packager.build(fit, robjects.r("mtcars"), output="dist", name="cars", target="java")
+built = mlpack_toolkit.build(fit, robjects.r("mtcars"), output="dist", name="cars", target="java")
 print(built.identity)
 """
 

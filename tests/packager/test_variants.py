@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mlpack_toolkit.converters.artifact import Artifact, File
-from mlpack_toolkit.converters.spec import Table
+from mlpack_toolkit.converters.spec import Signature, Table
 from mlpack_toolkit.converters.variant import Variant
 from mlpack_toolkit.packager.bundle.facts import Proof, variant_facts
 from mlpack_toolkit.packager.bundle.golden import Tolerance
@@ -51,7 +51,7 @@ def several(flowers: Made, double: Bundle, tmp_path_factory: pytest.TempPathFact
     own, place = flowers.bundle, tmp_path_factory.mktemp("several") / "flowers-1.0.0"
     files: dict[str, bytes | Path] = {path: own.read(path) for path in own.listed()}
     files |= {
-        "model/double/model.onnx": double.model,
+        "model/double/model.onnx": double.graph.path,
         "model/model.sm89.engine": b"an engine",
         "reports/verification.double.json": double.read("reports/verification.json"),
         "reports/verification.engine.json": own.read("reports/verification.json"),
@@ -263,6 +263,10 @@ class Shifted:
     other: Runner
     shift: float
     name: str = "a shifted graph"
+
+    @property
+    def signature(self) -> Signature:
+        return self.other.signature
 
     def run(self, rows: Table) -> Table:
         answers = self.other.run(rows)
