@@ -15,7 +15,7 @@ from mlpack_toolkit.packager.equivalence.processor import NUMPY
 
 ROOT = Path(__file__).parents[1]
 CHOSEN = ("brute", "radius", "outliers", "centroids", "ties", "noise", "KMeans", "kernels0", "distance")
-FILES = ("test_neighbors.py", "test_imputing_nearest.py", "test_clusters.py", "test_gaussian_process.py")
+FILES = ("test_neighbors.py", "test_imputing_nearest.py", "test_clustering.py", "test_gaussian_process.py")
 PRINTED = """
 import numpy, scipy.linalg, threadpoolctl
 print(*sorted({each["architecture"] for each in threadpoolctl.threadpool_info()}))

@@ -107,7 +107,7 @@ def _asked_again(
         libraries = None if loaded.own_environment else loaded.libraries
         differing = _otherwise(wanted, before, interpreter, libraries)
         why = f"; not as it was: {'; '.join(differing)}" if differing else ""
-        original, words = Original(worker, scratch, bundle.signature), f"answers otherwise than it did{why}"
+        original, words = Original(worker, scratch, bundle.signature), f"the original does not answer as it did{why}"
         for case in bundle.golden():
             if not case.error and rows_of(case.rows, axes):  # of no rows, the answer is the graph's own
                 same += _same_bits(case, check_answers(original, case, words))

@@ -60,13 +60,14 @@ class Original:
         return self.worker.predict(rows, self.scratch, self.signature.batch_axes)
 
 
-def check_answers(runner: Runner, case: GoldenCase, words: str = "does not answer like the original") -> Table:
+def check_answers(runner: Runner, case: GoldenCase, words: str = "") -> Table:
     """The answers to the rows of a golden case, compared with the recorded ones.
 
-    Raises `MismatchError` with the worst rows where one is beyond the tolerance of the case; `words`: its verb.
+    Raises `MismatchError` with the worst rows where one is beyond the tolerance of the case; `words`: another message.
     """
     got = runner.run(case.rows)
     rows = differences(case, got, runner.signature)
     if rows:
-        raise MismatchError(f"{case.identifier} ({case.probe}): {runner.name} {words}", worst=rows)
+        said = words or f"{runner.name} does not answer like the original"
+        raise MismatchError(f"{case.identifier} ({case.probe}): {said}", worst=rows)
     return got
