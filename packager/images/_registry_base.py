@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from ..archives import TAR, extract
 from ..errors import DamagedError, EnvironmentFault, MissingToolError, UsageError
 from ._layers import Layer
 from ._rootfs import LEAST, Base, architecture, glibc, loader, remove, run, triplet
@@ -80,8 +81,8 @@ def _put(archive: tarfile.TarFile, entry: tarfile.TarInfo, tree: Path) -> None:
     if not (entry.isdir() and target.is_dir()):
         remove(target)
     try:
-        archive.extract(entry, tree, set_attrs=not entry.isdir(), filter="tar")
-    except (tarfile.FilterError, OSError, KeyError) as error:
+        extract(archive, entry, tree, TAR, set_attrs=not entry.isdir())
+    except (tarfile.TarError, ValueError, OSError, KeyError) as error:
         raise DamagedError(f"the base contains {entry.name!r}, which cannot be unpacked: {error}") from error
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from mlpack_toolkit.converters.table import rows_of
+from mlpack_toolkit.packager.archives import extract_all
 from mlpack_toolkit.packager.bundle.manifest import canonical
 from mlpack_toolkit.packager.bundle.reader import Bundle, check_files, open_bundle
 from mlpack_toolkit.packager.bundle.replacing import check_replaceable
@@ -51,7 +52,7 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("format-1")
     for name in IDENTITIES:
         with tarfile.open(OLD / f"{name}.tar.xz") as archive:
-            archive.extractall(folder, filter="data")
+            extract_all(archive, folder)
     return {name: folder / name for name in IDENTITIES}
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from mlpack_toolkit.runtimes.engine.schema import Fault, parse
 
+from ...archives import extract_all
 from ...bundle.schema import check_documents
 from ...data.bombs import check_tar
 from ...errors import DamagedError, EnvironmentFault, MissingToolError, UsageError
@@ -185,6 +186,6 @@ def _unpack(archive: Path, name: str, into: Path) -> None:
                 raise DamagedError(f"{archive.name} contains {strange[0]}, which is not part of {name}")
             if sum(m.size for m in members) > archive.stat().st_size:
                 raise DamagedError(f"{archive.name} claims more content than its own size")
-            members.extractall(into, filter="data")
+            extract_all(members, into)
     except (tarfile.TarError, OSError, ValueError, OverflowError) as error:
         raise DamagedError(f"{archive.name} contains a file that does not belong in a library: {error}") from error
