@@ -8,13 +8,15 @@ from __future__ import annotations
 import os
 import tarfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-DATA, TAR = "data", "tar"
+Filter = Literal["data", "tar"]
+DATA: Filter = "data"
+TAR: Filter = "tar"
 """Filters of `tarfile`: for files alone, links within the folder too; for the layers of an image, any link."""
 
 
-def extract(archive: tarfile.TarFile, member: tarfile.TarInfo, into: Path, filter: str, **options: Any) -> None:
+def extract(archive: tarfile.TarFile, member: tarfile.TarInfo, into: Path, filter: Filter, **options: Any) -> None:
     """Extracts one member below `into`; raises `tarfile.TarError` or `ValueError` where it leads elsewhere."""
     if hasattr(tarfile, "data_filter"):
         archive.extract(member, into, filter=filter, **options)
@@ -23,13 +25,13 @@ def extract(archive: tarfile.TarFile, member: tarfile.TarInfo, into: Path, filte
     archive.extract(member, into, **options)
 
 
-def extract_all(archive: tarfile.TarFile, into: Path, filter: str = DATA) -> None:
+def extract_all(archive: tarfile.TarFile, into: Path, filter: Filter = DATA) -> None:
     """Extracts all members below `into`, in their order."""
     for member in archive:
         extract(archive, member, into, filter)
 
 
-def check_member(member: tarfile.TarInfo, into: Path, filter: str) -> None:
+def check_member(member: tarfile.TarInfo, into: Path, filter: Filter) -> None:
     """Raises `ValueError` for a member outside of `into`, and with `DATA` for links out of it and special files."""
     inside = [member.name.lstrip("/") if filter == TAR else member.name]
     if filter == DATA:

@@ -95,10 +95,17 @@ def homes(package: Package) -> tuple[str, ...]:
 
 def steps(project: Path, work: Path) -> tuple[Step, ...]:
     """Starts the folder's own sources with this Python, isolated, and replays the golden cases against them."""
-    absent = [name for name in PACKAGES if find_spec(name) is None]
+    absent = [name for name in _named(project / "requirements.txt") or PACKAGES if find_spec(name) is None]
     tool = f"the package {absent[0]}" if absent else sys.executable
     command = ("-I", "-B", str(project.absolute() / "replay.py"), "--start")
-    return (Step(tool, command, INSTALL, {"ORT_DISABLE_TELEMETRY": "1"}),)
+    install = f"pip install {absent[0]}" if set(absent) - set(PACKAGES) else INSTALL
+    return (Step(tool, command, install, {"ORT_DISABLE_TELEMETRY": "1"}),)
+
+
+def _named(requirements: Path) -> tuple[str, ...]:
+    """The packages that a project's server needs: those of an earlier mlpack need others than today's."""
+    lines = requirements.read_text("utf-8").splitlines() if requirements.is_file() else []
+    return tuple(line.partition("==")[0].replace("-", "_") for line in lines if "==" in line and line[0].isalpha())
 
 
 TITLE = "Container (Docker, Kubernetes, KServe, Seldon, Triton)"
