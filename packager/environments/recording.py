@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sysconfig
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
@@ -91,6 +92,7 @@ class Recording:
         self._captured: Captured | None = None
         self._found: Found = {}
         self._error: Exception | None = None
+        sysconfig.get_config_vars()  # two threads that ask for the first time at once get half of them
         self._thread = threading.Thread(target=self._look, daemon=True)
         self._thread.start()
 
