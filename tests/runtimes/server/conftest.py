@@ -108,6 +108,7 @@ def serving(bundle: Path, *options: object, **variables: str) -> Iterator[Served
         alarm.cancel()
         assert line, process.stderr.read()
         facts = json.loads(line)
+        assert "address" in facts, facts
         yield Served(process, int(facts["address"].rpartition(":")[2]), bundle, facts)
     finally:
         alarm.cancel()
