@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlpack_toolkit.converters.artifact import File
 from mlpack_toolkit.runtimes.engine.schema import Fault, parse, record, whole
 from mlpack_toolkit.runtimes.engine.schema import files as entries
 from mlpack_toolkit.runtimes.server.manifest import FORMAT, FORMATS
@@ -16,14 +17,8 @@ from mlpack_toolkit.runtimes.server.manifest import FORMAT, FORMATS
 from ..errors import DamagedError
 from .layout import NAME as NAME
 
-
-@dataclass(frozen=True)
-class Entry:
-    """One file: `sha256` in hex, `size` in bytes."""
-
-    path: str
-    sha256: str
-    size: int
+Entry = File
+"""One file of a bundle, its path relative to the bundle's folder."""
 
 
 @dataclass(frozen=True)

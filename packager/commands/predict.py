@@ -107,42 +107,46 @@ def _arrow(columns: Table) -> pa.Table:
     return pa.table({name: pa.array(values) for name, values in columns.items()})
 
 
-class _Csv:
+class _Pieces:
+    """A file that is written piece by piece, by the writer that the kind opens for the first one's columns."""
+
     def __init__(self, file: IO[bytes], signature: Signature) -> None:
         self._file, self._signature = file, signature
         self._writer: Any = None
 
     def write(self, answers: Table) -> None:
-        from pyarrow import csv
-
+        """Adds the rows of one piece."""
         table = _arrow(_columns(self._signature, answers))
         if self._writer is None:
-            options = csv.WriteOptions(quoting_style="needed")
-            self._writer = csv.CSVWriter(self._file, table.schema, write_options=options)
+            self._writer = self._opened(table.schema)
         self._writer.write(table)
 
+    def _opened(self, schema: pa.Schema) -> Any:
+        raise NotImplementedError
+
     def close(self) -> None:
+        """Ends the file."""
         if self._writer is not None:
             self._writer.close()
+
+
+class _Csv(_Pieces):
+    def _opened(self, schema: pa.Schema) -> Any:
+        from pyarrow import csv
+
+        options = csv.WriteOptions(quoting_style="needed")
+        return csv.CSVWriter(self._file, schema, write_options=options)
+
+    def close(self) -> None:
+        super().close()
         self._file.flush()
 
 
-class _Parquet:
-    def __init__(self, file: IO[bytes], signature: Signature) -> None:
-        self._file, self._signature = file, signature
-        self._writer: Any = None
-
-    def write(self, answers: Table) -> None:
+class _Parquet(_Pieces):
+    def _opened(self, schema: pa.Schema) -> Any:
         from pyarrow import parquet
 
-        table = _arrow(_columns(self._signature, answers))
-        if self._writer is None:
-            self._writer = parquet.ParquetWriter(self._file, table.schema)
-        self._writer.write_table(table)
-
-    def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
+        return parquet.ParquetWriter(self._file, schema)
 
 
 class _Npz:
