@@ -220,18 +220,36 @@ class TensorSpec:
 
 
 @dataclass(frozen=True)
+class Range:
+    """The sizes of a free dimension that a model takes: `least` to `most`, both included; None: any."""
+
+    name: str
+    least: int = 0
+    most: int | None = None
+
+    def __contains__(self, size: int) -> bool:
+        return self.least <= size and (self.most is None or size <= self.most)
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON object of this range."""
+        return {"name": self.name, "least": self.least, **({} if self.most is None else {"most": self.most})}
+
+
+@dataclass(frozen=True)
 class Signature:
     """What a model takes and gives.
 
     `task`: `classifier`, `regressor`, `transformer`, `clusterer`, `outlier`, `density` (it scores rows and answers no
-    label) or `graph` (an ONNX file as it came).
+    label) or `graph` (tensors in, tensors out: an ONNX file as it came, a module of PyTorch).
     `classes`: the labels in the order of the columns of `probabilities`; none where a row has several labels.
+    `ranges`: of the free dimensions that do not take every size.
     """
 
     task: str
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     classes: tuple[Scalar, ...] = ()
+    ranges: tuple[Range, ...] = ()
 
     @property
     def batch_axes(self) -> Axes:
@@ -256,6 +274,7 @@ class Signature:
             "inputs": [t.to_json() for t in self.inputs],
             "outputs": [t.to_json() for t in self.outputs],
             "classes": list(self.classes),
+            **({"ranges": [each.to_json() for each in self.ranges]} if self.ranges else {}),
         }
 
     def in_precision(self, real: str) -> Signature:
@@ -277,6 +296,7 @@ class Signature:
             else tuple(_with_kind(t, inputs) for t in inputs),
             tuple(TensorSpec.from_json(t) for t in plain["outputs"]),
             tuple(plain["classes"]),
+            tuple(Range(each["name"], each["least"], each.get("most")) for each in plain.get("ranges", ())),
         )
 
 
@@ -334,6 +354,7 @@ class Description:
     of the example under the names of the inputs, where it is at hand. `columnar`: the original is asked with the
     columns as they are. `sparse`: it is asked with a sparse matrix, which leaves out what is 0; `absent`: and it tells
     such a cell from a stored 0. `tensors`: it is asked with tensors by name, whose `inputs` only an example shows.
+    `ranges`: those of the free dimensions that the user promises.
     """
 
     title: str
@@ -351,6 +372,7 @@ class Description:
     sparse: bool = False
     absent: bool = False
     tensors: bool = False
+    ranges: tuple[Range, ...] = ()
     example: Table | None = field(default=None, compare=False, repr=False)
 
 

@@ -128,7 +128,7 @@ def _matrix(table: Table, width: int) -> np.ndarray[Any, Any]:
 
 def original_input(description: Description, inputs: tuple[TensorSpec, ...], table: Table) -> Any:
     """What `Converter.predict` takes, from the columns of `table`."""
-    if description.inputs or description.columnar:
+    if description.inputs or description.columnar or description.tensors:
         return table
     if description.document:
         return ["" if text is None else text for text in table["text"].ravel()]

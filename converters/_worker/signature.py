@@ -27,9 +27,10 @@ def signature_of(
     inputs = inputs_of(description, example, frame_dtypes or {})
     return Signature(
         description.task,
-        inputs if description.inputs else _apart(inputs, answers),
+        inputs if description.inputs and not description.tensors else _apart(inputs, answers),
         tuple(_output(name, values, description) for name, values in answers.items()),
         description.classes,
+        description.ranges,
     )
 
 

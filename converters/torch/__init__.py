@@ -13,8 +13,8 @@ from typing import Any
 
 from .._worker.batch_axis import output_shapes, rows_alone
 from ..plugin import TEXT, Converter, Export, Option, Original, Probing, Source
-from ..spec import BATCH, Description, Requirement, Signature, Table, TensorSpec
-from .dims import Axes, Free, axes_of
+from ..spec import BATCH, Description, Range, Requirement, Signature, Table, TensorSpec
+from .dims import Axes, axes_of
 from .model import TorchModel, wrapped
 from .purity import check_pure
 
@@ -46,7 +46,7 @@ def adapt(model: TorchModel, description: Description) -> Description:
     example = description.example or {}
     axes = axes_of(model.given.get("dynamic", ""), {name: values.ndim for name, values in example.items()})
     inputs = tuple(_spec(name, values, axes.get(name, {})) for name, values in example.items())
-    found = replace(description, inputs=inputs)
+    found = replace(description, inputs=inputs, ranges=_ranges(axes))
     try:
         model.outputs(example)
     except Exception:  # an example that does not fit is refused where it is first asked
@@ -58,9 +58,14 @@ def adapt(model: TorchModel, description: Description) -> Description:
     return replace(found, inputs=inputs, outputs=shapes)
 
 
-def _spec(name: str, values: Any, free: Mapping[int, Free]) -> TensorSpec:
+def _spec(name: str, values: Any, free: Mapping[int, Range]) -> TensorSpec:
     shape = tuple(free[axis].name if axis in free else size for axis, size in enumerate(values.shape))
     return TensorSpec(name, values.dtype.name, shape)
+
+
+def _ranges(axes: Axes) -> tuple[Range, ...]:
+    found = {free.name: free for by_axis in axes.values() for free in by_axis.values()}
+    return tuple(free for free in found.values() if free != Range(free.name))
 
 
 def _without_batch(spec: TensorSpec) -> TensorSpec:
@@ -83,12 +88,7 @@ def convert(model: TorchModel, description: Description, signature: Signature, r
     from .exporting import export
 
     example = description.example or {}
-    call = model.call(tuple(example))
-    export(model, call, example, _axes(signature), tuple(t.name for t in signature.outputs), out)
-
-
-def _axes(signature: Signature) -> Axes:
-    return {t.name: {axis: Free(d) for axis, d in enumerate(t.shape) if isinstance(d, str)} for t in signature.inputs}
+    export(model, model.call(tuple(example)), example, signature, out)
 
 
 def precisions(model: TorchModel) -> tuple[str, ...]:

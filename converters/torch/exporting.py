@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from ..graph_file import DATA, LARGE
-from ..spec import Table
+from ..spec import Signature, Table, TensorSpec
 from .call import Call
-from .dims import Axes
 from .model import TorchModel, tensors
 
 
-def export(model: TorchModel, call: Call, example: Table, axes: Axes, outputs: tuple[str, ...], out: Path) -> None:
-    """Writes the graph of the module to `out`, the weights of a large one beside it."""
+def export(model: TorchModel, call: Call, example: Table, signature: Signature, out: Path) -> None:
+    """Writes the graph of the module to `out`, the weights of a large one beside it.
+
+    `example`: tensors by the names of `call`; `signature`: the names of inputs and outputs, and the free dimensions.
+    """
     import onnx_ir
     import torch
 
     args, kwargs = call.arguments(tensors(example))
-    free = [dict.fromkeys(axes.get(name, {}), torch.export.Dim.DYNAMIC) for name in call.names]
-    dynamic_args, dynamic_kwargs = call.build([each or None for each in free])
-    dynamic = (*dynamic_args, *dynamic_kwargs.values())
-    program = torch.export.export(model.module, args, kwargs, dynamic_shapes=dynamic)
-    made = torch.onnx.export(program, input_names=list(call.names), output_names=list(outputs), verbose=False)
+    dynamic_args, dynamic_kwargs = call.build([_free(spec) for spec in signature.inputs])
+    program = torch.export.export(model.module, args, kwargs, dynamic_shapes=(*dynamic_args, *dynamic_kwargs.values()))
+    names = [t.in_graph for t in signature.inputs], [t.name for t in signature.outputs]
+    made = torch.onnx.export(program, input_names=names[0], output_names=names[1], verbose=False)
     size = sum(each.const_value.nbytes for each in made.model.graph.initializers.values())
     onnx_ir.save(made.model, out, external_data=DATA if size > LARGE else None)
+
+
+def _free(spec: TensorSpec) -> Any:
+    import torch
+
+    return {axis: torch.export.Dim.DYNAMIC for axis, dim in enumerate(spec.shape) if isinstance(dim, str)} or None

@@ -144,6 +144,7 @@ def _build(request: Request, place: Path, source: Source, worker: Worker, scratc
     from ..equivalence.cases import golden_cases
     from ..equivalence.others import Spare
     from ..equivalence.processor import twin
+    from ..equivalence.refused_batches import check_refused
     from ..options import kept
     from ..remarks import ignored_columns, needless_options, needless_trust
 
@@ -168,6 +169,7 @@ def _build(request: Request, place: Path, source: Source, worker: Worker, scratc
     loaded = replace(loaded, notes=(*loaded.notes, *notes))
     with twin(request.python, scratch, request.limits, loading, loaded, probes) as other:
         proven = _prove(request, source, loaded, worker, scratch, signature, probes, other, progress)
+    check_refused(proven, probes.others, scratch, request.limits)
     golden = golden_cases(proven.signature, probes, proven.report.tolerances)
     cases = _asked(golden, worker, scratch, probes.axes)
     latency = _latency(request, loaded, worker, scratch, proven, probes, progress)
@@ -221,11 +223,13 @@ def _probe(
 def _with_others(spare: Spare, signature: Signature, probes: Probes, progress: Progress) -> tuple[Signature, Probes]:
     """The probes with batches of other sizes and values, and the signature that holds for them, too."""
     from ..equivalence.others import answered, of_rank, widened
+    from ..equivalence.tensor_rules import bounded, ruled
 
     progress("asking the original about other sizes and values")
     spare.signature = signature
+    signature = bounded(signature, probes.rows, spare.predict)
     others = tuple(of_rank(signature, answered(signature, probes.rows, spare.predict)))
-    return widened(signature, others), replace(probes, others=others)
+    return ruled(widened(signature, others), others), replace(probes, others=others)
 
 
 def _prove(

@@ -18,12 +18,16 @@ from ..original.replies import odd, tensors_in
 @dataclass(frozen=True)
 class Batch:
     """Tensors that were tried as a whole. `kind`: what they are for; `answers`: of the original; `refused`: its message
-    where it refuses them."""
+    where it refuses them. `changes`: the input or the dimension that is changed; `value`: what it is full of, or its
+    size. `asked`: whether the original was asked at all."""
 
     kind: str
     inputs: Table
     answers: Table
     refused: str = ""
+    changes: str = ""
+    value: Any = None
+    asked: bool = True
 
 
 @dataclass(frozen=True)

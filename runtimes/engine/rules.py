@@ -27,7 +27,8 @@ class Violation:
 
 
 def violations(signature: Signature, table: Table) -> Iterator[Violation]:
-    """Every cell that a rule forbids, column by column."""
+    """Every size that a rule forbids, then every such cell, column by column."""
+    yield from _sizes(signature, table)
     for spec, values in cells(signature, table):
         for mask, reason in _broken(spec, values):
             for row in np.flatnonzero(_rows(mask, spec.batch_axis)):
@@ -36,11 +37,22 @@ def violations(signature: Signature, table: Table) -> Iterator[Violation]:
 
 def refused_rows(signature: Signature, table: Table, rows: int) -> Mask:
     """Which rows hold a forbidden cell."""
-    refused = np.zeros(rows, bool)
+    refused = np.full(rows, any(_sizes(signature, table)), bool)
     for spec, values in cells(signature, table):
         for mask, _ in _broken(spec, values):
             refused |= _rows(mask, spec.batch_axis)
     return refused
+
+
+def _sizes(signature: Signature, table: Table) -> Iterator[Violation]:
+    """Every dimension whose size is out of its range."""
+    ranges = {each.name: each for each in signature.ranges}
+    for spec in signature.inputs:
+        for dim, size in zip(spec.shape, table[spec.name].shape, strict=False):
+            allowed = ranges.get(str(dim))
+            if allowed is not None and size not in allowed:
+                takes = f"{allowed.least} to {allowed.most}" if allowed.most is not None else f"{allowed.least} or more"
+                yield Violation(0, spec.name, f"a size of {size} along {dim!r}, and the model takes {takes}")
 
 
 def cells(signature: Signature, table: Table) -> Iterator[tuple[TensorSpec, np.ndarray[Any, Any]]]:

@@ -286,8 +286,11 @@ def _tensors(value: Any, where: str) -> None:
         raise Fault(f"{where} has two tensors of the name {shown(twice)}")
 
 
+_range = record({"name": text(MOST_NAME), "least": whole(0, 2**62)}, {"most": whole(0, 2**62)}, closed=True)
 signature = record(
-    {"task": one_of(*TASKS), "inputs": _tensors, "outputs": _tensors, "classes": listing(scalar)}, closed=True
+    {"task": one_of(*TASKS), "inputs": _tensors, "outputs": _tensors, "classes": listing(scalar)},
+    {"ranges": listing(_range)},
+    closed=True,
 )
 name = text(MOST_NAME, NAME, "letters, digits and . _ -, none of . and - at its ends")
 version = text(MOST_NAME, VERSION, "letters, digits and . _ + -, like 1.0.0")
