@@ -121,5 +121,8 @@ CONVERTER = Converter(
     original=Original(describe=describe, predict=predict, quick=quick),
     export=Export(convert=convert, precisions=precisions, packages=ONNX),
     probing=Probing(adapt=adapt, named=named),
-    needs=(Requirement("torch>=2.10", "torch", "PyTorch modules"),),
+    needs=(
+        Requirement("torch>=2.10", "torch", "PyTorch modules, in the interpreter given with --python"),
+        Requirement("onnxscript>=0.6", "torch"),
+    ),
 )

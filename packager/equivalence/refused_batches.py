@@ -48,6 +48,6 @@ def _check(batch: Batch, ask: Callable[[Table], Table]) -> None:
         return
     raise ConversionError(
         f"the original refuses a batch of kind {batch.kind!r} ({batch.refused}), and the graph answers it: no rule on "
-        "single inputs can say what is refused. Check it in code before the model, or give the sizes that the model takes "
-        "(-O torch.dynamic=INPUT.AXIS:NAME[LEAST..MOST])"
+        "single inputs can say what is refused. Check it in code before the model, or give the sizes that the model "
+        "takes (-O torch.dynamic=INPUT.AXIS:NAME[LEAST..MOST])"
     )
