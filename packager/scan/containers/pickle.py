@@ -47,7 +47,7 @@ def scan(path: Path, trust: Trust) -> Scan | None:
 
 def _run_all(reader: Reader, trace: Trace) -> str:
     """The class of the first pickle's value. All pickles in the file are scanned, though a loader reads only one."""
-    root = _class_of(run(Machine(reader, trace)))
+    root = class_of(run(Machine(reader, trace)))
     while not reader.at_end():
         try:
             run(Machine(reader, trace))
@@ -56,7 +56,8 @@ def _run_all(reader: Reader, trace: Trace) -> str:
     return root
 
 
-def _class_of(value: Any) -> str:
+def class_of(value: Any) -> str:
+    """The dotted name of the class of what a pickle holds; empty where it is not known."""
     if isinstance(value, Instance):
         return value.of.dotted
     if isinstance(value, Dtype):
