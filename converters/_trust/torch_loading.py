@@ -65,7 +65,7 @@ def _loader(records: _Storages) -> Any:
     """Returns an unpickler class that reads storages from these records."""
     base = guarded(pickle._Unpickler)
 
-    class Loader(base):  # type: ignore[misc]
+    class Loader(base):  # type: ignore[misc, valid-type]
         def find_class(self, module: str, name: str) -> Any:
             dotted = modern(getattr(self, "proto", 0), module, name)
             if self.guard.trusted.use(dotted) == "listed" and (dotted in _MADE or dotted in ELEMENTS):
