@@ -161,7 +161,7 @@ class _Walk:
             return
         check_path(target, "operator")
         parts = target.split(".")
-        own = parts[:4] if parts[:2] == ["torch", "ops"] else parts
+        own = parts[:4] if target.startswith("torch.ops.") else parts
         self.foreign.add((".".join(own[:-1]), own[-1]))
 
 

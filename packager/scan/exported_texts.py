@@ -55,14 +55,12 @@ def is_operator(target: str) -> bool:
         return False
     if first in ("_operator", "math"):
         return len(rest) == 1 and rest[0] in (_OPERATOR if first == "_operator" else _MATH).split()
-    if first != "torch" or not rest:
-        return False
-    if rest[0] == "ops" and len(rest) in (3, 4):
+    if target.startswith("torch.ops.") and len(rest) in (3, 4):
         space, name = rest[1], rest[2]
         return (
             name in _HIGHER.split() if space == "higher_order" else space in _NAMESPACES and name not in _NO_OPERATORS
         )
-    return len(rest) == 1 and rest[0].startswith(("sym_", "_sym_"))
+    return len(rest) == 1 and target.startswith(("torch.sym_", "torch._sym_"))
 
 
 def check_name(text: str, what: str) -> None:

@@ -23,6 +23,8 @@ from .values import Fault
 from .zips import check_members
 
 PACKAGE, SCRIPT, PROGRAM, PICKLE = "torch.package", "torchscript", "pt2", "pickle"
+DICTS = ("builtins.dict", "collections.OrderedDict")
+"""What a state dict is; anything else that `torch.save` wrote is a module, or no model."""
 LARGEST = 1 << 40
 LARGEST_TEXT = 512 << 20
 _LOCAL, _LOCAL_SIZE, _SLACK = b"PK\x03\x04", 30, 1 << 17

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from ..allowlist import Trust
 from ..machine import Machine, Trace
@@ -11,8 +10,8 @@ from ..opcodes import run
 from ..reader import Reader, reader_of
 from ..result import Scan
 from ..scanner import Scanner
-from ..values import Dtype, Fault, Final, Instance, Listing, Mapping
-from ._traced import traced
+from ..values import Fault, Final
+from ._traced import class_of, traced
 
 JOBLIB = "joblib"
 """The kind of a file that joblib alone may load."""
@@ -54,16 +53,6 @@ def _run_all(reader: Reader, trace: Trace) -> str:
         except Fault as fault:
             raise Fault(f"there is something behind its end ({fault})") from fault
     return root
-
-
-def class_of(value: Any) -> str:
-    """The dotted name of the class of what a pickle holds; empty where it is not known."""
-    if isinstance(value, Instance):
-        return value.of.dotted
-    if isinstance(value, Dtype):
-        return "numpy.dtype"
-    known = {Mapping: "builtins.dict", Listing: "builtins.list", tuple: "builtins.tuple"}
-    return known.get(type(value), "")
 
 
 SCANNER = Scanner(

@@ -25,11 +25,11 @@ def scan(path: Path, trust: Trust) -> Scan | None:
         try:
             foreign = check_program(records, trust)
         except Refused as refused:
-            return Scan("pt2", packages=("torch",), forbidden=str(refused))
+            return Scan("pt2", forbidden=str(refused))
         except (AttributeError, KeyError, TypeError) as error:
             raise Fault("its JSON is not what torch writes") from error
-    refused_, own = trust.refused(foreign, foreign), {pair for pair in foreign if trust.use(*pair) == "own"}
-    return Scan("pt2", _dotted(foreign), refused_, ("torch",), own=_dotted(own))
+    own = {pair for pair in foreign if trust.use(*pair) == "own"}
+    return Scan("pt2", _dotted(foreign), _dotted(foreign - own), own=_dotted(own))
 
 
 def _dotted(pairs: set[tuple[str, str]]) -> tuple[str, ...]:

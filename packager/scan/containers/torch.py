@@ -8,10 +8,8 @@ from ...errors import ModelError
 from ..allowlist import Trust
 from ..result import Scan
 from ..scanner import Scanner
-from ..torch_files import PACKAGE, PICKLE, opened, unpickled
-from ._traced import traced
-from .pickle import class_of
-from .torch_weights import DICTS
+from ..torch_files import DICTS, PACKAGE, PICKLE, opened, unpickled
+from ._traced import class_of, traced
 
 _OLD = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e"
 """The number with which torch began its files before it wrote zip archives."""

@@ -7,11 +7,8 @@ from pathlib import Path
 from ..allowlist import Trust
 from ..result import Scan
 from ..scanner import Scanner
-from ..torch_files import PICKLE, opened, unpickled
-from ._traced import traced
-from .pickle import class_of
-
-DICTS = ("builtins.dict", "collections.OrderedDict")
+from ..torch_files import DICTS, PICKLE, opened, unpickled
+from ._traced import class_of, traced
 
 
 def scan(path: Path, trust: Trust) -> Scan | None:

@@ -18,7 +18,7 @@ def scan(path: Path, trust: Trust) -> Scan | None:
         if records is None or records.kind != SCRIPT:
             return None
     own = (NAME,) if trust.allows(NAME) else ()
-    return Scan(NAME, (NAME,), () if own else (NAME,), ("torch",), own=own)
+    return Scan(NAME, (NAME,), () if own else (NAME,), own=own)
 
 
 SCANNER = Scanner(
