@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from .dtypes import plain_code
 from .rules import Look, Refused, Test, dict_of, either, matches, named, roles, storable, text, tuple_of
+from .tensors import ELEMENTS, ROLES, tensor_call
 
 _NONE, _INT, _STR, _BYTES = roles("NoneType"), roles("int"), roles("str"), roles("bytes")
 _LIST, _TUPLE, _DICT, _ARRAY = roles("list"), roles("tuple"), roles("dict"), roles("array")
@@ -117,7 +118,9 @@ def role_of_class(name: str) -> str:
         return "tuple"
     if name in _BUNCHES:
         return "bunch"
-    if name in _MENTIONED or name.rpartition(".")[2].startswith(("__pyx_unpickle_", "newObj")):
+    if name in ROLES:
+        return ROLES[name]
+    if name in _MENTIONED or name in ELEMENTS or name.rpartition(".")[2].startswith(("__pyx_unpickle_", "newObj")):
         return "?"
     if name in _MAPPINGS:
         return "mapping"
@@ -136,6 +139,8 @@ def called(name: str, args: tuple[Any, ...], look: Look) -> str:
     """Returns the role of the result of calling the listed name with these arguments; raises `Refused`."""
     if name == "copyreg._reconstructor":
         return _reconstructed(args, look)
+    if name in ROLES:
+        return tensor_call(name, args, look)
     shaped = _SHAPED.get(name) or _native(name, args, look)
     if shaped is None or not any(matches(form, args, look) for form in shaped.forms):
         raise Refused(f"calls {name} in a way that no model does")

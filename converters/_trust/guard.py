@@ -34,6 +34,15 @@ class Args(tuple):  # type: ignore[type-arg]
     __slots__ = ()
 
 
+class Storage:
+    """Raw memory of torch's, and the type and the number of its elements."""
+
+    __slots__ = ("dtype", "elements", "raw")
+
+    def __init__(self, raw: Any, dtype: Any, elements: int) -> None:
+        self.raw, self.dtype, self.elements = raw, dtype, elements
+
+
 class Trusted:
     """The names that the scan accepted: `own` only as the user allows them, `referred` as mentions, others listed."""
 
@@ -53,7 +62,7 @@ class Guard:
     def __init__(self, trusted: Trusted) -> None:
         self.trusted = trusted
         self._roles: dict[Any, str] = {kind: kind.__name__ for kind in _BUILTIN}
-        self._roles.update({Name: "name", Args: "args", memoryview: "buffer"})
+        self._roles.update({Name: "name", Args: "args", memoryview: "buffer", Storage: "storage"})
         self._mentioned: dict[int, Name] = {}
         self._own: dict[int, Any] = {}
         self._built: dict[int, Any] = {}
@@ -88,7 +97,7 @@ class Guard:
     def role_of(self, kind: type) -> str:
         """Returns the role of the objects of a class."""
         if kind not in self._roles:
-            self._roles[kind] = _numpy_role(kind)
+            self._roles[kind] = _numpy_role(kind) if kind.__module__.split(".")[0] != "torch" else _torch_role(kind)
         return self._roles[kind]
 
     def name(self, value: Any) -> str:
@@ -118,6 +127,9 @@ class Guard:
 
     def unbuilt(self, value: Any) -> tuple[int | None, bool]:
         return (value.itemsize, value.hasobject) if self.role(value) == "dtype" else (None, False)
+
+    def elements(self, value: Any) -> int | None:
+        return value.elements if type(value) is Storage else None
 
     def kind(self, value: Any) -> str:
         return str(value.kind)
@@ -253,6 +265,15 @@ def _numpy_role(kind: type) -> str:
     if kind.__module__ in ("numpy", "numpy.dtypes"):
         return "dtype" if issubclass(kind, numpy.dtype) else "scalar" if issubclass(kind, numpy.generic) else "?"
     return "?"
+
+
+def _torch_role(kind: type) -> str:
+    """Returns the role of one of torch's own values; `?` for all other classes."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return "?"
+    known = {torch.Tensor: "tensor", torch.nn.Parameter: "tensor", torch.Size: "size", torch.device: "device"}
+    return known.get(kind, "?")
 
 
 def _walked(module: Any, place: str) -> Any:

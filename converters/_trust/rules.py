@@ -70,6 +70,9 @@ class Look(Protocol):
     def kind(self, value: Any) -> str:
         """Returns numpy's type letter for a dtype."""
 
+    def elements(self, value: Any) -> int | None:
+        """Returns the number of elements of one of torch's storages; None for anything else."""
+
     def fields(self, value: Any) -> Mapping[str, Any] | None:
         """Returns the entries of a dict that nothing else refers to, now or later."""
 

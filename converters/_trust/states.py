@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from .dtypes import check_dtype
-from .rules import Look, Refused, Test, check_attributes, either, matches, roles, tuple_of
+from .rules import Look, Refused, Test, check_attributes, dict_of, either, matches, roles, tuple_of
 
 _INT, _NONE, _DICT, _TUPLE, _DTYPE = roles("int"), roles("NoneType"), roles("dict"), roles("tuple"), roles("dtype")
 _RAW, _FLAG = roles("bytes", "list"), roles("bool", "int")
@@ -24,6 +24,7 @@ _TUPLES: dict[str, tuple[tuple[Test, ...], ...]] = {
     "partial": ((roles("function", "own"), _TUPLE, _DICT, _EMPTY),),
 }
 _OTHERS: dict[str, Test] = {
+    "mapping": dict_of(_metadata=roles("mapping")),  # the versions of modules, beside the tensors of a state dict
     "native": _NUMBERS,
     "random": either(_NUMBERS, roles("bits", "NoneType")),
     "seed": _NUMBERS,

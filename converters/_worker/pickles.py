@@ -9,6 +9,7 @@ from typing import Any
 from .._trust.guard import Trusted
 from .._trust.loading import load_joblib, load_pickle
 from .._trust.rules import NO_MODEL, Refused
+from .._trust.torch_loading import load_torch
 from ..messages import Load
 from ..spec import Unreadable
 
@@ -67,4 +68,13 @@ def _load_skops(path: Path, trusted: Trusted) -> Any:
     return skops.io.load(path, trusted=[n for n in skops.io.get_untrusted_types(file=path) if n in trusted.names])
 
 
-LOADERS = {"pickle": load_pickle, "joblib": _load_joblib, "skops": _load_skops}
+def _load_torch(path: Path, trusted: Trusted) -> Any:
+    import torch
+
+    loaded = load_torch(path, trusted)
+    if not isinstance(loaded, torch.nn.Module):
+        raise Unreadable(f"{path.name} holds a {type(loaded).__name__}, not a module: save the torch.nn.Module itself")
+    return loaded
+
+
+LOADERS = {"pickle": load_pickle, "joblib": _load_joblib, "skops": _load_skops, "torch": _load_torch}

@@ -23,10 +23,10 @@ ONNX = ("onnx>=1.16", "onnxscript>=0.6")
 
 
 def load(path: Path, given: Mapping[str, Any]) -> TorchModel:
-    """The program of a `.pt2` file."""
-    import torch
+    """The program or the module of a file."""
+    from . import loading
 
-    return wrapped(torch.export.load(str(path)), given)
+    return wrapped(loading.load(path, given), given)
 
 
 def describe(model: TorchModel) -> Description:
@@ -105,7 +105,7 @@ CONVERTER = Converter(
     name="torch",
     source=Source(
         packages=("torch", "torchvision"),
-        containers=("pt2", "torch", "torchscript", "safetensors"),
+        containers=("pt2", "torch", "torch_weights", "torchscript", "safetensors"),
         load=load,
         adopt=wrapped,
         options=(

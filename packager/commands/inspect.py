@@ -17,6 +17,8 @@ from ..original.mlflow_folder import is_mlflow, read_mlflow
 if TYPE_CHECKING:
     from mlpack_toolkit.converters.plugin import Converter
 
+    from ..scan import Scan
+
 UNSTATED = "not stated"
 
 
@@ -124,16 +126,24 @@ def _model_file(path: Path) -> dict[str, Any]:
     from mlpack_toolkit import converters
 
     converter = converters.for_container(found.kind, path)
-    if converter is not None:
-        return facts | _data(path, found.kind, converter)
+    if converter is not None and not found.root:
+        fits = not found.refused and not found.forbidden
+        return facts | (_data(path, found.kind, converter) if fits else {}) | _doubts(found)
     return facts | {
         "root": found.root,
         "packages": list(found.packages),
         "versions": [f"{name} {version}" for name, version in sorted(found.versions.items())],
         "imports": list(found.names),
-        "not on the allow-list": list(found.refused),
-        **({"refused": f"it {found.forbidden}"} if found.forbidden and not found.refused else {}),
+        "not on the allow-list": [],
+        **_doubts(found),
     }
+
+
+def _doubts(found: Scan) -> dict[str, Any]:
+    """Why a file is not loaded; nothing for one that is."""
+    if found.refused:
+        return {"not on the allow-list": list(found.refused)}
+    return {"refused": f"it {found.forbidden}"} if found.forbidden else {}
 
 
 def _data(path: Path, kind: str, converter: Converter) -> dict[str, Any]:

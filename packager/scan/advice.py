@@ -27,6 +27,10 @@ _HELD_BY_VALUE = (
     "functions to a module, save the model from there with joblib or pickle, and give the module's folder with "
     "--code DIR"
 )
+_SCRIPT = (
+    "It is TorchScript: a program, which torch runs as it loads the file. If you trust who made it, add --allow "
+    "torchscript; else export the module itself with torch.export.save, and give that file"
+)
 _ROWS = ("DataFrame", "Series", "Index", "Table")
 _CONTAINERS = ("dict", "list", "tuple")
 
@@ -42,6 +46,8 @@ class _Sorted(NamedTuple):
 def advice(refused: Sequence[str], names: Iterable[str], root: str = "") -> str:
     """The sentences that follow the list of refused names. `names`: all names that the file looks up. `root`: the class
     of the object in the file."""
+    if "torchscript" in refused:
+        return _SCRIPT
     tool = next((t for t in _BY_VALUE if any(_top(name) == t for name in names)), "")
     sorts = _sort(refused)
     sentences = [_HELD_BY_VALUE.format(tool=tool)] if tool else _remedies(sorts, _no_model(root))

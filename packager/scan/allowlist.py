@@ -14,14 +14,16 @@ def _listed(file: str) -> frozenset[str]:
     return frozenset(files(__package__).joinpath(file).read_text("utf-8").split())
 
 
+@cache
 def allowed_names() -> frozenset[str]:
     """The dotted names that may be looked up and called while a model loads."""
-    return _listed("allowed.txt")
+    return _listed("allowed.txt") | _listed("allowed_torch.txt")
 
 
+@cache
 def referred_names() -> frozenset[str]:
     """The dotted names of functions that a model may hold as values but may not call while it loads."""
-    return _listed("referred.txt")
+    return _listed("referred.txt") | _listed("referred_torch.txt")
 
 
 class Trust:
@@ -51,6 +53,10 @@ class Trust:
         if any(module == m or module.startswith(f"{m}.") for m in self._names if m):
             return "own"
         return "referred" if dotted in self._mentioned else ""
+
+    def allows(self, word: str) -> bool:
+        """Whether the user allows exactly this name."""
+        return word in self._names
 
     def refused(self, names: Names, called: Names) -> tuple[str, ...]:
         """The dotted names whose use is not allowed, sorted. `called`: the names that loading calls."""

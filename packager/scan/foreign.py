@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import zipfile
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from ..errors import ModelError
 
 _SAVE = "save the fitted model with joblib.dump, or in the format of its framework"
 _EXPORT = "export the network to ONNX and give that file"
+_TORCH = "save the model again with torch.export.save or torch.save"
 _ROWS = "save the fitted model, and give rows as --example"
 _MAGIC: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes (.h5)", _EXPORT),
@@ -43,8 +43,6 @@ def _known(path: Path, head: bytes) -> tuple[str, str]:
     for offset, magic, what, following in _MAGIC:
         if head[offset : offset + len(magic)] == magic:
             return what, following
-    if _is_safetensors(path, head):
-        return "a safetensors file: weights without a model", _EXPORT
     return ("text" if _is_text(head) else "of an unknown format"), _SAVE
 
 
@@ -54,21 +52,13 @@ def _zip(path: Path) -> tuple[str, str]:
             names = archive.namelist()
     except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, OSError):
         names = []
-    if any(name.rpartition("/")[2] in ("data.pkl", "constants.pkl") for name in names):
-        return "an archive that torch.save or torch.jit.save wrote, with a pickle inside", _EXPORT
+    if any(name.rpartition("/")[2] in ("data.pkl", "constants.pkl", "model.json") for name in names):
+        return "an archive like torch's, but torch did not write it so", _TORCH
     if "model.weights.h5" in names:
         return "an archive of Keras (.keras)", _EXPORT
     if names and all(name.endswith(".npy") for name in names):
         return "an archive of numpy's arrays (.npz), not a model", _ROWS
     return "a zip archive that skops did not write", _SAVE
-
-
-def _is_safetensors(path: Path, head: bytes) -> bool:
-    """Whether it begins with the length of a header, and a header of JSON."""
-    if len(head) < 10 or head[8:9] != b"{":
-        return False
-    (length,) = struct.unpack("<Q", head[:8])
-    return 2 <= int(length) <= path.stat().st_size - 8
 
 
 def _is_text(head: bytes) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _compat_pickle
 from collections.abc import Callable
+from collections.abc import Mapping as Entries
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -16,6 +17,7 @@ from mlpack_toolkit.converters._trust import rules
 from mlpack_toolkit.converters._trust.calls import called, check_own_base, made, made_whole
 from mlpack_toolkit.converters._trust.rules import Refused
 from mlpack_toolkit.converters._trust.states import check_state
+from mlpack_toolkit.converters._trust.tensors import check_record, storage_of
 
 from .allowlist import Trust
 from .arrays import build_dtype, dtype_from
@@ -51,13 +53,16 @@ _OLD_WRAPPERS = ("NDArrayWrapper", "ZNDArrayWrapper")
 _RECONSTRUCTOR = Global("copyreg", "_reconstructor")
 _OBJECT = Global("builtins", "object")
 _DTYPE = Global("numpy", "dtype")
+_OF_TORCH = ("torch.", "torchvision.")
 
 
 class Trace:
-    """The findings in one file so far; shared by the pickles in it."""
+    """The findings in one file so far; shared by the pickles in it. `records`: the bytes of each of torch's storages by
+    name; None where a pickle has no storages outside of it."""
 
-    def __init__(self, trust: Trust) -> None:
+    def __init__(self, trust: Trust, records: Entries[str, int] | None = None) -> None:
         self.trust = trust
+        self.records = records
         self.forbidden = ""
         self.names: set[tuple[str, str]] = set()
         self.called: set[tuple[str, str]] = set()
@@ -268,6 +273,18 @@ class Machine:
         if type(target) is Instance:
             target.built = True
 
+    def storage(self, pid: Any) -> Any:
+        """The storage of torch that a persistent id stands for."""
+        if self.trace.records is None:
+            raise Fault("it holds a persistent id, which neither pickle.load nor joblib.load can follow")
+        try:
+            kind, key, elements = storage_of(pid, SYMBOLS)
+            check_record(kind, elements, self.trace.records.get(key), key)
+        except Refused as refused:
+            self.forbid(refused)
+            return UNKNOWN
+        return Instance(Global(*kind.split(".")), "storage", True, elements)
+
     def remember(self, key: int) -> None:
         """Stores the top of the stack in the memo."""
         if len(self.memo) >= MEMO_LIMIT:
@@ -287,14 +304,17 @@ class Machine:
 
 def _methods_of(target: Any) -> Callable[[str], bool]:
     """A test whether the target's class may have a method of a name; a `MetadataRequest` keeps requests under those."""
-    requests = type(target) is Instance and target.of.name == "MetadataRequest"
-    return (lambda key: False) if requests else methods().__contains__
+    of = target.of if type(target) is Instance else None
+    if of is not None and of.name == "MetadataRequest":
+        return lambda key: False
+    return methods(of is not None and of.module.startswith(_OF_TORCH)).__contains__
 
 
 @cache
-def methods() -> frozenset[str]:
+def methods(of_torch: bool = False) -> frozenset[str]:
     """Names of methods of the listed classes; the guard asks the class itself."""
-    return frozenset(files(__package__).joinpath("methods.txt").read_text("utf-8").split())
+    file = "methods_torch.txt" if of_torch else "methods.txt"
+    return frozenset(files(__package__).joinpath(file).read_text("utf-8").split())
 
 
 def _modern(module: str, name: str) -> tuple[str, str]:

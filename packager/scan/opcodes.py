@@ -262,6 +262,10 @@ def _pop_mark(machine: Machine) -> None:
 
 
 def _persistent(machine: Machine) -> None:
+    machine.stack.append(machine.storage(machine.pop()))
+
+
+def _persistent_text(machine: Machine) -> None:
     raise Fault("it holds a persistent id, which neither pickle.load nor joblib.load can follow")
 
 
@@ -316,6 +320,6 @@ HANDLERS: dict[bytes, Handler] = {
     pickle.APPEND: _append,
     pickle.APPENDS: _appends,
     pickle.ADDITEMS: _additems,
-    pickle.PERSID: _persistent,
+    pickle.PERSID: _persistent_text,
     pickle.BINPERSID: _persistent,
 }

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import stat
 import zipfile
-from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from .machine import Trace
 from .skops_nodes import check_nodes
 from .values import Fault
+from .zips import check_members
 
 SCHEMA = "schema.json"
-MEMBER_LIMIT = 100_000
 SCHEMA_LIMIT = 256 << 20
 TOTAL_LIMIT = 4 << 30
 _MAKES_NOTHING = frozenset({"CachedNode", "JsonNode"})
@@ -27,7 +25,7 @@ Names = set[tuple[str, str]]
 
 def scan_skops(archive: zipfile.ZipFile, trace: Trace) -> str:
     """The dotted name of the root's class; adds the file's names to `trace`. Raises `Fault`."""
-    _check_members(archive)
+    check_members(archive, TOTAL_LIMIT)
     schema = _schema(archive)
     todo: list[Any] = [schema]
     while todo:
@@ -48,24 +46,6 @@ def _note_names(node: dict[str, Any], trace: Trace) -> None:
     trace.names |= names
     if node.get("__loader__") not in _REFERS:
         trace.called |= names
-
-
-def _check_members(archive: zipfile.ZipFile) -> None:
-    members = archive.infolist()
-    if len(members) > MEMBER_LIMIT or sum(member.file_size for member in members) > TOTAL_LIMIT:
-        raise Fault(f"its zip archive holds more than {MEMBER_LIMIT} files or {TOTAL_LIMIT >> 30} GiB")
-    if len({member.filename for member in members}) != len(members):
-        raise Fault("its zip archive holds two files of one name")
-    for member in members:
-        if _escapes(member.orig_filename) or stat.S_ISLNK(member.external_attr >> 16):
-            raise Fault(f"its zip archive holds a path that leaves the archive: {member.orig_filename!r}")
-        if member.flag_bits & 1:
-            raise Fault("its zip archive is encrypted")
-
-
-def _escapes(name: str) -> bool:
-    windows = PureWindowsPath(name)
-    return "\\" in name or "\0" in name or ".." in PurePosixPath(name).parts or bool(windows.drive or windows.root)
 
 
 def _schema(archive: zipfile.ZipFile) -> dict[str, Any]:

@@ -61,6 +61,9 @@ class Symbols:
     def unbuilt(self, value: Any) -> tuple[int | None, bool]:
         return (value.itemsize, value.has_object) if type(value) is Dtype and not value.built else (None, False)
 
+    def elements(self, value: Any) -> int | None:
+        return value.elements if type(value) is Instance and value.role == "storage" else None
+
     def kind(self, value: Any) -> str:
         return str(value.kind)
 

@@ -68,11 +68,12 @@ class Args(tuple[Any, ...]):
 
 @dataclass(eq=False, slots=True)
 class Instance:
-    """An object of this class, or the result of this function. `built`: its state is set."""
+    """An object of this class, or the result of this function. `built`: its state is set. `elements`: of a storage."""
 
     of: Global
     role: str
     built: bool = False
+    elements: int = 0
 
 
 def plain(name: str) -> Instance:

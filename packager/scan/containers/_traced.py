@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..machine import Trace
 from ..result import Scan
+from ..values import Dtype, Instance, Listing, Mapping
 
 
 def traced(kind: str, trace: Trace, root: str) -> Scan:
@@ -20,6 +23,16 @@ def traced(kind: str, trace: Trace, root: str) -> Scan:
         _used(trace, "referred"),
         trace.forbidden,
     )
+
+
+def class_of(value: Any) -> str:
+    """The dotted name of the class of what a pickle holds; empty where it is not known."""
+    if isinstance(value, Instance):
+        return value.of.dotted
+    if isinstance(value, Dtype):
+        return "numpy.dtype"
+    known = {Mapping: "builtins.dict", Listing: "builtins.list", tuple: "builtins.tuple"}
+    return known.get(type(value), "")
 
 
 def _used(trace: Trace, use: str) -> tuple[str, ...]:

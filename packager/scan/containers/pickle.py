@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from ..allowlist import Trust
 from ..machine import Machine, Trace
@@ -11,8 +10,8 @@ from ..opcodes import run
 from ..reader import Reader, reader_of
 from ..result import Scan
 from ..scanner import Scanner
-from ..values import Dtype, Fault, Final, Instance, Listing, Mapping
-from ._traced import traced
+from ..values import Fault, Final
+from ._traced import class_of, traced
 
 JOBLIB = "joblib"
 """The kind of a file that joblib alone may load."""
@@ -47,22 +46,13 @@ def scan(path: Path, trust: Trust) -> Scan | None:
 
 def _run_all(reader: Reader, trace: Trace) -> str:
     """The class of the first pickle's value. All pickles in the file are scanned, though a loader reads only one."""
-    root = _class_of(run(Machine(reader, trace)))
+    root = class_of(run(Machine(reader, trace)))
     while not reader.at_end():
         try:
             run(Machine(reader, trace))
         except Fault as fault:
             raise Fault(f"there is something behind its end ({fault})") from fault
     return root
-
-
-def _class_of(value: Any) -> str:
-    if isinstance(value, Instance):
-        return value.of.dotted
-    if isinstance(value, Dtype):
-        return "numpy.dtype"
-    known = {Mapping: "builtins.dict", Listing: "builtins.list", tuple: "builtins.tuple"}
-    return known.get(type(value), "")
 
 
 SCANNER = Scanner(

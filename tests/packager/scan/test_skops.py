@@ -160,14 +160,6 @@ def test_a_schema_that_lies_about_its_size_stops_at_the_bound(tmp_path: Path, mo
     broken(tmp_path / "m.skops", archive(wrapped(LITERAL) | {"pad": "x" * 2000}), "larger than")
 
 
-def test_a_zip_of_torch_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "m.pt"
-    with zipfile.ZipFile(path, "w") as out:
-        out.writestr("archive/data.pkl", b"cos\nsystem\n.")
-    with pytest.raises(ModelError, match=r"an archive that torch\.save .* with a pickle inside"):
-        scan(path)
-
-
 MODEL = ("sklearn.linear_model._logistic", "LogisticRegression")
 KEY = {"key_types": node("builtins", "list", "ListNode", content=[node("builtins", "str", "TypeNode")])}
 

@@ -1,0 +1,130 @@
+"""What is in a file of torch: a program, TorchScript, or weights for a module that the user's own code makes."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from ..spec import Unreadable
+
+LEAST = (2, 10)
+_OLD = (
+    "torch {version} is older than 2.10, and its safe ways to load are not safe (CVE-2025-32434, CVE-2026-24747): give "
+    "an interpreter with torch 2.10 or later (--python PATH)"
+)
+
+
+def load(path: Path, given: Mapping[str, Any]) -> Any:
+    """The `ExportedProgram` or the module of a file that was scanned; raises `Unreadable`."""
+    import torch
+
+    _require_new(torch.__version__)
+    names = _members(path)
+    if "archive_format" in names:
+        return torch.export.load(str(path))
+    if "constants.pkl" in names or any(name.startswith("code/") for name in names):
+        return torch.jit.load(str(path), map_location="cpu")
+    return with_weights(given.get("factory", ""), weights_of(path, bool(names)))
+
+
+def _require_new(version: str) -> None:
+    """Nothing; raises `Unreadable` for a torch whose loaders of data can be made to run code."""
+    if tuple(int(part) for part in version.split("+")[0].split(".")[:2]) < LEAST:
+        raise Unreadable(_OLD.format(version=version))
+
+
+def _members(path: Path) -> frozenset[str]:
+    """The files of an archive, below its one folder; none of a file that is no archive."""
+    if not zipfile.is_zipfile(path):
+        return frozenset()
+    with zipfile.ZipFile(path) as archive:
+        return frozenset(name.partition("/")[2] for name in archive.namelist())
+
+
+def weights_of(path: Path, is_archive: bool) -> dict[str, Any]:
+    """The tensors of a state dict or of a safetensors file, by name."""
+    if not is_archive:
+        from safetensors.torch import load_file
+
+        return dict(load_file(str(path), device="cpu"))
+    import torch
+
+    try:
+        loaded = torch.load(str(path), map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises UnpicklingError, RuntimeError and others
+        first = str(error).splitlines()[0]
+        raise Unreadable(f"{path.name} is no state dict, which torch.load(weights_only=True) reads: {first}") from error
+    return _only_tensors(path, loaded)
+
+
+def _only_tensors(path: Path, loaded: Any) -> dict[str, Any]:
+    import torch
+
+    other = [f"{key!r} is of {type(value).__name__}" for key, value in loaded.items() if not _is_tensor(torch, value)]
+    if other or not loaded:
+        what = f"{other[0]}" if other else "it is empty"
+        raise Unreadable(
+            f"{path.name} holds a dict that is no state dict ({what}): save the tensors alone, with "
+            f"torch.save(module.state_dict(), FILE)"
+        )
+    return {str(key): value for key, value in loaded.items()}
+
+
+def _is_tensor(torch: Any, value: Any) -> bool:
+    return isinstance(value, torch.Tensor)
+
+
+def with_weights(factory: str, weights: Mapping[str, Any]) -> Any:
+    """The module that the factory `module:function` makes, with these weights; raises `Unreadable`."""
+    module = _made_by(factory)
+    own = module.state_dict()
+    _check_names(factory, own, weights)
+    for name, value in weights.items():
+        if own[name].shape != value.shape:
+            raise Unreadable(
+                f"the weights do not fit the module of {factory}: {name!r} is {list(value.shape)} in the file and "
+                f"{list(own[name].shape)} in the module"
+            )
+    module.load_state_dict(dict(weights), strict=False)
+    return module
+
+
+def _check_names(factory: str, own: Mapping[str, Any], weights: Mapping[str, Any]) -> None:
+    """Raises `Unreadable` where module and file name other tensors; of tensors that are one, the file may name one."""
+    there = {own[name].data_ptr() for name in weights if name in own and own[name].numel()}
+    missing = [name for name in own if name not in weights and own[name].data_ptr() not in there]
+    unexpected = [name for name in weights if name not in own]
+    told = [f"the file lacks {_some(missing)}"] if missing else []
+    told += [f"the module lacks {_some(unexpected)}"] if unexpected else []
+    if told:
+        raise Unreadable(f"the weights do not fit the module of {factory}: {' and '.join(told)}")
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(map(repr, names[:3]))
+    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
+
+
+def _made_by(factory: str) -> Any:
+    import torch
+
+    place, _, name = factory.partition(":")
+    if not place or not name:
+        raise Unreadable(
+            "the file holds weights without a module: write a function without arguments that makes the module, and "
+            "give its folder and its name with --code DIR -O torch.factory=module:function"
+        )
+    try:
+        function = getattr(import_module(place), name)
+    except (ImportError, AttributeError) as error:
+        raise Unreadable(f"torch.factory={factory} is not found in the folders of --code: {error}") from error
+    try:
+        module = function()
+    except Exception as error:
+        raise Unreadable(f"{factory}() fails: {type(error).__name__}: {error}") from error
+    if not isinstance(module, torch.nn.Module):
+        raise Unreadable(f"{factory}() gives a {type(module).__name__}, not a torch.nn.Module")
+    return module
