@@ -78,11 +78,6 @@ def entry_of(folder: Path, path: Path, digest: str = "") -> Entry:
     return Entry(path.relative_to(folder).as_posix(), digest, path.stat().st_size)
 
 
-def entries_below(folder: Path) -> tuple[Entry, ...]:
-    """The entries of all files below `folder`, sorted; a link or a special file is an error."""
-    return tuple(entry_of(folder, folder / path) for path in paths_below(folder) if not path.endswith("/"))
-
-
 def paths_below(folder: Path) -> tuple[str, ...]:
     """The paths of all files and, with a slash at the end, of all folders below `folder`, sorted.
 

@@ -125,20 +125,32 @@ class Bundle:
 
     def checked(self, variant: str = REFERENCE) -> Artifact:
         """The files of a variant, just held against their digests; all that an ONNX file refers to is among them."""
-        artifact, paths = self.variant(variant).artifact, self.paths_of(variant)
-        for path in paths:
+        for path in self.paths_of(variant):
             self.file(path)
+        self._check_references(variant)
+        return self.variant(variant).artifact
+
+    def loadable(self, variant: str = REFERENCE) -> bytes | Path:
+        """What ONNX Runtime loads, just held against its digest: bytes of a small graph, the path of a large one."""
+        artifact, paths = self.variant(variant).artifact, self.paths_of(variant)
+        if len(paths) > 1 or artifact.size > LARGE:
+            return self.checked(variant).path
+        content = self.read(paths[0])
+        self._check_references(variant)
+        return content
+
+    def _check_references(self, variant: str) -> None:
+        artifact, main = self.variant(variant).artifact, self.paths_of(variant)[0]
         if artifact.format != ONNX:
-            return artifact
+            return
         try:
             beside = locations(artifact.path)
         except (NoGraph, OSError) as error:
-            raise DamagedError(f"{paths[0]} of the bundle {self.place.name} is no ONNX file: {error}") from error
+            raise DamagedError(f"{main} of the bundle {self.place.name} is no ONNX file: {error}") from error
         if unlisted := sorted(set(beside) - {file.path for file in artifact.files}):
             raise DamagedError(
-                f"{paths[0]} of the bundle {self.place.name} refers to {unlisted[0]!r}, which is no file of its variant"
+                f"{main} of the bundle {self.place.name} refers to {unlisted[0]!r}, which is no file of its variant"
             )
-        return artifact
 
     @property
     def graph_files(self) -> tuple[str, ...]:
