@@ -9,7 +9,7 @@ import numpy as np
 
 from mlpack_toolkit.converters.spec import Signature
 from mlpack_toolkit.converters.table import rows_of, take
-from mlpack_toolkit.runtimes.engine.rules import refused_rows, violations
+from mlpack_toolkit.runtimes.engine.rules import violations
 
 from ..bundle.golden import GoldenCase, Tolerance, bare
 from .probes import Probes
@@ -38,7 +38,7 @@ def _answered(signature: Signature, probes: Probes) -> Iterator[GoldenCase]:
         yield from _wholes(signature, probes)
         return
     axes = probes.axes
-    reach = ~refused_rows(signature, probes.rows, probes.count)
+    reach = probes.in_reach(signature)
     for kind in dict.fromkeys(probes.kinds):
         rows, answers, _ = probes.keep(reach & (probes.kinds == kind))
         count = rows_of(answers, axes)
@@ -66,7 +66,7 @@ def _most(kind: str) -> int:
 
 
 def _refused(signature: Signature, probes: Probes) -> Iterator[GoldenCase]:
-    forbidden = refused_rows(signature, probes.rows, probes.count)
+    forbidden = ~probes.in_reach(signature)
     seen: set[str] = set()
     for row, message in probes.refused.items():
         kind = str(probes.kinds[row])

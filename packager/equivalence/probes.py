@@ -11,6 +11,7 @@ import numpy as np
 from mlpack_toolkit.converters.messages import Probed
 from mlpack_toolkit.converters.spec import Axes, Signature, Table
 from mlpack_toolkit.converters.table import rows_of, take
+from mlpack_toolkit.runtimes.engine.rules import refused_rows
 
 from ..original.replies import odd, tensors_in
 
@@ -93,11 +94,19 @@ class Probes:
     def count(self) -> int:
         return rows_of(self.rows, self.axes)
 
+    def refused_mask(self) -> np.ndarray[Any, Any]:
+        """Which rows the original refused, `bool [N]`."""
+        mask = np.zeros(self.count, bool)
+        mask[list(self.refused)] = True
+        return mask
+
     def answered(self) -> np.ndarray[Any, Any]:
         """The positions of the rows that the original answered."""
-        mask = np.ones(self.count, bool)
-        mask[list(self.refused)] = False
-        return np.flatnonzero(mask)
+        return np.flatnonzero(~self.refused_mask())
+
+    def in_reach(self, signature: Signature) -> np.ndarray[Any, Any]:
+        """Which rows the signature's rules let pass, `bool [N]`."""
+        return ~refused_rows(signature, self.rows, self.count)
 
     def keep(self, mask: np.ndarray[Any, Any]) -> tuple[Table, Table, np.ndarray[Any, Any]]:
         """Rows, answers and positions of the answered rows where `mask` (over all rows) holds."""

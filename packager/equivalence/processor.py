@@ -25,7 +25,7 @@ from ..errors import ConversionError, ForgedError, MlpackError, ModelError
 from ..original.worker import Limits, Worker
 from .comparison import compare, tolerances, worst
 from .probes import Probes
-from .prove import Proven, Wanted, in_reach
+from .prove import Proven, Wanted
 from .refusals import with_rules
 
 PLAIN = ("Katmai", "Prescott", "Core2")
@@ -68,7 +68,7 @@ class Twin:
     def explain(self, signature: Signature, probes: Probes, limits: Wanted) -> None:
         """Raises `ConversionError` where no graph could be equal, as the original is not equal to itself."""
         double = with_rules(signature, probes).in_precision("float64")
-        _, want, positions = probes.keep(in_reach(double, probes))
+        _, want, positions = probes.keep(probes.in_reach(double))
         allowed = tolerances(double, want, probes.kinds[positions] == "example", limits.rtol, limits.atol)
         self._compared(double, probes, allowed)
 
@@ -82,7 +82,7 @@ class Twin:
         here = kernels(self._here)
         if there == here:
             return None
-        rows, want, positions = probes.keep(in_reach(signature, probes))
+        rows, want, positions = probes.keep(probes.in_reach(signature))
         got, kinds = self._answers(rows, signature), probes.kinds[positions]
         comparison = compare(want, got, kinds, allowed)
         if not comparison.equal:

@@ -9,7 +9,6 @@ import numpy as np
 
 from mlpack_toolkit.converters._worker.probes import LADDER
 from mlpack_toolkit.converters.spec import COLUMN, FIRST_TIME, MATRIX, Signature, TensorSpec
-from mlpack_toolkit.runtimes.engine.rules import refused_rows
 
 from ..errors import ConversionError
 from .probes import Probes
@@ -49,8 +48,7 @@ def _input_rules(spec: TensorSpec, probes: Probes) -> TensorSpec:
 
 def _rules(spec: TensorSpec, probes: Probes, column: str, cells: Array) -> TensorSpec:
     mine = probes.columns == column
-    refused = np.zeros(probes.count, bool)
-    refused[list(probes.refused)] = True
+    refused = probes.refused_mask()
 
     def refuses(*kinds: str) -> bool:
         return bool((mine & refused & np.isin(probes.kinds, kinds)).any())
@@ -114,7 +112,7 @@ def _limit(refused: Array) -> float | None:
 
 
 def _check(signature: Signature, probes: Probes) -> None:
-    ruled = refused_rows(signature, probes.rows, probes.count)
+    ruled = ~probes.in_reach(signature)
     for row, message in probes.refused.items():
         if not ruled[row]:
             raise ConversionError(
