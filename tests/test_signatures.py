@@ -27,7 +27,7 @@ SIZES = {"batch": 4, "T": 3, "N": 2, "größe": 1}
 NAMES = ("X", "N", "class", "def", "label", "größe", "日本", "a.b", "two words", "0", "null", "probabilities")
 SHARED = ("float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool", "string")
 """What Java and C++ have too."""
-DTYPES = (*SHARED, "float16", "uint16", "uint32", "uint64")
+DTYPES = (*SHARED, "float16", "bfloat16", "uint16", "uint32", "uint64")
 Array = np.ndarray[Any, Any]
 
 
@@ -42,6 +42,8 @@ class Given:
 
     @property
     def kind(self) -> int:
+        if self.dtype == "bfloat16":
+            return int(onnx.TensorProto.BFLOAT16)
         return int(helper.np_dtype_to_tensor_dtype(np.dtype(object if self.dtype == "string" else self.dtype)))
 
     def output(self, values: Array) -> Array:
@@ -52,6 +54,8 @@ class Given:
         numbers = np.asarray(rng.integers(0, 100, shape))
         if self.dtype == "string":
             return np.array([f"{v}ü" for v in numbers.ravel()], object).reshape(shape)
+        if self.dtype == "bfloat16":
+            return numbers.astype(np.float32)
         return np.asarray(numbers % 2 == 0 if self.dtype == "bool" else numbers.astype(self.dtype))
 
 

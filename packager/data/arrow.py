@@ -88,7 +88,7 @@ def csv_batches(path: Path, signature: Signature) -> Iterator[pa.RecordBatch]:
     """The file in batches of about `CSV_BLOCK` bytes, columns in the types of the signature."""
     from pyarrow import ArrowInvalid, csv
 
-    types = {t.name: "bool" if t.is_truth else t.dtype.replace("32", "64") for t in signature.inputs if t.width == 1}
+    types = {t.name: "bool" if t.is_truth else t.in_numpy.replace("32", "64") for t in signature.inputs if t.width == 1}
     options = csv.ConvertOptions(
         null_values=MISSING_IN_CSV,
         strings_can_be_null=True,
