@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Optional
 
-from .spec import BFLOAT16, Unsupported
+from .graph_file import encoded
+from .spec import BFLOAT16
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +21,7 @@ Run = Callable[[Sequence[str], Mapping[str, Any], Optional[Any]], "list[Any]"]
 """Asks a session: names of outputs, arrays by input, ONNX Runtime's options; returns the outputs in that order."""
 LARGEST = 3.3895313892515355e38
 """The largest number of the type."""
-_ONNX_TYPE, _ONNX_TEXT, _ONNX_NUMBER = f"tensor({BFLOAT16})", "tensor(string)", 16
+_ONNX_TYPE, _ONNX_NUMBER, _ONNX_TEXT = f"tensor({BFLOAT16})", 16, 8
 _QUIET = 0x40
 
 
@@ -59,17 +60,6 @@ def spacing(values: Array) -> Array:
     return found
 
 
-def check_session(session: Any, name: str) -> None:
-    """Raises `Unsupported` for a graph that ONNX Runtime's Python cannot ask."""
-    takes_text = any(each.type == _ONNX_TEXT for each in session.get_inputs())
-    gives = next((each.name for each in session.get_outputs() if each.type == _ONNX_TYPE), None)
-    if takes_text and gives is not None:
-        raise Unsupported(
-            f"{name} takes text and its output {gives!r} is bfloat16, which ONNX Runtime's Python cannot give then: "
-            "cast the output to float32 in the graph"
-        )
-
-
 def run_of(session: Any) -> Run:
     """`session.run`, with tensors of bfloat16 as float32 arrays."""
     takes = frozenset(each.name for each in session.get_inputs() if each.type == _ONNX_TYPE)
@@ -99,7 +89,34 @@ def _value(bits: Array) -> Any:
 def _plain_value(values: Array) -> Any:
     from onnxruntime import OrtValue
 
-    return OrtValue.ortvalue_from_numpy(values)
+    return _text_value(values) if values.dtype.kind in "OU" else OrtValue.ortvalue_from_numpy(values)
+
+
+def _text_value(cells: Array) -> Any:
+    """ONNX Runtime's tensor of text, which its Python makes of no array: what a graph of this constant answers."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    session = ort.InferenceSession(_constant(cells), options, providers=["CPUExecutionProvider"])
+    return session.run_with_ort_values(["t"], {})[0]
+
+
+def _constant(cells: Array) -> bytes:
+    """A graph of IR version 8 and opset 13 without nodes, whose output `t` is its initializer `t`, this text."""
+    texts = b"".join(_field(6, cell.encode()) for cell in cells.ravel().tolist())
+    tensor = b"".join(_field(1, size) for size in cells.shape) + _field(2, _ONNX_TEXT) + texts + _field(8, b"t")
+    output = _field(1, b"t") + _field(2, _field(1, _field(1, _ONNX_TEXT)))
+    graph = _field(2, b"g") + _field(5, tensor) + _field(12, output)
+    return _field(1, 8) + _field(8, _field(2, 13)) + _field(7, graph)
+
+
+def _field(number: int, value: int | bytes) -> bytes:
+    """A field of a protobuf message: a whole number, or bytes with their length."""
+    if isinstance(value, int):
+        return encoded(number << 3) + encoded(value)
+    return encoded(number << 3 | 2) + encoded(len(value)) + value
 
 
 def _array(value: Any) -> Array:

@@ -22,7 +22,7 @@ from .._graph.proto import (
     read,
     without_maps,
 )
-from ..bfloat16 import Run, check_session, run_of
+from ..bfloat16 import Run, run_of
 from ..graph_file import BESIDE, LARGE, NoGraph, locations
 from ..plugin import Converter, Export, Original, Probing, Source
 from ..spec import BFLOAT16, REALS, Description, Requirement, Signature, Table, TensorSpec, Unreadable, Unsupported
@@ -80,7 +80,7 @@ def load(path: Path, given: Mapping[str, Any]) -> OnnxFile:
     batch = next(iter(batch_names(proto)), "")
     takes, gives = inputs(proto, batch), outputs(proto, batch)
     model = OnnxFile(path, proto, takes, gives, beside, Sessions(path, size > LARGE))
-    check_session(model.sessions.get(False), path.name)
+    model.sessions.get(False)
     return model
 
 
