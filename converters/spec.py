@@ -22,6 +22,9 @@ Axes = Mapping[str, Union[int, None]]
 """By the name of a tensor, the axis along which a batch grows; None: it has no such axis."""
 
 FLOATS = ("float32", "float64")
+BFLOAT16 = "bfloat16"
+REALS = ("float16", BFLOAT16, *FLOATS)
+"""All types with fractions; columns of a table have the wider two only."""
 ALWAYS, TIES, NEVER = "always", "ties", "never"
 """Where answers may hang on the processor: everywhere, in labels among equal scores, nowhere."""
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
@@ -160,6 +163,11 @@ class TensorSpec:
     def in_graph(self) -> str:
         """The name of the graph's own tensor."""
         return self.graph_name or self.name
+
+    @property
+    def in_numpy(self) -> str:
+        """The name of numpy's type that holds the elements: float32 for bfloat16, which numpy lacks."""
+        return {BFLOAT16: "float32", "string": "object"}.get(self.dtype, self.dtype)
 
     @property
     def width(self) -> int:
@@ -330,10 +338,10 @@ class Description:
     the original is asked with the rows as dictionaries, a missing cell's key left out.
     `targets`: the classes of each target of a classifier of several, whose `classes` are empty.
     `notes`: facts worth a line in the report. `inputs`: the inputs of an ONNX file as it has them, of any rank and
-    type; empty for all other frameworks. `outputs`: its outputs' shapes, where it declares them. `example`: the columns
-    of the example under the names of the inputs, where it is at hand. `columnar`: the original is asked with the
-    columns as they are. `sparse`: it is asked with a sparse matrix, which leaves out what is 0; `absent`: and it tells
-    such a cell from a stored 0.
+    type; empty for all other frameworks. `outputs`: its outputs' shapes, where it declares them. `types`: the element
+    types of its outputs that numpy lacks. `example`: the columns of the example under the names of the inputs, where it
+    is at hand. `columnar`: the original is asked with the columns as they are. `sparse`: it is asked with a sparse
+    matrix, which leaves out what is 0; `absent`: and it tells such a cell from a stored 0.
     """
 
     title: str
@@ -346,6 +354,7 @@ class Description:
     notes: tuple[str, ...] = ()
     inputs: tuple[TensorSpec, ...] = ()
     outputs: Mapping[str, tuple[Dim, ...]] = field(default_factory=dict)
+    types: Mapping[str, str] = field(default_factory=dict)
     targets: tuple[tuple[Scalar, ...], ...] = ()
     columnar: bool = False
     sparse: bool = False

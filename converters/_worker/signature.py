@@ -88,7 +88,7 @@ def _column_input(feature: Feature, example: Table, frame_dtype: str) -> TensorS
 def _output(name: str, values: np.ndarray[Any, Any], description: Description) -> TensorSpec:
     shape = _shape(name, values, description)
     kept = description.inputs and values.dtype.kind not in "OU"
-    spec = TensorSpec(name, values.dtype.name if kept else _dtype_of(values), shape)
+    spec = TensorSpec(name, description.types.get(name, values.dtype.name) if kept else _dtype_of(values), shape)
     by_target = {f"probabilities_{i}": classes for i, classes in enumerate(description.targets)}
     classes = {"probabilities": description.classes, **by_target}.get(name, ())
     known = classes and len(classes) == values.shape[-1]

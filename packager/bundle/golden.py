@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from mlpack_toolkit.converters.spec import BATCH, Dim, Signature, Table, TensorSpec
+from mlpack_toolkit.converters.spec import BATCH, BFLOAT16, Dim, Signature, Table, TensorSpec
 from mlpack_toolkit.runtimes.engine.binary import arrays_of, binary_tensor
 from mlpack_toolkit.runtimes.engine.schema import listing, number, parse, record, shown, text, whole
 from mlpack_toolkit.runtimes.engine.tensors import Array, tensor_of
@@ -18,7 +18,8 @@ from mlpack_toolkit.runtimes.engine.tensors import Array, tensor_of
 MOST_BYTES = 256 << 20
 MOST_CELLS = 2**28
 MOST_TEXT_BYTES = 64 << 10
-"""Of a JSON file; beyond it, numbers are kept as raw bytes. Text stays in JSON, as raw text has no null."""
+"""Of a JSON file; beyond it, numbers are kept as raw bytes. Text stays in JSON, as raw text has no null; bfloat16 is
+always raw, the one form that the protocol has for it."""
 REQUEST, RESPONSE = "request", "response"
 _tolerance = {"rtol": number(0), "atol": number(0)}
 _size = {"binary_data_size": whole(0, MOST_BYTES)}
@@ -39,10 +40,14 @@ _response = record({}, {"outputs": listing(_tensor), "error": text()})
 
 @dataclass(frozen=True)
 class Tolerance:
-    """Floats are equal when `|got - want| <= atol + rtol * |want|`."""
+    """Floats are equal when `|got - want| <= atol + rtol * |want|`.
+
+    `unit`: the type in whose neighbouring numbers an error is counted; empty: the arrays' own. It is not kept in files.
+    """
 
     rtol: float
     atol: float
+    unit: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -78,25 +83,34 @@ def encode_case(case: GoldenCase, name: str, version: str, signature: Signature)
     """The files of a case, by file name."""
     request = {"id": case.identifier, "parameters": {"probe": case.probe}}
     asked = {t.name: t.as_written(case.rows[t.name]) for t in signature.inputs if t.name in case.rows}
-    files = _files(case.identifier, REQUEST, request, "inputs", asked, {})
+    types = {t.name: t.dtype for t in signature.inputs}
+    files = _files(case.identifier, REQUEST, request, "inputs", asked, types, {})
     if case.error:
         response = {"id": case.identifier, "error": case.error}
         return files | {f"{case.identifier}.{RESPONSE}.json": _bytes(response)}
     response = {"id": case.identifier, "model_name": name, "model_version": version}
-    return files | _files(case.identifier, RESPONSE, response, "outputs", case.answers, case.tolerances or {})
+    types, allowed = {t.name: t.dtype for t in signature.outputs}, case.tolerances or {}
+    return files | _files(case.identifier, RESPONSE, response, "outputs", case.answers, types, allowed)
 
 
 def _files(
-    identifier: str, half: str, head: dict[str, Any], key: str, table: Table, allowed: Mapping[str, Tolerance]
+    identifier: str,
+    half: str,
+    head: dict[str, Any],
+    key: str,
+    table: Table,
+    types: Mapping[str, str],
+    allowed: Mapping[str, Tolerance],
 ) -> dict[str, bytes]:
     """One half of a case: a JSON file, and where that would be large a file of raw numbers beside it."""
-    plain = _bytes({**head, key: [_held(tensor_of(n, v), v, allowed.get(n)) for n, v in table.items()]})
-    if len(plain) <= MOST_TEXT_BYTES or all(values.dtype.kind in "OU" for values in table.values()):
-        return {f"{identifier}.{half}.json": plain}
+    if BFLOAT16 not in (types.get(name) for name in table):
+        plain = _bytes({**head, key: [_held(tensor_of(n, v), v, allowed.get(n)) for n, v in table.items()]})
+        if len(plain) <= MOST_TEXT_BYTES or all(values.dtype.kind in "OU" for values in table.values()):
+            return {f"{identifier}.{half}.json": plain}
     tensors, parts = [], []
     for name, values in table.items():
         raw = values.dtype.kind not in "OU"
-        tensor, part = binary_tensor(name, values) if raw else (tensor_of(name, values), b"")
+        tensor, part = binary_tensor(name, values, types.get(name, "")) if raw else (tensor_of(name, values), b"")
         tensors.append(_held(tensor, values, allowed.get(name)))
         parts.append(part)
     return {f"{identifier}.{half}.json": _bytes({**head, key: tensors}), f"{identifier}.{half}.bin": b"".join(parts)}

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mlpack_toolkit.converters.plugin import FILE, FLAG, MODEL, NUMBER, PAIR, PROGRAM, TEXT, Option
+from mlpack_toolkit.converters.spec import REALS
 from mlpack_toolkit.runtimes.engine.schema import (
     GRAPH,
     MOST_PART,
@@ -70,7 +71,7 @@ _first = record(
         "framework": text(),
         "title": text(),
         "source": text(least=1),
-        "precision": one_of("float16", "float32", "float64"),
+        "precision": one_of(*REALS),
         "signature": signature,
         "tolerances": tolerances,
         "tolerance_given_by_user": flag,

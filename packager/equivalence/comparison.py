@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from mlpack_toolkit.converters.spec import Axes, Signature, Table
+from mlpack_toolkit.converters.bfloat16 import spacing
+from mlpack_toolkit.converters.spec import BFLOAT16, Axes, Signature, Table
 from mlpack_toolkit.converters.table import rows_of, take
 
 from ..bundle.golden import GoldenCase, Tolerance
@@ -82,7 +83,9 @@ def tolerances(
         rows = by_row(values, spec.batch_axis)
         scale = max(1.0, _usual_size(rows if spec.batch_axis is None else rows[example]))
         found[spec.name] = Tolerance(
-            default.rtol if rtol is None else rtol, default.atol * scale if atol is None else atol
+            default.rtol if rtol is None else rtol,
+            default.atol * scale if atol is None else atol,
+            BFLOAT16 if spec.dtype == BFLOAT16 else "",
         )
     return found
 
@@ -160,11 +163,17 @@ def _floats(expected: np.ndarray[Any, Any], actual: np.ndarray[Any, Any], allowe
         good = same | (close & np.isfinite(want) & np.isfinite(got))
         difference = np.where(same, 0.0, np.where(np.isnan(difference), np.inf, difference))
         relative = np.where(difference == 0, 0.0, difference / np.abs(want))
-        coarse = actual.dtype if actual.dtype.itemsize < expected.dtype.itemsize else expected.dtype
-        spacing = np.spacing(np.abs(expected).astype(coarse)).astype(np.float64)
-        ulp = np.where(difference == 0, 0.0, difference / spacing)
+        ulp = np.where(difference == 0, 0.0, difference / _steps(expected, actual, allowed.unit))
         share = np.where(difference == 0, 0.0, difference / (allowed.atol + allowed.rtol * np.abs(want)))
     return _rows(~good), (_most(difference), _most(relative), _most(ulp), _most(share))
+
+
+def _steps(expected: np.ndarray[Any, Any], actual: np.ndarray[Any, Any], unit: str) -> np.ndarray[Any, Any]:
+    """The distances from the expected numbers to the next ones, in the coarser of the two types."""
+    if unit == BFLOAT16:
+        return spacing(expected).astype(np.float64)
+    coarse = actual.dtype if actual.dtype.itemsize < expected.dtype.itemsize else expected.dtype
+    return np.asarray(np.spacing(np.abs(expected).astype(coarse)), np.float64)
 
 
 def _rows(bad: Mask) -> Mask:

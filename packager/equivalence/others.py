@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from mlpack_toolkit.converters._worker.probes import LADDER
+from mlpack_toolkit.converters.bfloat16 import LARGEST
 from mlpack_toolkit.converters.messages import Adopt, Load
-from mlpack_toolkit.converters.spec import INTEGERS, Signature, Table, TensorSpec
+from mlpack_toolkit.converters.spec import BFLOAT16, INTEGERS, Signature, Table, TensorSpec
 from mlpack_toolkit.converters.table import take
 
 from ..equivalence.probes import Batch
@@ -141,12 +142,12 @@ def _values(spec: TensorSpec) -> Iterator[tuple[str, Any]]:
 
 
 def _largest(dtype: str) -> float:
-    return float(np.finfo(dtype).max)
+    return LARGEST if dtype == BFLOAT16 else float(np.finfo(dtype).max)
 
 
 def _full(spec: TensorSpec, shape: tuple[int, ...], value: Any) -> Array:
     """An array full of one value; of a positive float every other cell is its negative."""
-    found = np.full(shape, value, object if spec.is_text else spec.dtype)
+    found = np.full(shape, value, spec.in_numpy)
     if isinstance(value, float) and value > 0:
         found.reshape(-1)[1::2] *= -1
     return found

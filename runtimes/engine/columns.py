@@ -7,14 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from mlpack_toolkit.converters.spec import FLOATS, INTEGERS, Signature, Table, TensorSpec
+from mlpack_toolkit.converters.spec import INTEGERS, REALS, Signature, Table, TensorSpec
 
 from .engine import feed
 from .errors import Refusal
 from .rules import violations
 from .tensors import Array, beyond
-
-_REALS = (*FLOATS, "float16")
 
 
 class Column:
@@ -31,14 +29,14 @@ class Column:
         self._some_open = any(r.nullable for r in rules)
         self._low = np.array([low_of(r) for r in rules])
         self._high = np.array([high_of(r) for r in rules])
-        self._symmetric = bool((self._low == -self._high).all()) and spec.dtype in _REALS
+        self._symmetric = bool((self._low == -self._high).all()) and spec.dtype in REALS
         self._bounds = (self._low.item(), self._high.item()) if len(rules) == 1 else None
         self._known = {i: frozenset(r.values) for i, r in enumerate(rules) if r.values is not None}
         self._free = not self._known and bool((self._low <= 0).all() and (self._high >= 1).all())
         self._trailing = spec.shape[1:]
-        self._quick_kind = "f" if spec.dtype in _REALS else "O" if spec.is_text else ""
+        self._quick_kind = "f" if spec.dtype in REALS else "O" if spec.is_text else ""
         """Arrays of this kind need no more than the right shape; whole numbers and flags are looked at more closely."""
-        self._dtype = None if spec.is_text else np.dtype(spec.dtype)
+        self._dtype = None if spec.is_text else np.dtype(spec.in_numpy)
         self._fits = spec.dtype == "float32" and np.abs([self._low, self._high]).max() < 3e38
 
     def fit(self, values: Array) -> Array:
@@ -46,7 +44,7 @@ class Column:
         if values.dtype.kind == self._quick_kind and values.ndim == 2 and values.shape[1:] == self._trailing:
             return values
         dtype, kind = self.spec.dtype, values.dtype.kind
-        if dtype in _REALS and (kind in "fiu" or (kind == "b" and self.spec.is_truth)):
+        if dtype in REALS and (kind in "fiu" or (kind == "b" and self.spec.is_truth)):
             values = values.astype(np.float64) if kind == "b" else values
         elif dtype in INTEGERS and kind in "fiu":
             values = self._whole(values)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from mlpack_toolkit.converters.bfloat16 import run_of
 from mlpack_toolkit.converters.spec import Axes, Scalar, Signature, Table, TensorSpec
 
 from ..server.manifest import CPU
@@ -60,6 +61,7 @@ class Engine:
         self.provider = provider
         chosen = provider, {name: str(value) for name, value in provider_options.items()}
         self._session = self._load(source, options, chosen)
+        self._ask = run_of(self._session)
         self.graph_inputs, self.graph_outputs = self._session.get_inputs(), self._session.get_outputs()
         read = {i.name for i in self.graph_inputs}
         self.signature = replace(signature, inputs=tuple(t for t in signature.inputs if t.in_graph in read))
@@ -89,7 +91,7 @@ class Engine:
         if self._renamed:
             feeds = {self._renamed.get(name, name): values for name, values in feeds.items()}
         try:
-            return dict(zip(names, self._session.run(names, feeds, STOP.get()), strict=True))
+            return dict(zip(names, self._ask(names, feeds, STOP.get()), strict=True))
         except Exception as error:
             raise self.stops(f"the graph stops on these rows: {error}") from error
 
@@ -196,4 +198,4 @@ def feed(spec: TensorSpec, column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]
         cells = [spec.missing if cell is None else cell for cell in values.ravel()]
         return np.array(cells, object).reshape(values.shape)
     with np.errstate(over="ignore"):  # beyond float32 is infinity, as a caller's own cast makes it
-        return np.asarray(values, spec.dtype, order="C")
+        return np.asarray(values, spec.in_numpy, order="C")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from mlpack_toolkit.converters.spec import FLOATS, INTEGERS, KINDS, Cells, TensorSpec
+from mlpack_toolkit.converters.spec import INTEGERS, KINDS, REALS, Cells, TensorSpec
 
 Check = Callable[[Any, str], None]
 """Takes a value and the name of its field; raises `Fault`."""
@@ -30,8 +30,7 @@ MOST_RANK = 32
 MOST_PATH = 1024
 MOST_PART = 255
 LARGEST = 1.7976931348623157e308
-DTYPES = (*FLOATS, *INTEGERS, "float16", "bool", "string")
-FLOAT_TYPES = ("float16", "bfloat16", *FLOATS)
+DTYPES = (*REALS, *INTEGERS, "bool", "string")
 TASKS = ("classifier", "regressor", "transformer", "clusterer", "outlier", "density", "graph")
 NAME = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?"
 VERSION = r"[A-Za-z0-9][A-Za-z0-9._+-]*"

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mlpack_toolkit.converters.spec import REALS
+
 from ..engine.schema import (
-    FLOAT_TYPES,
     GRAPH,
     MOST_NAME,
     NAME,
@@ -44,7 +45,7 @@ MODEL, REPORTS = "model/", "reports/"
 CPU = "CPUExecutionProvider"
 LANGUAGES = {"python": "python", "r": "R"}
 """The parts of a bundle of format 1, by name."""
-WEIGHTS = (*FLOAT_TYPES, "float8e4m3fn", "float8e5m2", "int4", "uint4", "int8", "uint8")
+WEIGHTS = (*REALS, "float8e4m3fn", "float8e5m2", "int4", "uint4", "int8", "uint8")
 
 tolerances = mapping(record({"rtol": number(0), "atol": number(0)}, closed=True))
 _artifact = record({"format": text(MOST_NAME, NAME), "main": path, "files": listing(path, least=1)}, closed=True)
@@ -53,7 +54,7 @@ _variant = record(
         "artifact": _artifact,
         "signature": signature,
         "weights": one_of(*WEIGHTS),
-        "io": one_of(*FLOAT_TYPES),
+        "io": one_of(*REALS),
         "provider": text(MOST_NAME, r"[A-Za-z0-9]+", "the name of an execution provider"),
         "options": mapping(scalar),
         "recipe": mapping(anything),

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from mlpack_toolkit.converters.spec import Table, TensorSpec
 
 from ..engine.agreement import check_agreement
 from ..engine.columns import Columns
 from ..engine.engine import Engine
 from ..engine.errors import GraphStops, Refusal
-from ..engine.tensors import Array, datatype_of
+from ..engine.tensors import Array, declared_datatype
 from .bundle_info import Described
 from .protocol.fast_path import Quick
 
@@ -30,6 +28,7 @@ class Model:
         self.columns = Columns(described.signature, self.session.signature)
         self.quick = Quick(self.session.signature)
         self.inputs = self.session.signature.inputs
+        self.types = {t.name: t.dtype for t in self.signature.outputs}
         self._axes = self.signature.batch_axes
         self._outputs = frozenset(self.session.outputs)
 
@@ -79,6 +78,5 @@ class Model:
 
 
 def _metadata(spec: TensorSpec) -> dict[str, Any]:
-    datatype = "BYTES" if spec.is_text else datatype_of(np.dtype(spec.dtype))
     shape = [d if isinstance(d, int) else -1 for d in spec.shape]
-    return {"name": spec.name, "datatype": datatype, "shape": shape}
+    return {"name": spec.name, "datatype": declared_datatype(spec), "shape": shape}
