@@ -2,6 +2,9 @@
 
 Each framework's file ends in `CONVERTER = Converter(...)`. Every callable imports the framework by itself, so that
 importing the file imports nothing but the standard library: Python 3.9 and later.
+
+The values of options have one way to all roles, the model: `Source.load` and `Source.prepare` take them and return what
+every other callable gets as `model`. A framework with options returns a value that holds both, the object and them.
 """
 
 from __future__ import annotations
@@ -69,6 +72,7 @@ class Source:
     `containers`: the kinds of files that it reads, by the names of their scanners (`packager/scan/containers`).
     `sniff(path, head)`: whether a file of such a kind is of this framework (`head`: its first 4 KiB); None: all are.
     `load(path, given)`: the model of such a file.
+    `prepare(loaded, given)`: the model of an object from a pickle; None: the object itself.
     `start(given)`: starts the program that will hold the model and gives what its sandbox holds (see `_sandbox`): a
     process that holds a model itself can start none.
     `look(path)`: what a file says of itself, without loading it.
@@ -79,6 +83,7 @@ class Source:
     containers: tuple[str, ...] = ()
     sniff: Callable[[Path, bytes], bool] | None = None
     load: Callable[[Path, Given], Any] | None = None
+    prepare: Callable[[Any, Given], Any] | None = None
     start: Callable[[Given], dict[str, Any]] | None = None
     look: Callable[[Path], dict[str, Any]] | None = None
     options: tuple[Option, ...] = ()
@@ -119,7 +124,7 @@ class Original:
     takes_sparse: Callable[[Any], bool] = _never
 
 
-def column_probes(description: Description, inputs: tuple[TensorSpec, ...], example: Table) -> list[Probe]:
+def column_probes(model: Any, description: Description, inputs: tuple[TensorSpec, ...], example: Table) -> list[Probe]:
     """The probes of a table: example rows, then rows in which each column takes the values worth trying."""
     from ._worker.probes import make_probes
 
@@ -131,11 +136,11 @@ class Probing:
     """Which inputs are worth trying.
 
     `adapt(model, description)`: the description, once it holds the example.
-    `batches(description, inputs, example)`: the probes, the example's own rows first.
+    `batches(model, description, inputs, example)`: the probes, the example's own rows first.
     """
 
     adapt: Callable[[Any, Description], Description] = field(default=lambda model, description: description)
-    batches: Callable[[Description, tuple[TensorSpec, ...], Table], list[Probe]] = column_probes
+    batches: Callable[[Any, Description, tuple[TensorSpec, ...], Table], list[Probe]] = column_probes
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,7 @@ class Export:
     nothing where the model's own file ships as it came. Raises `Unsupported`.
     `precisions(model)`: forms worth trying, the cheapest first.
     `step(fitted)`: the step of one object of the framework, so that a pipeline of any framework can hold it (see
-    `_steps.py`); None: no such class.
+    `_steps/step.py`); None: no such class. It gets the bare object: options are those of the pipeline's framework.
     """
 
     convert: Callable[[Any, Description, Signature, str, Path], None]

@@ -58,15 +58,8 @@ class ModelSession:
             self.sandbox = confine(path, request)
         sys.path[:0] = request.code
         register(request.code)
-        pickled = request.kind in LOADERS
-        self.model = unpickle(path, request) if pickled else None
-        converter = for_object(self.model) if pickled else for_container(request.kind, path)
-        if converter is None:
-            raise Unsupported(_no_converter(self.model, path, pickled))
-        self.converter = converter
-        if not pickled:
-            assert converter.source.load is not None
-            self.model = converter.source.load(path, given_to(converter, request.options))
+        self.converter, self.model = _opened(path, request)
+        converter = self.converter
         self.description = converter.original.describe(self.model)
         return messages.Loaded(
             framework=converter.name,
@@ -167,7 +160,7 @@ class ModelSession:
         return [note]
 
     def _asked(self, example: Table, answered: Table) -> tuple[list[Probe], Answers]:
-        probes = self.converter.probing.batches(self.description, self.inputs, example)
+        probes = self.converter.probing.batches(self.model, self.description, self.inputs, example)
         plain = sum(rows_of(p.rows) for p in takewhile(lambda p: p.kind in PLAIN, probes))
         again = rows_of(probes[0].rows) < rows_of(example)
         known = None if again else answered
@@ -277,6 +270,20 @@ class ModelSession:
 
 class BadExample(Exception):
     """The example data do not fit the model."""
+
+
+def _opened(path: Path, request: messages.Load) -> tuple[Converter, Any]:
+    """The converter of the file, and the model, which holds the values of options that the converter needs."""
+    pickled = request.kind in LOADERS
+    loaded = unpickle(path, request) if pickled else None
+    converter = for_object(loaded) if pickled else for_container(request.kind, path)
+    if converter is None:
+        raise Unsupported(_no_converter(loaded, path, pickled))
+    source, given = converter.source, given_to(converter, request.options)
+    if pickled:
+        return converter, loaded if source.prepare is None else source.prepare(loaded, given)
+    assert source.load is not None
+    return converter, source.load(path, given)
 
 
 def _no_converter(model: Any, path: Path, pickled: bool) -> str:
