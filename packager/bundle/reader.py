@@ -77,12 +77,18 @@ class Bundle:
 
     @property
     def source(self) -> ModelSource:
-        """The only source; `UsageError` where the bundle was made of several."""
+        """The only source; `UsageError` where the bundle was made of several.
+
+        The manifest lists them, and not which answers of one are inputs of another: only the code that combined them
+        can run them together.
+        """
         if len(self.sources) > 1:
             paths = ", ".join(source.path for source in self.sources)
+            locks = " and ".join(part.folder for part in self.parts)
             raise UsageError(
-                f"the bundle {self.place.name} was made of {len(self.sources)} models ({paths}), "
-                "and this mlpack runs the original of one: run them in their own environments"
+                f"the bundle {self.place.name} was made of {len(self.sources)} models ({paths}), and its manifest does "
+                f"not say how they are combined: install {locks} from the lock files there, run the models with the "
+                "code that combined them, and compare with golden/; `mlpack verify` replays the graph without them"
             )
         return self.sources[0]
 
