@@ -26,7 +26,7 @@ BFLOAT16 = "bfloat16"
 REALS = ("float16", BFLOAT16, *FLOATS)
 """All types with fractions; columns of a table have the wider two only."""
 ALWAYS, TIES, NEVER = "always", "ties", "never"
-"""Where answers may hang on the processor: everywhere, in labels among equal scores, nowhere."""
+"""Where answers may depend on the processor: everywhere, in labels among equal scores, nowhere."""
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 ONNX_RUNTIME_FLOOR = (1, 28)
 """The oldest ONNX Runtime that mlpack ships to: pip's, the Java project's, and the least that the C++ code loads."""

@@ -1,4 +1,4 @@
-"""A dozen golden cases out of the probes: each kind of probe, the empty batch, and what the original refuses."""
+"""Chooses about a dozen golden cases from the probes: each kind of probe, the empty batch, and rejected rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PIECES = 2
 REFUSALS = 4
 WHOLES = 8
 LARGEST = 8 << 20
-"""Bytes of a batch of another size that becomes a golden case."""
+"""The most bytes of a batch of another size that becomes a golden case."""
 
 
 def golden_cases(signature: Signature, probes: Probes, allowed: Mapping[str, Tolerance]) -> tuple[GoldenCase, ...]:

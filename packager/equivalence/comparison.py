@@ -1,4 +1,4 @@
-"""Two sets of answers held against each other: labels exactly, NaN in the same places, floats within their type."""
+"""Compares two sets of answers: labels exactly, NaN in the same places, floats within the tolerance of their type."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TYPE_TOLERANCE = {
 """By type; of float16 and bfloat16 the distance of two neighbouring numbers at 1."""
 WORST_SHOWN = 5
 LARGEST = 1.7976931348623157e308
-"""Stands for an infinite error: JSON has no infinity."""
+"""Replaces an infinite error: JSON has no infinity."""
 Mask = np.ndarray[Any, Any]
 
 
@@ -66,13 +66,13 @@ def tolerances(
     atol: float | None = None,
     single: Collection[str] = (),
 ) -> dict[str, Tolerance]:
-    """Per float output, what is allowed: by the coarser of the graph's type and the original's.
+    """The tolerance of each float output: that of the coarser of the graph's type and the original's.
 
     `single`: outputs that a part of the original computes in float32, whatever their type.
 
     The absolute part grows with the output's usual size: the median magnitude of the answers to the example rows
-    (at least 1; of several columns the smallest), so that a price of 300 000 that happens to come out near zero is held
-    to the rounding of prices.
+    (at least 1; of several columns the smallest), so that an output near zero among prices of 300 000 gets the
+    tolerance of prices.
     """
     found = {}
     for spec in signature.outputs:
@@ -91,7 +91,7 @@ def tolerances(
 
 
 def _coarsest(output: str, *dtypes: str) -> Tolerance:
-    """What the coarsest of the types allows; `ConversionError` for one that has no entry in the table."""
+    """The tolerance of the coarsest of the types; `ConversionError` for one that has no entry in the table."""
     unknown = [dtype for dtype in dtypes if dtype not in TYPE_TOLERANCE]
     if unknown:
         known = ", ".join(TYPE_TOLERANCE)
@@ -151,7 +151,7 @@ def _same(expected: np.ndarray[Any, Any], actual: np.ndarray[Any, Any]) -> Mask:
 
 
 Distance = tuple[np.ndarray[Any, Any], ...]
-"""Per row the largest error: absolute, relative, in ULP, and as a share of what is allowed."""
+"""Per row the largest error: absolute, relative, in ULP, and as a share of the tolerance."""
 
 
 def _floats(expected: np.ndarray[Any, Any], actual: np.ndarray[Any, Any], allowed: Tolerance) -> tuple[Mask, Distance]:

@@ -1,6 +1,6 @@
-"""Batches of other sizes and of extreme values for a graph as it came, answered by the original in a spare process.
+"""Batches of other sizes and of extreme values for a model of tensors, answered by the original in a spare process.
 
-A graph may stop its whole process on a size or a number (a division of whole numbers by 0): that is noted, too.
+A graph may crash its process on a size or a number (integer division by 0): that is recorded, too.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from ..errors import ForgedError, ModelError
 from ..original.worker import Limits, Worker
 
 ROWS = 4
-"""Of the example, in a batch whose other sizes or values are tried."""
+"""Rows of the example in a batch of other sizes or values."""
 INPUTS = 16
 """Most inputs whose values are tried."""
 DEATHS = 3
-"""Most processes that the original may end before it is asked no more."""
+"""The most processes that may crash; after that the original is not asked again."""
 MOST_BYTES = 16 << 20
 TEXTS = ("", "😀 日本", "a" * 300)
 Array = np.ndarray[Any, Any]
 
 
 class Spare:
-    """The model in a process of its own, started again where a question ended it. `signature`: to be set before the
-    first question."""
+    """The model in a process of its own, which is restarted after a crash. `signature`: set it before the first
+    `predict`."""
 
     signature: Signature
 
@@ -56,7 +56,7 @@ class Spare:
     def predict(self, batch: Table) -> Table:
         """The original's answers; `ModelError` where it refuses, or its process ends."""
         if self._deaths >= DEATHS:
-            raise ModelError("not asked: the original's process ended on batches before this one")
+            raise ModelError("not asked: the original's process crashed on earlier batches")
         worker = self._ready()
         try:
             return worker.predict(batch, self._folder, dict.fromkeys(t.name for t in self.signature.outputs))
@@ -69,8 +69,8 @@ class Spare:
             raise
 
     def begin(self) -> Worker:
-        """Starts the process, which loads the model meanwhile."""
-        self._folder = Path(mkdtemp(dir=self._scratch))  # by a name that the first process cannot have taken
+        """Starts the process, which loads the model in the background."""
+        self._folder = Path(mkdtemp(dir=self._scratch))  # a name that the first process cannot have created
         self._worker, self._loaded = Worker(self._python, self._folder, self._limits), False
         self._worker.send(self._request)
         return self._worker
@@ -85,7 +85,7 @@ class Spare:
 
 
 def answered(signature: Signature, rows: Table, ask: Callable[[Table], Table]) -> tuple[Batch, ...]:
-    """Every batch that is tried, with the original's answers or the words of its refusal."""
+    """Every batch, with the original's answers or its error message."""
     return tuple(_answered(kind, batch, ask) for kind, batch in tried(signature, rows))
 
 
@@ -99,7 +99,7 @@ def _answered(kind: str, batch: Table, ask: Callable[[Table], Table]) -> Batch:
 
 
 def tried(signature: Signature, rows: Table) -> Iterator[tuple[str, Table]]:
-    """Each free dimension at 0, 1 and a larger size, then each input full of values that are extreme in its type."""
+    """Each free dimension at 0, 1 and a larger size, then each input filled with extreme values of its type."""
     axes = signature.batch_axes
     base = take(rows, slice(0, ROWS), axes) if signature.has_rows else rows
     for dim in dict.fromkeys(d for t in signature.inputs for d in t.shape if isinstance(d, str)):
@@ -117,7 +117,7 @@ def _size(inputs: Iterable[TensorSpec], table: Table, dim: str) -> int:
 
 
 def _resized(inputs: Iterable[TensorSpec], table: Table, dim: str, size: int) -> Table:
-    """The tensors with another size of one dimension: cut, or begun again from the start."""
+    """The tensors with another size of one dimension: truncated, or repeated from the start."""
     found = dict(table)
     for spec in inputs:
         for axis, each in enumerate(spec.shape):
@@ -154,7 +154,7 @@ def _full(spec: TensorSpec, shape: tuple[int, ...], value: Any) -> Array:
 
 
 def widened(signature: Signature, others: Iterable[Batch]) -> Signature:
-    """The signature in which a dimension of an output that other sizes change has a name, not the example's size."""
+    """The signature with a symbolic dimension in place of each size of an output that changed in another batch."""
     shapes = {t.name: list(t.shape) for t in signature.outputs}
     for batch in others:
         for name, values in batch.answers.items():
@@ -169,5 +169,5 @@ def of_rank(signature: Signature, others: Iterable[Batch]) -> Iterator[Batch]:
     ranks = {t.name: len(t.shape) for t in signature.outputs}
     for batch in others:
         other = [name for name, values in batch.answers.items() if values.ndim != ranks.get(name)]
-        said = f"the output {other[0]!r} has another number of dimensions there" if other else ""
+        said = f"the output {other[0]!r} has another number of dimensions in this batch" if other else ""
         yield replace(batch, answers={}, refused=said) if other else batch

@@ -18,8 +18,8 @@ from ..original.replies import odd, tensors_in
 
 @dataclass(frozen=True)
 class Batch:
-    """Tensors that were tried as a whole. `kind`: what they are for; `answers`: of the original; `refused`: its message
-    where it refuses them."""
+    """Tensors that are one probe. `kind`: of probe; `answers`: the original's; `refused`: its message where it rejects
+    them."""
 
     kind: str
     inputs: Table
@@ -29,12 +29,12 @@ class Batch:
 
 @dataclass(frozen=True)
 class Probes:
-    """Rows, what each is for, and what the original said.
+    """Rows, the kind of each, and the original's answers.
 
     `kinds`, `columns`: per row, the kind of probe and the column that it changes. `refused`: row to the original's
     message. `answers` holds the other rows, in order. `known`: kind, column, values tried, values known.
-    `values`: by column, those that the model knows; `bounds`: where it may begin to refuse. `features`: the model's
-    columns in order, as `columns` names them. `batches`: rows that the original was asked again, in batches of their
+    `values`: by column, those that the model knows; `bounds`: where it may begin to reject. `features`: the model's
+    columns in order, as `columns` names them. `batches`: rows that the original answered again, in batches of their
     own, and `batch_answers` to all of them, in order. `axes`: the batch axis of each tensor; None: the first
     one. `others`: batches of other sizes, which no table of rows could hold.
     """
@@ -74,7 +74,7 @@ class Probes:
         return found
 
     def _check(self, signature: Signature) -> None:
-        """`ModelError` where the parts do not belong to each other."""
+        """Raises `ModelError` where the parts do not fit each other."""
         rows, outputs = len(self.kinds), {each.name for each in signature.outputs}
         positions = [row for batch in self.batches for row in batch]
         answered = set(range(rows)) - self.refused.keys()
@@ -117,7 +117,7 @@ class Probes:
 
 
 def _answer(answers: Table, rows: int, outputs: set[str], axes: Axes | None = None) -> bool:
-    """Whether these are answers to so many rows."""
+    """Whether these are answers to `count` rows."""
     return (not rows or answers.keys() == outputs) and (bool(answers) or not rows) and _agree(answers, rows, axes)
 
 

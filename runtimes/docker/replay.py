@@ -31,13 +31,13 @@ WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 REAL = {"FP16": "e", "FP32": "f", "FP64": "d"}
 RAW = {"INT8": "b", "INT16": "h", "INT32": "i", "INT64": "q", "UINT8": "B", "UINT16": "H", "UINT32": "I", "UINT64": "Q"}
 RAW.update(REAL, BOOL="?", BF16="H")
-"""By datatype, how `struct` reads a number."""
+"""By datatype, the format of a number for `struct`."""
 STEERS = ("MLPACK_", "AIP_", "SAGEMAKER_")
 """Prefixes of variables that configure the server, which a server started here must not inherit."""
 
 
 class Fault(Exception):
-    """The reason why nothing can be compared."""
+    """Raised with the reason where nothing can be compared."""
 
 
 def main() -> int:
@@ -130,7 +130,7 @@ def _wait(base: Any, seconds: float) -> None:
 
 
 def _beside(path: Path) -> bytes:
-    """The raw numbers beside a JSON file; none where it holds them itself."""
+    """The raw numbers beside a JSON file; empty where all are in the JSON."""
     raw = path.with_suffix(".bin")
     return raw.read_bytes() if raw.is_file() else b""
 

@@ -57,7 +57,7 @@ def object_of(plain: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def array_of_bytes(name: str, datatype: Any, shape: list[int], raw: bytes | memoryview) -> Array:
-    """The array in the bytes; text elements carry their length in four bytes. Raises `Refusal`."""
+    """The array in the bytes; each text is preceded by its length in four bytes. Raises `Refusal`."""
     name, size = name[:LONGEST_NAME], math.prod(shape)
     if datatype == "BYTES":
         return _texts(name, raw, size).reshape(shape)
@@ -108,6 +108,6 @@ def bytes_of_array(values: Array, dtype: str = "") -> bytes:
 
 
 def binary_tensor(name: str, values: Array, dtype: str = "") -> tuple[dict[str, Any], bytes]:
-    """A tensor's JSON object without data, and the raw bytes that hold them."""
+    """A tensor's JSON object without data, and the data as raw bytes."""
     raw = bytes_of_array(values, dtype)
     return {**head_of(name, values, dtype), "parameters": {"binary_data_size": len(raw)}}, raw

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mlpack_toolkit.converters.bfloat16 import run_of
-from mlpack_toolkit.converters.spec import Axes, Scalar, Signature, Table, TensorSpec
+from mlpack_toolkit.converters.spec import BFLOAT16, Axes, Scalar, Signature, Table, TensorSpec
 
 from ..server.manifest import CPU
 from .errors import Damaged, GraphStops, NoProvider
@@ -101,8 +101,10 @@ class Engine:
 
     @property
     def binds(self) -> bool:
-        """Whether tensors can stay bound: ONNX Runtime takes text from Python at each run only."""
-        return not any(spec.is_text for spec in self.signature.inputs)
+        """Whether tensors can stay bound: ONNX Runtime takes text from Python at each run only, and numpy has no
+        bfloat16."""
+        specs = (*self.signature.inputs, *self.signature.outputs)
+        return not any(spec.is_text or spec.dtype == BFLOAT16 for spec in specs)
 
     def bind(self, table: Table) -> Bound:
         """The rows of a table as tensors that are made once, on the provider's device; only where it `binds`."""

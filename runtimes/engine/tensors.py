@@ -1,6 +1,6 @@
-"""Tensors as the Open Inference Protocol v2 writes them in JSON: numbers, words for what JSON lacks, null, text.
+"""Tensors in the JSON of the Open Inference Protocol v2: numbers, text, null, and words for numbers that JSON lacks.
 
-Arrays hold bfloat16 as float32 (see `converters/bfloat16.py`), so whoever writes a tensor says its element type.
+Arrays hold bfloat16 as float32 (see `converters/bfloat16.py`), so a function that writes a tensor takes its element type.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _NAMES = {np.dtype(code).name: name for code, name in _DATATYPES.items()} | {BFL
 _WORDS = {math.inf: "Infinity", -math.inf: "-Infinity"}
 _NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf, None: math.nan}
 LONGEST_NAME = 80
-"""Letters of a sender's own words that a message repeats."""
+"""The most letters of a sender's value that a message quotes."""
 _MOST_RANK = 32
 _MOST_SIZE = 2**53
 _REAL = {float, int}
 _EXACT = 2.0**53
-"""From here on a float does not tell which whole number was written; JSON's beyond 64 bits are read as floats."""
+"""From here on a float may stand for several whole numbers; JSON numbers beyond 64 bits are read as floats."""
 
 
 def datatype_of(values: Array, dtype: str = "") -> str:
@@ -74,14 +74,14 @@ def plain_cells(values: Array) -> list[Any]:
 
 
 def plain(value: Scalar | None) -> Scalar | None:
-    """A cell as JSON holds it."""
+    """A cell as a JSON value."""
     if not isinstance(value, float) or math.isfinite(value):
         return value
     return _WORDS.get(value, "NaN")
 
 
 def array_of(tensor: Mapping[str, Any]) -> Array:
-    """The array that a tensor's JSON object holds, in its datatype and shape; raises `Refusal`."""
+    """The array of a tensor's JSON object, in its datatype and shape; raises `Refusal`."""
     name = tensor["name"][:LONGEST_NAME]
     shape = shape_of(tensor)
     datatype = tensor.get("datatype")
@@ -112,7 +112,7 @@ def shape_of(tensor: Mapping[str, Any]) -> list[int]:
 
 
 def _flat(name: str, data: list[Any], shape: list[int]) -> list[Any]:
-    """The cells of nested lists that agree with the shape."""
+    """The cells of nested lists that fit the shape."""
     if not (data and shape and type(data[0]) is list):
         raise Refusal(f"input {name!r}: its data has {len(data)} cells, which is not its shape {shape}")
     for size in shape[1:]:
@@ -205,7 +205,7 @@ def wrong(name: str, row: int, value: Any, wanted: str) -> Refusal:
 
 
 def _shown(value: Any) -> str:
-    """What a cell is, in a few words: a sender's own value is never repeated at length."""
+    """A cell in a few words: a sender's value is never quoted at length."""
     if value is None:
         return "a missing value"
     if isinstance(value, bool):

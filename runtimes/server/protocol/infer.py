@@ -30,7 +30,7 @@ class Reply(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """The outputs that a request asks for (none: all), and which of them as bytes."""
+    """The requested outputs (none: all), and which of them as bytes."""
 
     names: Sequence[str] = ()
     binary: Collection[str] = ()
