@@ -1,6 +1,7 @@
 """Tensors in the JSON of the Open Inference Protocol v2: numbers, text, null, and words for numbers that JSON lacks.
 
-Arrays hold bfloat16 as float32 (see `converters/bfloat16.py`), so a function that writes a tensor takes its element type.
+Arrays hold bfloat16 as float32 (see `converters/bfloat16.py`), so a function that writes a tensor takes
+its element type.
 """
 
 from __future__ import annotations
