@@ -6,6 +6,7 @@ Standard library only, Python 3.9 and later: this file runs in the model's own i
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union
@@ -22,8 +23,11 @@ Axes = Mapping[str, Union[int, None]]
 """By the name of a tensor, the axis along which a batch grows; None: it has no such axis."""
 
 FLOATS = ("float32", "float64")
+BFLOAT16 = "bfloat16"
+REALS = ("float16", BFLOAT16, *FLOATS)
+"""All types with fractions; columns of a table have the wider two only."""
 ALWAYS, TIES, NEVER = "always", "ties", "never"
-"""Where answers may hang on the processor: everywhere, in labels among equal scores, nowhere."""
+"""Where answers may depend on the processor: everywhere, in labels among equal scores, nowhere."""
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 ONNX_RUNTIME_FLOOR = (1, 28)
 """The oldest ONNX Runtime that mlpack ships to: pip's, the Java project's, and the least that the C++ code loads."""
@@ -162,6 +166,11 @@ class TensorSpec:
         return self.graph_name or self.name
 
     @property
+    def in_numpy(self) -> str:
+        """The name of numpy's type that holds the elements: float32 for bfloat16, which numpy lacks."""
+        return {BFLOAT16: "float32", "string": "object"}.get(self.dtype, self.dtype)
+
+    @property
     def width(self) -> int:
         """Columns per row: 1 for `[N]` and `[N, 1]`; 0 for a tensor whose rows are not so many cells side by side."""
         if len(self.shape) == 2 and isinstance(self.shape[1], int):
@@ -228,7 +237,12 @@ class Range:
     most: int | None = None
 
     def __contains__(self, size: int) -> bool:
-        return self.least <= size and (self.most is None or size <= self.most)
+        return self.least <= size <= self.largest
+
+    @property
+    def largest(self) -> int:
+        """The largest size, also of a range without an end."""
+        return sys.maxsize if self.most is None else self.most
 
     def to_json(self) -> dict[str, Any]:
         """The JSON object of this range."""
@@ -261,6 +275,11 @@ class Signature:
         """Whether a batch may be cut into rows: some input grows along a batch axis, and every output does."""
         grows = any(t.batch_axis is not None for t in self.inputs)
         return grows and all(t.batch_axis is not None for t in self.outputs)
+
+    @property
+    def batch_sizes(self) -> Range:
+        """How many rows a batch may have."""
+        return next((each for each in self.ranges if each.name == BATCH), Range(BATCH))
 
     @property
     def takes_tensors(self) -> bool:
@@ -350,11 +369,11 @@ class Description:
     the original is asked with the rows as dictionaries, a missing cell's key left out.
     `targets`: the classes of each target of a classifier of several, whose `classes` are empty.
     `notes`: facts worth a line in the report. `inputs`: the inputs of an ONNX file as it has them, of any rank and
-    type; empty for all other frameworks. `outputs`: its outputs' shapes, where it declares them. `example`: the columns
-    of the example under the names of the inputs, where it is at hand. `columnar`: the original is asked with the
-    columns as they are. `sparse`: it is asked with a sparse matrix, which leaves out what is 0; `absent`: and it tells
-    such a cell from a stored 0. `tensors`: it is asked with tensors by name, whose `inputs` only an example shows.
-    `ranges`: those of the free dimensions that the user promises.
+    type; empty for all other frameworks. `outputs`: its outputs' shapes, where it declares them. `types`: the element
+    types of its outputs that numpy lacks. `example`: the columns of the example under the names of the inputs, where it
+    is at hand. `columnar`: the original is asked with the columns as they are. `sparse`: it is asked with a sparse
+    matrix, which leaves out what is 0; `absent`: and it tells such a cell from a stored 0. `tensors`: it is asked with
+    tensors by name, whose `inputs` only an example shows. `ranges`: of free dimensions, as the user promises them.
     """
 
     title: str
@@ -367,6 +386,7 @@ class Description:
     notes: tuple[str, ...] = ()
     inputs: tuple[TensorSpec, ...] = ()
     outputs: Mapping[str, tuple[Dim, ...]] = field(default_factory=dict)
+    types: Mapping[str, str] = field(default_factory=dict)
     targets: tuple[tuple[Scalar, ...], ...] = ()
     columnar: bool = False
     sparse: bool = False

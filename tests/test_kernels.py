@@ -1,4 +1,4 @@
-"""What may hang on the processor, under other kernels of linear algebra and without numpy's newer instructions."""
+"""Models whose answers may depend on the processor, with other kernels and without numpy's newer instructions."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def test_a_cache_whose_batch_is_the_second_axis_beside_a_single_number(tmp_path:
         np.testing.assert_array_equal(found["next"], -kv)
         np.testing.assert_allclose(found["logits"], CONSTANTS["words"][ids] / 0.5, rtol=1e-6)
     np.savez(tmp_path / "uneven.npz", **{**rows, "kv": kv[:, :4]})
-    with pytest.raises(UsageError, match=r"'kv' has the shape \[2, 4, 5, 4\].*one name is one size"):
+    with pytest.raises(UsageError, match=r"'kv' has the shape \[2, 4, 5, 4\].*a named dimension has one size"):
         predict(built.bundle, tmp_path / "uneven.npz", None)
 
 

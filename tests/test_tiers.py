@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -52,6 +55,24 @@ def test_a_folder_is_filled_once_and_anew_where_that_failed(tmp_path_factory: py
         once(tmp_path_factory, "tried", fail)
     found = {once(tmp_path_factory, "tried", fill) for _ in range(3)}
     assert filled == [[]] and [p.name for p in found.pop().iterdir()] == ["whole"] and not found
+
+
+def test_of_two_that_need_it_at_once_one_fills_it(tmp_path_factory: pytest.TempPathFactory) -> None:
+    filling, filled = threading.Event(), []
+
+    def fill(folder: Path) -> None:
+        filled.append(folder)
+        filling.set()
+        time.sleep(0.2)  # the other one opens the lock's file and waits
+
+    def second() -> Path:
+        filling.wait(10)
+        return once(tmp_path_factory, "both", fill)
+
+    with ThreadPoolExecutor() as pool:
+        found = [pool.submit(once, tmp_path_factory, "both", fill), pool.submit(second)]
+        assert found[0].result() == found[1].result() == filled[0]
+    assert len(filled) == 1
 
 
 def test_without_a_compiler_cache_the_compiler_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

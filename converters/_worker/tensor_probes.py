@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..spec import INTEGERS, Signature, Table, TensorSpec
+from ..bfloat16 import LARGEST
+from ..spec import BFLOAT16, INTEGERS, REALS, Signature, Table, TensorSpec
 from ..table import take
 from .probes import LADDER
 
@@ -131,14 +132,14 @@ def largest_of(dtype: str) -> float:
     """The largest finite number of a type of floats."""
     import numpy as np
 
-    return float(np.finfo(dtype).max)
+    return LARGEST if dtype == BFLOAT16 else float(np.finfo(dtype).max)
 
 
 def filled(spec: TensorSpec, shape: tuple[int, ...], value: Any) -> Array:
     """An array full of one value; of a positive float every other cell is its negative."""
     import numpy as np
 
-    found = np.full(shape, value, object if spec.is_text else spec.dtype)
+    found = np.full(shape, value, spec.in_numpy)
     if isinstance(value, float) and value > 1:
         found.reshape(-1)[1::2] *= -1
     return found
@@ -151,7 +152,7 @@ def _patterns(spec: TensorSpec, own: Array) -> Iterator[tuple[str, Array]]:
     if spec.is_text or not own.size:
         return
     random = np.random.default_rng(zlib.crc32(spec.name.encode()))  # the same for the same input
-    if spec.is_float:
+    if spec.dtype in REALS:
         yield "noise", np.asarray(random.standard_normal(own.shape), own.dtype)
         for place in _places(own):
             yield f"one cell ({place}) moved", _with(own, place, own.reshape(-1)[place] + 1)

@@ -107,7 +107,7 @@ CONVERTER = Converter(
         packages=("torch", "torchvision"),
         containers=("pt2", "torch", "torch_weights", "torchscript", "safetensors"),
         load=load,
-        adopt=wrapped,
+        prepare=wrapped,
         options=(
             Option(
                 "dynamic",

@@ -99,14 +99,14 @@ def _title(variant: str) -> str:
 
 
 def _answered(graph: Graph, case: GoldenCase) -> None:
-    broken = next(violations(graph.session.signature, case.rows), None)
+    broken = next(violations(graph.signature, case.rows), None)
     if broken is not None:
         raise MismatchError(f"{case.identifier}: the original answers it, the signature's rules refuse {broken}")
     check_answers(graph, case)
 
 
 def _refused(graph: Graph, case: GoldenCase) -> None:
-    if next(violations(graph.session.signature, case.rows), None) is None:
+    if next(violations(graph.signature, case.rows), None) is None:
         raise MismatchError(f"{case.identifier} ({case.probe}): the original refuses it, the signature's rules do not")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlpack_toolkit.converters.spec import Signature, Table
+from mlpack_toolkit.converters.spec import Signature, Table, TensorSpec
 
 from ..errors import UsageError
 from .bombs import check_rows
@@ -84,11 +84,18 @@ def read_parquet(path: Path) -> pa.Table:
     return table.drop_columns(index)
 
 
+def _column_type(spec: TensorSpec) -> str:
+    """Arrow's type of a column in a file: numbers with all their digits."""
+    if spec.is_truth:
+        return "bool"
+    return spec.dtype if spec.is_text else spec.in_numpy.replace("32", "64")
+
+
 def csv_batches(path: Path, signature: Signature) -> Iterator[pa.RecordBatch]:
     """The file in batches of about `CSV_BLOCK` bytes, columns in the types of the signature."""
     from pyarrow import ArrowInvalid, csv
 
-    types = {t.name: "bool" if t.is_truth else t.dtype.replace("32", "64") for t in signature.inputs if t.width == 1}
+    types = {t.name: _column_type(t) for t in signature.inputs if t.width == 1}
     options = csv.ConvertOptions(
         null_values=MISSING_IN_CSV,
         strings_can_be_null=True,

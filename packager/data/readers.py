@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from mlpack_toolkit.converters._worker.model_input import cells_of_levels
+from mlpack_toolkit.converters.bfloat16 import of_bits
 from mlpack_toolkit.converters.spec import MATRIX, Signature, Table, TensorSpec
 
 from ..errors import MlpackError, UsageError
@@ -171,7 +172,7 @@ def _guarded(tables: Iterator[Table], path: Path) -> Iterator[Table]:
 
 def _no_rows(spec: TensorSpec) -> np.ndarray[Any, Any]:
     sizes = [d if isinstance(d, int) else 1 for d in spec.shape[1:]]
-    return spec.as_read(np.empty((0, *sizes), object if spec.is_text else np.dtype(spec.dtype)))
+    return spec.as_read(np.empty((0, *sizes), np.dtype(spec.in_numpy)))
 
 
 def for_signature(signature: Signature, table: Table, where: str, before: int = 0) -> Table:
@@ -319,6 +320,8 @@ def _dense(path: Path, shape: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _numbers(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    if array.dtype == "V2":  # what numpy writes of the bfloat16 of ml_dtypes, JAX and TensorFlow
+        return of_bits(array.view("<u2"))
     if array.dtype.kind == "f" and array.ndim <= 2:
         return array.astype(np.float64)
     if array.dtype.kind in "iu" and array.ndim <= 2 and not (array > np.iinfo(np.int64).max).any():

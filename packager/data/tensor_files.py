@@ -38,8 +38,8 @@ def _check_shapes(signature: Signature, found: Table, where: str) -> None:
         agree = all(size == (d if isinstance(d, int) else sizes.setdefault(d, size)) for d, size in pairs)
         if len(shape) != len(spec.shape) or not agree:
             raise UsageError(
-                f"{where}: {spec.name!r} has the shape {list(shape)}, the model takes {list(spec.shape)}; one name is "
-                "one size in all inputs"
+                f"{where}: {spec.name!r} has the shape {list(shape)}, the model takes {list(spec.shape)}; a named "
+                "dimension has one size in all inputs"
             )
 
 

@@ -1,6 +1,6 @@
-"""Batches of other sizes and of extreme values for a graph as it came, answered by the original in a spare process.
+"""Batches of other sizes and of extreme values for a model of tensors, answered by the original in a spare process.
 
-A graph may stop its whole process on a size or a number (a division of whole numbers by 0): that is noted, too.
+A graph may crash its process on a size or a number (integer division by 0): that is recorded, too.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from ..errors import ForgedError, ModelError
 from ..original.worker import Limits, Worker
 
 DEATHS = 3
-"""Most processes that the original may end before it is asked no more."""
+"""The most processes that may crash; after that the original is not asked again."""
 
 
 class NotAsked(ModelError):
-    """The original was not asked: its process ended too often."""
+    """The original was not asked: its process crashed too often."""
 
 
 class Spare:
-    """The model in a process of its own, started again where a question ended it. `signature`: to be set before the
-    first question."""
+    """The model in a process of its own, which is restarted after a crash. `signature`: set it before the first
+    `predict`."""
 
     signature: Signature
 
@@ -48,7 +48,7 @@ class Spare:
     def predict(self, batch: Table) -> Table:
         """The original's answers; `ModelError` where it refuses, or its process ends."""
         if self._deaths >= DEATHS:
-            raise NotAsked("not asked: the original's process ended on batches before this one")
+            raise NotAsked("not asked: the original's process crashed on earlier batches")
         worker = self._ready()
         try:
             return worker.predict(batch, self._folder, dict.fromkeys(t.name for t in self.signature.outputs))
@@ -61,8 +61,8 @@ class Spare:
             raise
 
     def begin(self) -> Worker:
-        """Starts the process, which loads the model meanwhile."""
-        self._folder = Path(mkdtemp(dir=self._scratch))  # by a name that the first process cannot have taken
+        """Starts the process, which loads the model in the background."""
+        self._folder = Path(mkdtemp(dir=self._scratch))  # a name that the first process cannot have created
         self._worker, self._loaded = Worker(self._python, self._folder, self._limits), False
         self._worker.send(self._request)
         return self._worker
@@ -77,7 +77,7 @@ class Spare:
 
 
 def answered(signature: Signature, rows: Table, ask: Callable[[Table], Table]) -> tuple[Batch, ...]:
-    """Every batch that is tried, with the original's answers or the words of its refusal."""
+    """Every batch, with the original's answers or its error message."""
     return tuple(_answered(tried, ask) for tried in tensor_probes(signature, rows))
 
 
@@ -92,9 +92,8 @@ def _answered(tried: Tried, ask: Callable[[Table], Table]) -> Batch:
 
 
 def widened(signature: Signature, others: Iterable[Batch]) -> Signature:
-    """The signature in which a dimension of an output that other sizes change has a name, not the example's size.
-
-    The name of the input's dimension that always has the same size, else one of its own.
+    """The signature with a symbolic dimension in place of each size of an output that changed in another batch: the
+    dimension of an input that always has the same size, else one of its own.
     """
     others = [batch for batch in others if batch.answers]
     return replace(signature, outputs=tuple(_widened(t, signature, others) for t in signature.outputs))
@@ -116,5 +115,5 @@ def of_rank(signature: Signature, others: Iterable[Batch]) -> Iterator[Batch]:
     ranks = {t.name: len(t.shape) for t in signature.outputs}
     for batch in others:
         other = [name for name, values in batch.answers.items() if values.ndim != ranks.get(name)]
-        said = f"the output {other[0]!r} has another number of dimensions there" if other else ""
+        said = f"the output {other[0]!r} has another number of dimensions in this batch" if other else ""
         yield replace(batch, answers={}, refused=said) if other else batch

@@ -17,7 +17,7 @@ from mlpack_toolkit.converters._worker.tensor_probes import (
     resized,
     size_of,
 )
-from mlpack_toolkit.converters.spec import INTEGERS, TENSOR, Range, Signature, Table, TensorSpec
+from mlpack_toolkit.converters.spec import INTEGERS, REALS, TENSOR, Range, Signature, Table, TensorSpec
 
 from ..errors import ForgedError, ModelError
 from .others import NotAsked
@@ -110,7 +110,7 @@ def ruled(signature: Signature, others: Iterable[Batch]) -> Signature:
 
 
 def _ruled(spec: TensorSpec, refused: Iterable[Batch]) -> TensorSpec:
-    if not spec.is_float:
+    if spec.dtype not in REALS:
         return spec
     values = [batch.value for batch in refused if batch.changes == spec.name and isinstance(batch.value, float)]
     nullable = spec.nullable and not any(np.isnan(values))

@@ -1,6 +1,6 @@
-"""The graphs that the model's process writes, taken into a folder where it cannot reach them: as artifacts on disk.
+"""Copies the graphs that the model's process writes into a folder that it cannot reach.
 
-The process may be the author's code by now, so its files are read as an attack, once, while they are copied.
+By then the process may run the author's code, so its files are untrusted: they are read once, while they are copied.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _location(tensor: External) -> str:
 
 
 def _data(name: str, path: Path, folder: Path, source: Source, most: int) -> None:
-    """Brings one file of external data into `folder`; anything but the two known places is refused."""
+    """Copies one file of external data into `folder`; refuses any but the two known locations."""
     known = source.relative()
     if name == DATA:
         receive(path.with_name(DATA), folder / DATA, most)

@@ -1,4 +1,4 @@
-"""The model's own files, copied and checked: what was scanned is what is loaded, whatever happens meanwhile."""
+"""The model's own files, copied and checked: the file that was scanned is the file that is loaded."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Source:
 
 
 def take_source(model: Path, folder: Path, allow: Sequence[str], code: Sequence[Path] = ()) -> Source:
-    """The model's files copied into `folder`; `ModelError` or `UntrustedError` where they are not fit to be loaded.
+    """The model's files copied into `folder`; `ModelError` or `UntrustedError` where they must not be loaded.
 
     `allow`: names that the user trusts. `code`: folders whose own classes and functions the user vouches for.
     """

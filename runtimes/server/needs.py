@@ -1,4 +1,4 @@
-"""What the server needs besides numpy and onnxruntime."""
+"""The server's requirements besides numpy and onnxruntime."""
 
 from __future__ import annotations
 
