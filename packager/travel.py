@@ -1,4 +1,4 @@
-"""How files get from one folder to another: by reflink or hard link where that is safe, else by one copy."""
+"""Transfers files between folders by reflink or hard link where that is safe, else by one copy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import IO, Protocol
 from mlpack_toolkit.converters.artifact import File
 
 _FICLONE = 0x40049409
-"""Linux's request to give a file the blocks of another: later writes to either one leave the other as it is."""
+"""Linux's request to share the blocks of a file with another: later writes to one do not change the other."""
 
 
 class Digest(Protocol):
@@ -46,22 +46,22 @@ PIECE = 4 << 20
 
 
 def duplicate(source: Path, target: Path) -> Path:
-    """The file `target`, independent of `source`: its own blocks, or shared ones that part on the first write."""
+    """Copies `source` to the independent file `target`, which may share blocks until the first write."""
     with source.open("rb") as file:
         _fill(file.fileno(), target)
     return target
 
 
 def digested(source: Path, target: Path) -> Owned:
-    """The same, with the digest of what was copied: the bytes are read once for both."""
+    """Copies a file and takes its digest: the bytes are read once for both."""
     with source.open("rb") as file:
         return _fill_digested(file.fileno(), target)
 
 
 def receive(source: Path, target: Path, most: int) -> Owned:
-    """The same of a file that another process may still write: a plain file of at most `most` bytes.
+    """Copies a file that another process may still write: a plain file of at most `most` bytes.
 
-    Raises `OSError`, and `ValueError` for anything else than such a file.
+    Raises `OSError`, and `ValueError` for any other file.
     """
     descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb"):
@@ -72,12 +72,12 @@ def receive(source: Path, target: Path, most: int) -> Owned:
 
 
 def share(source: Path, target: Path) -> Path:
-    """The file `target` with the content of one that nobody writes again: the same file on disk where it can be."""
+    """Makes `target` from a file that is never written again: by hard link where possible."""
     if os.path.lexists(target):
         raise FileExistsError(target)
     try:
         os.link(source, target)
-    except OSError:  # another disk, or one without hard links
+    except OSError:  # another disk, or no hard links
         duplicate(source, target)
     return target
 
