@@ -1,4 +1,4 @@
-"""What a user asks of `mlpack build`."""
+"""The request for a build, and its checks."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from .original.worker import Limits
 from .paths import check_name
 
 Progress = Callable[[str], None]
-"""Takes the name of the step that begins."""
+"""Gets the name of each step when it begins."""
 Options = Mapping[str, Mapping[str, Any]]
-"""The values that the user gave to the options of frameworks: by framework, by the option's key."""
+"""The user's values of frameworks' options, by framework and the option's key."""
 
 LONGEST_NAME = 100
-"""Letters: name and version are together in the names of files, which have at most 255 bytes."""
+"""The most letters of the name, and of the version: file names contain both, in at most 255 bytes."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for; see `mlpack build --help`. `reals`: columns of real numbers, however written."""
+    """The user's request; see `mlpack build --help`. `reals`: columns of real numbers, even if written as
+    integers."""
 
     model: Path
     example: Path
@@ -49,13 +50,13 @@ class Request:
 
     @property
     def bundle_name(self) -> str:
-        """The given name, else the model file's, in the letters that a folder and a Maven artifact can bear."""
+        """The given name, else the model file's, in characters that a folder and a Maven artifact may have."""
         stem = self.name or self.model.name.split(".")[0]
         return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.") or "model"
 
 
 def check_request(request: Request) -> None:
-    """Raises `UsageError` where the build cannot begin, before anything is read or started."""
+    """Raises `UsageError` for a request that cannot be built, before anything is loaded."""
     from mlpack_toolkit.runtimes import names
 
     from .data.readers import check_file

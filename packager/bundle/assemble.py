@@ -89,8 +89,8 @@ def write(
 def _model_files(source: Source, graph: Artifact) -> dict[str, bytes | Path | Owned]:
     """The files of the source and the graph; a large file that is both is listed once."""
     given = {} if _is_both(source, graph) else source.relative()
-    ours = {f"model/{file.path}": Owned(graph.folder / file.path, file.sha256) for file in graph.files}
-    return {**{f"model/{BESIDE}{path}": Owned(file) for path, file in given.items()}, **ours}
+    ours = {f"model/{file.path}": Owned(graph.folder / file.path, file.sha256, file.modified) for file in graph.files}
+    return {**{f"model/{BESIDE}{path}": file for path, file in given.items()}, **ours}
 
 
 def _is_both(source: Source, graph: Artifact) -> bool:

@@ -201,6 +201,12 @@ class Bundle:
         """By path, the state of a large file when its digest was checked: it is read again only after a change."""
         return {}
 
+    def remember(self, path: str, modified: int) -> None:
+        """Notes that a large file has its digest, where it was not written since then. `modified`: its time then."""
+        status = (self.place / path).lstat()
+        if stat.S_ISREG(status.st_mode) and status.st_mtime_ns == modified:
+            self._remember(self._entry(path), _state(status))
+
     def _remember(self, entry: Entry, state: tuple[int, ...]) -> None:
         if entry.size > LARGE:
             self._held_as[entry.path] = state
@@ -342,10 +348,13 @@ def _parents(path: str) -> Iterator[str]:
 def _same(bundle: Bundle, entry: Entry) -> bool:
     with (bundle.place / entry.path).open("rb") as file:
         status = os.fstat(file.fileno())
-        if status.st_size != entry.size or hashlib.file_digest(file, "sha256").hexdigest() != entry.sha256:
+        if status.st_size != entry.size:
             return False
-    bundle._remember(entry, _state(status))
-    return True
+        known = bundle._held_as.get(entry.path) == _state(status)
+        same = known or hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
+    if same:
+        bundle._remember(entry, _state(status))
+    return same
 
 
 def _state(status: os.stat_result) -> tuple[int, ...]:

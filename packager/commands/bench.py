@@ -25,7 +25,7 @@ from ..request import Options
 
 BATCHES = (1, 8, 64, 1000)
 MOST_BYTES = 16 << 20
-"""Of the tensors of a batch that is measured, of which several are held at once."""
+"""The most bytes of a measured batch; several are in memory at once."""
 THREADS = 1
 WINDOWS = 4
 FORMAT = 1
@@ -67,7 +67,7 @@ class LatencyReport:
 
 
 def sizes(signature: Signature, rows: Table) -> tuple[int, ...]:
-    """The sizes of batches that are measured: 1 alone where a batch has no rows; fewer of large tensors."""
+    """The batch sizes to measure: only 1 for tensors without rows; fewer for large tensors."""
     if not signature.has_rows:
         return BATCHES[:1]
     each = sum(values.nbytes for values in rows.values()) / max(1, rows_of(rows, signature.batch_axes))
@@ -90,7 +90,7 @@ def measure_session(
     machine spoils only one of them. Its `best_p99_ms` is the p99 of the best one.
     """
     smallest, *others = sorted(batches)
-    with timed() as restart:  # one for all runs, as starting one takes time that would be measured
+    with timed() as restart:  # one for all runs, as its start would be measured
         axes = session.signature.batch_axes
 
         def clock(feeds: dict[str, Any]) -> float:

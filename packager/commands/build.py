@@ -38,14 +38,14 @@ if TYPE_CHECKING:
     from .bench import LatencyReport
 
 GRAPHS = "graphs"
-"""The folder of the graphs that were tried, each in one of its own, in order."""
+"""The folder of the tried graphs, each in a folder of its own, in order."""
 SECONDS_PER_BATCH_SIZE = 0.1
 
 
 @dataclass(frozen=True)
 class Built:
-    """A finished build; `environment`: what the manifest says of it, and how many distributions there are; `notes`:
-    what the report says of how the model was read; `remarks`: what this build left out or did not need."""
+    """A finished build. `environment`: its facts in the manifest, and the number of distributions. `notes`: those of
+    the report, on how the model was read. `remarks`: on columns, names and options that this build ignored."""
 
     bundle: Path
     identity: str
@@ -57,7 +57,7 @@ class Built:
     remarks: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """What `mlpack build --json` prints."""
+        """The object that `mlpack build --json` prints."""
         return {
             "bundle": str(self.bundle),
             "identity": self.identity,
@@ -69,8 +69,8 @@ class Built:
 
 @dataclass(frozen=True)
 class BuildContext:
-    """One build under way: the request, the checked copy of the model's files, its process with its folder, and whom to
-    say the step to."""
+    """A running build: the request, the checked copy of the model's files, the model's process and its folder, and the
+    listener for steps."""
 
     request: Request
     source: Source
@@ -85,7 +85,7 @@ class BuildContext:
 
 
 def build(request: Request, progress: Progress = lambda step: None) -> Built:
-    """The bundle at `OUTPUT/NAME-VERSION`; raises a kind of `MlpackError`, and then leaves nothing behind."""
+    """Builds the bundle at `OUTPUT/NAME-VERSION`; raises a kind of `MlpackError`, and then leaves nothing behind."""
     from ..bundle.writer import check_free
     from ..original.mlflow_folder import opened
     from ..original.source import take_source
@@ -96,7 +96,9 @@ def build(request: Request, progress: Progress = lambda step: None) -> Built:
     check_free(place, request.overwrite)
     with models_folder() as (name, scratch):
         progress("reading the model file's imports")
-        source = take_source(request.model, name / "source", request.allow, request.code)  # not the model's to write
+        source = take_source(
+            request.model, name / "source", request.allow, request.code
+        )  # which the model cannot reach
         with Worker(request.python, scratch, request.limits) as worker:
             try:
                 built = _build(BuildContext(request, source, worker, scratch, progress), place)
@@ -118,7 +120,7 @@ def _keep(scratch: Path, place: Path, error: MismatchError) -> None:
 
 
 def _folders(folder: str, names: list[str]) -> list[str]:
-    """All but files: links, pipes and folders, which a model may have made; nothing may take the graphs' place."""
+    """The names of links, pipes and folders, which a model may have made, and the name of the graphs' folder."""
     return [name for name in names if name == GRAPHS or not stat.S_ISREG(Path(folder, name).lstat().st_mode)]
 
 
@@ -155,7 +157,7 @@ def _build(build: BuildContext, place: Path) -> Built:
 
 
 def _read_example(build: BuildContext) -> Example:
-    """The example, written where the worker reads it; meanwhile the worker loads the model."""
+    """Reads the example and writes it for the worker, which loads the model meanwhile."""
     from ..data.readers import read_example, with_reals
 
     example = with_reals(read_example(build.request.example), build.request.reals)
@@ -165,7 +167,7 @@ def _read_example(build: BuildContext) -> Example:
 
 
 def _import_ahead() -> None:
-    """Imports what this process needs later: 0.3 s that would else come after the worker's replies."""
+    """Imports modules that this process needs later: saves 0.3 s after the worker's replies."""
     for module in ("onnxruntime", "cyclonedx.output.json", "jinja2", "..bundle.report", "..equivalence.prove"):
         import_module(module, __package__)
 
@@ -290,14 +292,14 @@ def _lock(build: BuildContext, loaded: Loaded, recording: Recording, given: Give
 
 
 def _facts(environment: Recorded) -> dict[str, Any]:
-    """What `Built` says of the environment."""
+    """The facts about the environment for `Built`."""
     installed = environment.document["distributions"]
     needed = [each["name"] for each in installed if each.get("needed", True)]
     return {"distributions": len(installed), "needed": needed, **environment.facts}
 
 
 def _remarks(build: BuildContext, loaded: Loaded, signature: Signature, example: Example) -> tuple[str, ...]:
-    """What this build left out or did not need."""
+    """Remarks on ignored columns, and on names and options that were not needed."""
     from ..remarks import ignored_columns, needless_options, needless_trust
 
     return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mlpack_toolkit.converters.spec import Signature, TensorSpec
+from mlpack_toolkit.converters.spec import Range, Signature, TensorSpec
 
 from . import names as names
 from .rules import RuleTable, column_rules, element, size_text, type_name
@@ -26,6 +26,7 @@ def tensor_values(signature: Signature) -> dict[str, Any]:
     return {
         "inputs": inputs,
         "outputs": [{"info": _info(spec)} for spec in signature.outputs],
+        "ranges": [_range(each) for each in signature.ranges],
         "rules": table.rules,
         "value_lines": table.value_lines,
         "nullable_names": ", ".join(map(names.literal, nullable)) or '""',
@@ -39,6 +40,11 @@ def _info(spec: TensorSpec) -> str:
     """The `TensorInfo` of a tensor."""
     shape = ", ".join(names.literal(size_text(d)) for d in spec.shape)
     return f"{{{names.literal(spec.name)}, {names.literal(type_name(spec))}, {{{shape}}}}}"
+
+
+def _range(sizes: Range) -> str:
+    """The `Range` of a dimension."""
+    return f"{{{names.literal(sizes.name)}, {names.integer(sizes.least)}, {names.integer(sizes.largest)}}}"
 
 
 def tensor_usage(values: Mapping[str, Any], golden: Mapping[str, bytes]) -> list[str]:

@@ -42,6 +42,7 @@ def render(package: Package) -> dict[str, bytes]:
         files |= _enum_files(values)
     else:
         values |= {"inputs": words.tensor_words(signature.inputs), "outputs": words.tensor_words(signature.outputs)}
+        values["ranges"] = words.range_words(signature.ranges)
         files |= templates.render("java/tensors", values, FILTERS)
     files |= templates.render("java/readme", values | {"usage": _usage(package, found, values)}, FILTERS)
     resources = f"src/main/resources/{values['folder']}"

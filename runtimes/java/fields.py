@@ -64,11 +64,13 @@ class Column:
 
 
 def has_rows(signature: Signature) -> bool:
-    """Whether every input consists of columns of one batch, and every output has one line per row."""
+    """Whether every input consists of columns of one batch of any size, and every output has one line per row."""
     batch = signature.inputs[0].shape[:1]
     inputs = all(
         len(t.shape) in (1, 2) and all(isinstance(d, int) and d > 0 for d in t.shape[1:]) for t in signature.inputs
     )
+    if signature.ranges:
+        return False
     tensors = (*signature.inputs, *signature.outputs)
     outputs = all(len(t.shape) in (1, 2) for t in signature.outputs)
     return inputs and outputs and isinstance(batch[:1] and batch[0], str) and all(t.shape[:1] == batch for t in tensors)
