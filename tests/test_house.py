@@ -220,7 +220,7 @@ def test_shared_files_of_a_family_know_no_variant() -> None:
 
 
 NAMES_OF_OTHERS = ("commands/doctor.py", "scan/generate.py", "scan/machine.py", "scan/containers/onnx.py")
-NAMES_OF_OTHERS += ("images/docker.py", "scan/containers/torch.py")
+NAMES_OF_OTHERS += ("images/docker.py", "scan/containers/torch.py", "scan/generate_torch.py")
 """What is installed, classes in other people's pickles, a kind of file, a kind of image: not names of variants."""
 
 

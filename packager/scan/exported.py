@@ -35,9 +35,7 @@ _SIZES |= {28: 2, 29: 1, 30: 1, 31: 1, 32: 1, 33: 1, 34: 4, 35: 8}
 """Bytes of an element, by torch's number for its type."""
 _MAJOR = 8
 """The schema's major version, of torch 2.8 and later."""
-_FREE = frozenset(
-    ["stack_trace", "nn_module_stack", "torch_fn", "from_node", "custom", "as_string", "as_strings", "torch_version"]
-)
+_FREE = "stack_trace nn_module_stack torch_fn from_node custom as_string as_strings torch_version"
 """Texts that stay texts."""
 _OF_DYNAMIC = ("torch.Tensor", "torch._tensor._rebuild_from_type_v2")
 """How torch saves a tensor whose sizes are free, and loads it among data alone (`weights_only`)."""
@@ -156,13 +154,13 @@ class _Walk:
             _TEXTS[key](text)
         elif key in ("target", "as_operator"):
             self._operator(text)
-        elif key not in _FREE:
+        elif key not in _FREE.split():
             check_path(text, key)
 
     def _operator(self, target: str) -> None:
         if is_operator(target):
             return
-        check_path(target, "operator")
+        check_path(target, "target")
         parts = target.split(".")
         own = parts[:4] if target.startswith("torch.ops.") else parts
         self.foreign.add((".".join(own[:-1]), own[-1]))
@@ -177,7 +175,7 @@ def _lookups(text: str) -> None:
 _TEXTS: dict[str, Callable[[str], None]] = {
     "name": lambda text: check_name(text, "name") if text else None,
     "as_name": lambda text: check_name(text, "name"),
-    "forward_arg_names": lambda text: check_name(text, "argument"),
+    "forward_arg_names": lambda text: check_name(text, "parameter"),
     "field_names": lambda text: check_name(text, "field"),
     "expr_str": check_size,
     "guards_code": check_guard,

@@ -30,6 +30,8 @@ _FUNCTIONS = (
     "softplus softsign tanh tanhshrink"
 )
 """Activations, tensor in and tensor out."""
+_HELD = ("torchvision.ops.boxes.box_iou", "torchvision.models.optical_flow.raft._pass_through_h")
+"""Functions that torchvision's models hold."""
 
 
 def main() -> None:
@@ -71,6 +73,7 @@ def _activations() -> Iterator[str]:
     """Functions under the paths by which a pickle names them."""
     import torch
 
+    yield from _HELD
     for name in _FUNCTIONS.split():
         for path, holder in (("torch.nn.functional", torch.nn.functional), ("torch", torch)):
             function = getattr(holder, name, None)
