@@ -1,0 +1,72 @@
+"""From a module to an ONNX file that computes the same, or a refusal that names the operator and the user's line.
+
+Captured by torch.export, held against the promise on sizes, scanned for what no graph can say, mended where torch's own
+exporter is wrong (`_fixes`), translated by it, and written without anything of this machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..spec import Unsupported
+from . import _lines
+from ._capture import Promise, captured, given, quiet, sizes_stay_open
+from ._fixes import fixed, translations
+from ._ranges import check_ranges
+from ._scan import check_program
+from ._shipping import check_file, tidied, write
+
+OPSET = 20
+"""Of the graph: every runtime that ships takes it."""
+INSTEAD = {
+    "aten.linalg_inv_ex": "solve outside of the module, or give the inverse as an input",
+    "aten._cdist_forward": "write the distances with broadcasting, (a[:, None] - b).norm(dim=-1)",
+}
+"""By operator without a translation, what to write in its place."""
+
+
+def export(
+    module: Any,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    axes: Sequence[Promise],
+    names: tuple[Sequence[str], Sequence[str]],
+    out: Path,
+) -> tuple[str, ...]:
+    """Writes the graph of a module in eval mode to `out`, the weights of a large one beside it.
+
+    `axes`: per flat input, its free sizes. `names`: of the flat inputs and outputs. Gives sentences on sizes that the
+    module itself does not take. Raises `Unsupported`.
+    """
+    import torch
+
+    call = given(module, args, kwargs, axes, names[0])
+    found = captured(call)
+    check_program(found.program)
+    notes = check_ranges(call, found)
+    program = fixed(found.program)
+    try:
+        with quiet(), torch.no_grad(), sizes_stay_open():
+            made = torch.onnx.export(
+                program, opset_version=OPSET, custom_translation_table=translations(), verbose=False, dynamo=True
+            )
+    except Exception as error:
+        raise _untranslated(error) from error
+    write(tidied(made.model, found, names), out)
+    check_file(out)
+    return notes
+
+
+def _untranslated(error: Exception) -> Unsupported:
+    """What to say where the exporter gives up at a node."""
+    found = _lines.nodes_of(error)
+    if not found:
+        first = next((text for text in str(error.__cause__ or error).splitlines() if text.strip()), "")
+        return Unsupported(f"torch's exporter cannot translate the module: {first}")
+    name = str(found[-1].target)
+    plain = name.rpartition(".")[0] or name
+    instead = INSTEAD.get(plain, "write that step with operators that ONNX has, or outside of the module")
+    line = next(filter(None, (_lines.of_node(node) for node in reversed(found))), "")
+    return Unsupported(f"no ONNX operator computes {name}{line}: {instead}")
