@@ -67,7 +67,8 @@ class Loaded(Message):
     `columns`: their names, where the model knows them; `width`: how many there are. `precisions`: forms worth trying.
     `versions`: of the packages that the model needs. `libraries`: linear algebra and threading, as threadpoolctl lists
     them. `processor`: see `Original.processor`. `own_environment`: the model runs in an interpreter of its own.
-    `sandbox`: the guards in force (see `_sandbox.facts`). `can_convert`: the package onnx is there.
+    `sandbox`: the guards in force (see `_sandbox.facts`). `can_convert`: the packages that
+    converting needs are there.
     """
 
     framework: str
@@ -185,14 +186,15 @@ class Lend(Request[Done]):
 class Probe(Request[Probed]):
     """Make probes from the example, ask the original, and write both into the folder `out`.
 
-    `frame_dtypes`: types of the example's columns by name. `stored`: the cells that a sparse example holds though they
-    are 0, row and column; None: the example is not sparse.
+    `frame_dtypes`: types of the example's columns by name. `dtypes`: types of its tensors in the user's file.
+    `stored`: the cells that a sparse example holds though they are 0, row and column; None: the example is not sparse.
     """
 
     example: str
     out: str
     frame_dtypes: Mapping[str, str] = field(default_factory=dict)
     stored: Sequence[Sequence[int]] | None = None
+    dtypes: Mapping[str, str] = field(default_factory=dict)
     reply = Probed
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ._steps.step import Step
     from ._worker.probes import Probe
 
+ONNX = "onnx>=1.16"
+"""The first with opset 21 and ai.onnx.ml 5."""
 Given = Mapping[str, Any]
 """The values of a framework's options, by their keys; an option that has neither a value nor a default is not there."""
 TEXT, NUMBER, FLAG, FILE, PROGRAM, PAIR = "text", "number", "flag", "file", "program", "pair"
@@ -69,6 +71,7 @@ class Source:
     `containers`: the kinds of files that it reads, by the names of their scanners (`packager/scan/containers`).
     `sniff(path, head)`: whether a file of such a kind is of this framework (`head`: its first 4 KiB); None: all are.
     `load(path, given)`: the model of such a file.
+    `adopt(model, given)`: the model of an object that came out of a pickle, with the user's options; None: as it is.
     `start(given)`: starts the program that will hold the model and gives what its sandbox holds (see `_sandbox`): a
     process that holds a model itself can start none.
     `look(path)`: what a file says of itself, without loading it.
@@ -79,6 +82,7 @@ class Source:
     containers: tuple[str, ...] = ()
     sniff: Callable[[Path, bytes], bool] | None = None
     load: Callable[[Path, Given], Any] | None = None
+    adopt: Callable[[Any, Given], Any] | None = None
     start: Callable[[Given], dict[str, Any]] | None = None
     look: Callable[[Path], dict[str, Any]] | None = None
     options: tuple[Option, ...] = ()
@@ -132,10 +136,12 @@ class Probing:
 
     `adapt(model, description)`: the description, once it holds the example.
     `batches(description, inputs, example)`: the probes, the example's own rows first.
+    `named(model, table)`: the example's tensors under the names of the inputs, of a model that takes tensors.
     """
 
     adapt: Callable[[Any, Description], Description] = field(default=lambda model, description: description)
     batches: Callable[[Description, tuple[TensorSpec, ...], Table], list[Probe]] = column_probes
+    named: Callable[[Any, Table], Table] = field(default=lambda model, table: table)
 
 
 @dataclass(frozen=True)
@@ -146,6 +152,7 @@ class Export:
     inputs and outputs as the signature says; `real` is the type of the numbers inside, `float32` or `float64`. Writes
     nothing where the model's own file ships as it came. Raises `Unsupported`.
     `precisions(model)`: forms worth trying, the cheapest first.
+    `packages`: what converting imports beside the model's own packages, as pip takes it.
     `step(fitted)`: the step of one object of the framework, so that a pipeline of any framework can hold it (see
     `_steps.py`); None: no such class.
     """
@@ -153,6 +160,7 @@ class Export:
     convert: Callable[[Any, Description, Signature, str, Path], None]
     precisions: Callable[[Any], tuple[str, ...]] = field(default=lambda model: FLOATS)
     step: Callable[[Any], Step | None] | None = None
+    packages: tuple[str, ...] = (ONNX,)
 
 
 @dataclass(frozen=True)

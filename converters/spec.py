@@ -333,7 +333,7 @@ class Description:
     type; empty for all other frameworks. `outputs`: its outputs' shapes, where it declares them. `example`: the columns
     of the example under the names of the inputs, where it is at hand. `columnar`: the original is asked with the
     columns as they are. `sparse`: it is asked with a sparse matrix, which leaves out what is 0; `absent`: and it tells
-    such a cell from a stored 0.
+    such a cell from a stored 0. `tensors`: it is asked with tensors by name, whose `inputs` only an example shows.
     """
 
     title: str
@@ -350,6 +350,7 @@ class Description:
     columnar: bool = False
     sparse: bool = False
     absent: bool = False
+    tensors: bool = False
     example: Table | None = field(default=None, compare=False, repr=False)
 
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import tempfile
 import traceback
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib import util
 from itertools import takewhile
@@ -60,13 +62,16 @@ class ModelSession:
         register(request.code)
         pickled = request.kind in LOADERS
         self.model = unpickle(path, request) if pickled else None
-        converter = for_object(self.model) if pickled else for_container(request.kind, path)
+        converter = for_container(request.kind, path) or (for_object(self.model) if pickled else None)
         if converter is None:
             raise Unsupported(_no_converter(self.model, path, pickled))
         self.converter = converter
+        given = given_to(converter, request.options)
         if not pickled:
             assert converter.source.load is not None
-            self.model = converter.source.load(path, given_to(converter, request.options))
+            self.model = converter.source.load(path, given)
+        elif converter.source.adopt is not None:
+            self.model = converter.source.adopt(self.model, given)
         self.description = converter.original.describe(self.model)
         return messages.Loaded(
             framework=converter.name,
@@ -81,7 +86,7 @@ class ModelSession:
             processor=converter.original.processor(self.model),
             own_environment=converter.original.environment is not None,
             sandbox=self.sandbox,
-            can_convert=util.find_spec("onnx") is not None,
+            can_convert=all(util.find_spec(re.split("[<>=]", each)[0]) for each in converter.export.packages),
         )
 
     def environment(self, request: messages.Environment) -> messages.Surroundings:
@@ -99,7 +104,7 @@ class ModelSession:
         out = Path(request.out)
         table = read_table(Path(request.example))
         self.description = with_own_names(self.description, table)
-        example = self._example(table)
+        example = self._example(table, request.dtypes)
         self.description = self.converter.probing.adapt(self.model, replace(self.description, example=example))
         notes = self._as_sparse(example, request)
         self.inputs = inputs_of(self.description, example, request.frame_dtypes)
@@ -193,8 +198,11 @@ class ModelSession:
         groups = [(kind, kind == "missing" and not column) for kind, column in zip(kinds, columns)]
         return ask_by_kind(self._predict, rows, groups, set(answers.refused), lambda group: group[0] in STRANGE)
 
-    def _example(self, table: Table) -> Table:
+    def _example(self, table: Table, dtypes: Mapping[str, str]) -> Table:
         try:
+            if self.description.tensors:
+                own = {name: values.astype(dtypes.get(name, values.dtype)) for name, values in table.items()}
+                return self.converter.probing.named(self.model, own)
             return model_table(self.description, table)
         except Unreadable as error:
             raise BadExample(str(error)) from error

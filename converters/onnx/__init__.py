@@ -22,10 +22,10 @@ from .._graph.proto import (
     read,
     without_maps,
 )
+from .._worker.batch_axis import output_shapes, rows_alone
 from ..graph_file import BESIDE, LARGE, NoGraph, locations
 from ..plugin import Converter, Export, Original, Probing, Source
 from ..spec import Description, Requirement, Signature, Table, TensorSpec, Unreadable, Unsupported
-from .batch_axis import output_shapes, rows_alone
 
 _FLOATS = {"tensor(float16)": "float16", "tensor(float)": "float32", "tensor(double)": "float64"}
 

@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlpack_toolkit import converters
 from mlpack_toolkit.converters.messages import Convert, Environment, Lend, Loaded, Measure, Probe
 from mlpack_toolkit.converters.spec import Axes, Signature
 from mlpack_toolkit.converters.table import rows_of
@@ -155,8 +156,9 @@ def _build(request: Request, place: Path, source: Source, worker: Worker, scratc
     example = _read_example(request, scratch)
     loaded = worker.receive(loading)
     if not loaded.can_convert:
+        wanted = converters.load(loaded.framework).export.packages
         progress("installing what converting needs beside the model's environment")
-        worker.call(Lend(str(recording.converter_packages())))
+        worker.call(Lend(str(recording.converter_packages(wanted))))
     with Spare(request.python, scratch, request.limits, loading) as spare:
         if not loaded.width:
             spare.begin()
@@ -211,7 +213,7 @@ def _probe(
     from ..equivalence.probes import Probes
 
     progress("asking the original about probe rows")
-    asked = Probe(str(scratch / "example.npz"), str(scratch), example.frame_dtypes, example.stored)
+    asked = Probe(str(scratch / "example.npz"), str(scratch), example.frame_dtypes, example.stored, example.dtypes)
     reply = worker.call(asked)
     return Probes.read(scratch, reply), reply.signature, reply.notes
 

@@ -48,11 +48,13 @@ class Example:
     """Rows by column, and the pandas dtypes that the file remembers of the frame they came from.
 
     `stored`: of a sparse matrix, the places (row, column) where its file stores a 0; None: the rows are plain.
+    `dtypes`: numpy's type of each array in the file, where the table holds it in a wider one.
     """
 
     table: Table
     frame_dtypes: dict[str, str] = field(default_factory=dict)
     stored: list[list[int]] | None = None
+    dtypes: dict[str, str] = field(default_factory=dict)
 
 
 def check_file(path: Path) -> None:
@@ -282,18 +284,26 @@ def _read_whole(path: Path, suffix: str) -> Example:
     return example
 
 
-def _read_npy(path: Path) -> Table:
+def _read_npy(path: Path) -> Example:
     check_rows(path, path.stat().st_size)
-    return {"X": _numbers(np.load(path, allow_pickle=False, mmap_mode="c"))}
+    return _of_arrays({"X": np.load(path, allow_pickle=False, mmap_mode="c")})
 
 
-def _read_npz(path: Path) -> Table:
+def _read_npz(path: Path) -> Table | Example:
     check_rows(path, expanded(path))
     with np.load(path, allow_pickle=False) as arrays:
         if set(arrays.files) >= _SPARSE:
             return {"X": _numbers(_dense(path, arrays["shape"]))}
-        table = {name: _numbers(arrays[name]) for name in arrays.files}
-    return {"X": next(iter(table.values()))} if len(table) == 1 and next(iter(table.values())).ndim == 2 else table
+        table = {name: arrays[name] for name in arrays.files}
+    alone = len(table) == 1 and next(iter(table.values())).ndim == 2
+    return _of_arrays({"X": next(iter(table.values()))} if alone else table)
+
+
+def _of_arrays(table: Table) -> Example:
+    wide = {name: _numbers(values) for name, values in table.items()}
+    return Example(
+        wide, dtypes={name: table[name].dtype.name for name in table if table[name].dtype != wide[name].dtype}
+    )
 
 
 def _dense(path: Path, shape: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

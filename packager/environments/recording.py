@@ -121,9 +121,9 @@ class Recording:
             facts["given"] = given.compared(captured)
         return Recorded(document, files, facts, captured.local["settings"])
 
-    def converter_packages(self) -> Path:
-        """A folder with the converter's packages that this environment lacks."""
-        return converter_packages(self._python, self._waited())
+    def converter_packages(self, wanted: Sequence[str]) -> Path:
+        """A folder with those of the packages that this environment lacks."""
+        return converter_packages(self._python, self._waited(), wanted)
 
     def _waited(self) -> Captured:
         """The capture, once it and the look-up are finished."""

@@ -162,7 +162,7 @@ def test_a_tree_of_each_kind_is_made_again(kind: str, monkeypatch: pytest.Monkey
     monkeypatch.setattr(_site_packages, "pinned", lambda packages, base: [])
     monkeypatch.setattr(_rootfs.Base, "compile", lambda self, folder, place: make(folder))
     use: dict[str, Callable[[], object]] = {
-        "overlay": lambda: overlay.converter_packages("python3", captured),
+        "overlay": lambda: overlay.converter_packages("python3", captured, ["onnx>=1.16"]),
         "python": lambda: debian.fetched("3.11"),
         "rootfs": lambda: _rootfs.debian("bookworm"),
         "pip": lambda: _local_base._wheel("bookworm"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from ...cache import seal, whole
@@ -13,14 +14,14 @@ from ...paths import kept, program
 from .capture import Captured
 from .uv import last_words, listed, uv
 
-WANTED = ("onnx>=1.16",)
-"""onnx 1.16 is the first with opset 21 and ai.onnx.ml 5."""
 
+def converter_packages(python: str, captured: Captured, wanted: Sequence[str]) -> Path:
+    """A folder to append to the interpreter's path, with versions that fit its own packages.
 
-def converter_packages(python: str, captured: Captured) -> Path:
-    """A folder to append to the interpreter's path, with versions that fit its own packages."""
+    `wanted`: the packages, as pip takes them.
+    """
     installed = [f"{each['name']}=={each['version']}" for each in captured.distributions]
-    lines = _missing(program(python), installed)
+    lines = _missing(program(python), installed, wanted)
     key = hashlib.sha256(listed([captured.facts["interpreter"]["version"], *lines]).encode()).hexdigest()
     folder = kept() / "overlays" / key[:32]
     if not whole(folder):
@@ -29,7 +30,7 @@ def converter_packages(python: str, captured: Captured) -> Path:
     return folder
 
 
-def _missing(python: str, installed: list[str]) -> list[str]:
+def _missing(python: str, installed: list[str], wanted: Sequence[str]) -> list[str]:
     """Exact pins of the packages to add."""
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
         constraints.write(listed([line for line in installed if "+" not in line]))
@@ -37,11 +38,11 @@ def _missing(python: str, installed: list[str]) -> list[str]:
         done = uv(
             *("pip", "compile", "-", "--python", python, "--constraint", constraints.name),
             *("--no-header", "--no-annotate", "--only-binary", ":all:"),
-            given=listed(WANTED),
+            given=listed(wanted),
         )
     if done.returncode:
         raise EnvironmentFault(
-            f"the converter's packages ({', '.join(WANTED)}) conflict with the packages of {python}: {last_words(done)}"
+            f"the converter's packages ({', '.join(wanted)}) conflict with the packages of {python}: {last_words(done)}"
         )
     here = {line.lower().replace("_", "-") for line in installed}
     return [line for line in done.stdout.split() if "==" in line and line.lower().replace("_", "-") not in here]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib.util
+import importlib
 import io
 import json
 import logging
@@ -37,13 +37,16 @@ def bare(case: Case, out: Path) -> None:
 
 
 def ours(case: Case, out: Path) -> None:
-    """The graph of `converters/torch/exporting.py`."""
-    from mlpack_toolkit.converters.torch import exporting
+    """The graph of the converter, once its module is found to be pure."""
+    from mlpack_toolkit.converters.torch import exporting, model, purity
 
-    names = [f"x{i}" for i in range(len(case.example))]
+    wrapped = model.wrapped(made(case), {})
+    table = {f"x{i}": t.numpy() for i, t in enumerate(case.example)}
+    outputs = tuple(purity.check_pure(wrapped.module, lambda: wrapped.outputs(table)))
+    args, kwargs = wrapped.call(tuple(table)).arguments(model.tensors(table))
     axes = [{a: (d, 0, None) if isinstance(d, str) else d for a, d in each.items()} for each in case.axes]
     with contextlib.redirect_stdout(io.StringIO()):
-        exporting.export(made(case), tuple(t.clone() for t in case.example), {}, axes, names, None, out)
+        exporting.export(wrapped.module, args, kwargs, axes, (tuple(table), outputs), out)
 
 
 def made(case: Case) -> torch.nn.Module:
@@ -101,8 +104,8 @@ def outcome(case: Case, export: Callable[[Case, Path], None], folder: Path) -> d
     try:
         export(case, path)
     except Exception as error:
-        kind = type(error).__name__
-        found = ["refused" if kind in ("Unsupported",) or export is bare else "crashed", f"{kind}: {error}"]
+        refused = export is bare or any(each.__name__ == "Unsupported" for each in type(error).__mro__)
+        found = ["refused" if refused else "crashed", f"{type(error).__name__}: {error}"]
     else:
         try:
             wrong = list(differences(case, path))

@@ -1,0 +1,76 @@
+"""What `load` gives: a module in eval mode, with the user's options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..spec import Table, Unreadable
+from .call import Call, call_of_module, call_of_program, outputs_of
+
+
+@dataclass(frozen=True)
+class TorchModel:
+    """A module with the user's options. `program`: the `ExportedProgram` that it came from; None: a module of Python.
+
+    `title`: the name of its class.
+    """
+
+    module: Any
+    given: Mapping[str, Any]
+    title: str
+    program: Any = None
+
+    def call(self, names: tuple[str, ...]) -> Call:
+        """How tensors of these names become the arguments of `forward`."""
+        return call_of_module(self.module, names) if self.program is None else call_of_program(self.program, names)
+
+    def answer(self, x: Table) -> Any:
+        """What `forward` returns for the tensors, as it is. The tensors are copies: a module may write in them."""
+        import torch
+
+        args, kwargs = self.call(tuple(x)).arguments(tensors(x))
+        with torch.no_grad():
+            return self.module(*args, **kwargs)
+
+    def outputs(self, x: Table) -> Table:
+        """The answer as arrays by output name."""
+        return {name: array(name, value) for name, value in outputs_of(self.answer(x)).items()}
+
+
+def tensors(x: Table) -> dict[str, Any]:
+    """The arrays as tensors of their own memory."""
+    import torch
+
+    return {name: torch.from_numpy(values.copy()) for name, values in x.items()}
+
+
+def array(name: str, value: Any) -> Any:
+    """The tensor as an array; raises `Unreadable` for one that no graph has."""
+    if value.is_complex():
+        raise Unreadable(f"the output {name!r} is complex, which no graph gives: return torch.view_as_real of it")
+    if value.layout is not _strided():
+        raise Unreadable(f"the output {name!r} is a sparse tensor, which no graph gives: return its .to_dense()")
+    return value.detach().cpu().resolve_conj().resolve_neg().numpy()
+
+
+def _strided() -> Any:
+    import torch
+
+    return torch.strided
+
+
+def wrapped(model: Any, given: Mapping[str, Any]) -> TorchModel:
+    """The model of a loaded module or program, in eval mode on the CPU."""
+    import torch
+
+    if isinstance(model, torch.export.ExportedProgram):
+        return TorchModel(model.module(), given, _title_of(model), model)
+    if not isinstance(model, torch.nn.Module):
+        raise Unreadable(f"the file holds an object of {type(model).__name__}, not a torch.nn.Module: save the module")
+    return TorchModel(model.to("cpu").eval(), given, type(model).__name__)
+
+
+def _title_of(program: Any) -> str:
+    return str(getattr(program.graph_module.meta.get("module"), "__name__", "") or "ExportedProgram")

@@ -1,0 +1,95 @@
+"""Whether a module answers by its inputs alone: what draws random numbers, or remembers, has no graph."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from typing import Any, Callable
+
+from ..spec import Table, Unsupported
+
+PLAIN = (bool, int, float, str, bytes, type(None))
+DEEPEST = 4
+"""How deep lists and dicts of attributes are looked into."""
+
+
+def check_pure(module: Any, ask: Callable[[], Table]) -> Table:
+    """The second answer of `ask`. Raises `Unsupported` where the module is random or stateful, by what changes.
+
+    What a module makes on its first call and keeps (a table of positions) is no state: only the second call is watched.
+    """
+    first = ask()
+    before, drawn = dict(_state(module)), _generators()
+    second = ask()
+    after = dict(_state(module))
+    if not _alike(drawn, _generators()):
+        raise Unsupported(
+            "the module draws random numbers when it answers (F.dropout without training=self.training, "
+            "torch.randn_like, ...), so that no graph can answer like it: "
+            "switch that off in eval mode, or take the numbers as an input"
+        )
+    changed = sorted(name for name in before.keys() | after.keys() if not _alike(before.get(name), after.get(name)))
+    if changed:
+        raise Unsupported(
+            f"the module remembers: its {changed[0]} changes with every call, and a graph answers by its inputs alone: "
+            "take that state as an input and return it as an output"
+        )
+    other = [name for name in first if name not in second or not _alike(first[name], second[name])]
+    if other:
+        raise Unsupported(
+            f"the module answers otherwise when it is called again with the same tensors (output {other[0]!r}): "
+            "it keeps a state, or draws numbers that no generator of torch, numpy or Python gave"
+        )
+    return second
+
+
+def _generators() -> Mapping[str, Any]:
+    import numpy as np
+    import torch
+
+    _kind, keys, *rest = np.random.get_state()
+    return {"torch": torch.get_rng_state(), "numpy": keys, "numpy's place": tuple(rest), "python": random.getstate()}
+
+
+def _state(module: Any) -> Iterator[tuple[str, Any]]:
+    """Every buffer and every plain attribute of the module and those inside it, by its path."""
+    for path, part in module.named_modules():
+        for name, value in vars(part).items():
+            if not name.startswith("_"):
+                yield from _plain(_joined("attribute", path, name), value, 0)
+        for name, buffer in part._buffers.items():
+            if buffer is not None:
+                yield _joined("buffer", path, name), buffer.detach().clone()
+
+
+def _joined(kind: str, path: str, name: str) -> str:
+    return f"{kind} {path + '.' if path else ''}{name}"
+
+
+def _plain(path: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
+    import torch
+
+    if isinstance(value, PLAIN):
+        yield path, value
+    elif isinstance(value, torch.Tensor):
+        yield path, value.detach().clone()
+    elif isinstance(value, (list, tuple, dict, set)) and depth < DEEPEST:
+        yield f"length of {path}", len(value)
+        pairs = value.items() if isinstance(value, dict) else enumerate(value) if not isinstance(value, set) else ()
+        for key, each in pairs:
+            yield from _plain(f"{path}[{key!r}]", each, depth + 1)
+
+
+def _alike(one: Any, other: Any) -> bool:
+    import numpy as np
+    import torch
+
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_alike(one[key], other[key]) for key in one)
+    if isinstance(one, torch.Tensor) or isinstance(other, torch.Tensor):
+        same = isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor) and one.shape == other.shape
+        return same and one.dtype == other.dtype and bool(((one == other) | ((one != one) & (other != other))).all())
+    if isinstance(one, np.ndarray):
+        kind = one.dtype.kind
+        return one.shape == other.shape and bool(np.array_equal(one, other, equal_nan=kind in "fc"))
+    return bool(one == other) or (one != one and other != other)
