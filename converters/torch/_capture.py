@@ -14,6 +14,7 @@ from typing import Any, Optional
 
 from ..spec import Unsupported
 from . import _lines
+from ._fixes.recurrent import kept_whole
 
 Promise = Mapping[int, "tuple[str, int, Optional[int]]"]
 """Of an input: by axis, the name of a free size with the least and the most that is promised."""
@@ -93,7 +94,7 @@ def _exported(call: Given, tensors: Sequence[Any], kind: Any) -> Any:
     for tensor, axes in zip(tensors, call.axes):
         if axes:
             shapes[tensor] = dict.fromkeys(axes, kind)
-    with quiet(), torch.no_grad(), sizes_stay_open():
+    with quiet(), torch.no_grad(), sizes_stay_open(), kept_whole():
         dynamic = shapes.dynamic_shapes(call.module, args, kwargs)
         return torch.export.export(call.module, args, kwargs, dynamic_shapes=dynamic, strict=False)
 
@@ -182,20 +183,20 @@ def _refusal(call: Given, tensors: Sequence[Any], error: Exception) -> Unsupport
         return _untraceable(other)
     for name, axes, node in zip(call.names, call.axes, inputs_of(loose)):
         for axis, (free, _least, _most) in axes.items():
-            size = node.meta["val"].shape[axis]
-            if isinstance(size, int):
+            size = expression(node.meta["val"].shape[axis])
+            if size.isdigit():
                 return AxisBound(free, _fixed(free, name, axis, size, _guard_of(loose, size)))
     return _untraceable(error)
 
 
-def _fixed(free: str, name: str, axis: int, size: int, line: str) -> str:
+def _fixed(free: str, name: str, axis: int, size: str, line: str) -> str:
     return (
         f"the size {free!r} (axis {axis} of {name!r}) cannot be free: the module records as one for size {size} "
         f"alone{line}: fix that axis, or replace Python's loops and branches over it by operators on whole tensors"
     )
 
 
-def _guard_of(program: Any, size: int) -> str:
+def _guard_of(program: Any, size: str) -> str:
     """The line that fixed a size."""
     from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
@@ -211,6 +212,11 @@ def shape_env(program: Any) -> Any:
             if not isinstance(size, int):
                 return size.node.shape_env
     return None
+
+
+def expression(size: Any) -> str:
+    """The tracer's word for a size: a number, a symbol, or what it is made of."""
+    return str(getattr(getattr(size, "node", None), "expr", size))
 
 
 def inputs_of(program: Any) -> list[Any]:

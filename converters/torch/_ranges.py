@@ -12,7 +12,7 @@ from itertools import product
 from typing import Any
 
 from . import _lines
-from ._capture import AxisBound, Captured, Given, inputs_of, quiet, resized, shape_env
+from ._capture import AxisBound, Captured, Given, expression, inputs_of, quiet, resized, shape_env
 
 FEWEST, SINGLE, PAIRS, TRIED = 2, 130, 24, 3
 """Sizes from FEWEST are tried (0 and 1 are run by every proof), up to SINGLE above the traced one for an assumption on
@@ -39,10 +39,8 @@ def _symbols(found: Captured) -> dict[str, Any]:
     symbols: dict[str, Any] = {}
     for node, tensor, axes in zip(inputs_of(found.program), found.tensors, found.axes):
         for axis, (name, least, most) in axes.items():
-            size = node.meta["val"].shape[axis]
-            symbols.setdefault(str(getattr(getattr(size, "node", None), "expr", size)), []).append(
-                (name, least, most, int(tensor.shape[axis]))
-            )
+            symbol = expression(node.meta["val"].shape[axis])
+            symbols.setdefault(symbol, []).append((name, least, most, int(tensor.shape[axis])))
     return {symbol: entries[0] for symbol, entries in symbols.items() if _one(symbol, entries)}
 
 
@@ -61,8 +59,7 @@ def _check_own(found: Captured, symbols: Mapping[str, Any]) -> None:
     """Every free axis must have a size of its own: neither a number nor made of another one."""
     for node, name, axes in zip(inputs_of(found.program), found.names, found.axes):
         for axis, (free, _least, _most) in axes.items():
-            size = node.meta["val"].shape[axis]
-            text = str(getattr(getattr(size, "node", None), "expr", size))
+            text = expression(node.meta["val"].shape[axis])
             if text not in symbols:
                 raise AxisBound(
                     free,
@@ -95,7 +92,9 @@ def _line_of(guards: Sequence[Any], symbol: Any) -> str:
 
 
 def _readable(text: str, names: Mapping[str, Any]) -> str:
-    return re.sub(r"\bs\d+\b", lambda m: str(_named(names.get(m[0], m[0]))), text)
+    named = re.sub(r"\bs\d+\b", lambda m: str(_named(names.get(m[0], m[0]))), text)
+    spelled = re.sub(r"^(Ne|Eq)\((.*), ([^,()]*)\)$", lambda m: f"{m[2]} {'!=' if m[1] == 'Ne' else '=='} {m[3]}", named)
+    return re.sub(r"\bMod\(([^,()]*), ([^,()]*)\)", r"\1 % \2", spelled)
 
 
 def _named(entry: Any) -> Any:
@@ -176,7 +175,7 @@ def _same(one: Any, other: Any) -> bool:
     import torch
     from torch.utils import _pytree as pytree
 
-    mine, theirs = pytree.tree_leaves(one), pytree.tree_leaves(other)
+    mine, theirs = ([t for t in pytree.tree_leaves(each) if isinstance(t, torch.Tensor)] for each in (one, other))
     if len(mine) != len(theirs):
         return False
     return all(

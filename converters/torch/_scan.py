@@ -9,6 +9,9 @@ from ..spec import Unsupported
 from . import _lines
 
 _ASSERTIONS = ("aten::_assert_async", "aten::_assert_scalar")
+_PLACES = ("aten.median", "aten.nanmedian", "aten.kthvalue", "aten.mode") + tuple(
+    f"aten.adaptive_max_pool{rank}d" for rank in (1, 2, 3)
+)
 _OFF = ("train", "training")
 """Arguments that switch the drawing of numbers."""
 
@@ -17,6 +20,8 @@ def check_program(program: Any) -> None:
     """Raises `Unsupported` with the operator and the user's line."""
     _check_state(program)
     for node in nodes(program):
+        _check_types(node)
+        _check_places(node)
         if _random(node):
             raise Unsupported(
                 f"{_name(node)} draws random numbers{_lines.of_node(node)}, so that no graph can answer like the "
@@ -45,8 +50,29 @@ def _check_state(program: Any) -> None:
             f"forward writes into its buffer {written!r}, and a graph does not remember: "
             "take that state as an input and return it as an output"
         )
-    for written in signature.user_inputs_to_mutate.values():
-        raise Unsupported(f"forward writes into its input {written!r}, and a graph cannot: write into a clone of it")
+
+
+def _check_types(node: Any) -> None:
+    import torch
+
+    value = node.meta.get("val")
+    if isinstance(value, torch.Tensor) and str(value.dtype).startswith(("torch.bfloat", "torch.float8")):
+        raise Unsupported(
+            f"{_name(node)} computes in {str(value.dtype)[6:]}{_lines.of_node(node)}, which ONNX Runtime does not on "
+            "a CPU: save the module after module.float()"
+        )
+
+
+def _check_places(node: Any) -> None:
+    """The second answer of some operators: which of equal values torch picks is its own affair."""
+    import operator
+
+    name = _name(node.args[0]) if node.target is operator.getitem and len(node.args) == 2 else ""
+    if name in _PLACES and node.args[1] == 1 and node.users:
+        raise Unsupported(
+            f"the places that {name} answers{_lines.of_node(node)} are picked among equal values by torch in a way of "
+            "its own: use the values alone, or sort(stable=True)"
+        )
 
 
 def _random(node: Any) -> bool:

@@ -13,7 +13,8 @@ from typing import Any
 from ..spec import Unsupported
 from . import _lines
 from ._capture import Promise, captured, given, quiet, sizes_stay_open
-from ._fixes import fixed, translations
+from ._fixes import fixed
+from ._fixes.recurrent import kept_whole
 from ._ranges import check_ranges
 from ._scan import check_program
 from ._shipping import check_file, tidied, write
@@ -46,12 +47,10 @@ def export(
     found = captured(call)
     check_program(found.program)
     notes = check_ranges(call, found)
-    program = fixed(found.program)
     try:
-        with quiet(), torch.no_grad(), sizes_stay_open():
-            made = torch.onnx.export(
-                program, opset_version=OPSET, custom_translation_table=translations(), verbose=False, dynamo=True
-            )
+        with quiet(), torch.no_grad(), sizes_stay_open(), kept_whole():
+            program = fixed(found.program)
+            made = torch.onnx.export(program, opset_version=OPSET, verbose=False, dynamo=True)
     except Exception as error:
         raise _untranslated(error) from error
     write(tidied(made.model, found, names), out)

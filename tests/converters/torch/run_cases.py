@@ -23,6 +23,7 @@ import onnxruntime as ort
 import torch
 from cases.case import CASES, Case
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "src"))
 for theme in ("numbers", "sizes", "places", "pictures", "sequences", "outside"):
     importlib.import_module(f"cases.{theme}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torchvision.ops import nms, roi_align
 
 from .case import BATCH, case, normal
 
@@ -175,16 +176,12 @@ class volumes(nn.Module):
 @case([torch.rand(6, 4).cumsum(1), torch.rand(6)], [{0: "boxes"}, {0: "boxes"}], [[torch.tensor([[0.0, 0, 1, 1]] * 3), torch.ones(3)], [torch.rand(0, 4), torch.rand(0)], [torch.rand(9, 4).cumsum(1), torch.rand(9)]])
 class boxes_that_overlap(nn.Module):
     def forward(self, boxes, scores):
-        from torchvision.ops import nms
-
         return nms(boxes, scores, 0.3)
 
 
 @case([normal(1, 3, 8, 8), torch.tensor([[0.0, 1, 1, 6, 5], [0, 0, 0, 3, 3]])], [{}, {0: "boxes"}], [[normal(1, 3, 8, 8), torch.tensor([[0.0, 0, 0, 8, 8]])], [normal(1, 3, 8, 8), torch.zeros(0, 5)]])
 class regions(nn.Module):
     def forward(self, x, boxes):
-        from torchvision.ops import roi_align
-
         return roi_align(x, boxes, (2, 3), aligned=True, sampling_ratio=2), roi_align(x, boxes, (2, 2), aligned=False, sampling_ratio=2)
 
 
