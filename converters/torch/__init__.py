@@ -15,7 +15,7 @@ from .._worker.batch_axis import output_shapes, rows_alone
 from ..plugin import TEXT, Converter, Export, Option, Original, Probing, Source
 from ..spec import BATCH, Description, Range, Requirement, Signature, Table, TensorSpec
 from .dims import Axes, axes_of
-from .model import TorchModel, wrapped
+from .model import TorchModel, tensors, wrapped
 from .purity import check_pure
 
 ONNX = ("onnx>=1.16", "onnxscript>=0.6")
@@ -84,11 +84,22 @@ def quick(model: TorchModel, x: Table) -> object:
 
 
 def convert(model: TorchModel, description: Description, signature: Signature, real: str, out: Path) -> None:
-    """Writes the graph that torch's exporter makes of the module."""
+    """Writes the graph of the module: captured, mended and translated (see `exporting`)."""
     from .exporting import export
 
     example = description.example or {}
-    export(model, model.call(tuple(example)), example, signature, out)
+    args, kwargs = model.call(tuple(example)).arguments(tensors(example))
+    promises = [_promise(spec, signature) for spec in signature.inputs]
+    names = [t.in_graph for t in signature.inputs], [t.name for t in signature.outputs]
+    export(model.module, args, kwargs, promises, names, out)
+
+
+def _promise(spec: TensorSpec, signature: Signature) -> dict[int, tuple[str, int, int | None]]:
+    """The free axes of an input, with the name and the sizes of each."""
+    ranges = {each.name: each for each in signature.ranges}
+    free = {axis: dim for axis, dim in enumerate(spec.shape) if isinstance(dim, str)}
+    found = {axis: ranges.get(dim, Range(dim)) for axis, dim in free.items()}
+    return {axis: (each.name, each.least, each.most) for axis, each in found.items()}
 
 
 def precisions(model: TorchModel) -> tuple[str, ...]:
