@@ -329,7 +329,7 @@ def mixture_package() -> Package:
         "words": [None, "a", "é", "b"],
         "counts": [1, -(2**31), 2**31 - 1, 4, 5, 6],
         "flags": [True, False, True, True],
-        "half": [0.1, 70000.0],
+        "half": [0.1, 65000.0],
     }
     golden = {
         **golden_case("case-000", signature, model, given),
