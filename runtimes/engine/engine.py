@@ -118,6 +118,8 @@ class Engine:
         with the stream nor with what the graph makes of a row. Whole where the signature has no rows.
         """
         axes, each = self.signature.batch_axes, 0.0
+        if not self.signature.takes_tensors:  # rows of a table come first, whatever its dimensions are called
+            axes = dict.fromkeys(axes, 0)
         for table in tables:
             rows, start = _rows(table, axes) if self.signature.has_rows else 0, 0
             while start < max(rows, 1):
