@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
-from .spec import FLOATS, NEVER, Description, Need, Signature, Table, TensorSpec
+from .needs import Need
+from .spec import FLOATS, NEVER, Description, Signature, Table, TensorSpec
 
 if TYPE_CHECKING:
     from ._steps.step import Step

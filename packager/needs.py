@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mlpack_toolkit.converters.spec import Need, Requirement
+from mlpack_toolkit.converters.needs import Need, Requirement
 
 RUNNING = Requirement("onnxruntime", purpose="running graphs")
 

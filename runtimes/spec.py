@@ -8,7 +8,8 @@ from pathlib import Path
 
 from mlpack_toolkit.converters.artifact import Artifact
 from mlpack_toolkit.converters.graph_file import LARGE
-from mlpack_toolkit.converters.spec import Need, Signature
+from mlpack_toolkit.converters.needs import Need
+from mlpack_toolkit.converters.spec import Signature
 
 
 @dataclass(frozen=True)

@@ -290,7 +290,8 @@ def test_no_drawer_for_odds_and_ends() -> None:
 NEW_CONVERTER = '''"""A framework nobody has heard of."""
 
 from .plugin import NUMBER, Converter, Export, Option, Original, Source
-from .spec import Description, Feature, Requirement, Tool
+from .needs import Requirement, Tool
+from .spec import Description, Feature
 
 
 def load(path, given):

@@ -25,8 +25,9 @@ from .._graph.proto import (
 from .._worker.batch_axis import output_shapes, rows_alone
 from ..bfloat16 import Run, run_of
 from ..graph_file import BESIDE, LARGE, NoGraph, locations
+from ..needs import Requirement
 from ..plugin import Converter, Export, Original, Probing, Source
-from ..spec import BFLOAT16, REALS, Description, Requirement, Signature, Table, TensorSpec, Unreadable, Unsupported
+from ..spec import BFLOAT16, REALS, Description, Signature, Table, TensorSpec, Unreadable, Unsupported
 
 _HALVES = {f"tensor({dtype})": dtype for dtype in ("float16", BFLOAT16)}
 _FLOATS = {**_HALVES, "tensor(float)": "float32", "tensor(double)": "float64"}

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from .._worker.batch_axis import output_shapes, rows_alone
+from ..needs import Requirement
 from ..plugin import TEXT, Converter, Export, Option, Original, Probing, Source
-from ..spec import BATCH, Description, Range, Requirement, Signature, Table, TensorSpec
+from ..spec import BATCH, Description, Range, Signature, Table, TensorSpec
 from .dims import Axes, axes_of
 from .model import TorchModel, tensors, wrapped
 from .purity import check_pure

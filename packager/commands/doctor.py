@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from mlpack_toolkit.converters.spec import Need, Requirement
+from mlpack_toolkit.converters.needs import Need, Requirement
 
 from ..needs import needs
 from ..original.sandbox import sandbox_found

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlpack_toolkit.converters.spec import Requirement
+from mlpack_toolkit.converters.needs import Requirement
 
 if TYPE_CHECKING:
     from .python.rebuild import Interpreter

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from mlpack_toolkit import templates
-from mlpack_toolkit.converters.spec import Signature, Tool
+from mlpack_toolkit.converters.needs import Tool
+from mlpack_toolkit.converters.spec import Signature
 
 from ..spec import Package, Runtime, Step
 from . import answers as words

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlpack_toolkit.converters.spec import Requirement
+from mlpack_toolkit.converters.needs import Requirement
 
 NEEDS = (
     Requirement("httptools>=0.6.3", "serve"),

@@ -13,9 +13,10 @@ from sklearn.linear_model import LinearRegression
 from mlpack_toolkit.converters._worker.probes import Probe as Rows
 from mlpack_toolkit.converters._worker.session import ModelSession
 from mlpack_toolkit.converters.messages import REQUESTS, Load, Probe, line_of, request_of
+from mlpack_toolkit.converters.needs import Requirement
 from mlpack_toolkit.converters.plugin import Probing, column_probes
 from mlpack_toolkit.converters.sklearn import CONVERTER
-from mlpack_toolkit.converters.spec import Description, Requirement, Signature, Table, TensorSpec
+from mlpack_toolkit.converters.spec import Description, Signature, Table, TensorSpec
 from mlpack_toolkit.converters.table import write_table
 
 X = np.random.default_rng(0).normal(size=(30, 2))
