@@ -127,7 +127,6 @@ def _folders(folder: str, names: list[str]) -> list[str]:
 def _build(build: BuildContext, place: Path) -> Built:
     from ..bundle.assemble import write
     from ..environments import given_lock, record
-    from ..equivalence.refused_batches import check_refused
     from ..options import kept
 
     request, worker = build.request, build.worker
@@ -144,7 +143,6 @@ def _build(build: BuildContext, place: Path) -> Built:
     probes, signature, notes = _ask(build, loaded, example)
     loaded = replace(loaded, notes=(*loaded.notes, *notes))
     proven = _prove(build, loaded, signature, probes)
-    check_refused(proven, probes.others, build.scratch, request.limits)
     cases = _cases(build, proven, probes)
     latency = _latency(build, loaded, proven, probes)
     environment = _lock(build, loaded, recording, given)
@@ -216,7 +214,7 @@ def _prove(build: BuildContext, loaded: Loaded, signature: Signature, probes: Pr
     wanted = Wanted(request.precision, request.rtol, request.atol)
     with twin(request.python, build.scratch, request.limits, build.loading, loaded, probes) as other:
         try:
-            proven = prove(_converting(build), signature, probes, loaded.precisions, wanted)
+            proven = prove(_converting(build, signature, probes), signature, probes, loaded.precisions, wanted)
         except MismatchError:
             if other is not None:
                 other.explain(signature, probes, wanted)
@@ -227,8 +225,9 @@ def _prove(build: BuildContext, loaded: Loaded, signature: Signature, probes: Pr
         return other.held(proven, probes)
 
 
-def _converting(build: BuildContext) -> Callable[[str], Artifact]:
+def _converting(build: BuildContext, signature: Signature, probes: Probes) -> Callable[[str], Artifact]:
     """Makes the graph of a precision, where the model's process cannot write."""
+    from ..equivalence.graph_alone import check_alone
     from ..original.graphs import graph_in, source_as_graph
 
     graphs, source = build.scratch.with_name(GRAPHS), build.source
@@ -239,7 +238,10 @@ def _converting(build: BuildContext) -> Callable[[str], Artifact]:
         out, folder = build.scratch / f"model.{real}.onnx", graphs / str(len(list(graphs.iterdir())) + 1)
         if build.worker.call(Convert(real, str(out))).as_it_came:
             return source_as_graph(folder, source)
-        return graph_in(out, folder, source, build.request.limits.memory or sys.maxsize)
+        graph = graph_in(out, folder, source, build.request.limits.memory or sys.maxsize)
+        if signature.takes_tensors:
+            check_alone(graph, signature, probes, build.scratch, build.request.limits)
+        return graph
 
     return convert
 

@@ -14,6 +14,7 @@ from types import TracebackType
 from mlpack_toolkit.converters._worker.tensor_probes import Tried, free_dims, size_of, tensor_probes
 from mlpack_toolkit.converters.messages import Adopt, Load
 from mlpack_toolkit.converters.spec import BATCH, Signature, Table, TensorSpec
+from mlpack_toolkit.runtimes.engine.rules import violations
 
 from ..equivalence.probes import Batch
 from ..errors import ForgedError, ModelError
@@ -37,6 +38,8 @@ class Spare:
         self._python, self._scratch, self._limits, self._request = python, scratch, limits, request
         self._worker: Worker | None = None
         self._deaths = 0
+        self.ended = False
+        """Whether the last question ended the process."""
 
     def __enter__(self) -> Spare:
         return self
@@ -49,7 +52,7 @@ class Spare:
         """The original's answers; `ModelError` where it refuses, or its process ends."""
         if self._deaths >= DEATHS:
             raise NotAsked("not asked: the original's process crashed on earlier batches")
-        worker = self._ready()
+        worker, self.ended = self._ready(), False
         try:
             return worker.predict(batch, self._folder, dict.fromkeys(t.name for t in self.signature.outputs))
         except ForgedError:
@@ -57,7 +60,7 @@ class Spare:
         except ModelError:
             if not worker.alive():
                 worker.kill()
-                self._worker, self._deaths = None, self._deaths + 1
+                self._worker, self._deaths, self.ended = None, self._deaths + 1, True
             raise
 
     def begin(self) -> Worker:
@@ -78,11 +81,14 @@ class Spare:
 
 def answered(signature: Signature, rows: Table, ask: Callable[[Table], Table]) -> tuple[Batch, ...]:
     """Every batch, with the original's answers or its error message."""
-    return tuple(_answered(tried, ask) for tried in tensor_probes(signature, rows))
+    return tuple(_answered(signature, tried, ask) for tried in tensor_probes(signature, rows))
 
 
-def _answered(tried: Tried, ask: Callable[[Table], Table]) -> Batch:
+def _answered(signature: Signature, tried: Tried, ask: Callable[[Table], Table]) -> Batch:
     batch = Batch(tried.kind, tried.batch, {}, changes=tried.name, value=tried.value)
+    forbidden = next(violations(signature, tried.batch), None)
+    if forbidden is not None:  # found out already, perhaps by the end of a process
+        return replace(batch, refused=str(forbidden), asked=False)
     try:
         return replace(batch, answers=ask(tried.batch))
     except ForgedError:
