@@ -12,12 +12,13 @@ from .empty import EMPTY
 from .fix import Fix, Form, guarded
 from .nan import NAN
 from .ordering import ORDERING
+from .packed import PACKED
 from .pooling import POOLING
 from .recurrent import RECURRENT
 from .resizing import RESIZING
 from .scattering import SCATTERING
 
-FIXES: tuple[Fix, ...] = (NAN, EMPTY, SCATTERING, ORDERING, POOLING, RESIZING, RECURRENT, ATTENTION)
+FIXES: tuple[Fix, ...] = (NAN, EMPTY, SCATTERING, ORDERING, POOLING, RESIZING, PACKED, RECURRENT, ATTENTION)
 """All of them; no operator is in two."""
 
 
