@@ -50,6 +50,10 @@ def _stable(x: Any, *, stable: Any = None, dim: int = -1, descending: bool = Fal
     return torch.sort(x, dim, descending)
 
 
+def _stable_places(x: Any, *, stable: bool, dim: int = -1, descending: bool = False) -> Any:
+    return _stable(x, dim=dim, descending=descending)[1]
+
+
 def _running_product(x: Any, dim: int, *, dtype: Any = None) -> Any:
     import torch
 
@@ -98,7 +102,7 @@ ORDERING = Fix(
         "aten::median": _median_of_all,
         "aten::kthvalue": _rank,
         "aten::sort.stable": _stable,
-        "aten::argsort.stable": lambda x, *, stable, dim=-1, descending=False: _stable(x, dim=dim, descending=descending)[1],
+        "aten::argsort.stable": _stable_places,
         "aten::cumprod": _running_product,
         "aten::cummax": _running_extreme(True),
         "aten::cummin": _running_extreme(False),

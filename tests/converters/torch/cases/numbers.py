@@ -25,10 +25,10 @@ class extremes_elementwise(nn.Module):
         return torch.maximum(x, y), torch.minimum(x, y), torch.fmax(x, y), torch.fmin(x, y), torch.max(x, y)
 
 
-@case([normal(2, 7)], [BATCH], [[ODD], [floats(NAN, NAN, 1, 2, 3, 4, 5)]])
+@case([normal(2, 7)], [BATCH], [[ODD], [ODD.roll(3, 1)], [floats(1, 2, 3, NAN, 4, 5, 6)]])
 class extremes_of_rows(nn.Module):
     def forward(self, x):
-        return x.amax(1), x.amin(1), x.max(1).values, x.min(1, keepdim=True).values
+        return x.amax(1), x.amin(1), x.max(1).values, x.min(1, keepdim=True).values, x.max(), x.aminmax(dim=1).min
 
 
 @case([normal(2, 7)], [BATCH], [[ODD.nan_to_num()], [floats(3, 1, 3, 2, 1, 0, 3)]])
@@ -37,7 +37,7 @@ class places_of_extremes(nn.Module):
         return x.argmax(1), x.argmin(1), x.max(1).indices
 
 
-@case([normal(2, 7)], [BATCH], [[ODD], [floats(NAN, 1, NAN, 2, 3, 4, 5)]])
+@case([normal(2, 7)], [BATCH], [[ODD.roll(2, 1)], [floats(5, 1, NAN, 2, NAN, 4, 5)]])
 class places_of_nan(nn.Module):
     def forward(self, x):
         return x.argmax(1), x.max(1).indices, x.min(1).indices
