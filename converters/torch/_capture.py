@@ -14,6 +14,8 @@ from typing import Any, Optional
 
 from ..spec import Unsupported
 from . import _lines
+from ._fixes.layers import as_in_eager
+from ._fixes.packed import packed_as_padded
 from ._fixes.recurrent import kept_whole
 
 Promise = Mapping[int, "tuple[str, int, Optional[int]]"]
@@ -94,7 +96,7 @@ def _exported(call: Given, tensors: Sequence[Any], kind: Any) -> Any:
     for tensor, axes in zip(tensors, call.axes):
         if axes:
             shapes[tensor] = dict.fromkeys(axes, kind)
-    with quiet(), torch.no_grad(), sizes_stay_open(), kept_whole():
+    with quiet(), torch.no_grad(), sizes_stay_open(), kept_whole(), as_in_eager(), packed_as_padded():
         dynamic = shapes.dynamic_shapes(call.module, args, kwargs)
         return torch.export.export(call.module, args, kwargs, dynamic_shapes=dynamic, strict=False)
 

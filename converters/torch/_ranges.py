@@ -70,7 +70,7 @@ def _check_own(found: Captured, symbols: Mapping[str, Any]) -> None:
 
 def _assumptions(found: Captured) -> Iterator[tuple[str, Any, str]]:
     """Text, expression and line of everything that the tracer assumed of sizes."""
-    import sympy
+    import sympy  # a package of torch's own
 
     env = shape_env(found.program)
     guards = [] if env is None else env.guards

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..graph_file import DATA, LARGE
 from ..spec import Unsupported
-from ._capture import Captured, inputs_of
+from ._capture import AxisBound, Captured, inputs_of
 
 SCOPES = "pkg.torch.onnx.name_scopes"
 """Where the exporter keeps the path of the module that a node came from."""
@@ -24,6 +24,7 @@ def tidied(model: Any, found: Captured, names: tuple[Sequence[str], Sequence[str
     if len(graph.outputs) != len(names[1]):
         raise Unsupported(f"the graph has {len(graph.outputs)} outputs, the module {len(names[1])}")
     _check_pure(graph)
+    _check_free(graph, found)
     _single_outputs(graph)
     _rename(graph, names)
     _name_sizes(graph, found)
@@ -106,6 +107,18 @@ def _name_sizes(graph: Any, found: Captured) -> None:
         if value.shape is not None:
             dims = [d if isinstance(d, int) else onnx_ir.SymbolicDim(_named(d.value, names)) for d in value.shape]
             value.shape = onnx_ir.Shape(dims)
+
+
+def _check_free(graph: Any, found: Captured) -> None:
+    """Raises `Unsupported` where translation fixed a size that the program leaves free."""
+    for value, name, axes in zip(graph.inputs, found.names, found.axes):
+        for axis, (free, _least, _most) in axes.items():
+            if isinstance(value.shape[axis], int):
+                raise AxisBound(
+                    free,
+                    f"torch's exporter fixes the size {free!r} (axis {axis} of {name!r}) at {value.shape[axis]}: "
+                    "fix that axis, or write its steps with operators on whole tensors",
+                )
 
 
 def _named(text: str | None, names: dict[str, str]) -> str | None:

@@ -15,6 +15,7 @@ from . import _lines
 from ._capture import Promise, captured, given, quiet, sizes_stay_open
 from ._fixes import fixed
 from ._fixes.recurrent import kept_whole
+from ._passes import optimised
 from ._ranges import check_ranges
 from ._scan import check_program
 from ._shipping import check_file, tidied, write
@@ -50,10 +51,10 @@ def export(
     try:
         with quiet(), torch.no_grad(), sizes_stay_open(), kept_whole():
             program = fixed(found.program)
-            made = torch.onnx.export(program, opset_version=OPSET, verbose=False, dynamo=True)
+            made = torch.onnx.export(program, opset_version=OPSET, optimize=False, verbose=False, dynamo=True)
     except Exception as error:
         raise _untranslated(error) from error
-    write(tidied(made.model, found, names), out)
+    write(tidied(optimised(made.model), found, names), out)
     check_file(out)
     return notes
 

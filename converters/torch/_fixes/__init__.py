@@ -9,15 +9,17 @@ from typing import Any
 
 from .attention import ATTENTION
 from .empty import EMPTY
+from .extremes import EXTREMES
 from .fix import Fix, Form, guarded
 from .nan import NAN
 from .ordering import ORDERING
+from .packed import PACKED
 from .pooling import POOLING
 from .recurrent import RECURRENT
 from .resizing import RESIZING
 from .scattering import SCATTERING
 
-FIXES: tuple[Fix, ...] = (NAN, EMPTY, SCATTERING, ORDERING, POOLING, RESIZING, RECURRENT, ATTENTION)
+FIXES: tuple[Fix, ...] = (NAN, EXTREMES, EMPTY, SCATTERING, ORDERING, POOLING, RESIZING, PACKED, RECURRENT, ATTENTION)
 """All of them; no operator is in two."""
 
 

@@ -98,17 +98,6 @@ def _group_norm(x: Any, groups: int, weight: Any = None, bias: Any = None, eps: 
     return found if bias is None else found + bias.reshape(along)
 
 
-def _pixel_shuffle(x: Any, factor: int) -> Any:
-    if known(x.shape[0]) and known(x.shape[-1]):
-        return NotImplemented
-    *outer, channels, height, width = x.shape
-    own = channels // (factor * factor)
-    n = len(outer)
-    found = x.reshape(*outer, own, factor, factor, height, width)
-    found = found.permute(*range(n), n, n + 3, n + 1, n + 4, n + 2)
-    return found.reshape(*outer, own, height * factor, width * factor)
-
-
 def _pad(x: Any, pad: Any, mode: str = "constant", value: Any = None) -> Any:
     """Around in a circle: what is cut off one end is put before the other."""
     import torch
@@ -127,7 +116,7 @@ def _pad(x: Any, pad: Any, mode: str = "constant", value: Any = None) -> Any:
 
 EMPTY = Fix(
     "no rows",
-    requires="reductions over a free axis; layouts of a free batch",
+    requires="reductions over a free axis, group norms and circular padding of a free batch",
     ensures="the answer to no rows is that of torch: NaN for a mean, False for any, the shape that torch gives",
     forms={
         "aten::mean.dim": _mean,
@@ -142,7 +131,6 @@ EMPTY = Fix(
         "aten::any.dims": _any,
         "aten::any": _any,
         "aten::group_norm": _group_norm,
-        "aten::pixel_shuffle": _pixel_shuffle,
         "aten::pad": _pad,
     },
 )

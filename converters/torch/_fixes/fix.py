@@ -58,4 +58,4 @@ def alike(one: Any, other: Any) -> bool:
 
 def axis_of(tensor: Any, dim: int) -> int:
     """The axis as a number from 0."""
-    return dim % max(tensor.dim(), 1)
+    return int(dim % max(tensor.dim(), 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from .fix import Fix
@@ -53,6 +54,51 @@ def _hypot(x: Any, y: Any) -> Any:
     return torch.where(x.isinf() | y.isinf(), torch.full_like(found, torch.inf), found)
 
 
+def _atan2(y: Any, x: Any) -> Any:
+    """By the angle below 45 degrees, so that no division overflows."""
+    import torch
+
+    if not torch.result_type(y, x).is_floating_point:
+        return NotImplemented
+    more, less = torch.maximum(x.abs(), y.abs()), torch.minimum(x.abs(), y.abs())
+    ratio = less / torch.where(more == 0, torch.ones_like(more), more)
+    ratio = torch.where(less.isinf(), torch.ones_like(ratio), ratio)
+    angle = torch.atan(ratio)
+    angle = torch.where(y.abs() > x.abs(), math.pi / 2 - angle, angle)
+    angle = torch.where(_signbit(x), math.pi - angle, angle)
+    return torch.where(_signbit(y), -angle, angle)
+
+
+def _logit(x: Any, eps: Any = None) -> Any:
+    import torch
+
+    x = x if eps is None else x.clamp(eps, 1 - eps)
+    return torch.log(x / (1 - x))
+
+
+def _power(x: Any, exponent: Any) -> Any:
+    return x.sqrt() if exponent == 0.5 and x.is_floating_point() else NotImplemented
+
+
+def _floor_divide(a: Any, b: Any) -> Any:
+    """As torch and Python do: by the remainder, not by rounding the quotient, which may round up first."""
+    import torch
+
+    if not torch.result_type(a, b).is_floating_point:
+        return NotImplemented
+    b = b if isinstance(b, torch.Tensor) else torch.full((), b, dtype=a.dtype)
+    rest = torch.fmod(a, b)
+    whole = (a - rest) / b
+    whole = torch.where((rest != 0) & ((b < 0) != (rest < 0)), whole - 1, whole)
+    floor = whole.floor()
+    floor = torch.where(whole - floor > 0.5, floor + 1, floor)
+    return torch.where(b == 0, a / b, floor)
+
+
+def _divide(a: Any, b: Any, *, rounding_mode: Any) -> Any:
+    return _floor_divide(a, b) if rounding_mode == "floor" else NotImplemented
+
+
 def _log_sigmoid(x: Any) -> Any:
     import torch
 
@@ -87,6 +133,13 @@ NAN = Fix(
         "aten::copysign.Tensor": _copysign,
         "aten::copysign.Scalar": _copysign,
         "aten::hypot": _hypot,
+        "aten::atan2": _atan2,
+        "aten::logit": _logit,
+        "aten::pow.Tensor_Scalar": _power,
+        "aten::floor_divide": _floor_divide,
+        "aten::floor_divide.Scalar": _floor_divide,
+        "aten::div.Tensor_mode": _divide,
+        "aten::div.Scalar_mode": _divide,
         "aten::log_sigmoid": _log_sigmoid,
         "aten::rrelu": _rrelu,
         "aten::__rshift__.Scalar": _shift_right,

@@ -50,6 +50,10 @@ def _stable(x: Any, *, stable: Any = None, dim: int = -1, descending: bool = Fal
     return torch.sort(x, dim, descending)
 
 
+def _stable_places(x: Any, *, stable: bool, dim: int = -1, descending: bool = False) -> Any:
+    return _stable(x, dim=dim, descending=descending)[1]
+
+
 def _running_product(x: Any, dim: int, *, dtype: Any = None) -> Any:
     import torch
 
@@ -65,6 +69,26 @@ def _running_product(x: Any, dim: int, *, dtype: Any = None) -> Any:
     return parts.prod(-1).movedim(-1, axis)
 
 
+def _running_extreme(largest: bool) -> Any:
+    """The largest or least up to each place, and its last place so far."""
+
+    def form(x: Any, dim: int) -> Any:
+        import torch
+
+        axis = axis_of(x, dim)
+        last = x.movedim(axis, -1).unsqueeze(-2)
+        places = torch.arange(last.shape[-1])
+        before = places.unsqueeze(0) <= places.unsqueeze(1)
+        edge = torch.full((), -torch.inf if largest else torch.inf, dtype=x.dtype)
+        parts = torch.where(before, last, edge)
+        found = parts.amax(-1) if largest else parts.amin(-1)
+        same = (last == found.unsqueeze(-1)) | (last.isnan() & found.unsqueeze(-1).isnan())
+        place = torch.where(same & before, places, torch.full((), -1)).amax(-1)
+        return found.movedim(-1, axis), place.movedim(-1, axis)
+
+    return lambda x, dim: form(x, dim) if x.is_floating_point() and x.dim() else NotImplemented
+
+
 def _distances(x: Any, y: Any, p: float = 2.0, compute_mode: Any = None) -> Any:
     return (x.unsqueeze(-2) - y.unsqueeze(-3)).norm(p=p, dim=-1)
 
@@ -78,8 +102,10 @@ ORDERING = Fix(
         "aten::median": _median_of_all,
         "aten::kthvalue": _rank,
         "aten::sort.stable": _stable,
-        "aten::argsort.stable": lambda x, *, stable, dim=-1, descending=False: _stable(x, dim=dim, descending=descending)[1],
+        "aten::argsort.stable": _stable_places,
         "aten::cumprod": _running_product,
+        "aten::cummax": _running_extreme(True),
+        "aten::cummin": _running_extreme(False),
         "aten::cdist": _distances,
         "aten::_cdist_forward": _distances,
     },

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from .fix import Fix
+from .packed import onnx_layer
 
 _LAYERS = ("lstm.input", "gru.input", "rnn_tanh.input", "rnn_relu.input")
 
@@ -18,6 +19,7 @@ def kept_whole() -> Iterator[None]:
     torch would run its steps one by one, and so fix their number.
     """
     import torch
+    from torch._decomp import decomposition_table
 
     composite = torch._C.DispatchKey.CompositeImplicitAutograd
     with ExitStack() as stack:
@@ -27,6 +29,8 @@ def kept_whole() -> Iterator[None]:
             kernels = operator.py_kernels
             stack.callback(_restored, kernels, composite, kernels.get(composite))
             kernels[composite] = _shapes_alone
+            stack.callback(_restored, decomposition_table, operator, decomposition_table.get(operator))
+            decomposition_table[operator] = _shapes_alone
             operator._dispatch_cache.clear()
             stack.callback(operator._dispatch_cache.clear)
         yield
@@ -78,29 +82,14 @@ def _plain(kind: str) -> Any:
             outs = []
             for way in range(ways):
                 place = layer * ways + way
-                out, h = _onnx_rnn(kind, x, hx[place], params[place * width : (place + 1) * width], bool(way))
+                own = params[place * width : (place + 1) * width]
+                out, h = onnx_layer(kind, x, None, [hx[place]], own, bool(way))
                 outs.append(out)
                 last.append(h)
             x = torch.cat(outs, -1) if ways == 2 else outs[0]
         return (x.transpose(0, 1) if batch_first else x), torch.stack(last)
 
     return form
-
-
-def _onnx_rnn(kind: str, x: Any, hidden: Any, params: Sequence[Any], backwards: bool) -> Any:
-    import torch
-
-    first, recurrent, *biases = params
-    size = hidden.size(-1)
-    bias = torch.cat(biases).unsqueeze(0) if biases else x.new_zeros((1, 2 * size))
-    out, h = torch.onnx.ops.symbolic_multi_out(
-        "RNN",
-        [x, first.unsqueeze(0), recurrent.unsqueeze(0), bias, None, hidden.unsqueeze(0)],
-        {"hidden_size": size, "activations": [kind], "direction": "reverse" if backwards else "forward"},
-        dtypes=(x.dtype, x.dtype),
-        shapes=([x.size(0), 1, x.size(1), size], [1, x.size(1), size]),
-    )
-    return out.squeeze(1), h.squeeze(0)
 
 
 def _lstm(
@@ -167,7 +156,7 @@ RECURRENT = Fix(
     ensures="the same states, by ONNX's LSTM without a projection and its RNN, at every length",
     forms={
         "aten::lstm.input": _lstm,
-        "aten::rnn_tanh.input": _plain("Tanh"),
-        "aten::rnn_relu.input": _plain("Relu"),
+        "aten::rnn_tanh.input": _plain("rnn_tanh"),
+        "aten::rnn_relu.input": _plain("rnn_relu"),
     },
 )

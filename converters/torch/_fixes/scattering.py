@@ -105,6 +105,11 @@ def _bucketize(x: Any, edges: Any, *, out_int32: bool = False, right: bool = Fal
     return _searchsorted(edges, x, out_int32=out_int32, right=right)
 
 
+def _is_in(x: Any, of: Any, *, assume_unique: bool = False, invert: bool = False) -> Any:
+    found = (x.unsqueeze(-1) == of.reshape(-1)).any(-1)
+    return ~found if invert else found
+
+
 SCATTERING = Fix(
     "scatter",
     requires="writes of many values to chosen places, selections by a mask",
@@ -117,5 +122,6 @@ SCATTERING = Fix(
         "aten::masked_select": _masked_select,
         "aten::searchsorted.Tensor": _searchsorted,
         "aten::bucketize.Tensor": _bucketize,
+        "aten::isin.Tensor_Tensor": _is_in,
     },
 )

@@ -137,7 +137,13 @@ class buckets(nn.Module):
 @case([normal(3, 6), whole(0, 6, 3, 2)], [BATCH, BATCH], [[normal(4, 6), whole(0, 6, 4, 2)], [normal(0, 6), whole(0, 6, 0, 2)]])
 class gathers(nn.Module):
     def forward(self, x, i):
-        return x.gather(1, i), torch.take_along_dim(x, i, 1), x.take(i), x.gather(1, i[:, :1])
+        return x.gather(1, i), x.take(i), x.gather(1, i[:, :1])
+
+
+@case([normal(3, 6), whole(0, 6, 3, 2)], [BATCH, BATCH], [[normal(4, 6), whole(0, 6, 4, 2)], [normal(1, 6), whole(0, 6, 1, 2)]])
+class gathers_along(nn.Module):
+    def forward(self, x, i):
+        return torch.take_along_dim(x, i, 1)
 
 
 @case([whole(0, 9, 3, 4)], [{0: "batch", 1: "length"}], [[whole(0, 9, 2, 7)], [torch.full((1, 1), 8)]])

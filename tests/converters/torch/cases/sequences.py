@@ -213,7 +213,8 @@ class rotary_positions(nn.Module):
 
     def forward(self, x):
         angle = torch.outer(torch.arange(x.shape[1]).float(), self.frequency)
-        turn = torch.polar(torch.ones_like(angle), angle)[None, :, None]
+        angle = angle[None, :, None]
+        turn = torch.polar(torch.ones_like(angle), angle)
         z = torch.view_as_complex(x.reshape(*x.shape[:-1], -1, 2))
         return torch.view_as_real(z * turn).flatten(3)
 
