@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ._empty_batches import with_a_row_more
+
 
 @dataclass(frozen=True)
 class Pass:
@@ -53,6 +55,7 @@ def _lift(model: Any) -> None:
 PASSES: tuple[Pass, ...] = (
     Pass("functions inside", "a graph", "operators of ONNX alone, no functions", _common("InlinePass")),
     Pass("constants folded", "no functions", "what follows from constants is one, up to 8 KB of them", _fold),
+    Pass("a row more", "a graph", "no recurrent node has an empty batch", with_a_row_more),
     Pass(
         "the unused left out",
         "a graph",
