@@ -89,6 +89,19 @@ class ModelSession:
         sys.path.append(request.folder)
         return messages.Done()
 
+    def read(self, request: messages.Read) -> messages.Done:
+        """Writes the tensors of an example that only the framework can read."""
+        reader = self.converter.probing.read
+        if reader is None:
+            raise BadExample(
+                f"{Path(request.example).name} is no example of {self.converter.name}: give npz, npy or json"
+            )
+        try:
+            write_table(reader(Path(request.example)), Path(request.out))
+        except Unreadable as error:
+            raise BadExample(str(error)) from error
+        return messages.Done()
+
     def probe(self, request: messages.Probe) -> messages.Probed:
         """Makes probes from the example, asks the original, and writes both."""
         out = Path(request.out)
@@ -200,6 +213,8 @@ class ModelSession:
     def _first_answer(self, example: Table) -> Table:
         try:
             return self._predict(example)
+        except Unsupported:
+            raise
         except Exception as error:
             raise BadExample(f"the model does not take the example: {type(error).__name__}: {error}") from error
 

@@ -13,9 +13,10 @@ from typing import Any
 
 from .._worker.batch_axis import output_shapes, rows_alone
 from ..needs import Requirement
-from ..plugin import TEXT, Converter, Export, Option, Original, Probing, Source
-from ..spec import BATCH, Description, Range, Signature, Table, TensorSpec
-from .dims import Axes, axes_of
+from ..plugin import FILE, TEXT, Converter, Export, Option, Original, Probing, Source
+from ..spec import BATCH, Description, Range, Signature, Table, TensorSpec, Unreadable
+from . import examples
+from .dims import Axes, axes_between, axes_of
 from .model import TorchModel, tensors, wrapped
 from .purity import check_pure
 
@@ -45,7 +46,7 @@ def named(model: TorchModel, table: Table) -> Table:
 def adapt(model: TorchModel, description: Description) -> Description:
     """The description with the inputs of the example and the dimensions that its answers show."""
     example = description.example or {}
-    axes = axes_of(model.given.get("dynamic", ""), {name: values.ndim for name, values in example.items()})
+    axes = _axes(model, {name: values.shape for name, values in example.items()})
     inputs = tuple(_spec(name, values, axes.get(name, {})) for name, values in example.items())
     found = replace(description, inputs=inputs, ranges=_ranges(axes))
     try:
@@ -57,6 +58,23 @@ def adapt(model: TorchModel, description: Description) -> Description:
         inputs = tuple(_without_batch(t) for t in inputs)
     shapes = output_shapes(model.outputs, inputs, dict.fromkeys(answers), example, answers)
     return replace(found, inputs=inputs, outputs=shapes)
+
+
+def _axes(model: TorchModel, shapes: Mapping[str, tuple[int, ...]]) -> Axes:
+    """The free axes: as the user says, or those whose sizes differ in a second example."""
+    dynamic, other = model.given.get("dynamic", ""), model.given.get("other")
+    if other is None:
+        return axes_of(dynamic, {name: len(shape) for name, shape in shapes.items()})
+    if dynamic:
+        raise Unreadable("-O torch.other and -O torch.dynamic both say which axes are free: give one of them")
+    call = model.call(tuple(other))
+    if set(call.names) != set(shapes):
+        raise Unreadable(
+            f"-O torch.other: the second example gives the inputs {', '.join(call.names)}, "
+            f"the first gives {', '.join(shapes)}"
+        )
+    there = {name: tuple(map(int, sizes)) for name, sizes in other.items()}
+    return axes_between(shapes, dict(zip(call.names, call.given)), there)
 
 
 def _spec(name: str, values: Any, free: Mapping[int, Range]) -> TensorSpec:
@@ -127,12 +145,18 @@ CONVERTER = Converter(
                 kind=TEXT,
                 default="",
             ),
+            Option(
+                "other",
+                "A second example (npz, npy) in which the free axes have other sizes, in place of torch.dynamic.",
+                kind=FILE,
+                read=examples.sizes,
+            ),
             Option("factory", "module:function in --code that makes the module for a file of weights.", kind=TEXT),
         ),
     ),
     original=Original(describe=describe, predict=predict, quick=quick),
     export=Export(convert=convert, precisions=precisions, packages=ONNX),
-    probing=Probing(adapt=adapt, named=named),
+    probing=Probing(adapt=adapt, named=named, suffixes=examples.SUFFIXES, read=examples.read),
     needs=(
         Requirement("torch>=2.10", "torch", "PyTorch modules, in the interpreter given with --python"),
         Requirement("onnxscript>=0.6", "torch"),
