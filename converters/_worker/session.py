@@ -108,8 +108,9 @@ class ModelSession:
         table = read_table(Path(request.example))
         self.description = with_own_names(self.description, table)
         example = self._example(table, request.dtypes)
+        before = self.description.notes
         self.description = self.converter.probing.adapt(self.model, replace(self.description, example=example))
-        notes = self._as_sparse(example, request)
+        notes = [*self.description.notes[len(before) :], *self._as_sparse(example, request)]
         self.inputs = inputs_of(self.description, example, request.frame_dtypes)
         answered = self._first_answer(example)
         if not self.description.inputs:
@@ -372,4 +373,5 @@ def _failure(error: Exception, session: ModelSession) -> messages.Failure:
     if isinstance(error, MemoryError):
         return messages.Failure("MemoryError", "the memory limit was reached")
     missing = error.name if isinstance(error, ModuleNotFoundError) else None
-    return messages.Failure(type(error).__name__, str(error), missing, refused(error, session.sandbox))
+    kinds = (kind.__name__ for kind in type(error).__mro__ if kind in (Unsupported, Unreadable))
+    return messages.Failure(next(kinds, type(error).__name__), str(error), missing, refused(error, session.sandbox))

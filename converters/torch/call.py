@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..spec import Unreadable, Unsupported
+from .scripted import is_script
+from .scripted import parameters as script_parameters
 
 Arguments = "tuple[tuple[Any, ...], dict[str, Any]]"
 
@@ -72,6 +74,8 @@ def _moved(name: str, parameter: str) -> str:
 
 def _parameters(module: Any) -> dict[str, Any]:
     """The parameters of `forward` with their kinds; of `*args` and `**kwargs` neither has a name of its own."""
+    if is_script(module):
+        return script_parameters(module)
     variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     found = inspect.signature(module.forward).parameters.values()
     rest = [p.name for p in found if p.kind == inspect.Parameter.VAR_POSITIONAL]

@@ -15,17 +15,21 @@ _BATCHES = ("batch", "batch_size", BATCH)
 """Names that users give to the axis along which a batch grows."""
 
 
+NONE = "none"
+"""In place of axes: no axis is free."""
 Axes = Mapping[str, Mapping[int, Range]]
 """By input, then by axis."""
 
 
 def axes_of(text: str, ranks: Mapping[str, int]) -> Axes:
-    """The free axes in `x.0:batch,x.1:length[1..512]`; of an empty text the first axis of every input.
+    """The free axes in `x.0:batch,x.1:length[1..512]`; of an empty text the first axis of every input; none in `none`.
 
     `ranks`: the inputs with their numbers of dimensions. One name is one size. Raises `Unreadable`.
     """
     if not text.strip():
         return {name: {0: Range(BATCH)} for name, rank in ranks.items() if rank}
+    if text.strip() == NONE:
+        return {}
     found: dict[str, dict[int, Range]] = {}
     for part in _parts(text):
         matched = _ONE.fullmatch(part)

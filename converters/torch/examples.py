@@ -23,8 +23,8 @@ def read(path: Path) -> Table:
         loaded = torch.load(str(path), map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises UnpicklingError, RuntimeError and others
         raise Unreadable(
-            f"{path.name} is no file of tensors alone (torch.load refuses it with weights_only=True): save the tensors, "
-            "or a tuple or dict of them, with torch.save, or all of them with numpy.savez"
+            f"{path.name} is no file of tensors alone (torch.load refuses it with weights_only=True): save tensors, or "
+            "a tuple or dict of them, with torch.save, or all of them with numpy.savez"
         ) from error
     return table_of(path.name, loaded)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..spec import BFLOAT16, Table, Unreadable, Unsupported
 from .call import Call, call_of_module, call_of_program, outputs_of
+from .loading import require_new
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ def wrapped(model: Any, given: Mapping[str, Any]) -> TorchModel:
     """The model of a loaded module or program, in eval mode on the CPU."""
     import torch
 
+    require_new(torch.__version__)
     if isinstance(model, torch.export.ExportedProgram):
         return TorchModel(model.module(), given, _title_of(model), model)
     if not isinstance(model, torch.nn.Module):
