@@ -84,7 +84,7 @@ engine:
 torch: $(TORCH)/.ready
 $(TORCH)/.ready: requirements-torch.txt | $(READY)
 	$(BIN)/uv venv -q --clear --python $(PYTHON) $(TORCH)
-	$(BIN)/uv pip install -q --system-certs --python $(TORCH)/bin/python --require-hashes -r requirements-torch.txt
+	$(BIN)/uv pip install -q --system-certs --python $(TORCH)/bin/python --compile-bytecode --require-hashes -r requirements-torch.txt
 	touch $(TORCH)/.ready
 
 clean:

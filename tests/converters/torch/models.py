@@ -86,7 +86,6 @@ def make(folder: Path) -> None:
     given = {"x": torch.rand(5, 4), "state": state, "scale": torch.tensor(2.0), "masks": masks}
     torch.save(given, folder / "step.pt")
     torch.save([torch.rand(5, 4), 3], folder / "a number.pt")
-    torch.save(nn.Linear(2, 2), folder / "a module.pt")
 
 
 if __name__ == "__main__":

@@ -143,5 +143,20 @@ def asked(case: Case, folder: Path) -> dict[str, Any]:
     return {"kind": "", "signature": probed.signature.to_json(), "notes": probed.notes}
 
 
+def read(value: Any, place: Path) -> dict[str, Any]:
+    """The failure that the session replies to an example of this value."""
+    session = ModelSession()
+    session.converter, session.sandbox = CONVERTER, None
+    torch.save(value, place)
+    try:
+        session.read(messages.Read(str(place), str(place.with_suffix(".npz"))))
+    except Exception as error:
+        return _failure(error, session).to_json()
+    return {"kind": ""}
+
+
 if __name__ == "__main__":
-    print(json.dumps({name: asked(case, Path(sys.argv[1])) for name, case in CASES.items()}))
+    folder = Path(sys.argv[1])
+    found = {name: asked(case, folder) for name, case in CASES.items()}
+    found["an example that is a module"] = read(nn.Linear(2, 2), folder / "a module.pt")
+    print(json.dumps(found))
