@@ -68,6 +68,15 @@ class Option:
 
 
 @dataclass(frozen=True)
+class Saved:
+    """The files that a model in memory became. `code`: folders with the sources of its classes."""
+
+    model: Path
+    example: Path
+    code: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
 class Source:
     """The objects and files that are models of the framework, and how to load them.
 
@@ -78,6 +87,7 @@ class Source:
     `prepare(loaded, given)`: the model of an object from a pickle; None: the object itself.
     `start(given)`: starts the program that will load the model, before this process enters the sandbox, where it can
     start none; returns the facts of that program's sandbox (see `_sandbox`).
+    `save(model, example, given, folder)`: files in the folder of a model and an example that a Python program holds.
     `look(path)`: facts about a file, without loading it.
     `options`: the options of the framework.
     """
@@ -88,6 +98,7 @@ class Source:
     load: Callable[[Path, Given], Any] | None = None
     prepare: Callable[[Any, Given], Any] | None = None
     start: Callable[[Given], dict[str, Any]] | None = None
+    save: Callable[[Any, Any, Given, Path], Saved] | None = None
     look: Callable[[Path], dict[str, Any]] | None = None
     options: tuple[Option, ...] = ()
 

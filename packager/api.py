@@ -8,11 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mlpack_toolkit.converters import for_package
+from mlpack_toolkit.converters.plugin import Converter
+from mlpack_toolkit.converters.spec import Unreadable
+
 from .commands.build import Built
 from .commands.build import build as build_bundle
 from .config import build_request
 from .errors import UsageError
-from .options import from_keywords, from_tables, over
+from .options import Setting, from_keywords, from_tables, over, values
 
 LISTS = ("code", "target", "allow")
 
@@ -24,9 +28,8 @@ def build(model: Any, example: Any, options: Mapping[str, Any]) -> Built:
         older, others = from_keywords(options, "")
         settings = over(from_tables(others.pop("options", {}), "options"), older)
         given = {
+            **_files(model, example, settings, folder),
             **{_option(key): _value(key, value) for key, value in others.items()},
-            "model": _file(model, folder / "model"),
-            "example": _file(example, folder / "example"),
         }
         return build_bundle(build_request(None, given, settings))
 
@@ -41,6 +44,24 @@ def _value(key: str, value: Any) -> Any:
         cells = (value,) if isinstance(value, (str, Path)) else tuple(value)
         return tuple(map(Path, cells)) if key == "code" else cells
     return Path(value) if key in ("output", "lock") else value
+
+
+def _files(model: Any, example: Any, settings: tuple[Setting, ...], folder: Path) -> dict[str, Any]:
+    """The files of both, and the folders of the model's own classes where its framework says them."""
+    converter = _framework(model)
+    if converter is None or converter.source.save is None:
+        return {"model": _file(model, folder / "model"), "example": _file(example, folder / "example")}
+    try:
+        saved = converter.source.save(model, example, values(settings).get(converter.name, {}), folder)
+    except Unreadable as error:
+        raise UsageError(str(error)) from error
+    return {"model": saved.model, "example": saved.example, "code": saved.code}
+
+
+def _framework(model: Any) -> Converter | None:
+    """The framework of the model's class, or of one that it is made of."""
+    tops = [kind.__module__.split(".")[0] for kind in type(model).__mro__]
+    return next(filter(None, map(for_package, tops)), None)
 
 
 def _file(value: Any, place: Path) -> Path:

@@ -13,7 +13,7 @@ from typing import Any
 
 from .._worker.batch_axis import output_shapes, rows_alone
 from ..needs import Requirement
-from ..plugin import FILE, TEXT, Converter, Export, Option, Original, Probing, Source
+from ..plugin import FILE, TEXT, Converter, Export, Option, Original, Probing, Saved, Source
 from ..spec import BATCH, Description, Range, Signature, Table, TensorSpec, Unreadable
 from ..table import rows_of, take
 from . import examples
@@ -33,6 +33,13 @@ def load(path: Path, given: Mapping[str, Any]) -> TorchModel:
     return wrapped(loading.load(path, given), given)
 
 
+def save(module: Any, example: Any, given: Mapping[str, Any], folder: Path) -> Saved:
+    """The files of a module that a Python program holds."""
+    from . import saving
+
+    return saving.save(module, example, given, folder)
+
+
 def describe(model: TorchModel) -> Description:
     """The module's class and its size; its inputs are those of the example."""
     parameters = sum(each.numel() for each in model.module.parameters())
@@ -43,14 +50,14 @@ def describe(model: TorchModel) -> Description:
 def named(model: TorchModel, table: Table) -> Table:
     """The example's tensors under the names of the module's inputs, of which the user's free axes are axes."""
     found = model.call(tuple(table)).renamed(table)
-    _axes(model, {name: values.shape for name, values in found.items()})
+    free_axes(model, {name: values.shape for name, values in found.items()})
     return found
 
 
 def adapt(model: TorchModel, description: Description) -> Description:
     """The description with the inputs of the example and the dimensions that its answers show."""
     example = description.example or {}
-    axes = _axes(model, {name: values.shape for name, values in example.items()})
+    axes = free_axes(model, {name: values.shape for name, values in example.items()})
     inputs = tuple(_spec(name, values, axes.get(name, {})) for name, values in example.items())
     found = replace(description, inputs=inputs, ranges=_bounds(axes))
     try:
@@ -88,8 +95,8 @@ def _takes_more(model: TorchModel, inputs: tuple[TensorSpec, ...], example: Tabl
     return True
 
 
-def _axes(model: TorchModel, shapes: Mapping[str, tuple[int, ...]]) -> Axes:
-    """The free axes: as the user says, or those whose sizes differ in a second example."""
+def free_axes(model: TorchModel, shapes: Mapping[str, tuple[int, ...]]) -> Axes:
+    """The free axes by input: as the user says, or those whose sizes differ in a second example."""
     dynamic, other = model.given.get("dynamic", ""), model.given.get("other")
     if other is None:
         return axes_of(dynamic, {name: len(shape) for name, shape in shapes.items()})
@@ -167,6 +174,7 @@ CONVERTER = Converter(
         containers=("pt2", "torch", "torch_weights", "torchscript", "safetensors"),
         load=load,
         prepare=wrapped,
+        save=save,
         options=(
             Option(
                 "dynamic",

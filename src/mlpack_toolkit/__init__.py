@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def build(model: Any, example: Any, **options: Any) -> Built:
     """Builds the verified bundle of a model; raises a kind of `MlpackError`, and then leaves nothing behind.
 
-    `model`: a path, or an R object that rpy2 holds. `example`: a path, a data frame of pandas, or one that rpy2 holds.
+    `model`: a path, a `torch.nn.Module`, or an R object that rpy2 holds. `example`: a path, a data frame of pandas, or
+    one that rpy2 holds; for a module a tensor or an array, or a tuple or a dict of them.
     `options`: those of `mlpack build`, under their names with underscores (`output`, `name`, `target`, `vendor`, ...);
     `options`, those of frameworks: `options={"r": {"object": "fit"}}`.
     """

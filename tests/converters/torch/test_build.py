@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 from shutil import which
 from typing import Any
@@ -37,8 +38,8 @@ pytestmark = pytest.mark.skipif(not TORCH, reason="needs torch: MLPACK_TORCH_PYT
 Array = np.ndarray[Any, Any]
 
 
-def asked(program: str, folder: Path) -> str:
-    done = subprocess.run([TORCH, HERE / program, folder], capture_output=True, text=True, cwd=folder)
+def asked(program: str, folder: Path, *more: str) -> str:
+    done = subprocess.run([TORCH, HERE / program, folder, *more], capture_output=True, text=True, cwd=folder)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -187,6 +188,16 @@ def test_the_report_says_what_it_was_and_what_was_proved(tagger: Bundle) -> None
 
 
 @pytest.mark.slow
+def test_a_notebook_builds_its_own_module(models: Path) -> None:
+    found = json.loads(asked("from_python.py", models, sysconfig.get_path("purelib")).splitlines()[-1])
+    assert found["inputs"] == {"x": ["N", 4], "bias": [3]} and found["bundle"].endswith("Notebook-1.0.0")
+    check_bundle(Path(found["bundle"]), (), "cpu", lambda step: None)
+    assert found["training"], "the user's module is as it was"
+    assert "the example holds a str at 'x': give tensors" in found["refused"]
+    assert found["saved"] == ["Tagger.pt", "small_nets.py"], "the sources of its own classes, no others"
+
+
+@pytest.mark.slow
 def test_the_same_bytes_twice(pictures: Bundle, models: Path) -> None:
     again, said = built(models, "pictures.pt2", "pictures.npy", "again")
     assert said["identity"] == pictures[1]["identity"]
@@ -264,5 +275,5 @@ def test_an_example_that_holds_other_things(models: Path, mlpack: Run, refusals:
     assert code == 2 and "there is no file" in error
     assert refusals["an example that is a module"]["kind"] == "BadExample"
     assert "a module.pt is no file of tensors alone" in refusals["an example that is a module"]["message"]
-    with pytest.raises(UntrustedError, match="not trusted: small_nets.Tagger"):
+    with pytest.raises(UntrustedError, match=r"not trusted: small_nets\.Tagger"):
         take_source(models / "tagger.pt", models / "copied", ())
