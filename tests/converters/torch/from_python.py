@@ -9,16 +9,10 @@ import json
 import site
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
-
-folder = Path(sys.argv[1])
-sys.path[:0] = [str(Path(__file__).resolve().parents[3] / "src"), str(folder / "code")]
-site.addsitedir(sys.argv[2])
-import mlpack_toolkit
-from mlpack_toolkit.converters.torch.saving import save
-from mlpack_toolkit.packager.errors import UsageError
 
 
 class Notebook(nn.Module):
@@ -34,20 +28,34 @@ class Notebook(nn.Module):
         return y if bias is None else y + bias
 
 
-if __name__ == "__main__":
+def built(folder: Path) -> dict[str, Any]:
+    """What a user gets for a module of the program, and for an example that holds a word."""
+    import mlpack_toolkit
+    from mlpack_toolkit.packager.errors import UsageError
+
     net, options = Notebook(), {"torch": {"dynamic": "x.0:batch"}}
     example = (torch.rand(1, 4), torch.rand(3).numpy())
-    built = mlpack_toolkit.build(net, example, options=options, output=folder / "from python", target="docker")
-    found = {"bundle": str(built.bundle), "inputs": {t.name: t.shape for t in built.signature.inputs}}
+    made = mlpack_toolkit.build(net, example, options=options, output=folder / "from python", target="docker")
+    found: dict[str, Any] = {"bundle": str(made.bundle), "inputs": {t.name: t.shape for t in made.signature.inputs}}
     try:
         mlpack_toolkit.build(net, {"x": "a word"}, output=folder / "from python")
     except UsageError as error:
         found["refused"] = str(error)
+    return {**found, "training": net.training}
 
+
+def saved(folder: Path) -> list[str]:
+    """The files of a module whose class has a file."""
     import small_nets
+    from mlpack_toolkit.converters.torch.saving import save
 
-    (folder / "saved").mkdir()
-    saved = save(small_nets.Tagger(), {"tokens": torch.zeros(2, 3, dtype=torch.int64)}, {}, folder / "saved")
-    found["saved"] = [saved.model.name, *(str(p.relative_to(saved.code[0])) for p in saved.code[0].rglob("*"))]
-    found["training"] = net.training
-    print(json.dumps(found))
+    folder.mkdir()
+    files = save(small_nets.Tagger(), {"tokens": torch.zeros(2, 3, dtype=torch.int64)}, {}, folder)
+    return [files.model.name, *(str(path.relative_to(files.code[0])) for path in files.code[0].rglob("*"))]
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    sys.path[:0] = [str(Path(__file__).resolve().parents[3] / "src"), str(folder / "code")]
+    site.addsitedir(sys.argv[2])
+    print(json.dumps({**built(folder), "saved": saved(folder / "saved")}))
