@@ -9,7 +9,7 @@ every other callable gets. A framework with options returns an object that conta
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
@@ -114,6 +114,8 @@ class Original:
     `environment(model)`: the original's environment, where that is not this interpreter's.
     `processor(model)`: whether answers may depend on the kernel of linear algebra, which the processor chooses:
     `ALWAYS`, `TIES` (only labels, among equal scores) or `NEVER`.
+    `again(model, x)`: the same answers computed otherwise (in float64, on other threads), whose differences are the
+    original's noise; None: it has none.
     `takes_sparse(model)`: whether an original with column names takes a sparse matrix; one without names is tried.
     """
 
@@ -123,6 +125,7 @@ class Original:
     clock: Callable[[Any, Any], float] | None = None
     environment: Callable[[Any], dict[str, Any]] | None = None
     processor: Callable[[Any], str] = field(default=lambda model: NEVER)
+    again: Callable[[Any, Any], Iterable[Table]] | None = None
     takes_sparse: Callable[[Any], bool] = _never
 
 

@@ -6,7 +6,7 @@ with translations of ours where that one is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,11 @@ def quick(model: TorchModel, x: Table) -> object:
     return model.answer(x)
 
 
+def again(model: TorchModel, x: Table) -> Iterable[Table]:
+    """The same answers on other threads, and in float64."""
+    return model.again(x)
+
+
 def convert(model: TorchModel, description: Description, signature: Signature, real: str, out: Path) -> None:
     """Writes the graph of the module: captured, mended and translated (see `exporting`)."""
     from .exporting import export
@@ -130,7 +135,7 @@ CONVERTER = Converter(
             Option("factory", "module:function in --code that makes the module for a file of weights.", kind=TEXT),
         ),
     ),
-    original=Original(describe=describe, predict=predict, quick=quick),
+    original=Original(describe=describe, predict=predict, quick=quick, again=again),
     export=Export(convert=convert, precisions=precisions, packages=ONNX),
     probing=Probing(adapt=adapt, named=named),
     needs=(

@@ -127,6 +127,7 @@ def _folders(folder: str, names: list[str]) -> list[str]:
 def _build(build: BuildContext, place: Path) -> Built:
     from ..bundle.assemble import write
     from ..environments import given_lock, record
+    from ..equivalence.others import Spare
     from ..options import kept
 
     request, worker = build.request, build.worker
@@ -140,9 +141,10 @@ def _build(build: BuildContext, place: Path) -> Built:
         wanted = converters.load(loaded.framework).export.packages
         build.progress("installing what converting needs beside the model's environment")
         worker.call(Lend(str(recording.converter_packages(wanted))))
-    probes, signature, notes = _ask(build, loaded, example)
-    loaded = replace(loaded, notes=(*loaded.notes, *notes))
-    proven = _prove(build, loaded, signature, probes)
+    with Spare(request.python, build.scratch, request.limits, build.loading) as spare:
+        probes, signature, notes = _ask(build, loaded, example, spare)
+        loaded = replace(loaded, notes=(*loaded.notes, *notes))
+        proven = _prove(build, loaded, signature, probes)
     cases = _cases(build, proven, probes)
     latency = _latency(build, loaded, proven, probes)
     environment = _lock(build, loaded, recording, given)
@@ -170,16 +172,15 @@ def _import_ahead() -> None:
         import_module(module, __package__)
 
 
-def _ask(build: BuildContext, loaded: Loaded, example: Example) -> tuple[Probes, Signature, tuple[str, ...]]:
+def _ask(
+    build: BuildContext, loaded: Loaded, example: Example, spare: Spare
+) -> tuple[Probes, Signature, tuple[str, ...]]:
     """The probes with the original's answers, the signature, and notes for the report."""
-    from ..equivalence.others import Spare
-
-    with Spare(build.request.python, build.scratch, build.request.limits, build.loading) as spare:
-        if not loaded.width:
-            spare.begin()
-        probes, signature, notes = _probe(build, example)
-        if signature.takes_tensors:
-            signature, probes = _with_others(build, spare, signature, probes)
+    if not loaded.width:
+        spare.begin()
+    probes, signature, notes = _probe(build, example)
+    if signature.takes_tensors:
+        signature, probes = _with_others(build, spare, signature, probes)
     return probes, signature, notes
 
 
@@ -202,6 +203,8 @@ def _with_others(build: BuildContext, spare: Spare, signature: Signature, probes
     spare.signature = signature
     signature = bounded(signature, probes.rows, spare.predict)
     others = tuple(of_rank(signature, answered(signature, probes.rows, spare.predict)))
+    if build.request.rtol is None and build.request.atol is None:
+        probes = replace(probes, noise=spare.noise(probes.rows), noise_of=spare.noise)
     return ruled(widened(signature, others), others), replace(probes, others=others)
 
 
@@ -250,7 +253,7 @@ def _cases(build: BuildContext, proven: Proven, probes: Probes) -> list[GoldenCa
     """The golden cases. The original answers each again on its own: in another batch its last bits may differ."""
     from ..equivalence.cases import golden_cases
 
-    cases = golden_cases(proven.signature, probes, proven.report.tolerances)
+    cases = golden_cases(proven.signature, probes, proven.report.tolerances, proven.report.noise)
     return [_answered_alone(build, case, probes.axes) for case in cases]
 
 
