@@ -17,7 +17,7 @@ from ..bundle.golden import Tolerance
 ROOM = 4.0
 """Times the noise that an answer may differ: the graph's own rounding errors come on top of the original's."""
 MOST = 1e-3
-"""The most that noise may allow, relative to the largest answer: an original that is noisier than that proves nothing."""
+"""The most that noise may allow, relative to the largest answer: an original that is noisier proves nothing."""
 
 Noise = Mapping[str, float]
 """By output, the largest difference."""
@@ -25,7 +25,7 @@ Measure = Callable[[Table], Noise]
 
 
 def loosened(allowed: Mapping[str, Tolerance], noise: Noise, answers: Table) -> dict[str, Tolerance]:
-    """The tolerances, wider where the original's noise needs it. `answers`: those that the noise belongs to."""
+    """The tolerances, wider where the original is noisy. `answers`: those that the noise belongs to."""
     return {name: _loosened(each, noise.get(name, 0.0), answers[name]) for name, each in allowed.items()}
 
 
