@@ -21,7 +21,11 @@ def of_node(node: Any) -> str:
 
 def of_error(error: BaseException) -> str:
     """The last line of the user's own that an error passed through."""
-    frames = traceback.extract_tb(error.__traceback__)
+    return of_frames(traceback.extract_tb(error.__traceback__))
+
+
+def of_frames(frames: Iterable[traceback.FrameSummary]) -> str:
+    """The last line of the user's own among frames of a stack."""
     return _last((frame.filename, frame.lineno or 0) for frame in frames)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+import traceback
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..spec import Unsupported
@@ -32,6 +34,29 @@ def check_program(program: Any) -> None:
                 f"an assertion on values{_lines.of_node(node)} ends the module with an error ({_reason(node)}), and "
                 "a graph cannot: answer with a further output that says whether the values hold, and drop the assertion"
             )
+
+
+def drawn_at(ask: Callable[[], object]) -> str:
+    """The user's line at which random numbers are drawn while `ask` runs, in brackets; empty: it is not known."""
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    lines: list[str] = []
+
+    class Watch(TorchDispatchMode):  # type: ignore[misc, unused-ignore]
+        """Sees every operator that runs."""
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            if torch.Tag.nondeterministic_seeded in func.tags and not lines:
+                lines.append(_lines.of_frames(traceback.extract_stack()))
+            return func(*args, **(kwargs or {}))
+
+    try:
+        with Watch():
+            ask()
+    except Exception:  # what cannot be watched is told without a line
+        return ""
+    return next(iter(lines), "")
 
 
 def nodes(program: Any) -> Iterator[Any]:
@@ -110,21 +135,12 @@ def _asserts(node: Any) -> bool:
 
 
 def _always(node: Any) -> bool:
-    """Whether the condition is one that sizes and counts meet by what they are."""
-    import torch
-
+    """Whether the tracer put the assertion there by itself: a count is no negative number."""
+    message = str(node.args[1]) if len(node.args) > 1 else ""
+    own = message.startswith("Runtime assertion failed for expression")
     if "_fixes" in str(node.meta.get("stack_trace")).rpartition("File ")[2]:
         return True  # of ours: what it says, torch says when it packs
-    value = node.args[0].meta.get("val") if isinstance(node.args[0], torch.fx.Node) else node.args[0]
-    if isinstance(value, torch.SymBool):
-        return _of_a_count(node) or bool(value.node.shape_env._maybe_evaluate_static(value.node.expr) is not None)
-    return isinstance(value, bool) and value
-
-
-def _of_a_count(node: Any) -> bool:
-    """Whether the tracer itself put the assertion there: its message names an expression, at least 0."""
-    message = str(node.args[1]) if len(node.args) > 1 else ""
-    return message.startswith("Runtime assertion failed for expression") and " >= 0 " in message
+    return own and not re.search(r"_check|assert", _lines.of_node(node))
 
 
 def _reason(node: Any) -> str:

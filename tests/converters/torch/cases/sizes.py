@@ -50,6 +50,12 @@ class even_length(nn.Module):
         return x.view(x.shape[0], x.shape[1] // 2, 2).sum(-1) if x.shape[1] % 2 == 0 else x
 
 
+@case([normal(3, 8)], [LENGTH], [[normal(2, 6)], [normal(1, 2)]])
+class length_that_must_be_even(nn.Module):
+    def forward(self, x):
+        return x.view(x.shape[0], x.shape[1] // 2, 2).sum(-1)
+
+
 @case([normal(4, 6), normal(4, 6)], [{0: "batch"}, {0: "rows"}], [[normal(2, 6), normal(2, 6)]], refused=r"batch.*rows|rows.*batch")
 class sizes_that_must_be_equal(nn.Module):
     def forward(self, x, y):
