@@ -11,9 +11,14 @@ from ..spec import Unsupported
 from . import _lines
 
 _ASSERTIONS = ("aten::_assert_async", "aten::_assert_scalar")
-_PLACES = ("aten.median", "aten.nanmedian", "aten.kthvalue", "aten.mode") + tuple(
-    f"aten.adaptive_max_pool{rank}d" for rank in (1, 2, 3)
+_PLACES = (
+    *("aten.median", "aten.nanmedian", "aten.kthvalue", "aten.mode"),
+    *(f"aten.adaptive_max_pool{rank}d" for rank in (1, 2, 3)),
 )
+"""Operators whose second answer is places."""
+_OWN = re.compile(r"Runtime assertion failed for expression (.*) on node ")
+_COUNTS = re.compile(r"u\d+ >= (0|-\d+)|(0|-\d+) <= u\d+( \+ \d+)?")
+"""What the tracer says of a size that values decide."""
 _OFF = ("train", "training")
 """Arguments that switch the drawing of numbers."""
 
@@ -31,7 +36,7 @@ def check_program(program: Any) -> None:
             )
         if _asserts(node):
             raise Unsupported(
-                f"an assertion on values{_lines.of_node(node)} ends the module with an error ({_reason(node)}), and "
+                f"an assertion on values{_line_of(node)} ends the module with an error ({_reason(node)}), and "
                 "a graph cannot: answer with a further output that says whether the values hold, and drop the assertion"
             )
 
@@ -135,12 +140,25 @@ def _asserts(node: Any) -> bool:
 
 
 def _always(node: Any) -> bool:
-    """Whether the tracer put the assertion there by itself: a count is no negative number."""
-    message = str(node.args[1]) if len(node.args) > 1 else ""
-    own = message.startswith("Runtime assertion failed for expression")
-    if "_fixes" in str(node.meta.get("stack_trace")).rpartition("File ")[2]:
-        return True  # of ours: what it says, torch says when it packs
-    return own and not re.search(r"_check|assert", _lines.of_node(node))
+    """Whether the tracer put the assertion there by itself: a count is no negative number; or a fix of ours did."""
+    found = _OWN.match(str(node.args[1]) if len(node.args) > 1 else "")
+    ours = any("_fixes" in str(each.meta.get("stack_trace")).rpartition("File ")[2] for each in _sources(node))
+    return ours or (found is not None and _COUNTS.fullmatch(found[1]) is not None)
+
+
+def _sources(node: Any) -> list[Any]:
+    """The node and all that it is computed from, the nearest first."""
+    found, seen = [node], {node}
+    for each in found:
+        for source in each.all_input_nodes:
+            if source not in seen:
+                seen.add(source)
+                found.append(source)
+    return found
+
+
+def _line_of(node: Any) -> str:
+    return next(filter(None, map(_lines.of_node, _sources(node))), "")
 
 
 def _reason(node: Any) -> str:

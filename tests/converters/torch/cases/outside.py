@@ -95,7 +95,7 @@ class assertion_on_values(nn.Module):
         return x.log()
 
 
-@case([whole(0, 4, 3)], [BATCH], [[torch.tensor([1, 9])]], refused=r"assertion.*torch\._check\(n < 5\)")
+@case([whole(0, 4, 3)], [BATCH], [[torch.tensor([1, 9])]], refused=r"assertion.*x\.max\(\)\.item\(\).*u0 <= 4")
 class check_on_values(nn.Module):
     def forward(self, x):
         n = x.max().item()
@@ -158,3 +158,14 @@ class weights_of_one_tensor(nn.Module):
 
     def forward(self, x):
         return self.c(self.b(self.a(x)))
+
+
+@case(
+    [whole(1, 5, 3), normal(3, 4)],
+    [BATCH, {0: "batch"}],
+    [[whole(1, 5, 2), normal(2, 4)], [torch.tensor([9]), normal(1, 4)]],
+)
+class mask_of_lengths(nn.Module):
+    def forward(self, lengths, x):
+        mask = torch.arange(lengths.max().item()) < lengths[:, None]
+        return mask, mask.sum(1) * x[:, 0], x[:, : lengths.min().item()]
