@@ -6,7 +6,7 @@ import linecache
 import re
 import sysconfig
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,17 +36,25 @@ def of_guard(guard: Any) -> str:
     return _last([(str(known), int(frame.lineno))]) if known else ""
 
 
-def nodes_of(error: BaseException | None) -> list[Any]:
+def chain_of(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and those that led to it, the first of all last."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def nodes_of(error: BaseException) -> list[Any]:
     """The nodes of a program that were at work when an error rose, the innermost last; they are in its frames."""
     import torch
 
     found: list[Any] = []
-    while error is not None:
-        for frame, _ in traceback.walk_tb(error.__traceback__):
+    for each in chain_of(error):
+        for frame, _ in traceback.walk_tb(each.__traceback__):
             node = frame.f_locals.get("node")
             if isinstance(node, torch.fx.Node):
                 found.append(node)
-        error = error.__cause__ or error.__context__
     return found
 
 

@@ -70,17 +70,14 @@ def _check_own(found: Captured, symbols: Mapping[str, Any]) -> None:
 
 def _assumptions(found: Captured) -> Iterator[tuple[str, Any, str]]:
     """Text, expression and line of everything that the tracer assumed of sizes."""
-    import sympy  # a package of torch's own
-
     env = shape_env(found.program)
     guards = [] if env is None else env.guards
     names = {symbol: entry[0] for symbol, entry in _symbols(found).items()}
     for guard in guards:
         yield _readable(str(guard.expr), names), guard.expr, _lines.of_guard(guard)
     for symbol, span in found.program.range_constraints.items():
-        for bound, compare in ((span.lower, sympy.Ge), (span.upper, sympy.Le)):
+        for bound, holds in ((span.lower, symbol >= span.lower), (span.upper, symbol <= span.upper)):
             if bound.is_Integer and bound > FEWEST:
-                holds = compare(symbol, bound)
                 yield _readable(str(holds), names), holds, _line_of(guards, symbol)
 
 
