@@ -16,6 +16,8 @@ _PLACES = (
     *(f"aten.adaptive_max_pool{rank}d" for rank in (1, 2, 3)),
 )
 """Operators whose second answer is places."""
+_SINGLE = ("aten.erf", "aten.gelu", "aten.special_erf", "aten.erfc", "aten.special_erfc")
+"""Operators that ONNX Runtime has for float32 alone."""
 _OWN = re.compile(r"Runtime assertion failed for expression (.*) on node ")
 _COUNTS = re.compile(r"u\d+ >= (0|-\d+)|(0|-\d+) <= u\d+( \+ \d+)?")
 """What the tracer says of a size that values decide."""
@@ -90,6 +92,10 @@ def _check_types(node: Any) -> None:
         raise Unsupported(
             f"{_name(node)} computes in {str(value.dtype)[6:]}{_lines.of_node(node)}, which ONNX Runtime does not on "
             "a CPU: save the module after module.float()"
+        )
+    if isinstance(value, torch.Tensor) and value.dtype is torch.float64 and _name(node) in _SINGLE:
+        raise Unsupported(
+            f"ONNX Runtime has no {_name(node)} of float64{_lines.of_node(node)}: save the module after module.float()"
         )
 
 

@@ -68,7 +68,7 @@ def _check_pure(graph: Any) -> None:
 def _path(scopes: str) -> str:
     """`encoder.layers.0` out of the exporter's list of scopes as text, the last of which is the node itself."""
     found = re.findall(r"'([^']*)'", scopes)
-    return found[-2] if len(found) > 1 else ""
+    return found[-2] if len(found) > 1 and not found[-2].startswith("_") else ""
 
 
 def _single_outputs(graph: Any) -> None:
