@@ -1,7 +1,7 @@
 """Packed sequences: `pack_padded_sequence`, a recurrent layer, `pad_packed_sequence`, by lengths that are an input.
 
-What is packed stays padded while a program is recorded: its steps as rows, `[steps * batch, features]`. A layer over it is
-one operator of ours, which becomes ONNX's with `sequence_lens`.
+What is packed stays padded while a program is recorded: its steps as rows, `[steps * batch, features]`.
+A layer over it is one operator of ours, which becomes ONNX's with `sequence_lens`.
 """
 
 from __future__ import annotations
