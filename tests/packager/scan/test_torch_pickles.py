@@ -91,7 +91,8 @@ USES: dict[str, tuple[Any, str]] = {
     "a storage of a layer": (tensor(of=storage(kind=LINEAR.dotted)), "a storage of the unknown type"),
     "a persistent id of another kind": (Raw(written(("module", "source", "a.py"), 2)[2:-1] + b"Q"), "other than a sto"),
     "a persistent id that is a name": (Raw(written(RELU, 2)[2:-1] + b"Q"), "other than a storage"),
-    "a class in a list": ([LINEAR], "keeps torch.nn.modules.linear.Linear as a value"),
+    "a constructor in a list": ([REBUILD], "keeps torch._utils._rebuild_tensor_v2 as a value"),
+    "a storage's class in a state": (module({"a": G("torch.FloatStorage")}), "keeps torch.FloatStorage as a value"),
     "a function that is called": (call(RELU, tensor()), "names that are not trusted: torch.nn.functional.relu"),
 }
 DAMAGED: dict[str, tuple[bytes, str]] = {
@@ -113,6 +114,7 @@ def test_a_layer_and_a_state_dict_are_what_they_are(tmp_path: Path) -> None:
     for value in ({"w": tensor()}, state_dict(w=tensor()), build(state_dict(w=tensor()), METADATA)):
         found = scanned(saved(value), tmp_path)
         assert (found.kind, found.refused, found.forbidden) == ("torch_weights", (), "")
+    assert not scanned(saved(module({"_norm_layer": LINEAR, "training": False})), tmp_path).forbidden
     for protocol in (3, 4, 5):
         assert scanned(saved(module(), protocol=protocol), tmp_path).refused == ()
 
