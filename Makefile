@@ -11,8 +11,10 @@ WORKERS ?= 2
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export ORT_DISABLE_TELEMETRY := 1
 export RPY2_CFFI_MODE := ABI
+TORCH := .venv-torch
+export MLPACK_TORCH_PYTHON := $(CURDIR)/$(TORCH)/bin/python
 
-.PHONY: demo test check lint all toolchains r engine clean
+.PHONY: demo test check lint all toolchains r engine torch clean
 
 demo: $(READY) toolchains
 	$(BIN)/python examples/penguins/train.py demo
@@ -23,13 +25,13 @@ demo: $(READY) toolchains
 	@echo "          demo/dist/penguins-1.0.0/deploy/java/README.md the Maven project"
 	@echo "          demo/dist/penguins-1.0.0/deploy/cpp/README.md  the CMake project"
 
-test: $(READY) toolchains r engine lint
+test: $(READY) toolchains r engine torch lint
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 check: $(READY) lint
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal --quick
 
-all: $(READY) toolchains r engine lint
+all: $(READY) toolchains r engine torch lint
 	MLPACK_FUZZ_SECONDS=60 $(BIN)/pytest -n $(WORKERS) --dist worksteal --full --durations=50
 
 lint: $(READY)
@@ -78,5 +80,12 @@ engine:
 	command -v podman >/dev/null || missing="$$missing podman"; \
 	[ -z "$$missing" ] || (export DEBIAN_FRONTEND=noninteractive; $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing)
 
+# PyTorch, in an environment of its own (6 GB), which models of the tests are built with.
+torch: $(TORCH)/.ready
+$(TORCH)/.ready: requirements-torch.txt | $(READY)
+	$(BIN)/uv venv -q --clear --python $(PYTHON) $(TORCH)
+	$(BIN)/uv pip install -q --system-certs --python $(TORCH)/bin/python --require-hashes -r requirements-torch.txt
+	touch $(TORCH)/.ready
+
 clean:
-	rm -rf $(VENV) build demo dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(TORCH) build demo dist .mypy_cache .pytest_cache .ruff_cache

@@ -15,6 +15,8 @@ ROOT = Path(__file__).parent.parent
 PYTHON = sys.executable
 MLPACK = (PYTHON, "-m", "mlpack_toolkit")
 POLL_SECONDS = 0.02
+BLOCK = 512
+"""Bytes of one block in what the kernel says of a process."""
 
 
 @dataclass(frozen=True)
@@ -22,12 +24,15 @@ class Usage:
     """`wall`, `cpu`: seconds of the command and of all that it started. `peak`: bytes, its processes' peaks added.
 
     `together`: the most bytes that they had at one time, memory that several share counted once; 0: not measured.
+    `disk_read`, `disk_written`: bytes that came from the disk (not from the system's cache), and that went to it.
     """
 
     wall: float
     cpu: float
     peak: int
     together: int = 0
+    disk_read: int = 0
+    disk_written: int = 0
 
 
 def run(command: Sequence[object], together: bool = False) -> Usage:
@@ -50,7 +55,8 @@ def run(command: Sequence[object], together: bool = False) -> Usage:
         if process.returncode:
             said.seek(0)
             raise RuntimeError(f"{' '.join(map(str, command))} fails:\n{said.read().decode(errors='replace')[-3000:]}")
-    return Usage(wall, used.ru_utime + used.ru_stime, sum(peaks.values()), most)
+    cpu, disk = used.ru_utime + used.ru_stime, (used.ru_inblock * BLOCK, used.ru_oublock * BLOCK)
+    return Usage(wall, cpu, sum(peaks.values()), most, *disk)
 
 
 def _shared(pid: int) -> int:

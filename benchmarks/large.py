@@ -1,4 +1,4 @@
-"""A large ONNX file from `mlpack build` to an answer: time, memory of all processes together, size of the bundle.
+"""A large ONNX file from `mlpack build` to an answer: time, memory of all processes together, disk, size of the bundle.
 
 `python -m benchmarks.large [--json] [--model NAME] [--megabytes N]`. `bare`: one load of the file in ONNX Runtime and
 two runs of the probe rows of that build, on one thread, as the original is asked.
@@ -50,7 +50,11 @@ def _one(name: str, megabytes: int, folder: Path) -> dict[str, Any]:
         "MB": size / 2**20,
         "probe rows": rows,
         "build s": built.wall,
+        "build CPU s": built.cpu,
+        "disk read GB": built.disk_read / GIGABYTE,
+        "disk written GB": built.disk_written / GIGABYTE,
         "bare s": bare.wall,
+        "bare CPU s": bare.cpu,
         "in time": built.wall <= MOST_TIME * bare.wall,
         "build GB": built.together / GIGABYTE,
         "times the file": built.together / size,

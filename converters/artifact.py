@@ -6,8 +6,9 @@ Standard library only, Python 3.9 and later: this file runs in the model's own i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 BLOCK = 1 << 20
@@ -16,11 +17,18 @@ BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class File:
-    """One file of a model: `path` relative to the artifact's folder, `sha256` in hex, `size` in bytes."""
+    """One file of a model: `path` relative to the artifact's folder, `sha256` in hex, `size` in bytes.
+
+    `modified`: when it had been written last as its digest was taken, in nanoseconds; 0: not known.
+    """
 
     path: str
     sha256: str
     size: int
+    modified: int = field(default=0, compare=False)
+
+
+NONE: Mapping[str, File] = {}
 
 
 @dataclass(frozen=True)
@@ -37,10 +45,16 @@ class Artifact:
     format: str = "onnx"
 
     @classmethod
-    def of(cls, main: Path, others: Iterable[str] = (), format: str = "onnx") -> Artifact:
-        """The artifact of the file `main` and the files `others`, whose paths are relative to its folder."""
+    def of(
+        cls, main: Path, others: Iterable[str] = (), format: str = "onnx", known: Mapping[str, File] = NONE
+    ) -> Artifact:
+        """The artifact of the file `main` and the files `others`, whose paths are relative to its folder.
+
+        `known`: by path, files whose digests were taken already.
+        """
         paths = (main.name, *sorted(others))
-        return cls(main.parent, main.name, tuple(file_of(main.parent, path) for path in paths), format)
+        files = tuple(known.get(path) or file_of(main.parent, path) for path in paths)
+        return cls(main.parent, main.name, files, format)
 
     @property
     def path(self) -> Path:
@@ -57,7 +71,8 @@ def file_of(folder: Path, path: str) -> File:
     """The file at that relative path, read once, a block at a time."""
     digest, size = hashlib.sha256(), 0
     with (folder / path).open("rb") as stream:
+        modified = os.fstat(stream.fileno()).st_mtime_ns
         while block := stream.read(BLOCK):
             digest.update(block)
             size += len(block)
-    return File(path, digest.hexdigest(), size)
+    return File(path, digest.hexdigest(), size, modified)

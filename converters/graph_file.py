@@ -212,7 +212,7 @@ def _slim(data: mmap, begin: int, end: int, kind: int, depth: int, digests: bool
 
 
 def _message(number: int, content: list[bytes]) -> list[bytes]:
-    return [_encoded(number << 3 | 2), _encoded(sum(map(len, content))), *content]
+    return [encoded(number << 3 | 2), encoded(sum(map(len, content))), *content]
 
 
 def _digest(data: mmap, field: _Field) -> bytes:
@@ -220,7 +220,8 @@ def _digest(data: mmap, field: _Field) -> bytes:
         return hashlib.sha256(part).hexdigest().encode()
 
 
-def _encoded(number: int) -> bytes:
+def encoded(number: int) -> bytes:
+    """A whole number from 0 as protobuf writes it."""
     parts = bytearray()
     while number > 0x7F:
         parts.append(number & 0x7F | 0x80)

@@ -1,4 +1,4 @@
-"""What mlpack and the model's process say to each other: a frozen value for each request and each reply.
+"""The messages between mlpack and the model's process: a frozen value for each request and each reply.
 
 Each one travels as a JSON object in one line. Standard library only, Python 3.9 and later: both sides import this file.
 """
@@ -44,7 +44,7 @@ def _frozen(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Done(Message):
-    """The reply to a request that asks for nothing."""
+    """The reply to a request that returns no data."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,13 @@ class Failure(Message):
 
 @dataclass(frozen=True)
 class Loaded(Message):
-    """What a loaded model says of itself.
+    """Facts about a loaded model.
 
-    `columns`: their names, where the model knows them; `width`: how many there are. `precisions`: forms worth trying.
+    `columns`: their names, where the model knows them; `width`: their number. `precisions`: forms worth trying.
     `versions`: of the packages that the model needs. `libraries`: linear algebra and threading, as threadpoolctl lists
     them. `processor`: see `Original.processor`. `own_environment`: the model runs in an interpreter of its own.
-    `sandbox`: the guards in force (see `_sandbox.facts`). `can_convert`: the packages that
-    converting needs are there.
+    `sandbox`: the restrictions in force (see `_sandbox.facts`). `can_convert`: the packages that converting needs are
+    installed.
     """
 
     framework: str
@@ -88,7 +88,7 @@ class Loaded(Message):
 
 @dataclass(frozen=True)
 class Converted(Message):
-    """The reply to a conversion. `as_it_came`: nothing was written, for the model's own file is the graph."""
+    """The reply to a conversion. `as_it_came`: nothing was written, because the model's own file is the graph."""
 
     as_it_came: bool
 
@@ -98,7 +98,7 @@ class Probed(Message):
     """The probes with the original's answers; rows and answers are in the files that the process wrote.
 
     `batches`: rows of each batch that was answered again. `kinds`, `columns`: per row, the kind of probe and the column
-    that it changes. `known`: per kind and column, how many values were tried and how many are known. `refused`: row to
+    that it changes. `known`: per kind and column, the numbers of tried and of known values. `refused`: row to
     the original's message. `features`: the model's columns, `values` and `bounds` of them by name.
     """
 
@@ -130,7 +130,7 @@ class Measured(Message):
 
 @dataclass(frozen=True)
 class Surroundings(Message):
-    """The environment of a model that runs in an interpreter of its own, as that interpreter lists it."""
+    """The environment of a model that runs in an interpreter of its own, as listed by that interpreter."""
 
     environment: Mapping[str, Any]
 
@@ -151,9 +151,9 @@ class Request(Message, Generic[R]):
 class Load(Request[Loaded]):
     """Load the model: the one command that runs code of the file.
 
-    `kind`: what the scan found the file to be. `names`, `own`, `referred`, `versions`: see `Scan`. `code`: folders of
-    the user's own modules. `options`: the values of options, by framework. `needed`: folders to be read that may come
-    into being only later.
+    `kind`: the container that the scan found. `names`, `own`, `referred`, `versions`: see `Scan`. `code`: folders of
+    the user's own modules. `options`: the values of options, by framework. `needed`: readable folders that may be
+    created later.
     """
 
     model: str
@@ -177,7 +177,7 @@ class Environment(Request[Surroundings]):
 
 @dataclass(frozen=True)
 class Lend(Request[Done]):
-    """Take in the packages of a folder, behind those of the interpreter."""
+    """Add the packages of a folder to the import path, after those of the interpreter."""
 
     folder: str
 
@@ -187,7 +187,7 @@ class Probe(Request[Probed]):
     """Make probes from the example, ask the original, and write both into the folder `out`.
 
     `frame_dtypes`: types of the example's columns by name. `dtypes`: types of its tensors in the user's file.
-    `stored`: the cells that a sparse example holds though they are 0, row and column; None: the example is not sparse.
+    `stored`: row and column of the zeros that a sparse example stores; None: the example is not sparse.
     """
 
     example: str
@@ -200,7 +200,7 @@ class Probe(Request[Probed]):
 
 @dataclass(frozen=True)
 class Adopt(Request[Done]):
-    """Take the signature of the bundle that this model was built into, in place of a probe."""
+    """Take the signature from the model's bundle, in place of a probe."""
 
     signature: Signature
 

@@ -1,7 +1,10 @@
-"""What a converter is: all that is peculiar to one framework, by role.
+"""The interface of a converter: everything that is particular to one framework, by role.
 
-Each framework's file ends in `CONVERTER = Converter(...)`. Every callable imports the framework by itself, so that
-importing the file imports nothing but the standard library: Python 3.9 and later.
+Each framework's file ends in `CONVERTER = Converter(...)`. Every callable imports the framework itself, so that
+importing the file imports only the standard library: Python 3.9 and later.
+
+Options reach all roles in the model: `Source.load` and `Source.prepare` take their values and return the `model` that
+every other callable gets. A framework with options returns an object that contains them.
 """
 
 from __future__ import annotations
@@ -11,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
-from .spec import FLOATS, NEVER, Description, Need, Signature, Table, TensorSpec
+from .needs import Need
+from .spec import FLOATS, NEVER, Description, Signature, Table, TensorSpec
 
 if TYPE_CHECKING:
     from ._steps.step import Step
@@ -20,25 +24,25 @@ if TYPE_CHECKING:
 ONNX = "onnx>=1.16"
 """The first with opset 21 and ai.onnx.ml 5."""
 Given = Mapping[str, Any]
-"""The values of a framework's options, by their keys; an option that has neither a value nor a default is not there."""
+"""The values of a framework's options by key, without options that have neither a value nor a default."""
 TEXT, NUMBER, FLAG, FILE, PROGRAM, PAIR = "text", "number", "flag", "file", "program", "pair"
-"""Kinds of options: any text; a number; true or false; a file that is there; a program by its path, or by a name to be
-looked up; NAME=VALUE, whose value is a number where it reads as one."""
+"""Kinds of options: any text; a number; true or false; an existing file; a program by its path or by its name on the
+path; NAME=VALUE, whose value becomes a number if it can be read as one."""
 MODEL, MACHINE, BUILD = "model", "machine", "build"
-"""What an option is about: the model, so that the bundle keeps it; this machine, so that it is given again wherever the
-original runs; this build alone."""
+"""Scopes of options: the model (the bundle keeps the value); this machine (the user gives the value again wherever the
+original runs); this build only."""
 
 
 @dataclass(frozen=True)
 class Option:
-    """What a user can say to a framework: `-O FRAMEWORK.NAME=VALUE`, or a key of `[options.FRAMEWORK]` in mlpack.toml.
+    """An option of a framework: `-O FRAMEWORK.NAME=VALUE`, or a key of `[options.FRAMEWORK]` in mlpack.toml.
 
     `help`: a sentence. `kind`, `scope`: see above. `default`: the value where the user gives none. `repeatable`: may be
-    given several times: all values in order, of pairs one object.
+    given several times: the value is a list in order, or for pairs one object.
     `old_spelling`: an option of the command line that does the same, `--object`; its name without dashes is a key of
     `[build]` and a keyword of `build` in Python.
     `key`: the name of the value in `given` and in the bundle, where that is not `name`.
-    `read(path)`: of a file, what is given and kept in its place: texts by name. `check(value)`: raises `Unreadable`
+    `read(path)`: for a file, the value that replaces it: lists of texts by name. `check(value)`: raises `Unreadable`
     with a sentence.
     """
 
@@ -55,7 +59,7 @@ class Option:
 
     def __post_init__(self) -> None:
         if self.kind == FILE and self.scope == MODEL and self.read is None:
-            raise ValueError(f"the option {self.name} is a file that no bundle can keep: say what is read of it")
+            raise ValueError(f"the option {self.name} is a file, which a bundle cannot keep: give a function `read`")
 
     @property
     def kept_as(self) -> str:
@@ -65,24 +69,24 @@ class Option:
 
 @dataclass(frozen=True)
 class Source:
-    """Which objects and files are models of the framework, and how a file becomes a model.
+    """The objects and files that are models of the framework, and how to load them.
 
-    `packages`: top packages of the classes that it reads from pickles (`sklearn`).
+    `packages`: top packages of its classes in pickles (`sklearn`).
     `containers`: the kinds of files that it reads, by the names of their scanners (`packager/scan/containers`).
     `sniff(path, head)`: whether a file of such a kind is of this framework (`head`: its first 4 KiB); None: all are.
     `load(path, given)`: the model of such a file.
-    `adopt(model, given)`: the model of an object that came out of a pickle, with the user's options; None: as it is.
-    `start(given)`: starts the program that will hold the model and gives what its sandbox holds (see `_sandbox`): a
-    process that holds a model itself can start none.
-    `look(path)`: what a file says of itself, without loading it.
-    `options`: what a user can say to the framework.
+    `prepare(loaded, given)`: the model of an object from a pickle; None: the object itself.
+    `start(given)`: starts the program that will load the model, before this process enters the sandbox, where it can
+    start none; returns the facts of that program's sandbox (see `_sandbox`).
+    `look(path)`: facts about a file, without loading it.
+    `options`: the options of the framework.
     """
 
     packages: tuple[str, ...] = ()
     containers: tuple[str, ...] = ()
     sniff: Callable[[Path, bytes], bool] | None = None
     load: Callable[[Path, Given], Any] | None = None
-    adopt: Callable[[Any, Given], Any] | None = None
+    prepare: Callable[[Any, Given], Any] | None = None
     start: Callable[[Given], dict[str, Any]] | None = None
     look: Callable[[Path], dict[str, Any]] | None = None
     options: tuple[Option, ...] = ()
@@ -99,19 +103,18 @@ def _never(model: Any) -> bool:
 
 @dataclass(frozen=True)
 class Original:
-    """How the user's own model describes itself and answers.
+    """The user's own model: its description and its answers.
 
     `describe(model)`: see `Description`.
     `predict(model, x)`: its answers, arrays by output name; `x` is a data frame, a matrix, records or texts, as the
     description says.
     `quick(model, x)`: the cheapest call from which all outputs follow, for the clock; None: the model's own
     `predict_proba` where it has one, else `predict`.
-    `clock(model, x)`: seconds of one answer by the original's own clock, where asking it costs time of its own.
-    `environment(model)`: what the original runs in, where that is not this interpreter.
-    `processor(model)`: whether answers may hang on the kernel of linear algebra, which the processor chooses:
-    `ALWAYS`, `TIES` (labels alone, among equal scores) or `NEVER`.
-    `takes_sparse(model)`: whether the original takes a sparse matrix though it knows the names of its columns; one that
-    does not know them is tried.
+    `clock(model, x)`: seconds of one answer by the original's own clock, for an original in another process.
+    `environment(model)`: the original's environment, where that is not this interpreter's.
+    `processor(model)`: whether answers may depend on the kernel of linear algebra, which the processor chooses:
+    `ALWAYS`, `TIES` (only labels, among equal scores) or `NEVER`.
+    `takes_sparse(model)`: whether an original with column names takes a sparse matrix; one without names is tried.
     """
 
     describe: Callable[[Any], Description]
@@ -123,7 +126,7 @@ class Original:
     takes_sparse: Callable[[Any], bool] = _never
 
 
-def column_probes(description: Description, inputs: tuple[TensorSpec, ...], example: Table) -> list[Probe]:
+def column_probes(model: Any, description: Description, inputs: tuple[TensorSpec, ...], example: Table) -> list[Probe]:
     """The probes of a table: example rows, then rows in which each column takes the values worth trying."""
     from ._worker.probes import make_probes
 
@@ -132,15 +135,15 @@ def column_probes(description: Description, inputs: tuple[TensorSpec, ...], exam
 
 @dataclass(frozen=True)
 class Probing:
-    """Which inputs are worth trying.
+    """The inputs that are worth trying.
 
-    `adapt(model, description)`: the description, once it holds the example.
-    `batches(description, inputs, example)`: the probes, the example's own rows first.
+    `adapt(model, description)`: completes the description when it has the example.
+    `batches(model, description, inputs, example)`: the probes, the example's own rows first.
     `named(model, table)`: the example's tensors under the names of the inputs, of a model that takes tensors.
     """
 
     adapt: Callable[[Any, Description], Description] = field(default=lambda model, description: description)
-    batches: Callable[[Description, tuple[TensorSpec, ...], Table], list[Probe]] = column_probes
+    batches: Callable[[Any, Description, tuple[TensorSpec, ...], Table], list[Probe]] = column_probes
     named: Callable[[Any, Table], Table] = field(default=lambda model, table: table)
 
 
@@ -149,12 +152,12 @@ class Export:
     """How a model becomes a graph.
 
     `convert(model, description, signature, real, out)`: writes the ONNX model to `out`, large constants beside it, its
-    inputs and outputs as the signature says; `real` is the type of the numbers inside, `float32` or `float64`. Writes
-    nothing where the model's own file ships as it came. Raises `Unsupported`.
+    inputs and outputs as in the signature; `real` is the type of the numbers inside, `float32` or `float64`. Writes
+    nothing where the model's own file is the graph. Raises `Unsupported`.
     `precisions(model)`: forms worth trying, the cheapest first.
     `packages`: what converting imports beside the model's own packages, as pip takes it.
     `step(fitted)`: the step of one object of the framework, so that a pipeline of any framework can hold it (see
-    `_steps.py`); None: no such class.
+    `_steps/step.py`); None: no such class. It gets no options: they belong to the pipeline's framework.
     """
 
     convert: Callable[[Any, Description, Signature, str, Path], None]

@@ -5,7 +5,7 @@ Standard library only, Python 3.9 and later: this file runs in the model's own i
 
 from __future__ import annotations
 
-import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union
@@ -22,8 +22,11 @@ Axes = Mapping[str, Union[int, None]]
 """By the name of a tensor, the axis along which a batch grows; None: it has no such axis."""
 
 FLOATS = ("float32", "float64")
+BFLOAT16 = "bfloat16"
+REALS = ("float16", BFLOAT16, *FLOATS)
+"""All types with fractions; columns of a table have the wider two only."""
 ALWAYS, TIES, NEVER = "always", "ties", "never"
-"""Where answers may hang on the processor: everywhere, in labels among equal scores, nowhere."""
+"""Where answers may depend on the processor: everywhere, in labels among equal scores, nowhere."""
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 ONNX_RUNTIME_FLOOR = (1, 28)
 """The oldest ONNX Runtime that mlpack ships to: pip's, the Java project's, and the least that the C++ code loads."""
@@ -162,6 +165,11 @@ class TensorSpec:
         return self.graph_name or self.name
 
     @property
+    def in_numpy(self) -> str:
+        """The name of numpy's type that holds the elements: float32 for bfloat16, which numpy lacks."""
+        return {BFLOAT16: "float32", "string": "object"}.get(self.dtype, self.dtype)
+
+    @property
     def width(self) -> int:
         """Columns per row: 1 for `[N]` and `[N, 1]`; 0 for a tensor whose rows are not so many cells side by side."""
         if len(self.shape) == 2 and isinstance(self.shape[1], int):
@@ -220,18 +228,41 @@ class TensorSpec:
 
 
 @dataclass(frozen=True)
+class Range:
+    """The sizes of a free dimension that a model takes: `least` to `most`, both included; None: any."""
+
+    name: str
+    least: int = 0
+    most: int | None = None
+
+    def __contains__(self, size: int) -> bool:
+        return self.least <= size <= self.largest
+
+    @property
+    def largest(self) -> int:
+        """The largest size, also of a range without an end."""
+        return sys.maxsize if self.most is None else self.most
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON object of this range."""
+        return {"name": self.name, "least": self.least, **({} if self.most is None else {"most": self.most})}
+
+
+@dataclass(frozen=True)
 class Signature:
     """What a model takes and gives.
 
     `task`: `classifier`, `regressor`, `transformer`, `clusterer`, `outlier`, `density` (it scores rows and answers no
-    label) or `graph` (an ONNX file as it came).
+    label) or `graph` (tensors in, tensors out: an ONNX file as it came, a module of PyTorch).
     `classes`: the labels in the order of the columns of `probabilities`; none where a row has several labels.
+    `ranges`: of the free dimensions that do not take every size.
     """
 
     task: str
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     classes: tuple[Scalar, ...] = ()
+    ranges: tuple[Range, ...] = ()
 
     @property
     def batch_axes(self) -> Axes:
@@ -245,6 +276,11 @@ class Signature:
         return grows and all(t.batch_axis is not None for t in self.outputs)
 
     @property
+    def batch_sizes(self) -> Range:
+        """How many rows a batch may have."""
+        return next((each for each in self.ranges if each.name == BATCH), Range(BATCH))
+
+    @property
     def takes_tensors(self) -> bool:
         """Whether the inputs are tensors of a graph as it came, not columns of a table."""
         return not any(t.kind in (COLUMN, MATRIX) for t in self.inputs)
@@ -256,6 +292,7 @@ class Signature:
             "inputs": [t.to_json() for t in self.inputs],
             "outputs": [t.to_json() for t in self.outputs],
             "classes": list(self.classes),
+            **({"ranges": [each.to_json() for each in self.ranges]} if self.ranges else {}),
         }
 
     def in_precision(self, real: str) -> Signature:
@@ -277,6 +314,7 @@ class Signature:
             else tuple(_with_kind(t, inputs) for t in inputs),
             tuple(TensorSpec.from_json(t) for t in plain["outputs"]),
             tuple(plain["classes"]),
+            tuple(Range(each["name"], each["least"], each.get("most")) for each in plain.get("ranges", ())),
         )
 
 
@@ -330,10 +368,11 @@ class Description:
     the original is asked with the rows as dictionaries, a missing cell's key left out.
     `targets`: the classes of each target of a classifier of several, whose `classes` are empty.
     `notes`: facts worth a line in the report. `inputs`: the inputs of an ONNX file as it has them, of any rank and
-    type; empty for all other frameworks. `outputs`: its outputs' shapes, where it declares them. `example`: the columns
-    of the example under the names of the inputs, where it is at hand. `columnar`: the original is asked with the
-    columns as they are. `sparse`: it is asked with a sparse matrix, which leaves out what is 0; `absent`: and it tells
-    such a cell from a stored 0. `tensors`: it is asked with tensors by name, whose `inputs` only an example shows.
+    type; empty for all other frameworks. `outputs`: its outputs' shapes, where it declares them. `types`: the element
+    types of its outputs that numpy lacks. `example`: the columns of the example under the names of the inputs, where it
+    is at hand. `columnar`: the original is asked with the columns as they are. `sparse`: it is asked with a sparse
+    matrix, which leaves out what is 0; `absent`: and it tells such a cell from a stored 0. `tensors`: it is asked with
+    tensors by name, whose `inputs` only an example shows. `ranges`: of free dimensions, as the user promises them.
     """
 
     title: str
@@ -346,46 +385,11 @@ class Description:
     notes: tuple[str, ...] = ()
     inputs: tuple[TensorSpec, ...] = ()
     outputs: Mapping[str, tuple[Dim, ...]] = field(default_factory=dict)
+    types: Mapping[str, str] = field(default_factory=dict)
     targets: tuple[tuple[Scalar, ...], ...] = ()
     columnar: bool = False
     sparse: bool = False
     absent: bool = False
     tensors: bool = False
+    ranges: tuple[Range, ...] = ()
     example: Table | None = field(default=None, compare=False, repr=False)
-
-
-@dataclass(frozen=True)
-class Requirement:
-    """A distribution of PyPI that a feature needs.
-
-    `text`: as pip takes it, `scikit-learn>=1.3`. `extra`: the extra of mlpack that brings it; empty: mlpack itself.
-    `purpose`: the feature, in words; empty: it goes without saying. `instead`: distributions with the same modules.
-    """
-
-    text: str
-    extra: str = ""
-    purpose: str = ""
-    instead: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """The distribution's name."""
-        return re.split(r"[^A-Za-z0-9._-]", self.text, maxsplit=1)[0]
-
-
-@dataclass(frozen=True)
-class Tool:
-    """A program that a feature needs, or a file of the system.
-
-    `mend`: the command that brings it. `argument`: what makes the program print its version. `file`: the path of the
-    file, in place of a program.
-    """
-
-    name: str
-    purpose: str
-    mend: str
-    argument: str = "--version"
-    file: str = ""
-
-
-Need = Union[Requirement, Tool]

@@ -1,4 +1,4 @@
-"""Models and rows that a Python program holds, written to files for a build."""
+"""Writes the models and rows of a Python program to files for a build."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _value(key: str, value: Any) -> Any:
 
 
 def _file(value: Any, place: Path) -> Path:
-    """The path itself, or a file that holds the value."""
+    """The path itself, or a file with the value."""
     if isinstance(value, (str, Path)):
         return Path(value)
     if type(value).__module__.split(".")[0] == "rpy2":
@@ -54,13 +54,13 @@ def _file(value: Any, place: Path) -> Path:
         value.to_parquet(path)
         return path
     raise UsageError(
-        f"the {place.name} is a {type(value).__name__}: give a path, an R object that rpy2 holds, or, for rows, a data "
-        "frame of pandas; another model save first, with joblib.dump"
+        f"the {place.name} is a {type(value).__name__}: give a path, an R object of rpy2, or, for rows, a data frame "
+        "of pandas; save another model first, with joblib.dump"
     )
 
 
 def _saved(value: Any, path: Path) -> Path:
-    """The R object as `saveRDS` writes it, by the R that rpy2 runs."""
+    """The R object in `saveRDS`'s form, written by rpy2's R."""
     interface = sys.modules["rpy2.rinterface"]
     interface.baseenv["saveRDS"](value, interface.StrSexpVector([str(path)]))
     return path

@@ -44,7 +44,7 @@ def cli(context: click.Context) -> None:
 @cli.command(cls=WithOptions)
 @click.argument("model", type=_any, required=False)
 @click.option("--example", type=_file, help="Example inputs: csv, parquet, npz, npy, json or rds.")
-@click.option("-o", "--output", type=_folder, help="Where the bundle's folder goes.  [default: dist]")
+@click.option("-o", "--output", type=_folder, help="The folder for the bundle.  [default: dist]")
 @click.option("--name", help="The bundle's name.  [default: the model file's]")
 @click.option("--version", "version_", help="The bundle's version.  [default: 1.0.0]")
 @click.option("--python", help="The interpreter that the model belongs to.  [default: mlpack's own]")
@@ -53,13 +53,15 @@ def cli(context: click.Context) -> None:
 @click.option("--precision", type=click.Choice(["auto", "float32", "float64"]), help="The graph's numbers.")
 @click.option("--rtol", type=float, help="Relative tolerance, instead of the type's own.")
 @click.option("--atol", type=float, help="Absolute tolerance, instead of the type's own.")
-@click.option("--max-p99", type=float, metavar="MS", help="Fail when the p99 at batch 1 is above.")
+@click.option("--max-p99", type=float, metavar="MS", help="Fail if the p99 at batch 1 is above MS.")
 @click.option("--allow", multiple=True, metavar="NAME", help="Trust one more name or module of a pickle.")
 @click.option("--vendor", is_flag=True, default=None, help="Put the environment's packages into the bundle.")
-@click.option("--lock", type=_file, help="A lock file of yours: kept, and held against what is installed.")
+@click.option("--lock", type=_file, help="Your own lock file: kept, and compared with the installed packages.")
 @TAKES
-@click.option("--keep-failed", is_flag=True, default=None, help="Keep what was made when the numbers differ.")
-@click.option("--overwrite", is_flag=True, default=None, help="Replace an older bundle once the new one is whole.")
+@click.option(
+    "--keep-failed", is_flag=True, default=None, help="Keep graphs, probes and answers if the numbers differ."
+)
+@click.option("--overwrite", is_flag=True, default=None, help="Replace an older bundle once the new one is complete.")
 @click.option("--config", type=_file, help="Read these options from a toml file, table [build].")
 @_as_json
 def build(config: Path | None, as_json: bool, settings: Spelled, **options: Any) -> None:
@@ -91,7 +93,7 @@ def build(config: Path | None, as_json: bool, settings: Spelled, **options: Any)
     multiple=True,
     help=f"Also build this project ({TARGETS}) and replay there.",
 )
-@click.option("--variant", metavar="NAME", help="Replay this variant alone.  [default: each that can run here]")
+@click.option("--variant", metavar="NAME", help="Replay only this variant.  [default: each that can run here]")
 @click.option(
     "--provider",
     type=click.Choice(["cpu", "cuda", "tensorrt"]),
@@ -140,7 +142,7 @@ def bench(
 @click.argument("path", type=_any)
 @_as_json
 def inspect(path: Path, as_json: bool) -> None:
-    """Says what a bundle or a model file is. Runs and loads nothing."""
+    """Describes a bundle or a model file. Runs and loads nothing."""
     from .commands.inspect import inspect as look
 
     _run(lambda: look(path), as_json, say.facts)
@@ -152,7 +154,7 @@ def inspect(path: Path, as_json: bool) -> None:
 @click.option("-o", "--output", type=_file, help="csv, parquet, npz or json, by its suffix.  [default: csv, printed]")
 @_as_json
 def predict(bundle: Path, file: Path, output: Path | None, as_json: bool) -> None:
-    """Answers every row of FILE, in order."""
+    """Predicts every row of FILE, in order."""
     from .commands.predict import predict as answer
 
     _run(lambda: answer(bundle, file, output), as_json, lambda facts: None)
@@ -161,11 +163,11 @@ def predict(bundle: Path, file: Path, output: Path | None, as_json: bool) -> Non
 @cli.command()
 @click.argument("bundle", type=_any)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on; 0.0.0.0: all.")
-@click.option("--port", default=8080, type=click.IntRange(0, 65535), show_default=True, help="0: any that is free.")
+@click.option("--port", default=8080, type=click.IntRange(0, 65535), show_default=True, help="0: any free one.")
 @click.option("--workers", default=1, type=click.IntRange(1, 256), show_default=True, help="Processes that answer.")
 @_as_json
 def serve(bundle: Path, host: str, port: int, workers: int, as_json: bool) -> None:
-    """Answers requests for BUNDLE over HTTP until it is told to end."""
+    """Serves BUNDLE over HTTP until stopped."""
     from .commands.serve import serve as answer
 
     def ready(facts: dict[str, Any]) -> None:
@@ -179,20 +181,20 @@ def serve(bundle: Path, host: str, port: int, workers: int, as_json: bool) -> No
 @cli.command()
 @click.argument("bundle", type=_any)
 @click.option("--tag", metavar="NAME:VERSION", help="The image's name.  [default: the bundle's name and version]")
-@click.option("--kind", help=f"The kind of image ({KINDS}).  [default: oci]")
+@click.option("--kind", help=f"Image kind ({KINDS}).  [default: oci]")
 @click.option("-o", "--output", type=_file, help="The archive.  [default: NAME-VERSION.tar]")
 @click.option(
     "--base",
     metavar="REFERENCE",
     default="debian",
-    help="What lies below: NAME@sha256:…  [default: debian]",
+    help="Base image: NAME@sha256:…  [default: debian]",
 )
 @click.option("--no-replay", is_flag=True, help="Do not start the image in a container engine.")
 @_as_json
 def image(
     bundle: Path, tag: str | None, kind: str | None, output: Path | None, base: str, no_replay: bool, as_json: bool
 ) -> None:
-    """Makes a container image that serves BUNDLE, then replays every golden case against it."""
+    """Makes a container image that serves BUNDLE. Replays every golden case against it."""
     from .images import make
 
     def work() -> dict[str, Any]:
@@ -205,10 +207,10 @@ def image(
 @cli.command()
 @click.argument("bundle", type=_any)
 @click.option("--target", required=True, help=f"The project to write ({TARGETS}).")
-@click.option("-o", "--output", type=_folder, required=True, help="The project's folder; a new one.")
+@click.option("-o", "--output", type=_folder, required=True, help="The project's folder, which must not exist.")
 @_as_json
 def export(bundle: Path, target: str, output: Path, as_json: bool) -> None:
-    """Writes one target of BUNDLE as a folder that stands alone, the graph included."""
+    """Writes one target as a stand-alone folder, with the graph."""
     from .commands.export import export as write
 
     def work() -> dict[str, Any]:
@@ -223,7 +225,7 @@ def export(bundle: Path, target: str, output: Path, as_json: bool) -> None:
 @click.argument("b", type=_any)
 @_as_json
 def diff(a: Path, b: Path, as_json: bool) -> None:
-    """Says what changed from bundle A to bundle B: environment, signature, graph, answers."""
+    """Shows the changes from bundle A to bundle B. Compares environment, signature, graph and answers."""
     from .diff import diff as compare
 
     _run(lambda: compare(a, b), as_json, say.diff)
@@ -231,15 +233,15 @@ def diff(a: Path, b: Path, as_json: bool) -> None:
 
 @cli.command(cls=OfThisMachine)
 @click.argument("bundle", type=_any)
-@click.option("--into", type=_folder, required=True, help="Where the environment goes; a new folder.")
-@click.option("--python", help="The interpreter to make it of.  [default: one of the same version]")
+@click.option("--into", type=_folder, required=True, help="The folder for the environment, which must not exist.")
+@click.option("--python", help="The interpreter for it.  [default: one of the same version]")
 @click.option("--allow", multiple=True, metavar="NAME", help="Trust one more name or module of the original's pickle.")
 @TAKES
 @_as_json
 def reproduce(
     bundle: Path, into: Path, python: str | None, allow: tuple[str, ...], settings: Spelled, as_json: bool
 ) -> None:
-    """Makes the original's environment again, asks the original again, and compares."""
+    """Rebuilds the original's environment and runs it again. Compares its answers with the recorded ones."""
     from .commands.reproduce import reproduce as again
     from .options import of_this_machine
 
@@ -253,7 +255,7 @@ def reproduce(
 @cli.command()
 @_as_json
 def doctor(as_json: bool) -> None:
-    """Says what is installed, what is missing for which feature, and the command that fixes it."""
+    """Checks your setup. Lists what is installed, what is missing for which feature, and how to install it."""
     from .commands.doctor import doctor as look
 
     _run(look, as_json, say.doctor)
@@ -276,7 +278,7 @@ def main() -> None:
     except click.ClickException as error:
         _fail({"exit": 2, "kind": "UsageError", "message": error.format_message()}, "--json" in sys.argv)
     except Exception as error:
-        if told_to_end:  # while a library was imported, which makes an ImportError of whatever ends it
+        if told_to_end:  # a library that is being imported turns the interrupt into an ImportError
             sys.exit(128 + told_to_end[0])
         from .crash import told
 
@@ -286,7 +288,7 @@ def main() -> None:
 def _run(
     work: Callable[[], dict[str, Any]], as_json: bool, show: Callable[[dict[str, Any]], None], guarded: bool = True
 ) -> None:
-    """`guarded`: the command does not end itself in time when it is told to."""
+    """`guarded`: the command may not end by itself in time on SIGTERM."""
     if guarded:
         guard(lambda error: _fail(error.to_json(), as_json))
     try:
@@ -317,7 +319,7 @@ def _fail(error: dict[str, Any], as_json: bool) -> None:
 
 
 def _line(plain: dict[str, Any], default: Callable[[Any], Any] | None = None) -> str:
-    """The object in one line, in letters that standard output can take."""
+    """The object in one line, in characters that standard output can encode."""
     allow = default is not None
     line = json.dumps(plain, ensure_ascii=False, allow_nan=allow, default=default)
     try:

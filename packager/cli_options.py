@@ -1,6 +1,6 @@
-"""How the command line takes the options of frameworks: `-O`, the older spellings, and their lines in `--help`.
+"""The options of frameworks on the command line: `-O`, the older spellings, and their lines in `--help`.
 
-The frameworks are asked when a command that takes their options is parsed or explained, and not before.
+Frameworks are imported only when a command with such options is parsed or explained.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _VALUES = {
     "program": "PROGRAM",
     "pair": "NAME=VALUE",
 }
-"""By kind of option, what its value is in `--help`."""
+"""By kind of option, the name of its value in `--help`."""
 Spelled = tuple[tuple[str, str], ...]
-"""Texts of `-O`, each with the older spelling that the user wrote, or with nothing."""
+"""Texts of `-O`, each with the older spelling that the user wrote, or an empty text."""
 
 
 class WithOptions(click.Command):

@@ -30,7 +30,7 @@ KEYS += ("overwrite",)
 
 
 def build_request(config: Path | None, options: Mapping[str, Any], settings: Sequence[Setting] = ()) -> Request:
-    """The request that a build gets: what was given on the command line, else the file's, else the default.
+    """The request for a build: each value from the command line, else from the file, else the default.
 
     `settings`: the options of frameworks.
     """

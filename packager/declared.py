@@ -1,4 +1,4 @@
-"""The options that frameworks declare, by asking those that have any; light, as `--help` waits for it."""
+"""The options that frameworks declare; imports only frameworks with options, so that `--help` is fast."""
 
 from __future__ import annotations
 

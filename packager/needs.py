@@ -1,16 +1,16 @@
-"""What the features of mlpack need, by asking every variant: converters, runtimes, kinds of images, environments."""
+"""The requirements of mlpack's features, from every converter, runtime, kind of image and environment."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mlpack_toolkit.converters.spec import Need, Requirement
+from mlpack_toolkit.converters.needs import Need, Requirement
 
 RUNNING = Requirement("onnxruntime", purpose="running graphs")
 
 
 def needs() -> Iterator[Need]:
-    """All of them, in the order in which `mlpack doctor` shows them."""
+    """All requirements, in the order of `mlpack doctor`."""
     from mlpack_toolkit import converters, runtimes
     from mlpack_toolkit.runtimes.server.needs import NEEDS as SERVER
 
@@ -28,7 +28,7 @@ def needs() -> Iterator[Need]:
 
 
 def extras() -> dict[str, list[str]]:
-    """The extras of the package, by name: what pip installs for each."""
+    """The package's extras: by name, the requirements for pip."""
     found: dict[str, list[str]] = {}
     for need in needs():
         if isinstance(need, Requirement) and need.extra:

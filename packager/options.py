@@ -1,4 +1,4 @@
-"""The options that frameworks declare: found by name, checked, and turned into values, wherever the user wrote them."""
+"""Finds the options that frameworks declare, checks their values and converts them, wherever the user wrote them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _FLAGS = {"true": True, "false": False}
 
 @dataclass(frozen=True)
 class Setting:
-    """One option as the user wrote it: `raw`, a text of the command line, or what toml and Python have in its place.
+    """One option as the user wrote it: `raw`: a text of the command line, or a value from toml or Python.
 
-    `where`: how the user spelled it, for messages. `folder`: what the paths of a file are relative to.
+    `where`: the user's spelling, for messages. `folder`: the base of relative paths.
     """
 
     framework: str
@@ -34,7 +34,7 @@ class Setting:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What two spellings of one option have in common."""
+        """The same value for all spellings of one option."""
         return self.framework, self.option.name
 
 
@@ -49,7 +49,7 @@ def from_text(text: str, where: str = "") -> Setting:
 
 
 def from_tables(tables: Any, where: str, folder: Path = Path()) -> tuple[Setting, ...]:
-    """The options in tables by framework, as toml and Python have them."""
+    """The options in tables by framework, from toml or Python."""
     if not isinstance(tables, Mapping) or not all(isinstance(table, Mapping) for table in tables.values()):
         raise UsageError(f"{where} must hold a table of options for each framework; there are: {_known()}")
     each = ((str(framework), str(name), raw) for framework, table in tables.items() for name, raw in table.items())
@@ -63,7 +63,7 @@ def _in_table(framework: str, name: str, raw: Any, where: str, folder: Path) -> 
 def from_keywords(
     given: Mapping[str, Any], where: str, folder: Path = Path()
 ) -> tuple[tuple[Setting, ...], dict[str, Any]]:
-    """The options in their older spellings, as keys without dashes; and what else is given."""
+    """The options in their older spellings, as keys without dashes, and the remaining keys."""
     older = {spelling.lstrip("-"): found for spelling, found in old_spellings().items()}
     settings = (Setting(*older[key], raw, f"{where}{key}", folder) for key, raw in given.items() if key in older)
     return tuple(settings), {key: raw for key, raw in given.items() if key not in older}
@@ -98,13 +98,13 @@ def of_this_machine(spelled: Sequence[tuple[str, str]]) -> Options:
 
 
 def over(stronger: Sequence[Setting], weaker: Sequence[Setting]) -> tuple[Setting, ...]:
-    """What one place says, and what another says of the options that the first is silent about."""
+    """The stronger settings, and those weaker ones that they do not override."""
     known = {each.key for each in stronger}
     return (*stronger, *(each for each in weaker if each.key not in known))
 
 
 def _value(same: Sequence[Setting]) -> Any:
-    """The value of one option that was said once, or of a repeatable one said several times."""
+    """The value of one option, which may be given several times if it is repeatable."""
     option, raws = same[0].option, [(each, raw) for each in same for raw in _each(each)]
     if option.kind == PAIR:
         return dict(pair for each, raw in raws for pair in _pairs(each, raw))
@@ -187,13 +187,13 @@ def _checked(setting: Setting, value: Any) -> Any:
 
 
 def kept(options: Options, framework: str) -> dict[str, Any]:
-    """What the bundle keeps: the values that are about the model, of its own framework."""
+    """The values that the bundle keeps: those of scope `MODEL`, of the model's framework."""
     about = {each.kept_as for each in declared().get(framework, ()) if each.scope == MODEL}
     return {key: value for key, value in options.get(framework, {}).items() if key in about}
 
 
 def again(framework: str, recorded: Mapping[str, Any], given: Options) -> Options:
-    """The options of an original that runs again: what its bundle keeps, and what this machine's user says."""
+    """The options for running an original again: those in its bundle, and the user's of scope `MACHINE`."""
     here = {each.kept_as for each in declared().get(framework, ()) if each.scope == MACHINE}
     own = {key: value for key, value in given.get(framework, {}).items() if key in here}
     return {framework: {**kept({framework: recorded}, framework), **own}}

@@ -35,8 +35,12 @@ def latency(facts: dict[str, Any]) -> None:
         for b in facts[side]:
             click.echo(
                 f"  {side:8} batch {b['batch']:>5}  p50 {b['p50_ms']:9.4f} ms  p99 {b['p99_ms']:9.4f} ms  "
-                f"{b['rows_per_second']:>12,.0f} rows/s"
+                f"{b['rows_per_second']:>12,.0f} rows/s" + _bound(b)
             )
+
+
+def _bound(b: dict[str, Any]) -> str:
+    return f"  bound p50 {b['bound_p50_ms']:.4f} ms" if "bound_p50_ms" in b else ""
 
 
 def facts(facts: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ def ignored_columns(signature: Signature, columns: Sequence[str]) -> tuple[str, 
 
 
 def needless_options(options: Options, framework: str) -> tuple[str, ...]:
-    """A line for each framework that the user said something to, though the model is of another."""
+    """A line for each framework with options from the user, other than the model's."""
     others = sorted(name for name in options if name != framework)
     return tuple(f"the options of {name} were not needed: the model is one of {framework}" for name in others)
 

@@ -1,4 +1,4 @@
-"""What a user asks of `mlpack build`."""
+"""The request for a build, and its checks."""
 
 from __future__ import annotations
 
@@ -9,17 +9,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .errors import UsageError
 from .original.worker import Limits
+from .paths import check_name
 
 Progress = Callable[[str], None]
-"""Takes the name of the step that begins."""
+"""Gets the name of each step when it begins."""
 Options = Mapping[str, Mapping[str, Any]]
-"""The values that the user gave to the options of frameworks: by framework, by the option's key."""
+"""The user's values of frameworks' options, by framework and the option's key."""
+
+LONGEST_NAME = 100
+"""The most letters of the name, and of the version: file names contain both, in at most 255 bytes."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for; see `mlpack build --help`. `reals`: columns of real numbers, however written."""
+    """The user's request; see `mlpack build --help`. `reals`: columns of real numbers, even if written as
+    integers."""
 
     model: Path
     example: Path
@@ -44,6 +50,37 @@ class Request:
 
     @property
     def bundle_name(self) -> str:
-        """The given name, else the model file's, in the letters that a folder and a Maven artifact can bear."""
+        """The given name, else the model file's, in characters that a folder and a Maven artifact may have."""
         stem = self.name or self.model.name.split(".")[0]
         return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.") or "model"
+
+
+def check_request(request: Request) -> None:
+    """Raises `UsageError` for a request that cannot be built, before anything is loaded."""
+    from mlpack_toolkit.runtimes import names
+
+    from .data.readers import check_file
+    from .original.interpreter import check_interpreter
+
+    for path in (request.model, *request.code, *((request.lock,) if request.lock else ())):
+        check_name(path)
+    if request.model.is_dir():
+        raise UsageError(f"{request.model} is a folder that MLflow did not write: give the model's file in it")
+    if not request.model.is_file():
+        raise UsageError(f"there is no model file {request.model}")
+    check_file(request.example)
+    if request.lock is not None and not request.lock.is_file():
+        raise UsageError(f"there is no lock file {request.lock}")
+    for folder in request.code:
+        if not folder.is_dir():
+            raise UsageError(f"--code {folder} is not a folder")
+    if len(request.bundle_name) > LONGEST_NAME or len(request.version) > LONGEST_NAME:
+        raise UsageError(
+            f"the name and the version have at most {LONGEST_NAME} letters each: give shorter ones (--name)"
+        )
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", request.version):
+        raise UsageError(f"the version {request.version!r} must be letters, digits and . _ + -, like 1.0.0")
+    unknown = [t for t in request.targets or () if t not in names()]
+    if unknown:
+        raise UsageError(f"there is no target {unknown[0]!r}; there are: {', '.join(names())}")
+    check_interpreter(request.python)

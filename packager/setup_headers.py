@@ -1,8 +1,8 @@
-"""`python -m mlpack_toolkit.packager.setup_headers [--into DIR]`: what generated C++ projects find by themselves.
+"""`python -m mlpack_toolkit.packager.setup_headers [--into DIR]`: prepares a folder that generated C++ projects find.
 
-ONNX Runtime's C and C++ headers, from a Debian package, and beside them a link to the library of Python's wheel.
+Fetches ONNX Runtime's C and C++ headers from a Debian package, and links the library of the Python wheel beside them.
 
-The headers are those of release 1.21: every newer library serves them, so one binary runs on all from 1.28 on.
+The headers are of release 1.21: every newer library supports them, so one binary runs with all from 1.28 on.
 apt is pointed at scratch folders: nothing of the system is installed or changed.
 """
 
@@ -35,10 +35,10 @@ def cache_folder() -> Path:
 
 
 def check_kept() -> None:
-    """Fetches the headers of the cache again where they are not as they were put there."""
+    """Fetches the headers in the cache again where they have changed."""
     include = cache_folder() / "include"
     if include.exists() and not whole(include):
-        with suppress(MissingToolError):  # the project that needs them says how to get them
+        with suppress(MissingToolError):  # the project's own message says how to get them
             fetch_headers(cache_folder())
 
 
@@ -80,7 +80,7 @@ def find_header(include: Path) -> Path | None:
 
 
 def _keep(scratch: Path, into: Path) -> None:
-    """Moves headers and licence into place; the header folder last, as it is what marks the work as done."""
+    """Moves headers and licence into place; the header folder last, as it marks the work as done."""
     header = find_header(scratch / "tree")
     if header is None:
         raise MissingToolError(f"{PACKAGE} of Debian {SUITE} holds no onnxruntime_cxx_api.h. {INSTEAD}")

@@ -1,58 +1,83 @@
-"""How files get from one folder to another: by reflink or hard link where that is safe, else by one copy."""
+"""Transfers files between folders by reflink or hard link where that is safe, else by one copy."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import stat
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Protocol
+
+from mlpack_toolkit.converters.artifact import File
 
 _FICLONE = 0x40049409
-"""Linux's request to give a file the blocks of another: later writes to either one leave the other as it is."""
+"""Linux's request to share the blocks of a file with another: later writes to one do not change the other."""
+
+
+class Digest(Protocol):
+    """What `hashlib` makes."""
+
+    def update(self, data: bytes, /) -> None: ...
 
 
 @dataclass(frozen=True)
 class Owned:
     """A file that mlpack made in a temporary folder and never writes again: a hard link to it is safe.
 
-    `sha256`: its digest in hex, where it is known already; a large file is read once less then.
+    `sha256`: its digest in hex, where it is known already; a large file is read once less then. `modified`: when the
+    file had been written last as that digest was taken, in nanoseconds; 0: not known.
     """
 
     path: Path
     sha256: str = ""
+    modified: int = 0
+
+    def as_file(self, path: str) -> File:
+        """The same as a file of an artifact, whose path there is `path`; its digest is known."""
+        return File(path, self.sha256, self.path.stat().st_size, self.modified)
+
+
+PIECE = 4 << 20
 
 
 def duplicate(source: Path, target: Path) -> Path:
-    """The file `target`, independent of `source`: its own blocks, or shared ones that part on the first write."""
+    """Copies `source` to the independent file `target`, which may share blocks until the first write."""
     with source.open("rb") as file:
         _fill(file.fileno(), target)
     return target
 
 
-def receive(source: Path, target: Path, most: int) -> Path:
-    """The same of a file that another process may still write: a plain file of at most `most` bytes.
+def digested(source: Path, target: Path) -> Owned:
+    """Copies a file and takes its digest: the bytes are read once for both."""
+    with source.open("rb") as file:
+        return _fill_digested(file.fileno(), target)
 
-    Raises `OSError`, and `ValueError` for anything else than such a file.
+
+def receive(source: Path, target: Path, most: int) -> Owned:
+    """Copies a file that another process may still write: a plain file of at most `most` bytes.
+
+    Raises `OSError`, and `ValueError` for any other file.
     """
     descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb"):
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_size > most:
             raise ValueError(f"{source.name} is no file of at most {most:,} bytes")
-        _fill(descriptor, target)
-    return target
+        return _fill_digested(descriptor, target)
 
 
 def share(source: Path, target: Path) -> Path:
-    """The file `target` with the content of one that nobody writes again: the same file on disk where it can be."""
+    """Makes `target` from a file that is never written again: by hard link where possible."""
     if os.path.lexists(target):
         raise FileExistsError(target)
     try:
         os.link(source, target)
-    except OSError:  # another disk, or one without hard links
+    except OSError:  # another disk, or no hard links
         duplicate(source, target)
     return target
 
@@ -71,6 +96,26 @@ def _fill(source: int, target: Path) -> None:
             os.lseek(source, 0, os.SEEK_SET)
             with os.fdopen(os.dup(source), "rb") as file:
                 shutil.copyfileobj(file, copy, 1 << 20)
+
+
+def _fill_digested(source: int, target: Path) -> Owned:
+    digest = hashlib.sha256()
+    with target.open("w+b") as copy:
+        cloned = _cloned(source, copy.fileno())
+        os.lseek(source, 0, os.SEEK_SET)
+        with os.fdopen(os.dup(copy.fileno() if cloned else source), "rb") as file, ThreadPoolExecutor(1) as hasher:
+            _pass_on(file, None if cloned else copy, digest, hasher)
+        copy.flush()
+        return Owned(target, digest.hexdigest(), os.fstat(copy.fileno()).st_mtime_ns)
+
+
+def _pass_on(file: IO[bytes], copy: IO[bytes] | None, digest: Digest, hasher: ThreadPoolExecutor) -> None:
+    """Writes each piece while its digest is taken by another thread: both take about as long."""
+    while piece := file.read(PIECE):
+        taken = hasher.submit(digest.update, piece)
+        if copy is not None:
+            copy.write(piece)
+        taken.result()
 
 
 def _cloned(source: int, target: int) -> bool:

@@ -11,7 +11,7 @@ NOT_TARGETS = ("engine", "server", "spec")
 
 
 def names() -> tuple[str, ...]:
-    """The runtimes that can be asked for, sorted; imports none of them."""
+    """The names of the runtimes, sorted; imports none of them."""
     found = (m.name for m in iter_modules(__path__))
     return tuple(sorted(n for n in found if n not in NOT_TARGETS and not n.startswith("_")))
 
@@ -23,5 +23,5 @@ def load(name: str) -> Runtime:
 
 
 def of_image(kind: str) -> Runtime:
-    """The runtime whose project becomes that kind of container image."""
+    """The runtime whose project an image of that kind is built from."""
     return next(runtime for runtime in map(load, names()) if runtime.image == kind)

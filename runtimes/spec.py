@@ -1,4 +1,4 @@
-"""What a runtime is: a language or target that can load a bundle."""
+"""The interface of a runtime: a language or target that can load a bundle."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from pathlib import Path
 
 from mlpack_toolkit.converters.artifact import Artifact
 from mlpack_toolkit.converters.graph_file import LARGE
-from mlpack_toolkit.converters.spec import Need, Signature
+from mlpack_toolkit.converters.needs import Need
+from mlpack_toolkit.converters.spec import Signature
 
 
 @dataclass(frozen=True)
 class Package:
-    """What a runtime writes its project from.
+    """The input of a runtime's `render`.
 
     `model`: the graph. `golden`: file name to bytes, `case-000.request.json`, `case-000.response.json`, …
     """
@@ -26,7 +27,7 @@ class Package:
 
     @property
     def refers(self) -> bool:
-        """Whether the project refers to the graph's files, as they are large, instead of holding them.
+        """Whether the project refers to the graph's files, because they are large, instead of containing them.
 
         They are then in the project's own folder `model/` (`mlpack export`), else in the bundle, two above it.
         """
@@ -52,11 +53,11 @@ class Step:
 class Runtime:
     """A target: `render` gives its files by relative path, `steps` builds them and replays the golden cases.
 
-    `steps(project, work)`: commands to run in the folder `project`; what they build goes below `work`.
-    `homes(package)`: the folders in which a project that stands alone has the graph, as `model.onnx`, and its data.
+    `steps(project, work)`: commands to run in the folder `project`; they write below `work`.
+    `homes(package)`: the folders for the graph, as `model.onnx`, and its data in a project that stands alone.
     `context`: the project is built from the bundle's folder: it stands alone with the files of an image beside it.
-    `image`: the kind of container image that its project becomes; `program(project, work)`: the commands that build
-    the server of that image, which then lies at `work/server`, where it must be compiled.
+    `image`: the kind of container image that is built from its project; `program(project, work)`: the commands that
+    compile that image's server to `work/server`, where it has one.
     `needs`: the tools that its project is built with.
     """
 

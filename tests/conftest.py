@@ -17,6 +17,7 @@ import pytest
 from mlpack_toolkit.packager.commands import build
 from tests.make import build_model
 from tests.once import once
+from tests.order import long_first
 from tests.quick import environment
 from tests.tiers import keep
 from tests.warm import CLI, warm_workers
@@ -34,6 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     keep(config, items)
+    items[:] = long_first(items, getattr(config, "workerinput", {}).get("workercount", 1))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -19,7 +19,7 @@ def once(factory: pytest.TempPathFactory, name: str, fill: Callable[[Path], obje
     folder = base / f"once-{name}"
     with (base / f"once-{name}.lock").open("a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not lock.tell():
+        if not os.stat(lock.fileno()).st_size:  # `lock.tell()` is of before the lock was ours
             shutil.rmtree(folder, ignore_errors=True)  # of a worker that failed
             folder.mkdir()
             fill(folder)

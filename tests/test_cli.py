@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import pandas as pd
 import pytest
 
 from mlpack_toolkit.packager import cli, output
+from tests.warm import CLI
 
 ROOT = Path(__file__).parent.parent
 KINDS = {
@@ -43,10 +44,12 @@ class Done:
     err: str
 
 
-def call(folder: Path, *arguments: object, environment: dict[str, str] | None = None) -> Done:
-    """Runs `mlpack ARGUMENTS --json` in the folder."""
+def call(
+    folder: Path, *arguments: object, environment: dict[str, str] | None = None, program: Sequence[str] = ("-c", CLI)
+) -> Done:
+    """Runs `mlpack ARGUMENTS --json` in the folder; the model's process starts the quick way of the tests."""
     done = subprocess.run(
-        [sys.executable, "-m", "mlpack_toolkit", *map(str, arguments), "--json"],
+        [sys.executable, *program, *map(str, arguments), "--json"],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
         capture_output=True,
@@ -86,7 +89,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     joblib.dump(LogisticRegression().fit(x, size), folder / "model.joblib")
     x.to_parquet(folder / "rows.parquet")
     x.to_csv(folder / "rows.csv", index=False)
-    done = call(folder, "build", "model.joblib", "--example", "rows.parquet")
+    done = call(folder, "build", "model.joblib", "--example", "rows.parquet", program=("-m", "mlpack_toolkit"))
     assert done.code == 0, done.err
     (folder / "built.json").write_text(json.dumps(done.last))
     return folder

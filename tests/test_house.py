@@ -25,7 +25,14 @@ FOLDERS = ("packager", "converters", "runtimes", "templates")
 MAY_IMPORT = {
     "templates": ("templates", "jinja2"),
     "converters": ("converters",),
-    "runtimes": ("runtimes", "converters.spec", "converters.artifact", "converters.graph_file", "templates"),
+    "runtimes": (
+        "runtimes",
+        "converters.spec",
+        "converters.bfloat16",
+        "converters.artifact",
+        "converters.graph_file",
+        "templates",
+    ),
     "packager": ("packager", "converters", "runtimes", "templates", "click"),
 }
 """Besides the standard library, at the head of a file; deeper inside, frameworks too."""
@@ -38,7 +45,7 @@ LONGEST_MODULE = 400
 FAMILIES = ("converters", "converters/sklearn", "converters/r", "runtimes", "packager/images")
 FAMILIES += ("packager/scan/containers",)
 """Folders whose files are variants: none of them knows another."""
-NOT_VARIANTS = "artifact engine graph_file latency messages plugin rds rds_frame rds_writer spec table variant"
+NOT_VARIANTS = "artifact bfloat16 engine graph_file latency messages plugin rds rds_frame rds_writer spec table variant"
 
 
 @dataclass(frozen=True)
@@ -162,10 +169,10 @@ def test_frameworks_are_imported_inside_functions(folder: str) -> None:
 
 
 def test_the_server_knows_itself_and_the_spec_alone() -> None:
-    """So that an image needs no more of this house than the server, its engine and two files of `converters`."""
+    """So that an image needs no more of this house than the server, its engine and three files of `converters`."""
     paths = [*_modules("runtimes/server"), *_modules("runtimes/engine")]
     found = [i for p in paths for i in _imports(_tree(p), p) if _below(i.name, FOLDERS)]
-    known = ("runtimes.server", "runtimes.engine", "converters.spec", "converters.graph_file")
+    known = ("runtimes.server", "runtimes.engine", "converters.spec", "converters.bfloat16", "converters.graph_file")
     strangers = [i for i in found if not _below(i.name, known)]
     assert found and not strangers, [f"{i.where} imports {i.name}" for i in strangers]
 
@@ -283,7 +290,8 @@ def test_no_drawer_for_odds_and_ends() -> None:
 NEW_CONVERTER = '''"""A framework nobody has heard of."""
 
 from .plugin import NUMBER, Converter, Export, Option, Original, Source
-from .spec import Description, Feature, Requirement, Tool
+from .needs import Requirement, Tool
+from .spec import Description, Feature
 
 
 def load(path, given):

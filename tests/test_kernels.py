@@ -1,4 +1,4 @@
-"""What may hang on the processor, under other kernels of linear algebra and without numpy's newer instructions."""
+"""Models whose answers may depend on the processor, with other kernels and without numpy's newer instructions."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ NAMES = {"Prescott": "Katmai"}
 
 @pytest.mark.slow
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the kernels are those of x86-64")
-@pytest.mark.parametrize("kernel", ["Prescott", "Haswell"])
+@pytest.mark.parametrize("kernel", ["Prescott", pytest.param("Haswell", marks=pytest.mark.full)])
 def test_the_sensitive_families_under_another_kernel(kernel: str) -> None:
-    """One kernel that fuses steps and one that does not; the whole suite runs under the machine's own."""
+    """One kernel that fuses steps and one that does not; the whole suite runs under the machine's own, which fuses."""
     if kernel == "Haswell" and not {"avx2", "fma"} <= set(machine()["cpu_flags"]):
         pytest.skip("this processor fuses no steps")
     env = {**os.environ, "OPENBLAS_CORETYPE": kernel, "NPY_DISABLE_CPU_FEATURES": NUMPY}

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import onnx
 import pandas as pd
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from mlpack_toolkit.converters.bfloat16 import rounded
 from mlpack_toolkit.packager.commands.build import Built
 from mlpack_toolkit.packager.commands.predict import predict
 from mlpack_toolkit.packager.commands.verify import check_bundle
@@ -19,6 +22,7 @@ from tests.make import build_model
 
 RNG = np.random.default_rng(0)
 FLOAT, HALF, INT, WORD = TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT64, TensorProto.STRING
+BRAIN = TensorProto.BFLOAT16
 CONSTANTS = {
     **{name: np.array(v, np.float16) for name, v in (("root", 1.4142), ("one", 1), ("half", 0.5))},
     "last": np.array([2], np.int64),
@@ -71,6 +75,27 @@ def test_half_precision_is_held_to_its_own_tolerance(tmp_path: Path) -> None:
     assert built.verification.tolerances["y"].rtol == 2**-10
 
 
+def test_bfloat16_is_held_to_its_own_tolerance(tmp_path: Path) -> None:
+    """numpy lacks the type: ml_dtypes' arrays and float32 go in, float32 with the same numbers comes out."""
+    nodes = [_node("Cast", "x", "f", to=FLOAT), _node("Softmax", "f", "s"), _node("Cast", "s", "y", to=BRAIN)]
+    rows = RNG.normal(size=(40, 8)).astype(ml_dtypes.bfloat16)
+    built = _built(nodes, [("x", BRAIN, ["N", 8])], [("y", BRAIN, ["N", 8])], {"x": rows}, tmp_path)
+    assert [t.dtype for t in (*built.signature.inputs, *built.signature.outputs)] == ["bfloat16"] * 2
+    assert built.verification.precision == "bfloat16" and built.verification.tolerances["y"].rtol == 2**-7
+    assert {"-3.38953e+38 in x", "inf in x", "nan in x", "size 1 of N", "size 0 of N"} <= _tried(built)
+    request = json.loads((built.bundle / "golden/case-000.request.json").read_bytes())["inputs"][0]
+    first = (built.bundle / "golden/case-000.request.bin").read_bytes()[:16]
+    assert request["datatype"] == "BF16" and first == rows[0].tobytes()
+    check_bundle(built.bundle, (), "cpu", lambda step: None)
+    np.savez(tmp_path / "wide.npz", x=rows.astype(np.float32) * (1 + 2**-12))
+    for given in ("rows.npz", "wide.npz"):
+        predict(built.bundle, tmp_path / given, tmp_path / "out.npz")
+        with np.load(tmp_path / "out.npz") as found:
+            assert found["y"].dtype == np.float32 and (rounded(found["y"]) == found["y"]).all()
+            exact = np.exp(rows.astype(float)) / np.exp(rows.astype(float)).sum(axis=1, keepdims=True)
+            np.testing.assert_allclose(found["y"], exact, rtol=2**-8)
+
+
 def test_a_cache_whose_batch_is_the_second_axis_beside_a_single_number(tmp_path: Path) -> None:
     """The step of a decoder: tokens, a temperature, and keys and values `[2, batch, past, width]`."""
     nodes = [_node("Gather", "words ids", "e"), _node("Div", "e temperature", "logits"), _node("Neg", "kv", "next")]
@@ -90,7 +115,7 @@ def test_a_cache_whose_batch_is_the_second_axis_beside_a_single_number(tmp_path:
         np.testing.assert_array_equal(found["next"], -kv)
         np.testing.assert_allclose(found["logits"], CONSTANTS["words"][ids] / 0.5, rtol=1e-6)
     np.savez(tmp_path / "uneven.npz", **{**rows, "kv": kv[:, :4]})
-    with pytest.raises(UsageError, match=r"'kv' has the shape \[2, 4, 5, 4\].*one name is one size"):
+    with pytest.raises(UsageError, match=r"'kv' has the shape \[2, 4, 5, 4\].*a named dimension has one size"):
         predict(built.bundle, tmp_path / "uneven.npz", None)
 
 

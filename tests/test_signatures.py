@@ -15,9 +15,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from onnx import helper
 
+from mlpack_toolkit.converters.bfloat16 import rounded
 from mlpack_toolkit.packager.commands.build import Built
 from mlpack_toolkit.packager.commands.predict import predict
 from mlpack_toolkit.packager.commands.verify import check_bundle
+from mlpack_toolkit.runtimes.engine.binary import arrays_of
 from mlpack_toolkit.runtimes.server.bundle_info import describe
 from mlpack_toolkit.runtimes.server.model import Model
 from mlpack_toolkit.runtimes.server.protocol.infer import infer
@@ -25,9 +27,9 @@ from tests.make import build_model
 
 SIZES = {"batch": 4, "T": 3, "N": 2, "größe": 1}
 NAMES = ("X", "N", "class", "def", "label", "größe", "日本", "a.b", "two words", "0", "null", "probabilities")
-SHARED = ("float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool", "string")
+SHARED = ("float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool", "string", "float16", "bfloat16")
 """What Java and C++ have too."""
-DTYPES = (*SHARED, "float16", "uint16", "uint32", "uint64")
+DTYPES = (*SHARED, "uint16", "uint32", "uint64")
 Array = np.ndarray[Any, Any]
 
 
@@ -42,6 +44,8 @@ class Given:
 
     @property
     def kind(self) -> int:
+        if self.dtype == "bfloat16":
+            return int(onnx.TensorProto.BFLOAT16)
         return int(helper.np_dtype_to_tensor_dtype(np.dtype(object if self.dtype == "string" else self.dtype)))
 
     def output(self, values: Array) -> Array:
@@ -52,6 +56,10 @@ class Given:
         numbers = np.asarray(rng.integers(0, 100, shape))
         if self.dtype == "string":
             return np.array([f"{v}ü" for v in numbers.ravel()], object).reshape(shape)
+        if self.dtype == "bfloat16":
+            return rounded(numbers / 7)
+        if self.dtype == "float16":
+            return np.asarray(numbers / 7, np.float16)
         return np.asarray(numbers % 2 == 0 if self.dtype == "bool" else numbers.astype(self.dtype))
 
 
@@ -96,11 +104,13 @@ def _served(bundle: Path) -> None:
         body = path.read_bytes()
         length = str(len(body)).encode() if raw.exists() else None
         reply = infer(model, body + (raw.read_bytes() if raw.exists() else b""), length)
-        want = json.loads(path.with_name(path.name.replace(".request.", ".response.")).read_bytes())
-        found = {t["name"]: t for t in json.loads(reply.body)["outputs"]}
-        for tensor in want["outputs"]:
-            assert found[tensor["name"]]["shape"] == tensor["shape"]
-            assert "data" not in tensor or found[tensor["name"]]["data"] == tensor["data"]
+        recorded = path.with_name(path.name.replace(".request.", ".response."))
+        beside = recorded.with_suffix(".bin").read_bytes() if recorded.with_suffix(".bin").exists() else None
+        want = arrays_of(json.loads(recorded.read_bytes())["outputs"], beside)
+        found = arrays_of(json.loads(reply.body)["outputs"], None)
+        for name, values in want.items():
+            np.testing.assert_array_equal(found[name], values)
+            assert found[name].dtype == values.dtype
 
 
 @given(signatures())
@@ -129,13 +139,19 @@ EVERYTHING = (
     Given("日本", "string", ("T", "batch"), True),
     Given("N", "bool", ("batch",), False),
     Given("half words", "uint8", (3, 90, 90, "batch"), True),
+    Given("half", "float16", ("batch", "T"), True),
+    Given("brain", "bfloat16", ("T", "batch", 3), False),
 )
 
 
 @pytest.mark.skipif(not which("cmake") or not which("mvn"), reason="there is no CMake, or no Maven")
 def test_every_kind_of_tensor_in_java_and_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SIZES, "past", 5)
-    built, _ = _built(EVERYTHING, tmp_path, targets=("cpp", "java"))
+    built, rows = _built(EVERYTHING, tmp_path, targets=("cpp", "java"))
     assert (built.bundle / "golden" / "case-000.request.bin").stat().st_size > 90 * 90
+    predict(built.bundle, tmp_path / "rows.npz", tmp_path / "out.npz")
+    with np.load(tmp_path / "out.npz") as found:
+        assert all(_same(found[f"{g.name} out"], g.output(rows[g.name])) for g in EVERYTHING)
+    _served(built.bundle)
     replayed = check_bundle(built.bundle, ("cpp", "java"), "cpu", lambda step: None)["golden"]
     assert set(replayed) == {"CPUExecutionProvider", "cpp", "java"}

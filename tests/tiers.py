@@ -58,7 +58,7 @@ def _is_quick(item: pytest.Item) -> bool:
     if item.get_closest_marker("slow") or item.get_closest_marker("full") or not isinstance(item, pytest.Function):
         return False
     source = _source(item.module)
-    if STARTS.search(source) or _shared(item):
+    if STARTS.search(source) or _shared(item) or _chooses_shared(item):
         return False
     return not FITS.search(source) or _drawn(item.nodeid.rpartition("/")[2], FEW)
 
@@ -72,3 +72,11 @@ def _shared(item: pytest.Function) -> bool:
     """Whether it needs what is made for the whole run."""
     found = item._fixtureinfo.name2fixturedefs
     return any(d.scope == "session" and name not in ALONE for name, each in found.items() for d in each)
+
+
+def _chooses_shared(item: pytest.Function) -> bool:
+    """Whether a parameter is the name of such a fixture, which the test then takes by its name."""
+    manager = item.session._fixturemanager
+    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    words = [each for each in parameters if isinstance(each, str)]
+    return any(d.scope == "session" for word in words for d in manager.getfixturedefs(word, item) or ())

@@ -21,7 +21,14 @@ _FLOOR = ".".join(map(str, ONNX_RUNTIME_FLOOR))
 _BATCH = re.compile(r"batch|batch_?size", re.IGNORECASE)
 """How exporters call the dimension of the batch."""
 _DTYPES = {
-    **{"FLOAT": "float32", "DOUBLE": "float64", "FLOAT16": "float16", "BOOL": "bool", "STRING": "string"},
+    **{
+        "FLOAT": "float32",
+        "DOUBLE": "float64",
+        "FLOAT16": "float16",
+        "BFLOAT16": "bfloat16",
+        "BOOL": "bool",
+        "STRING": "string",
+    },
     **{f"{sign}INT{bits}": f"{sign.lower()}int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)},
 }
 

@@ -1,1 +1,1 @@
-"""The process in the model's own interpreter: loads the model, makes probes, answers them, converts."""
+"""The process in the model's own interpreter: loads the model, makes and answers probes, converts."""

@@ -1,4 +1,4 @@
-"""The worker in its sandbox: entered before anything of the model is touched, and told apart in what fails there."""
+"""Enters the sandbox before the model is read, and recognises errors that the sandbox may have caused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _find_library = ctypes.util.find_library
 
 
 def confine(path: Path, request: Load) -> dict[str, Any]:
-    """What is in force from now on. What has to be started for this kind of file is started first."""
+    """Enters the sandbox and returns its facts; starts the program that this kind of file needs first."""
     other = _started(path, request)
     ctypes.util.find_library = _library
     facts = _sandbox.enter(os.getcwd(), request.needed)
@@ -33,7 +33,7 @@ def _started(path: Path, request: Load) -> dict[str, Any] | None:
 def _library(name: str) -> str | None:
     """A library that this process has loaded, by its name; Python's own way starts a compiler to find one.
 
-    Without this threadpoolctl finds no C library, and so none that computes on threads.
+    Without this threadpoolctl finds no C library, and so no library with threads.
     """
     pattern = re.compile(rf"lib{re.escape(name)}\.so(\.[0-9]+)*")
     try:
@@ -45,7 +45,7 @@ def _library(name: str) -> str | None:
 
 
 def refused(error: BaseException, sandbox: Mapping[str, Any] | None) -> bool:
-    """Whether the sandbox may be what an error goes back to."""
+    """Whether the sandbox may have caused an error."""
     return sandbox is not None and any(isinstance(each, PermissionError) for each in _chain(error))
 
 

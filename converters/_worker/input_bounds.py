@@ -1,4 +1,4 @@
-"""Where the original begins to refuse a column's numbers, found by asking it: a logarithm takes none below 0."""
+"""Finds the bounds of a column's accepted numbers by asking the original: a logarithm rejects numbers below 0."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 Edge = tuple[float, float]
-"""Two numbers of one column, the first refused, the second answered."""
+"""Two numbers of one column: the original rejects the first and answers the second."""
 
 
 def with_edges(
@@ -26,7 +26,7 @@ def with_edges(
     refused: Sequence[int],
     predict: Callable[[Table], Table],
 ) -> Description:
-    """The description with a bound at each number from which on the original refuses, where it told of none there."""
+    """The description with a bound wherever the original begins to reject and `describe` gave no bound."""
     import numpy as np
 
     rows, kinds, names = together(list(probes))
@@ -49,7 +49,7 @@ def with_edges(
 
 
 def _spans(column: Column, cells: Array, lost: Array) -> Iterator[Edge]:
-    """Below and above the example: the nearest number that was refused, and the nearest to it that was not."""
+    """Below and above the example: the nearest rejected number, and the answered number nearest to it."""
     import numpy as np
 
     cells, own = cells.astype(np.float64), column.values.astype(np.float64)
@@ -67,18 +67,18 @@ def _spans(column: Column, cells: Array, lost: Array) -> Iterator[Edge]:
 
 
 def _has_no_limit(value: float, taken: Array) -> bool:
-    """Whether no limit on the magnitude keeps the number out: it is small, or its negative is answered."""
+    """Whether a limit on the magnitude cannot exclude the number: it is small, or the original answers its negative."""
     return abs(value) <= LADDER[0] or bool((taken == -value).any())
 
 
 def _edge(column: Column, span: Edge, found: Sequence[Edge], predict: Callable[[Table], Table]) -> Edge | None:
-    """Two neighbouring numbers within the span; None where it depends on the other columns."""
+    """The edge: two neighbouring numbers within the span; None where the edge depends on other columns."""
     import numpy as np
 
     def answered(value: float) -> bool:
         try:
             predict(column.with_values(np.array([value]), np.array([0])))
-        except Exception:  # whatever the original raises is its refusal
+        except Exception:  # any exception of the original is a rejection
             return False
         return True
 
@@ -86,7 +86,7 @@ def _edge(column: Column, span: Edge, found: Sequence[Edge], predict: Callable[[
         return not answered(edge[0]) and answered(edge[1])
 
     within = [e for e in found if min(span) <= min(e) and max(e) <= max(span)]
-    for edge in within:  # the columns of one model mostly share it
+    for edge in within:  # columns of one model mostly share an edge
         if holds(edge):
             return edge
     if not holds(span):
@@ -99,7 +99,7 @@ def _edge(column: Column, span: Edge, found: Sequence[Edge], predict: Callable[[
 
 
 def _rank(value: float, spec: TensorSpec) -> int:
-    """The place of the number among all of its type."""
+    """The rank of the number among all of its type."""
     import numpy as np
 
     if not spec.is_float:
@@ -109,7 +109,7 @@ def _rank(value: float, spec: TensorSpec) -> int:
 
 
 def _number(rank: int, spec: TensorSpec) -> float:
-    """The number at that place."""
+    """The number of that rank."""
     import numpy as np
 
     if not spec.is_float:

@@ -1,6 +1,6 @@
-"""Rows in which several cells are changed at once, and rows between the example's: made once single cells are judged.
+"""Probes with several changed cells, and probes between example rows; they come after the probes of single cells.
 
-Only cells that the original answered by themselves are put together, so that a refusal is one of the combination.
+They combine only cells that the original answered one by one, so that a rejection is due to the combination.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 ROWS = 96
 """Rows of each kind of combination: unseen cells, missing cells, thresholds, anything."""
 BETWEEN, NEAR = 256, 6
-"""Rows between two of the example; half of them lie near the first, down to this power of ten of the way."""
+"""Rows between two of the example; half of them are near the first, down to 10 to the minus this of the distance."""
 STRANGE, GONE, JUMPS = ("unseen", "empty"), ("missing",), ("threshold",)
 ANY = ("threshold", "category", "odd", *STRANGE, *GONE)
 Pool = dict[int, "Array"]
-"""By the place of a column, cells that the original answered there."""
+"""Answered cells by the position of their column."""
 
 
 def several(columns: Sequence[Column], probes: Sequence[Probe], refused: Collection[int]) -> list[Probe]:
@@ -54,7 +54,7 @@ def _pool(columns: Sequence[Column], rows: Table, name: Array, chosen: Array) ->
 
 
 def _combined(columns: Sequence[Column], pool: Pool, count: int, rng: np.random.Generator) -> Table:
-    """Example rows with cells of the pool in two columns or more; empty where there are no two."""
+    """Example rows with cells of the pool in two columns or more; empty where the pool has fewer columns."""
     import numpy as np
 
     places = sorted(pool)
@@ -72,7 +72,7 @@ def _combined(columns: Sequence[Column], pool: Pool, count: int, rng: np.random.
 
 
 def _large_at_once(columns: Sequence[Column], pool: Pool) -> Table:
-    """Rows in which all columns hold one large number, where each takes it alone: a product of two may be infinite."""
+    """Rows with one large number in all columns that accept it alone: a product of two may be infinite."""
     import numpy as np
 
     steps = [sign * step for step in LADDER for sign in (1.0, -1.0)]
@@ -95,7 +95,7 @@ def _put(column: Column, table: Table, at: Array, cells: Array) -> None:
 
 
 def _between(columns: Sequence[Column], strict: Collection[str], rng: np.random.Generator) -> Table:
-    """Rows on the line from one example row to another, in the columns whose numbers may be anything."""
+    """Rows on the line from one example row to another, in the columns that accept any number."""
     import numpy as np
 
     free = [c for c in columns if c.spec.is_float and not c.feature.values and c.feature.name not in strict]

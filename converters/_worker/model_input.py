@@ -1,4 +1,4 @@
-"""The table as the original wants it: a data frame with its own dtypes, a matrix, or a list of texts."""
+"""Converts a table to the original's input: a data frame with its dtypes, a matrix, or a list of texts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def with_own_names(description: Description, columns: Collection[str]) -> Description:
-    """The description with the example's column names, where the framework keeps others (lightgbm: `_` for spaces)."""
+    """The description with the example's column names, where the framework changes them (lightgbm: `_` for spaces)."""
     if not description.named:
         return description
     own = {name.replace(" ", "_"): name for name in columns}
@@ -24,7 +24,7 @@ def with_own_names(description: Description, columns: Collection[str]) -> Descri
 
 
 def model_table(description: Description, table: Table) -> Table:
-    """The columns that the model takes, under the names that its inputs have; raises `Unreadable`."""
+    """The model's columns by the names of its inputs; raises `Unreadable`."""
     if description.inputs:
         return model_tensors(description.inputs, table)
     lengths = {name: len(column) if column.ndim else 0 for name, column in table.items()}
@@ -48,7 +48,7 @@ def model_table(description: Description, table: Table) -> Table:
 
 
 def model_tensors(inputs: tuple[TensorSpec, ...], table: Table) -> Table:
-    """The tensors that a graph takes, under its own names; a name of a dimension is one size. Raises `Unreadable`."""
+    """The graph's inputs by its own names; each symbolic dimension has one size. Raises `Unreadable`."""
     if len(inputs) == len(table) == 1:
         table = {inputs[0].name: next(iter(table.values()))}
     absent = [t.name for t in inputs if t.name not in table]
@@ -64,7 +64,7 @@ def model_tensors(inputs: tuple[TensorSpec, ...], table: Table) -> Table:
         if len(shape) != len(spec.shape) or not agree:
             raise Unreadable(
                 f"the example's {spec.name!r} has the shape {list(shape)}, the graph takes {list(spec.shape)}; "
-                "one name is one size in all inputs"
+                "a named dimension has one size in all inputs"
             )
     return found
 
@@ -77,7 +77,7 @@ def _single(name: str, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _typed(feature: Feature, column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The column in the type that the model has for it."""
+    """The column in the model's type for it."""
     import numpy as np
 
     text = column.dtype.kind in "OU"
@@ -93,7 +93,7 @@ def _typed(feature: Feature, column: np.ndarray[Any, Any]) -> np.ndarray[Any, An
 
 
 def cells_of_levels(column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Numbers and truth values as the levels that R makes of them: `1`, `1.5`, `TRUE`; NaN is missing."""
+    """Numbers and booleans as R's factor levels: `1`, `1.5`, `TRUE`; NaN is missing."""
     import numpy as np
 
     if column.dtype.kind == "b":
@@ -127,8 +127,8 @@ def _matrix(table: Table, width: int) -> np.ndarray[Any, Any]:
 
 
 def original_input(description: Description, inputs: tuple[TensorSpec, ...], table: Table) -> Any:
-    """What `Converter.predict` takes, from the columns of `table`."""
-    if description.inputs or description.columnar:
+    """The `x` of `Original.predict`, made from the columns of `table`."""
+    if description.inputs or description.columnar or description.tensors:
         return table
     if description.document:
         return ["" if text is None else text for text in table["text"].ravel()]
@@ -148,7 +148,7 @@ def original_input(description: Description, inputs: tuple[TensorSpec, ...], tab
 
 
 def _sparse(description: Description, table: Table) -> Any:
-    """The matrix in compressed rows, without what is 0."""
+    """The matrix in compressed rows, without zeros."""
     import numpy as np
     from scipy.sparse import csr_matrix
 
@@ -157,7 +157,7 @@ def _sparse(description: Description, table: Table) -> Any:
 
 
 def _unread(feature: Feature, table: Table) -> Any:
-    """A column that the graph does not read, and a request does not hold: any value does."""
+    """A column that the graph does not read and the request does not have: any value will do."""
     import pandas as pd
 
     text = feature.kind in ("text", "category", "factor")
@@ -168,7 +168,7 @@ def _unread(feature: Feature, table: Table) -> Any:
 
 
 def _records(frame: Any) -> list[dict[str, Any]]:
-    """The rows as dictionaries, without what is missing."""
+    """The rows as dictionaries, without missing cells."""
     import pandas as pd
 
     return [{key: cell for key, cell in row.items() if not pd.isna(cell)} for row in frame.to_dict("records")]
@@ -191,7 +191,7 @@ def _series(feature: Feature, spec: TensorSpec, column: np.ndarray[Any, Any]) ->
 
 
 def _truths(feature: Feature, spec: TensorSpec, column: np.ndarray[Any, Any]) -> Any:
-    """True, false and missing cells as the original had them: as objects, a category, or pandas' own dtype."""
+    """True, false and missing cells in the original's form: objects, a category, or pandas' own dtype."""
     import pandas as pd
 
     if spec.frame_dtype == "boolean":
@@ -215,7 +215,7 @@ def _extended(series: Any, frame_dtype: str) -> Any:
 
 
 def _categories(feature: Feature, values: Any) -> list[Any]:
-    """The categories of the fit in their order, then those that only this batch has."""
+    """The categories of the fit in their order, then those that are only in this batch."""
     import pandas as pd
 
     known = list(feature.values)

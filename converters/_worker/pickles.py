@@ -1,4 +1,4 @@
-"""Loads pickled models: under the guard, by the loader of their container, and by the version that saved them."""
+"""Loads pickled models under the guard, with the loader of their container; refuses another version of scikit-learn."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def unpickle(path: Path, request: Load) -> Any:
 
 
 def _blame_the_version(saved: str | None, error: Exception) -> None:
-    """Raises `Unreadable` where another scikit-learn saved the model, which is why the installed one stumbles."""
+    """Raises `Unreadable` where another scikit-learn saved the model, which explains the error."""
     if saved is None:
         return
     try:
         import sklearn
-    except ImportError:  # what is missing is told as it is
+    except ImportError:  # the missing package is the better message
         return
     if saved != sklearn.__version__:
         raise Unreadable(f"{_other_version(str(saved))} (here: {str(error).splitlines()[0]})") from error
@@ -58,7 +58,7 @@ def _load_joblib(path: Path, trusted: Trusted) -> Any:
     import joblib
 
     if tuple(int(part) for part in joblib.__version__.split(".")[:2]) < (1, 2):
-        raise Unreadable(f"joblib {joblib.__version__} reads arrays otherwise than they were scanned: use 1.2 or later")
+        raise Unreadable(f"joblib {joblib.__version__} does not read arrays as the scan does: use 1.2 or later")
     return load_joblib(path, trusted)
 
 

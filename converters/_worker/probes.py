@@ -1,6 +1,6 @@
 """Probes: rows that would show a difference between the original and a graph, made from the example and the model.
 
-Every kind changes one column of real rows, so that the rest of the model is exercised as in life.
+Every kind changes one column of real rows, so that the other columns have realistic values.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ DAYS = (-25567, -25508, -25509, -366, 365, 10957, 11016, 11017, 19723, 19782, 20
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 ODD_FLOATS = (0.0, -0.0, 1e-30, -1.0, 0.5, 16777217.0, 9007199254740993.0)
 NEARLY_ABSENT = (1e-60, -1e-60)
-"""Zero in float32, where a sparse matrix would not hold them."""
+"""They are 0 in float32, which a sparse matrix does not store."""
 STRANGERS = ("never-seen", " ", "naïve café", "ΣΊΣΥΦΟΣ İstanbul", "😀", "日本", "1", "NaN", "None", "a" * 300)
 
 
 @dataclass(frozen=True)
 class Probe:
-    """Rows of one kind. `column`: the column that was changed, empty for whole rows; `tried`, `known`: how many of the
-    known thresholds or values the rows hold."""
+    """Rows of one kind. `column`: the changed column, empty for whole rows; `tried`, `known`: how many of the known
+    thresholds or values the rows contain."""
 
     kind: str
     column: str
@@ -62,7 +62,7 @@ def make_probes(description: Description, inputs: tuple[TensorSpec, ...], exampl
 
 
 def _by_likeness(columns: list[Column]) -> list[Probe]:
-    """The strange probes, like beside like: what a model refuses lies together, and is halved off in few steps."""
+    """The strange probes, sorted by kind: rejected rows are then adjacent, and few halvings isolate them."""
     numbered = [(p.kind, i, p) for column in columns for i, p in enumerate(_strange_probes(column))]
     return [probe for _, _, probe in sorted(numbered, key=lambda each: each[:2])]
 
@@ -74,7 +74,7 @@ def _blank() -> Probe:
 
 
 def spread(example: Table, most: int, axes: Axes | None = None) -> Table:
-    """At most that many rows, evenly over the whole."""
+    """At most `most` rows, evenly spaced."""
     import numpy as np
 
     rows = rows_of(example, axes)
@@ -83,7 +83,7 @@ def spread(example: Table, most: int, axes: Axes | None = None) -> Table:
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the example, and how to put other values in it."""
+    """One column of the example, which makes rows with other values in it."""
 
     feature: Feature
     spec: TensorSpec
@@ -123,7 +123,7 @@ def columns_of(description: Description, inputs: tuple[TensorSpec, ...], example
 
 
 def _threshold_probes(column: Column, budget: int) -> list[Probe]:
-    """Each threshold exactly and its neighbours in float32 and float64, on the row whose own value is nearest."""
+    """Each threshold exactly and its neighbours in float32 and float64, on the row whose value is nearest."""
     import numpy as np
 
     if not column.feature.thresholds or column.spec.is_text or column.spec.is_truth:
@@ -182,7 +182,7 @@ def _cell_type(spec: TensorSpec) -> Any:
 
 
 def _strange_probes(column: Column) -> Iterator[Probe]:
-    """What the model may refuse: unseen values, the empty string, missing cells, large numbers."""
+    """Values that the model may reject: unseen values, the empty string, missing cells, large numbers."""
     import numpy as np
 
     name, spec = column.feature.name, column.spec
@@ -209,7 +209,7 @@ def _strange_probes(column: Column) -> Iterator[Probe]:
 
 
 def _moments(spec: TensorSpec) -> list[int]:
-    """Dates where a calendar turns, in the column's unit."""
+    """Dates at the turn of years and months, in the column's unit."""
     if not spec.is_date:
         return []
     unit = spec.frame_dtype[len("datetime64[") :].split(",")[0].rstrip("]")
@@ -224,7 +224,7 @@ def _strangers(column: Column) -> list[str]:
 
 
 def _between(column: Column) -> list[float]:
-    """Codes beside the known ones: the next integers and, in a float column, fractions."""
+    """Codes next to the known ones: the adjacent integers and, in a float column, fractions."""
     numbers = [float(v) for v in column.feature.values if not isinstance(v, str)]
     if not numbers:
         return []
@@ -233,7 +233,7 @@ def _between(column: Column) -> list[float]:
 
 
 def _ends(column: Column) -> list[float]:
-    """The numbers at which the model may begin to refuse, and their neighbours near and less near."""
+    """The numbers at which the model may begin to reject, and near and farther neighbours."""
     import numpy as np
 
     bounds = np.array(column.feature.bounds, np.float64)
@@ -246,7 +246,7 @@ def _ends(column: Column) -> list[float]:
 
 
 def _all_missing(columns: list[Column]) -> list[Probe]:
-    """One row in which everything that can be missing is."""
+    """One row in which every nullable cell is missing."""
     import numpy as np
 
     open_columns = [c for c in columns if c.spec.is_text or c.spec.is_float]

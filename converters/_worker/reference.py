@@ -1,4 +1,4 @@
-"""The original's answers to probes, with the rows that it refuses set apart."""
+"""Asks the original for its answers to probes, and separates the rows that it rejects."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ..spec import Table, Unsupported
 from ..table import rows_of, stack, take
 
 TOGETHER = 64
-"""Most rows of one kind that are asked as a batch of their own."""
+"""The most rows of one kind in a batch of their own."""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """`outputs`: the rows that were answered, in order. `refused`: row to the original's own message."""
+    """`outputs`: of the answered rows, in order. `refused`: row to the original's message."""
 
     outputs: Table
     refused: dict[int, str]
@@ -23,17 +23,17 @@ class Answers:
 
 @dataclass(frozen=True)
 class Batches:
-    """Rows asked again in batches of their own: `rows` of each batch, and the answers to all, in that order."""
+    """Answers to rows in batches of their own: `rows` of each batch, and the outputs of all, in that order."""
 
     rows: list[list[int]]
     outputs: Table
 
 
 def ask(predict: Callable[[Table], Table], rows: Table, plain: int, known: Table | None = None) -> Answers:
-    """The answers to all rows: the first `plain` ones in one go, the rest halved around rows that raise.
+    """The answers to all rows: the first `plain` ones in one batch, the rest in batches halved around rows that raise.
 
-    Those of the rest that are answered are then asked in one go too: an answer may hang on the rows beside it.
-    `known`: answers to the very first rows, which are not asked again.
+    The answered ones of the rest are then asked in one batch too: an answer may depend on the other rows.
+    `known`: answers to the first rows, which are not asked again.
     """
     refused: dict[int, str] = {}
     parts: list[Table] = [known] if known else []
@@ -67,10 +67,10 @@ def ask(predict: Callable[[Table], Table], rows: Table, plain: int, known: Table
 def _in_one_go(
     predict: Callable[[Table], Table], rows: Table, chosen: Sequence[int], parts: list[Table]
 ) -> list[Table]:
-    """The answers in one batch; the parts as they are where the original stops on it."""
+    """The answers in one batch; the parts where the original fails on it."""
     try:
         return [predict(take(rows, list(chosen)))]
-    except Exception:  # some stop on a batch though they answer each of its rows
+    except Exception:  # some fail on a batch though they answer each of its rows
         return parts
 
 
@@ -81,10 +81,10 @@ def ask_by_kind(
     refused: set[int],
     strange: Callable[[Any], bool],
 ) -> Batches:
-    """One row of each group alone, and some rows of each that is strange as a batch of their own.
+    """Answers to one row of each group alone, and to some rows of each strange group as a batch.
 
-    `groups`: the group of each row. Raises `Unsupported` where the original refuses a row alone that it answers beside
-    others.
+    `groups`: the group of each row. Raises `Unsupported` where the original rejects a row alone that it answers in a
+    batch.
     """
     batches: list[list[int]] = []
     members: dict[Any, list[int]] = {}
@@ -105,7 +105,7 @@ def ask_by_kind(
 
 
 def _asked(predict: Callable[[Table], Table], rows: Table, batch: list[int]) -> Table | None:
-    """The answers; None where the original stops on a batch of several, which it may."""
+    """The answers; None where the original fails on a batch of several rows, which is allowed."""
     try:
         return predict(take(rows, batch))
     except Exception as error:
@@ -113,13 +113,13 @@ def _asked(predict: Callable[[Table], Table], rows: Table, batch: list[int]) -> 
             return None
         cells = {name: values[batch[0]] for name, values in rows.items()}
         raise Unsupported(
-            f"the original answers a row beside others and refuses it alone ({type(error).__name__}: {error}): "
+            f"the original answers a row in a batch and rejects it alone ({type(error).__name__}: {error}): "
             f"{str(cells)[:400]}"
         ) from error
 
 
 def check_rows(answers: Table, rows: int) -> None:
-    """Raises `Unsupported` where an output has not one entry for each row."""
+    """Raises `Unsupported` unless each output has one entry for each row."""
     for name, values in answers.items():
         if values.shape[:1] != (rows,):
             raise Unsupported(

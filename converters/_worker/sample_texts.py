@@ -1,4 +1,4 @@
-"""Documents that show where two tokenizers differ."""
+"""Documents on which tokenizers differ."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SENTENCES = (
 
 
 def documents(vocabulary: Sequence[Scalar], most: int = 100) -> list[str]:
-    """Texts over a model's own terms: each alone, doubled, in capitals, with an accent, beside its neighbours."""
+    """Texts of the model's own terms: each alone, doubled, in capitals, with an accent, with the next terms."""
     words = [str(w) for w in vocabulary if "\0" not in str(w)]
     words = words[:: max(1, len(words) // most)][:most]
     texts = list(SENTENCES)

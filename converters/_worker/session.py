@@ -1,6 +1,6 @@
-"""The process that loads the model: commands come in as JSON lines, replies go out on a pipe of their own.
+"""The process that loads the model: reads commands as JSON lines, writes replies to a pipe of their own.
 
-Standard output and standard error belong to the model's own noise.
+Standard output and standard error are left to the model.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ from .sparse_input import as_sparse
 from .wrappers import held
 
 STRANGE = ("unseen", "empty", "missing", "odd", "large")
-"""Kinds whose rows share what a whole batch seldom has."""
+"""Kinds whose rows have values that a whole batch seldom has."""
 PLAIN = ("example", "threshold", "category", "text")
 
 
 class ModelSession:
-    """One loaded model and what has been found out about it."""
+    """One loaded model with its description and signature."""
 
     model: Any
     converter: Converter
@@ -54,24 +54,14 @@ class ModelSession:
     sandbox: dict[str, Any] | None = None
 
     def load(self, request: messages.Load) -> messages.Loaded:
-        """Loads the model: the one command that runs code of the file. The sandbox stays for those that follow."""
+        """Loads the model: the one command that runs code of the file. The sandbox stays for the later commands."""
         path = Path(request.model)
         if self.sandbox is None:
             self.sandbox = confine(path, request)
         sys.path[:0] = request.code
         register(request.code)
-        pickled = request.kind in LOADERS
-        self.model = unpickle(path, request) if pickled else None
-        converter = for_container(request.kind, path) or (for_object(self.model) if pickled else None)
-        if converter is None:
-            raise Unsupported(_no_converter(self.model, path, pickled))
-        self.converter = converter
-        given = given_to(converter, request.options)
-        if not pickled:
-            assert converter.source.load is not None
-            self.model = converter.source.load(path, given)
-        elif converter.source.adopt is not None:
-            self.model = converter.source.adopt(self.model, given)
+        self.converter, self.model = _opened(path, request)
+        converter = self.converter
         self.description = converter.original.describe(self.model)
         return messages.Loaded(
             framework=converter.name,
@@ -90,12 +80,12 @@ class ModelSession:
         )
 
     def environment(self, request: messages.Environment) -> messages.Surroundings:
-        """What the original runs in, of a framework whose models have an interpreter of their own."""
+        """The environment of an original that runs in an interpreter of its own."""
         assert self.converter.original.environment is not None
         return messages.Surroundings(self.converter.original.environment(self.model))
 
     def lend(self, request: messages.Lend) -> messages.Done:
-        """Takes in packages that its own environment lacks, behind its own."""
+        """Adds packages that the environment lacks at the end of the import path."""
         sys.path.append(request.folder)
         return messages.Done()
 
@@ -139,7 +129,7 @@ class ModelSession:
         )
 
     def _tensors(self, example: Table, request: messages.Probe, notes: list[str]) -> messages.Probed:
-        """The reply of `probe` for a graph as it came: the example, whose rows alone make one batch."""
+        """The reply of `probe` for a model of tensors: the example's rows as one batch."""
         axes, out = self.signature.batch_axes, Path(request.out)
         rows = spread(example, EXAMPLE_ROWS, axes) if self.signature.has_rows else example
         write_table(rows, out / "probes.npz")
@@ -160,7 +150,7 @@ class ModelSession:
         )
 
     def _as_sparse(self, example: Table, request: messages.Probe) -> list[str]:
-        """Settles whether the original is asked with a sparse matrix, where the example is one; notes on it."""
+        """Decides whether the original gets a sparse matrix, where the example is one; returns notes for the report."""
         if request.stored is None:
             return []
         import numpy as np
@@ -172,14 +162,14 @@ class ModelSession:
         return [note]
 
     def _asked(self, example: Table, answered: Table) -> tuple[list[Probe], Answers]:
-        probes = self.converter.probing.batches(self.description, self.inputs, example)
+        probes = self.converter.probing.batches(self.model, self.description, self.inputs, example)
         plain = sum(rows_of(p.rows) for p in takewhile(lambda p: p.kind in PLAIN, probes))
         again = rows_of(probes[0].rows) < rows_of(example)
         known = None if again else answered
         return probes, ask(self._predict, together(probes)[0], plain, known)
 
     def _with_several(self, example: Table, probes: list[Probe], answers: Answers) -> tuple[list[Probe], Answers]:
-        """The probes and their answers, with rows in which several cells are changed behind them."""
+        """The probes and their answers, followed by rows with several changed cells."""
         described = self.description
         if described.document:
             return probes, answers
@@ -194,7 +184,7 @@ class ModelSession:
         return [*probes, *more], Answers(stack(parts) if parts else {}, refused)
 
     def _by_kind(self, rows: Table, kinds: list[str], columns: list[str], answers: Answers) -> Batches:
-        """Rows of each kind asked again; a row in which all is missing is of a kind of its own."""
+        """Answers to rows of each kind again; a row without any value is of a kind of its own."""
         groups = [(kind, kind == "missing" and not column) for kind, column in zip(kinds, columns)]
         return ask_by_kind(self._predict, rows, groups, set(answers.refused), lambda group: group[0] in STRANGE)
 
@@ -222,7 +212,7 @@ class ModelSession:
             return self.converter.original.predict(self.model, x)
 
     def _quick(self, x: Any) -> object:
-        """The cheapest call that all outputs follow from: labels are the largest of the probabilities."""
+        """The cheapest call from which all outputs follow: labels are the largest probabilities."""
         if self.converter.original.quick is not None:
             return self.converter.original.quick(self.model, x)
         if self.description.task == "classifier" and hasattr(self.model, "predict_proba"):
@@ -230,7 +220,7 @@ class ModelSession:
         return self.converter.original.predict(self.model, x)
 
     def adopt(self, request: messages.Adopt) -> messages.Done:
-        """Takes the signature of a bundle that this model was built into, in place of `probe`."""
+        """Takes the signature from the model's bundle, in place of `probe`."""
         self.signature = request.signature
         self.inputs = self.signature.inputs
         described = with_own_names(self.description, [t.name for t in self.inputs])
@@ -248,8 +238,8 @@ class ModelSession:
     def predict(self, request: messages.Predict) -> messages.Done:
         """Writes the original's answers to the rows of a table.
 
-        Some originals stop on a batch though they answer each of its rows (kernlab, of an infinite one among others):
-        such a batch is halved.
+        Some originals fail on a batch though they answer each of its rows (kernlab, with an infinite row among
+        others): such a batch is halved.
         """
         rows = read_table(Path(request.rows))
         if self.signature.takes_tensors:
@@ -287,6 +277,20 @@ class BadExample(Exception):
     """The example data do not fit the model."""
 
 
+def _opened(path: Path, request: messages.Load) -> tuple[Converter, Any]:
+    """The converter of the file, and the model, which holds the values of options that the converter needs."""
+    pickled = request.kind in LOADERS
+    loaded = unpickle(path, request) if pickled else None
+    converter = for_container(request.kind, path) or (for_object(loaded) if pickled else None)
+    if converter is None:
+        raise Unsupported(_no_converter(loaded, path, pickled))
+    source, given = converter.source, given_to(converter, request.options)
+    if pickled:
+        return converter, loaded if source.prepare is None else source.prepare(loaded, given)
+    assert source.load is not None
+    return converter, source.load(path, given)
+
+
 def _no_converter(model: Any, path: Path, pickled: bool) -> str:
     from .. import names
 
@@ -304,7 +308,7 @@ def _versions(converter: Converter) -> dict[str, str]:
 
 
 def _libraries() -> list[dict[str, Any]]:
-    """The linear algebra and threading libraries that are loaded; none where nobody can tell."""
+    """The loaded linear algebra and threading libraries; empty without threadpoolctl."""
     try:
         from threadpoolctl import threadpool_info
     except ImportError:
@@ -315,7 +319,7 @@ def _libraries() -> list[dict[str, Any]]:
 
 
 def _instructions() -> str:
-    """The newest instructions of the processor that numpy makes use of; empty where there are none, or no numpy."""
+    """The newest processor instructions that numpy uses; empty where it uses none, or is not loaded."""
     for name in ("numpy._core._multiarray_umath", "numpy.core._multiarray_umath"):
         inner = sys.modules.get(name)
         if inner is not None:
@@ -325,9 +329,9 @@ def _instructions() -> str:
 
 
 def serve(replies: int, memory: int) -> None:
-    """Answers commands from standard input until it closes; `replies`: the descriptor that replies go to."""
+    """Answers commands from standard input until it closes; `replies`: the file descriptor for replies."""
     limit(memory)
-    tempfile.tempdir = os.getcwd()  # which goes with the worker, however that ends
+    tempfile.tempdir = os.getcwd()  # the folder is removed with the worker, however that ends
     session = ModelSession()
     with os.fdopen(os.dup(0)) as commands, os.fdopen(replies, "w") as out:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -338,7 +342,7 @@ def serve(replies: int, memory: int) -> None:
 
 
 def _reply(session: ModelSession, plain: dict[str, Any]) -> dict[str, Any]:
-    """The reply to a request, both as they travel."""
+    """The reply to a request, both as JSON objects."""
     try:
         request = messages.request_of(plain)
         done: messages.Message = getattr(session, request.command)(request)

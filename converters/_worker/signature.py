@@ -1,4 +1,4 @@
-"""What a model takes and gives, from what it says of itself, the example and its own answers."""
+"""Derives a model's signature from its description, the example and its answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 CATEGORY, FACTOR = "category", "factor"
 MATRIX_INPUT = "X"
-"""What the one input of a model is called that was fitted on a matrix without names."""
+"""The input's name for a model that was fitted on a matrix without column names."""
 MISSING_TEXT = ""
 MISSING_TEXT_WHERE_EMPTY_IS_KNOWN = "\uffff"
 
@@ -27,14 +27,15 @@ def signature_of(
     inputs = inputs_of(description, example, frame_dtypes or {})
     return Signature(
         description.task,
-        inputs if description.inputs else _apart(inputs, answers),
+        inputs if description.inputs and not description.tensors else _apart(inputs, answers),
         tuple(_output(name, values, description) for name, values in answers.items()),
         description.classes,
+        description.ranges,
     )
 
 
 def _apart(inputs: tuple[TensorSpec, ...], outputs: Collection[str]) -> tuple[TensorSpec, ...]:
-    """The inputs, those that the graph cannot call as they are (like an output, or nothing) with a name for it."""
+    """The inputs; one whose name cannot be used in the graph (an output's, or empty) gets another there."""
     taken = {t.name for t in inputs}.union(outputs, [""])
     found = []
     for spec in inputs:
@@ -47,7 +48,7 @@ def _apart(inputs: tuple[TensorSpec, ...], outputs: Collection[str]) -> tuple[Te
 
 
 def inputs_of(description: Description, example: Table, frame_dtypes: Mapping[str, str]) -> tuple[TensorSpec, ...]:
-    """One input per column of a model that knows names, one text, one matrix, or those of an ONNX file."""
+    """One input per named column, one text, one matrix, or the inputs of an ONNX file."""
     if description.inputs:
         return description.inputs
     if description.document:
@@ -77,7 +78,7 @@ def _column_input(feature: Feature, example: Table, frame_dtype: str) -> TensorS
     if feature.kind == FACTOR:
         kept = FACTOR
     elif feature.kind == CATEGORY and not kept:
-        kept = CATEGORY  # a file that remembers no categories: the model knows its own
+        kept = CATEGORY  # the file keeps no categories: the model knows its own
     elif dtype != "float64" and kept.startswith("bool "):
         kept = "category" if kept == "bool category" else ""
     cells = Cells(nullable=nullable, missing=missing, frame_dtype=kept)
@@ -88,7 +89,7 @@ def _column_input(feature: Feature, example: Table, frame_dtype: str) -> TensorS
 def _output(name: str, values: np.ndarray[Any, Any], description: Description) -> TensorSpec:
     shape = _shape(name, values, description)
     kept = description.inputs and values.dtype.kind not in "OU"
-    spec = TensorSpec(name, values.dtype.name if kept else _dtype_of(values), shape)
+    spec = TensorSpec(name, description.types.get(name, values.dtype.name) if kept else _dtype_of(values), shape)
     by_target = {f"probabilities_{i}": classes for i, classes in enumerate(description.targets)}
     classes = {"probabilities": description.classes, **by_target}.get(name, ())
     known = classes and len(classes) == values.shape[-1]
@@ -96,12 +97,12 @@ def _output(name: str, values: np.ndarray[Any, Any], description: Description) -
 
 
 def _shape(name: str, values: np.ndarray[Any, Any], description: Description) -> tuple[Dim, ...]:
-    """The example's own sizes for each row; of a graph as it came, the dimensions that it was found to have."""
+    """The example's sizes for each row; for a model of tensors, its own dimensions."""
     return description.outputs.get(name, ("N", *values.shape[1:]))
 
 
 def _dtype_of(values: np.ndarray[Any, Any]) -> str:
     kinds = {"f": "float64", "i": "int64", "u": "int64", "b": "bool", "O": "string", "U": "string"}
     if values.dtype.kind not in kinds:
-        raise Unreadable(f"values of type {values.dtype} have no place in a graph: give numbers, text or booleans")
+        raise Unreadable(f"values of type {values.dtype} cannot be in a graph: give numbers, text or booleans")
     return kinds[values.dtype.kind]

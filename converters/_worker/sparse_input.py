@@ -1,4 +1,4 @@
-"""Models that are asked with sparse matrices: whether they take one, and whether a stored 0 is more than no cell."""
+"""Finds out whether a model takes sparse matrices, and whether a stored 0 differs from an absent cell."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-NO_SPARSE = "the model takes no sparse matrix: it was asked with plain rows"
+NO_SPARSE = "the model takes no sparse matrix: it was given dense rows"
 NO_CELL = (
-    "asked with a sparse matrix, as the example is one: a 0 in a request stands for a cell that this matrix leaves "
-    "out, and the model treats it differently from a stored 0 (xgboost: as a missing cell)"
+    "the model is given sparse matrices, as the example is one: a 0 in a request is an absent cell of the matrix, and "
+    "the model treats it differently from a stored 0 (xgboost: as a missing cell)"
 )
-SAME = "asked with a sparse matrix, as the example is one; a stored 0 and a cell that is left out are the same to it"
+SAME = "the model is given sparse matrices, as the example is one; it treats a stored 0 and an absent cell alike"
 RTOL = 1e-6
-"""Answers this close are the same: sparse and plain products add in another order."""
+"""Answers this close are equal: sparse and dense products add in another order."""
 
 Predict = Callable[[Any], Table]
-"""The original's answers to what it takes: here a sparse matrix."""
+"""The original's answers to an input: here a sparse matrix."""
 
 
 def as_sparse(
     description: Description, matrix: Array, stored: Array, takes: bool, predict: Predict
 ) -> tuple[Description, str]:
-    """The description of a model whose example is a sparse matrix, and a note on how it is asked.
+    """The description of a model whose example is a sparse matrix, and a note on it for the report.
 
-    `stored` `[K, 2]`: the places where the example's file stores a 0. `takes`: it may be asked with a sparse matrix
-    though it knows its columns' names. Raises `Unsupported` where those zeros have an answer of their own.
+    `stored` `[K, 2]`: the positions where the example's file stores a 0. `takes`: it takes a sparse matrix though it
+    knows its columns' names. Raises `Unsupported` where those zeros change the answer.
     """
     import numpy as np
     from scipy.sparse import csr_matrix
@@ -41,7 +41,7 @@ def as_sparse(
         return description, NO_SPARSE
     try:
         plain = predict(csr_matrix(matrix))
-    except Exception:  # whatever the original raises: it was not fitted on such a matrix
+    except Exception:  # any exception of the original: it was not fitted on such a matrix
         return description, NO_SPARSE
     if len(stored) and _differ(plain, predict(_with_zeros(matrix, stored))):
         raise Unsupported(
@@ -56,7 +56,7 @@ def as_sparse(
 
 
 def _with_zeros(matrix: Array, places: Array) -> Any:
-    """The sparse matrix with a 0 stored at those places."""
+    """The sparse matrix with a 0 stored at those positions."""
     import numpy as np
     from scipy.sparse import csr_matrix
 

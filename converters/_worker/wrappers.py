@@ -1,4 +1,4 @@
-"""What a file holds in place of a model: said in words, with the model that is found inside."""
+"""Describes what a file contains in place of a model, and finds the model inside it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _container(value: Any, finds: Finds) -> str:
 
 
 def _inside(value: Any, within: str, depth: int) -> Iterator[tuple[str, Any]]:
-    """What a container holds, and where, in words."""
+    """The items of a container, each with its location in words."""
     for word, key, each in _parts(value):
         place = f"{word} {key}{within}"
         if isinstance(each, (dict, list, tuple, set, frozenset)) and depth > 1:

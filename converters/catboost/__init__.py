@@ -12,8 +12,9 @@ from .._steps.assemble import assemble
 from .._steps.step import Answer, Step, Thresholds
 from .._trees.arrays import unique_thresholds
 from .._trees.ensemble_sum import tree_sum
+from ..needs import Requirement
 from ..plugin import Converter, Export, Original, Probing, Source
-from ..spec import Description, Feature, Requirement, Scalar, Table, Unreadable, Unsupported
+from ..spec import Description, Feature, Scalar, Table, Unreadable, Unsupported
 from .category_tables import category_columns, known_categories
 from .reader import SEARCHED, Parsed, integers_behind, parse
 

@@ -16,8 +16,9 @@ from .._steps.assemble import assemble
 from .._steps.step import Answer, Step, Thresholds
 from .._trees.arrays import unique_thresholds
 from .._trees.ensemble_sum import tree_sum
+from ..needs import Requirement
 from ..plugin import Converter, Export, Original, Source
-from ..spec import FLOATS, Description, Feature, Requirement, Scalar, Signature, Table, Unreadable, Unsupported
+from ..spec import FLOATS, Description, Feature, Scalar, Signature, Table, Unreadable, Unsupported
 from .linear_trees import linear_sum
 from .reader import ZERO, Parsed, objective_of, parsed
 

@@ -23,11 +23,14 @@ from .._graph.proto import (
     without_maps,
 )
 from .._worker.batch_axis import output_shapes, rows_alone
+from ..bfloat16 import Run, run_of
 from ..graph_file import BESIDE, LARGE, NoGraph, locations
+from ..needs import Requirement
 from ..plugin import Converter, Export, Original, Probing, Source
-from ..spec import Description, Requirement, Signature, Table, TensorSpec, Unreadable, Unsupported
+from ..spec import BFLOAT16, REALS, Description, Signature, Table, TensorSpec, Unreadable, Unsupported
 
-_FLOATS = {"tensor(float16)": "float16", "tensor(float)": "float32", "tensor(double)": "float64"}
+_HALVES = {f"tensor({dtype})": dtype for dtype in ("float16", BFLOAT16)}
+_FLOATS = {**_HALVES, "tensor(float)": "float32", "tensor(double)": "float64"}
 
 
 @dataclass
@@ -37,14 +40,22 @@ class Sessions:
 
     path: Path
     alone: bool
-    held: dict[bool, Any] = field(default_factory=dict)
+    held: dict[bool, tuple[Any, Run]] = field(default_factory=dict)
 
     def get(self, optimised: bool) -> Any:
         """The session of either kind."""
+        return self._pair(optimised)[0]
+
+    def run(self, optimised: bool) -> Run:
+        """What asks it."""
+        return self._pair(optimised)[1]
+
+    def _pair(self, optimised: bool) -> tuple[Any, Run]:
         if optimised not in self.held:
             if self.alone:
                 self.held.clear()
-            self.held[optimised] = _session(self.path, optimised)
+            session = _session(self.path, optimised)
+            self.held[optimised] = session, run_of(session)
         return self.held[optimised]
 
 
@@ -119,6 +130,7 @@ def describe(model: OnnxFile) -> Description:
         notes=_notes(model),
         inputs=model.inputs,
         outputs={o.ships_as: o.shape for o in model.outputs if o.shape is not None},
+        types={o.name: BFLOAT16 for o in model.sessions.get(False).get_outputs() if _FLOATS.get(o.type) == BFLOAT16},
     )
 
 
@@ -156,17 +168,13 @@ def adapt(model: OnnxFile, description: Description) -> Description:
 
 def predict(model: OnnxFile, x: Table) -> Table:
     """The file's answers to a table of its inputs, arrays by output name."""
-    return _answers(model, model.sessions.get(False), x)
+    values = model.sessions.run(False)([o.name for o in model.outputs], _feeds(model, x), None)
+    return {o.ships_as: _tensor(o, value) for o, value in zip(model.outputs, values)}
 
 
 def quick(model: OnnxFile, x: Table) -> object:
     """The same at ONNX Runtime's own best."""
-    return model.sessions.get(True).run(None, _feeds(model, x))
-
-
-def _answers(model: OnnxFile, session: Any, x: Table) -> Table:
-    values = session.run([o.name for o in model.outputs], _feeds(model, x))
-    return {o.ships_as: _tensor(o, value) for o, value in zip(model.outputs, values)}
+    return model.sessions.run(True)([o.name for o in model.outputs], _feeds(model, x), None)
 
 
 def _feeds(model: OnnxFile, x: Table) -> dict[str, Any]:
@@ -179,7 +187,7 @@ def _feeds(model: OnnxFile, x: Table) -> dict[str, Any]:
 def _feed(spec: TensorSpec, values: Any) -> Any:
     import numpy as np
 
-    return np.asarray(spec.as_written(np.asarray(values)), object if spec.is_text else spec.dtype)
+    return np.asarray(spec.as_written(np.asarray(values)), spec.in_numpy)
 
 
 def _tensor(output: Output, value: Any) -> Any:
@@ -210,7 +218,7 @@ def convert(model: OnnxFile, description: Description, signature: Signature, rea
 def precisions(model: OnnxFile) -> tuple[str, ...]:
     """One form: the file's own, named after the coarsest floats that it takes or gives."""
     kinds = {t.dtype for t in model.inputs} | {_FLOATS.get(o.type, "") for o in model.sessions.get(False).get_outputs()}
-    return (next((kind for kind in ("float16", "float32", "float64") if kind in kinds), "float32"),)
+    return (next((kind for kind in (BFLOAT16, *REALS) if kind in kinds), "float32"),)
 
 
 CONVERTER = Converter(

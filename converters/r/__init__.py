@@ -6,8 +6,8 @@ after the form works without R. Graphs are double precision throughout.
 
 from __future__ import annotations
 
+from ..needs import Requirement, Tool
 from ..plugin import Converter, Export, Original, Probing, Source
-from ..spec import Requirement, Tool
 from ._model import adapt, clock, convert, describe, environment, load, look, predict, start
 from ._options import OPTIONS
 

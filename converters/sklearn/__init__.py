@@ -12,8 +12,8 @@ from typing import Any
 
 from .._steps.assemble import assemble
 from .._steps.step import Step
+from ..needs import Requirement
 from ..plugin import Converter, Export, Original, Source
-from ..spec import Requirement
 from ._describe import describe, precisions
 from ._predict import predict, quick
 from ._processor import processor

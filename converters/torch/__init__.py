@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from .._worker.batch_axis import output_shapes, rows_alone
+from ..needs import Requirement
 from ..plugin import TEXT, Converter, Export, Option, Original, Probing, Source
-from ..spec import BATCH, Description, Requirement, Signature, Table, TensorSpec
-from .dims import Axes, Free, axes_of
-from .model import TorchModel, wrapped
+from ..spec import BATCH, Description, Range, Signature, Table, TensorSpec
+from .dims import Axes, axes_of
+from .model import TorchModel, tensors, wrapped
 from .purity import check_pure
 
 ONNX = ("onnx>=1.16", "onnxscript>=0.6")
@@ -46,7 +47,7 @@ def adapt(model: TorchModel, description: Description) -> Description:
     example = description.example or {}
     axes = axes_of(model.given.get("dynamic", ""), {name: values.ndim for name, values in example.items()})
     inputs = tuple(_spec(name, values, axes.get(name, {})) for name, values in example.items())
-    found = replace(description, inputs=inputs)
+    found = replace(description, inputs=inputs, ranges=_ranges(axes))
     try:
         model.outputs(example)
     except Exception:  # an example that does not fit is refused where it is first asked
@@ -58,9 +59,14 @@ def adapt(model: TorchModel, description: Description) -> Description:
     return replace(found, inputs=inputs, outputs=shapes)
 
 
-def _spec(name: str, values: Any, free: Mapping[int, Free]) -> TensorSpec:
+def _spec(name: str, values: Any, free: Mapping[int, Range]) -> TensorSpec:
     shape = tuple(free[axis].name if axis in free else size for axis, size in enumerate(values.shape))
     return TensorSpec(name, values.dtype.name, shape)
+
+
+def _ranges(axes: Axes) -> tuple[Range, ...]:
+    found = {free.name: free for by_axis in axes.values() for free in by_axis.values()}
+    return tuple(free for free in found.values() if free != Range(free.name))
 
 
 def _without_batch(spec: TensorSpec) -> TensorSpec:
@@ -79,16 +85,22 @@ def quick(model: TorchModel, x: Table) -> object:
 
 
 def convert(model: TorchModel, description: Description, signature: Signature, real: str, out: Path) -> None:
-    """Writes the graph that torch's exporter makes of the module."""
+    """Writes the graph of the module: captured, mended and translated (see `exporting`)."""
     from .exporting import export
 
     example = description.example or {}
-    call = model.call(tuple(example))
-    export(model, call, example, _axes(signature), tuple(t.name for t in signature.outputs), out)
+    args, kwargs = model.call(tuple(example)).arguments(tensors(example))
+    promises = [_promise(spec, signature) for spec in signature.inputs]
+    names = [t.in_graph for t in signature.inputs], [t.name for t in signature.outputs]
+    export(model.module, args, kwargs, promises, names, out)
 
 
-def _axes(signature: Signature) -> Axes:
-    return {t.name: {axis: Free(d) for axis, d in enumerate(t.shape) if isinstance(d, str)} for t in signature.inputs}
+def _promise(spec: TensorSpec, signature: Signature) -> dict[int, tuple[str, int, int | None]]:
+    """The free axes of an input, with the name and the sizes of each."""
+    ranges = {each.name: each for each in signature.ranges}
+    free = {axis: dim for axis, dim in enumerate(spec.shape) if isinstance(dim, str)}
+    found = {axis: ranges.get(dim, Range(dim)) for axis, dim in free.items()}
+    return {axis: (each.name, each.least, each.most) for axis, each in found.items()}
 
 
 def precisions(model: TorchModel) -> tuple[str, ...]:
@@ -107,7 +119,7 @@ CONVERTER = Converter(
         packages=("torch", "torchvision"),
         containers=("pt2", "torch", "torch_weights", "torchscript", "safetensors"),
         load=load,
-        adopt=wrapped,
+        prepare=wrapped,
         options=(
             Option(
                 "dynamic",
@@ -121,5 +133,8 @@ CONVERTER = Converter(
     original=Original(describe=describe, predict=predict, quick=quick),
     export=Export(convert=convert, precisions=precisions, packages=ONNX),
     probing=Probing(adapt=adapt, named=named),
-    needs=(Requirement("torch>=2.10", "torch", "PyTorch modules"),),
+    needs=(
+        Requirement("torch>=2.10", "torch", "PyTorch modules, in the interpreter given with --python"),
+        Requirement("onnxscript>=0.6", "torch"),
+    ),
 )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from ..spec import BATCH, Unreadable
+from ..spec import BATCH, Range, Unreadable
 
 _ONE = re.compile(
     r"\s*(?P<input>[^:\[\],\s]+)\.(?P<axis>\d+)\s*:\s*(?P<name>[A-Za-z_]\w*)"
@@ -16,16 +15,7 @@ _BATCHES = ("batch", "batch_size", BATCH)
 """Names that users give to the axis along which a batch grows."""
 
 
-@dataclass(frozen=True)
-class Free:
-    """A free dimension: its name, and the sizes that are promised. `most`: None: any."""
-
-    name: str
-    least: int = 0
-    most: int | None = None
-
-
-Axes = Mapping[str, Mapping[int, Free]]
+Axes = Mapping[str, Mapping[int, Range]]
 """By input, then by axis."""
 
 
@@ -35,8 +25,8 @@ def axes_of(text: str, ranks: Mapping[str, int]) -> Axes:
     `ranks`: the inputs with their numbers of dimensions. One name is one size. Raises `Unreadable`.
     """
     if not text.strip():
-        return {name: {0: Free(BATCH)} for name, rank in ranks.items() if rank}
-    found: dict[str, dict[int, Free]] = {}
+        return {name: {0: Range(BATCH)} for name, rank in ranks.items() if rank}
+    found: dict[str, dict[int, Range]] = {}
     for part in _parts(text):
         matched = _ONE.fullmatch(part)
         if matched is None:
@@ -55,13 +45,13 @@ def _parts(text: str) -> Sequence[str]:
     return [part for part in re.split(r",(?![^\[]*\])", text) if part.strip()]
 
 
-def _free(matched: re.Match[str]) -> Free:
+def _free(matched: re.Match[str]) -> Range:
     name = BATCH if matched["name"] in _BATCHES else matched["name"]
-    return Free(name, int(matched["least"] or 0), int(matched["most"]) if matched["most"] else None)
+    return Range(name, int(matched["least"] or 0), int(matched["most"]) if matched["most"] else None)
 
 
 def _check_bounds(axes: Axes) -> None:
-    seen: dict[str, Free] = {}
+    seen: dict[str, Range] = {}
     for free in (each for by_axis in axes.values() for each in by_axis.values()):
         if seen.setdefault(free.name, free) != free:
             raise Unreadable(f"-O torch.dynamic: {free.name!r} has two ranges: one name is one size, give one range")

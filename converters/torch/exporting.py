@@ -1,26 +1,72 @@
-"""From a module to an ONNX file: torch.export, then torch's own exporter."""
+"""From a module to an ONNX file that computes the same, or a refusal that names the operator and the user's line.
+
+Captured by torch.export, held against the promise on sizes, scanned for what no graph can say, mended where torch's own
+exporter is wrong (`_fixes`), translated by it, and written without anything of this machine.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from ..graph_file import DATA, LARGE
-from ..spec import Table
-from .call import Call
-from .dims import Axes
-from .model import TorchModel, tensors
+from ..spec import Unsupported
+from . import _lines
+from ._capture import Promise, captured, given, quiet, sizes_stay_open
+from ._fixes import fixed
+from ._fixes.recurrent import kept_whole
+from ._passes import optimised
+from ._ranges import check_ranges
+from ._scan import check_program
+from ._shipping import check_file, tidied, write
+
+OPSET = 20
+"""Of the graph: every runtime that ships takes it."""
+INSTEAD = {
+    "aten.linalg_inv_ex": "solve outside of the module, or give the inverse as an input",
+    "aten._cdist_forward": "write the distances with broadcasting, (a[:, None] - b).norm(dim=-1)",
+}
+"""By operator without a translation, what to write in its place."""
 
 
-def export(model: TorchModel, call: Call, example: Table, axes: Axes, outputs: tuple[str, ...], out: Path) -> None:
-    """Writes the graph of the module to `out`, the weights of a large one beside it."""
-    import onnx_ir
+def export(
+    module: Any,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    axes: Sequence[Promise],
+    names: tuple[Sequence[str], Sequence[str]],
+    out: Path,
+) -> tuple[str, ...]:
+    """Writes the graph of a module in eval mode to `out`, the weights of a large one beside it.
+
+    `axes`: per flat input, its free sizes. `names`: of the flat inputs and outputs. Gives sentences on sizes that the
+    module itself does not take. Raises `Unsupported`.
+    """
     import torch
 
-    args, kwargs = call.arguments(tensors(example))
-    free = [dict.fromkeys(axes.get(name, {}), torch.export.Dim.DYNAMIC) for name in call.names]
-    dynamic_args, dynamic_kwargs = call.build([each or None for each in free])
-    dynamic = (*dynamic_args, *dynamic_kwargs.values())
-    program = torch.export.export(model.module, args, kwargs, dynamic_shapes=dynamic)
-    made = torch.onnx.export(program, input_names=list(call.names), output_names=list(outputs), verbose=False)
-    size = sum(each.const_value.nbytes for each in made.model.graph.initializers.values())
-    onnx_ir.save(made.model, out, external_data=DATA if size > LARGE else None)
+    call = given(module, args, kwargs, axes, names[0])
+    found = captured(call)
+    check_program(found.program)
+    notes = check_ranges(call, found)
+    try:
+        with quiet(), torch.no_grad(), sizes_stay_open(), kept_whole():
+            program = fixed(found.program)
+            made = torch.onnx.export(program, opset_version=OPSET, optimize=False, verbose=False, dynamo=True)
+    except Exception as error:
+        raise _untranslated(error) from error
+    write(tidied(optimised(made.model), found, names), out)
+    check_file(out)
+    return notes
+
+
+def _untranslated(error: Exception) -> Unsupported:
+    """What to say where the exporter gives up at a node."""
+    found = _lines.nodes_of(error)
+    if not found:
+        first = next((text for text in str(error.__cause__ or error).splitlines() if text.strip()), "")
+        return Unsupported(f"torch's exporter cannot translate the module: {first}")
+    name = str(found[-1].target)
+    plain = name.rpartition(".")[0] or name
+    instead = INSTEAD.get(plain, "write that step with operators that ONNX has, or outside of the module")
+    line = next(filter(None, (_lines.of_node(node) for node in reversed(found))), "")
+    return Unsupported(f"no ONNX operator computes {name}{line}: {instead}")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..spec import Table, Unreadable
+from ..spec import BFLOAT16, Table, Unreadable
 from .call import Call, call_of_module, call_of_program, outputs_of
 
 
@@ -47,12 +47,13 @@ def tensors(x: Table) -> dict[str, Any]:
 
 
 def array(name: str, value: Any) -> Any:
-    """The tensor as an array; raises `Unreadable` for one that no graph has."""
+    """The tensor as an array, of bfloat16 as float32; raises `Unreadable` for one that no graph has."""
     if value.is_complex():
         raise Unreadable(f"the output {name!r} is complex, which no graph gives: return torch.view_as_real of it")
     if value.layout is not _strided():
         raise Unreadable(f"the output {name!r} is a sparse tensor, which no graph gives: return its .to_dense()")
-    return value.detach().cpu().resolve_conj().resolve_neg().numpy()
+    plain = value.detach().cpu().resolve_conj().resolve_neg()
+    return (plain.float() if str(plain.dtype) == f"torch.{BFLOAT16}" else plain).numpy()
 
 
 def _strided() -> Any:

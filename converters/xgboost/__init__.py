@@ -18,8 +18,9 @@ from .._steps.assemble import assemble
 from .._steps.step import Answer, Step, Thresholds
 from .._trees.arrays import unique_thresholds, with_base
 from .._trees.ensemble_sum import tree_sum
+from ..needs import Requirement
 from ..plugin import Converter, Export, Original, Source
-from ..spec import Description, Feature, Requirement, Scalar, Signature, Table, Unreadable, Unsupported
+from ..spec import Description, Feature, Scalar, Signature, Table, Unreadable, Unsupported
 from .reader import EXPONENTIAL, HINGE, LOGISTIC, PLAIN, SOFT, Parsed, objective_of, parsed
 
 _WRAPPERS = ("XGBClassifier", "XGBModel", "XGBRFClassifier", "XGBRFRegressor", "XGBRanker", "XGBRegressor")

@@ -1,4 +1,4 @@
-"""What a bundle holds, from what a build found."""
+"""Assembles a bundle's files and facts from the results of a build."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def write(
     cases: Sequence[GoldenCase],
     latency: LatencyReport,
 ) -> Manifest:
-    """The manifest of the bundle that now lies at `place`, whole."""
+    """Writes the bundle to `place` and returns its manifest."""
     from mlpack_toolkit import runtimes
 
     name, version = request.bundle_name, request.version
@@ -87,10 +87,10 @@ def write(
 
 
 def _model_files(source: Source, graph: Artifact) -> dict[str, bytes | Path | Owned]:
-    """The source and the graph; a large file that is both once, and the source's data once."""
+    """The files of the source and the graph; a large file that is both is listed once."""
     given = {} if _is_both(source, graph) else source.relative()
-    ours = {f"model/{file.path}": Owned(graph.folder / file.path, file.sha256) for file in graph.files}
-    return {**{f"model/{BESIDE}{path}": Owned(file) for path, file in given.items()}, **ours}
+    ours = {f"model/{file.path}": Owned(graph.folder / file.path, file.sha256, file.modified) for file in graph.files}
+    return {**{f"model/{BESIDE}{path}": file for path, file in given.items()}, **ours}
 
 
 def _is_both(source: Source, graph: Artifact) -> bool:
@@ -137,7 +137,7 @@ def _deploy(request: Request, targets: tuple[str, ...], proven: Proven, golden: 
             rendered = runtimes.load(target).render(package)
         except Unsupported as error:
             if request.targets is not None:
-                raise ConversionError(f"the target {target} cannot hold this model: {error}") from error
+                raise ConversionError(f"the target {target} does not support this model: {error}") from error
             continue
         files |= {f"deploy/{target}/{path}": content for path, content in rendered.items()}
     return files

@@ -1,4 +1,4 @@
-"""What a manifest says of a bundle, as values: its sources, its parts and its variants."""
+"""The facts of a manifest as values: sources, parts and variants."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ PLAIN = ("weights", "io", "provider")
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A model as it was given: `path` in the bundle, below `model/source/`.
+    """An original model: `path` in the bundle, below `model/source/`.
 
-    `part`: the name of the part that it runs in. `given`: what the user said of it, such as the options of R.
+    `part`: the name of the part that it runs in. `given`: values of its options, such as those of R.
     """
 
     path: str
@@ -36,9 +36,9 @@ class ModelSource:
 
 @dataclass(frozen=True)
 class Part:
-    """A language that models of the bundle run in, with its environment.
+    """The environment of the models of one language.
 
-    `folder`: where that lies, with a slash at its end. `facts`: what was proved of it.
+    `folder`: its path, with a slash at its end. `facts`: what the lock proves.
     """
 
     name: str
@@ -48,13 +48,13 @@ class Part:
 
     @property
     def document(self) -> str:
-        """The file that lists what was installed."""
+        """The path of the list of what was installed."""
         return self.folder + "environment.json"
 
 
 @dataclass(frozen=True)
 class Proof:
-    """What a variant was held to: the report's path, and the tolerances by output."""
+    """The proof of a variant: the report's path, and the tolerances by output."""
 
     report: str
     tolerances: Mapping[str, Tolerance]
@@ -62,7 +62,7 @@ class Proof:
 
 
 def variant_facts(variant: Variant, proof: Proof, folder: str = "model") -> dict[str, Any]:
-    """A variant as the manifest has it; `folder`: where in the bundle the files of its artifact are."""
+    """A variant in the manifest's form; `folder`: the bundle's folder for the files of its artifact."""
     artifact = variant.artifact
     paths = {file.path: f"{folder}/{file.path}" for file in artifact.files}
     return {
@@ -93,7 +93,7 @@ def _variant(name: str, plain: Facts, place: Path, entries: Mapping[str, Any]) -
 
 
 def proof_of(plain: Facts) -> Proof:
-    """What the manifest says that a variant was held to."""
+    """The proof of a variant, from the manifest."""
     tolerances = {name: Tolerance(t["rtol"], t["atol"]) for name, t in plain["tolerances"].items()}
     return Proof(plain["report"], tolerances, plain["tolerance_given_by_user"])
 
@@ -113,8 +113,8 @@ def parts_of(facts: Facts, layout: Layout) -> tuple[Part, ...]:
 
 
 def in_short(facts: Facts) -> dict[str, Any]:
-    """The facts without their structure, for people: of several sources or parts the words of all, the reference's own
-    number types, signature and tolerances."""
+    """The facts in a flat form for people: the values of all sources and parts, joined, and the reference's signature,
+    number types and tolerances."""
     reference = facts["variants"][REFERENCE]
     given = {key: value for source in facts["sources"] for key, value in source.get("given", {}).items()}
     return {

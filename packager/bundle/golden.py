@@ -1,16 +1,16 @@
 """Golden cases: a request and its response in the Open Inference Protocol v2 (see docs/golden-cases.md).
 
-JSON; where that would be large, numbers lie beside it in the protocol's binary form.
+JSON; where it would be large, the numbers are in a second file in the protocol's binary form.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from mlpack_toolkit.converters.spec import BATCH, Dim, Signature, Table, TensorSpec
+from mlpack_toolkit.converters.spec import BATCH, BFLOAT16, Dim, Signature, Table, TensorSpec
 from mlpack_toolkit.runtimes.engine.binary import arrays_of, binary_tensor
 from mlpack_toolkit.runtimes.engine.schema import listing, number, parse, record, shown, text, whole
 from mlpack_toolkit.runtimes.engine.tensors import Array, tensor_of
@@ -18,14 +18,15 @@ from mlpack_toolkit.runtimes.engine.tensors import Array, tensor_of
 MOST_BYTES = 256 << 20
 MOST_CELLS = 2**28
 MOST_TEXT_BYTES = 64 << 10
-"""Of a JSON file; beyond it, numbers are kept as raw bytes. Text stays in JSON, as raw text has no null."""
+"""The most bytes of a JSON file; larger numbers are kept as raw bytes. Text stays in JSON, as raw text has no null;
+bfloat16 is always raw, the one form that the protocol has for it."""
 REQUEST, RESPONSE = "request", "response"
 _tolerance = {"rtol": number(0), "atol": number(0)}
 _size = {"binary_data_size": whole(0, MOST_BYTES)}
 
 
 def _parameters(value: Any, where: str) -> None:
-    """What is said of a tensor: its tolerance, whole, or where its data are, or both."""
+    """The parameters of a tensor: its tolerance, the location of its data, or both."""
     raw = type(value) is dict and value.keys() == _size.keys()
     record({} if raw else _tolerance, _size)(value, where)
 
@@ -39,15 +40,19 @@ _response = record({}, {"outputs": listing(_tensor), "error": text()})
 
 @dataclass(frozen=True)
 class Tolerance:
-    """Floats are equal when `|got - want| <= atol + rtol * |want|`."""
+    """Floats are equal when `|got - want| <= atol + rtol * |want|`.
+
+    `unit`: the type in whose neighbouring numbers an error is counted; empty: the arrays' own. It is not kept in files.
+    """
 
     rtol: float
     atol: float
+    unit: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
 class GoldenCase:
-    """Rows, and what the original said: answers, or the words with which it refused them."""
+    """Rows with the original's answers, or with the error with which it rejected them."""
 
     identifier: str
     probe: str
@@ -59,14 +64,14 @@ class GoldenCase:
 
 @dataclass(frozen=True)
 class Half:
-    """The request or the response of a case as its files hold it. `raw`: the numbers beside the JSON; None: there are
-    none."""
+    """The request or the response of a case, as stored. `raw`: the numbers beside the JSON; None where all are in the
+    JSON."""
 
     json: bytes
     raw: bytes | None = None
 
     def body(self) -> tuple[bytes, dict[str, str]]:
-        """The body that a server takes, and the headers that belong to it."""
+        """The body of the HTTP request or response, and its headers."""
         kind = {"Content-Type": "application/json"}
         if self.raw is None:
             return self.json, kind
@@ -78,32 +83,41 @@ def encode_case(case: GoldenCase, name: str, version: str, signature: Signature)
     """The files of a case, by file name."""
     request = {"id": case.identifier, "parameters": {"probe": case.probe}}
     asked = {t.name: t.as_written(case.rows[t.name]) for t in signature.inputs if t.name in case.rows}
-    files = _files(case.identifier, REQUEST, request, "inputs", asked, {})
+    types = {t.name: t.dtype for t in signature.inputs}
+    files = _files(case.identifier, REQUEST, request, "inputs", asked, types, {})
     if case.error:
         response = {"id": case.identifier, "error": case.error}
         return files | {f"{case.identifier}.{RESPONSE}.json": _bytes(response)}
     response = {"id": case.identifier, "model_name": name, "model_version": version}
-    return files | _files(case.identifier, RESPONSE, response, "outputs", case.answers, case.tolerances or {})
+    types, allowed = {t.name: t.dtype for t in signature.outputs}, case.tolerances or {}
+    return files | _files(case.identifier, RESPONSE, response, "outputs", case.answers, types, allowed)
 
 
 def _files(
-    identifier: str, half: str, head: dict[str, Any], key: str, table: Table, allowed: Mapping[str, Tolerance]
+    identifier: str,
+    half: str,
+    head: dict[str, Any],
+    key: str,
+    table: Table,
+    types: Mapping[str, str],
+    allowed: Mapping[str, Tolerance],
 ) -> dict[str, bytes]:
-    """One half of a case: a JSON file, and where that would be large a file of raw numbers beside it."""
-    plain = _bytes({**head, key: [_held(tensor_of(n, v), v, allowed.get(n)) for n, v in table.items()]})
-    if len(plain) <= MOST_TEXT_BYTES or all(values.dtype.kind in "OU" for values in table.values()):
-        return {f"{identifier}.{half}.json": plain}
+    """One half of a case: a JSON file, with a file of raw numbers where the JSON would be large."""
+    if BFLOAT16 not in (types.get(name) for name in table):
+        plain = _bytes({**head, key: [_held(tensor_of(n, v), v, allowed.get(n)) for n, v in table.items()]})
+        if len(plain) <= MOST_TEXT_BYTES or all(values.dtype.kind in "OU" for values in table.values()):
+            return {f"{identifier}.{half}.json": plain}
     tensors, parts = [], []
     for name, values in table.items():
         raw = values.dtype.kind not in "OU"
-        tensor, part = binary_tensor(name, values) if raw else (tensor_of(name, values), b"")
+        tensor, part = binary_tensor(name, values, types.get(name, "")) if raw else (tensor_of(name, values), b"")
         tensors.append(_held(tensor, values, allowed.get(name)))
         parts.append(part)
     return {f"{identifier}.{half}.json": _bytes({**head, key: tensors}), f"{identifier}.{half}.bin": b"".join(parts)}
 
 
 def _held(tensor: dict[str, Any], values: Array, tolerance: Tolerance | None) -> dict[str, Any]:
-    """The tensor with its tolerance, where it holds floats."""
+    """The tensor, with its tolerance where it contains floats."""
     if tolerance is None or values.dtype.kind != "f":
         return tensor
     bounds = {"atol": tolerance.atol, "rtol": tolerance.rtol}
@@ -111,7 +125,7 @@ def _held(tensor: dict[str, Any], values: Array, tolerance: Tolerance | None) ->
 
 
 def decode_case(request: Half, response: Half, signature: Signature) -> GoldenCase:
-    """The case that `encode_case` wrote; ValueError where it is none."""
+    """The case that `encode_case` wrote; ValueError for anything else."""
     asked, answered = parse(request.json, MOST_BYTES), parse(response.json, MOST_BYTES)
     _request(asked, "request")
     _response(answered, "response")
@@ -128,7 +142,7 @@ def decode_case(request: Half, response: Half, signature: Signature) -> GoldenCa
 
 
 def check_case(case: GoldenCase, identifier: str, signature: Signature) -> None:
-    """ValueError where a case is none of this signature, or is called otherwise than its file."""
+    """Raises ValueError where a case does not fit this signature, or its id is not its file's name."""
     if case.identifier != identifier:
         raise ValueError(f"its id is {shown(case.identifier)}, and its file says {identifier}")
     _check_tensors(case.rows, signature.inputs, "input")
@@ -137,11 +151,11 @@ def check_case(case: GoldenCase, identifier: str, signature: Signature) -> None:
         if extra := sorted(case.answers.keys() - {t.name for t in signature.outputs}):
             raise ValueError(f"it has an output {shown(extra[0])}, which the signature lacks")
     if any(case.answers[name].dtype.kind != "f" for name in case.tolerances or ()):
-        raise ValueError("it has a tolerance for what is no output of floats")
+        raise ValueError("it has a tolerance for something other than an output of floats")
 
 
 def _check_tensors(table: Table, specs: Sequence[TensorSpec], what: str) -> None:
-    """ValueError unless each tensor is there, of its kind and in its shape, in which a name is one size."""
+    """Raises ValueError unless each tensor is there, of its kind and shape; a named dimension has one size."""
     sizes: dict[str, int] = {}
     for spec in specs:
         if spec.name not in table:
@@ -154,7 +168,7 @@ def _check_tensors(table: Table, specs: Sequence[TensorSpec], what: str) -> None
 
 
 def _fits(found: Sequence[int], wanted: Sequence[Dim], what: str, sizes: dict[str, int]) -> bool:
-    """Whether a tensor has the shape; a single column may be written without its dimension, or with one."""
+    """Whether a tensor has the shape; a single column may have its dimension of 1 or not."""
     if len(found) == len(wanted) + 1 and found[-1] == 1:
         found = found[:-1]
     named = [(d, size) for d, size in zip(wanted, found, strict=False) if isinstance(d, str)]
@@ -171,7 +185,7 @@ def table_of_request(request: Mapping[str, Any]) -> Table:
 
 
 def _rows(request: Mapping[str, Any], signature: Signature, raw: bytes | None) -> Table:
-    """The inputs of a request as they are in a table: `[n]` for a column."""
+    """The inputs of a request in the shapes of a table: `[n]` for a column."""
     specs = {t.name: t for t in signature.inputs}
     tensors = arrays_of(request["inputs"], raw)
     return {n: specs[n].as_read(a) if n in specs else a for n, a in tensors.items()}

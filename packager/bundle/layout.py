@@ -1,4 +1,4 @@
-"""Where each format of a bundle keeps what its manifest does not name: environments, and what is no part of it."""
+"""The paths of environments and evidence in each format of a bundle, which the manifest does not name."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ ENVIRONMENT = "environment/"
 class Layout:
     """Folders with a slash at their end.
 
-    `evidence`: of files outside the identity, which a list of their own names; `others`: such files elsewhere.
-    `measurements`: what a clock and the machine of the build gave. `by_part`: each part has a folder for its
+    `evidence`: for files outside the identity, which have a list of their own; `others`: such files elsewhere.
+    `measurements`: latency and facts about the machine of the build. `by_part`: each part has a folder for its
     environment. `is_open`: others may add files to `evidence`.
     """
 
@@ -37,7 +37,7 @@ class Layout:
 
     @property
     def machine(self) -> str:
-        """What of the machine that built it can change the last bits."""
+        """Facts about the machine of the build that can change the last bits."""
         return self.measurements + "machine.json"
 
     def environment(self, part: str) -> str:

@@ -23,11 +23,11 @@ Entry = File
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a bundle is.
+    """The content of a bundle.
 
-    `facts`: name, version, sources, parts, variants and the like, in the words of `format`. `files`: sorted by path.
-    What is evidence (measurements, the report with its latency curves, what others add) is listed apart, in
-    `evidence/manifest.json`: it never is part of the identity.
+    `facts`: name, version, sources, parts, variants and the like, in the terms of `format`. `files`: sorted by path.
+    Evidence (measurements, the report with its latency curves, files that others add) has a list of its own,
+    `evidence/manifest.json`, and is never part of the identity.
     """
 
     facts: Mapping[str, Any]
@@ -45,7 +45,7 @@ class Manifest:
 
     @classmethod
     def decode(cls, raw: bytes) -> Manifest:
-        """The manifest that `encode` wrote; `DamagedError` where it is none, or of a later format."""
+        """The manifest that `encode` wrote; `DamagedError` for anything else, or a later format."""
         try:
             plain = parse(raw)
             record({"format": whole(0, 2**31)})(plain, "")
@@ -65,7 +65,7 @@ class Manifest:
 
 
 def canonical(plain: Any) -> bytes:
-    """The one way in which mlpack writes JSON that is hashed."""
+    """The canonical form of JSON that is hashed: the only one that mlpack writes."""
     text = json.dumps(plain, sort_keys=True, ensure_ascii=False, allow_nan=False, indent=1, separators=(",", ": "))
     return text.encode() + b"\n"
 
@@ -78,11 +78,6 @@ def entry_of(folder: Path, path: Path, digest: str = "") -> Entry:
     return Entry(path.relative_to(folder).as_posix(), digest, path.stat().st_size)
 
 
-def entries_below(folder: Path) -> tuple[Entry, ...]:
-    """The entries of all files below `folder`, sorted; a link or a special file is an error."""
-    return tuple(entry_of(folder, folder / path) for path in paths_below(folder) if not path.endswith("/"))
-
-
 def paths_below(folder: Path) -> tuple[str, ...]:
     """The paths of all files and, with a slash at the end, of all folders below `folder`, sorted.
 
@@ -91,6 +86,6 @@ def paths_below(folder: Path) -> tuple[str, ...]:
     found = []
     for path in folder.rglob("*"):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise DamagedError(f"{path} is a link or a special file: a bundle holds plain files only")
+            raise DamagedError(f"{path} is a link or a special file: a bundle contains plain files only")
         found.append(path.relative_to(folder).as_posix() + ("/" if path.is_dir() else ""))
     return tuple(sorted(found))

@@ -1,4 +1,4 @@
-"""A bundle from a folder: its manifest, and its files, each held against the manifest before anybody sees it."""
+"""Reads a bundle: its manifest and its files, each checked against the manifest before use."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ FOLDER = "model/"
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle on disk, whose manifest is as the schema says. `place`: its folder, for messages.
+    """A bundle on disk with a manifest that fits the schema. `place`: its folder, for messages.
 
-    The one way to its files is by `read`, `file` and `held`, which check them: what has changed is a `DamagedError`.
+    Read its files only by `read`, `file` and `held`, which check them and raise `DamagedError` for a changed one.
     """
 
     place: Path
@@ -57,38 +57,44 @@ class Bundle:
 
     @property
     def layout(self) -> Layout:
-        """Where the bundle's format keeps what the manifest does not name."""
+        """The paths of the bundle's format that the manifest does not name."""
         return LAYOUTS[self.manifest.format]
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """What the manifest says, in the words of the present format whichever it has."""
+        """The manifest's facts in the terms of the present format, whichever format it has."""
         return in_present_words(self.manifest.format, self.manifest.facts)
 
     @property
     def in_short(self) -> Mapping[str, Any]:
-        """The same without its structure, for people: see `facts.in_short`."""
+        """The facts in a flat form for people: see `facts.in_short`."""
         return in_short(self.facts)
 
     @property
     def sources(self) -> tuple[ModelSource, ...]:
-        """The models as they were given, in their order."""
+        """The original models, in their order."""
         return sources_of(self.facts)
 
     @property
     def source(self) -> ModelSource:
-        """The only source; `UsageError` where the bundle was made of several."""
+        """The only source; `UsageError` where the bundle was made of several.
+
+        The manifest lists them, and not which answers of one are inputs of another: only the code that combined them
+        can run them together.
+        """
         if len(self.sources) > 1:
             paths = ", ".join(source.path for source in self.sources)
+            locks = " and ".join(part.folder for part in self.parts)
             raise UsageError(
-                f"the bundle {self.place.name} was made of {len(self.sources)} models ({paths}), "
-                "and this mlpack runs the original of one: run them in their own environments"
+                f"the bundle {self.place.name} was made of {len(self.sources)} models ({paths}), and its manifest does "
+                f"not say how they are combined: install {locks} from the lock files there, run the models with the "
+                "code that combined them, and compare with golden/; `mlpack verify` replays the graph without them"
             )
         return self.sources[0]
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """The languages that its models run in, each with its environment."""
+        """The environments of its models, one per language."""
         return parts_of(self.facts, self.layout)
 
     @cached_property
@@ -110,7 +116,7 @@ class Bundle:
         return tuple((artifact.folder / file.path).relative_to(self.place).as_posix() for file in artifact.files)
 
     def proof(self, variant: str = REFERENCE) -> Proof:
-        """What a variant was held to."""
+        """The proof of a variant."""
         return proof_of(self.facts["variants"][self.variant(variant).name])
 
     @property
@@ -120,25 +126,37 @@ class Bundle:
 
     @cached_property
     def graph(self) -> Artifact:
-        """The reference graph, whose digests were just checked."""
+        """The reference graph, with its digests checked."""
         return self.checked()
 
     def checked(self, variant: str = REFERENCE) -> Artifact:
-        """The files of a variant, just held against their digests; all that an ONNX file refers to is among them."""
-        artifact, paths = self.variant(variant).artifact, self.paths_of(variant)
-        for path in paths:
+        """The files of a variant, with their digests checked; they include all that an ONNX file refers to."""
+        for path in self.paths_of(variant):
             self.file(path)
+        self._check_references(variant)
+        return self.variant(variant).artifact
+
+    def loadable(self, variant: str = REFERENCE) -> bytes | Path:
+        """What ONNX Runtime loads, with its digest checked: the bytes of a small graph, the path of a large one."""
+        artifact, paths = self.variant(variant).artifact, self.paths_of(variant)
+        if len(paths) > 1 or artifact.size > LARGE:
+            return self.checked(variant).path
+        content = self.read(paths[0])
+        self._check_references(variant)
+        return content
+
+    def _check_references(self, variant: str) -> None:
+        artifact, main = self.variant(variant).artifact, self.paths_of(variant)[0]
         if artifact.format != ONNX:
-            return artifact
+            return
         try:
             beside = locations(artifact.path)
         except (NoGraph, OSError) as error:
-            raise DamagedError(f"{paths[0]} of the bundle {self.place.name} is no ONNX file: {error}") from error
+            raise DamagedError(f"{main} of the bundle {self.place.name} is no ONNX file: {error}") from error
         if unlisted := sorted(set(beside) - {file.path for file in artifact.files}):
             raise DamagedError(
-                f"{paths[0]} of the bundle {self.place.name} refers to {unlisted[0]!r}, which is no file of its variant"
+                f"{main} of the bundle {self.place.name} refers to {unlisted[0]!r}, which is no file of its variant"
             )
-        return artifact
 
     @property
     def graph_files(self) -> tuple[str, ...]:
@@ -146,11 +164,11 @@ class Bundle:
         return self.paths_of()
 
     def listed(self, prefix: str = "") -> tuple[str, ...]:
-        """The paths that the manifest lists, of those that begin so."""
+        """The paths in the manifest that begin with `prefix`."""
         return tuple(path for path in self._entries if path.startswith(prefix))
 
     def read(self, path: str) -> bytes:
-        """The content of a file, held against its digest."""
+        """The content of a file, checked against its digest."""
         entry = self._entry(path)
         with self._open(entry) as file:
             content = file.read(entry.size + 1)
@@ -159,8 +177,8 @@ class Bundle:
         return content
 
     def held(self, into: Path, *prefixes: str) -> Bundle:
-        """The same bundle in a folder of one's own: its manifest, and copies of the files that begin so, held against
-        their digests as they are copied."""
+        """The bundle in the folder `into`: its manifest, and copies of the files that begin with `prefixes`, checked
+        against their digests while they are copied."""
         into.mkdir(parents=True, exist_ok=True)
         (into / NAME).write_bytes(self.raw_manifest)
         for path in self.listed():
@@ -169,7 +187,7 @@ class Bundle:
         return Bundle(into, self.manifest, self.raw_manifest)
 
     def file(self, path: str) -> Path:
-        """Where a file lies that was just held against its digest; for copies that `held` has made."""
+        """The path of a file, checked against its digest; for copies that `held` has made."""
         entry = self._entry(path)
         with self._open(entry) as file:
             state = _state(os.fstat(file.fileno()))
@@ -180,20 +198,26 @@ class Bundle:
 
     @cached_property
     def _held_as(self) -> dict[str, tuple[int, ...]]:
-        """By path, how a large file was when it was held against its digest: it is not read again until it changes."""
+        """By path, the state of a large file when its digest was checked: it is read again only after a change."""
         return {}
+
+    def remember(self, path: str, modified: int) -> None:
+        """Notes that a large file has its digest, where it was not written since then. `modified`: its time then."""
+        status = (self.place / path).lstat()
+        if stat.S_ISREG(status.st_mode) and status.st_mtime_ns == modified:
+            self._remember(self._entry(path), _state(status))
 
     def _remember(self, entry: Entry, state: tuple[int, ...]) -> None:
         if entry.size > LARGE:
             self._held_as[entry.path] = state
 
     def json(self, path: str) -> Any:
-        """The parsed content of a JSON file of the bundle, as the schema of its path says."""
+        """The parsed content of a JSON file of the bundle, checked against the schema for its path."""
         try:
             plain = parse(self.read(path), MOST_JSON)
             check_documents(path, plain)
         except Fault as fault:
-            raise DamagedError(f"{path} is not what a bundle holds there: {fault}") from fault
+            raise DamagedError(f"{path} does not fit the schema for this path: {fault}") from fault
         return plain
 
     def golden(self) -> Iterator[GoldenCase]:
@@ -212,7 +236,7 @@ class Bundle:
             yield case
 
     def half(self, name: str, half: str) -> Half:
-        """The request or the response of a golden case, the numbers beside it included."""
+        """The request or the response of a golden case, with its file of numbers."""
         stem = f"{CASE[0]}{name}.{half}"
         raw = f"{stem}.bin"
         return Half(self.read(f"{stem}.json"), self.read(raw) if raw in self._entries else None)
@@ -223,7 +247,7 @@ class Bundle:
 
     @cached_property
     def evidence(self) -> Mapping[str, Entry]:
-        """What mlpack wrote outside the identity, by path, as its own list has it; that list names this bundle."""
+        """Entries of the files that mlpack wrote outside the identity, from a list that names this bundle."""
         path = self.layout.list
         try:
             with self._open(Entry(path, "", -1)) as file:
@@ -243,13 +267,13 @@ class Bundle:
         return found
 
     def _open(self, entry: Entry) -> BufferedReader:
-        """The open file; a link, on the way too, and what is no plain file are refused."""
+        """The open file; raises `DamagedError` for anything but a plain file, and for a link in its path."""
         place = self.place
         try:
             for part in entry.path.split("/"):
                 place = place / part
                 if place.is_symlink():
-                    raise DamagedError(f"{place} is a link: a bundle holds plain files only")
+                    raise DamagedError(f"{place} is a link: a bundle contains plain files only")
             descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             raise DamagedError(
@@ -279,7 +303,7 @@ def _changed(bundle: Bundle, path: str) -> DamagedError:
 
 
 def open_bundle(folder: Path) -> Bundle:
-    """The bundle in a folder, its manifest held against the schema; nothing of it runs or loads."""
+    """The bundle in a folder, its manifest checked against the schema; runs and loads nothing."""
     path = folder / NAME
     if not folder.is_dir() or not path.is_file():
         why = f"it has no {NAME}" if folder.exists() else "there is no such folder"
@@ -290,15 +314,15 @@ def open_bundle(folder: Path) -> Bundle:
     try:
         check_manifest(manifest.facts, [entry.path for entry in manifest.files], manifest.format)
     except Fault as fault:
-        raise DamagedError(f"{NAME} is not that of a bundle: {fault}") from fault
+        raise DamagedError(f"{NAME} is not the manifest of a bundle: {fault}") from fault
     return Bundle(folder, manifest, raw)
 
 
 def check_files(bundle: Bundle) -> tuple[str, ...]:
-    """The files that others have added to the evidence; evidence of mlpack's own is held against its own list.
+    """Checks all files and returns those that others have added to the evidence.
 
-    Raises a `DamagedError` that names every changed, missing or extra file. Nothing that is not listed, or has another
-    size, is read.
+    Raises a `DamagedError` that names every changed, missing or extra file. Reads no file that is not listed or has
+    another size.
     """
     layout = bundle.layout
     listed = {**{e.path: e for e in bundle.manifest.files}, **bundle.evidence}
@@ -324,12 +348,15 @@ def _parents(path: str) -> Iterator[str]:
 def _same(bundle: Bundle, entry: Entry) -> bool:
     with (bundle.place / entry.path).open("rb") as file:
         status = os.fstat(file.fileno())
-        if status.st_size != entry.size or hashlib.file_digest(file, "sha256").hexdigest() != entry.sha256:
+        if status.st_size != entry.size:
             return False
-    bundle._remember(entry, _state(status))
-    return True
+        known = bundle._held_as.get(entry.path) == _state(status)
+        same = known or hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
+    if same:
+        bundle._remember(entry, _state(status))
+    return same
 
 
 def _state(status: os.stat_result) -> tuple[int, ...]:
-    """What differs once a file was written to or replaced."""
+    """The state of a file, which changes when it is written to or replaced."""
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

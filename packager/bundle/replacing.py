@@ -18,7 +18,7 @@ _UNKNOWN = (errno.ENOSYS, errno.EINVAL, errno.EPERM)
 
 
 def check_replaceable(place: Path) -> None:
-    """Raises `UsageError` where the folder at `place` is not a bundle, as only bundles are replaced."""
+    """Raises `UsageError` where the folder at `place` is not a bundle: only bundles are replaced."""
     try:
         fits = place.is_dir() and not place.is_symlink() and bool(Manifest.decode((place / NAME).read_bytes()))
     except (OSError, DamagedError):
@@ -30,14 +30,14 @@ def check_replaceable(place: Path) -> None:
 
 
 def replace_bundle(folder: Path, place: Path) -> None:
-    """Nothing; the checked bundle in `folder` is at `place` now, and the one that was there is in `folder`."""
+    """Exchanges the checked bundle in `folder` with the one at `place`."""
     check_replaceable(place)
     if not _exchanged(folder, place):
         _renamed(folder, place)
 
 
 def _exchanged(folder: Path, place: Path) -> bool:
-    """Exchanges the two names in one step; whether the system can."""
+    """Exchanges the two names in one step; returns whether the system can."""
     exchange = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if exchange is None:
         return False

@@ -17,19 +17,19 @@ MEANING = {
     "example": "the example rows as given",
     "threshold": "values at which the model's answer jumps, and their neighbours",
     "category": "every value that the model knows",
-    "unseen": "values that the model never saw, other scripts, emoji",
+    "unseen": "values that the model has never seen, other scripts, emoji",
     "empty": "the empty string",
     "missing": "missing cells, column by column and all at once",
     "large": "very large and infinite numbers",
     "odd": "zero, negative, tiny numbers, ids beyond 2^24 and 2^53, codes between the known ones, ends of ranges",
-    "text": "documents over the model's own words, other scripts, odd spacing",
+    "text": "documents of the model's own words, other scripts, odd spacing",
     "several": "several cells changed at once: unseen, missing, at thresholds, any of these",
     "between": "rows on the line between two rows of the example",
     "one of each kind alone": "a row of each kind in a batch of one, on both sides",
     "each kind by itself": "some rows of each strange kind in a batch of their own, on both sides",
-    "batch of 0": "no rows at all: the shapes must be right",
+    "batch of 0": "no rows: only the shapes are compared",
     "batch of 1": "rows one by one",
-    "permuted batch": "such rows in another order, in one large batch",
+    "permuted batch": "the same rows in another order, in one large batch",
 }
 
 
@@ -44,8 +44,7 @@ def report_html(
 ) -> bytes:
     """The page, UTF-8, self-contained.
 
-    `sandbox`: what held the model while it was loaded and asked, in a sentence. `identity`: the bundle's, as its
-    manifest has it.
+    `sandbox`: a sentence about the sandbox that was in force. `identity`: the bundle's.
     """
     signature = Signature.from_json(facts["signature"])
     needed = {d["name"] for d in environment["distributions"] if d.get("needed")}
@@ -97,7 +96,7 @@ def _probe(kind: str, errors: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _shares(proof: VerificationReport) -> dict[str, float]:
-    """By kind, the largest error as a share of what is allowed; beyond 1 where labels differ."""
+    """By kind, the largest error as a share of its tolerance; above 1 where labels differ."""
     return {kind: max((e.share for e in errors.values()), default=0.0) for kind, errors in proof.probes.items()}
 
 
@@ -154,9 +153,9 @@ def _python_usage(facts: Mapping[str, Any], signature: Signature) -> str:
 
 
 def _escaped(value: Any) -> Any:
-    """The value with every text in it safe for HTML: names and labels come from the model, which may be anyone's.
+    """The value with every text in it escaped for HTML: names and labels come from the model, which is untrusted.
 
-    Characters that do not show, and those that turn the reading direction, are written out.
+    Escapes invisible characters, and those that change the reading direction, too.
     """
     if isinstance(value, str):
         return escape("".join(c if c.isprintable() or c in "\n\t" else f"\\u{ord(c):04x}" for c in value))

@@ -1,6 +1,6 @@
-"""The schema of a bundle: what its manifest may say, and what of its other documents a command reads.
+"""The schema of a bundle: of its manifest, and of the parts of its other documents that commands read.
 
-The words and the signature are the server's own (`runtimes/engine/schema.py`), so that there is one schema.
+The checks and the signature's schema are the server's (`runtimes/engine/schema.py`), so that there is only one.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mlpack_toolkit.converters.plugin import FILE, FLAG, MODEL, NUMBER, PAIR, PROGRAM, TEXT, Option
+from mlpack_toolkit.converters.spec import REALS
 from mlpack_toolkit.runtimes.engine.schema import (
     GRAPH,
     MOST_PART,
@@ -70,7 +71,7 @@ _first = record(
         "framework": text(),
         "title": text(),
         "source": text(least=1),
-        "precision": one_of("float16", "float32", "float64"),
+        "precision": one_of(*REALS),
         "signature": signature,
         "tolerances": tolerances,
         "tolerance_given_by_user": flag,
@@ -87,7 +88,7 @@ _second = record(
     {**_common, "sources": listing(_source, least=1), "parts": listing(_part, least=1), "variants": variants}
 )
 _FACTS: Mapping[int, Check] = {1: _first, 2: _second}
-"""A fact of another name is one that a later mlpack of the same format adds: nobody here reads it."""
+"""Unknown facts are allowed: a later mlpack of the same format may add some. Nothing here reads them."""
 
 _distribution = record(
     {"name": text(least=1), "version": text()},
@@ -138,7 +139,7 @@ _KEPT: Mapping[str, Check] = {
     PROGRAM: text(),
     PAIR: mapping(scalar),
 }
-"""By kind of option, what a bundle keeps of it."""
+"""By kind of option, the schema of its value in a bundle."""
 DOCUMENTS: Mapping[str, Check] = {
     r"environment/(?:[^/]+/)?environment\.json": _captured,
     r"reports/[^/]+\.json": _proof,
@@ -146,18 +147,19 @@ DOCUMENTS: Mapping[str, Check] = {
     r"(?:evidence|measurements)/manifest\.json": _listed_apart,
     r"renv\.lock": _renv,
 }
-"""By the form of their path, the documents that a command reads; R's lock by its path in the environment's folder."""
+"""By a pattern of the path, the schema of a document that a command reads; R's lock by its path in the environment's
+folder."""
 
 
 def check_documents(path: str, plain: Any) -> None:
-    """Raises `Fault` where a document of that path is not as it must be."""
+    """Raises `Fault` where the document at that path does not fit its schema."""
     for form, check in DOCUMENTS.items():
         if re.fullmatch(form, path):
             check(plain, "")
 
 
 def check_manifest(facts: Mapping[str, Any], paths: Iterable[str], format: int = FORMAT) -> None:
-    """Raises `Fault` where a fact is not as it must be, or names a file that is not listed."""
+    """Raises `Fault` where a fact does not fit its schema, or names a file that is not listed."""
     listed = dict.fromkeys(paths)
     layout = LAYOUTS[format]
     check_paths(listed)
@@ -188,7 +190,7 @@ def _check_proof(name: str, plain: Mapping[str, Any], listed: Mapping[str, Any] 
 
 
 def _check_given(framework: str, given: Mapping[str, Any]) -> None:
-    """Raises `Fault` where the value of an option is none that the framework declares; others are nobody's."""
+    """Raises `Fault` where the value of an option does not fit its kind; ignores options that are not declared."""
     options = (each for each in declared().get(framework, ()) if each.scope == MODEL)
     record({}, {each.kept_as: _kept(each) for each in options})(given, "given")
 
@@ -218,7 +220,7 @@ def _check_listed(field: str, path: str, listed: Mapping[str, Any]) -> None:
 
 
 def check_evidence(layout: Layout, paths: Iterable[str], listed: Iterable[str]) -> None:
-    """Raises `Fault` where the list of what is outside the identity has a file that the manifest must list."""
+    """Raises `Fault` where the list of evidence has a file that the manifest must list."""
     check_paths([*paths, *listed])
     own = sorted(path for path in paths if not layout.is_evidence(path) or path == layout.list)
     twice = sorted(set(paths) & set(listed))
@@ -227,7 +229,7 @@ def check_evidence(layout: Layout, paths: Iterable[str], listed: Iterable[str]) 
 
 
 def check_paths(paths: Iterable[str]) -> None:
-    """Raises `Fault` for a path that leads elsewhere, or that a file system takes for another of them."""
+    """Raises `Fault` for a path that leaves the bundle, or that some file system cannot distinguish from another."""
     seen: dict[str, str] = {}
     for path in sorted(paths):
         file_path(path, "files")
@@ -247,5 +249,5 @@ def _with_parents(path: str) -> list[str]:
 
 
 def _folded(path: str) -> str:
-    """What paths have in common that differ only in case or in how Unicode writes their letters."""
+    """The path in a form that is equal for paths that differ only in case or in Unicode normalization."""
     return path if path.isascii() and path.islower() else unicodedata.normalize("NFKC", path).casefold()

@@ -1,4 +1,4 @@
-"""A bundle written whole or not at all: into a temporary folder beside its place, checked there, fsynced, renamed."""
+"""Writes a bundle completely or not at all: to a temporary folder beside its place, checked, fsynced, renamed."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from .schema import Fault, check_manifest
 
 SYNCED_AT_ONCE = 8
 Files = Mapping[str, bytes | Path | Owned]
-"""Path in the bundle to its content, or to the file to copy; one that mlpack made can be linked."""
+"""By path in the bundle, the content, or the file to copy; a file that mlpack made can be linked."""
 Evidence = Files | Callable[[str], Files]
-"""Such files, or what makes them of the bundle's identity."""
+"""Such files, or a function that makes them from the bundle's identity."""
 Replay = Callable[[Bundle], object]
 """Replays the golden cases of a bundle; raises a kind of `MlpackError` where an answer differs."""
 
 
 def check_free(place: Path, overwrite: bool = False) -> None:
-    """`UsageError` where nothing can be written at `place`, or something is there that may not be replaced."""
+    """Raises `UsageError` where `place` cannot be written to, or contains something that must not be replaced."""
     check_writable(place)
     if overwrite and os.path.lexists(place):
         check_replaceable(place)
@@ -48,18 +48,17 @@ def write_bundle(
 ) -> Manifest:
     """The manifest of the bundle that is now at `place`.
 
-    `evidence`: files below `evidence/`, listed apart and no part of the identity, such as what a clock measured; or a
-    function that makes them once the identity is known. `overwrite`: a bundle that is there already is replaced by the
-    finished one.
-    The files are held against the manifest, and `replay` is called, before the bundle gets its name: where either
-    fails, its error is raised and nothing is left.
+    `evidence`: files below `evidence/`, outside the identity, such as measurements; or a function that makes them from
+    the identity. `overwrite`: replaces a bundle that is already at `place`.
+    Checks the files against the manifest and calls `replay` before the bundle gets its name; if either fails, raises
+    its error and leaves nothing.
     """
     try:
         check_free(place, overwrite)
         place.parent.mkdir(parents=True, exist_ok=True)
         with beside(place) as folder:
             manifest = _write(folder, facts, files, evidence)
-            _check_written(folder, place, replay)
+            _check_written(folder, place, files, replay)
             _sync(folder)
             _settle(folder, place, overwrite)
             return manifest
@@ -73,7 +72,7 @@ def _write(folder: Path, facts: Mapping[str, Any], files: Files, evidence: Evide
     try:
         check_manifest(facts, [entry.path for entry in manifest.files])
     except Fault as fault:
-        raise UsageError(f"no bundle can be made of this: {fault}") from fault
+        raise UsageError(f"the bundle cannot be made: {fault}") from fault
     _fill(folder, {NAME: manifest.encode()})
     listed = _fill(folder, evidence(manifest.identity) if callable(evidence) else evidence)
     apart = canonical({"identity": manifest.identity, "files": _listing(listed)})
@@ -81,10 +80,16 @@ def _write(folder: Path, facts: Mapping[str, Any], files: Files, evidence: Evide
     return manifest
 
 
-def _check_written(folder: Path, place: Path, replay: Replay) -> None:
-    """Raises what `mlpack verify` raises of the bundle in `folder`: what it finds is no bundle that may exist."""
+def _check_written(folder: Path, place: Path, files: Files, replay: Replay) -> None:
+    """Raises the errors that `mlpack verify` raises for the bundle in `folder`: such a bundle must not exist.
+
+    A large file whose digest was taken during mlpack's own copy is not read again, unless it was written to since.
+    """
     try:
         bundle = open_bundle(folder)
+        for path, content in files.items():
+            if isinstance(content, Owned) and content.modified:
+                bundle.remember(path, content.modified)
         check_files(bundle)
         replay(bundle)
     except MlpackError as error:
@@ -98,7 +103,7 @@ def _listing(entries: tuple[Entry, ...]) -> dict[str, Any]:
 
 
 def _fill(folder: Path, files: Files) -> tuple[Entry, ...]:
-    """The entries of the files that it writes, sorted by path."""
+    """Writes the files and returns their entries, sorted by path."""
     return tuple(_fill_one(folder, path, content) for path, content in sorted(files.items()))
 
 
@@ -114,7 +119,7 @@ def _fill_one(folder: Path, path: str, content: bytes | Path | Owned) -> Entry:
 
 
 def _sync(folder: Path) -> None:
-    """Every file and folder is on the disk before the name is."""
+    """Flushes every file and folder to disk, so that they are there before the name is."""
     folder.chmod(0o755)
     with ThreadPoolExecutor(SYNCED_AT_ONCE) as pool:
         list(pool.map(_sync_one, [folder, *folder.rglob("*")]))
@@ -129,7 +134,7 @@ def _sync_one(path: Path) -> None:
 
 
 def _settle(folder: Path, place: Path, overwrite: bool) -> None:
-    """Gives the finished folder its name, and the name to the disk."""
+    """Renames the finished folder and flushes the name to disk."""
     try:
         if overwrite and os.path.lexists(place):
             replace_bundle(folder, place)

@@ -13,6 +13,7 @@ from mlpack_toolkit.converters.latency import measure, quantiles, times_of, vari
 from mlpack_toolkit.converters.messages import Measure
 from mlpack_toolkit.converters.spec import Signature, Table
 from mlpack_toolkit.converters.table import rows_of, stack
+from mlpack_toolkit.runtimes.engine.engine import Bound
 
 from ..bundle.reader import Bundle, open_bundle
 from ..deadline import timed
@@ -24,7 +25,7 @@ from ..request import Options
 
 BATCHES = (1, 8, 64, 1000)
 MOST_BYTES = 16 << 20
-"""Of the tensors of a batch that is measured, of which several are held at once."""
+"""The most bytes of a measured batch; several are in memory at once."""
 THREADS = 1
 WINDOWS = 4
 FORMAT = 1
@@ -66,7 +67,7 @@ class LatencyReport:
 
 
 def sizes(signature: Signature, rows: Table) -> tuple[int, ...]:
-    """The sizes of batches that are measured: 1 alone where a batch has no rows; fewer of large tensors."""
+    """The batch sizes to measure: only 1 for tensors without rows; fewer for large tensors."""
     if not signature.has_rows:
         return BATCHES[:1]
     each = sum(values.nbytes for values in rows.values()) / max(1, rows_of(rows, signature.batch_axes))
@@ -89,7 +90,7 @@ def measure_session(
     machine spoils only one of them. Its `best_p99_ms` is the p99 of the best one.
     """
     smallest, *others = sorted(batches)
-    with timed() as restart:  # one for all runs, as starting one takes time that would be measured
+    with timed() as restart:  # one for all runs, as its start would be measured
         axes = session.signature.batch_axes
 
         def clock(feeds: dict[str, Any]) -> float:
@@ -146,9 +147,26 @@ def bench_bundle(
     if not found or not rows_of(found[0], axes):
         raise DamagedError(f"the bundle {folder} holds no golden case of the example, whose rows are measured")
     rows = stack(found, axes)
-    graph = measure_session(session_of(bundle, threads=THREADS), rows, seconds, sizes(bundle.signature, rows))
+    session = session_of(bundle, threads=THREADS)
+    graph = measure_session(session, rows, seconds, sizes(bundle.signature, rows))
+    graph = _with_bound(session, rows, seconds / WINDOWS, graph)
     original, versions = _original(bundle, python, allow, options, rows, seconds) if against else ((), {})
     return latency_report(graph, original, versions).to_json()
+
+
+def _with_bound(session: Session, rows: Table, seconds: float, measured: Sequence[Numbers]) -> tuple[Numbers, ...]:
+    """The same numbers with `bound_p50_ms` too: the median where the tensors stay bound and no call hands them over."""
+    if not session.binds:
+        return tuple(measured)
+    axes, batches = session.signature.batch_axes, [int(each["batch"]) for each in measured]
+    with timed() as restart:
+
+        def run(bound: Bound) -> None:
+            restart()
+            bound.run()
+
+        found = measure(run, session.bind, rows, batches, seconds, axes=axes)
+    return tuple({**one, "bound_p50_ms": bound["p50_ms"]} for one, bound in zip(measured, found, strict=True))
 
 
 def _original(

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlpack_toolkit import converters
-from mlpack_toolkit.converters.messages import Convert, Environment, Lend, Loaded, Measure, Probe
+from mlpack_toolkit.converters.messages import Convert, Environment, Lend, Load, Loaded, Measure, Probe
 from mlpack_toolkit.converters.spec import Axes, Signature
 from mlpack_toolkit.converters.table import rows_of
 
-from ..errors import ForgedError, MismatchError, ModelError, UsageError
+from ..errors import ForgedError, MismatchError, ModelError
 from ..original.replies import hand_over
 from ..original.worker import Worker
-from ..paths import check_name, models_folder
-from ..request import Progress, Request
+from ..paths import models_folder
+from ..request import Progress, Request, check_request
 from ..travel import share
 
 if TYPE_CHECKING:
@@ -30,25 +29,23 @@ if TYPE_CHECKING:
 
     from ..bundle.golden import GoldenCase
     from ..data.readers import Example
+    from ..environments.recording import Given, Recorded, Recording
     from ..equivalence.others import Spare
     from ..equivalence.probes import Probes
-    from ..equivalence.processor import Twin
     from ..equivalence.prove import Proven
     from ..equivalence.report import VerificationReport
     from ..original.source import Source
     from .bench import LatencyReport
 
 GRAPHS = "graphs"
-"""The folder of the graphs that were tried, each in one of its own, in order."""
+"""The folder of the tried graphs, each in a folder of its own, in order."""
 SECONDS_PER_BATCH_SIZE = 0.1
-LONGEST_NAME = 100
-"""Letters: they stand together in the names of files, which have at most 255 bytes."""
 
 
 @dataclass(frozen=True)
 class Built:
-    """A finished build; `environment`: what the manifest says of it, and how many distributions there are; `notes`:
-    what the report says of how the model was read; `remarks`: what this build left out or did not need."""
+    """A finished build. `environment`: its facts in the manifest, and the number of distributions. `notes`: those of
+    the report, on how the model was read. `remarks`: on columns, names and options that this build ignored."""
 
     bundle: Path
     identity: str
@@ -60,7 +57,7 @@ class Built:
     remarks: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """What `mlpack build --json` prints."""
+        """The object that `mlpack build --json` prints."""
         return {
             "bundle": str(self.bundle),
             "identity": self.identity,
@@ -70,22 +67,41 @@ class Built:
         }
 
 
+@dataclass(frozen=True)
+class BuildContext:
+    """A running build: the request, the checked copy of the model's files, the model's process and its folder, and the
+    listener for steps."""
+
+    request: Request
+    source: Source
+    worker: Worker
+    scratch: Path
+    progress: Progress
+
+    @property
+    def loading(self) -> Load:
+        """The request to load the model, the same for each process of this build."""
+        return self.source.request([str(folder.resolve()) for folder in self.request.code], self.request.options)
+
+
 def build(request: Request, progress: Progress = lambda step: None) -> Built:
-    """The bundle at `OUTPUT/NAME-VERSION`; raises a kind of `MlpackError`, and then leaves nothing behind."""
+    """Builds the bundle at `OUTPUT/NAME-VERSION`; raises a kind of `MlpackError`, and then leaves nothing behind."""
     from ..bundle.writer import check_free
     from ..original.mlflow_folder import opened
     from ..original.source import take_source
 
     request, mlflow = opened(request)
     place = request.output / f"{request.bundle_name}-{request.version}"
-    _check(request)
+    check_request(request)
     check_free(place, request.overwrite)
     with models_folder() as (name, scratch):
         progress("reading the model file's imports")
-        source = take_source(request.model, name / "source", request.allow, request.code)  # not the model's to write
+        source = take_source(
+            request.model, name / "source", request.allow, request.code
+        )  # which the model cannot reach
         with Worker(request.python, scratch, request.limits) as worker:
             try:
-                built = _build(request, place, source, worker, scratch, progress)
+                built = _build(BuildContext(request, source, worker, scratch, progress), place)
                 return replace(built, remarks=(*((mlflow.note,) if mlflow else ()), *built.remarks))
             except MismatchError as error:
                 if request.keep_failed:
@@ -104,200 +120,192 @@ def _keep(scratch: Path, place: Path, error: MismatchError) -> None:
 
 
 def _folders(folder: str, names: list[str]) -> list[str]:
-    """All but files: links, pipes and folders, which a model may have made; nothing may take the graphs' place."""
+    """The names of links, pipes and folders, which a model may have made, and the name of the graphs' folder."""
     return [name for name in names if name == GRAPHS or not stat.S_ISREG(Path(folder, name).lstat().st_mode)]
 
 
-def _check(request: Request) -> None:
-    from mlpack_toolkit.runtimes import names
-
-    from ..data.readers import check_file
-    from ..original.interpreter import check_interpreter
-
-    for path in (request.model, *request.code, *((request.lock,) if request.lock else ())):
-        check_name(path)
-    if request.model.is_dir():
-        raise UsageError(f"{request.model} is a folder that MLflow did not write: give the model's file in it")
-    if not request.model.is_file():
-        raise UsageError(f"there is no model file {request.model}")
-    check_file(request.example)
-    if request.lock is not None and not request.lock.is_file():
-        raise UsageError(f"there is no lock file {request.lock}")
-    for folder in request.code:
-        if not folder.is_dir():
-            raise UsageError(f"--code {folder} is not a folder")
-    if len(request.bundle_name) > LONGEST_NAME or len(request.version) > LONGEST_NAME:
-        raise UsageError(
-            f"the name and the version have at most {LONGEST_NAME} letters each: give shorter ones (--name)"
-        )
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", request.version):
-        raise UsageError(f"the version {request.version!r} must be letters, digits and . _ + -, like 1.0.0")
-    unknown = [t for t in request.targets or () if t not in names()]
-    if unknown:
-        raise UsageError(f"there is no target {unknown[0]!r}; there are: {', '.join(names())}")
-    check_interpreter(request.python)
-
-
-def _build(request: Request, place: Path, source: Source, worker: Worker, scratch: Path, progress: Progress) -> Built:
+def _build(build: BuildContext, place: Path) -> Built:
     from ..bundle.assemble import write
-    from ..environments import given_lock, record, recorded
-    from ..equivalence.cases import golden_cases
-    from ..equivalence.others import Spare
-    from ..equivalence.processor import twin
+    from ..environments import given_lock, record
     from ..options import kept
-    from ..remarks import ignored_columns, needless_options, needless_trust
 
+    request, worker = build.request, build.worker
     given = given_lock(request.lock) if request.lock else None
-    progress("loading the model in its own interpreter")
-    code = [str(folder.resolve()) for folder in request.code]
-    loading = source.request(code, request.options)
-    worker.send(loading)
+    build.progress("loading the model in its own interpreter")
+    worker.send(build.loading)
     recording = record(request.python)
-    example = _read_example(request, scratch)
-    loaded = worker.receive(loading)
+    example = _read_example(build)
+    loaded = worker.receive(build.loading)
     if not loaded.can_convert:
         wanted = converters.load(loaded.framework).export.packages
-        progress("installing what converting needs beside the model's environment")
+        build.progress("installing what converting needs beside the model's environment")
         worker.call(Lend(str(recording.converter_packages(wanted))))
-    with Spare(request.python, scratch, request.limits, loading) as spare:
-        if not loaded.width:
-            spare.begin()
-        probes, signature, notes = _probe(worker, scratch, example, progress)
-        if signature.takes_tensors:
-            signature, probes = _with_others(spare, signature, probes, progress)
+    probes, signature, notes = _ask(build, loaded, example)
     loaded = replace(loaded, notes=(*loaded.notes, *notes))
-    with twin(request.python, scratch, request.limits, loading, loaded, probes) as other:
-        proven = _prove(request, source, loaded, worker, scratch, signature, probes, other, progress)
-    golden = golden_cases(proven.signature, probes, proven.report.tolerances)
-    cases = _asked(golden, worker, scratch, probes.axes)
-    latency = _latency(request, loaded, worker, scratch, proven, probes, progress)
-    progress("locking the environment")
-    if loaded.own_environment:
-        told, beyond = worker.call(Environment()).environment, scratch.parent  # of what the model may write in
-        environment = recorded(told, request.vendor, request.options.get(loaded.framework, {}), beyond)
-    else:
-        packages = (*source.found.packages, *loaded.versions)
-        environment = recording.result(packages, request.vendor, given)
-    progress("writing the bundle, and replaying its golden cases")
-    manifest = write(
-        request, place, source, loaded, kept(request.options, loaded.framework), environment, proven, cases, latency
-    )
-    installed = environment.document["distributions"]
-    needed = [each["name"] for each in installed if each.get("needed", True)]
-    facts = {"distributions": len(installed), "needed": needed, **environment.facts}
-    remarks = (*ignored_columns(signature, list(example.table)), *needless_trust(source.found, request.allow))
-    remarks += needless_options(request.options, loaded.framework)
-    return Built(place, manifest.identity, proven.signature, proven.report, latency, facts, loaded.notes, remarks)
+    proven = _prove(build, loaded, signature, probes)
+    cases = _cases(build, proven, probes)
+    latency = _latency(build, loaded, proven, probes)
+    environment = _lock(build, loaded, recording, given)
+    build.progress("writing the bundle, and replaying its golden cases")
+    options = kept(request.options, loaded.framework)
+    identity = write(request, place, build.source, loaded, options, environment, proven, cases, latency).identity
+    remarks = _remarks(build, loaded, signature, example)
+    facts = _facts(environment)
+    return Built(place, identity, proven.signature, proven.report, latency, facts, loaded.notes, remarks)
 
 
-def _read_example(request: Request, scratch: Path) -> Example:
-    """The example, written where the worker reads it; meanwhile the worker loads the model."""
+def _read_example(build: BuildContext) -> Example:
+    """Reads the example and writes it for the worker, which loads the model meanwhile."""
     from ..data.readers import read_example, with_reals
 
-    example = with_reals(read_example(request.example), request.reals)
-    hand_over(example.table, scratch / "example.npz")
+    example = with_reals(read_example(build.request.example), build.request.reals)
+    hand_over(example.table, build.scratch / "example.npz")
     _import_ahead()
     return example
 
 
 def _import_ahead() -> None:
-    """Imports what this process needs later: 0.3 s that would else come after the worker's replies."""
+    """Imports modules that this process needs later: saves 0.3 s after the worker's replies."""
     for module in ("onnxruntime", "cyclonedx.output.json", "jinja2", "..bundle.report", "..equivalence.prove"):
         import_module(module, __package__)
 
 
-def _probe(
-    worker: Worker, scratch: Path, example: Example, progress: Progress
-) -> tuple[Probes, Signature, tuple[str, ...]]:
+def _ask(build: BuildContext, loaded: Loaded, example: Example) -> tuple[Probes, Signature, tuple[str, ...]]:
     """The probes with the original's answers, the signature, and notes for the report."""
+    from ..equivalence.others import Spare
+
+    with Spare(build.request.python, build.scratch, build.request.limits, build.loading) as spare:
+        if not loaded.width:
+            spare.begin()
+        probes, signature, notes = _probe(build, example)
+        if signature.takes_tensors:
+            signature, probes = _with_others(build, spare, signature, probes)
+    return probes, signature, notes
+
+
+def _probe(build: BuildContext, example: Example) -> tuple[Probes, Signature, tuple[str, ...]]:
     from ..equivalence.probes import Probes
 
-    progress("asking the original about probe rows")
+    build.progress("asking the original about probe rows")
+    scratch = build.scratch
     asked = Probe(str(scratch / "example.npz"), str(scratch), example.frame_dtypes, example.stored, example.dtypes)
-    reply = worker.call(asked)
+    reply = build.worker.call(asked)
     return Probes.read(scratch, reply), reply.signature, reply.notes
 
 
-def _with_others(spare: Spare, signature: Signature, probes: Probes, progress: Progress) -> tuple[Signature, Probes]:
-    """The probes with batches of other sizes and values, and the signature that holds for them, too."""
+def _with_others(build: BuildContext, spare: Spare, signature: Signature, probes: Probes) -> tuple[Signature, Probes]:
+    """The signature that holds for batches of other sizes and values, too, and the probes with these."""
     from ..equivalence.others import answered, of_rank, widened
+    from ..equivalence.tensor_rules import bounded, ruled
 
-    progress("asking the original about other sizes and values")
+    build.progress("asking the original about other sizes and values")
     spare.signature = signature
+    signature = bounded(signature, probes.rows, spare.predict)
     others = tuple(of_rank(signature, answered(signature, probes.rows, spare.predict)))
-    return widened(signature, others), replace(probes, others=others)
+    return ruled(widened(signature, others), others), replace(probes, others=others)
 
 
-def _prove(
-    request: Request,
-    source: Source,
-    loaded: Loaded,
-    worker: Worker,
-    scratch: Path,
-    signature: Signature,
-    probes: Probes,
-    twin: Twin | None,
-    progress: Progress,
-) -> Proven:
+def _prove(build: BuildContext, loaded: Loaded, signature: Signature, probes: Probes) -> Proven:
+    """The graph that answers like the original; `MismatchError` where there is none."""
+    from ..equivalence.processor import twin
     from ..equivalence.prove import Wanted, prove
+
+    request = build.request
+    wanted = Wanted(request.precision, request.rtol, request.atol)
+    with twin(request.python, build.scratch, request.limits, build.loading, loaded, probes) as other:
+        try:
+            proven = prove(_converting(build, signature, probes), signature, probes, loaded.precisions, wanted)
+        except MismatchError:
+            if other is not None:
+                other.explain(signature, probes, wanted)
+            raise
+        if other is None:
+            return proven
+        build.progress("asking the original as another processor would answer")
+        return other.held(proven, probes)
+
+
+def _converting(build: BuildContext, signature: Signature, probes: Probes) -> Callable[[str], Artifact]:
+    """Makes the graph of a precision, where the model's process cannot write."""
+    from ..equivalence.graph_alone import check_alone
     from ..original.graphs import graph_in, source_as_graph
 
-    graphs = scratch.with_name(GRAPHS)  # where the model's process cannot write
+    graphs, source = build.scratch.with_name(GRAPHS), build.source
     graphs.mkdir()
 
     def convert(real: str) -> Artifact:
-        progress(f"converting to ONNX ({real}) and comparing")
-        out, folder = scratch / f"model.{real}.onnx", graphs / str(len(list(graphs.iterdir())) + 1)
-        if worker.call(Convert(real, str(out))).as_it_came:
+        build.progress(f"converting to ONNX ({real}) and comparing")
+        out, folder = build.scratch / f"model.{real}.onnx", graphs / str(len(list(graphs.iterdir())) + 1)
+        if build.worker.call(Convert(real, str(out))).as_it_came:
             return source_as_graph(folder, source)
-        return graph_in(out, folder, source, request.limits.memory or sys.maxsize)
+        graph = graph_in(out, folder, source, build.request.limits.memory or sys.maxsize)
+        if signature.takes_tensors:
+            check_alone(graph, signature, probes, build.scratch, build.request.limits)
+        return graph
 
-    wanted = Wanted(request.precision, request.rtol, request.atol)
+    return convert
+
+
+def _cases(build: BuildContext, proven: Proven, probes: Probes) -> list[GoldenCase]:
+    """The golden cases. The original answers each again on its own: in another batch its last bits may differ."""
+    from ..equivalence.cases import golden_cases
+
+    cases = golden_cases(proven.signature, probes, proven.report.tolerances)
+    return [_answered_alone(build, case, probes.axes) for case in cases]
+
+
+def _answered_alone(build: BuildContext, case: GoldenCase, axes: Axes | None) -> GoldenCase:
+    if case.error or not rows_of(case.rows, axes):
+        return case
     try:
-        proven = prove(convert, signature, probes, loaded.precisions, wanted)
-    except MismatchError:
-        if twin is not None:
-            twin.explain(signature, probes, wanted)
+        return replace(case, answers=build.worker.predict(case.rows, build.scratch, axes))
+    except ForgedError:
         raise
-    if twin is None:
-        return proven
-    progress("asking the original as another processor would answer")
-    return twin.held(proven, probes)
+    except ModelError:  # it needs columns that the graph does not read: its first answer holds
+        return case
 
 
-def _latency(
-    request: Request,
-    loaded: Loaded,
-    worker: Worker,
-    scratch: Path,
-    proven: Proven,
-    probes: Probes,
-    progress: Progress,
-) -> LatencyReport:
+def _latency(build: BuildContext, loaded: Loaded, proven: Proven, probes: Probes) -> LatencyReport:
     from .bench import check_gate, latency_report, measure_graph, sizes
 
-    progress("measuring latency")
+    build.progress("measuring latency")
     rows, _, _ = probes.keep(probes.kinds == "example")
-    hand_over(rows, scratch / "rows.npz")
+    place = build.scratch / "rows.npz"
+    hand_over(rows, place)
     seconds = SECONDS_PER_BATCH_SIZE
     batches = sizes(proven.signature, rows)
     graph = measure_graph(proven.model.path, proven.signature, rows, seconds, batches)
-    reply = worker.call(Measure(str(scratch / "rows.npz"), batches, seconds))
+    reply = build.worker.call(Measure(str(place), batches, seconds))
     report = latency_report(graph, reply.batches, loaded.versions)
-    check_gate(report, request.max_p99_ms)
+    check_gate(report, build.request.max_p99_ms)
     return report
 
 
-def _asked(cases: Sequence[GoldenCase], worker: Worker, scratch: Path, axes: Axes | None) -> list[GoldenCase]:
-    """The cases with what the original says to just their rows: in another batch its last bits may be others."""
-    again = []
-    for case in cases:
-        if not case.error and rows_of(case.rows, axes):
-            try:
-                case = replace(case, answers=worker.predict(case.rows, scratch, axes))
-            except ForgedError:
-                raise
-            except ModelError:  # it wants columns that the graph does not read: what it said before holds
-                pass
-        again.append(case)
-    return again
+def _lock(build: BuildContext, loaded: Loaded, recording: Recording, given: Given | None) -> Recorded:
+    """The locked environment; `given`: the user's own lock file."""
+    from ..environments import recorded
+
+    build.progress("locking the environment")
+    vendor, options = build.request.vendor, build.request.options
+    if not loaded.own_environment:
+        return recording.result((*build.source.found.packages, *loaded.versions), vendor, given)
+    told, beyond = build.worker.call(Environment()).environment, build.scratch.parent  # where the model cannot write
+    return recorded(told, vendor, options.get(loaded.framework, {}), beyond)
+
+
+def _facts(environment: Recorded) -> dict[str, Any]:
+    """The facts about the environment for `Built`."""
+    installed = environment.document["distributions"]
+    needed = [each["name"] for each in installed if each.get("needed", True)]
+    return {"distributions": len(installed), "needed": needed, **environment.facts}
+
+
+def _remarks(build: BuildContext, loaded: Loaded, signature: Signature, example: Example) -> tuple[str, ...]:
+    """Remarks on ignored columns, and on names and options that were not needed."""
+    from ..remarks import ignored_columns, needless_options, needless_trust
+
+    return (
+        *ignored_columns(signature, list(example.table)),
+        *needless_trust(build.source.found, build.request.allow),
+        *needless_options(build.request.options, loaded.framework),
+    )

@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from mlpack_toolkit.converters.spec import Need, Requirement
+from mlpack_toolkit.converters.needs import Need, Requirement
 
 from ..needs import needs
 from ..original.sandbox import sandbox_found
@@ -33,7 +33,7 @@ class Check:
 
 
 def doctor() -> dict[str, Any]:
-    """All checks with what they found."""
+    """All checks with their results."""
     checks = (*map(_check, filter(_is_shown, needs())), *_own())
     return {"checks": [{"name": c.name, "for": c.purpose, "found": c.find(), "mend": c.mend} for c in checks]}
 
@@ -51,7 +51,7 @@ def _check(need: Need) -> Check:
 
 
 def _own() -> tuple[Check, ...]:
-    """What no variant declares: it is found in ways of its own."""
+    """The checks that no variant declares."""
     return (
         Check("sandbox", "keeping a model from programs, network and files", sandbox_found, SANDBOX),
         _engine(),

@@ -1,4 +1,4 @@
-"""`mlpack export`: one target of a bundle as a folder that stands alone, the graph included."""
+"""`mlpack export`: writes one target of a bundle as a stand-alone folder, with the graph."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Files = Mapping[str, bytes | Path]
 
 
 def export(folder: Path, target: str, place: Path, progress: Callable[[str], None]) -> dict[str, Any]:
-    """The facts of the project that is now at `place`, whole; raises `DamagedError` where the bundle was changed."""
+    """Writes the project to `place` and returns its facts; raises `DamagedError` where the bundle was changed."""
     if target not in runtimes.names():
         raise UsageError(f"there is no target {target!r}; there are: {', '.join(runtimes.names())}")
     check_writable(place)
@@ -40,7 +40,7 @@ def export(folder: Path, target: str, place: Path, progress: Callable[[str], Non
 
 
 def _files(bundle: Bundle, runtime: Runtime) -> Files:
-    """The project's files; where it is built from a bundle's folder, such a folder with no more than it needs."""
+    """The project's files; for a project that is built from a bundle's folder, a minimal such folder."""
     golden = {path: bundle.file(path) for path in bundle.listed("golden/")}
     package = Package(
         bundle.name,
@@ -61,7 +61,7 @@ def _files(bundle: Bundle, runtime: Runtime) -> Files:
 
 
 def _project(bundle: Bundle, runtime: Runtime, package: Package) -> Files:
-    """The bundle's own project of that target, else as it is written today."""
+    """The bundle's own project of that target, else one rendered by this mlpack."""
     place = f"deploy/{runtime.name}/"
     own = bundle.listed(place)
     if own:
@@ -69,4 +69,4 @@ def _project(bundle: Bundle, runtime: Runtime, package: Package) -> Files:
     try:
         return runtime.render(package)
     except Unsupported as error:
-        raise ConversionError(f"the target {runtime.name} cannot hold this model: {error}") from error
+        raise ConversionError(f"the target {runtime.name} does not support this model: {error}") from error

@@ -147,7 +147,7 @@ def _doubts(found: Scan) -> dict[str, Any]:
 
 
 def _data(path: Path, kind: str, converter: Converter) -> dict[str, Any]:
-    """What a file that is no pickle says of itself."""
+    """Facts about a file that is not a pickle."""
     from ..scan import look
 
     facts: dict[str, Any] = {"framework": converter.name, **look(kind, path)}

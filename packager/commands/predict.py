@@ -12,11 +12,12 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from mlpack_toolkit.converters.spec import Signature, Table
-from mlpack_toolkit.converters.table import rows_of, stack
+from mlpack_toolkit.converters.table import rows_of
 from mlpack_toolkit.runtimes.engine.answers import columns_of
 from mlpack_toolkit.runtimes.engine.rules import violations
 
 from ..bundle.reader import open_bundle
+from ..data.npz_writer import NpzWriter
 from ..data.readers import stream
 from ..equivalence.session import session_of
 from ..errors import UsageError
@@ -42,9 +43,7 @@ def predict(folder: Path, file: Path, output: Path | None) -> dict[str, Any]:
     session = session_of(bundle)
     rows, signature = 0, bundle.signature
     with _sink(output, signature) as sink:
-        for table in stream(file, session.signature):
-            _check(session.signature, table, rows, file)
-            answers = session.run(table)
+        for answers in session.stream(_checked(session.signature, file)):
             sink.write(answers)
             rows += rows_of(answers, signature.batch_axes)
     return {"rows": rows, "output": str(output) if output else "-"}
@@ -72,14 +71,19 @@ def _with_nulls(signature: Signature, columns: Table) -> Table:
     return {**columns, "label": np.array(cells, object)}
 
 
-def _check(signature: Signature, table: Table, before: int, file: Path) -> None:
-    broken = next(violations(signature, table), None)
-    if broken is not None:
-        raise UsageError(
-            f"{file.name}: row {before + broken.row}, column {broken.column!r}: {broken.reason}",
-            row=before + broken.row,
-            column=broken.column,
-        )
+def _checked(signature: Signature, file: Path) -> Iterator[Table]:
+    """The file's rows, batch by batch; `UsageError` for a row that a rule forbids."""
+    before = 0
+    for table in stream(file, signature):
+        broken = next(violations(signature, table), None)
+        if broken is not None:
+            raise UsageError(
+                f"{file.name}: row {before + broken.row}, column {broken.column!r}: {broken.reason}",
+                row=before + broken.row,
+                column=broken.column,
+            )
+        yield table
+        before += rows_of(table, signature.batch_axes)
 
 
 @contextmanager
@@ -104,7 +108,8 @@ def _sink(output: Path | None, signature: Signature) -> Iterator[Sink]:
 def _arrow(columns: Table) -> pa.Table:
     import pyarrow as pa
 
-    return pa.table({name: pa.array(values) for name, values in columns.items()})
+    text = {name: pa.string() for name, values in columns.items() if values.dtype.kind in "OU"}  # of nulls alone, too
+    return pa.table({name: pa.array(values, text.get(name)) for name, values in columns.items()})
 
 
 class _Pieces:
@@ -150,25 +155,17 @@ class _Parquet(_Pieces):
 
 
 class _Npz:
-    """Keeps the answers until the end: an npz holds whole arrays. Tensors of a graph as it came keep their rank."""
+    """Arrays by the names of their columns; tensors of a graph as it came keep their names and their rank."""
 
     def __init__(self, file: IO[bytes], signature: Signature) -> None:
-        self._file, self._signature = file, signature
-        self._parts: list[Table] = []
+        self._signature, self._tensors = signature, signature.takes_tensors
+        self._writer = NpzWriter(file, Path(file.name).parent, signature.batch_axes if self._tensors else None)
 
     def write(self, answers: Table) -> None:
-        tensors = self._signature.takes_tensors
-        self._parts.append(answers if tensors else _columns(self._signature, answers))
+        self._writer.write(answers if self._tensors else _columns(self._signature, answers))
 
     def close(self) -> None:
-        whole = stack(self._parts, self._signature.batch_axes if self._signature.takes_tensors else None)
-        plain = {n: _text(v) if v.dtype.kind == "O" else v for n, v in whole.items()}
-        np.savez(self._file, **plain)  # type: ignore[arg-type]
-
-
-def _text(cells: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Text as an npz holds it, which knows no null: empty."""
-    return np.array(["" if cell is None else cell for cell in cells], str)
+        self._writer.close()
 
 
 class _Json:

@@ -1,4 +1,4 @@
-"""`mlpack reproduce`: the original's environment made again, the original asked again, its answers compared."""
+"""`mlpack reproduce`: rebuilds the original's environment, runs the original again and compares its answers."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def reproduce(
     progress: Progress = lambda step: None,
     options: Options | None = None,
 ) -> dict[str, Any]:
-    """What was rebuilt and how its answers compare: `bits` where all are the same, else `tolerance`.
+    """Facts about the rebuilt environment and the comparison of the answers.
 
-    Raises `DamagedError` for a bundle that was changed, `EnvironmentFault` where the environment cannot be made again,
-    `MismatchError` where the original answers otherwise than it did.
+    Raises `DamagedError` for a bundle that was changed, `EnvironmentFault` where the environment cannot be rebuilt,
+    `MismatchError` where an answer differs beyond its tolerance.
     """
     bundle = open_bundle(folder)
     progress("checking every digest")
@@ -52,7 +52,7 @@ def reproduce(
         held = bundle.held(Path(scratch), part.folder).place
         given = (options or {}).get(bundle.source.framework, {})
         interpreter = rebuild(held / part.folder, wanted, into, python, given)
-    progress("asking the original again")
+    progress("running the original again")
     before = bundle.json(bundle.layout.machine)
     golden, libraries = _asked_again(bundle, interpreter, allow, wanted, before)
     return {
@@ -73,8 +73,8 @@ def reproduce(
 def _otherwise(
     wanted: Mapping[str, Any], before: Mapping[str, Any], interpreter: Interpreter, libraries: Libraries | None = None
 ) -> list[str]:
-    """What is not as it was where the bundle was built, and can change the last bits. `libraries`: those of linear
-    algebra that the original has loaded, where it is loaded."""
+    """Differences from the machine of the build that can change the last bits. `libraries`: the original's libraries of
+    linear algebra, once it is loaded."""
     now, differing = machine(), []
     if not interpreter.exact:
         said = wanted["interpreter"]
@@ -90,7 +90,7 @@ def _otherwise(
 
 
 def _kernels(before: Mapping[str, Any], libraries: Libraries | None) -> dict[str, str]:
-    """Who multiplied matrices where the bundle was built, and who does here; unknown of an interpreter of its own."""
+    """The linear algebra kernels of the build and of this run; empty for an original in an interpreter of its own."""
     recorded = before.get("libraries", []) if libraries is not None else []
     return {"recorded": kernels(recorded), "present": kernels(libraries or [])}
 
@@ -98,18 +98,19 @@ def _kernels(before: Mapping[str, Any], libraries: Libraries | None) -> dict[str
 def _asked_again(
     bundle: Bundle, interpreter: Interpreter, allow: Sequence[str], wanted: Mapping[str, Any], before: Mapping[str, Any]
 ) -> tuple[dict[str, Any], Libraries | None]:
-    """How many cases were answered with the very bits, and how many within their tolerance only; and the libraries of
-    linear algebra that answered."""
+    """The numbers of cases with the same bits and of those only within their tolerance, and the original's libraries of
+    linear algebra."""
     same = count = 0
     axes, options = bundle.signature.batch_axes, {bundle.source.framework: interpreter.given}
     asked = original_worker(bundle, interpreter.path or sys.executable, allow, options)
     with asked as (worker, loaded, scratch):
         libraries = None if loaded.own_environment else loaded.libraries
         differing = _otherwise(wanted, before, interpreter, libraries)
-        why = f"; not as it was: {'; '.join(differing)}" if differing else ""
-        original, words = Original(worker, scratch, bundle.signature), f"the original does not answer as it did{why}"
+        why = f"; not as recorded: {'; '.join(differing)}" if differing else ""
+        original = Original(worker, scratch, bundle.signature)
+        words = f"the original's answer differs from the recorded one{why}"
         for case in bundle.golden():
-            if not case.error and rows_of(case.rows, axes):  # of no rows, the answer is the graph's own
+            if not case.error and rows_of(case.rows, axes):  # without rows, the recorded answer is the graph's
                 same += _same_bits(case, check_answers(original, case, words))
                 count += 1
     return {"cases": count, "same_bits": same, "within_tolerance": count - same}, libraries

@@ -1,4 +1,4 @@
-"""`mlpack verify`: every digest, every golden case through ONNX Runtime, and the same cases in other targets."""
+"""`mlpack verify`: checks every digest, and replays every golden case in ONNX Runtime and in other targets."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def check_bundle(
     progress: Callable[[str], None],
     variant: str | None = None,
 ) -> dict[str, Any]:
-    """What was checked; raises `DamagedError` or `MismatchError` where something is not as it was built.
+    """Checks the bundle; returns the facts. Raises `DamagedError` for a changed file, `MismatchError` for an answer.
 
     `variant`: the one that is replayed; None: the reference, and where `provider` is None too, each other variant whose
     provider this machine has. `provider`: a key of `PROVIDERS`; None: the variant's own.
@@ -62,7 +62,7 @@ def check_bundle(
 
 
 def _place(variant: str, provider: str) -> str:
-    """Where the cases were replayed, in a word: the reference needs no name."""
+    """The name of a replay: the provider, with the variant's name unless it is the reference."""
     return provider if variant == REFERENCE else f"{variant} on {provider}"
 
 
@@ -79,7 +79,7 @@ def _replay_others(bundle: Bundle, absent: dict[str, str], progress: Callable[[s
 
 
 def replay(bundle: Bundle, provider: str = "", variant: str = REFERENCE) -> int:
-    """How many golden cases a variant answered as the original did.
+    """The number of golden cases that a variant answers like the original.
 
     `provider`: ONNX Runtime's name; empty: the variant's own.
     """
@@ -99,14 +99,14 @@ def _title(variant: str) -> str:
 
 
 def _answered(graph: Graph, case: GoldenCase) -> None:
-    broken = next(violations(graph.session.signature, case.rows), None)
+    broken = next(violations(graph.signature, case.rows), None)
     if broken is not None:
         raise MismatchError(f"{case.identifier}: the original answers it, the signature's rules refuse {broken}")
     check_answers(graph, case)
 
 
 def _refused(graph: Graph, case: GoldenCase) -> None:
-    if next(violations(graph.session.signature, case.rows), None) is None:
+    if next(violations(graph.signature, case.rows), None) is None:
         raise MismatchError(f"{case.identifier} ({case.probe}): the original refuses it, the signature's rules do not")
 
 

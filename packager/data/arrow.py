@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlpack_toolkit.converters.spec import Signature, Table
+from mlpack_toolkit.converters.spec import Signature, Table, TensorSpec
 
 from ..errors import UsageError
 from .bombs import check_rows
@@ -24,14 +24,14 @@ MISSING_IN_CSV += ["N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"]
 """The cells of a csv file that mean "missing": those of `pandas.read_csv`."""
 BATCH_ROWS = 65536
 CSV_BLOCK = 1 << 20
-"""Bytes of csv in a batch: at 8 MiB the peak of memory was twice as high."""
+"""Bytes of csv in a batch: with 8 MiB the peak memory was twice as high."""
 SHOWN = 20
 _NO_SUCH_CELL = re.compile(r"In CSV column #(\d+): .*?CSV conversion error to \w+: invalid value ('.*')", re.DOTALL)
 _TAKEN = {"int64": "whole numbers written without a point", "float64": "numbers", "bool": "true or false"}
 
 
 def listed(names: Iterable[str]) -> str:
-    """The first names for a message, as text that no terminal takes for a command."""
+    """The first names for a message, without control characters."""
     every = list(names)
     shown = [n if n.isprintable() and 0 < len(n) <= 80 else repr(n[:80]) for n in every[:SHOWN]]
     return ", ".join(shown) + (f" and {len(every) - SHOWN} more" if len(every) > SHOWN else "")
@@ -48,12 +48,12 @@ def columns_said(names: Sequence[str]) -> str:
 
 
 def one_line(text: str) -> str:
-    """A library's own words, cut, for one line of a message."""
+    """A library's message, shortened to one line."""
     return "".join(c if c.isprintable() else " " for c in text)[:500].strip()
 
 
 def read_csv(path: Path) -> pa.Table:
-    """The whole file; `UsageError` where it is no csv."""
+    """The whole file; raises `UsageError` for anything but csv."""
     from pyarrow import ArrowInvalid, csv
 
     options = csv.ConvertOptions(
@@ -71,7 +71,7 @@ def read_csv(path: Path) -> pa.Table:
 
 
 def read_parquet(path: Path) -> pa.Table:
-    """The whole file without pandas' own index; `UsageError` where it is no parquet."""
+    """The whole file without pandas' own index; raises `UsageError` for anything but parquet."""
     from pyarrow import ArrowInvalid, parquet
 
     try:
@@ -84,11 +84,18 @@ def read_parquet(path: Path) -> pa.Table:
     return table.drop_columns(index)
 
 
+def _column_type(spec: TensorSpec) -> str:
+    """Arrow's type of a column in a file: numbers with all their digits."""
+    if spec.is_truth:
+        return "bool"
+    return spec.dtype if spec.is_text else spec.in_numpy.replace("32", "64")
+
+
 def csv_batches(path: Path, signature: Signature) -> Iterator[pa.RecordBatch]:
     """The file in batches of about `CSV_BLOCK` bytes, columns in the types of the signature."""
     from pyarrow import ArrowInvalid, csv
 
-    types = {t.name: "bool" if t.is_truth else t.dtype.replace("32", "64") for t in signature.inputs if t.width == 1}
+    types = {t.name: _column_type(t) for t in signature.inputs if t.width == 1}
     options = csv.ConvertOptions(
         null_values=MISSING_IN_CSV,
         strings_can_be_null=True,
@@ -109,7 +116,7 @@ def csv_batches(path: Path, signature: Signature) -> Iterator[pa.RecordBatch]:
 
 
 def _said(words: str, path: Path, types: dict[str, str]) -> str:
-    """Arrow's words; of a cell that is not of its column's type, which column and what the model takes there."""
+    """Arrow's message; for a cell of another type than its column's, the column and the type that the model takes."""
     found = _NO_SUCH_CELL.search(words)
     names = _head(path).names if found else []
     name = names[int(found[1])] if found and int(found[1]) < len(names) else ""
@@ -119,7 +126,7 @@ def _said(words: str, path: Path, types: dict[str, str]) -> str:
 
 
 def _head(path: Path) -> pa.Schema:
-    """The columns of the file's head, in the types that its first block has without being told."""
+    """The columns of the file's head, in the types that Arrow infers from its first block."""
     from pyarrow import csv
 
     options = csv.ConvertOptions(null_values=MISSING_IN_CSV, quoted_strings_can_be_null=True)
@@ -128,7 +135,7 @@ def _head(path: Path) -> pa.Schema:
 
 
 def _held(types: dict[str, str], head: pa.Schema) -> dict[str, Any]:
-    """The types to read columns in: TRUE and FALSE where the model takes a number, as an example may hold them too."""
+    """The types to read columns in: TRUE and FALSE where the model takes a number, as in an example."""
     import pyarrow as pa
 
     held: dict[str, Any] = dict(types)
@@ -174,7 +181,7 @@ def columns_of(table: Any, where: str, read: Callable[[str, Any], np.ndarray[Any
 def column_of(name: str, column: Any) -> np.ndarray[Any, Any]:
     """An arrow column in numpy: int64, float64 (NaN for null), bool, or text with None for null.
 
-    Truth values with null among them are float64: 1, 0 and NaN.
+    Booleans with null among them are float64: 1, 0 and NaN.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -212,7 +219,7 @@ def _is_moment(kind: Any) -> bool:
 
 
 def _moments(column: Any) -> np.ndarray[Any, Any]:
-    """Dates and times as whole numbers in their own unit since 1970; a missing one as pandas keeps it, -2^63."""
+    """Dates and times as whole numbers in their own unit since 1970; a missing one is -2^63, as in pandas."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -230,7 +237,7 @@ def _moment_dtype(kind: Any) -> str:
 
 
 def frame_dtypes(table: pa.Table) -> dict[str, str]:
-    """The pandas dtypes that a file remembers, by column, where they matter."""
+    """The pandas dtypes that a file records, by column, where they matter."""
     import pyarrow as pa
 
     schema = table.schema
@@ -240,7 +247,7 @@ def frame_dtypes(table: pa.Table) -> dict[str, str]:
         numpy_type = column.get("numpy_type", "")
         if not isinstance(numpy_type, str) or not isinstance(column.get("name"), str):
             continue
-        if column.get("pandas_type") == "categorical":  # parquet itself forgets it where the categories are numbers
+        if column.get("pandas_type") == "categorical":  # parquet does not record it for numeric categories
             found[column["name"]] = "category"
         elif numpy_type[:1].isupper() or numpy_type == "boolean":
             found[column["name"]] = numpy_type
@@ -248,7 +255,7 @@ def frame_dtypes(table: pa.Table) -> dict[str, str]:
 
 
 def _pandas_columns(schema: pa.Schema) -> list[dict[str, Any]]:
-    """What pandas wrote of its columns; nothing where some other program wrote something else there."""
+    """pandas' metadata of the columns; empty where another program wrote something else there."""
     try:
         plain = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
     except (ValueError, RecursionError):
@@ -258,7 +265,7 @@ def _pandas_columns(schema: pa.Schema) -> list[dict[str, Any]]:
 
 
 def _is_truth(column: Any) -> bool:
-    """Whether the column holds truth values and missing cells."""
+    """Whether the column contains booleans and missing cells."""
     import pyarrow as pa
 
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type

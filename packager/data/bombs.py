@@ -1,4 +1,4 @@
-"""Small files that expand to more than this machine holds: found by what they say of themselves, before they expand."""
+"""Detects small files that expand to more than this machine's memory, from their headers, before they expand."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from pathlib import Path
 from ..errors import UsageError
 
 MOST_BYTES = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-"""Of rows in memory: half of the machine's."""
+"""The most bytes of rows in memory: half of the machine's."""
 MOST_UNPACKED = 16 << 30
 MOST_RATIO = 200
-"""How many times larger a package may become; source code becomes some five times larger."""
+"""The largest expansion of a package; source code expands about five times."""
 
 
 def expanded(archive: Path) -> int:
-    """The bytes that a zip archive says its files have; none of them can give more. Raises `BadZipFile`."""
+    """The bytes of a zip archive's files, by its headers, which no file can exceed. Raises `BadZipFile`."""
     with zipfile.ZipFile(archive) as members:
         return sum(member.file_size for member in members.infolist())
 
 
 def check_rows(path: Path, size: int) -> None:
-    """`UsageError` where the rows of a file take more memory than there is."""
+    """Raises `UsageError` where the rows of a file need more memory than there is."""
     if size > MOST_BYTES:
         raise UsageError(
             f"{path.name} has {path.stat().st_size:,} bytes and expands to {size:,}, more than half of this machine's "
@@ -33,7 +33,7 @@ def check_rows(path: Path, size: int) -> None:
 
 
 def check_tar(members: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """The members, in their order; raises `TarError` before what they hold is more than any package does."""
+    """The members, in their order; raises `TarError` before their content exceeds that of any package."""
     total = 0
     for member in members:
         yield member

@@ -1,4 +1,4 @@
-"""The forms in which pandas and MLflow write rows as JSON, in the forms that every example takes."""
+"""Converts the JSON forms of pandas and MLflow to those that every example takes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _WRAPPED = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
 
 def unwrapped(plain: Any) -> Any:
-    """The rows of an object in pandas' orientation `split`, or of a request as MLflow serves it; else as it came."""
+    """The rows of an object in pandas' orientation `split`, or of an MLflow request; else the object unchanged."""
     if not isinstance(plain, dict):
         return plain
     keys = set(plain) - {"params"}

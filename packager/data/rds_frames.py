@@ -1,4 +1,4 @@
-"""Data frames that R saved with `saveRDS`, read without R."""
+"""Reads data frames of R's `saveRDS` without R."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mlpack_toolkit.converters.spec import Table
 
 
 def read_frame(path: Path) -> Table:
-    """The columns of a data frame; factors as text, times as R's numbers. `ValueError` where it is none."""
+    """The columns of a data frame; factors as text, times as R's numbers. raises `ValueError` for anything else."""
     return {name: _column(name, item) for name, item in frame_in(path).items()}
 
 

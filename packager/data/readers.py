@@ -1,4 +1,4 @@
-"""Rows from files of any kind that `--example` takes: csv, parquet, npz, npy, json, and R's rds."""
+"""Reads rows from files of any kind that `--example` takes: csv, parquet, npz, npy, json, and R's rds."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from mlpack_toolkit.converters._worker.model_input import cells_of_levels
+from mlpack_toolkit.converters.bfloat16 import of_bits
 from mlpack_toolkit.converters.spec import MATRIX, Signature, Table, TensorSpec
 
 from ..errors import MlpackError, UsageError
@@ -36,18 +37,18 @@ from .rds_frames import read_frame
 from .tensor_files import pieces, tensors_for
 
 _SPARSE = {"format", "shape", "data"}
-"""Arrays of every file that `scipy.sparse.save_npz` wrote."""
+"""The arrays in every file of `scipy.sparse.save_npz`."""
 MOST_CELLS = 2**28
-"""Cells of a sparse example, which is held densely: 2 GiB."""
+"""The most cells of a sparse example, which is dense in memory: 2 GiB."""
 HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")
-"""JSON may write one half of a character beyond U+FFFF alone, which is no text."""
+"""A surrogate: JSON may contain half of a character beyond U+FFFF, which is not text."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """Rows by column, and the pandas dtypes that the file remembers of the frame they came from.
+    """Rows by column, and the pandas dtypes that the file records.
 
-    `stored`: of a sparse matrix, the places (row, column) where its file stores a 0; None: the rows are plain.
+    `stored`: for a sparse matrix, the positions (row, column) where its file stores a 0; None: the rows are dense.
     `dtypes`: numpy's type of each array in the file, where the table holds it in a wider one.
     """
 
@@ -58,7 +59,7 @@ class Example:
 
 
 def check_file(path: Path) -> None:
-    """Nothing; `UsageError` where there is no such file, or none of a kind that holds rows."""
+    """Raises `UsageError` unless the file exists and is of a kind that contains rows."""
     _suffix(path)
 
 
@@ -75,7 +76,7 @@ def read_example(path: Path) -> Example:
 
 
 def with_reals(example: Example, names: Sequence[str]) -> Example:
-    """The example with these columns as real numbers: JSON may have written them as whole ones."""
+    """The example with these columns as real numbers: JSON may contain them as whole numbers."""
     real = {
         n: example.table[n].astype(float) for n in names if n in example.table and example.table[n].dtype.kind == "i"
     }
@@ -83,7 +84,7 @@ def with_reals(example: Example, names: Sequence[str]) -> Example:
 
 
 def stored_zeros(path: Path) -> list[list[int]] | None:
-    """The places where the file of a sparse matrix stores a 0; None where it holds no sparse matrix."""
+    """The positions where the file of a sparse matrix stores a 0; None for other files."""
     with np.load(path, allow_pickle=False) as arrays:
         if not set(arrays.files) >= _SPARSE:
             return None
@@ -97,9 +98,10 @@ def stored_zeros(path: Path) -> list[list[int]] | None:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
-    """Turns whatever a library raises on a damaged or hostile file into a `UsageError`.
+    """Turns any exception of a library on a damaged or hostile file into a `UsageError`.
 
-    Their errors share no root: zlib's, tokenize's and Arrow's own, `NotImplementedError`, `RecursionError`, and others.
+    These exceptions have no common base: zlib's, tokenize's and Arrow's own, `NotImplementedError`,
+    `RecursionError`, and others.
     """
     try:
         yield
@@ -144,7 +146,7 @@ def stream(path: Path, signature: Signature) -> Iterator[Table]:
 
 
 def _length(table: Table, where: str) -> int:
-    """How many rows the columns have; `UsageError` where they are of different lengths."""
+    """The number of rows; `UsageError` for columns of different lengths."""
     single = next((name for name, column in table.items() if not column.ndim), None)
     if single is not None:
         raise UsageError(f"{where}: {single[:80]!r} is a single number, and a table has rows: give one cell for each")
@@ -171,13 +173,13 @@ def _guarded(tables: Iterator[Table], path: Path) -> Iterator[Table]:
 
 def _no_rows(spec: TensorSpec) -> np.ndarray[Any, Any]:
     sizes = [d if isinstance(d, int) else 1 for d in spec.shape[1:]]
-    return spec.as_read(np.empty((0, *sizes), object if spec.is_text else np.dtype(spec.dtype)))
+    return spec.as_read(np.empty((0, *sizes), np.dtype(spec.in_numpy)))
 
 
 def for_signature(signature: Signature, table: Table, where: str, before: int = 0) -> Table:
-    """The table's columns under the names and in the kinds that the signature wants, else `UsageError`.
+    """The table's columns in the names and types of the signature; raises `UsageError`.
 
-    `before`: how many rows of the file came before these, for the message.
+    `before`: the number of earlier rows of the file, for the message.
     """
     inputs = signature.inputs
     if len(inputs) == 1:
@@ -191,7 +193,7 @@ def for_signature(signature: Signature, table: Table, where: str, before: int = 
 
 
 def _only(spec: TensorSpec, table: Table, where: str) -> np.ndarray[Any, Any]:
-    """What the one input takes: the column of its name or the only one there is; columns side by side as a matrix."""
+    """The values of the only input: the column of its name or the only column; for a matrix, columns side by side."""
     named = table.get(spec.name)
     if named is not None and (spec.kind != MATRIX or named.ndim > 1):
         return named
@@ -207,7 +209,7 @@ def _by_place(inputs: tuple[TensorSpec, ...], table: Table) -> Table:
 
 
 def _block(spec: TensorSpec, table: Table, where: str) -> np.ndarray[Any, Any]:
-    """A matrix from single columns: by name where the names are known, else all in their order."""
+    """A matrix from single columns: by name where the model has names, else all in their order."""
     names, width = spec.columns, spec.width
     chosen = [table[n] for n in names] if names and all(n in table for n in names) else list(table.values())
     found = sum(c.shape[1] if c.ndim == 2 else 1 for c in chosen)
@@ -217,7 +219,7 @@ def _block(spec: TensorSpec, table: Table, where: str) -> np.ndarray[Any, Any]:
 
 
 def _shaped(spec: TensorSpec, values: np.ndarray[Any, Any], where: str) -> np.ndarray[Any, Any]:
-    """The values in the input's rank, where each row has as many cells as the input takes."""
+    """The values in the input's rank, if each row has as many cells as the input takes."""
     values = spec.as_read(values)
     wanted = spec.shape[1:] or (1,)
     sizes = values.shape[1:] or (1,)
@@ -314,11 +316,13 @@ def _dense(path: Path, shape: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         raise UsageError(f"{path.name} holds {shape[0]} x {shape[1]} cells, too many for an example: give fewer rows")
     matrix = load_npz(path)
     if hasattr(matrix, "check_format"):
-        matrix.check_format(full_check=True)  # toarray() follows any index, out of the matrix too
+        matrix.check_format(full_check=True)  # toarray() does not check indices
     return np.asarray(matrix.toarray())
 
 
 def _numbers(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    if array.dtype == "V2":  # what numpy writes of the bfloat16 of ml_dtypes, JAX and TensorFlow
+        return of_bits(array.view("<u2"))
     if array.dtype.kind == "f" and array.ndim <= 2:
         return array.astype(np.float64)
     if array.dtype.kind in "iu" and array.ndim <= 2 and not (array > np.iinfo(np.int64).max).any():
@@ -366,7 +370,7 @@ def _columns(cells: dict[str, list[Any]], where: str) -> Example:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; `UsageError` where a key is given twice: which of the two is meant, nobody knows."""
+    """A JSON object; raises `UsageError` for a duplicate key, which is ambiguous."""
     found = dict(pairs)
     if len(found) != len(pairs):
         twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)

@@ -1,4 +1,4 @@
-"""The tensors of a file as a graph takes them: in their own ranks and types, cut along the batch axis."""
+"""Reads a file's tensors for a graph: in its ranks and types, cut along the batch axis."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ..errors import UsageError
 from .arrow import BATCH_ROWS, listed
 
 MOST_BYTES = 64 << 20
-"""Of the tensors of one piece, but for a single row that is larger."""
+"""The most bytes of the tensors of one piece; a single row may be larger."""
 Array = np.ndarray[Any, Any]
 
 
 def tensors_for(signature: Signature, table: Table, where: str) -> Table:
-    """The inputs of a graph as it came, from the arrays of a file; `UsageError` where they are not as it takes them."""
+    """The inputs of a graph from the arrays of a file; raises `UsageError` where they do not fit."""
     if len(signature.inputs) == len(table) == 1:
         table = {signature.inputs[0].name: next(iter(table.values()))}
     absent = [t.name for t in signature.inputs if t.name not in table]
@@ -38,8 +38,8 @@ def _check_shapes(signature: Signature, found: Table, where: str) -> None:
         agree = all(size == (d if isinstance(d, int) else sizes.setdefault(d, size)) for d, size in pairs)
         if len(shape) != len(spec.shape) or not agree:
             raise UsageError(
-                f"{where}: {spec.name!r} has the shape {list(shape)}, the model takes {list(spec.shape)}; one name is "
-                "one size in all inputs"
+                f"{where}: {spec.name!r} has the shape {list(shape)}, the model takes {list(spec.shape)}; a named "
+                "dimension has one size in all inputs"
             )
 
 
@@ -60,7 +60,7 @@ def _typed(spec: TensorSpec, values: Array, where: str) -> Array:
 
 
 def pieces(signature: Signature, table: Table) -> Iterator[Table]:
-    """The tensors cut along their batch axes into pieces of bounded size; whole where the answers have no batch."""
+    """The tensors, cut along their batch axes into pieces of bounded size; one piece if the answers have no batch."""
     axes = signature.batch_axes
     rows = rows_of(table, axes)
     if not signature.has_rows or not rows:

@@ -51,7 +51,7 @@ def _title(bundle: Bundle) -> dict[str, str]:
 
 
 def _bundle_changes(a: Bundle, b: Bundle) -> list[dict[str, Any]]:
-    """The manifest's facts that differ, and the digest of the original model."""
+    """The differing facts of the manifests, and the digest of the original model."""
     before, after = ({**x.in_short, "source sha256": _source(x)} for x in (a, b))
     others = sorted({*before, *after} - {*FIRST, *TOLD_ELSEWHERE})
     return changed_fields(before, after, (*FIRST, *others))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mlpack_toolkit.converters.spec import Axes, Dim, Signature, Table, TensorSpec
+from mlpack_toolkit.converters.spec import REALS, Axes, Dim, Signature, Table, TensorSpec
 from mlpack_toolkit.converters.table import rows_of
 from mlpack_toolkit.runtimes.engine.rules import violations
 
@@ -133,7 +133,7 @@ def _taken(spec: TensorSpec, shape: tuple[int, ...]) -> bool:
 
 def _fits(spec: TensorSpec, values: np.ndarray[Any, Any]) -> bool:
     """Whether an integer or boolean type represents every number exactly; floats round, as everywhere."""
-    if spec.is_text or spec.is_float:
+    if spec.is_text or spec.dtype in REALS:
         return True
     with np.errstate(invalid="ignore", over="ignore"):
         return bool(np.array_equal(values.astype(spec.dtype).astype(values.dtype), values))

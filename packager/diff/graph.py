@@ -1,4 +1,4 @@
-"""What changed between two graphs, read as files: nothing runs; of external data, the digests count."""
+"""Compares two graphs as files: runs nothing, and compares external data by digest."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Facts:
 
 
 def graph_changes(a: Artifact, b: Artifact) -> dict[str, Any]:
-    """What changed from one graph to the other.
+    """The changes from one graph to the other.
 
     `settings`: operators with the same number of nodes but other attributes (a tree's thresholds are attributes).
     """
@@ -113,7 +113,7 @@ def _settings(node: Any) -> str:
 
 
 def _digest(tensor: Any, graph: Artifact) -> str:
-    """Of all that the tensor is, its numbers in another file included, wherever they are in it."""
+    """A digest of the whole tensor, with numbers in another file, wherever they are in it."""
     digest = hashlib.sha256()
     entries = {entry.key: entry.value for entry in tensor.external_data}
     if entries.get("location") in {file.path for file in graph.files}:
@@ -140,6 +140,6 @@ def _bytes(tensor: Any) -> int:
         return sum(map(len, tensor.string_data))
     try:
         each: int = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)).itemsize
-    except KeyError:  # a type that this onnx does not know
+    except KeyError:  # this onnx does not know the type
         return len(tensor.raw_data)
     return math.prod(map(int, tensor.dims)) * each

@@ -1,4 +1,4 @@
-"""What changed between the variants of two bundles."""
+"""Compares the variants of two bundles."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ FIELDS = ("format", "main", "sha256", "weights", "io", "provider", "options", "r
 
 
 def variant_changes(a: Bundle, b: Bundle) -> dict[str, Any]:
-    """Names that were added and removed; by name, the fields that differ. Signature and graph of the reference are
-    told apart, as it is in every bundle."""
+    """Added and removed names; by name, the differing fields. The reference's signature and graph are compared
+    elsewhere, as every bundle has one."""
     before, after = ({variant.name: _fields(variant) for variant in bundle.variants} for bundle in (a, b))
     changed = {name: changed_fields(before[name], after[name], FIELDS) for name in before if name in after}
     return {

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlpack_toolkit.converters.spec import Requirement
+from mlpack_toolkit.converters.needs import Requirement
 
 if TYPE_CHECKING:
     from .python.rebuild import Interpreter
@@ -26,14 +26,15 @@ def record(python: str) -> Recording:
 
 
 def given_lock(path: Path) -> Given:
-    """The user's own lock file, to be kept and compared with the environment; `UsageError` where it is no lock."""
+    """The user's own lock file, for the bundle and for a comparison; `UsageError` where it is no lock."""
     from .recording import Given
 
     return Given.read(path)
 
 
 def recorded(told: Mapping[str, Any], vendor: bool, given: Mapping[str, Any], scratch: Path) -> Recorded:
-    """The environment of a model that runs in an interpreter of its own, from what that told; `given`: its options."""
+    """The environment of a model that runs in an interpreter of its own. `told`: that interpreter's report; `given`:
+    the options of the model's framework."""
     from .r import lock as r
 
     return r.recorded(told, vendor, given.get("repository", ""), scratch)
@@ -42,7 +43,7 @@ def recorded(told: Mapping[str, Any], vendor: bool, given: Mapping[str, Any], sc
 def rebuild(
     folder: Path, wanted: dict[str, Any], into: Path, python: str | None, given: Mapping[str, Any] | None = None
 ) -> Interpreter:
-    """The interpreter of a fresh environment in `into`, as the lock in `folder` says; whole, or not there.
+    """Makes the environment of the lock in `folder` at `into`, completely or not at all; returns its interpreter.
 
     `given`: the options of the model's framework.
     """

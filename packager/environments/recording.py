@@ -24,7 +24,7 @@ from .userlock.locks import GivenLock, differences, read_lock
 @dataclass(frozen=True)
 class Recorded:
     """`document`: environment.json. `files`: by path in the environment's folder. `facts`: for the manifest.
-    `settings`: what of this machine can change numbers."""
+    `settings`: facts about this machine that can change numbers."""
 
     document: dict[str, Any]
     files: dict[str, bytes | Path]
@@ -38,7 +38,7 @@ class Recorded:
 
     @property
     def part(self) -> str:
-        """The part of the bundle that this is the environment of."""
+        """The name of the bundle's part with this environment."""
         return self.language.lower()
 
 
@@ -58,7 +58,7 @@ def _conda_files(captured: Captured, found: Found, vendor: bool) -> dict[str, by
 
 @dataclass(frozen=True)
 class Given:
-    """A lock file of the user's own, with its file name."""
+    """The user's own lock file, with its name."""
 
     name: str
     lock: GivenLock
@@ -92,7 +92,7 @@ class Recording:
         self._captured: Captured | None = None
         self._found: Found = {}
         self._error: Exception | None = None
-        sysconfig.get_config_vars()  # two threads that ask for the first time at once get half of them
+        sysconfig.get_config_vars()  # the first call in two threads at once returns only half of them
         self._thread = threading.Thread(target=self._look, daemon=True)
         self._thread.start()
 

@@ -26,7 +26,7 @@ def machine() -> dict[str, Any]:
 
 
 def _gpus() -> list[str]:
-    """Models of NVIDIA's GPUs and the driver's version, from the driver."""
+    """The models of NVIDIA GPUs and the driver's version, as the driver reports them."""
     driver = Path("/proc/driver/nvidia")
     if not driver.is_dir():
         return []

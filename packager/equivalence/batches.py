@@ -1,4 +1,4 @@
-"""Rows of each kind of probe, alone and as a batch of their own, on both sides."""
+"""Compares rows of each kind of probe alone and in a batch of that kind."""
 
 from __future__ import annotations
 
@@ -17,59 +17,55 @@ from ..bundle.golden import Tolerance
 from ..errors import ConversionError
 from .comparison import Comparison, Errors, compare, worst
 from .probes import Probes
-from .session import Session
+from .runners import Runner
 
 ALONE, TOGETHER = "one of each kind alone", "each kind by itself"
 
 
 def by_kind(
-    session: Session, probes: Probes, kept: np.ndarray[Any, Any], allowed: Mapping[str, Tolerance]
+    runner: Runner, probes: Probes, kept: np.ndarray[Any, Any], allowed: Mapping[str, Tolerance]
 ) -> dict[str, dict[str, Errors]]:
-    """The errors of the batches that the original was asked in; only those that the rules let pass whole."""
+    """The errors of the batches that the original answered; skips a batch with a row outside the input constraints."""
     found: dict[str, list[tuple[Table, Table]]] = {ALONE: [], TOGETHER: []}
-    for batch, want, got in _both(session, probes, kept):
+    for batch, want, got in _both(runner, probes, kept):
         found[ALONE if len(batch) == 1 else TOGETHER].append((want, got))
     return {kind: _errors(kind, pairs, allowed) for kind, pairs in found.items() if pairs}
 
 
-def refuse_hanging(
-    session: Session, probes: Probes, kept: np.ndarray[Any, Any], allowed: Mapping[str, Tolerance]
-) -> None:
-    """Raises `ConversionError` where the graph differs and the original's own answers hang on the batch."""
-    for batch, want, got in _both(session, probes, kept):
+def refuse_hanging(runner: Runner, probes: Probes, allowed: Mapping[str, Tolerance]) -> None:
+    """Raises `ConversionError` where the runner differs and the original's own answers depend on the batch."""
+    for batch, want, got in _both(runner, probes, probes.in_reach(runner.signature)):
         if not _compared(want, got, allowed).equal:
             _refuse_hanging(probes, batch, want, allowed)
 
 
-def _both(
-    session: Session, probes: Probes, kept: np.ndarray[Any, Any]
-) -> Iterator[tuple[tuple[int, ...], Table, Table]]:
-    """Each batch that the rules let pass whole, with the original's answers and the graph's."""
+def _both(runner: Runner, probes: Probes, kept: np.ndarray[Any, Any]) -> Iterator[tuple[tuple[int, ...], Table, Table]]:
+    """Each batch within the input constraints, with the original's answers and the runner's."""
     for batch, want in _answered(probes):
         if kept[list(batch)].all():
-            yield batch, want, session.run(take(probes.rows, list(batch)))
+            yield batch, want, runner.run(take(probes.rows, list(batch)))
 
 
 @dataclass(frozen=True)
 class Wholes:
-    """`errors`: by kind, then by output; `refused`: by kind, how many the original refuses, or a rule; `worst`: those
-    that differ."""
+    """`errors`: by kind, then by output; `refused`: by kind, how many the original or an input constraint
+    rejects; `worst`: those that differ."""
 
     errors: dict[str, dict[str, Errors]]
     refused: Counter[str]
     worst: tuple[dict[str, Any], ...]
 
 
-def as_wholes(session: Session, probes: Probes, allowed: Mapping[str, Tolerance]) -> Wholes:
+def as_wholes(runner: Runner, probes: Probes, allowed: Mapping[str, Tolerance]) -> Wholes:
     """The batches of other sizes, each compared as a whole: it counts as one row."""
     errors: dict[str, dict[str, Errors]] = {}
     refused: Counter[str] = Counter()
     shown: list[dict[str, Any]] = []
     for batch in probes.others:
-        if batch.refused or next(violations(session.signature, batch.inputs), None) is not None:
+        if batch.refused or next(violations(runner.signature, batch.inputs), None) is not None:
             refused[batch.kind] += 1
             continue
-        got, kinds = session.run(batch.inputs), np.full(1, batch.kind, object)
+        got, kinds = runner.run(batch.inputs), np.full(1, batch.kind, object)
         found = compare(batch.answers, got, kinds, allowed, dict.fromkeys(batch.answers))
         errors[batch.kind] = found.errors[batch.kind]
         shown += worst(batch.inputs, batch.answers, got, kinds, found.differs, {})
@@ -77,7 +73,7 @@ def as_wholes(session: Session, probes: Probes, allowed: Mapping[str, Tolerance]
 
 
 def hangs_on_batch(probes: Probes, allowed: Mapping[str, Tolerance]) -> bool:
-    """Whether the original answers some row otherwise than beside rows of all kinds."""
+    """Whether the original's answer to some row differs from its answer in the batch of all kinds."""
     return any(_hanging(probes, batch, want, allowed).any() for batch, want in _answered(probes))
 
 
@@ -101,7 +97,7 @@ def _compared(want: Table, got: Table, allowed: Mapping[str, Tolerance], kind: s
 def _hanging(
     probes: Probes, batch: tuple[int, ...], want: Table, allowed: Mapping[str, Tolerance]
 ) -> np.ndarray[Any, Any]:
-    """Per row of the batch, whether the original said otherwise beside rows of all kinds."""
+    """Per row of the batch, whether the original's answer differs from its answer in the batch of all kinds."""
     among = take(probes.answers, np.searchsorted(probes.answered(), batch))
     return np.asarray(_compared(among, want, allowed).differs)
 

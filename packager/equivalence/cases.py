@@ -1,4 +1,4 @@
-"""A dozen golden cases out of the probes: each kind of probe, the empty batch, and what the original refuses."""
+"""Chooses about a dozen golden cases from the probes: each kind of probe, the empty batch, and rejected rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from mlpack_toolkit.converters.spec import Signature
 from mlpack_toolkit.converters.table import rows_of, take
-from mlpack_toolkit.runtimes.engine.rules import refused_rows, violations
+from mlpack_toolkit.runtimes.engine.rules import violations
 
 from ..bundle.golden import GoldenCase, Tolerance, bare
 from .probes import Probes
@@ -20,7 +20,7 @@ PIECES = 2
 REFUSALS = 4
 WHOLES = 8
 LARGEST = 8 << 20
-"""Bytes of a batch of another size that becomes a golden case."""
+"""The most bytes of a batch of another size that becomes a golden case."""
 
 
 def golden_cases(signature: Signature, probes: Probes, allowed: Mapping[str, Tolerance]) -> tuple[GoldenCase, ...]:
@@ -38,7 +38,7 @@ def _answered(signature: Signature, probes: Probes) -> Iterator[GoldenCase]:
         yield from _wholes(signature, probes)
         return
     axes = probes.axes
-    reach = ~refused_rows(signature, probes.rows, probes.count)
+    reach = probes.in_reach(signature)
     for kind in dict.fromkeys(probes.kinds):
         rows, answers, _ = probes.keep(reach & (probes.kinds == kind))
         count = rows_of(answers, axes)
@@ -66,7 +66,7 @@ def _most(kind: str) -> int:
 
 
 def _refused(signature: Signature, probes: Probes) -> Iterator[GoldenCase]:
-    forbidden = refused_rows(signature, probes.rows, probes.count)
+    forbidden = ~probes.in_reach(signature)
     seen: set[str] = set()
     for row, message in probes.refused.items():
         kind = str(probes.kinds[row])

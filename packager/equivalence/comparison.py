@@ -1,4 +1,4 @@
-"""Two sets of answers held against each other: labels exactly, NaN in the same places, floats within their type."""
+"""Compares two sets of answers: labels exactly, NaN in the same places, floats within the tolerance of their type."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from mlpack_toolkit.converters.spec import Axes, Signature, Table
+from mlpack_toolkit.converters.bfloat16 import spacing
+from mlpack_toolkit.converters.spec import BFLOAT16, Axes, Signature, Table
 from mlpack_toolkit.converters.table import rows_of, take
 
 from ..bundle.golden import GoldenCase, Tolerance
@@ -23,7 +24,7 @@ TYPE_TOLERANCE = {
 """By type; of float16 and bfloat16 the distance of two neighbouring numbers at 1."""
 WORST_SHOWN = 5
 LARGEST = 1.7976931348623157e308
-"""Stands for an infinite error: JSON has no infinity."""
+"""Replaces an infinite error: JSON has no infinity."""
 Mask = np.ndarray[Any, Any]
 
 
@@ -65,13 +66,13 @@ def tolerances(
     atol: float | None = None,
     single: Collection[str] = (),
 ) -> dict[str, Tolerance]:
-    """Per float output, what is allowed: by the coarser of the graph's type and the original's.
+    """The tolerance of each float output: that of the coarser of the graph's type and the original's.
 
     `single`: outputs that a part of the original computes in float32, whatever their type.
 
     The absolute part grows with the output's usual size: the median magnitude of the answers to the example rows
-    (at least 1; of several columns the smallest), so that a price of 300 000 that happens to come out near zero is held
-    to the rounding of prices.
+    (at least 1; of several columns the smallest), so that an output near zero among prices of 300 000 gets the
+    tolerance of prices.
     """
     found = {}
     for spec in signature.outputs:
@@ -82,13 +83,15 @@ def tolerances(
         rows = by_row(values, spec.batch_axis)
         scale = max(1.0, _usual_size(rows if spec.batch_axis is None else rows[example]))
         found[spec.name] = Tolerance(
-            default.rtol if rtol is None else rtol, default.atol * scale if atol is None else atol
+            default.rtol if rtol is None else rtol,
+            default.atol * scale if atol is None else atol,
+            BFLOAT16 if spec.dtype == BFLOAT16 else "",
         )
     return found
 
 
 def _coarsest(output: str, *dtypes: str) -> Tolerance:
-    """What the coarsest of the types allows; `ConversionError` for one that has no entry in the table."""
+    """The tolerance of the coarsest of the types; `ConversionError` for one that has no entry in the table."""
     unknown = [dtype for dtype in dtypes if dtype not in TYPE_TOLERANCE]
     if unknown:
         known = ", ".join(TYPE_TOLERANCE)
@@ -148,7 +151,7 @@ def _same(expected: np.ndarray[Any, Any], actual: np.ndarray[Any, Any]) -> Mask:
 
 
 Distance = tuple[np.ndarray[Any, Any], ...]
-"""Per row the largest error: absolute, relative, in ULP, and as a share of what is allowed."""
+"""Per row the largest error: absolute, relative, in ULP, and as a share of the tolerance."""
 
 
 def _floats(expected: np.ndarray[Any, Any], actual: np.ndarray[Any, Any], allowed: Tolerance) -> tuple[Mask, Distance]:
@@ -160,11 +163,17 @@ def _floats(expected: np.ndarray[Any, Any], actual: np.ndarray[Any, Any], allowe
         good = same | (close & np.isfinite(want) & np.isfinite(got))
         difference = np.where(same, 0.0, np.where(np.isnan(difference), np.inf, difference))
         relative = np.where(difference == 0, 0.0, difference / np.abs(want))
-        coarse = actual.dtype if actual.dtype.itemsize < expected.dtype.itemsize else expected.dtype
-        spacing = np.spacing(np.abs(expected).astype(coarse)).astype(np.float64)
-        ulp = np.where(difference == 0, 0.0, difference / spacing)
+        ulp = np.where(difference == 0, 0.0, difference / _steps(expected, actual, allowed.unit))
         share = np.where(difference == 0, 0.0, difference / (allowed.atol + allowed.rtol * np.abs(want)))
     return _rows(~good), (_most(difference), _most(relative), _most(ulp), _most(share))
+
+
+def _steps(expected: np.ndarray[Any, Any], actual: np.ndarray[Any, Any], unit: str) -> np.ndarray[Any, Any]:
+    """The distances from the expected numbers to the next ones, in the coarser of the two types."""
+    if unit == BFLOAT16:
+        return spacing(expected).astype(np.float64)
+    coarse = actual.dtype if actual.dtype.itemsize < expected.dtype.itemsize else expected.dtype
+    return np.asarray(np.spacing(np.abs(expected).astype(coarse)), np.float64)
 
 
 def _rows(bad: Mask) -> Mask:

@@ -1,42 +1,36 @@
-"""Batches of other sizes and of extreme values for a graph as it came, answered by the original in a spare process.
+"""Batches of other sizes and of extreme values for a model of tensors, answered by the original in a spare process.
 
-A graph may stop its whole process on a size or a number (a division of whole numbers by 0): that is noted, too.
+A graph may crash its process on a size or a number (integer division by 0): that is recorded, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
 from types import TracebackType
-from typing import Any
 
-import numpy as np
-
-from mlpack_toolkit.converters._worker.probes import LADDER
+from mlpack_toolkit.converters._worker.tensor_probes import Tried, free_dims, size_of, tensor_probes
 from mlpack_toolkit.converters.messages import Adopt, Load
-from mlpack_toolkit.converters.spec import INTEGERS, Signature, Table, TensorSpec
-from mlpack_toolkit.converters.table import take
+from mlpack_toolkit.converters.spec import BATCH, Signature, Table, TensorSpec
+from mlpack_toolkit.runtimes.engine.rules import violations
 
 from ..equivalence.probes import Batch
 from ..errors import ForgedError, ModelError
 from ..original.worker import Limits, Worker
 
-ROWS = 4
-"""Of the example, in a batch whose other sizes or values are tried."""
-INPUTS = 16
-"""Most inputs whose values are tried."""
 DEATHS = 3
-"""Most processes that the original may end before it is asked no more."""
-MOST_BYTES = 16 << 20
-TEXTS = ("", "😀 日本", "a" * 300)
-Array = np.ndarray[Any, Any]
+"""The most processes that may crash; after that the original is not asked again."""
+
+
+class NotAsked(ModelError):
+    """The original was not asked: its process crashed too often."""
 
 
 class Spare:
-    """The model in a process of its own, started again where a question ended it. `signature`: to be set before the
-    first question."""
+    """The model in a process of its own, which is restarted after a crash. `signature`: set it before the first
+    `predict`."""
 
     signature: Signature
 
@@ -44,6 +38,8 @@ class Spare:
         self._python, self._scratch, self._limits, self._request = python, scratch, limits, request
         self._worker: Worker | None = None
         self._deaths = 0
+        self.ended = False
+        """Whether the last question ended the process."""
 
     def __enter__(self) -> Spare:
         return self
@@ -55,8 +51,8 @@ class Spare:
     def predict(self, batch: Table) -> Table:
         """The original's answers; `ModelError` where it refuses, or its process ends."""
         if self._deaths >= DEATHS:
-            raise ModelError("not asked: the original's process ended on batches before this one")
-        worker = self._ready()
+            raise NotAsked("not asked: the original's process crashed on earlier batches")
+        worker, self.ended = self._ready(), False
         try:
             return worker.predict(batch, self._folder, dict.fromkeys(t.name for t in self.signature.outputs))
         except ForgedError:
@@ -64,12 +60,12 @@ class Spare:
         except ModelError:
             if not worker.alive():
                 worker.kill()
-                self._worker, self._deaths = None, self._deaths + 1
+                self._worker, self._deaths, self.ended = None, self._deaths + 1, True
             raise
 
     def begin(self) -> Worker:
-        """Starts the process, which loads the model meanwhile."""
-        self._folder = Path(mkdtemp(dir=self._scratch))  # by a name that the first process cannot have taken
+        """Starts the process, which loads the model in the background."""
+        self._folder = Path(mkdtemp(dir=self._scratch))  # a name that the first process cannot have created
         self._worker, self._loaded = Worker(self._python, self._folder, self._limits), False
         self._worker.send(self._request)
         return self._worker
@@ -84,83 +80,40 @@ class Spare:
 
 
 def answered(signature: Signature, rows: Table, ask: Callable[[Table], Table]) -> tuple[Batch, ...]:
-    """Every batch that is tried, with the original's answers or the words of its refusal."""
-    return tuple(_answered(kind, batch, ask) for kind, batch in tried(signature, rows))
+    """Every batch, with the original's answers or its error message."""
+    return tuple(_answered(signature, tried, ask) for tried in tensor_probes(signature, rows))
 
 
-def _answered(kind: str, batch: Table, ask: Callable[[Table], Table]) -> Batch:
+def _answered(signature: Signature, tried: Tried, ask: Callable[[Table], Table]) -> Batch:
+    batch = Batch(tried.kind, tried.batch, {}, changes=tried.name, value=tried.value)
+    forbidden = next(violations(signature, tried.batch), None)
+    if forbidden is not None:  # found out already, perhaps by the end of a process
+        return replace(batch, refused=str(forbidden), asked=False)
     try:
-        return Batch(kind, batch, ask(batch))
+        return replace(batch, answers=ask(tried.batch))
     except ForgedError:
         raise
     except ModelError as error:
-        return Batch(kind, batch, {}, str(error).splitlines()[0][:300])
-
-
-def tried(signature: Signature, rows: Table) -> Iterator[tuple[str, Table]]:
-    """Each free dimension at 0, 1 and a larger size, then each input full of values that are extreme in its type."""
-    axes = signature.batch_axes
-    base = take(rows, slice(0, ROWS), axes) if signature.has_rows else rows
-    for dim in dict.fromkeys(d for t in signature.inputs for d in t.shape if isinstance(d, str)):
-        size = _size(signature.inputs, base, dim)
-        for other in (1, 0, 2 * size + 1):
-            if size and other != size and other * sum(v.nbytes for v in base.values()) <= size * MOST_BYTES:
-                yield f"size {other} of {dim}", _resized(signature.inputs, base, dim, other)
-    for spec in signature.inputs[:INPUTS]:
-        for words, value in _values(spec):
-            yield f"{words} in {spec.name}", {**base, spec.name: _full(spec, base[spec.name].shape, value)}
-
-
-def _size(inputs: Iterable[TensorSpec], table: Table, dim: str) -> int:
-    return int(next(table[t.name].shape[t.shape.index(dim)] for t in inputs if dim in t.shape))
-
-
-def _resized(inputs: Iterable[TensorSpec], table: Table, dim: str, size: int) -> Table:
-    """The tensors with another size of one dimension: cut, or begun again from the start."""
-    found = dict(table)
-    for spec in inputs:
-        for axis, each in enumerate(spec.shape):
-            if each == dim:
-                own = found[spec.name]
-                found[spec.name] = np.take(own, np.arange(size) % own.shape[axis], axis)
-    return found
-
-
-def _values(spec: TensorSpec) -> Iterator[tuple[str, Any]]:
-    if spec.is_text:
-        yield from ((f"text of {len(text)} letters", text) for text in TEXTS)
-    elif spec.dtype == "bool":
-        yield from (("true", True), ("false", False))
-    elif spec.dtype in INTEGERS:
-        bounds = np.iinfo(spec.dtype)
-        yield from ((f"{value}", value) for value in dict.fromkeys((0, 1, int(bounds.max), int(bounds.min))))
-    else:
-        largest = _largest(spec.dtype)
-        steps = [step for step in (*LADDER, float("inf")) if step < largest or step == float("inf")]
-        yield from ((f"{value:g}", value) for value in (0.0, *steps, -largest, float("nan")))
-
-
-def _largest(dtype: str) -> float:
-    return float(np.finfo(dtype).max)
-
-
-def _full(spec: TensorSpec, shape: tuple[int, ...], value: Any) -> Array:
-    """An array full of one value; of a positive float every other cell is its negative."""
-    found = np.full(shape, value, object if spec.is_text else spec.dtype)
-    if isinstance(value, float) and value > 0:
-        found.reshape(-1)[1::2] *= -1
-    return found
+        return replace(batch, refused=str(error).splitlines()[0][:300], asked=not isinstance(error, NotAsked))
 
 
 def widened(signature: Signature, others: Iterable[Batch]) -> Signature:
-    """The signature in which a dimension of an output that other sizes change has a name, not the example's size."""
-    shapes = {t.name: list(t.shape) for t in signature.outputs}
-    for batch in others:
-        for name, values in batch.answers.items():
-            for axis, (dim, size) in enumerate(zip(shapes[name], values.shape, strict=False)):
-                if isinstance(dim, int) and dim != size:
-                    shapes[name][axis] = f"{name}_{axis}"
-    return replace(signature, outputs=tuple(replace(t, shape=tuple(shapes[t.name])) for t in signature.outputs))
+    """The signature with a symbolic dimension in place of each size of an output that changed in another batch: the
+    dimension of an input that always has the same size, else one of its own.
+    """
+    others = [batch for batch in others if batch.answers]
+    return replace(signature, outputs=tuple(_widened(t, signature, others) for t in signature.outputs))
+
+
+def _widened(spec: TensorSpec, signature: Signature, others: Sequence[Batch]) -> TensorSpec:
+    names = [dim for dim in free_dims(signature.inputs) if dim != BATCH]
+    along = {dim: [(size_of(signature.inputs, batch.inputs, dim),) for batch in others] for dim in names}
+    dims = list(spec.shape)
+    for axis, dim in enumerate(dims):
+        sizes = [batch.answers[spec.name].shape[axis : axis + 1] for batch in others]
+        if isinstance(dim, int) and any(size and size != (dim,) for size in sizes):
+            dims[axis] = next((d for d in names if sizes == along[d]), f"{spec.name}_{axis}")
+    return replace(spec, shape=tuple(dims))
 
 
 def of_rank(signature: Signature, others: Iterable[Batch]) -> Iterator[Batch]:
@@ -168,5 +121,5 @@ def of_rank(signature: Signature, others: Iterable[Batch]) -> Iterator[Batch]:
     ranks = {t.name: len(t.shape) for t in signature.outputs}
     for batch in others:
         other = [name for name, values in batch.answers.items() if values.ndim != ranks.get(name)]
-        said = f"the output {other[0]!r} has another number of dimensions there" if other else ""
+        said = f"the output {other[0]!r} has another number of dimensions in this batch" if other else ""
         yield replace(batch, answers={}, refused=said) if other else batch

@@ -11,29 +11,34 @@ import numpy as np
 from mlpack_toolkit.converters.messages import Probed
 from mlpack_toolkit.converters.spec import Axes, Signature, Table
 from mlpack_toolkit.converters.table import rows_of, take
+from mlpack_toolkit.runtimes.engine.rules import refused_rows
 
 from ..original.replies import odd, tensors_in
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Tensors that were tried as a whole. `kind`: what they are for; `answers`: of the original; `refused`: its message
-    where it refuses them."""
+    """Tensors that are one probe. `kind`: of probe; `answers`: the original's; `refused`: its message where it rejects
+    them; `asked`: whether it was asked at all. `changes`: the input or the dimension that is changed; `value`: the
+    size, or the one value that the input is full of."""
 
     kind: str
     inputs: Table
     answers: Table
     refused: str = ""
+    changes: str = ""
+    value: Any = None
+    asked: bool = True
 
 
 @dataclass(frozen=True)
 class Probes:
-    """Rows, what each is for, and what the original said.
+    """Rows, the kind of each, and the original's answers.
 
     `kinds`, `columns`: per row, the kind of probe and the column that it changes. `refused`: row to the original's
     message. `answers` holds the other rows, in order. `known`: kind, column, values tried, values known.
-    `values`: by column, those that the model knows; `bounds`: where it may begin to refuse. `features`: the model's
-    columns in order, as `columns` names them. `batches`: rows that the original was asked again, in batches of their
+    `values`: by column, those that the model knows; `bounds`: where it may begin to reject. `features`: the model's
+    columns in order, as `columns` names them. `batches`: rows that the original answered again, in batches of their
     own, and `batch_answers` to all of them, in order. `axes`: the batch axis of each tensor; None: the first
     one. `others`: batches of other sizes, which no table of rows could hold.
     """
@@ -73,7 +78,7 @@ class Probes:
         return found
 
     def _check(self, signature: Signature) -> None:
-        """`ModelError` where the parts do not belong to each other."""
+        """Raises `ModelError` where the parts do not fit each other."""
         rows, outputs = len(self.kinds), {each.name for each in signature.outputs}
         positions = [row for batch in self.batches for row in batch]
         answered = set(range(rows)) - self.refused.keys()
@@ -93,11 +98,19 @@ class Probes:
     def count(self) -> int:
         return rows_of(self.rows, self.axes)
 
+    def refused_mask(self) -> np.ndarray[Any, Any]:
+        """Which rows the original refused, `bool [N]`."""
+        mask = np.zeros(self.count, bool)
+        mask[list(self.refused)] = True
+        return mask
+
     def answered(self) -> np.ndarray[Any, Any]:
         """The positions of the rows that the original answered."""
-        mask = np.ones(self.count, bool)
-        mask[list(self.refused)] = False
-        return np.flatnonzero(mask)
+        return np.flatnonzero(~self.refused_mask())
+
+    def in_reach(self, signature: Signature) -> np.ndarray[Any, Any]:
+        """Which rows the signature's rules let pass, `bool [N]`."""
+        return ~refused_rows(signature, self.rows, self.count)
 
     def keep(self, mask: np.ndarray[Any, Any]) -> tuple[Table, Table, np.ndarray[Any, Any]]:
         """Rows, answers and positions of the answered rows where `mask` (over all rows) holds."""
@@ -108,7 +121,7 @@ class Probes:
 
 
 def _answer(answers: Table, rows: int, outputs: set[str], axes: Axes | None = None) -> bool:
-    """Whether these are answers to so many rows."""
+    """Whether these are answers to `count` rows."""
     return (not rows or answers.keys() == outputs) and (bool(answers) or not rows) and _agree(answers, rows, axes)
 
 

@@ -1,7 +1,7 @@
-"""The original asked again as another processor would answer: by another kernel of linear algebra.
+"""Asks the original again with the linear algebra kernel of another processor.
 
-A row may be labelled by the last bit of a product of matrices, and the processor chooses the kernel that rounds it.
-Such a model has no answers of its own that a graph could repeat; it is found here, on whatever machine it is built.
+A label may depend on the last bit of a matrix product, and the processor chooses the kernel that rounds it. No graph
+can reproduce the answers of such a model on every machine; this finds it on whichever machine builds it.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from ..errors import ConversionError, ForgedError, MlpackError, ModelError
 from ..original.worker import Limits, Worker
 from .comparison import compare, tolerances, worst
 from .probes import Probes
-from .prove import Proven, Wanted, in_reach
+from .prove import Proven, Wanted
 from .refusals import with_rules
 
 PLAIN = ("Katmai", "Prescott", "Core2")
-"""What OpenBLAS calls its kernel for processors that have neither AVX nor fused steps."""
+"""OpenBLAS's names of its kernels for processors with neither AVX nor FMA."""
 UNFUSED = (*PLAIN, "Nehalem", "Sandybridge", "Barcelona", "Bulldozer")
-"""Kernels that round a product before they add it."""
+"""Kernels without FMA: they round a product before they add it."""
 NUMPY = "AVX2 FMA3 AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR X86_V3 X86_V4"
-"""Instructions that numpy is told to leave alone; it passes over those that its version does not know."""
+"""Instruction sets that numpy must not use; it ignores those that its version does not know."""
 NEAR = 1e-9
-"""Two best scores this near each other, relative to the larger, may change places on another processor."""
+"""Two best scores whose relative distance is smaller than this may swap on another processor."""
 
 
 @dataclass(frozen=True)
@@ -52,23 +52,23 @@ class Again:
 
 
 class Twin:
-    """The model in a second process, which began to load it and is asked later."""
+    """The model in a second process, which loads it in the background."""
 
     def __init__(self, worker: Worker, scratch: Path, asked: Load, here: Sequence[Mapping[str, Any]]) -> None:
         self._worker, self._scratch, self._asked, self._here = worker, scratch, asked, here
 
     def held(self, proven: Proven, probes: Probes) -> Proven:
-        """The proof with what came of it. Raises `ConversionError` where answers differ by more than their tolerance.
+        """The proof with the comparison. Raises `ConversionError` where answers differ by more than their tolerance.
 
-        Where that process cannot load the model (a numpy that is built for newer instructions only), it stays out.
+        Where that process cannot load the model (a numpy built for newer instructions only), the proof stays as it is.
         """
         again = self._compared(proven.signature, probes, proven.report.tolerances)
         return replace(proven, report=replace(proven.report, again=again.to_json())) if again else proven
 
     def explain(self, signature: Signature, probes: Probes, limits: Wanted) -> None:
-        """Raises `ConversionError` where no graph could be equal, as the original is not equal to itself."""
+        """Raises `ConversionError` where the original's own answers differ between kernels: no graph can be equal."""
         double = with_rules(signature, probes).in_precision("float64")
-        _, want, positions = probes.keep(in_reach(double, probes))
+        _, want, positions = probes.keep(probes.in_reach(double))
         allowed = tolerances(double, want, probes.kinds[positions] == "example", limits.rtol, limits.atol)
         self._compared(double, probes, allowed)
 
@@ -82,7 +82,7 @@ class Twin:
         here = kernels(self._here)
         if there == here:
             return None
-        rows, want, positions = probes.keep(in_reach(signature, probes))
+        rows, want, positions = probes.keep(probes.in_reach(signature))
         got, kinds = self._answers(rows, signature), probes.kinds[positions]
         comparison = compare(want, got, kinds, allowed)
         if not comparison.equal:
@@ -103,10 +103,10 @@ class Twin:
 
 
 _HANGS = (
-    "the original itself answers {} of {} probe rows otherwise on another processor (with {} in place of {}): the last "
-    "bits of its linear algebra decide there, so no graph is equal on every machine; take settings by which they do "
-    "not (algorithm='kd_tree' for neighbours, another number of neighbours or clusters), or where only numbers differ, "
-    "allow it (--rtol, --atol)"
+    "the original itself gives other answers to {} of {} probe rows on another processor (with {} in place of {}): "
+    "they depend on the last bits of its linear algebra, so no graph is equal on every machine; choose settings that "
+    "avoid this (algorithm='kd_tree' for neighbours, another number of neighbours or clusters), or where only numbers "
+    "differ, allow the difference (--rtol, --atol)"
 )
 
 
@@ -114,8 +114,8 @@ _HANGS = (
 def twin(
     python: str, scratch: Path, limits: Limits, request: Load, loaded: Loaded, probes: Probes
 ) -> Iterator[Twin | None]:
-    """The model in a second process where its answers may hang on the processor, else None. `request`: as it was
-    loaded by; `loaded`: what the first process said of it."""
+    """The model in a second process where its answers may depend on the processor, else None. `request`, `loaded`: the
+    first process's request to load it, and the reply."""
     if not wanted(loaded.processor, probes.answers):
         yield None
         return
@@ -126,7 +126,7 @@ def twin(
 
 
 def wanted(processor: str, answers: Table) -> bool:
-    """Whether to ask again: always, or where scores are so near each other that a last bit may decide."""
+    """Whether to ask again: `ALWAYS`, or for `TIES` where two scores are so close that the last bit may decide."""
     return processor == ALWAYS or (processor == TIES and any(_near(n, v) for n, v in answers.items()))
 
 
@@ -141,7 +141,7 @@ def _near(name: str, scores: np.ndarray[Any, Any]) -> bool:
 
 
 def settings_for(libraries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Environment variables by which a process takes a kernel that is not the one of those libraries."""
+    """Environment variables that make a process use another kernel than those libraries do."""
     if platform.machine() not in ("x86_64", "AMD64"):
         return {"OPENBLAS_CORETYPE": "ARMV8"}
     plain = {"NPY_DISABLE_CPU_FEATURES": NUMPY, "MKL_CBWR": "COMPATIBLE"}

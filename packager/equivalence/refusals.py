@@ -1,4 +1,4 @@
-"""From what the original refused to rules in the signature; a refusal that no rule can say stops the build."""
+"""Derives input constraints from rejected probes; fails where no constraint can express a rejection."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 
 from mlpack_toolkit.converters._worker.probes import LADDER
 from mlpack_toolkit.converters.spec import COLUMN, FIRST_TIME, MATRIX, Signature, TensorSpec
-from mlpack_toolkit.runtimes.engine.rules import refused_rows
 
 from ..errors import ConversionError
 from .probes import Probes
@@ -19,12 +18,12 @@ Array = np.ndarray[Any, Any]
 FIRM = ("example", "threshold", "category", "text")
 NUMBERS = ("threshold", "category", "odd", "large")
 NEAR, TINY = 1e-5, 1e-40
-"""How far from a bound its probes lie: a step of float32, relative and beside zero."""
+"""The distance of a bound's probes from it: one float32 step, relative, and absolute beside zero."""
 RULES = ("nullable", "limit", "least", "most", "values")
 
 
 def with_rules(signature: Signature, probes: Probes) -> Signature:
-    """The signature with a rule for everything that the original refused."""
+    """The signature with input constraints for everything that the original rejected."""
     if not probes.refused:
         return signature
     ruled = replace(signature, inputs=tuple(_input_rules(spec, probes) for spec in signature.inputs))
@@ -49,8 +48,7 @@ def _input_rules(spec: TensorSpec, probes: Probes) -> TensorSpec:
 
 def _rules(spec: TensorSpec, probes: Probes, column: str, cells: Array) -> TensorSpec:
     mine = probes.columns == column
-    refused = np.zeros(probes.count, bool)
-    refused[list(probes.refused)] = True
+    refused = probes.refused_mask()
 
     def refuses(*kinds: str) -> bool:
         return bool((mine & refused & np.isin(probes.kinds, kinds)).any())
@@ -73,8 +71,8 @@ def _rules(spec: TensorSpec, probes: Probes, column: str, cells: Array) -> Tenso
 
 
 def _bounded(spec: TensorSpec, own: Array, taken: Array, refused: Array, bounds: Any) -> TensorSpec:
-    """The least and the most number around the example's own, where refusals begin right beside them, at a known
-    bound. What lies beyond is forbidden, too, where the original answers it again."""
+    """The least and the most number around the example's, where rejections begin right beside them, at a known bound.
+    Numbers beyond are rejected, too, even where the original answers some of them."""
     own, taken, refused = (values[~np.isnan(values.astype(float))] for values in (own, taken, refused))
     if not own.size:
         return spec
@@ -84,7 +82,7 @@ def _bounded(spec: TensorSpec, own: Array, taken: Array, refused: Array, bounds:
 
 
 def _next(refused: Array, taken: Array, bounds: Any, spec: TensorSpec, sign: int) -> float | None:
-    """The number that is answered right after the last refused one; None where that lies at no known bound."""
+    """The answered number next to the last rejected one; None where no known bound is there."""
     if not refused.size:
         return None
     last = sign * np.max(sign * refused)
@@ -93,7 +91,7 @@ def _next(refused: Array, taken: Array, bounds: Any, spec: TensorSpec, sign: int
 
 
 def _at(bounds: Any, refused: Any, taken: Any, spec: TensorSpec) -> bool:
-    """Whether both numbers lie at one of the bounds."""
+    """Whether both numbers are at one of the bounds."""
     return any(
         max(abs(float(refused) - b), abs(float(taken) - b)) <= (NEAR * abs(b) + TINY if spec.is_float else 1)
         for b in bounds
@@ -108,24 +106,24 @@ def _outside(spec: TensorSpec, cells: Array) -> Array:
 
 
 def _limit(refused: Array) -> float | None:
-    """The largest step of the ladder below all numbers that are refused; None where even the first is refused."""
+    """The largest step of the ladder below all rejected numbers; None where even the first is rejected."""
     least = np.abs(refused.astype(float)).min()
     return max((step for step in LADDER if step < least), default=None)
 
 
 def _check(signature: Signature, probes: Probes) -> None:
-    ruled = refused_rows(signature, probes.rows, probes.count)
+    ruled = ~probes.in_reach(signature)
     for row, message in probes.refused.items():
         if not ruled[row]:
             raise ConversionError(
-                f"the original refuses some rows and no rule can say which: probe {probes.kinds[row]!r} of column "
-                f"{probes.columns[row]!r}, {_shown(probes, row)}: {message}"
+                "the original rejects rows for a reason that no input constraint can express: "
+                f"probe {probes.kinds[row]!r} of column {probes.columns[row]!r}, {_shown(probes, row)}: {message}"
             )
     firm = np.flatnonzero(ruled & np.isin(probes.kinds, FIRM))
     answered = [int(row) for row in firm if row not in probes.refused]
     if answered:
         raise ConversionError(
-            f"the rules that the original's refusals lead to forbid a row that it answers: "
+            f"the input constraints derived from the original's rejections also reject a row that it answers: "
             f"{_shown(probes, answered[0])}"
         )
 

@@ -1,4 +1,4 @@
-"""What was proved, as a value: `reports/verification.json` is exactly this."""
+"""The verification report: the content of `reports/verification.json`."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ ORDINARY = ("example", "between")
 
 @dataclass(frozen=True)
 class VerificationReport:
-    """The graph held against the original.
+    """The comparison of the graph with the original.
 
     `probes`: by kind and output, rows, mismatches and largest errors. `refused`: by kind, how many rows the original
-    refuses and so every runtime does. `known`: by kind and column, how many thresholds or values were tried of those
-    that the model has. `tried`: precisions that did not pass, and why. `worst`: rows that differ (none when equal).
-    `again`: how the original answers with another processor's linear algebra, where that may matter.
+    rejects, as every runtime does. `known`: by kind and column, how many of the model's thresholds or values were
+    tried. `tried`: precisions that did not pass, and why. `worst`: rows that differ (none when equal).
+    `again`: the comparison with another processor's linear algebra, where that may matter.
     """
 
     precision: str
@@ -51,7 +51,7 @@ class VerificationReport:
 
     @property
     def tolerance_used(self) -> float:
-        """The largest error on rows as they come, as a share of what is allowed there."""
+        """The largest error on rows as they come, as a share of its tolerance."""
         return max((e.share for kind in ORDINARY for e in self.probes.get(kind, {}).values()), default=0.0)
 
     def to_json(self) -> dict[str, Any]:

@@ -16,13 +16,19 @@ from .session import Session
 
 
 class Runner(Protocol):
-    """Answers rows. `name`: its name in messages; `signature`: of its inputs and outputs."""
+    """Answers rows. `name`: its name in messages; `signature`: of its inputs and outputs.
+
+    `takes_no_rows`: whether it answers a batch of no rows, too.
+    """
 
     @property
     def name(self) -> str: ...
 
     @property
     def signature(self) -> Signature: ...
+
+    @property
+    def takes_no_rows(self) -> bool: ...
 
     def run(self, rows: Table) -> Table:
         """The answers by output."""
@@ -35,6 +41,7 @@ class Graph:
 
     name: str
     session: Session
+    takes_no_rows: bool = True
 
     @property
     def signature(self) -> Signature:
@@ -54,6 +61,7 @@ class Original:
     scratch: Path
     signature: Signature
     name: str = "the original"
+    takes_no_rows: bool = False
 
     def run(self, rows: Table) -> Table:
         """The answers by output; `ModelError` where it refuses the rows."""

@@ -1,19 +1,16 @@
-"""A graph in ONNX Runtime, asked with columns: the server's own session, with the packager's errors."""
+"""A graph in ONNX Runtime, asked with columns: the server's own engine, with the packager's errors and its clock."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from mlpack_toolkit.converters.graph_file import LARGE
-from mlpack_toolkit.converters.spec import Scalar, Signature, Table
+from mlpack_toolkit.converters.spec import Signature, Table
 from mlpack_toolkit.converters.variant import ONNX
-from mlpack_toolkit.runtimes.engine import engine as served
 from mlpack_toolkit.runtimes.engine.agreement import check_agreement
-from mlpack_toolkit.runtimes.engine.engine import NONE
-from mlpack_toolkit.runtimes.engine.errors import Damaged, GraphStops, NoProvider
-from mlpack_toolkit.runtimes.server.manifest import CPU, REFERENCE
+from mlpack_toolkit.runtimes.engine.engine import STOP, Engine
+from mlpack_toolkit.runtimes.engine.errors import Damaged
+from mlpack_toolkit.runtimes.server.manifest import REFERENCE
 
 from ..deadline import timed
 from ..errors import DamagedError, MismatchError, MissingToolError
@@ -22,40 +19,36 @@ if TYPE_CHECKING:
     from ..bundle.reader import Bundle
 
 
-class Session(served.Engine):
-    """One loaded graph with its signature; inputs that the graph does not read are left out of it."""
+class Session(Engine):
+    """One loaded graph with its signature; inputs that the graph does not read are left out of it.
 
-    def __init__(
-        self,
-        model: bytes | Path,
-        signature: Signature,
-        threads: int = 0,
-        provider: str = CPU,
-        options: Mapping[str, Scalar] = NONE,
-    ) -> None:
-        try:
-            super().__init__(model, signature, threads, provider, options)
-        except NoProvider as error:
-            raise MissingToolError(str(error)) from error
-        except Damaged as error:
-            raise DamagedError(str(error)) from error
+    Raises `MissingToolError` and `DamagedError`, and `MismatchError` where the graph stops, which an original's answer
+    never does.
+    """
+
+    no_provider: ClassVar[type[Exception]] = MissingToolError
+    damaged: ClassVar[type[Exception]] = DamagedError
+    stops: ClassVar[type[Exception]] = MismatchError
 
     def run_feeds(self, feeds: dict[str, Any], outputs: Sequence[str] = ()) -> Table:
-        """The outputs by name; `MismatchError` where the graph stops, which an original's answer never does."""
-        if served.STOP.get() is None:
+        """The outputs by name; `LateError` where they take too long."""
+        if STOP.get() is None:
             with timed():
-                return self._run_feeds(feeds, outputs)
-        return self._run_feeds(feeds, outputs)
-
-    def _run_feeds(self, feeds: dict[str, Any], outputs: Sequence[str]) -> Table:
-        try:
-            return super().run_feeds(feeds, outputs)
-        except GraphStops as error:
-            raise MismatchError(str(error)) from error
+                return super().run_feeds(feeds, outputs)
+        return super().run_feeds(feeds, outputs)
 
     def _load(self, source: bytes | str, options: Any, provider: tuple[str, dict[str, str]]) -> Any:
         with timed(loading=options):
             return super()._load(source, options, provider)
+
+
+def agreeing(session: Session, signature: Signature) -> Session:
+    """The session; `DamagedError` where its graph is not the one that the signature describes."""
+    try:
+        check_agreement(session, signature)
+    except Damaged as error:
+        raise DamagedError(str(error)) from error
+    return session
 
 
 def session_of(bundle: Bundle, threads: int = 0, provider: str = "", variant: str = REFERENCE) -> Session:
@@ -67,13 +60,6 @@ def session_of(bundle: Bundle, threads: int = 0, provider: str = "", variant: st
     found = bundle.variant(variant)
     if found.artifact.format != ONNX:
         raise MissingToolError(f"the variant {variant} is a file for {found.artifact.format}, not for ONNX Runtime")
-    graph = bundle.checked(variant)
-    whole = len(graph.files) == 1 and graph.size <= LARGE
-    content = bundle.read(bundle.paths_of(variant)[0]) if whole else graph.path
     options = found.options if provider in ("", found.provider) else {}
-    session = Session(content, found.signature, threads, provider or found.provider, options)
-    try:
-        check_agreement(session, found.signature)
-    except Damaged as error:
-        raise DamagedError(str(error)) from error
-    return session
+    session = Session(bundle.loadable(variant), found.signature, threads, provider or found.provider, options)
+    return agreeing(session, found.signature)

@@ -19,7 +19,7 @@ SERVER = f"{PACKAGE}.runtimes.server"
 LOADED_BY_NAME = ("onnxruntime",)
 """Imported when a model is loaded."""
 WITHOUT = ("google", "grpc")
-"""gRPC's packages, left out: the server works without them, and they would be a tenth of the image."""
+"""gRPC's packages, which are left out: the server works without them, and they would be a tenth of the image."""
 LOOK = """
 import importlib, json, pkgutil, sys
 root, server, without, *others = sys.argv[1:]

@@ -27,7 +27,7 @@ def project(bundle: Bundle, kind: str) -> Mapping[str, bytes | Path]:
 
 
 def rendered(bundle: Bundle, runtime: Runtime, golden: Mapping[str, bytes]) -> Mapping[str, bytes]:
-    """The files as they are written today; raises `ConversionError`. `golden`: the cases that the project replays."""
+    """The files as this mlpack renders them; raises `ConversionError`. `golden`: the cases that the project replays."""
     package = Package(bundle.name, bundle.version, bundle.signature, bundle.graph, golden)
     try:
         return runtime.render(package)
@@ -36,7 +36,7 @@ def rendered(bundle: Bundle, runtime: Runtime, golden: Mapping[str, bytes]) -> M
 
 
 def shipped(bundle: Bundle) -> dict[str, Path]:
-    """What of a bundle every image holds, by path: the manifest, the graph with what it keeps beside, the cases."""
+    """The bundle's files in every image, by path: the manifest, the graph with its external data, the golden cases."""
     wanted = [*bundle.graph_files, *(path for path in bundle.listed() if path.startswith(SHIPPED))]
     found = {path: bundle.file(path) for path in wanted}
     return {NAME: bundle.place / NAME, **found}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mlpack_toolkit import runtimes
-from mlpack_toolkit.converters.spec import Requirement
+from mlpack_toolkit.converters.needs import Requirement
 
 from ..environments.python.wheels import fetch
 from ..errors import DamagedError, EnvironmentFault, MissingToolError, UsageError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from mlpack_toolkit.converters.spec import Tool
+from mlpack_toolkit.converters.needs import Tool
 
 from ..travel import lay_out
 from ._archive import Configuration

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlpack_toolkit.converters.spec import Need
+from mlpack_toolkit.converters.needs import Need
 
 from ..bundle.reader import Bundle
 from ..errors import UsageError

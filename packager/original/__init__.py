@@ -1,1 +1,1 @@
-"""The user's model in a process of its own: taken, checked, started, asked."""
+"""The user's model in a process of its own: copied, checked, started, queried."""

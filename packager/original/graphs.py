@@ -1,17 +1,18 @@
-"""The graphs that the model's process writes, taken into a folder where it cannot reach them: as artifacts on disk.
+"""Copies the graphs that the model's process writes into a folder that it cannot reach.
 
-The process may be the author's code by now, so its files are read as an attack, once, while they are copied.
+By then the process may run the author's code, so its files are untrusted: they are read once, while they are copied.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from mlpack_toolkit.converters.artifact import Artifact
 from mlpack_toolkit.converters.graph_file import BESIDE, DATA, LARGE, MOST_MESSAGE, External, NoGraph, external_tensors
 
 from ..errors import ConversionError
-from ..travel import duplicate, receive, share
+from ..travel import Owned, duplicate, receive, share
 from .replies import odd
 from .source import Source
 
@@ -26,41 +27,48 @@ def graph_in(path: Path, folder: Path, source: Source, most: int) -> Artifact:
     folder.mkdir(parents=True)
     try:
         main = receive(path, folder / NAME, MOST_MESSAGE)
-        tensors = external_tensors(main)
+        tensors = external_tensors(main.path)
         names = sorted({_location(tensor) for tensor in tensors})
-        for name in names:
-            _data(name, path, folder, source, most)
+        data = {name: _data(name, path, folder, source, most) for name in names}
     except NoGraph as error:
         raise ConversionError(f"the converter gave no graph of this model: {error}") from error
     except (OSError, ValueError) as error:
         raise odd(f"{path.name} cannot be taken: {error}") from error
     for tensor in tensors:
         _check_extent(tensor, (folder / _location(tensor)).stat().st_size)
-    return Artifact.of(main, names)
+    known = {name: owned.as_file(name) for name, owned in {NAME: main, **data}.items() if owned.sha256}
+    return Artifact.of(main.path, names, known=known)
 
 
 def source_as_graph(folder: Path, source: Source) -> Artifact:
     """The model's own file as the graph: the same file on disk where it is large."""
     folder.mkdir(parents=True)
     file = source.files[0]
-    (share if file.stat().st_size > LARGE else duplicate)(file, folder / NAME)
-    return Artifact.of(folder / NAME)
+    if file.stat().st_size <= LARGE:
+        return Artifact.of(duplicate(file, folder / NAME))
+    owned = _shared(source.relative()[file.name], folder / NAME)
+    return Artifact.of(owned.path, known={NAME: owned.as_file(NAME)} if owned.sha256 else {})
+
+
+def _shared(owned: Owned, target: Path) -> Owned:
+    """The same file at `target`; where it had to be copied, nothing is known of the copy."""
+    path = share(owned.path, target)
+    return replace(owned, path=path) if path.samefile(owned.path) else Owned(path)
 
 
 def _location(tensor: External) -> str:
     return dict(tensor.entries).get("location", "")
 
 
-def _data(name: str, path: Path, folder: Path, source: Source, most: int) -> None:
-    """Brings one file of external data into `folder`; anything but the two known places is refused."""
+def _data(name: str, path: Path, folder: Path, source: Source, most: int) -> Owned:
+    """Copies one file of external data into `folder`; refuses any but the two known locations."""
     known = source.relative()
     if name == DATA:
-        receive(path.with_name(DATA), folder / DATA, most)
-    elif name.startswith(BESIDE) and name.removeprefix(BESIDE) in known:
+        return receive(path.with_name(DATA), folder / DATA, most)
+    if name.startswith(BESIDE) and name.removeprefix(BESIDE) in known:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        share(known[name.removeprefix(BESIDE)], folder / name)
-    else:
-        raise ValueError(f"it keeps numbers in {name[:80]!r}")
+        return _shared(known[name.removeprefix(BESIDE)], folder / name)
+    raise ValueError(f"it keeps numbers in {name[:80]!r}")
 
 
 def _check_extent(tensor: External, size: int) -> None:

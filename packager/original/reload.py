@@ -21,18 +21,18 @@ from .worker import Limits, Worker
 def original_worker(
     bundle: Bundle, python: str, allow: Sequence[str], options: Options | None = None
 ) -> Iterator[tuple[Worker, Loaded, Path]]:
-    """A worker that holds the bundle's model and signature, what it said of the model, and a scratch folder.
+    """A worker with the bundle's model and signature loaded, its reply to `Load`, and a scratch folder.
 
-    `allow`: what the caller trusts besides; what the bundle says was allowed at its build counts for nothing. Modules
-    in the bundle are the builder's word too: without the caller's own for some name, none of them is found.
-    `options`: what the caller says to the model's framework about this machine.
+    `allow`: names that the caller trusts besides the allow-list; names that were allowed at the build are ignored. The
+    bundle's own modules are importable only if `allow` has a name. `options`: the framework's options about this
+    machine.
     """
     check_interpreter(python)
     model = bundle.source
     with models_folder() as (name, scratch):
         held = bundle.held(name / "held", "model/source/", "model/code/", model.path).place
         code = held / "model" / "code"
-        copy = name / "source"  # outside of what the model may write in
+        copy = name / "source"  # the model cannot write there
         source = take_source(held / model.path, copy, allow)
         with Worker(python, scratch, Limits()) as worker:
             modules = [str(code.resolve())] if allow and code.is_dir() else []

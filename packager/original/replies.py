@@ -1,6 +1,6 @@
-"""What the model's process may say and write: its replies, tables and graph, each held against what a true one is.
+"""Checks the replies, tables and graphs of the model's process against their schemas.
 
-Code of a model that runs after all can write these itself, so they are read as an attack: `ForgedError` for all else.
+Code of a malicious model could write them itself, so they are untrusted: anything else is a `ForgedError`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ MOST_REPLY = 1 << 28
 MOST_ITEMS = 10_000_000
 MOST_ROWS = 2**31 - 1
 _KINDS = "biufO"
-"""Of numpy's types: what a table's file holds."""
+"""The kinds of numpy types that a table's file may contain."""
 _words = listing(text(), MOST_ITEMS)
 _message = text(MOST_REPLY)
 
@@ -62,7 +62,7 @@ def _row(value: Any, where: str) -> None:
 
 
 def _known(value: Any, where: str) -> None:
-    """A kind of probe, its column, how many values were tried, and how many are known."""
+    """A kind of probe, its column, the number of values tried, and the number of known values."""
     listing(_value, 4, 4)(value, where)
     for i, check in enumerate((text(), text(), _count, _count)):
         check(value[i], f"{where}[{i}]")
@@ -114,7 +114,7 @@ _fields = mapping(scalar)
 
 
 def _described(value: Any, where: str) -> None:
-    """An R package as its DESCRIPTION has it, and the folder that it is in."""
+    """An R package: fields of its DESCRIPTION, and its folder."""
     _fields(value, where)
     _package(value, where)
     mapping(text())({k: v for k, v in value.items() if type(v) is not str}, where)
@@ -139,7 +139,7 @@ REPLIES: Mapping[type[messages.Message], Check] = {
     messages.Surroundings: record({"environment": _environment}),
     messages.Done: _nothing,
 }
-"""What each reply must be like before it is read."""
+"""The schema of each reply."""
 
 
 def parse_reply(line: bytes, request: messages.Request[R]) -> R | Failure:
@@ -156,9 +156,9 @@ def parse_reply(line: bytes, request: messages.Request[R]) -> R | Failure:
 
 
 def odd(what: str) -> ForgedError:
-    """The error of a process that says or writes what mlpack's own code in it never does."""
+    """The error for a reply or a file that mlpack's own code never writes."""
     return ForgedError(
-        f"the model's process does not do as mlpack asks ({what}), so code of the model may be running in it: do not "
+        f"the model's process broke mlpack's protocol ({what}), so code of the model may be running in it: do not "
         "trust this file"
     )
 
@@ -195,7 +195,7 @@ def _read(path: Path, most: int, read: Callable[[Path], _T]) -> _T:
         return read(path)
     except ForgedError:
         raise
-    except Exception as error:  # whatever a parser says of bytes that anybody may have written
+    except Exception as error:  # any error of a parser on untrusted bytes
         raise odd(f"{path.name} cannot be read: {error.__class__.__name__}") from error
 
 

@@ -35,7 +35,7 @@ WORDS = {
 
 
 def sandbox_words(facts: Mapping[str, Any]) -> str:
-    """The sentence of the report for what was in force (`sandbox` in `evidence/measurements/machine.json`)."""
+    """The report's sentence about the sandbox that was in force (`sandbox` in `evidence/measurements/machine.json`)."""
     means = _means(facts)
     by = f" ({means})" if means else ""
     held, free = (", ".join(WORDS[name] for name in facts[kind]) for kind in ("held", "open"))

@@ -1,9 +1,9 @@
-"""The model's own files, copied and checked: what was scanned is what is loaded, whatever happens meanwhile."""
+"""The model's own files, copied and checked: the file that was scanned is the file that is loaded."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlpack_toolkit.converters.messages import Load
@@ -11,19 +11,21 @@ from mlpack_toolkit.converters.messages import Load
 from ..errors import ModelError
 from ..request import Options
 from ..scan import Scan, beside, require_trusted, scan, vouched
-from ..travel import duplicate
+from ..travel import Owned, digested
 
 
 @dataclass(frozen=True)
 class Source:
-    """Checked copies: the model first, then the files that it refers to."""
+    """Checked copies: the model first, then the files that it refers to. `digests`: those that are known."""
 
     files: tuple[Path, ...]
     found: Scan
+    digests: Mapping[Path, Owned] = field(default_factory=dict)
 
-    def relative(self) -> dict[str, Path]:
+    def relative(self) -> dict[str, Owned]:
         """The files by their path from the model's folder."""
-        return {file.relative_to(self.files[0].parent).as_posix(): file for file in self.files}
+        folder = self.files[0].parent
+        return {file.relative_to(folder).as_posix(): self.digests.get(file) or Owned(file) for file in self.files}
 
     def request(self, code: Sequence[str] = (), options: Options | None = None) -> Load:
         """The request to load it. `code`: folders of the user's own modules; `options`: those of frameworks."""
@@ -41,34 +43,34 @@ class Source:
 
 
 def take_source(model: Path, folder: Path, allow: Sequence[str], code: Sequence[Path] = ()) -> Source:
-    """The model's files copied into `folder`; `ModelError` or `UntrustedError` where they are not fit to be loaded.
+    """The model's files copied into `folder`; `ModelError` or `UntrustedError` where they must not be loaded.
 
     `allow`: names that the user trusts. `code`: folders whose own classes and functions the user vouches for.
     """
     folder.mkdir(parents=True)
     copy = _copied(model, folder)
     try:
-        found = scan(copy, allow, vouched(code))
-        require_trusted(found, copy)
-        copies = _beside(model, copy, found.kind, folder)
+        found = scan(copy.path, allow, vouched(code))
+        require_trusted(found, copy.path)
+        copies = (copy, *_beside(model, copy.path, found.kind, folder))
     except ModelError as error:
-        raise type(error)(str(error).replace(str(copy), str(model)), **error.facts) from error
-    return Source((copy, *copies), found)
+        raise type(error)(str(error).replace(str(copy.path), str(model)), **error.facts) from error
+    return Source(tuple(each.path for each in copies), found, {each.path: each for each in copies})
 
 
-def _copied(path: Path, folder: Path) -> Path:
+def _copied(path: Path, folder: Path) -> Owned:
     try:
-        return duplicate(path, folder / path.name)
+        return digested(path, folder / path.name)
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _beside(model: Path, copy: Path, kind: str, folder: Path) -> tuple[Path, ...]:
+def _beside(model: Path, copy: Path, kind: str, folder: Path) -> tuple[Owned, ...]:
     """Copies of the files that the model refers to; they are in its folder."""
     copies = []
     for path in beside(kind, model):
         target = folder / path.relative_to(model.parent.resolve())
         target.parent.mkdir(parents=True, exist_ok=True)
-        copies.append(duplicate(path, target))
+        copies.append(digested(path, target))
     beside(kind, copy)
     return tuple(copies)

@@ -1,4 +1,4 @@
-"""The model's own interpreter as a child process: started, asked, limited in time and memory, killed."""
+"""The model's own interpreter as a child process: started, queried, limited in time and memory, killed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _ERRORS: dict[str, type[MlpackError]] = {
 }
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
 _OWN_FOLDERS = ("TMPDIR", "XDG_CACHE_HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR", "JOBLIB_TEMP_FOLDER")
-"""Where libraries keep what they make: the sandbox lets them write in the scratch folder alone."""
+"""Cache folders of libraries: the sandbox allows writing in the scratch folder only."""
 LAST_WORDS_SECONDS = 5.0
 MOST_WORDS = 1 << 14
 CONFINED = (
@@ -76,7 +76,7 @@ class Child(Protocol):
 
 
 def environment(scratch: Path) -> dict[str, str]:
-    """Ours, with what makes a worker's answers repeatable, and with its own folder for what programs keep."""
+    """Our environment variables, with those that make answers repeatable and put caches into the worker's folder."""
     fixed = {"ORT_DISABLE_TELEMETRY": "1", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
     return {**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), **dict.fromkeys(_OWN_FOLDERS, str(scratch)), **fixed}
 
@@ -158,7 +158,7 @@ class Worker:
         self._write((json.dumps(line_of(request)) + "\n").encode())
 
     def _write(self, line: bytes) -> None:
-        """Hands the line over as fast as the process takes it; one that does not is stopped."""
+        """Writes the line as fast as the process reads it; kills a process that does not read."""
         assert self._process.stdin is not None
         pipe, end = self._process.stdin.fileno(), monotonic() + self._limits.seconds
         os.set_blocking(pipe, False)
@@ -169,7 +169,7 @@ class Worker:
                 line = line[os.write(pipe, line) :]
 
     def receive(self, request: Request[R]) -> R:
-        """The reply to the request that was sent; raises the error that the worker met, or how it died."""
+        """The reply to the request that was sent; raises the worker's error, or an error that describes how it died."""
         reply = parse_reply(self._line(request), request)
         if isinstance(reply, Failure):
             raise _error(reply, request)
@@ -198,20 +198,20 @@ class Worker:
 
     def _late(self) -> ModelError:
         self.kill()
-        return ModelError(f"the model's process was stopped: no answer within {self._limits.seconds:g} s")
+        return ModelError(f"the model's process was killed: no answer within {self._limits.seconds:g} s")
 
     def _obituary(self) -> str:
         try:
             status = self._process.wait(LAST_WORDS_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
-            return "the model's process was stopped: it closed its line to mlpack and went on"
+            return "the model's process was killed: it closed its connection to mlpack and kept running"
         how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
         lines = self._last_words().strip().splitlines()[-3:]
-        return f"the model's process died ({how}) while it worked on the model; its last words: " + " / ".join(lines)
+        return f"the model's process died ({how}); its last output: " + " / ".join(lines)
 
     def _last_words(self) -> str:
-        """The end of what the process printed; nothing where it took its log away."""
+        """The end of the process's output; empty where it removed its log."""
         try:
             with self._log.open("rb") as log:
                 log.seek(max(0, log.seek(0, os.SEEK_END) - MOST_WORDS))

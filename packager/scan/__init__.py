@@ -1,7 +1,7 @@
 """The names that a model file makes its loader look up, read without running or loading anything.
 
-Names decide what a loader may call, so a model of allowed names runs no code of its author's choosing. They do not make
-its numbers sane: arrays inside may still be nonsense to the native code that reads them, hence the worker process.
+Names decide what a loader may call, so a model with allowed names only runs no code of its author's choosing. Its
+numbers may still be invalid for the native code that reads them, hence the worker process.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ MOST_NAMES = 8
 
 def scan(path: Path, allow: Sequence[str] = (), own: Vouched = _NOTHING) -> Scan:
     """What the file is by its content, and the names in it; `allow`: names or modules to trust besides;
-    `own`: what the user's own modules define.
+    `own`: definitions in the user's own modules.
 
-    Kinds: the containers in `packager/scan/containers`, and `joblib` for a pickle that joblib alone may load. Raises
+    Kinds: the containers in `packager/scan/containers`, and `joblib` for a pickle that only joblib can load. Raises
     `ModelError` for a broken file, and for one that no scanner knows: it must not be loaded.
     """
     try:
@@ -67,21 +67,21 @@ def beside(kind: str, path: Path) -> tuple[Path, ...]:
 
 
 def look(kind: str, path: Path) -> dict[str, Any]:
-    """What a file of that kind says of itself; its numbers stay unread."""
+    """Facts about a file of that kind, without reading its numbers."""
     scanner = _of_kind(kind)
     return scanner.look(path) if scanner is not None and scanner.look is not None else {}
 
 
 def _of_kind(kind: str) -> Scanner | None:
-    """The scanner; None for the kind that two loaders share."""
+    """The scanner of that kind; None for `joblib`, which has no file of its own."""
     return load(kind) if kind in names() else None
 
 
 def require_trusted(scan: Scan, path: Path) -> None:
-    """Nothing. Raises `UntrustedError` when the file asks for names that nothing allows, or that nobody finds, or does
-    with those that are allowed what no model does.
+    """Raises `UntrustedError` when the file uses names that are not allowed or cannot be found, or uses allowed names
+    in a way that no model does.
 
-    A name of `__main__` was defined in the program that saved the model: no other can look it up, whatever is allowed.
+    A name in `__main__` was defined in the program that saved the model: no other program can find it.
     """
     refused = tuple(sorted({*scan.refused, *(name for name in scan.names if name.startswith(MAIN))}))
     if refused:
@@ -93,7 +93,7 @@ def require_trusted(scan: Scan, path: Path) -> None:
 
 
 def _some(names: Sequence[str]) -> str:
-    """The names in a sentence; of very many the first, for `error.names` and `mlpack inspect` list all."""
+    """The names as part of a sentence, shortened: `error.names` and `mlpack inspect` list all."""
     more = len(names) - MOST_NAMES
     return f"{', '.join(names[:MOST_NAMES])} and {more} more" if more > 1 else ", ".join(names)
 

@@ -37,6 +37,8 @@ _MAJOR = 8
 """The schema's major version, of torch 2.8 and later."""
 _FREE = "stack_trace nn_module_stack torch_fn from_node custom as_string as_strings torch_version"
 """Texts that stay texts."""
+_OF_DYNAMIC = ("torch.Tensor", "torch._tensor._rebuild_from_type_v2")
+"""How torch saves a tensor whose sizes are free, and loads it among data alone (`weights_only`)."""
 _REFUSED = {
     "as_custom_obj": "holds an object of a class outside of torch as a constant",
     "custom_obj": "holds an object of a class outside of torch as a constant",
@@ -114,7 +116,8 @@ def _check_sample(records: Records, trust: Trust) -> None:
     if trace is None:
         raise Refused("has sample inputs that torch.save did not write")
     names = sorted(f"{module}.{name}" for module, name in trace.names)
-    foreign = [n for n in names if n not in DATA and trust.use(*n.rsplit(".", 1)) != "referred"]
+    known = {*DATA, *_OF_DYNAMIC}
+    foreign = [n for n in names if n not in known and trust.use(*n.rsplit(".", 1)) != "referred"]
     if foreign or trace.unresolved:
         raise Refused(f"has sample inputs that ask for {', '.join(foreign[:8]) or 'a name that only loading shows'}")
     if trace.forbidden:

@@ -1,4 +1,4 @@
-"""Files that are no model mlpack reads: what they are, and what to do in place of giving them."""
+"""Recognises files that mlpack does not read, and advises what to do."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MAGIC: tuple[tuple[int, bytes, str, str], ...] = (
 
 
 def refusal(path: Path, head: bytes, read: tuple[str, ...]) -> ModelError:
-    """The error of a file that no scanner knows; `read`: the containers that there are scanners for, in words."""
+    """The error for a file that no scanner knows; `read`: the containers that have scanners, in words."""
     what, following = _known(path, head)
     known = f"{', '.join(read[:-1])} and {read[-1]}"
     return ModelError(

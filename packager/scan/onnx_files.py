@@ -1,4 +1,4 @@
-"""The files that an ONNX model keeps its numbers in, checked before anything opens them."""
+"""Checks the external data files of an ONNX model before anything opens them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..errors import ModelError, UntrustedError
 
 
 def check_external_data(path: Path) -> tuple[Path, ...]:
-    """The external files of an ONNX model, sorted; all lie in the model's folder, none is reached by a link.
+    """The external files of an ONNX model, sorted; all are in the model's folder, and none is reached by a link.
 
     Raises `UntrustedError` for a location that leaves the folder, `ModelError` for a broken file.
     """

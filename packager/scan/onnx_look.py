@@ -1,4 +1,4 @@
-"""What an ONNX file says of itself, without its numbers."""
+"""Reads facts about an ONNX file without its numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ UNSTATED = "not stated"
 
 
 def look(path: Path) -> dict[str, Any]:
-    """Inputs, outputs and operator sets, from the file's own text: external data stays closed."""
+    """Inputs, outputs and operator sets; does not open external data."""
     beside = check_external_data(path)
     try:
         model = proto_of(path)
@@ -32,7 +32,7 @@ def look(path: Path) -> dict[str, Any]:
 
 
 def _dim(dim: Any) -> str:
-    """Its name, else its size; protobuf hands on a name that is no UTF-8 as bytes."""
+    """A dimension's name, else its size; protobuf returns a name that is not UTF-8 as bytes."""
     name = dim.dim_param
     if name:
         return name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else str(name)

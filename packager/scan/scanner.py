@@ -1,4 +1,4 @@
-"""What a scanner is: one container of models, how its files are known, and what in them could run code."""
+"""The interface of a scanner: how to recognise files of a container, and find names in them that could run code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .allowlist import Trust
 from .result import Scan
 
 HEAD = 4096
-"""Bytes at the start of a file that `sniff` sees."""
+"""The number of bytes at the start of a file that `sniff` gets."""
 
 
 def _nothing(path: Path) -> tuple[Path, ...]:
@@ -27,9 +27,9 @@ class Scanner:
     `scan(path, trust)`: the names that its loader would look up; None where the file is of another container after all;
     raises `Fault` or `ModelError` for a damaged file.
     `beside(path)`: the files that the model refers to, checked: all in its folder, none reached by a link.
-    `look(path)`: what a file says of itself, for `mlpack inspect`.
-    `suffixes`: a file of such a name, whose content no scanner knows, is read as this container claims.
-    `last`: no first bytes tell its files apart, so that all others come first.
+    `look(path)`: facts about a file, for `mlpack inspect`.
+    `suffixes`: a file with such a suffix is read as this container where no scanner recognises its content.
+    `last`: its files have no distinct first bytes, so all other scanners are tried first.
     """
 
     name: str
@@ -43,5 +43,5 @@ class Scanner:
 
 
 def holds_data(kind: str) -> Callable[[Path, Trust], Scan]:
-    """The scan of a container in which nothing names code: numbers and text alone."""
+    """The scan of a container without names of code: only numbers and text."""
     return lambda path, trust: Scan(kind)

@@ -12,7 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from mlpack_toolkit.converters.spec import ONNX_RUNTIME_FLOOR, Tool
+from mlpack_toolkit.converters.needs import Tool
+from mlpack_toolkit.converters.spec import ONNX_RUNTIME_FLOOR
 from mlpack_toolkit.templates import render as fill
 
 from ..spec import Package, Runtime, Step

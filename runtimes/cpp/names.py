@@ -68,7 +68,7 @@ def text_literal(text: str) -> str:
 
 
 def cmake(text: str) -> str:
-    """A text inside of quotes in CMake, where nothing of it is a variable or ends a list."""
+    """A text for a quoted argument in CMake, with variables and list separators escaped."""
     return re.sub(r'([\\"$;])', r"\\\1", text)
 
 

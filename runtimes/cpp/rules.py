@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mlpack_toolkit.converters.spec import INTEGERS, Dim, Scalar, TensorSpec, Unsupported
+from mlpack_toolkit.converters.spec import INTEGERS, REALS, Dim, Scalar, TensorSpec, Unsupported
 
 from . import names as names
 
-TYPES = {"bool": "boolean", "string": "text", **{t: t for t in (*INTEGERS, "float32", "float64")}}
+TYPES = {"bool": "boolean", "string": "text", **{t: t for t in (*INTEGERS, *REALS)}}
 """Element type of a tensor to the name of its `detail::Type`."""
 
 
@@ -28,7 +28,14 @@ def cpp_type(spec: TensorSpec, nullable: bool = False) -> str:
         return "std::optional<std::string>" if nullable else "std::string"
     if spec.dtype == "bool":
         return "bool"
-    return "double" if spec.is_float else "std::int64_t"
+    return "double" if spec.dtype in REALS else "std::int64_t"
+
+
+def element(dtype: str, package: str) -> str:
+    """The type of one element of a tensor."""
+    own = {"float16": f"{package}::Float16", "bfloat16": f"{package}::BFloat16"}
+    plain = {"float32": "float", "float64": "double", "bool": "bool", "string": "std::string", **own}
+    return plain.get(dtype, f"std::{dtype}_t")
 
 
 def size_text(dim: Dim) -> str:
@@ -65,7 +72,7 @@ class RuleTable:
 
     def add(self, column: TensorSpec) -> None:
         """Appends the rule of one column."""
-        nullable = column.nullable and (column.is_float or column.is_text)
+        nullable = column.nullable and (column.dtype in REALS or column.is_text)
         values = "nullptr" if column.values is None else f"&{self._set(column, column.values)}"
         self.rules.append(
             f"{{{names.literal(column.name)}, Type::{type_name(column)}, {str(nullable).lower()}, "

@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mlpack_toolkit.converters.spec import FLOATS, INTEGERS, TensorSpec
+from mlpack_toolkit.converters.spec import INTEGERS, REALS, TensorSpec
 
 from ..spec import Package
 from . import names as names
-from .rules import size_text
+from .rules import element, size_text
 
-DATATYPES = {"float32": "FP32", "float64": "FP64", "bool": "BOOL", "string": "BYTES"}
-ELEMENTS = {"float32": "float", "float64": "double", "bool": "bool", "string": "std::string"}
+DATATYPES = {"float16": "FP16", "bfloat16": "BF16", "float32": "FP32", "float64": "FP64", "bool": "BOOL"}
+DATATYPES |= {"string": "BYTES"}
 
 _PAIR = "std::pair<std::string, std::string>"
 
@@ -25,7 +25,7 @@ def server_values(package: Package) -> dict[str, Any]:
         "about_lines": list(_about(package)),
         "input_widths": ", ".join(str(_width(spec)) for spec in signature.inputs),
         "server_widths": [_width(spec) for spec in signature.outputs],
-        "input_elements": [ELEMENTS.get(spec.dtype, f"std::{spec.dtype}_t") for spec in signature.inputs],
+        "input_elements": [element(spec.dtype, names.package_name(package.name)) for spec in signature.inputs],
     }
 
 
@@ -68,7 +68,7 @@ def _kind(spec: TensorSpec) -> str:
         return "boolean"
     if spec.is_truth:
         return "truth"
-    return "real" if spec.dtype in FLOATS else "integer"
+    return "real" if spec.dtype in REALS else "integer"
 
 
 def datatype(spec: TensorSpec) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mlpack_toolkit.converters.spec import Signature, TensorSpec
+from mlpack_toolkit.converters.spec import Range, Signature, TensorSpec
 
 from . import names as names
-from .rules import RuleTable, column_rules, size_text, type_name
+from .rules import RuleTable, column_rules, element, size_text, type_name
 
 
 def tensor_values(signature: Signature) -> dict[str, Any]:
@@ -26,6 +26,7 @@ def tensor_values(signature: Signature) -> dict[str, Any]:
     return {
         "inputs": inputs,
         "outputs": [{"info": _info(spec)} for spec in signature.outputs],
+        "ranges": [_range(each) for each in signature.ranges],
         "rules": table.rules,
         "value_lines": table.value_lines,
         "nullable_names": ", ".join(map(names.literal, nullable)) or '""',
@@ -41,6 +42,11 @@ def _info(spec: TensorSpec) -> str:
     return f"{{{names.literal(spec.name)}, {names.literal(type_name(spec))}, {{{shape}}}}}"
 
 
+def _range(sizes: Range) -> str:
+    """The `Range` of a dimension."""
+    return f"{{{names.literal(sizes.name)}, {names.integer(sizes.least)}, {names.integer(sizes.largest)}}}"
+
+
 def tensor_usage(values: Mapping[str, Any], golden: Mapping[str, bytes]) -> list[str]:
     """The README's lines that run the graph once."""
     package, klass = values["package"], values["klass"]
@@ -50,24 +56,19 @@ def tensor_usage(values: Mapping[str, Any], golden: Mapping[str, bytes]) -> list
         f"const {package}::{klass} model({package}::default_model_path());",
     ]
     lines += [f"{package}::Tensors inputs;"]
-    lines += [_input_line(spec) for spec in values["specs"]]
+    lines += [_input_line(spec, package) for spec in values["specs"]]
     lines += [f"const {package}::Tensors answer = model.predict(inputs);"]
     lines += [f"// answer.at({names.literal(s.name)}): shape {_shape(s)}" for s in values["output_specs"]]
     return lines
 
 
-def _input_line(spec: TensorSpec) -> str:
+def _input_line(spec: TensorSpec, package: str) -> str:
     """The line that fills one input; a free dimension is 1."""
     sizes = [str(d) if isinstance(d, int) else "1" for d in spec.shape]
-    values = f"std::vector<{_element(spec.dtype)}>({' * '.join(sizes) or '1'})"
+    values = f"std::vector<{element(spec.dtype, package)}>({' * '.join(sizes) or '1'})"
     return f"inputs[{names.literal(spec.name)}] = {{{{{', '.join(sizes)}}}, {values}}};  // shape {_shape(spec)}"
 
 
 def _shape(spec: TensorSpec) -> str:
     text = "[" + ", ".join(str(d) for d in spec.shape) + "]"
     return "".join(c if c.isprintable() and c != "\\" else " " for c in text)
-
-
-def _element(dtype: str) -> str:
-    plain = {"float32": "float", "float64": "double", "bool": "bool", "string": "std::string"}
-    return plain.get(dtype, f"std::{dtype}_t")

@@ -32,7 +32,7 @@ MEMORY = 1024
 HEALTH = ("python3", "-I", "/app", "health")
 PACKAGE = "mlpack_toolkit"
 FOLDERS = ("runtimes/engine", "runtimes/server")
-KNOWN = ("converters/graph_file.py", "converters/spec.py")
+KNOWN = ("converters/bfloat16.py", "converters/graph_file.py", "converters/spec.py")
 
 
 def render(package: Package) -> dict[str, bytes]:
@@ -89,7 +89,7 @@ def _values(package: Package) -> dict[str, Any]:
 
 
 def homes(package: Package) -> tuple[str, ...]:
-    """Where Triton wants the graph; the image takes it from the bundle's folder."""
+    """The graph's path in Triton's repository; the image copies it from the bundle's folder."""
     return () if repository(package) is None else (f"triton/{names.folder_name(package.name)}/1",)
 
 
@@ -103,7 +103,7 @@ def steps(project: Path, work: Path) -> tuple[Step, ...]:
 
 
 def _named(requirements: Path) -> tuple[str, ...]:
-    """The packages that a project's server needs: those of an earlier mlpack need others than today's."""
+    """The packages that a project's own server needs: an earlier mlpack's may need others than today's."""
     lines = requirements.read_text("utf-8").splitlines() if requirements.is_file() else []
     return tuple(line.partition("==")[0].replace("-", "_") for line in lines if "==" in line and line[0].isalpha())
 

@@ -58,10 +58,10 @@ def quoted(text: str) -> str:
 
 
 def pattern(path: str) -> str:
-    """A path as Docker's patterns have it: itself alone."""
+    """A pattern of Docker's ignore file that matches only this path."""
     return re.sub(r"([*?\[\\])", r"\\\1", path)
 
 
 def copied(path: str, folder: str) -> str:
-    """What `COPY` takes to put a file of the build context under the same path in `folder`."""
+    """The arguments of `COPY` for a file of the build context, to the same path in `folder`."""
     return json.dumps([pattern(path), f"{folder}/{path}"], ensure_ascii=False)

@@ -30,14 +30,14 @@ SECONDS = 60
 WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 REAL = {"FP16": "e", "FP32": "f", "FP64": "d"}
 RAW = {"INT8": "b", "INT16": "h", "INT32": "i", "INT64": "q", "UINT8": "B", "UINT16": "H", "UINT32": "I", "UINT64": "Q"}
-RAW.update(REAL, BOOL="?")
-"""By datatype, how `struct` reads a number."""
+RAW.update(REAL, BOOL="?", BF16="H")
+"""By datatype, the format of a number for `struct`."""
 STEERS = ("MLPACK_", "AIP_", "SAGEMAKER_")
 """Prefixes of variables that configure the server, which a server started here must not inherit."""
 
 
 class Fault(Exception):
-    """The reason why nothing can be compared."""
+    """Raised with the reason where nothing can be compared."""
 
 
 def main() -> int:
@@ -130,7 +130,7 @@ def _wait(base: Any, seconds: float) -> None:
 
 
 def _beside(path: Path) -> bytes:
-    """The raw numbers beside a JSON file; none where it holds them itself."""
+    """The raw numbers beside a JSON file; empty where all are in the JSON."""
     raw = path.with_suffix(".bin")
     return raw.read_bytes() if raw.is_file() else b""
 
@@ -188,7 +188,12 @@ def _whole(tensors: list[dict[str, Any]], raw: bytes) -> Iterator[dict[str, Any]
         form = RAW[tensor["datatype"]]
         data = struct.unpack(f"<{size // struct.calcsize('<' + form)}{form}", raw[place : place + size])
         place += size
-        yield {**tensor, "data": list(data)}
+        yield {**tensor, "data": [_of_bits(each) for each in data] if tensor["datatype"] == "BF16" else list(data)}
+
+
+def _of_bits(bits: int) -> float:
+    """The number of these bits of bfloat16, which are the upper half of a float's."""
+    return float(struct.unpack("<f", struct.pack("<I", bits << 16))[0])
 
 
 def _differs(want: dict[str, Any], got: dict[str, Any]) -> str:

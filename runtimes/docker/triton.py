@@ -50,7 +50,7 @@ class Repository:
 
 
 def repository(package: Package) -> Repository | None:
-    """What Triton is told of the graph; None where the graph has types or outputs that Triton does not know."""
+    """The values for Triton's configuration; None where the graph has types or outputs that Triton does not support."""
     graph = proto_of(package.model.path).graph
     given = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in given]

@@ -1,4 +1,4 @@
-"""A graph held against the signature that is to describe it, before it is asked."""
+"""Compares a graph with its signature before it runs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _TYPES = {"float32": "float", "float64": "double"}
 
 
 def check_agreement(session: Engine, signature: Signature) -> None:
-    """Raises `Damaged` where the graph is not the one that the signature describes."""
+    """Raises `Damaged` where the graph does not fit the signature."""
     fault = next(disagreements(session.graph_inputs, session.graph_outputs, signature), "")
     if fault:
         raise Damaged(f"the graph is not the one that the signature describes: {fault}")
 
 
 def disagreements(inputs: Sequence[Any], outputs: Sequence[Any], signature: Signature) -> Iterator[str]:
-    """What the graph says otherwise than the signature; `inputs`, `outputs`: ONNX Runtime's own descriptions."""
+    """The first difference between graph and signature, in words; `inputs`, `outputs`: ONNX Runtime's descriptions."""
     described = {spec.in_graph: spec for spec in signature.inputs}
     for found in inputs:
         if found.name not in described:

@@ -28,13 +28,13 @@ def columns_of(signature: Signature, answers: Table) -> Table:
 
 
 def rows_of(signature: Signature, answers: Table) -> list[dict[str, Any]]:
-    """One object per row; null stands for NaN and the infinities, which JSON lacks."""
+    """One object per row, with null for NaN and the infinities, which JSON lacks."""
     columns = {name: _cells(values.tolist()) for name, values in columns_of(signature, answers).items()}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def bare_rows(signature: Signature, answers: Table) -> list[Any]:
-    """One value per row where the model gives one column, else one object per row."""
+    """One value per row where the model has one output column, else one object per row."""
     rows = rows_of(signature, answers)
     return [next(iter(row.values())) for row in rows] if rows and len(rows[0]) == 1 else rows
 

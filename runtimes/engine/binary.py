@@ -9,8 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from mlpack_toolkit.converters.bfloat16 import bits_of, of_bits
+from mlpack_toolkit.converters.spec import BFLOAT16
+
 from .errors import Refusal
-from .tensors import DTYPES, LONGEST_NAME, Array, array_of, head_of, shape_of
+from .tensors import BF16, DTYPES, LONGEST_NAME, Array, array_of, head_of, shape_of
 
 LENGTH = struct.Struct("<I")
 
@@ -54,13 +57,13 @@ def object_of(plain: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def array_of_bytes(name: str, datatype: Any, shape: list[int], raw: bytes | memoryview) -> Array:
-    """The array in the bytes; text elements carry their length in four bytes. Raises `Refusal`."""
+    """The array in the bytes; each text is preceded by its length in four bytes. Raises `Refusal`."""
     name, size = name[:LONGEST_NAME], math.prod(shape)
     if datatype == "BYTES":
         return _texts(name, raw, size).reshape(shape)
     if type(datatype) is not str or datatype not in DTYPES:
         raise Refusal(f"input {name!r}: there is no datatype {datatype!r:.80}; there are: BYTES, {', '.join(DTYPES)}")
-    dtype = DTYPES[datatype].newbyteorder("<")
+    dtype = np.dtype("<u2") if datatype == BF16 else DTYPES[datatype].newbyteorder("<")
     if len(raw) != size * dtype.itemsize:
         raise Refusal(
             f"input {name!r}: {len(raw)} bytes, and its shape {shape} as {datatype} has {size * dtype.itemsize}"
@@ -70,6 +73,8 @@ def array_of_bytes(name: str, datatype: Any, shape: list[int], raw: bytes | memo
         if (flags > 1).any():
             raise Refusal(f"input {name!r}: a byte that is neither true (1) nor false (0)")
         return flags.astype(np.bool_).reshape(shape)
+    if datatype == BF16:
+        return of_bits(np.frombuffer(raw, dtype)).reshape(shape)
     return np.frombuffer(raw, dtype).astype(DTYPES[datatype], copy=False).reshape(shape)
 
 
@@ -92,15 +97,17 @@ def _texts(name: str, raw: bytes | memoryview, size: int) -> Array:
     return cells
 
 
-def bytes_of_array(values: Array) -> bytes:
-    """The array as raw bytes."""
+def bytes_of_array(values: Array, dtype: str = "") -> bytes:
+    """The array as raw bytes. `dtype`: its element type in the signature; empty: numpy's own."""
+    if dtype == BFLOAT16:
+        values = bits_of(values)
     if values.dtype.kind not in "OU":
         return np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes()
     encoded = (str(cell).encode() for cell in values.ravel().tolist())
     return b"".join(part for cell in encoded for part in (LENGTH.pack(len(cell)), cell))
 
 
-def binary_tensor(name: str, values: Array) -> tuple[dict[str, Any], bytes]:
-    """A tensor's JSON object without data, and the raw bytes that hold them."""
-    raw = bytes_of_array(values)
-    return {**head_of(name, values), "parameters": {"binary_data_size": len(raw)}}, raw
+def binary_tensor(name: str, values: Array, dtype: str = "") -> tuple[dict[str, Any], bytes]:
+    """A tensor's JSON object without data, and the data as raw bytes."""
+    raw = bytes_of_array(values, dtype)
+    return {**head_of(name, values, dtype), "parameters": {"binary_data_size": len(raw)}}, raw

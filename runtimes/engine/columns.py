@@ -1,4 +1,4 @@
-"""The inputs of a model, made ready for many requests: kinds, shapes and rules, held against what a request brings."""
+"""Checks a request's arrays against the kinds, shapes and rules of inputs, prepared once for many requests."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from mlpack_toolkit.converters.spec import FLOATS, INTEGERS, Signature, Table, TensorSpec
+from mlpack_toolkit.converters.spec import INTEGERS, REALS, Signature, Table, TensorSpec
 
 from .engine import feed
 from .errors import Refusal
 from .rules import violations
 from .tensors import Array, beyond
 
-_REALS = (*FLOATS, "float16")
-
 
 class Column:
-    """One input: `fit` brings a request's array into its kind and shape, `sound` accepts it where it clearly may.
+    """One input: `fit` converts a request's array to its kind and shape, `sound` accepts an array that clearly fits.
 
-    `sound` is a shortcut: what it does not accept, the rules themselves decide.
+    `sound` is a shortcut: where it does not accept, the rules decide.
     """
 
     def __init__(self, spec: TensorSpec) -> None:
@@ -31,14 +29,14 @@ class Column:
         self._some_open = any(r.nullable for r in rules)
         self._low = np.array([low_of(r) for r in rules])
         self._high = np.array([high_of(r) for r in rules])
-        self._symmetric = bool((self._low == -self._high).all()) and spec.dtype in _REALS
+        self._symmetric = bool((self._low == -self._high).all()) and spec.dtype in REALS
         self._bounds = (self._low.item(), self._high.item()) if len(rules) == 1 else None
         self._known = {i: frozenset(r.values) for i, r in enumerate(rules) if r.values is not None}
         self._free = not self._known and bool((self._low <= 0).all() and (self._high >= 1).all())
         self._trailing = spec.shape[1:]
-        self._quick_kind = "f" if spec.dtype in _REALS else "O" if spec.is_text else ""
-        """Arrays of this kind need no more than the right shape; whole numbers and flags are looked at more closely."""
-        self._dtype = None if spec.is_text else np.dtype(spec.dtype)
+        self._quick_kind = "f" if spec.dtype in REALS else "O" if spec.is_text else ""
+        """Arrays of this kind need only the right shape; whole numbers and booleans are checked further."""
+        self._dtype = None if spec.is_text else np.dtype(spec.in_numpy)
         self._fits = spec.dtype == "float32" and np.abs([self._low, self._high]).max() < 3e38
 
     def fit(self, values: Array) -> Array:
@@ -46,7 +44,7 @@ class Column:
         if values.dtype.kind == self._quick_kind and values.ndim == 2 and values.shape[1:] == self._trailing:
             return values
         dtype, kind = self.spec.dtype, values.dtype.kind
-        if dtype in _REALS and (kind in "fiu" or (kind == "b" and self.spec.is_truth)):
+        if dtype in REALS and (kind in "fiu" or (kind == "b" and self.spec.is_truth)):
             values = values.astype(np.float64) if kind == "b" else values
         elif dtype in INTEGERS and kind in "fiu":
             values = self._whole(values)
@@ -87,7 +85,7 @@ class Column:
         return values
 
     def sound(self, values: Array) -> bool:
-        """Whether no rule forbids any cell; False where that is not plain at a glance."""
+        """Whether no rule forbids any cell; False where a quick check cannot tell."""
         if self._open is None:
             return self._sound_text(values)
         if values.dtype.kind == "b":
@@ -137,12 +135,12 @@ def high_of(rule: TensorSpec) -> float:
 
 
 def _row(mask: Array) -> int:
-    """The first row that holds a cell of the mask."""
+    """The first row with a cell of the mask."""
     return int(np.flatnonzero(mask.reshape(len(mask), -1).any(axis=1))[0]) if mask.ndim else 0
 
 
 class Columns:
-    """All inputs of a model; `asked` are those that its graph reads, the others are known and left alone."""
+    """All inputs of a model; `asked`: those that its graph reads, the others are allowed and ignored."""
 
     def __init__(self, signature: Signature, asked: Signature) -> None:
         self.asked = asked
@@ -150,7 +148,7 @@ class Columns:
         self.known = frozenset(t.name for t in signature.inputs)
 
     def feeds(self, table: Mapping[str, Array]) -> dict[str, Any]:
-        """What the session takes, once every column has been found to be as the model wants it; raises `Refusal`."""
+        """The session's feeds, after all columns are checked; raises `Refusal`."""
         fitted: Table = {}
         sound = True
         for name, column in self.columns.items():
@@ -170,7 +168,7 @@ class Columns:
         return {name: column.feed(fitted[name]) for name, column in self.columns.items()}
 
     def lacking(self, table: Mapping[str, Any]) -> Refusal:
-        """The refusal that names the columns that are not there."""
+        """The refusal that names the missing columns."""
         absent = [name for name in self.columns if name not in table]
         return Refusal(f"{missing(absent)}; there are: {_some(table)}")
 
@@ -184,7 +182,7 @@ class Columns:
         return Refusal(f"{where}the model has no column {name[:80]!r}; it takes: {_some(self.columns)}")
 
     def _same_sizes(self, fitted: Table) -> None:
-        """Dimensions of one name are of one size, in all inputs."""
+        """Raises `Refusal` unless dimensions of one name have one size in all inputs."""
         sizes: dict[str, int] = {}
         for name, values in fitted.items():
             for dim, size in zip(self.columns[name].spec.shape, values.shape, strict=True):
@@ -193,7 +191,7 @@ class Columns:
 
 
 def missing(names: Sequence[str]) -> str:
-    """The words that name columns which are not there."""
+    """The missing columns in words."""
     return f"the column {_some(names)} is missing" if len(names) == 1 else f"the columns {_some(names)} are missing"
 
 

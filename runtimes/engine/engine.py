@@ -1,17 +1,18 @@
-"""A graph in ONNX Runtime, asked with columns."""
+"""A graph in ONNX Runtime: opened on a provider, asked with columns, with tensors that stay bound, or with a stream."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from mlpack_toolkit.converters.spec import Scalar, Signature, Table, TensorSpec
+from mlpack_toolkit.converters.bfloat16 import run_of
+from mlpack_toolkit.converters.spec import BFLOAT16, Axes, Scalar, Signature, Table, TensorSpec
 
 from ..server.manifest import CPU
 from .errors import Damaged, GraphStops, NoProvider
@@ -25,6 +26,10 @@ OTHER_FILES = "session.model_external_initializers_file_folder_path"
 """Where ONNX Runtime looks for numbers outside of a graph in memory; else in the folder that the program runs in."""
 NOWHERE = os.devnull
 NONE: Mapping[str, Scalar] = {}
+MOST_BYTES = 64 << 20
+"""Of the answers to one piece of a stream, but for a single row that has more."""
+FIRST_ROWS = 64
+"""Of a stream, answered by themselves: they show how large an answer is."""
 
 
 class Engine:
@@ -32,6 +37,10 @@ class Engine:
 
     Raises `NoProvider` and `Damaged`.
     """
+
+    no_provider: ClassVar[type[Exception]] = NoProvider
+    damaged: ClassVar[type[Exception]] = Damaged
+    stops: ClassVar[type[Exception]] = GraphStops
 
     def __init__(
         self,
@@ -44,13 +53,15 @@ class Engine:
         import onnxruntime as ort
 
         if provider not in ort.get_available_providers():
-            raise NoProvider(f"this ONNX Runtime has no {provider}: pip install onnxruntime-gpu in its place")
+            raise self.no_provider(f"this ONNX Runtime has no {provider}: pip install onnxruntime-gpu in its place")
         source = model if isinstance(model, bytes) else str(model)
         options = _options(threads)
         if isinstance(model, bytes):
             options.add_session_config_entry(OTHER_FILES, NOWHERE)
+        self.provider = provider
         chosen = provider, {name: str(value) for name, value in provider_options.items()}
         self._session = self._load(source, options, chosen)
+        self._ask = run_of(self._session)
         self.graph_inputs, self.graph_outputs = self._session.get_inputs(), self._session.get_outputs()
         read = {i.name for i in self.graph_inputs}
         self.signature = replace(signature, inputs=tuple(t for t in signature.inputs if t.in_graph in read))
@@ -63,7 +74,7 @@ class Engine:
         try:
             return ort.InferenceSession(source, options, providers=[provider])
         except Exception as error:
-            raise Damaged(f"ONNX Runtime cannot load the graph: {error}") from error
+            raise self.damaged(f"ONNX Runtime cannot load the graph: {error}") from error
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -80,13 +91,82 @@ class Engine:
         if self._renamed:
             feeds = {self._renamed.get(name, name): values for name, values in feeds.items()}
         try:
-            return dict(zip(names, self._session.run(names, feeds, STOP.get()), strict=True))
+            return dict(zip(names, self._ask(names, feeds, STOP.get()), strict=True))
         except Exception as error:
-            raise GraphStops(f"the graph stops on these rows: {error}") from error
+            raise self.stops(f"the graph stops on these rows: {error}") from error
 
     def run(self, table: Table) -> Table:
         """The outputs by name, for the rows of a table."""
         return self.run_feeds(self.feeds(table))
+
+    @property
+    def binds(self) -> bool:
+        """Whether tensors can stay bound: ONNX Runtime takes text from Python at each run only, and numpy has no
+        bfloat16."""
+        specs = (*self.signature.inputs, *self.signature.outputs)
+        return not any(spec.is_text or spec.dtype == BFLOAT16 for spec in specs)
+
+    def bind(self, table: Table) -> Bound:
+        """The rows of a table as tensors that are made once, on the provider's device; only where it `binds`."""
+        feeds = {self._renamed.get(name, name): values for name, values in self.feeds(table).items()}
+        return Bound(self._session, feeds, self.outputs, self.stops)
+
+    def stream(self, tables: Iterable[Table], most_bytes: int = MOST_BYTES) -> Iterator[Table]:
+        """The outputs by name for the rows of many tables, in order, a piece at a time.
+
+        A table is cut along its batch axes so that the answers to a piece have about `most_bytes`: memory grows neither
+        with the stream nor with what the graph makes of a row. Whole where the signature has no rows.
+        """
+        axes, each = self.signature.batch_axes, 0.0
+        if not self.signature.takes_tensors:  # rows of a table come first, whatever its dimensions are called
+            axes = dict.fromkeys(axes, 0)
+        for table in tables:
+            rows, start = _rows(table, axes) if self.signature.has_rows else 0, 0
+            while start < max(rows, 1):
+                step = max(1, int(most_bytes / each)) if each else FIRST_ROWS
+                answers = self.run(_part(table, axes, slice(start, start + step)) if rows else table)
+                each = max(each, sum(values.nbytes for values in answers.values()) / max(1, _rows(answers, axes)))
+                yield answers
+                start += step
+
+
+class Bound:
+    """Tensors that stay bound to a graph, as ONNX Runtime's `IOBinding` holds them: a run makes none and copies none.
+
+    The outputs of a run take the place of those of the run before. `stops`: the error where the graph stops. Such a run
+    has no options to be stopped by: with them, ONNX Runtime's own call takes ten times as long as a small graph.
+    """
+
+    def __init__(self, session: Any, feeds: Table, outputs: Sequence[str], stops: type[Exception]) -> None:
+        import onnxruntime as ort
+
+        self._session, self._outputs, self._stops = session, tuple(outputs), stops
+        self._binding = session.io_binding()
+        for name, values in feeds.items():
+            self._binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(values))
+        for name in self._outputs:
+            self._binding.bind_output(name)
+
+    def run(self) -> None:
+        """Runs the graph once."""
+        try:
+            self._session.run_with_iobinding(self._binding)
+        except Exception as error:
+            raise self._stops(f"the graph stops on these rows: {error}") from error
+
+    def answers(self) -> Table:
+        """The outputs of the last run, by name."""
+        return dict(zip(self._outputs, self._binding.copy_outputs_to_cpu(), strict=True))
+
+
+def _rows(table: Table, axes: Axes) -> int:
+    return next((values.shape[a] for name, values in table.items() for a in [axes.get(name)] if a is not None), 1)
+
+
+def _part(table: Table, axes: Axes, rows: slice) -> Table:
+    """Some rows of the tensors, along the batch axis of each."""
+    along = {name: axes.get(name) for name in table}
+    return {n: v if (a := along[n]) is None else v[(slice(None),) * a + (rows,)] for n, v in table.items()}
 
 
 def run_options() -> Any:
@@ -122,4 +202,4 @@ def feed(spec: TensorSpec, column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]
         cells = [spec.missing if cell is None else cell for cell in values.ravel()]
         return np.array(cells, object).reshape(values.shape)
     with np.errstate(over="ignore"):  # beyond float32 is infinity, as a caller's own cast makes it
-        return np.asarray(values, spec.dtype, order="C")
+        return np.asarray(values, spec.in_numpy, order="C")

@@ -1,10 +1,10 @@
-"""Every way in which a request or a model is turned down."""
+"""The errors for requests and models that are refused."""
 
 from __future__ import annotations
 
 
 class Refusal(ValueError):
-    """A request that is not answered: `status` is HTTP's, `reason` a word for the metrics, the message its sender's."""
+    """A request that is refused: `status` is HTTP's, `reason` a word for the metrics, the message is for the sender."""
 
     def __init__(self, message: str, status: int = 400, reason: str = "invalid") -> None:
         super().__init__(message)
@@ -17,7 +17,7 @@ class NoModel(Exception):
 
 
 class Damaged(Exception):
-    """The folder's manifest or graph cannot be read, or is not as it was built."""
+    """The folder's manifest or graph cannot be read, or was changed after the build."""
 
 
 class NoProvider(Exception):
@@ -25,4 +25,4 @@ class NoProvider(Exception):
 
 
 class GraphStops(Exception):
-    """The graph gives no answer to rows that no rule forbids."""
+    """The graph fails on rows that no rule forbids."""

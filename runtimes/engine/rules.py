@@ -1,4 +1,4 @@
-"""What a model refuses, as rules that every runtime keeps: found by asking the original, written in the signature."""
+"""Input constraints, which every runtime enforces: derived from the original's rejections, kept in the signature."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ class Violation:
 
 
 def violations(signature: Signature, table: Table) -> Iterator[Violation]:
-    """Every cell that a rule forbids, column by column."""
+    """The sizes that rules forbid, then such cells, column by column."""
+    yield from _sizes(signature, table)
     for spec, values in cells(signature, table):
         for mask, reason in _broken(spec, values):
             for row in np.flatnonzero(_rows(mask, spec.batch_axis)):
@@ -35,16 +36,27 @@ def violations(signature: Signature, table: Table) -> Iterator[Violation]:
 
 
 def refused_rows(signature: Signature, table: Table, rows: int) -> Mask:
-    """Which rows hold a forbidden cell."""
-    refused = np.zeros(rows, bool)
+    """Which rows contain a forbidden cell."""
+    refused = np.full(rows, any(_sizes(signature, table)), bool)
     for spec, values in cells(signature, table):
         for mask, _ in _broken(spec, values):
             refused |= _rows(mask, spec.batch_axis)
     return refused
 
 
+def _sizes(signature: Signature, table: Table) -> Iterator[Violation]:
+    """Every dimension whose size is out of its range."""
+    ranges = {each.name: each for each in signature.ranges}
+    for spec in signature.inputs:
+        for dim, size in zip(spec.shape, table[spec.name].shape, strict=False):
+            allowed = ranges.get(str(dim))
+            if allowed is not None and size not in allowed:
+                takes = f"{allowed.least} to {allowed.most}" if allowed.most is not None else f"{allowed.least} or more"
+                yield Violation(0, spec.name, f"a size of {size} along {dim!r}, and the model takes {takes}")
+
+
 def cells(signature: Signature, table: Table) -> Iterator[tuple[TensorSpec, np.ndarray[Any, Any]]]:
-    """Each rule with the cells that it governs: `[n]`, or `[n, width]` where one rule holds for a whole matrix."""
+    """Each rule with its cells: `[n]`, or `[n, width]` where one rule applies to a whole matrix."""
     for spec in signature.inputs:
         values = table[spec.name]
         if spec.features:
@@ -77,7 +89,8 @@ def _beyond(spec: TensorSpec, values: np.ndarray[Any, Any]) -> Iterator[tuple[Ma
 
 
 def _above(values: np.ndarray[Any, Any], bound: float) -> Mask:
-    """Infinity too: in a narrow type the bound itself becomes that, and nothing is above it."""
+    """Numbers beyond the limit, infinity included: in a narrow type the bound itself becomes infinity, and nothing is
+    above that."""
     above = np.asarray(values > bound)
     return above | np.isposinf(values) if values.dtype.kind == "f" and isfinite(bound) else above
 
@@ -103,7 +116,7 @@ def _outside(spec: TensorSpec, values: np.ndarray[Any, Any], missing: Mask | Non
 
 
 def _rows(mask: Any, axis: int | None) -> Mask:
-    """Which rows hold a cell of the mask; one row, all that there is, of a tensor without a batch axis."""
+    """Which rows contain a cell of the mask; a tensor without a batch axis is one row."""
     flat = np.asarray(mask, bool)
     if axis is None or axis >= flat.ndim:
         return np.atleast_1d(flat.any())

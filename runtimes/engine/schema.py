@@ -1,6 +1,6 @@
-"""The schema of what a manifest says, as far as a server reads it, and the few words that every schema here is made of.
+"""The schema of the parts of a manifest that a server reads, and the checks that every schema here is built from.
 
-Written by hand: the checks are short, they name the field in a sentence, and importing them takes no time.
+Written by hand: the checks are short, they name the field in a sentence, and they import fast.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from mlpack_toolkit.converters.spec import FLOATS, INTEGERS, KINDS, Cells, TensorSpec
+from mlpack_toolkit.converters.spec import INTEGERS, KINDS, REALS, Cells, TensorSpec
 
 Check = Callable[[Any, str], None]
 """Takes a value and the name of its field; raises `Fault`."""
@@ -30,8 +30,7 @@ MOST_RANK = 32
 MOST_PATH = 1024
 MOST_PART = 255
 LARGEST = 1.7976931348623157e308
-DTYPES = (*FLOATS, *INTEGERS, "float16", "bool", "string")
-FLOAT_TYPES = ("float16", "bfloat16", *FLOATS)
+DTYPES = (*REALS, *INTEGERS, "bool", "string")
 TASKS = ("classifier", "regressor", "transformer", "clusterer", "outlier", "density", "graph")
 NAME = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?"
 VERSION = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
@@ -39,11 +38,11 @@ SHA256 = r"[0-9a-f]{64}"
 
 
 class Fault(ValueError):
-    """A field that is not as the schema says; the message names it."""
+    """A field that does not fit the schema; the message names it."""
 
 
 def parse(raw: bytes, most: int = MOST_BYTES) -> Any:
-    """The JSON of a file: no key twice, only finite numbers and whole characters, bounded; raises `Fault`."""
+    """Parses bounded JSON with unique keys, finite numbers and valid text only; raises `Fault`."""
     if len(raw) > most:
         raise Fault(f"it has {len(raw)} bytes, and at most {most} are read")
     try:
@@ -78,7 +77,7 @@ def _finite(text: str) -> float:
 
 
 def _shallow(plain: Any) -> None:
-    """Raises `Fault` where lists and objects nest too deeply, or a text is no sequence of characters."""
+    """Raises `Fault` where lists and objects nest too deeply, or a text has an unpaired surrogate."""
     level = [plain]
     for _ in range(MOST_DEPTH):
         below = [e for e in level if isinstance(e, (dict, list))]
@@ -93,7 +92,7 @@ def _shallow(plain: Any) -> None:
 
 
 def shown(value: Any) -> str:
-    """A value in a sentence, cut where it is long."""
+    """A value as part of a sentence, shortened."""
     if isinstance(value, (dict, list)):
         return "an object" if isinstance(value, dict) else "a list"
     text = repr(value)
@@ -101,12 +100,12 @@ def shown(value: Any) -> str:
 
 
 def wrong(value: Any, where: str, wanted: str) -> Fault:
-    """The fault of a field that holds something else than it must."""
+    """The fault of a field with another value than it must have."""
     return Fault(f"{where} must be {wanted}, not {shown(value)}")
 
 
 def text(most: int = MOST_TEXT, pattern: str = "", wanted: str = "", least: int = 0) -> Check:
-    """A text; `pattern`: what all of it must look like, `wanted`: the same in words."""
+    """A text; `pattern`: a regular expression for all of it, `wanted`: the same in words."""
     form = re.compile(pattern, re.ASCII)
 
     def check(value: Any, where: str) -> None:
@@ -147,7 +146,7 @@ def flag(value: Any, where: str) -> None:
 
 
 def anything(value: Any, where: str) -> None:
-    """Whatever JSON can hold: `parse` has bounded it."""
+    """Any JSON value: `parse` has bounded it."""
 
 
 def one_of(*words: str) -> Check:
@@ -239,7 +238,7 @@ TENSOR: dict[str, Check] = {
     "sparse": flag,
     "absent": flag,
 }
-"""The fields of a tensor, but for the rules of its columns."""
+"""The fields of a tensor, without the rules of its columns."""
 _OWN = {f.name for f in (*fields(TensorSpec), *fields(Cells))} - {"cells"}
 _FIELDS = {**dict.fromkeys(sorted(_OWN), anything), **TENSOR}
 _NEEDED = ("name", "dtype", "shape")
@@ -254,7 +253,7 @@ _tensor = _needed({"features": listing(_column)})
 
 
 def tensor(value: Any, where: str) -> None:
-    """One input or output: its fields, and what they say of each other."""
+    """One input or output: its fields, and their consistency."""
     _tensor(value, where)
     _consistent(value, where)
     shape, features = value["shape"], value.get("features", [])
@@ -286,8 +285,11 @@ def _tensors(value: Any, where: str) -> None:
         raise Fault(f"{where} has two tensors of the name {shown(twice)}")
 
 
+_range = record({"name": text(MOST_NAME), "least": whole(0, 2**62)}, {"most": whole(0, 2**62)}, closed=True)
 signature = record(
-    {"task": one_of(*TASKS), "inputs": _tensors, "outputs": _tensors, "classes": listing(scalar)}, closed=True
+    {"task": one_of(*TASKS), "inputs": _tensors, "outputs": _tensors, "classes": listing(scalar)},
+    {"ranges": listing(_range)},
+    closed=True,
 )
 name = text(MOST_NAME, NAME, "letters, digits and . _ -, none of . and - at its ends")
 version = text(MOST_NAME, VERSION, "letters, digits and . _ + -, like 1.0.0")
@@ -295,7 +297,7 @@ entry = record({"sha256": text(64, SHA256, "a sha256 in hex"), "size": whole(0, 
 
 
 def path(value: Any, where: str) -> None:
-    """A path below the folder, on every system."""
+    """A path that stays below its folder on every system."""
     text(MOST_PATH, least=1)(value, where)
     parts = value.split("/")
     if {"", ".", ".."} & set(parts) or "\\" in value or re.match(r"[A-Za-z]:", value):

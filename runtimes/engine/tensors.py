@@ -1,4 +1,8 @@
-"""Tensors as the Open Inference Protocol v2 writes them in JSON: numbers, words for what JSON lacks, null, text."""
+"""Tensors in the JSON of the Open Inference Protocol v2: numbers, text, null, and words for numbers that JSON lacks.
+
+Arrays hold bfloat16 as float32 (see `converters/bfloat16.py`), so a function that writes a tensor takes
+its element type.
+"""
 
 from __future__ import annotations
 
@@ -8,30 +12,37 @@ from typing import Any
 
 import numpy as np
 
-from mlpack_toolkit.converters.spec import FLOATS, Scalar, TensorSpec
+from mlpack_toolkit.converters.bfloat16 import rounded
+from mlpack_toolkit.converters.spec import BFLOAT16, REALS, Scalar, TensorSpec
 
 from .errors import Refusal
 
 Array = np.ndarray[Any, Any]
 _DATATYPES = {"f8": "FP64", "f4": "FP32", "f2": "FP16", "i8": "INT64", "i4": "INT32", "i2": "INT16", "i1": "INT8"}
 _DATATYPES |= {"u8": "UINT64", "u4": "UINT32", "u2": "UINT16", "u1": "UINT8", "b1": "BOOL"}
-DTYPES = {name: np.dtype(code) for code, name in _DATATYPES.items()}
+BF16 = "BF16"
+DTYPES = {name: np.dtype(code) for code, name in _DATATYPES.items()} | {BF16: np.dtype("f4")}
 """numpy's type of each datatype but BYTES."""
-_NAMES = {dtype: name for name, dtype in DTYPES.items()}
+_NAMES = {np.dtype(code).name: name for code, name in _DATATYPES.items()} | {BFLOAT16: BF16}
 _WORDS = {math.inf: "Infinity", -math.inf: "-Infinity"}
 _NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf, None: math.nan}
 LONGEST_NAME = 80
-"""Letters of a sender's own words that a message repeats."""
+"""The most letters of a sender's value that a message quotes."""
 _MOST_RANK = 32
 _MOST_SIZE = 2**53
 _REAL = {float, int}
 _EXACT = 2.0**53
-"""From here on a float does not tell which whole number was written; JSON's beyond 64 bits are read as floats."""
+"""From here on a float may stand for several whole numbers; JSON numbers beyond 64 bits are read as floats."""
 
 
-def datatype_of(dtype: np.dtype[Any]) -> str:
-    """The protocol's name of a numpy type."""
-    return _NAMES.get(dtype) or ("BYTES" if dtype.kind in "OU" else _DATATYPES[dtype.str[1:]])
+def datatype_of(values: Array, dtype: str = "") -> str:
+    """The protocol's name of an array's element type. `dtype`: its name in the signature; empty: numpy's own."""
+    return "BYTES" if values.dtype.kind in "OU" else _NAMES[dtype if dtype == BFLOAT16 else values.dtype.name]
+
+
+def declared_datatype(spec: TensorSpec) -> str:
+    """The protocol's name of the element type that the signature says."""
+    return "BYTES" if spec.is_text else _NAMES[spec.dtype]
 
 
 def wire_of(spec: TensorSpec) -> str:
@@ -40,19 +51,19 @@ def wire_of(spec: TensorSpec) -> str:
         return "BYTES"
     if spec.dtype == "bool":
         return "BOOL"
-    if spec.dtype in (*FLOATS, "float16"):
+    if spec.dtype in REALS:
         return "FP64"
     return "UINT64" if spec.dtype == "uint64" else "INT64"
 
 
-def tensor_of(name: str, values: Array) -> dict[str, Any]:
-    """A tensor's JSON object."""
-    return {**head_of(name, values), "data": plain_cells(values)}
+def tensor_of(name: str, values: Array, dtype: str = "") -> dict[str, Any]:
+    """A tensor's JSON object. `dtype`: see `datatype_of`."""
+    return {**head_of(name, values, dtype), "data": plain_cells(values)}
 
 
-def head_of(name: str, values: Array) -> dict[str, Any]:
+def head_of(name: str, values: Array, dtype: str = "") -> dict[str, Any]:
     """A tensor's JSON object without its data."""
-    return {"name": name, "shape": list(values.shape), "datatype": datatype_of(values.dtype)}
+    return {"name": name, "shape": list(values.shape), "datatype": datatype_of(values, dtype)}
 
 
 def plain_cells(values: Array) -> list[Any]:
@@ -64,14 +75,14 @@ def plain_cells(values: Array) -> list[Any]:
 
 
 def plain(value: Scalar | None) -> Scalar | None:
-    """A cell as JSON holds it."""
+    """A cell as a JSON value."""
     if not isinstance(value, float) or math.isfinite(value):
         return value
     return _WORDS.get(value, "NaN")
 
 
 def array_of(tensor: Mapping[str, Any]) -> Array:
-    """The array that a tensor's JSON object holds, in its datatype and shape; raises `Refusal`."""
+    """The array of a tensor's JSON object, in its datatype and shape; raises `Refusal`."""
     name = tensor["name"][:LONGEST_NAME]
     shape = shape_of(tensor)
     datatype = tensor.get("datatype")
@@ -102,7 +113,7 @@ def shape_of(tensor: Mapping[str, Any]) -> list[int]:
 
 
 def _flat(name: str, data: list[Any], shape: list[int]) -> list[Any]:
-    """The cells of nested lists that agree with the shape."""
+    """The cells of nested lists that fit the shape."""
     if not (data and shape and type(data[0]) is list):
         raise Refusal(f"input {name!r}: its data has {len(data)} cells, which is not its shape {shape}")
     for size in shape[1:]:
@@ -120,6 +131,8 @@ def _read(name: str, data: list[Any], datatype: str, width: int) -> Array:
     dtype = DTYPES[datatype]
     if dtype.kind == "b":
         return flags(name, data, width)
+    if datatype == BF16:
+        return rounded(reals(name, data, width, dtype))
     return reals(name, data, width, dtype) if dtype.kind == "f" else integers(name, data, width, dtype)
 
 
@@ -193,7 +206,7 @@ def wrong(name: str, row: int, value: Any, wanted: str) -> Refusal:
 
 
 def _shown(value: Any) -> str:
-    """What a cell is, in a few words: a sender's own value is never repeated at length."""
+    """A cell in a few words: a sender's value is never quoted at length."""
     if value is None:
         return "a missing value"
     if isinstance(value, bool):

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from mlpack_toolkit import templates
-from mlpack_toolkit.converters.spec import Signature, Tool
+from mlpack_toolkit.converters.needs import Tool
+from mlpack_toolkit.converters.spec import Signature
 
 from ..spec import Package, Runtime, Step
 from . import answers as words
@@ -42,6 +43,7 @@ def render(package: Package) -> dict[str, bytes]:
         files |= _enum_files(values)
     else:
         values |= {"inputs": words.tensor_words(signature.inputs), "outputs": words.tensor_words(signature.outputs)}
+        values["ranges"] = words.range_words(signature.ranges)
         files |= templates.render("java/tensors", values, FILTERS)
     files |= templates.render("java/readme", values | {"usage": _usage(package, found, values)}, FILTERS)
     resources = f"src/main/resources/{values['folder']}"

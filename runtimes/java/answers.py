@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mlpack_toolkit.converters.spec import Scalar, Signature, TensorSpec
+from mlpack_toolkit.converters.spec import Range, Scalar, Signature, TensorSpec
 
 from .fields import NUMBER, TEXT, TRUTH, TYPES, WHOLE, Column, kind, table
 from .levels import Levels
@@ -131,6 +131,11 @@ def _key(key: Scalar, of: Any) -> str:
 def tensor_words(tensors: Sequence[TensorSpec]) -> list[Words]:
     """One entry per tensor of a graph without rows."""
     return [_tensor(t, n) for t, n in zip(tensors, identifiers(t.name for t in tensors), strict=True)]
+
+
+def range_words(ranges: Sequence[Range]) -> list[Words]:
+    """One entry per dimension that does not take every size."""
+    return [{"name": literal(each.name), "least": each.least, "most": each.largest} for each in ranges]
 
 
 def _tensor(tensor: TensorSpec, name: str) -> Words:

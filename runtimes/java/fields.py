@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from mlpack_toolkit.converters.spec import Scalar, Signature, TensorSpec, Unsupported
+from mlpack_toolkit.converters.spec import REALS, Scalar, Signature, TensorSpec, Unsupported
 
 from .text import escape
 
@@ -15,8 +15,9 @@ RECORD_FEATURES = 20
 """The most columns of a matrix that becomes a record; a wider one stays a row of numbers."""
 
 TYPES = {
-    "float16": "float[]", "float32": "float[]", "float64": "double[]", "int8": "byte[]", "uint8": "int[]",
-    "int16": "short[]", "int32": "int[]", "int64": "long[]", "bool": "boolean[]", "string": "String[]",
+    "float16": "float[]", "bfloat16": "float[]", "float32": "float[]", "float64": "double[]", "int8": "byte[]",
+    "uint8": "int[]", "int16": "short[]", "int32": "int[]", "int64": "long[]", "bool": "boolean[]",
+    "string": "String[]",
 }  # fmt: skip
 
 
@@ -48,7 +49,7 @@ def kind(dtype: str) -> Kind:
         )
     if dtype in ("string", "bool"):
         return TEXT if dtype == "string" else TRUTH
-    return NUMBER if dtype.startswith("float") else WHOLE
+    return NUMBER if dtype in REALS else WHOLE
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,13 @@ class Column:
 
 
 def has_rows(signature: Signature) -> bool:
-    """Whether every input consists of columns of one batch, and every output has one line per row."""
+    """Whether every input consists of columns of one batch of any size, and every output has one line per row."""
     batch = signature.inputs[0].shape[:1]
     inputs = all(
         len(t.shape) in (1, 2) and all(isinstance(d, int) and d > 0 for d in t.shape[1:]) for t in signature.inputs
     )
+    if signature.ranges:
+        return False
     tensors = (*signature.inputs, *signature.outputs)
     outputs = all(len(t.shape) in (1, 2) for t in signature.outputs)
     return inputs and outputs and isinstance(batch[:1] and batch[0], str) and all(t.shape[:1] == batch for t in tensors)
@@ -144,7 +147,7 @@ def _value(value: Scalar, dtype: str) -> str:
         return str(value)
     if dtype == "bool":
         return "true" if value else "false"
-    return repr(float(value)).replace("inf", "Infinity") if dtype.startswith("float") else str(int(value))
+    return repr(float(value)).replace("inf", "Infinity") if dtype in REALS else str(int(value))
 
 
 def table(lines: Iterable[Sequence[str | None]]) -> bytes:

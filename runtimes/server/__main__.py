@@ -20,7 +20,7 @@ HEALTH = "health"
 
 
 def main() -> int:
-    """The exit code: 0 after SIGTERM, 2 for a wrong call, 8 for a model that is not as it was built."""
+    """The exit code: 0 after SIGTERM, 2 for a wrong call, 8 for a model that was changed after the build."""
     try:
         options = _options()
         settings = from_environment(os.environ, host=options.host, port=options.port, workers=options.workers)
@@ -40,7 +40,7 @@ def _say(name: str, version: str, where: str) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m mlpack_toolkit.runtimes.server", description=__doc__)
-    said = "the folder with manifest.json; 'serve' is tolerated before or after; 'health' asks a running server"
+    said = "the folder with manifest.json; 'serve' before or after it is ignored; 'health' checks a running server"
     parser.add_argument("folder", nargs="*", help=said)
     parser.add_argument("--host")
     parser.add_argument("--port", type=int)

@@ -1,4 +1,4 @@
-"""What a bundle's folder says of its model, read with the standard library alone: the parent needs no more."""
+"""Reads a bundle's folder with the standard library only: the parent process needs no more."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .manifest import REFERENCE, check_served, in_present_words
 
 MANIFEST = "manifest.json"
 PLACES = ("/opt/ml/model", "/mnt/models")
-"""Where SageMaker and KServe put a model."""
+"""The folders where SageMaker and KServe put a model."""
 
 
 @dataclass(frozen=True)
 class Described:
-    """What a folder says of its model: nothing of it has been loaded.
+    """Facts about the model of a folder, which is not loaded.
 
     `signature`: the reference variant's. `digests`: of the files that the manifest lists.
     """
@@ -34,7 +34,7 @@ class Described:
     digests: Mapping[str, str]
 
     def read(self, path: str) -> bytes:
-        """A file that the manifest lists, held against its digest; what is loaded are these very bytes.
+        """The bytes of a file, checked against its digest in the manifest; the same bytes are loaded.
 
         Raises `Damaged`.
         """
@@ -58,7 +58,7 @@ class Described:
                 with (self.folder / name).open("rb") as file:
                     self._hold(name, hashlib.file_digest(file, "sha256").hexdigest())
         except NoGraph:
-            return self.read(GRAPH)  # whose digest says more of what is wrong
+            return self.read(GRAPH)  # its digest gives the better message
         except OSError as error:
             raise Damaged(f"{error.filename or path} cannot be read: {error.strerror}") from error
         return path

@@ -1,7 +1,7 @@
-"""The manifest of a bundle, as far as a server reads it: its schema in both formats, and both as one.
+"""Checks the parts of a bundle's manifest that a server reads, in both formats, and converts format 1 to format 2.
 
-Format 2 has any number of variants, sources and parts. Format 1 has one of each, and no word for them:
-`in_present_words` is the one place that knows how it says them.
+Format 2 has any number of variants, sources and parts. Format 1 has one of each, without a list for them:
+only `in_present_words` knows how.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mlpack_toolkit.converters.spec import REALS
+
 from ..engine.schema import (
-    FLOAT_TYPES,
     GRAPH,
     MOST_NAME,
     NAME,
@@ -35,16 +36,16 @@ from ..engine.schema import (
 )
 
 FORMAT = 2
-"""What is written today."""
+"""The format that is written."""
 FORMATS = (1, 2)
-"""What is read."""
+"""The formats that can be read."""
 REFERENCE = "reference"
 """The name of the variant that every bundle has: the graph that was proved against the original."""
 MODEL, REPORTS = "model/", "reports/"
 CPU = "CPUExecutionProvider"
 LANGUAGES = {"python": "python", "r": "R"}
 """The parts of a bundle of format 1, by name."""
-WEIGHTS = (*FLOAT_TYPES, "float8e4m3fn", "float8e5m2", "int4", "uint4", "int8", "uint8")
+WEIGHTS = (*REALS, "float8e4m3fn", "float8e5m2", "int4", "uint4", "int8", "uint8")
 
 tolerances = mapping(record({"rtol": number(0), "atol": number(0)}, closed=True))
 _artifact = record({"format": text(MOST_NAME, NAME), "main": path, "files": listing(path, least=1)}, closed=True)
@@ -53,7 +54,7 @@ _variant = record(
         "artifact": _artifact,
         "signature": signature,
         "weights": one_of(*WEIGHTS),
-        "io": one_of(*FLOAT_TYPES),
+        "io": one_of(*REALS),
         "provider": text(MOST_NAME, r"[A-Za-z0-9]+", "the name of an execution provider"),
         "options": mapping(scalar),
         "recipe": mapping(anything),
@@ -70,7 +71,7 @@ _SERVED: Mapping[int, Check] = {
 
 
 def check_served(plain: Any) -> None:
-    """Raises `Fault` where a manifest of either format does not say what a server must know."""
+    """Raises `Fault` where a manifest of either format lacks something that a server needs."""
     record({"format": anything})(plain, "")
     if type(plain["format"]) is not int or plain["format"] not in FORMATS:
         raise wrong(plain["format"], "format", " or ".join(map(str, FORMATS)))
@@ -101,9 +102,9 @@ def check_variants(plain: Mapping[str, Any], listed: Mapping[str, Any]) -> None:
 
 
 def in_present_words(number: int, plain: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The facts of a checked manifest as format 2 says them; `plain` itself where it has that format.
+    """The facts of a checked manifest in format 2; `plain` itself where it has that format.
 
-    Of format 1 a server has checked the signature and the list of files only: nothing else is looked into here.
+    In format 1 a server checks only the signature and the list of files, so this reads nothing else.
     """
     if number == FORMAT:
         return plain

@@ -1,11 +1,9 @@
-"""The model of a bundle's folder, ready to be asked."""
+"""Loads the model of a bundle's folder and answers rows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from mlpack_toolkit.converters.spec import Table, TensorSpec
 
@@ -13,7 +11,7 @@ from ..engine.agreement import check_agreement
 from ..engine.columns import Columns
 from ..engine.engine import Engine
 from ..engine.errors import GraphStops, Refusal
-from ..engine.tensors import Array, datatype_of
+from ..engine.tensors import Array, declared_datatype
 from .bundle_info import Described
 from .protocol.fast_path import Quick
 
@@ -30,11 +28,12 @@ class Model:
         self.columns = Columns(described.signature, self.session.signature)
         self.quick = Quick(self.session.signature)
         self.inputs = self.session.signature.inputs
+        self.types = {t.name: t.dtype for t in self.signature.outputs}
         self._axes = self.signature.batch_axes
         self._outputs = frozenset(self.session.outputs)
 
     def ask(self, table: Mapping[str, Array], outputs: Sequence[str] = (), most_rows: int = 0) -> Table:
-        """The answers to the rows of a table, all outputs or those that are named; raises `Refusal`."""
+        """The answers to the rows of a table, all outputs or the named ones; raises `Refusal`."""
         self.check(outputs)
         for name, values in table.items():
             rows = self._rows(name, values)
@@ -44,22 +43,22 @@ class Model:
         return self.run(self.columns.feeds(table), outputs)
 
     def rows_of(self, answers: Table) -> int:
-        """For how many rows these are the answers; 1 where they have no batch."""
+        """The number of rows of the answers; 1 where they have no batch axis."""
         return next((self._rows(n, v) for n, v in answers.items() if self._axes[n] is not None), 1)
 
     def _rows(self, name: str, values: Array) -> int:
-        """How many rows a tensor has along its batch axis; 1 where it has none."""
+        """The number of rows along a tensor's batch axis; 1 where it has none."""
         axis = self._axes.get(name)
         return int(values.shape[axis]) if axis is not None and axis < values.ndim else 1
 
     def check(self, outputs: Sequence[str]) -> None:
-        """`Refusal` where the model has no output of one of the names."""
+        """Raises `Refusal` where the model has no output of one of the names."""
         for name in outputs:
             if name not in self._outputs:
                 raise Refusal(f"the model has no output {name[:80]!r}; it has: {', '.join(self.session.outputs)}")
 
     def run(self, feeds: dict[str, Any], outputs: Sequence[str] = ()) -> Table:
-        """The answers to what has been found to be as the graph wants it; raises `Refusal`."""
+        """The answers to checked feeds; raises `Refusal`."""
         try:
             return self.session.run_feeds(feeds, outputs)
         except GraphStops as error:
@@ -68,7 +67,7 @@ class Model:
             raise Refusal(str(error)) from error
 
     def metadata(self) -> dict[str, Any]:
-        """The model's metadata in the protocol's words; -1 for a dimension of any size."""
+        """The model's metadata in the protocol's form; -1 for a dimension of any size."""
         return {
             "name": self.name,
             "versions": [self.version],
@@ -79,6 +78,5 @@ class Model:
 
 
 def _metadata(spec: TensorSpec) -> dict[str, Any]:
-    datatype = "BYTES" if spec.is_text else datatype_of(np.dtype(spec.dtype))
     shape = [d if isinstance(d, int) else -1 for d in spec.shape]
-    return {"name": spec.name, "datatype": datatype, "shape": shape}
+    return {"name": spec.name, "datatype": declared_datatype(spec), "shape": shape}

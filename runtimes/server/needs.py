@@ -1,8 +1,8 @@
-"""What the server needs besides numpy and onnxruntime."""
+"""The server's requirements besides numpy and onnxruntime."""
 
 from __future__ import annotations
 
-from mlpack_toolkit.converters.spec import Requirement
+from mlpack_toolkit.converters.needs import Requirement
 
 NEEDS = (
     Requirement("httptools>=0.6.3", "serve"),

@@ -1,4 +1,4 @@
-"""What a server is told: options, and the variables that platforms set."""
+"""A server's settings, from options and from the variables that platforms set."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from ..engine.errors import NoModel
 
 PORT = 8080
 PORTS = ("SAGEMAKER_BIND_TO_PORT", "AIP_HTTP_PORT", "PORT")
-"""Variables that name the port, the first that is set wins; an option wins over all."""
+"""Variables for the port: the first that is set wins, and an option wins over all."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where to listen, and the bounds; those on requests, connections and bodies hold for each worker.
+    """The address to listen on, and limits; those on requests, connections and bodies apply to each worker.
 
-    `threads`: ONNX Runtime's, per request. `requests`: taken and not yet answered. `buffer`: bytes of bodies at once.
-    `seconds`: for a request to arrive, and for an answer. `grace`: to finish what was taken, when told to end.
-    `awake`: microseconds that a worker looks for more after an answer, before it rests.
+    `threads`: ONNX Runtime's, per request. `requests`: the most in work. `buffer`: the most bytes of bodies at once.
+    `seconds`: for a request to arrive, and for an answer. `grace`: to finish accepted requests after SIGTERM.
+    `awake`: microseconds that a worker polls after an answer before it sleeps.
     """
 
     host: str = "0.0.0.0"
@@ -59,7 +59,7 @@ VARIABLES = tuple(f"MLPACK_{name}" for name in _VARIABLES)
 
 
 def from_environment(environment: Mapping[str, str], **options: Any) -> Settings:
-    """The settings by the variables, and by the options that are given; raises `NoModel`."""
+    """The settings from the variables and the given options; raises `NoModel`."""
     found: dict[str, Any] = {}
     for name, attribute in _VARIABLES.items():
         text = environment.get(f"MLPACK_{name}", "")

@@ -148,4 +148,4 @@ def test_messages_within_each_other_end(tmp_path: Path) -> None:
 
 
 def _varint(number: int) -> bytes:
-    return graph_file._encoded(number)
+    return graph_file.encoded(number)

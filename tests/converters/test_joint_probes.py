@@ -133,7 +133,7 @@ def test_a_row_that_is_refused_alone_stops_the_build() -> None:
             raise ValueError("one row is no batch")
         return rows
 
-    with pytest.raises(Unsupported, match="refuses it alone"):
+    with pytest.raises(Unsupported, match="rejects it alone"):
         ask_by_kind(predict, {"a": np.arange(3.0)}, ["e"] * 3, set(), lambda kind: False)
 
 

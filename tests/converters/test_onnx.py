@@ -325,7 +325,7 @@ def _unknown_operator(path: Path) -> Path:
 REFUSED = {
     "IR version 14": lambda p: identity(p, ir=14),
     "opset ai.onnx 27": lambda p: identity(p, opset=27),
-    "BFLOAT16": lambda p: identity(p, TensorProto.BFLOAT16),
+    "FLOAT8E4M3FN": lambda p: identity(p, TensorProto.FLOAT8E4M3FN, ir=10),
     "'x' has no declared shape": lambda p: identity(p, shape=None),
     "output 'y' is a sequence": _sequence,
     "input 'x' is a sequence": _reads_a_sequence,

@@ -13,17 +13,21 @@ from sklearn.linear_model import LinearRegression
 from mlpack_toolkit.converters._worker.probes import Probe as Rows
 from mlpack_toolkit.converters._worker.session import ModelSession
 from mlpack_toolkit.converters.messages import REQUESTS, Load, Probe, line_of, request_of
+from mlpack_toolkit.converters.needs import Requirement
 from mlpack_toolkit.converters.plugin import Probing, column_probes
 from mlpack_toolkit.converters.sklearn import CONVERTER
-from mlpack_toolkit.converters.spec import Description, Requirement, Signature, Table, TensorSpec
+from mlpack_toolkit.converters.spec import Description, Signature, Table, TensorSpec
 from mlpack_toolkit.converters.table import write_table
 
 X = np.random.default_rng(0).normal(size=(30, 2))
 
 
-def with_a_zero(description: Description, inputs: tuple[TensorSpec, ...], example: Table) -> list[Rows]:
+def with_a_zero(
+    model: LinearRegression, description: Description, inputs: tuple[TensorSpec, ...], example: Table
+) -> list[Rows]:
     """The columns' own probes, and one row of zeros."""
-    return [*column_probes(description, inputs, example), Rows("zero", "", {"X": np.zeros((1, 2))})]
+    assert isinstance(model, LinearRegression)
+    return [*column_probes(model, description, inputs, example), Rows("zero", "", {"X": np.zeros((1, 2))})]
 
 
 @pytest.mark.parametrize(("probing", "more"), [(Probing(), set()), (Probing(batches=with_a_zero), {"zero"})])

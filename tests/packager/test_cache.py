@@ -154,7 +154,7 @@ def test_a_tree_of_each_kind_is_made_again(kind: str, monkeypatch: pytest.Monkey
         return make(scratch / "tree")
 
     captured = capture.Captured({"interpreter": {"version": "3.11"}}, (), {})
-    monkeypatch.setattr(overlay, "_missing", lambda python, installed: ["onnx==1.20"])
+    monkeypatch.setattr(overlay, "_missing", lambda python, installed, wanted: ["onnx==1.20"])
     monkeypatch.setattr(overlay, "uv", lambda *a, **k: (make(Path(a[a.index("--target") + 1])), _Done())[1])
     for module in (debian, _local_base):
         monkeypatch.setattr(module, "unpacked", unpacked)

@@ -138,7 +138,7 @@ def test_documents_of_odd_types(path: str, key: str, value: Any, copy: Path, flo
     seal(copy)
     if (key, value) == ("libc", "x"):
         return
-    said = f"{path} is not what a bundle holds there: .*{key.rpartition('.')[2]}"
+    said = f"{path} does not fit the schema for this path: .*{key.rpartition('.')[2]}"
     users: dict[str, list[Callable[[], object]]] = {
         ENVIRONMENT: [lambda: inspect(copy), lambda: diff(copy, flowers.folder), lambda: again(copy, tmp_path)],
         "reports/verification.json": [lambda: inspect(copy)],
@@ -171,7 +171,7 @@ def _machine(bundle: Path) -> Any:
         ("response", "outputs", 3, "response.outputs must be a list"),
         ("response", "outputs.0.name", "other", "lacks the output"),
         ("response", "outputs", [], "lacks the output 'label'"),
-        ("response", "outputs.0.parameters", {"rtol": 0, "atol": 0}, "a tolerance for what is no output of floats"),
+        ("response", "outputs.0.parameters", {"rtol": 0, "atol": 0}, "something other than an output of floats"),
         ("response", "outputs.1.parameters", {"rtol": -1, "atol": 0}, "rtol must be a number of at least 0"),
         ("response", "outputs.1.parameters", {"rtol": 0}, "atol is missing"),
         ("response", "outputs.1.shape", [2**53], "shape"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ from mlpack_toolkit.converters.graph_file import DATA, LARGE
 from mlpack_toolkit.converters.spec import TensorSpec
 from mlpack_toolkit.packager.bundle import assemble
 from mlpack_toolkit.packager.bundle.reader import open_bundle
+from mlpack_toolkit.packager.bundle.writer import write_bundle
 from mlpack_toolkit.packager.commands.build import Request, build
 from mlpack_toolkit.packager.commands.export import export
 from mlpack_toolkit.packager.commands.verify import check_bundle
@@ -33,11 +35,13 @@ from mlpack_toolkit.packager.original.graphs import graph_in
 from mlpack_toolkit.packager.original.reload import original_worker
 from mlpack_toolkit.packager.original.source import Source
 from mlpack_toolkit.packager.scan.result import Scan
-from mlpack_toolkit.packager.travel import duplicate, receive, share
+from mlpack_toolkit.packager.travel import PIECE, Owned, digested, duplicate, receive, share
 from mlpack_toolkit.runtimes import spec
 from mlpack_toolkit.runtimes.engine.errors import Damaged
 from mlpack_toolkit.runtimes.server.bundle_info import describe
 from mlpack_toolkit.runtimes.server.model import Model
+from tests.packager.bundle.facts import FACTS
+from tests.packager.bundle.test_writer import FILES, MEASURED_FILES
 from tests.runtimes.test_cpp import tools  # noqa: F401
 
 VECTORS, WIDTH = LARGE // 4 // 64 + 1000, 64
@@ -292,11 +296,52 @@ def test_files_travel_without_ties_to_the_user(tmp_path: Path) -> None:
         share(first, tmp_path / "third")
 
 
+@pytest.mark.parametrize("size", [0, 5, PIECE, 2 * PIECE + 5])
+def test_the_digest_is_that_of_what_was_copied(size: int, tmp_path: Path) -> None:
+    content = np.random.default_rng(size).bytes(size)
+    (tmp_path / "first").write_bytes(content)
+    copy = digested(tmp_path / "first", tmp_path / "second")
+    assert copy.path.read_bytes() == content and copy.sha256 == hashlib.sha256(content).hexdigest()
+    assert copy.modified == copy.path.stat().st_mtime_ns
+
+
+@pytest.mark.parametrize("written_since", [False, True])
+def test_a_large_file_is_read_once_unless_somebody_writes_to_it(
+    written_since: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its digest comes from the copying; what was written since then is found before the bundle gets its name."""
+    with (tmp_path / "given").open("wb") as file:
+        file.truncate(LARGE + 1)
+    copy = digested(tmp_path / "given", tmp_path / "copy")
+    if written_since:
+        with copy.path.open("r+b") as file:
+            file.write(b"!")
+    read: list[int] = []
+    real = hashlib.file_digest
+
+    def spying(file: Any, *rest: Any) -> Any:
+        read.append(os.fstat(file.fileno()).st_size)
+        return real(file, *rest)
+
+    monkeypatch.setattr(hashlib, "file_digest", spying)
+    place = tmp_path / "dist" / "a-1"
+    files: dict[str, bytes | Path | Owned] = {**FILES, "model/source/large": copy}
+    if written_since:
+        with pytest.raises(DamagedError, match=r"fails its own verify: .*changed: model/source/large"):
+            write_bundle(place, FACTS, files, MEASURED_FILES)
+        assert not place.exists()
+    else:
+        write_bundle(place, FACTS, files, MEASURED_FILES)
+        assert (place / "model/source/large").samefile(copy.path)
+    assert (LARGE + 1 in read) == written_since
+
+
 def test_a_file_of_a_stranger_is_a_plain_one(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"12345")
     (tmp_path / "link").symlink_to(tmp_path / "file")
     os.mkfifo(tmp_path / "pipe")
-    assert receive(tmp_path / "file", tmp_path / "out", 5).read_bytes() == b"12345"
+    taken = receive(tmp_path / "file", tmp_path / "out", 5)
+    assert taken.path.read_bytes() == b"12345" and taken.sha256 == hashlib.sha256(b"12345").hexdigest()
     for name, most in (("file", 4), ("link", 5), ("pipe", 5)):
         with pytest.raises((OSError, ValueError)):
             receive(tmp_path / name, tmp_path / "out", most)

@@ -208,7 +208,7 @@ def test_all_that_declare_options_are_known_without_loading_the_rest() -> None:
 
 
 def test_a_file_that_no_bundle_can_keep_is_no_option() -> None:
-    with pytest.raises(ValueError, match="say what is read of it"):
+    with pytest.raises(ValueError, match="which a bundle cannot keep"):
         Option("file", "A file.", kind=FILE, scope=MODEL)
     assert replace(OPTIONS[3], key="").kept_as == "file"
 

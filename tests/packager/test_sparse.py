@@ -65,7 +65,7 @@ def test_the_signature_and_the_report_say_what_a_0_is(built: tuple[Built, Path])
     made, _ = built
     spec = open_bundle(made.bundle).signature.to_json()["inputs"][0]
     assert spec["sparse"] is True and spec["absent"] is True
-    assert any("a cell that this matrix leaves out" in note for note in made.notes)
+    assert any("an absent cell of the matrix" in note for note in made.notes)
 
 
 def test_the_original_is_asked_in_the_same_way_years_later(

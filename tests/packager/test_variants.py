@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from mlpack_toolkit.packager.diff.text import lines
 from mlpack_toolkit.packager.equivalence.runners import Graph, Runner, check_answers
 from mlpack_toolkit.packager.equivalence.session import session_of
 from mlpack_toolkit.packager.errors import DamagedError, MismatchError, MissingToolError, UsageError
+from mlpack_toolkit.packager.original.reload import original_worker
 from mlpack_toolkit.runtimes.server.bundle_info import describe
 from mlpack_toolkit.runtimes.server.model import Model
 from tests.conftest import Run
@@ -233,11 +235,14 @@ def test_several_sources_and_parts(mixed: Path, flowers: Made, tmp_path: Path) -
 
 
 def test_the_originals_of_a_mixed_bundle_are_not_run(mixed: Path, tmp_path: Path) -> None:
-    """How they were put together is nowhere written down."""
-    said = r"was made of 2 models \(model/source/flowers\.joblib, model/source/rules\.rds\)"
-    with pytest.raises(UsageError, match=said):
+    """The manifest lists them, and not how they are combined: the sentence names the models, the locks, the way out."""
+    said = r"was made of 2 models \(model/source/flowers\.joblib, model/source/rules\.rds\), and its manifest does not"
+    with pytest.raises(UsageError, match=said) as caught:
         reproduce(mixed, tmp_path / "again", None, ())
+    assert "install environment/python/ and environment/r/ from the lock files there" in str(caught.value)
     assert not list(tmp_path.iterdir())
+    with pytest.raises(UsageError, match=said), original_worker(open_bundle(mixed), sys.executable, ()):
+        pass
 
 
 def test_an_unknown_provider_of_a_variant(several: Path, tmp_path: Path) -> None:

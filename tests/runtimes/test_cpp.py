@@ -40,6 +40,7 @@ ELEMENT = {
     "string": TensorProto.STRING,
     "int32": TensorProto.INT32,
     "uint8": TensorProto.UINT8,
+    "float16": TensorProto.FLOAT16,
 }
 OIP = {
     "float32": "FP64",
@@ -49,6 +50,7 @@ OIP = {
     "string": "BYTES",
     "int32": "INT64",
     "uint8": "INT64",
+    "float16": "FP64",
 }
 F32_MAX = float(np.finfo(np.float32).max)
 NAME = ("model", "1.0.0")
@@ -190,6 +192,7 @@ def mixture() -> tuple[Signature, bytes]:
             TensorSpec("words", "string", ("N", 2), Cells(features=words)),
             TensorSpec("counts", "int32", ("N", 3)),
             TensorSpec("flags", "bool", ("N", 2)),
+            column("half", "float16", nullable=True),
         ),
         (
             TensorSpec("label", "bool", ("N",)),
@@ -197,6 +200,7 @@ def mixture() -> tuple[Signature, bytes]:
             TensorSpec("echo", "string", ("N",)),
             TensorSpec("pairs", "string", ("N", 2)),
             TensorSpec("both", "bool", ("N", 2)),
+            TensorSpec("halved", "float16", ("N", 1)),
         ),
         (False, True),
     )
@@ -207,6 +211,7 @@ def mixture() -> tuple[Signature, bytes]:
         node("Identity", "document", "echo"),
         node("Identity", "words", "pairs"),
         node("Not", "flags", "both"),
+        node("Identity", "half", "halved"),
     ]
     return signature, graph(signature, nodes, {"axis": np.array([1]), "three": np.uint8(3)})
 
@@ -324,6 +329,7 @@ def mixture_package() -> Package:
         "words": [None, "a", "é", "b"],
         "counts": [1, -(2**31), 2**31 - 1, 4, 5, 6],
         "flags": [True, False, True, True],
+        "half": [0.1, 65000.0],
     }
     golden = {
         **golden_case("case-000", signature, model, given),
@@ -698,8 +704,10 @@ def test_model_and_cases_travel_unchanged(name: str) -> None:
 
 
 def test_element_type_that_is_unknown_is_refused_by_name() -> None:
-    signature = Signature("graph", (TensorSpec("x", "float16", ("N", 1)),), (TensorSpec("y", "float32", ("N",)),))
-    with pytest.raises(Unsupported, match="'x' has element type float16; the C\\+\\+ runtime supports bool, float32"):
+    signature = Signature("graph", (TensorSpec("x", "complex64", ("N", 1)),), (TensorSpec("y", "float32", ("N",)),))
+    with pytest.raises(
+        Unsupported, match="'x' has element type complex64; the C\\+\\+ runtime supports bfloat16, bool"
+    ):
         cpp.RUNTIME.render(Package("m", "1", signature, artifact_of(b""), {}))
 
 

@@ -20,7 +20,7 @@ from mlpack_toolkit.runtimes.spec import Package
 from tests.make import build_model
 from tests.runtimes.factors import CONSUMER, FLAT, GOOD, ODD, SAID, USAGE, factor, factory
 from tests.runtimes.java_models import spec
-from tests.runtimes.test_cpp import follow_steps, log, run, tools, write  # noqa: F401
+from tests.runtimes.test_cpp import NAME, follow_steps, log, run, tools, write  # noqa: F401
 from tests.runtimes.test_java import verify
 
 JAVA = "src/main/java/model/factory"
@@ -246,12 +246,12 @@ def test_a_model_of_r_has_its_levels_in_both_languages(tmp_path: Path) -> None:
     utf8 = {**os.environ, "LC_ALL": "C.UTF-8"}
     subprocess.run(["Rscript", "--vanilla", tmp_path / "fit.R", tmp_path], check=True, env=utf8, timeout=120)
     made = build_model(
-        tmp_path / "m.rds", tmp_path / "rows.csv", tmp_path / "dist", targets=("cpp", "java"), name="penguins"
+        tmp_path / "m.rds", tmp_path / "rows.csv", tmp_path / "dist", targets=("cpp", "java"), name=NAME[0]
     )
     deploy = made.bundle / "deploy"
-    order = (deploy / "java/src/main/java/model/penguins/O.java").read_text()
+    order = (deploy / "java/src/main/java/model/model/O.java").read_text()
     assert re.findall(r'^    (\w+)\("', order, re.MULTILINE) == ["LOW", "MID", "HIGH"]
-    assert "enum class O {\n    low = 1," in (deploy / "cpp/include/penguins/penguins.hpp").read_text()
+    assert "enum class O {\n    low = 1," in (deploy / "cpp/include/model/model.hpp").read_text()
     golden = check_bundle(made.bundle, ("cpp", "java"), "cpu", lambda step: None)["golden"]
     assert set(golden) == {"CPUExecutionProvider", "cpp", "java"} and len(set(golden.values())) == 1
 

@@ -1,4 +1,4 @@
-"""The archives of conda packages: found or fetched, each one's sha256 and size checked, laid out as a channel."""
+"""Finds or fetches the archives of conda packages, checks their sha256 and size, and arranges them as a channel."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ...errors import EnvironmentFault
 from .record import CondaRecord
 
 Fetch = Callable[[str, Path], None]
-"""Writes what a URL gives to a file, or raises `EnvironmentFault`."""
+"""Downloads a URL to a file; raises `EnvironmentFault` where it cannot."""
 SECONDS = 60.0
 SCHEMES = ("http", "https")
 
 
 def download(url: str, target: Path) -> None:
-    """Writes what `url` gives to `target`; `EnvironmentFault` where it gives nothing."""
+    """Downloads `url` to `target`; raises `EnvironmentFault` where it cannot."""
     if url.partition(":")[0] not in SCHEMES:
         raise EnvironmentFault(f"{url} cannot be fetched: it is neither http nor https")
     try:
@@ -32,7 +32,7 @@ def download(url: str, target: Path) -> None:
 
 
 def difference(path: Path, sha256: str, size: int) -> str:
-    """How a file differs from what was locked, in words; empty where it does not. `size`: 0 where unknown."""
+    """How a file differs from the locked one, in words; empty where it does not. `size`: 0 where unknown."""
     if size and path.stat().st_size != size:
         return f"it has {path.stat().st_size} bytes, not {size}"
     with path.open("rb") as file:
@@ -43,10 +43,10 @@ def difference(path: Path, sha256: str, size: int) -> str:
 def vendor(
     records: Iterable[CondaRecord], prefix_pkgs: Path | None, into: Path, fetch: Fetch = download
 ) -> tuple[Path, ...]:
-    """The files that now make `into` a `file://` channel: `SUBDIR/ARCHIVE` and `SUBDIR/repodata.json`, sorted.
+    """Makes `into` a `file://` channel; returns its files `SUBDIR/ARCHIVE` and `SUBDIR/repodata.json`, sorted.
 
-    An archive is copied from conda's package cache `prefix_pkgs`, or from where conda-meta says that it lies, else it
-    is fetched. Each must have the sha256 and the size of its record, else `EnvironmentFault` names it.
+    Copies an archive from conda's package cache `prefix_pkgs`, or from its path in conda-meta, else fetches it.
+    Each must have the sha256 and the size of its record; else an `EnvironmentFault` names it.
     """
     packages = sorted(records, key=lambda r: r.path)
     files = [_take(record, prefix_pkgs, into / record.path, fetch) for record in packages]
@@ -67,13 +67,13 @@ def _take(record: CondaRecord, cache: Path | None, target: Path, fetch: Fetch) -
             return target
     if not record.url:
         raise EnvironmentFault(
-            f"{record.path} came from a folder and lies nowhere any more as it was: put it into conda's package cache "
-            f"(the pkgs folder), or install {record.name} from a channel with an address"
+            f"{record.path} came from a folder, and no unchanged copy of it was found: put it into conda's package "
+            f"cache (the pkgs folder), or install {record.name} from a channel with an address"
         )
     fetch(record.url, target)
     if wrong := difference(target, record.sha256, record.size):
         target.unlink()
-        raise EnvironmentFault(f"{record.url} is no longer what was installed: {wrong}")
+        raise EnvironmentFault(f"{record.url} is no longer the installed one: {wrong}")
     return target
 
 

@@ -1,7 +1,7 @@
-"""A conda environment: what is installed, its lock, its archives in a bundle, and the environment rebuilt from them.
+"""Records a conda environment, locks and vendors its packages, and rebuilds it from them.
 
-Capture reads `conda-meta/*.json` and runs nothing. Only `rebuild` needs py-rattler, which downloads nothing here and
-checks nothing: every archive is at hand and proved to be the locked one before the first is unpacked.
+Capturing reads `conda-meta/*.json` and runs nothing. Only `rebuild` needs py-rattler, which neither downloads nor
+checks anything here: all archives are present and checked against the lock before the first is unpacked.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ INTERPRETERS = ("bin/python", "python.exe")
 def rebuild(
     folder: Path, into: Path, fetch: Fetch = download, finish: Callable[[Path], None] = lambda python: None
 ) -> Path:
-    """The interpreter of the conda environment that now lies at `into`, made from the lock in `folder`.
+    """Makes the conda environment of the lock in `folder` at `into`; returns its interpreter.
 
-    The archives come from `conda` in it where that folder exists, else from their addresses through `fetch`.
-    `finish` is given the interpreter to install what pip had installed. Whatever fails, nothing stays at `into`.
+    The archives come from `folder/conda` where that exists, else from their addresses through `fetch`.
+    `finish` gets the interpreter and installs pip's packages. If anything fails, nothing is left at `into`.
     The archives' own post-link scripts are not run. `DamagedError` names an archive that is not the locked one,
     `MissingToolError` says how to get py-rattler, `EnvironmentFault` why the packages do not fit this machine.
     """
@@ -83,11 +83,11 @@ def _check_machine(locked: tuple[Locked, ...], here: str) -> None:
     if others:
         raise EnvironmentFault(f"the environment is locked for {', '.join(others)}: rebuild it there, this is {here}")
     if not locked:
-        raise DamagedError(f"{LOCK} holds no conda package: there is nothing to rebuild")
+        raise DamagedError(f"{LOCK} contains no conda package: there is nothing to rebuild")
 
 
 def _free(into: Path) -> Path:
-    """The absolute place, which is free; an empty folder may lie there."""
+    """The absolute path; raises `UsageError` where it contains anything but an empty folder."""
     place = into.absolute()
     if place.is_symlink() or (place.exists() and (not place.is_dir() or any(place.iterdir()))):
         raise UsageError(f"{into} exists already: give another folder, or remove it")
@@ -100,7 +100,7 @@ def _free(into: Path) -> Path:
 
 @contextmanager
 def _scratch(place: Path) -> Iterator[Path]:
-    """A folder beside `place`, gone at the end."""
+    """A folder beside `place`, removed at the end."""
     with ExitStack() as stack:
         try:
             folder = stack.enter_context(beside(place))
@@ -110,7 +110,7 @@ def _scratch(place: Path) -> Iterator[Path]:
 
 
 def _archive(folder: Path, locked: Locked, scratch: Path, fetch: Fetch) -> Path:
-    """The archive of one package on this machine: exactly the file that was locked."""
+    """The archive of one package, checked to be the locked file."""
     vendored = folder / CHANNEL
     path, name = vendored / locked.path, f"{CHANNEL}/{locked.path}"
     if not vendored.is_dir():
@@ -126,7 +126,7 @@ def _archive(folder: Path, locked: Locked, scratch: Path, fetch: Fetch) -> Path:
 def _fetch(locked: Locked, path: Path, fetch: Fetch) -> None:
     if not locked.remote:
         raise EnvironmentFault(
-            f"{locked.path} came from a folder, so it has no address, and the bundle does not hold it: "
+            f"{locked.path} came from a folder, so it has no address, and the bundle does not contain it: "
             "build the bundle again with --vendor where the environment still is"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -134,7 +134,7 @@ def _fetch(locked: Locked, path: Path, fetch: Fetch) -> None:
 
 
 def _install(rattler: Any, archives: list[Path], prefix: Path, place: Path, cache: Path) -> None:
-    """Unpacks into `prefix` files that know `place` as their home."""
+    """Installs the packages into `prefix`, for the final path `place`."""
 
     options = {"cache_dir": cache, "show_progress": False, "execute_link_scripts": False}
 
@@ -149,9 +149,9 @@ def _install(rattler: Any, archives: list[Path], prefix: Path, place: Path, cach
 
 
 def _settle(rattler: Any, prefix: Path, locked: tuple[Locked, ...]) -> None:
-    """Lets conda-meta say where each package is from, as in the original: its lock is the same again.
+    """Writes the origin of each package into conda-meta, as in the original, so that its lock is the same again.
 
-    A record that is made anew names no folder that is gone after the rebuild.
+    The new records name no folder that is removed after the rebuild.
     """
     by_file = {each.file_name: each for each in locked}
     for path in sorted((prefix / "conda-meta").glob("*.json")):
@@ -173,7 +173,7 @@ def _interpreter(prefix: Path) -> str:
     for path in INTERPRETERS:
         if (prefix / path).is_file():
             return path
-    raise EnvironmentFault(f"the packages of {LOCK} hold no Python: there is nothing to run the model with")
+    raise EnvironmentFault(f"the packages of {LOCK} contain no Python, which the model needs")
 
 
 def _rename(prefix: Path, place: Path) -> None:

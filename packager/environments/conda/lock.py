@@ -23,9 +23,9 @@ LOCK = "conda-lock.yml"
 EXPLICIT = "conda-explicit.txt"
 MOST_BYTES = 16 << 20
 VENDORED = "conda/"
-"""The channel in a bundle, seen from the lock: what came from a folder has no other address."""
+"""The channel in a bundle, relative to the lock: a package that came from a folder has no other address."""
 SIZE = "size:"
-"""conda-lock's entries have no room for a size; its metadata takes any text."""
+"""The key for sizes: conda-lock's entries have none, and its metadata takes any text."""
 PLATFORMS = (
     (r"linux-x86_64", "linux-64"),
     (r"linux-(aarch64|ppc64le|s390x)", r"linux-\1"),
@@ -34,7 +34,7 @@ PLATFORMS = (
     (r"win-amd64", "win-64"),
     (r"((linux|osx|win)-(32|64|arm64))", r"\1"),
 )
-"""Python's words for a platform (`sysconfig.get_platform()`) and conda's; conda's own stay as they are."""
+"""Python's name of a platform (`sysconfig.get_platform()`) to conda's."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Locked:
 
     @property
     def path(self) -> str:
-        """Where the archive lies in a channel: `SUBDIR/FILE`."""
+        """The archive's path in a channel: `SUBDIR/FILE`."""
         return f"{self.subdir}/{self.file_name}"
 
     @property
@@ -61,7 +61,7 @@ class Locked:
 
 
 def conda_platform(platform: str) -> str:
-    """conda's name for a platform, given in Python's words (`linux-x86_64`) or in conda's (`linux-64`)."""
+    """conda's name of a platform, from Python's (`linux-x86_64`) or conda's own (`linux-64`)."""
     for pattern, name in PLATFORMS:
         if match := re.fullmatch(pattern, platform):
             return match.expand(name)
@@ -84,7 +84,7 @@ def lock_files(
 
 
 def read_lock(path: Path) -> tuple[Locked, ...]:
-    """The conda packages of a `conda-lock.yml` that `lock_files` wrote; `DamagedError` where it is none."""
+    """The conda packages of a `conda-lock.yml` that `lock_files` wrote; `DamagedError` for anything else."""
     import yaml
 
     try:
@@ -109,7 +109,7 @@ def _locked(plain: Mapping[str, Any], sizes: Mapping[str, str]) -> Locked:
 
 
 def _conda_lock(records: list[CondaRecord], wheels: list[Mapping[str, Any]], platform: str) -> bytes:
-    """Format version 1. `content_hash` stands for what was asked for: here it is what is installed."""
+    """The lock in format version 1. `content_hash` identifies the request, which here is the installed packages."""
     import yaml
 
     packages = sorted((_conda_entry(r, platform) for r in records), key=lambda p: str(p["name"]))
@@ -168,7 +168,8 @@ def _specs(depends: Iterable[str]) -> dict[str, str]:
 
 
 def _explicit(records: list[CondaRecord], wheels: list[Mapping[str, Any]], platform: str) -> bytes:
-    """Dependencies first, since who reads it solves nothing; pip's packages as comments, as conda-lock writes them."""
+    """The explicit file: dependencies first, since its readers do not solve; pip's packages as comments, as conda-lock
+    writes them."""
     lines = ["# conda create --prefix FOLDER --file conda-explicit.txt", f"# platform: {platform}", "@EXPLICIT"]
     lines += [f"{_address(r)}#sha256:{r.sha256}" for r in records]
     for each in wheels:
@@ -194,7 +195,7 @@ def _is_pip(distribution: Mapping[str, Any]) -> bool:
 
 
 def _dependencies_first(records: Iterable[CondaRecord]) -> list[CondaRecord]:
-    """Each package after those that it needs, names in their order otherwise; a circle is cut where it is entered."""
+    """The packages in order of dependency, else by name; a cycle is cut where it is entered."""
     waiting = {r.name: r for r in sorted(records, key=lambda r: r.name)}
     ordered: list[CondaRecord] = []
 

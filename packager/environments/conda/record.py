@@ -1,7 +1,7 @@
-"""What conda has installed, package by package, read from `conda-meta/*.json`: no conda runs, nothing is fetched.
+"""Reads the installed conda packages from `conda-meta/*.json`, without conda and without the network.
 
-py-rattler reads these files too, and a test holds the two against each other. It is not used here, as a build in a
-conda environment would then need its 80 MB, for 54 of the 622 lines about conda (tried).
+py-rattler reads these files too, and a test compares the two. It is not used here, as a build in a conda environment
+would then need its 80 MB, to save 54 of the 622 lines about conda (tried).
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 class CondaRecord:
     """One installed conda package.
 
-    `url`: where its archive comes from, without credentials; empty where it came from a folder of the machine.
-    `channel`: the part of `url` before `/SUBDIR/FILE`. `size`: bytes, 0 where unknown. `timestamp`: from when the
-    package was made, in milliseconds. `archive`: where it lies on this machine, if it does; never written anywhere.
+    `url`: its archive's address, without credentials; empty where it came from a folder of the machine.
+    `channel`: the part of `url` before `/SUBDIR/FILE`. `size`: bytes, 0 where unknown. `timestamp`: the time
+    of the package, in milliseconds. `archive`: its path on this machine, if any; never written anywhere.
     """
 
     name: str
@@ -50,12 +50,12 @@ class CondaRecord:
 
     @property
     def path(self) -> str:
-        """Where the archive lies in a channel: `SUBDIR/FILE`."""
+        """The archive's path in a channel: `SUBDIR/FILE`."""
         return f"{self.subdir}/{self.file_name}"
 
 
 def is_conda(prefix: Path) -> bool:
-    """Whether conda, mamba or one of their kin made the environment at `prefix`."""
+    """Whether conda, mamba or micromamba made the environment at `prefix`."""
     meta = prefix / "conda-meta"
     return (meta / "history").is_file() or any(meta.glob("*.json"))
 
@@ -118,7 +118,7 @@ def _from_json(plain: Mapping[str, Any]) -> CondaRecord:
 
 
 def _archive(url: str, cached: str) -> Path | None:
-    """The archive on this machine: in the folder that was the channel, or in conda's package cache."""
+    """The archive's path on this machine: in the channel's folder, or in conda's package cache."""
     parts = urlsplit(url)
     candidates = [unquote(parts.path) if parts.scheme == "file" else "", cached]
     return next((Path(c) for c in candidates if c.endswith((".conda", ".tar.bz2")) and Path(c).is_file()), None)

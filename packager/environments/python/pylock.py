@@ -34,7 +34,7 @@ Package = Mapping[str, Any]
 
 
 def read_pylock(folder: Path) -> Sequence[Package]:
-    """The packages of the lock, each with its one wheel; `DamagedError` for a lock that asks for anything else."""
+    """The packages of the lock, each with its one wheel; `DamagedError` for a lock with anything else."""
     import tomllib
 
     try:

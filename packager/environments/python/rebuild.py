@@ -35,7 +35,7 @@ class Interpreter:
 
     @property
     def given(self) -> dict[str, str]:
-        """What the model's framework is told, so that it runs the original here."""
+        """The options of the model's framework that make it run the original here."""
         return {"rscript": self.rscript} if self.rscript else {}
 
 
@@ -84,7 +84,7 @@ def _installed(kind: str) -> list[tuple[str, str]]:
 
 
 def complete(folder: Path, wanted: Mapping[str, Any]) -> int:
-    """How many distributions the lock brings; `EnvironmentFault` where it lacks one that the model needs."""
+    """The number of distributions in the lock; `EnvironmentFault` where it lacks one that the model needs."""
     from packaging.utils import canonicalize_name
 
     locked = {p["name"] for p in read_pylock(folder)}
@@ -104,7 +104,8 @@ def complete(folder: Path, wanted: Mapping[str, Any]) -> int:
 
 
 def rebuild(folder: Path, into: Path, interpreter: Interpreter) -> Interpreter:
-    """The new environment's own; `into` is whole or not there. Vendored wheels need no network."""
+    """Makes the environment at `into`, completely or not at all; returns its interpreter. Vendored wheels need no
+    network."""
     if into.exists():
         raise UsageError(f"{into} exists already: give another folder, or remove it")
     into.absolute().parent.mkdir(parents=True, exist_ok=True)
@@ -119,13 +120,13 @@ def rebuild(folder: Path, into: Path, interpreter: Interpreter) -> Interpreter:
 
 
 def rebuild_conda(folder: Path, into: Path, version: str) -> Interpreter:
-    """The interpreter of the rebuilt conda environment, with what pip had installed in it."""
+    """Rebuilds the conda environment with pip's packages in it; returns its interpreter."""
     path = conda.rebuild(folder, into, finish=lambda python: _install(folder, python, "install"))
     return Interpreter(str(path), version, True)
 
 
 def _install(folder: Path, interpreter: Path, how: str) -> None:
-    """Nothing; the pins of the lock are installed. `how`: `sync` for an environment that holds nothing else."""
+    """Installs the pins of the lock. `how`: `sync` for an environment that contains nothing else."""
     packages = read_pylock(folder)
     wheels = [wheel for package in packages for wheel in package["wheels"]]
     vendored = all("path" in wheel and _is_there(folder, wheel) for wheel in wheels)
@@ -139,7 +140,7 @@ def _install(folder: Path, interpreter: Path, how: str) -> None:
         offline = ("--offline",) if vendored else ()
         done = uv("pip", how, *python, *offline, "--preview-features", "pylock", *listed, source)
     else:
-        source = folder / "pins.txt"  # the folder is a copy of ours
+        source = folder / "pins.txt"  # the folder is our own copy
         source.write_text(requirements(packages), "utf-8")
         done = uv("pip", how, *python, "--require-hashes", "--only-binary", ":all:", *listed, source)
     if done.returncode:

@@ -38,7 +38,7 @@ R_LIBS="$here/library" R_LIBS_SITE="$here/library" R_LIBS_USER="$here/library" e
 
 
 def rebuild_r(folder: Path, wanted: Mapping[str, Any], into: Path, rscript: str | None) -> Interpreter:
-    """The `Rscript` of the new library; `into` is whole or not there. No network is asked."""
+    """Makes the library at `into`, completely or not at all, without the network; returns its `Rscript`."""
     if into.exists():
         raise UsageError(f"{into} exists already: give another folder, or remove it")
     found = _find(wanted["interpreter"], rscript)
@@ -57,7 +57,7 @@ def rebuild_r(folder: Path, wanted: Mapping[str, Any], into: Path, rscript: str 
 
 
 def _records(folder: Path) -> Mapping[str, Mapping[str, Any]]:
-    """The packages of the lock, by name; `DamagedError` where it is none."""
+    """The packages of the lock, by name; `DamagedError` for anything else."""
     path = "renv.lock"
     try:
         plain = parse((folder / path).read_bytes())
@@ -138,8 +138,8 @@ def _install(name: str, record: Mapping[str, Any], folder: Path, found: _Found, 
     debian = record.get("Debian", {})
     hint = f", or install Debian's {debian['package']}={debian['version']}" if debian else ""
     raise EnvironmentFault(
-        f"the bundle does not hold R's package {name} {record['Version']}, and this machine has no copy with the same "
-        f"files: build the bundle again with --vendor{hint}"
+        f"the bundle does not contain R's package {name} {record['Version']}, and this machine has no copy with the "
+        f"same files: build the bundle again with --vendor{hint}"
     )
 
 

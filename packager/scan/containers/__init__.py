@@ -10,7 +10,7 @@ from ..scanner import Scanner
 
 
 def names() -> tuple[str, ...]:
-    """The containers that there is a file for, sorted; imports none of them."""
+    """The names of the containers, sorted; imports none of them."""
     return tuple(sorted(m.name for m in iter_modules(__path__) if m.name[0] != "_"))
 
 
@@ -22,5 +22,5 @@ def load(name: str) -> Scanner:
 
 @cache
 def scanners() -> tuple[Scanner, ...]:
-    """All of them, those that know their files by no first bytes at the end."""
+    """All scanners, those with `last` at the end."""
     return tuple(sorted(map(load, names()), key=lambda each: (each.last, each.name)))

@@ -1,4 +1,4 @@
-"""What a scan says of the names that a trace of pickle instructions has met."""
+"""Makes a scan's result from the names in a trace of pickle instructions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..values import Dtype, Instance, Listing, Mapping
 
 
 def traced(kind: str, trace: Trace, root: str) -> Scan:
-    """The scan of a file whose loader would look up the names of the trace; `root`: the class of what it holds."""
+    """The scan of a file whose loader would look up the trace's names; `root`: the outermost object's class."""
     unknown = {"?"} if trace.unresolved else set()
     return Scan(
         kind,

@@ -14,13 +14,13 @@ from ..values import Fault, Final
 from ._traced import class_of, traced
 
 JOBLIB = "joblib"
-"""The kind of a file that joblib alone may load."""
+"""The kind of a file that only joblib can load."""
 _LZ4 = b"\x04\x22\x4d\x18"
 _PROTO = b"\x80"
 
 
 def scan(path: Path, trust: Trust) -> Scan | None:
-    """The names that the file asks for; None where it is no pickle."""
+    """The names that the file looks up; None where it is no pickle."""
     with path.open("rb") as file:
         head = file.read(len(_LZ4))
         file.seek(0)

@@ -1,4 +1,4 @@
-"""Files that R saved, `saveRDS` or `save`, compressed or not: R may evaluate what they hold, in its own sandbox."""
+"""Files of R's `saveRDS` or `save`, compressed or not: R may evaluate their content, in a sandbox of its own."""
 
 from __future__ import annotations
 

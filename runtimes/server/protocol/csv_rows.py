@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from mlpack_toolkit.converters.spec import TensorSpec
+from mlpack_toolkit.converters.spec import REALS, TensorSpec
 
 from ...engine.errors import Refusal
 from ..model import Model
@@ -102,7 +102,7 @@ def _cell(spec: TensorSpec, row: int, cell: str) -> Any:
     if spec.dtype == "bool" or (spec.is_truth and cell.lower() in ("true", "false")):
         return {"true": True, "false": False}.get(cell.lower(), cell)
     try:
-        if spec.is_float or spec.dtype == "float16":
+        if spec.dtype in REALS:
             value = _real(cell)
             return value if math.isfinite(value) else {math.inf: "Infinity", -math.inf: "-Infinity"}[value]
         return int(cell) if cell.lstrip("+-").isdecimal() and len(cell) < 40 else _real(cell)

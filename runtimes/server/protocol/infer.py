@@ -30,7 +30,7 @@ class Reply(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """The outputs that a request asks for (none: all), and which of them as bytes."""
+    """The requested outputs (none: all), and which of them as bytes."""
 
     names: Sequence[str] = ()
     binary: Collection[str] = ()
@@ -61,8 +61,8 @@ def answer(model: Model, request: Any, raw: memoryview | None = None, most_rows:
         head["id"] = identifier
     rows = model.rows_of(answers)
     if wanted.binary or wanted.all_binary:
-        return _binary(head, answers, wanted, rows)
-    outputs = [tensor_of(name, values) for name, values in answers.items()]
+        return _binary(model, head, answers, wanted, rows)
+    outputs = [tensor_of(name, values, model.types[name]) for name, values in answers.items()]
     return Reply(orjson.dumps({**head, "outputs": outputs}), rows=rows)
 
 
@@ -126,15 +126,15 @@ def _flag(parameters: dict[str, Any], key: str, otherwise: bool) -> bool:
     return found
 
 
-def _binary(head: dict[str, Any], answers: Table, wanted: Wanted, rows: int) -> Reply:
+def _binary(model: Model, head: dict[str, Any], answers: Table, wanted: Wanted, rows: int) -> Reply:
     outputs, parts = [], []
     for name, values in answers.items():
         if wanted.all_binary or name in wanted.binary:
-            described, raw = binary_tensor(name, values)
+            described, raw = binary_tensor(name, values, model.types[name])
             outputs.append(described)
             parts.append(raw)
         else:
-            outputs.append(tensor_of(name, values))
+            outputs.append(tensor_of(name, values, model.types[name]))
     first = orjson.dumps({**head, "outputs": outputs})
     length = (LENGTH_HEADER, str(len(first)).encode())
     return Reply(first + b"".join(parts), kind=BINARY, headers=(length,), rows=rows)

@@ -166,7 +166,7 @@ def _bounds(spec: TensorSpec) -> Schema:
 def _answer_columns(model: Model) -> Schema:
     """The columns of an answer, from the outputs' shapes."""
     shapes = {t.name: [d if isinstance(d, int) else 0 for d in t.shape[1:]] for t in model.signature.outputs}
-    kinds = {t.name: object if t.is_text else np.dtype(t.dtype) for t in model.signature.outputs}
+    kinds = {t.name: object if t.is_text else np.dtype(t.in_numpy) for t in model.signature.outputs}
     empty = {name: np.empty([0, *shape], kinds[name]) for name, shape in shapes.items()}
     return {name: _answer(values.dtype) for name, values in columns_of(model.signature, empty).items()}
 

@@ -1,4 +1,4 @@
-"""Rows as people write them, objects by column name or lists in order, to the model's columns."""
+"""Converts rows (objects by column name, or lists in order) to the model's columns."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ..model import Model
 _WANTED = {"BYTES": "text", "BOOL": "true or false", "FP64": "a number"}
 
 Cells = dict[str, list[Any]]
-"""Columns by name, the cells as JSON gives them; those of a matrix are lists."""
+"""Columns by name, with cells as JSON values; those of a matrix are lists."""
 
 
 class RowCells(Cells):
-    """The cells of rows, where a column of one value holds no lists; a sender's own columns may be nested."""
+    """The cells of rows, without lists in a column of one value; a sender's columns may be nested."""
 
 
 def cells_of_rows(model: Model, rows: Any, most: int = 0) -> Cells:
@@ -31,7 +31,7 @@ def cells_of_rows(model: Model, rows: Any, most: int = 0) -> Cells:
 
 
 def within(rows: int, most: int) -> None:
-    """`Refusal` where there are more rows than the server takes at once."""
+    """Raises `Refusal` for more rows than the server takes at once."""
     if most and rows > most:
         raise Refusal(f"{rows} rows, and this server takes {most} at once: send fewer", 413, "too_many_rows")
 
@@ -52,7 +52,7 @@ def _named_matrix(model: Model) -> TensorSpec | None:
 
 
 def _checked(model: Model, rows: list[Any], wanted: frozenset[str]) -> list[dict[str, Any]]:
-    """The rows, each of them an object with all that is wanted and nothing that is unknown."""
+    """The rows, each an object with all required columns and no unknown ones."""
     for i, row in enumerate(rows):
         if type(row) is not dict:
             raise Refusal(f"row {i}: it must be an object, as the first row is")
@@ -68,7 +68,7 @@ def _checked(model: Model, rows: list[Any], wanted: frozenset[str]) -> list[dict
 
 
 def _in_order(model: Model, rows: list[Any]) -> Cells:
-    """Cells by column, of rows that are lists in the order of the model's columns, or bare values."""
+    """Cells by column, from rows that are lists in the order of the model's columns, or bare values."""
     inputs = model.signature.inputs
     if len(inputs) == 1:
         alone = len(inputs[0].shape) < 2 or inputs[0].shape[1:] == (1,)
@@ -123,7 +123,7 @@ def _array(spec: TensorSpec, column: Any) -> Array:
 
 
 def _length(column: Any, depth: int) -> int:
-    """How long the lists are at a depth, by the first of them."""
+    """The length of the lists at a depth, from the first of them."""
     for _ in range(depth + 1):
         column = column[0] if type(column) is list and column else None
     return len(column) if type(column) is list else 0

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import Any
 
-import numpy as np
+from mlpack_toolkit.converters.spec import BFLOAT16
 
 from ...engine.binary import array_of_bytes, bytes_of_array
 from ...engine.errors import Damaged, Refusal
@@ -22,6 +22,8 @@ from .grpc_messages import CALLS, SERVICE, messages
 from .metrics import Board
 
 THREADS = 2
+RAW_ONLY = ("float16", BFLOAT16)
+"""Element types that the protocol has no typed contents for."""
 _CONTENTS = {"BOOL": "bool_contents", "FP32": "fp32_contents", "FP64": "fp64_contents", "BYTES": "bytes_contents"}
 _CONTENTS |= dict.fromkeys(("INT8", "INT16", "INT32"), "int_contents") | {"INT64": "int64_contents"}
 _CONTENTS |= dict.fromkeys(("UINT8", "UINT16", "UINT32"), "uint_contents") | {"UINT64": "uint64_contents"}
@@ -71,12 +73,12 @@ class Service:
         answers = self._model.ask(_table(request.inputs, raw), names, self._most)
         model = self._model
         found = made(model_name=model.name, model_version=model.version, id=request.id)
-        as_bytes = bool(raw) or any(v.dtype == np.float16 for v in answers.values())
+        as_bytes = bool(raw) or any(model.types[name] in RAW_ONLY for name in answers)
         for name in names or answers:
             values = answers[name]
-            added = found.outputs.add(name=name, datatype=datatype_of(values.dtype), shape=values.shape)
+            added = found.outputs.add(name=name, datatype=datatype_of(values, model.types[name]), shape=values.shape)
             if as_bytes:
-                found.raw_output_contents.append(bytes_of_array(values))
+                found.raw_output_contents.append(bytes_of_array(values, model.types[name]))
             else:
                 getattr(added.contents, _CONTENTS[added.datatype]).extend(_cells(values))
         return found, model.rows_of(answers)

@@ -17,9 +17,9 @@ from .scheduler import Turns
 
 MOST_AT_ONCE = 64
 SWEEP_SECONDS = 1.0
-"""Between two looks at slow connections, and at whether the parent process is still there."""
+"""Seconds between two checks for slow connections and for the parent process."""
 DRAIN_SECONDS = 0.05
-"""The same, once no more connections are taken."""
+"""The same, after the server has stopped accepting connections."""
 
 
 class Server:
@@ -61,7 +61,7 @@ class Server:
         for _ in range(MOST_AT_ONCE):
             try:
                 connection, _ = listening.accept()
-            except OSError:  # none is left, it went away again, or another worker was quicker
+            except OSError:  # none is left, the other side closed it, or another worker took it
                 return
             connection.setblocking(False)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

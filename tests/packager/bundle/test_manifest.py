@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlpack_toolkit.packager.bundle.manifest import Entry, Manifest, canonical, entries_below, entry_of
+from mlpack_toolkit.packager.bundle.manifest import Entry, Manifest, canonical, entry_of, paths_below
 from mlpack_toolkit.packager.errors import DamagedError
 from mlpack_toolkit.runtimes.engine.schema import Fault, path
 
@@ -112,9 +112,8 @@ def test_entries_are_sorted_and_true(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "é😀").write_bytes(b"two")
     (tmp_path / "a").write_bytes(b"")
-    found = entries_below(tmp_path)
-    assert [e.path for e in found] == ["a", "b/é😀"]
-    assert found[1] == Entry("b/é😀", hashlib.sha256(b"two").hexdigest(), 3)
+    assert paths_below(tmp_path) == ("a", "b/", "b/é😀")
+    assert entry_of(tmp_path, tmp_path / "b" / "é😀") == Entry("b/é😀", hashlib.sha256(b"two").hexdigest(), 3)
     assert entry_of(tmp_path, tmp_path / "a") == Entry("a", hashlib.sha256(b"").hexdigest(), 0)
 
 
@@ -131,4 +130,4 @@ def test_only_plain_files(kind: str, tmp_path: Path) -> None:
     else:
         odd.symlink_to(targets[kind])
     with pytest.raises(DamagedError, match="odd is a link or a special file"):
-        entries_below(folder)
+        paths_below(folder)

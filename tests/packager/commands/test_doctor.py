@@ -10,7 +10,7 @@ import pytest
 import tomllib
 
 from mlpack_toolkit import converters
-from mlpack_toolkit.converters.spec import Requirement, Tool
+from mlpack_toolkit.converters.needs import Requirement, Tool
 from mlpack_toolkit.packager import images
 from mlpack_toolkit.packager.commands import doctor
 from mlpack_toolkit.packager.needs import extras, needs

@@ -217,3 +217,25 @@ def test_exit_codes(flowers: Made, mlpack: Run, tmp_path: Path) -> None:
     assert (code, said["error"]["row"]) == (2, 0) and "row 0, column 'X'" in error
     code, said, error = mlpack("predict", flowers.folder, flowers.example, "-o", "/proc/nowhere/out.csv")
     assert (code, said["error"]["kind"]) == (2, "UsageError"), error
+
+
+def test_tensors_are_answered_in_pieces_of_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlpack_toolkit.packager.equivalence.session import Session
+    from tests.packager.test_large import built
+
+    bundle, table = built(tmp_path, 50)
+    ids = np.random.default_rng(0).integers(0, 50, (3000, 4)).astype(np.int32)
+    np.savez(tmp_path / "in.npz", ids=ids)
+    sizes: list[int] = []
+    run = Session.run_feeds
+
+    def counted(self: Session, feeds: dict[str, Any], *rest: Any) -> Any:
+        sizes.append(len(feeds["ids"]))
+        return run(self, feeds, *rest)
+
+    monkeypatch.setattr(Session, "run_feeds", counted)
+    monkeypatch.setattr("mlpack_toolkit.runtimes.engine.engine.Engine.stream.__defaults__", (1000 * table[0].nbytes,))
+    assert predict(bundle, tmp_path / "in.npz", tmp_path / "out.npz")["rows"] == 3000
+    assert sizes == [64, 1000, 1000, 936]
+    with np.load(tmp_path / "out.npz") as found:
+        assert np.allclose(found["sum"], table[ids].sum(axis=1), rtol=1e-5, atol=1e-5)

@@ -152,6 +152,14 @@ def test_ulp_of_the_coarser_type() -> None:
     assert errors(np.array([1.0]), np.array([1.0 + 3 * 2.0**-52])).max_ulp == 3.0
 
 
+def test_a_step_of_bfloat16() -> None:
+    """Its numbers are held as float32, whose steps are finer."""
+    one, next_one = np.ones(1, np.float32), np.full(1, 1 + 2**-7, np.float32)
+    found = tolerances(_signature("bfloat16"), {"label": np.zeros(1, int), "prediction": one}, np.ones(1, bool))
+    assert errors(one, next_one, found["prediction"]).max_ulp == 1.0
+    assert errors(one, next_one).max_ulp == 2**16
+
+
 def test_largest_errors_by_name() -> None:
     want, got = np.array([100.0, 1.0, 0.0]), np.array([100.5, 1.25, 0.0])
     report = errors(want, got, Tolerance(rtol=0.25, atol=0.25))

@@ -1,4 +1,4 @@
-"""Models whose own answers hang on the processor: refused with one reason under every kernel of linear algebra."""
+"""Models whose own answers depend on the processor: refused with one reason under every kernel of linear algebra."""
 
 from __future__ import annotations
 

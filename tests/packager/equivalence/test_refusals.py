@@ -77,7 +77,7 @@ def test_large_numbers(first: float, limit: float) -> None:
 
 def test_where_the_smallest_large_number_is_refused_no_limit_is_guessed() -> None:
     rows: Rows = [("example", "", 5.0, False), ("large", "a", 1e2, True), ("large", "a", 1e12, True)]
-    with pytest.raises(ConversionError, match=r"no rule can say.*'large'.*column 'a'"):
+    with pytest.raises(ConversionError, match=r"no input constraint can express.*'large'.*column 'a'"):
         with_rules(*single(number("a"), rows))
 
 
@@ -106,9 +106,9 @@ def test_bounds_on_both_sides_beside_a_limit_and_the_missing() -> None:
 
 def test_what_no_known_bound_explains_stops_the_build() -> None:
     rows = odd((-1.0, True), (0.0, False), (5e-324, False))
-    with pytest.raises(ConversionError, match=r"no rule can say.*'odd'"):
+    with pytest.raises(ConversionError, match=r"no input constraint can express.*'odd'"):
         with_rules(*single(number("a"), rows, bounds=[0.0]))
-    with pytest.raises(ConversionError, match=r"no rule can say.*'odd'"):
+    with pytest.raises(ConversionError, match=r"no input constraint can express.*'odd'"):
         with_rules(*single(number("a"), odd((-5e-324, True), (0.0, False))))
 
 
@@ -141,7 +141,9 @@ def test_unseen_text() -> None:
 
 def test_a_known_value_that_is_refused_all_the_same_stops_the_build() -> None:
     rows: Rows = [("example", "", "a", False), ("category", "a", "b", True)]
-    with pytest.raises(ConversionError, match=r"no rule can say.*'category'.*column 'a'.*a = 'b'.*ValueError: no"):
+    with pytest.raises(
+        ConversionError, match=r"no input constraint can express.*'category'.*column 'a'.*a = 'b'.*ValueError: no"
+    ):
         with_rules(*single(text("a"), rows, ["a", "b"]))
 
 
@@ -153,7 +155,7 @@ def test_unseen_text_without_known_values_stops_the_build() -> None:
 
 def test_a_rule_that_forbids_an_answered_example_stops_the_build() -> None:
     rows: Rows = [("example", "", math.nan, False), ("missing", "a", math.nan, True)]
-    with pytest.raises(ConversionError, match="forbid a row that it answers"):
+    with pytest.raises(ConversionError, match="also reject a row that it answers"):
         with_rules(*single(number("a"), rows))
 
 

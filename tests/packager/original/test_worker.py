@@ -73,7 +73,7 @@ def load(folder: Path, body: str, limits: Limits = QUICK) -> str:
         ("os.kill(os.getpid(), 9)", r"died \(signal SIGKILL\)"),
         ("sys.exit(3)", r"died \(exit status 3\)"),
         ("raise KeyboardInterrupt", r"died \("),
-        ("os.closerange(3, 99); time.sleep(60)", "closed its line to mlpack and went on"),
+        ("os.closerange(3, 99); time.sleep(60)", "closed its connection to mlpack and kept running"),
         ("raise ValueError('broken 😀')", "ValueError: broken 😀"),
         ("raise RecursionError('deep')", "RecursionError: deep"),
         ("raise MemoryError", "the memory limit was reached"),

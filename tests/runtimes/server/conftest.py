@@ -19,6 +19,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+from mlpack_toolkit.runtimes.engine.binary import arrays_of, bytes_of_array
+from mlpack_toolkit.runtimes.engine.tensors import array_of, plain_cells
 from tests.make import build_model, save
 from tests.once import once
 
@@ -121,12 +123,27 @@ def serving(bundle: Path, *options: object, **variables: str) -> Iterator[Served
 
 
 def golden(bundle: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Every golden case, its request and its response."""
+    """Every golden case, its request and its response, with raw numbers as data."""
     requests = sorted((bundle / "golden").glob("*.request.json"))
-    return [
-        (json.loads(p.read_bytes()), json.loads(Path(str(p).replace(".request.", ".response.")).read_bytes()))
-        for p in requests
-    ]
+    return [(_half(p, "inputs"), _half(Path(str(p).replace(".request.", ".response.")), "outputs")) for p in requests]
+
+
+def _half(path: Path, key: str) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(path.read_bytes())
+    raw = path.with_suffix(".bin")
+    if raw.exists():
+        arrays = arrays_of(plain[key], raw.read_bytes())
+        for tensor in plain[key]:
+            if tensor.get("parameters", {}).pop("binary_data_size", None) is not None:
+                tensor["data"] = plain_cells(arrays[tensor["name"]])
+            if not tensor.get("parameters", True):
+                del tensor["parameters"]
+    return plain
+
+
+def raw_of(tensor: dict[str, Any]) -> bytes:
+    """A tensor's data in the binary form."""
+    return bytes_of_array(array_of(tensor), "bfloat16" if tensor["datatype"] == "BF16" else "")
 
 
 def broken_requests(count: int) -> Iterator[bytes]:
@@ -194,8 +211,9 @@ def typed_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "words": ["N", 2],
         "grid": ["N", "H", 3],
         "wide": ["N"],
+        "brain": ["N", 2],
     }
-    kinds = ("FLOAT16", "UINT8", "BOOL", "STRING", "FLOAT", "UINT64")
+    kinds = ("FLOAT16", "UINT8", "BOOL", "STRING", "FLOAT", "UINT64", "BFLOAT16")
     inputs = [
         helper.make_tensor_value_info(n, getattr(TensorProto, k), s)
         for (n, s), k in zip(shapes.items(), kinds, strict=True)
@@ -216,6 +234,7 @@ def typed_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "words": np.array([["a", "b"], ["c", "d"], ["e", "f"]]),
         "grid": np.arange(18, dtype=np.float32).reshape(3, 2, 3),
         "wide": np.array([1, 2, 3], np.uint64),
+        "brain": np.array([[1, -0.3], [2**-130, 3e38], [0.1, 0]]),
     }
     np.savez(folder / "rows.npz", **example)  # type: ignore[arg-type]
     return build_model(folder / "typed.onnx", folder / "rows.npz", folder / "dist").bundle

@@ -154,8 +154,8 @@ def grid_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from onnx import TensorProto, helper
 
     shapes: dict[str, list[Any]] = {"byte": ["N", 1], "flag": ["N"], "words": ["N", 2], "grid": ["N", "H", 3]}
-    shapes |= {"wide": ["N"], "cache": [2, "N", 3]}
-    kinds = ("UINT8", "BOOL", "STRING", "FLOAT", "UINT64", "DOUBLE")
+    shapes |= {"wide": ["N"], "cache": [2, "N", 3], "half": ["N", 2], "brain": ["N", 2]}
+    kinds = ("UINT8", "BOOL", "STRING", "FLOAT", "UINT64", "DOUBLE", "FLOAT16", "BFLOAT16")
     both = list(zip(shapes.items(), kinds, strict=True))
     inputs = [helper.make_tensor_value_info(n, getattr(TensorProto, k), s) for (n, s), k in both]
     outputs = [helper.make_tensor_value_info(f"{n}_out", getattr(TensorProto, k), s) for (n, s), k in both]
@@ -174,6 +174,8 @@ def grid_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "wide": np.array([1, 2, 3], np.uint64),
         "cache": np.arange(18.0).reshape(2, 3, 3),
         "scale": np.array(0.5),
+        "half": np.array([[1, -0.3], [2**-20, 65000], [0.1, 0]]),
+        "brain": np.array([[1, -0.3], [2**-130, 3e38], [0.1, 0]]),
     }
     np.savez(folder / "rows.npz", **example)  # type: ignore[arg-type]
     return build_model(folder / "grid.onnx", folder / "rows.npz", folder / "dist").bundle
@@ -330,6 +332,8 @@ def test_datatypes_shapes_and_numbers(flowers_pair: Pair) -> None:
     for tensor in (
         {"datatype": "FP32"},
         {"datatype": "FP16"},
+        {"datatype": "BF16"},
+        {"datatype": "BF16", "data": [1 + 2**-8, 3.4e38, 1e39, "NaN"]},
         {"data": [one]},
         {"data": [[v] for v in one], "shape": [4]},
         {"data": [5, 3, 1, 0], "datatype": "INT8"},
@@ -678,7 +682,9 @@ def _raw(request: dict[str, Any], binary_data_output: bool, **more: Any) -> tupl
     inputs, parts = [], []
     for tensor in request["inputs"]:
         array = array_of(tensor)
-        parts.append(bytes_of_array(np.where(array == None, "", array) if array.dtype == object else array))  # noqa: E711
+        dtype = "bfloat16" if tensor["datatype"] == "BF16" else ""
+        filled = np.where(array == None, "", array) if array.dtype == object else array  # noqa: E711
+        parts.append(bytes_of_array(filled, dtype))
         inputs.append(
             {k: v for k, v in tensor.items() if k != "data"} | {"parameters": {"binary_data_size": len(parts[-1])}}
         )
@@ -687,7 +693,7 @@ def _raw(request: dict[str, Any], binary_data_output: bool, **more: Any) -> tupl
 
 
 @pytest.mark.parametrize(
-    "datatype", ["FP64", "FP32", "FP16", "INT64", "INT32", "INT16", "INT8", "UINT64", "UINT32", "UINT16"]
+    "datatype", ["FP64", "FP32", "FP16", "BF16", "INT64", "INT32", "INT16", "INT8", "UINT64", "UINT32", "UINT16"]
 )
 def test_raw_numbers_of_every_type(datatype: str, flowers_pair: Pair) -> None:
     chance = np.random.default_rng(0)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -69,7 +70,7 @@ def _input(tensor: dict[str, Any]) -> Any:
     found = triton.InferInput(tensor["name"], list(values.shape), tensor["datatype"])
     if values.dtype.kind == "O":
         values = np.array([c.encode() for c in values.ravel()], object).reshape(values.shape)
-    found.set_data_from_numpy(values)
+    found.set_data_from_numpy(values.astype(ml_dtypes.bfloat16) if tensor["datatype"] == "BF16" else values)
     return found
 
 
@@ -98,7 +99,9 @@ def _same(values: Any, tensor: dict[str, Any]) -> None:
     expected = array_of(tensor)
     if expected.dtype.kind == "f":
         allowed = Tolerance(**tensor.get("parameters", {"atol": 0.0, "rtol": 0.0}))
-        np.testing.assert_allclose(values, expected, allowed.rtol, allowed.atol, equal_nan=True)
+        np.testing.assert_allclose(
+            np.asarray(values, expected.dtype), expected, allowed.rtol, allowed.atol, equal_nan=True
+        )
         return
     cells = [c.decode() if isinstance(c, bytes) else c for c in values.ravel().tolist()]
     assert cells == expected.ravel().tolist() and list(values.shape) == list(expected.shape)

@@ -164,8 +164,10 @@ def test_a_hostile_column(crew_server: Served) -> None:
 
 def test_the_typed_model_has_no_rows_where_dimensions_are_free(typed_server: Served) -> None:
     row = {"half": [1, 2], "byte": 3, "flag": True, "words": ["a", None], "grid": [[1, 2, 3]], "wide": 2**64 - 1}
+    row["brain"] = [1, 0.1]
     reply = typed_server.post("/predict", {**row, "words": ["a", "b"]})
     assert reply.status == 200 and reply.json[0]["wide_out"] == 2**64 - 1 and reply.json[0]["grid_out.2"] == 3.0
+    assert [reply.json[0][f"brain_out.{i}"] for i in (0, 1)] == [1, 0.10009765625], "the nearest bfloat16"
     assert typed_server.post("/predict", row).status == 400
     assert typed_server.post("/predict", {**row, "grid": [[1, 2]]}).status == 400
 

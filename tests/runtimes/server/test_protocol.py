@@ -6,13 +6,14 @@ import json
 import math
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 
 from mlpack_toolkit.packager.bundle.golden import Tolerance
-from mlpack_toolkit.runtimes.engine.binary import array_of_bytes, bytes_of_array
+from mlpack_toolkit.runtimes.engine.binary import array_of_bytes
 from mlpack_toolkit.runtimes.engine.tensors import array_of
-from tests.runtimes.server.conftest import Answer, Served, golden
+from tests.runtimes.server.conftest import Answer, Served, golden, raw_of
 
 SERVERS = ("penguin_server", "flower_server", "crew_server", "typed_server")
 
@@ -33,7 +34,9 @@ def equal(got: Any, want: dict[str, Any]) -> None:
             assert values.tolist() == expected.tolist()
             continue
         allowed = Tolerance(**tensor.get("parameters", {"atol": 0.0, "rtol": 0.0}))
-        np.testing.assert_allclose(values, expected, allowed.rtol, allowed.atol, equal_nan=True)
+        np.testing.assert_allclose(
+            np.asarray(values, expected.dtype), expected, allowed.rtol, allowed.atol, equal_nan=True
+        )
 
 
 def path(server: Served, version: str = "") -> str:
@@ -68,7 +71,7 @@ def in_bytes(request: dict[str, Any]) -> tuple[bytes, str]:
     parts, inputs = [], []
     for tensor in request["inputs"]:
         if None not in tensor["data"]:
-            parts.append(bytes_of_array(array_of(tensor)))
+            parts.append(raw_of(tensor))
             tensor = {k: v for k, v in tensor.items() if k != "data"} | {
                 "parameters": {"binary_data_size": len(parts[-1])}
             }
@@ -123,8 +126,10 @@ def _triton_input(client: Any, tensor: dict[str, Any], binary: bool) -> Any:
     found = client.InferInput(tensor["name"], list(values.shape), tensor["datatype"])
     if values.dtype.kind == "O":
         values = np.array([b"" if c is None else c.encode() for c in values.ravel()], object).reshape(values.shape)
-    finite = values.dtype.kind != "f" or np.isfinite(values).all()
-    found.set_data_from_numpy(values, binary_data=bool(binary or tensor["datatype"] == "FP16" or not finite))
+    if tensor["datatype"] == "BF16":
+        values = values.astype(ml_dtypes.bfloat16)
+    finite = values.dtype.kind not in "fV" or np.isfinite(values).all()
+    found.set_data_from_numpy(values, binary_data=bool(binary or tensor["datatype"] in ("FP16", "BF16") or not finite))
     return found
 
 
@@ -140,6 +145,7 @@ def test_metadata_and_health(typed_server: Served) -> None:
     inputs = {t["name"]: (t["datatype"], t["shape"]) for t in told["inputs"]}
     assert inputs["grid"] == ("FP32", [-1, -1, 3]) and inputs["words"] == ("BYTES", [-1, 2])
     assert inputs["wide"] == ("UINT64", [-1]) and inputs["half"] == ("FP16", [-1, 2])
+    assert inputs["brain"] == ("BF16", [-1, 2])
     assert typed_server.get("/v2/models/typed/versions/1.0.0").json == told
     for place in ("/v2/health/live", "/v2/health/ready", "/v2/models/typed/ready", "/livez", "/readyz", "/ping"):
         assert typed_server.get(place).status == 200

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <map>
 #include <string_view>
@@ -58,6 +59,24 @@ double half(double value) {
     return std::fabs(rounded) > 65504 ? std::copysign(std::numeric_limits<double>::infinity(), value) : rounded;
 }
 
+// Rounds to bfloat16, the upper half of a float, ties to even.
+double brain(double value) {
+    const auto single = static_cast<float>(value);
+    if (!std::isfinite(single)) return single;
+    std::uint32_t bits = 0;
+    std::memcpy(&bits, &single, sizeof bits);
+    bits = (bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000;
+    float rounded = 0;
+    std::memcpy(&rounded, &bits, sizeof rounded);
+    return rounded;
+}
+
+// Rounds to a type of the protocol.
+double rounded(double value, const std::string& type) {
+    if (type == "FP32") return static_cast<float>(value);
+    return type == "FP16" ? half(value) : type == "BF16" ? brain(value) : value;
+}
+
 double real_of(const Place& place, const Node& cell) {
     switch (cell.sort) {
         case Sort::real: return cell.real;
@@ -108,14 +127,9 @@ Range range_of(const std::string& type) {
 using Cells = std::vector<const Node*>;
 
 std::vector<double> reals(const std::string& name, const Cells& cells, const std::string& type, std::size_t width) {
-    const bool is_single = type == "FP32";
-    const bool is_half = type == "FP16";
     std::vector<double> values;
     values.reserve(cells.size());
-    for (const Node* cell : cells) {
-        const double value = real_of({name, values.size() / width}, *cell);
-        values.push_back(is_single ? static_cast<double>(static_cast<float>(value)) : is_half ? half(value) : value);
-    }
+    for (const Node* cell : cells) values.push_back(rounded(real_of({name, values.size() / width}, *cell), type));
     return values;
 }
 
@@ -176,8 +190,8 @@ std::vector<Text> texts(const std::string& name, const Cells& cells, std::size_t
     return values;
 }
 
-const char* const datatypes[] = {"FP64",  "FP32",   "FP16",   "INT64", "INT32", "INT16", "INT8",
-                                 "UINT64", "UINT32", "UINT16", "UINT8", "BOOL",  "BYTES"};
+const char* const datatypes[] = {"FP64",   "FP32",   "FP16",   "BF16",  "INT64", "INT32", "INT16",
+                                 "INT8",   "UINT64", "UINT32", "UINT16", "UINT8", "BOOL",  "BYTES"};
 
 // The type of boolean cells without a datatype of their own, which is none of the protocol's.
 const char* const truth = "TRUTH";
@@ -187,7 +201,7 @@ Array::Data read(const std::string& name, const Cells& cells, const std::string&
     if (type == "BYTES") return texts(name, cells, width);
     if (type == "BOOL") return flags(name, cells, width);
     if (type == "UINT64") return naturals(name, cells, type, width);
-    if (type.front() == 'F') return reals(name, cells, type, width);
+    if (type.front() == 'F' || type == "BF16") return reals(name, cells, type, width);
     return integers(name, cells, type, width);
 }
 

@@ -1,5 +1,6 @@
 #include "binary.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -42,10 +43,17 @@ double of_half(std::uint16_t bits) {
     return bits >> 15 != 0 ? -magnitude : magnitude;
 }
 
-std::vector<double> halves(const std::string& name, std::string_view raw, std::size_t size) {
+double of_brain(std::uint16_t bits) {
+    const std::uint32_t whole = static_cast<std::uint32_t>(bits) << 16;
+    float value = 0;
+    std::memcpy(&value, &whole, sizeof value);
+    return value;
+}
+
+std::vector<double> halves(const std::string& name, std::string_view raw, std::size_t size, double (*value)(std::uint16_t)) {
     std::vector<double> found;
     for (const std::int64_t bits : numbers<std::uint16_t, std::int64_t>(name, raw, size)) {
-        found.push_back(of_half(static_cast<std::uint16_t>(bits)));
+        found.push_back(value(static_cast<std::uint16_t>(bits)));
     }
     return found;
 }
@@ -78,7 +86,8 @@ std::vector<Text> texts(const std::string& name, std::string_view raw, std::size
 Array::Data read(const std::string& name, const std::string& type, std::string_view raw, std::size_t size) {
     if (type == "FP64") return numbers<double, double>(name, raw, size);
     if (type == "FP32") return numbers<float, double>(name, raw, size);
-    if (type == "FP16") return halves(name, raw, size);
+    if (type == "FP16") return halves(name, raw, size, of_half);
+    if (type == "BF16") return halves(name, raw, size, of_brain);
     if (type == "INT64") return numbers<std::int64_t, std::int64_t>(name, raw, size);
     if (type == "INT32") return numbers<std::int32_t, std::int64_t>(name, raw, size);
     if (type == "INT16") return numbers<std::int16_t, std::int64_t>(name, raw, size);
@@ -101,6 +110,34 @@ void write(std::string& out, const std::vector<From>& values) {
     }
 }
 
+// The bits of a number that half precision holds.
+std::uint16_t to_half(double value) {
+    const int sign = std::signbit(value) ? 0x8000 : 0;
+    const double size = std::fabs(value);
+    if (!std::isfinite(size)) return static_cast<std::uint16_t>(sign | (std::isnan(size) ? 0x7E00 : 0x7C00));
+    int exponent = 0;
+    std::frexp(size, &exponent);
+    const int step = size == 0 ? -24 : std::max(exponent - 11, -24);
+    return static_cast<std::uint16_t>(sign | (((step + 24) << 10) + static_cast<int>(std::ldexp(size, -step))));
+}
+
+// The bits of a number that bfloat16 holds.
+std::uint16_t to_brain(double value) {
+    const auto single = static_cast<float>(value);
+    std::uint32_t bits = 0;
+    std::memcpy(&bits, &single, sizeof bits);
+    return static_cast<std::uint16_t>(bits >> 16);
+}
+
+void write_reals(std::string& out, const std::string& type, const std::vector<double>& values) {
+    if (type == "FP32") return write<float>(out, values);
+    if (type == "FP64") return write<double>(out, values);
+    std::vector<std::uint16_t> bits;
+    bits.reserve(values.size());
+    for (const double value : values) bits.push_back(type == "FP16" ? to_half(value) : to_brain(value));
+    write<std::uint16_t>(out, bits);
+}
+
 void write_integers(std::string& out, const std::string& type, const std::vector<std::int64_t>& values) {
     if (type == "INT64" || type == "UINT64") write<std::int64_t>(out, values);
     else if (type == "INT32" || type == "UINT32") write<std::uint32_t>(out, values);
@@ -117,10 +154,7 @@ Array array_of_bytes(const std::string& name, const std::string& type, std::vect
 
 void write_bytes(std::string& out, const Tensor& output, const Array& array) {
     switch (array.data.index()) {
-        case 0:
-            if (output.type == "FP32") write<float>(out, std::get<0>(array.data));
-            else write<double>(out, std::get<0>(array.data));
-            break;
+        case 0: write_reals(out, output.type, std::get<0>(array.data)); break;
         case 1: write_integers(out, output.type, std::get<1>(array.data)); break;
         case 2: write<std::uint64_t>(out, std::get<2>(array.data)); break;
         case 3: write<std::uint8_t>(out, std::get<3>(array.data)); break;

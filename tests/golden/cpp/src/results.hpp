@@ -22,7 +22,7 @@ std::vector<T> elements_as(const Tensor& tensor, const std::string& name) {
             using From = typename std::decay_t<decltype(data)>::value_type;
             constexpr bool integer = std::is_integral_v<From> && !std::is_same_v<From, bool>;
             constexpr bool same = std::is_same_v<From, T>;
-            constexpr bool to_double = std::is_same_v<T, double> && (integer || std::is_same_v<From, float>);
+            constexpr bool to_double = std::is_same_v<T, double> && (integer || is_real<From>);
             constexpr bool to_integer = std::is_same_v<T, std::int64_t> && integer;
             if constexpr (same || to_double || to_integer) {
                 std::vector<T> elements;

@@ -40,7 +40,8 @@ Tensor make_tensor(Type type, std::vector<std::int64_t> shape) {
     static const Tensor::Data empty[] = {
         std::vector<float>(), std::vector<double>(), std::vector<std::int8_t>(), std::vector<std::int16_t>(),
         std::vector<std::int32_t>(), std::vector<std::int64_t>(), std::vector<std::uint8_t>(), std::vector<std::uint16_t>(),
-        std::vector<std::uint32_t>(), std::vector<std::uint64_t>(), std::vector<bool>(), std::vector<std::string>()};
+        std::vector<std::uint32_t>(), std::vector<std::uint64_t>(), std::vector<bool>(), std::vector<std::string>(),
+        std::vector<Float16>(), std::vector<BFloat16>()};
     std::size_t count = 1;
     for (const std::int64_t size : shape) count *= static_cast<std::size_t>(size);
     Tensor tensor{std::move(shape), empty[static_cast<std::size_t>(type)]};
@@ -50,8 +51,12 @@ Tensor make_tensor(Type type, std::vector<std::int64_t> shape) {
 
 void put(Tensor& tensor, const Rule& rule, std::size_t row, double value) {
     check(rule, at(row), value);
-    if (rule.type == Type::float32) append(tensor, static_cast<float>(value));
-    else append(tensor, value);
+    switch (rule.type) {
+        case Type::float16: return append(tensor, Float16(value));
+        case Type::bfloat16: return append(tensor, BFloat16(value));
+        case Type::float32: return append(tensor, static_cast<float>(value));
+        default: return append(tensor, value);
+    }
 }
 
 void put(Tensor& tensor, const Rule& rule, std::size_t row, std::int64_t value) {

@@ -11,7 +11,7 @@
 namespace size_class::detail {
 
 /// Element types, in the order of the alternatives of Tensor::Data.
-enum class Type { float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64, boolean, text };
+enum class Type { float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64, boolean, text, float16, bfloat16 };
 
 /// A closed set of values, in the list for the column's type.
 struct Values {

@@ -23,6 +23,8 @@ constexpr ONNXTensorElementDataType element_type() {
     else if constexpr (std::is_same_v<T, std::uint32_t>) return ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT32;
     else if constexpr (std::is_same_v<T, std::uint64_t>) return ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT64;
     else if constexpr (std::is_same_v<T, bool>) return ONNX_TENSOR_ELEMENT_DATA_TYPE_BOOL;
+    else if constexpr (std::is_same_v<T, Float16>) return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16;
+    else if constexpr (std::is_same_v<T, BFloat16>) return ONNX_TENSOR_ELEMENT_DATA_TYPE_BFLOAT16;
     else return ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING;
 }
 

@@ -11,6 +11,8 @@
 #include <stdexcept>
 #include <type_traits>
 
+#include "size_class/half.hpp"
+
 namespace size_class::tests {
 namespace {
 
@@ -22,7 +24,7 @@ json read_json(const std::filesystem::path& path) {
     return json::parse(file);
 }
 
-bool is_float(const std::string& datatype) { return datatype.rfind("FP", 0) == 0; }
+bool is_float(const std::string& datatype) { return datatype.rfind("FP", 0) == 0 || datatype == "BF16"; }
 
 Cell cell_from(const json& value, const std::string& datatype) {
     if (value.is_null()) return std::monostate{};
@@ -46,7 +48,7 @@ void append_raw(std::vector<Cell>& cells, const std::string& raw) {
     for (std::size_t at = 0; at + sizeof(T) <= raw.size(); at += sizeof(T)) {
         T value;
         std::memcpy(&value, raw.data() + at, sizeof(T));
-        if constexpr (std::is_floating_point_v<T>) cells.emplace_back(static_cast<double>(value));
+        if constexpr (is_real<T>) cells.emplace_back(static_cast<double>(value));
         else cells.emplace_back(static_cast<std::int64_t>(value));
     }
 }
@@ -55,6 +57,8 @@ std::vector<Cell> cells_from_raw(const std::string& raw, const std::string& data
     std::vector<Cell> cells;
     if (datatype == "FP64") append_raw<double>(cells, raw);
     else if (datatype == "FP32") append_raw<float>(cells, raw);
+    else if (datatype == "FP16") append_raw<Float16>(cells, raw);
+    else if (datatype == "BF16") append_raw<BFloat16>(cells, raw);
     else if (datatype == "INT64") append_raw<std::int64_t>(cells, raw);
     else if (datatype == "INT32") append_raw<std::int32_t>(cells, raw);
     else if (datatype == "INT16") append_raw<std::int16_t>(cells, raw);

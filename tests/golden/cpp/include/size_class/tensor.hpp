@@ -6,6 +6,8 @@
 #include <variant>
 #include <vector>
 
+#include "size_class/half.hpp"
+
 namespace size_class {
 
 /// `data` is flat, in row-major order; it holds as many elements as the product of `shape`.
@@ -13,7 +15,8 @@ struct Tensor {
     using Data = std::variant<std::vector<float>, std::vector<double>, std::vector<std::int8_t>,
                               std::vector<std::int16_t>, std::vector<std::int32_t>, std::vector<std::int64_t>,
                               std::vector<std::uint8_t>, std::vector<std::uint16_t>, std::vector<std::uint32_t>,
-                              std::vector<std::uint64_t>, std::vector<bool>, std::vector<std::string>>;
+                              std::vector<std::uint64_t>, std::vector<bool>, std::vector<std::string>,
+                              std::vector<Float16>, std::vector<BFloat16>>;
     std::vector<std::int64_t> shape;
     Data data;
 };

@@ -157,9 +157,10 @@ final class Graph implements AutoCloseable {
         } else if (values instanceof long[] longs) {
             return OnnxTensor.createTensor(environment, LongBuffer.wrap(longs), shape);
         } else if (values instanceof float[] floats) {
-            return Column.type(name) == Type.FLOAT16
-                    ? OnnxTensor.createTensor(environment, halves(floats), shape, OnnxJavaType.FLOAT16)
-                    : OnnxTensor.createTensor(environment, FloatBuffer.wrap(floats), shape);
+            Type type = Column.type(name);
+            return type == Type.FLOAT32
+                    ? OnnxTensor.createTensor(environment, FloatBuffer.wrap(floats), shape)
+                    : OnnxTensor.createTensor(environment, halves(floats, type), shape, type.onnx);
         } else if (values instanceof int[] ints) {
             return Column.type(name) == Type.UINT8
                     ? OnnxTensor.createTensor(environment, bytes(tensor), shape, OnnxJavaType.UINT8)
@@ -179,11 +180,12 @@ final class Graph implements AutoCloseable {
         return bytes.rewind();
     }
 
-    private static ShortBuffer halves(float[] floats) {
+    /** The numbers rounded to a type of two bytes. */
+    private static ShortBuffer halves(float[] floats, Type type) {
         ShortBuffer halves =
                 ByteBuffer.allocateDirect(2 * floats.length).order(ByteOrder.nativeOrder()).asShortBuffer();
         for (float value : floats) {
-            halves.put(Fp16Conversions.floatToFp16(value));
+            halves.put(type == Type.FLOAT16 ? Fp16Conversions.floatToFp16(value) : Fp16Conversions.floatToBf16(value));
         }
         return halves.rewind();
     }
@@ -209,7 +211,7 @@ final class Graph implements AutoCloseable {
     private static Object values(String name, OnnxTensor tensor, TensorInfo info) throws OrtException {
         int size = (int) info.getNumElements();
         return switch (info.type) {
-            case FLOAT, FLOAT16 -> read(new float[size], tensor.getFloatBuffer()::get);
+            case FLOAT, FLOAT16, BFLOAT16 -> read(new float[size], tensor.getFloatBuffer()::get);
             case DOUBLE -> read(new double[size], tensor.getDoubleBuffer()::get);
             case INT64 -> read(new long[size], tensor.getLongBuffer()::get);
             case INT32 -> read(new int[size], tensor.getIntBuffer()::get);

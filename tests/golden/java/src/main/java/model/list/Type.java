@@ -5,6 +5,7 @@ import ai.onnxruntime.OnnxJavaType;
 /** The element types of the graph's inputs, with the range of the integers. */
 enum Type {
     FLOAT16(OnnxJavaType.FLOAT16),
+    BFLOAT16(OnnxJavaType.BFLOAT16),
     FLOAT32(OnnxJavaType.FLOAT),
     FLOAT64(OnnxJavaType.DOUBLE),
     INT8(OnnxJavaType.INT8, Byte.MIN_VALUE, Byte.MAX_VALUE),
@@ -30,7 +31,7 @@ enum Type {
     }
 
     boolean isFloat() {
-        return this == FLOAT16 || this == FLOAT32 || this == FLOAT64;
+        return this == FLOAT16 || this == BFLOAT16 || this == FLOAT32 || this == FLOAT64;
     }
 
     boolean isInteger() {
@@ -40,7 +41,7 @@ enum Type {
     /** A primitive array (or {@code String[]}) of so many elements. */
     Object array(int length) {
         return switch (this) {
-            case FLOAT16, FLOAT32 -> new float[length];
+            case FLOAT16, BFLOAT16, FLOAT32 -> new float[length];
             case FLOAT64 -> new double[length];
             case INT8 -> new byte[length];
             case INT16 -> new short[length];

@@ -69,6 +69,7 @@ record GoldenCase(String name, JsonNode request, JsonNode response) {
             case "FP64" -> data.add(raw.getDouble());
             case "FP32" -> data.add((double) raw.getFloat());
             case "FP16" -> data.add((double) Fp16Conversions.fp16ToFloat(raw.getShort()));
+            case "BF16" -> data.add((double) Fp16Conversions.bf16ToFloat(raw.getShort()));
             case "INT64" -> data.add(raw.getLong());
             case "INT32" -> data.add((long) raw.getInt());
             case "INT16" -> data.add((long) raw.getShort());
@@ -129,7 +130,7 @@ record GoldenCase(String name, JsonNode request, JsonNode response) {
             return cell.textValue();
         } else if (datatype.equals("BOOL")) {
             return cell.booleanValue();
-        } else if (datatype.startsWith("FP")) {
+        } else if (datatype.startsWith("FP") || datatype.equals("BF16")) {
             return cell.isTextual() ? Double.valueOf(cell.textValue()) : (Object) cell.doubleValue();
         }
         return cell.canConvertToLong() ? (Object) cell.longValue() : cell.decimalValue();

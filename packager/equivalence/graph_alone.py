@@ -1,0 +1,64 @@
+"""The graph in a process of its own: whether it stands all that is tried, and refuses what the original refuses.
+
+A graph can end its whole process: ONNX Runtime's GRU does on an empty batch, a division of whole numbers by 0.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from mlpack_toolkit.converters.artifact import Artifact
+from mlpack_toolkit.converters.messages import Load
+from mlpack_toolkit.converters.spec import Signature, Table
+from mlpack_toolkit.converters.table import take
+from mlpack_toolkit.converters.variant import ONNX
+from mlpack_toolkit.runtimes.engine.rules import violations
+
+from ..errors import ConversionError, ForgedError, ModelError
+from ..original.worker import Limits
+from .others import Spare
+from .probes import Batch, Probes
+
+
+def check_alone(graph: Artifact, signature: Signature, probes: Probes, scratch: Path, limits: Limits) -> None:
+    """Asks the graph all batches that are tried, and one without rows.
+
+    Raises `ConversionError` where it ends its process, or answers what the original refuses and no rule forbids.
+    """
+    with Spare(sys.executable, scratch, limits, Load(str(graph.path), ONNX)) as spare:
+        spare.signature = signature
+        for batch in _open(signature, (*probes.others, *_without_rows(signature, probes))):
+            _check(batch, spare)
+
+
+def _without_rows(signature: Signature, probes: Probes) -> Iterable[Batch]:
+    if signature.has_rows and 0 in signature.batch_sizes:
+        yield Batch("batch of 0", take(probes.rows, slice(0, 0), signature.batch_axes), {})
+
+
+def _open(signature: Signature, batches: Iterable[Batch]) -> Iterable[Batch]:
+    """The batches that no rule forbids, but those that the original was not asked."""
+    for batch in batches:
+        if batch.asked and next(violations(signature, batch.inputs), None) is None:
+            yield batch
+
+
+def _check(batch: Batch, spare: Spare) -> None:
+    answers: Table | None = None
+    try:
+        answers = spare.predict(batch.inputs)
+    except ForgedError:
+        raise
+    except ModelError as error:
+        if not batch.refused and spare.ended:
+            raise ConversionError(
+                f"ONNX Runtime ends its process on a batch of kind {batch.kind!r}, which the original answers ({error})"
+            ) from error
+    if batch.refused and answers is not None:
+        raise ConversionError(
+            f"the original refuses a batch of kind {batch.kind!r} ({batch.refused}), and the graph answers it: no rule "
+            "on single inputs can say what is refused. Check it in code before the model, or give the sizes that the "
+            "model takes (-O torch.dynamic=INPUT.AXIS:NAME[LEAST..MOST])"
+        )

@@ -1,0 +1,141 @@
+"""Exports every case in one process and prints a JSON line for each; runs in an interpreter that has torch.
+
+`python run_cases.py [--bare] [--keep FOLDER] [NAME ...]`. `--bare`: with torch's own exporter alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import io
+import json
+import logging
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import torch
+from cases.case import CASES, Case
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "src"))
+for theme in ("numbers", "sizes", "places", "pictures", "sequences", "outside"):
+    importlib.import_module(f"cases.{theme}")
+
+RELATIVE, ABSOLUTE = 1e-4, 1e-5
+
+
+def bare(case: Case, out: Path) -> None:
+    """The plain exporter's graph."""
+    shapes = tuple({a: d if isinstance(d, str) else d[0] for a, d in axes.items()} for axes in case.axes)
+    with contextlib.redirect_stdout(io.StringIO()):
+        torch.onnx.export(made(case), case.example, str(out), dynamo=True, dynamic_shapes=shapes)
+
+
+def ours(case: Case, out: Path) -> None:
+    """The graph of the converter, once its module is found to be pure."""
+    from mlpack_toolkit.converters.torch import exporting, model, purity
+
+    wrapped = model.wrapped(made(case), {})
+    table = {f"x{i}": t.numpy() for i, t in enumerate(case.example)}
+    outputs = tuple(purity.check_pure(wrapped.module, lambda: wrapped.outputs(table)))
+    args, kwargs = wrapped.call(tuple(table)).arguments(model.tensors(table))
+    axes = [{a: (d, 0, None) if isinstance(d, str) else d for a, d in each.items()} for each in case.axes]
+    with contextlib.redirect_stdout(io.StringIO()):
+        exporting.export(wrapped.module, args, kwargs, axes, (tuple(table), outputs), out)
+
+
+def made(case: Case) -> torch.nn.Module:
+    """The module as it was at first."""
+    torch.manual_seed(0)
+    module = case.module()
+    return module if case.name == "module_left_in_training" else module.eval()
+
+
+def expected(case: Case, inputs: tuple[torch.Tensor, ...]) -> list[np.ndarray] | None:
+    """What a fresh copy of the module answers; None: it raises."""
+    try:
+        with torch.no_grad():
+            found = made(case).eval()(*(t.clone() for t in inputs))
+    except Exception:
+        return None
+    return [t.numpy() for t in (found if isinstance(found, tuple) else (found,))]
+
+
+def differences(case: Case, path: Path) -> Iterator[str]:
+    """A sentence for each input at which the graph answers other than the module."""
+    options = ort.SessionOptions()
+    options.log_severity_level, options.intra_op_num_threads = 4, 1
+    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    for number, inputs in enumerate((case.example, *case.further)):
+        feeds = {i.name: t.numpy() for i, t in zip(session.get_inputs(), inputs)}
+        wanted = expected(case, inputs)
+        try:
+            found = session.run(None, feeds)
+        except Exception as error:
+            if wanted is not None:
+                yield f"input {number}: fails at run: {str(error).splitlines()[0][-200:]}"
+            continue
+        if wanted is None:
+            yield f"input {number}: the original raises, the graph answers"
+            continue
+        yield from (f"input {number}: {each}" for each in compared(wanted, found))
+
+
+def compared(wanted: list[np.ndarray], found: list[np.ndarray]) -> Iterator[str]:
+    if len(wanted) != len(found):
+        yield f"{len(found)} outputs for {len(wanted)}"
+    for place, (a, b) in enumerate(zip(wanted, found)):
+        if a.dtype != b.dtype or a.shape != b.shape:
+            yield f"output {place}: {b.dtype}{list(b.shape)} for {a.dtype}{list(a.shape)}"
+        elif not np.allclose(a, b, RELATIVE, ABSOLUTE, equal_nan=True):
+            with np.errstate(all="ignore"):
+                yield f"output {place}: {np.ravel(b)[:6]} for {np.ravel(a)[:6]}"
+
+
+def outcome(case: Case, export: Callable[[Case, Path], None], folder: Path) -> dict[str, object]:
+    """What came of one case: right, refused, fails or wrong, with the reason."""
+    path = folder / f"{case.name}.onnx"
+    before = time.process_time()
+    try:
+        export(case, path)
+    except Exception as error:
+        refused = export is bare or any(each.__name__ == "Unsupported" for each in type(error).__mro__)
+        found = ["refused" if refused else "crashed", f"{type(error).__name__}: {error}"]
+    else:
+        try:
+            wrong = list(differences(case, path))
+            ends = all("fails at run" in each for each in wrong)
+            found = ["right" if not wrong else "fails" if ends else "wrong", "; ".join(wrong)]
+        except Exception as error:
+            found = ["fails", f"does not load: {error}"]
+    seconds = time.process_time() - before
+    return {"case": case.name, "outcome": found[0], "why": found[1], "refused": case.refused, "seconds": round(seconds, 2)}
+
+
+def main() -> None:
+    """Runs the cases named, or all."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bare", action="store_true")
+    parser.add_argument("--keep", type=Path)
+    parser.add_argument("names", nargs="*")
+    given = parser.parse_args()
+    warnings.filterwarnings("ignore")
+    logging.disable(logging.ERROR)
+    torch.set_num_threads(1)
+    export = bare if given.bare else ours
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = given.keep or Path(temporary)
+        for name in given.names or CASES:
+            with contextlib.redirect_stderr(io.StringIO()):
+                line = outcome(CASES[name], export, folder)
+            print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
