@@ -156,6 +156,11 @@ def test_each_container_of_torch_becomes_a_bundle(name: str, files: Path, mlpack
     code, done, error = build(mlpack, files, name, *BUILT[name])
     assert code == 0, error
     assert done["verification"]["verdict"] == "equal"
+    if name == "weights.pt":
+        again = ("bench", files / done["bundle"], "--against", "original", "--python", TORCH)
+        code, told, _ = mlpack(*again)
+        assert code == 3 and "--allow mine.make" in told["error"]["message"]
+        assert mlpack(*again, "--allow", "mine.make")[0] == 0
 
 
 LOADED: dict[str, tuple[str, str, str]] = {

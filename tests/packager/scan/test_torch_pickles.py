@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mlpack_toolkit.packager.errors import ModelError, UntrustedError
-from mlpack_toolkit.packager.scan import Scan, require_trusted, scan, vouched
+from mlpack_toolkit.packager.scan import Scan, require_own, require_trusted, scan, vouched
 from tests.conftest import Run
 
 from .forge import G, Raw, append, build, call, new, setitem, written
@@ -179,3 +179,20 @@ def test_torchscript_is_a_program_that_is_allowed_by_its_word(mlpack: Run, tmp_p
 def test_a_persistent_id_outside_of_torchs_archives_stays_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="persistent id"):
         scanned(written(tensor(), 2), tmp_path)
+
+
+def test_a_factory_is_a_function_of_the_users_own(mlpack: Run, tmp_path: Path) -> None:
+    """Or one that is allowed: the name may come from a bundle of a stranger."""
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "mine.py").write_text("from os import abort\n\n\ndef make():\n    return 1\n")
+    (tmp_path / "m.pt").write_bytes(saved(state_dict(w=tensor())))
+    (tmp_path / "x.json").write_text("[[1, 2]]")
+    given = ("build", "m.pt", "--example", "x.json", "--code", "code", "-O")
+    for factory in ("os:abort", "mine:abort", "mine:none", "torch.hub:load"):
+        code, told, error = mlpack(*given, f"torch.factory={factory}")
+        assert (code, told["error"]["kind"]) == (3, "UntrustedError")
+        assert f"the function {factory.replace(':', '.')}, which no module in the folders of --code defines" in error
+    assert mlpack(*given, "torch.factory=mine")[0] == 2
+    own = vouched([tmp_path / "code"])
+    require_own(("mine.make",), (), own)
+    require_own(("theirs.nets.make",), ("theirs",), own)
