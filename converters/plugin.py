@@ -26,8 +26,10 @@ ONNX = "onnx>=1.16"
 Given = Mapping[str, Any]
 """The values of a framework's options by key, without options that have neither a value nor a default."""
 TEXT, NUMBER, FLAG, FILE, PROGRAM, PAIR = "text", "number", "flag", "file", "program", "pair"
+FUNCTION = "function"
 """Kinds of options: any text; a number; true or false; an existing file; a program by its path or by its name on the
-path; NAME=VALUE, whose value becomes a number if it can be read as one."""
+path; NAME=VALUE, whose value becomes a number if it can be read as one; MODULE:FUNCTION of the user's own code, which
+is called."""
 MODEL, MACHINE, BUILD = "model", "machine", "build"
 """Scopes of options: the model (the bundle keeps the value); this machine (the user gives the value again wherever the
 original runs); this build only."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from .._worker.batch_axis import output_shapes, rows_alone
 from ..needs import Requirement
-from ..plugin import TEXT, Converter, Export, Option, Original, Probing, Source
+from ..plugin import FUNCTION, TEXT, Converter, Export, Option, Original, Probing, Source
 from ..spec import BATCH, Description, Range, Signature, Table, TensorSpec
 from .dims import Axes, axes_of
 from .model import TorchModel, tensors, wrapped
@@ -132,7 +132,7 @@ CONVERTER = Converter(
                 kind=TEXT,
                 default="",
             ),
-            Option("factory", "module:function in --code that makes the module for a file of weights.", kind=TEXT),
+            Option("factory", "module:function in --code that makes the module for a file of weights.", kind=FUNCTION),
         ),
     ),
     original=Original(describe=describe, predict=predict, quick=quick, again=again),

@@ -87,6 +87,7 @@ class BuildContext:
 def build(request: Request, progress: Progress = lambda step: None) -> Built:
     """Builds the bundle at `OUTPUT/NAME-VERSION`; raises a kind of `MlpackError`, and then leaves nothing behind."""
     from ..bundle.writer import check_free
+    from ..options import functions
     from ..original.mlflow_folder import opened
     from ..original.source import take_source
 
@@ -96,9 +97,9 @@ def build(request: Request, progress: Progress = lambda step: None) -> Built:
     check_free(place, request.overwrite)
     with models_folder() as (name, scratch):
         progress("reading the model file's imports")
-        source = take_source(
-            request.model, name / "source", request.allow, request.code
-        )  # which the model cannot reach
+        held = name / "source"  # which the model cannot reach
+        called = functions(request.options)
+        source = take_source(request.model, held, request.allow, request.code, called)
         with Worker(request.python, scratch, request.limits) as worker:
             try:
                 built = _build(BuildContext(request, source, worker, scratch, progress), place)
