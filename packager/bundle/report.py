@@ -79,6 +79,8 @@ def _proof_values(proof: VerificationReport) -> dict[str, Any]:
         "provider": proof.provider,
         "tolerances": {n: {"rtol": t.rtol, "atol": t.atol} for n, t in proof.tolerances.items()},
         "user_tolerance": proof.user_tolerance,
+        "noise": {name: f"{n:.2g}" for name, n in proof.noise.get("example", {}).items()},
+        "noisy": [kind for kind in proof.noise if kind != "example"],
         "tolerance_used": f"{proof.tolerance_used:.2g}",
         "probes": [_probe(kind, errors) for kind, errors in proof.probes.items()],
         "refused": dict(proof.refused),
