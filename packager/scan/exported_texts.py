@@ -39,7 +39,8 @@ _SIZES = (
     "Abs Add And CeilDiv CeilToInt CleanDiv Eq Equality Float FloatPow FloatTrueDiv FloorDiv FloorToInt Ge GreaterThan "
     "Gt Identity Integer IntTrueDiv IsNonOverlappingAndDenseIndicator Le LessThan Lt Max Min Mod ModularIndexing Mul "
     "Ne Not OpaqueUnaryFn_sqrt Or Piecewise Pow PowByNatural PythonMod Rational RoundDecimal RoundToInt "
-    "StrictGreaterThan StrictLessThan Symbol ToFloat TruncToFloat TruncToInt Unequality Where float int max min sym_float sym_int"
+    "StrictGreaterThan StrictLessThan Symbol ToFloat TruncToFloat TruncToInt Unequality Where "
+    "float int max min sym_float sym_int"
 )
 """Functions of sizes."""
 _ASKED = frozenset({"size", "stride", "storage_offset", "item"})
