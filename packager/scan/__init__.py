@@ -100,7 +100,7 @@ def require_own(functions: Sequence[str], allow: Sequence[str], own: Vouched) ->
         if name not in own.functions | own.classes and trust.use(*name.rsplit(".", 1)) != "own":
             raise UntrustedError(
                 f"An option names the function {name}, which no module in the folders of --code defines at its top "
-                f"level: define it there and give the folder with --code DIR, or add --allow {name} if you trust it.",
+                f"level: define it there (mlpack build --code DIR), or add --allow {name} if you trust it.",
                 names=[name],
             )
 

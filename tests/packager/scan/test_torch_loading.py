@@ -108,7 +108,7 @@ def test_modules_and_weights_are_read_exactly_as_torch_reads_them(tmp_path: Path
         assert found.kind == ("torch_weights" if "weights" in name else "torch")
         files[path] = {"names": found.names, "own": (), "referred": found.referred, "compare": True}
     done = loaded(files, tmp_path)
-    assert done["fired"] == [] and len(done["ends"]) == len(files) >= 24
+    assert done["fired"] == [] and len(done["ends"]) == len(files) == 22
     assert {name: end for name, end in done["ends"].items() if end != "the same"} == {}
 
 
@@ -157,7 +157,7 @@ def test_each_container_of_torch_becomes_a_bundle(name: str, files: Path, mlpack
     assert code == 0, error
     assert done["verification"]["verdict"] == "equal"
     if name == "weights.pt":
-        again = ("bench", files / done["bundle"], "--against", "original", "--python", TORCH)
+        again = ("bench", done["bundle"], "--against", "original", "--python", TORCH)
         code, told, _ = mlpack(*again)
         assert code == 3 and "--allow mine.make" in told["error"]["message"]
         assert mlpack(*again, "--allow", "mine.make")[0] == 0
