@@ -15,7 +15,7 @@ from .._worker.batch_axis import output_shapes, rows_alone
 from ..needs import Requirement
 from ..plugin import FUNCTION, TEXT, Converter, Export, Option, Original, Probing, Source
 from ..spec import BATCH, Description, Range, Signature, Table, TensorSpec
-from .dims import Axes, axes_of
+from .dims import Axes, axes_of, axes_of_program
 from .model import TorchModel, tensors, wrapped
 from .purity import check_pure
 
@@ -45,7 +45,7 @@ def named(model: TorchModel, table: Table) -> Table:
 def adapt(model: TorchModel, description: Description) -> Description:
     """The description with the inputs of the example and the dimensions that its answers show."""
     example = description.example or {}
-    axes = axes_of(model.given.get("dynamic", ""), {name: values.ndim for name, values in example.items()})
+    axes = _axes(model, {name: values.ndim for name, values in example.items()})
     inputs = tuple(_spec(name, values, axes.get(name, {})) for name, values in example.items())
     found = replace(description, inputs=inputs, ranges=_ranges(axes))
     try:
@@ -57,6 +57,11 @@ def adapt(model: TorchModel, description: Description) -> Description:
         inputs = tuple(_without_batch(t) for t in inputs)
     shapes = output_shapes(model.outputs, inputs, dict.fromkeys(answers), example, answers)
     return replace(found, inputs=inputs, outputs=shapes)
+
+
+def _axes(model: TorchModel, ranks: Mapping[str, int]) -> Axes:
+    text = model.given.get("dynamic", "")
+    return axes_of(text, ranks) if model.program is None else axes_of_program(model.program, text)
 
 
 def _spec(name: str, values: Any, free: Mapping[int, Range]) -> TensorSpec:
