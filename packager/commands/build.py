@@ -16,6 +16,7 @@ from mlpack_toolkit import converters
 from mlpack_toolkit.converters.messages import Convert, Environment, Lend, Load, Loaded, Measure, Probe
 from mlpack_toolkit.converters.spec import Axes, Signature
 from mlpack_toolkit.converters.table import rows_of
+from mlpack_toolkit.converters.variant import ONNX
 
 from ..errors import ForgedError, MismatchError, ModelError
 from ..original.replies import hand_over
@@ -218,7 +219,7 @@ def _prove(build: BuildContext, loaded: Loaded, signature: Signature, probes: Pr
     wanted = Wanted(request.precision, request.rtol, request.atol)
     with twin(request.python, build.scratch, request.limits, build.loading, loaded, probes) as other:
         try:
-            proven = prove(_converting(build, signature, probes), signature, probes, loaded.precisions, wanted)
+            proven = prove(_converting(build), signature, probes, loaded.precisions, wanted, _checking(build, probes))
         except MismatchError:
             if other is not None:
                 other.explain(signature, probes, wanted)
@@ -229,9 +230,8 @@ def _prove(build: BuildContext, loaded: Loaded, signature: Signature, probes: Pr
         return other.held(proven, probes)
 
 
-def _converting(build: BuildContext, signature: Signature, probes: Probes) -> Callable[[str], Artifact]:
+def _converting(build: BuildContext) -> Callable[[str], Artifact]:
     """Makes the graph of a precision, where the model's process cannot write."""
-    from ..equivalence.graph_alone import check_alone
     from ..original.graphs import graph_in, source_as_graph
 
     graphs, source = build.scratch.with_name(GRAPHS), build.source
@@ -242,12 +242,21 @@ def _converting(build: BuildContext, signature: Signature, probes: Probes) -> Ca
         out, folder = build.scratch / f"model.{real}.onnx", graphs / str(len(list(graphs.iterdir())) + 1)
         if build.worker.call(Convert(real, str(out))).as_it_came:
             return source_as_graph(folder, source)
-        graph = graph_in(out, folder, source, build.request.limits.memory or sys.maxsize)
-        if signature.takes_tensors:
-            check_alone(graph, signature, probes, build.scratch, build.request.limits)
-        return graph
+        return graph_in(out, folder, source, build.request.limits.memory or sys.maxsize)
 
     return convert
+
+
+def _checking(build: BuildContext, probes: Probes) -> Callable[[Artifact, Signature], Signature]:
+    """Asks a graph of tensors in a process of its own first; of an ONNX file the original is a graph itself."""
+    from ..equivalence.graph_alone import check_alone
+
+    def check(graph: Artifact, signature: Signature) -> Signature:
+        if not signature.takes_tensors or build.source.found.kind == ONNX:
+            return signature
+        return check_alone(graph, signature, probes, build.scratch, build.request.limits)
+
+    return check
 
 
 def _cases(build: BuildContext, proven: Proven, probes: Probes) -> list[GoldenCase]:
