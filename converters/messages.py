@@ -190,6 +190,14 @@ class Lend(Request[Done]):
 
 
 @dataclass(frozen=True)
+class Read(Request[Done]):
+    """Write the tensors of an example in the framework's own format to the file `out`."""
+
+    example: str
+    out: str
+
+
+@dataclass(frozen=True)
 class Probe(Request[Probed]):
     """Make probes from the example, ask the original, and write both into the folder `out`.
 
@@ -255,7 +263,8 @@ class Measure(Request[Measured]):
 
 
 REQUESTS: Mapping[str, type[Request[Any]]] = {
-    each.__name__.lower(): each for each in (Load, Environment, Lend, Probe, Adopt, Convert, Predict, Noise, Measure)
+    each.__name__.lower(): each
+    for each in (Load, Environment, Lend, Read, Probe, Adopt, Convert, Predict, Noise, Measure)
 }
 """By the command's name."""
 

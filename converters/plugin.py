@@ -145,11 +145,15 @@ class Probing:
     `adapt(model, description)`: completes the description when it has the example.
     `batches(model, description, inputs, example)`: the probes, the example's own rows first.
     `named(model, table)`: the example's tensors under the names of the inputs, of a model that takes tensors.
+    `read(path)`: the tensors by name of an example in the framework's own format, whose files end in `suffixes`; such a
+    file is scanned before, and read in the model's process.
     """
 
     adapt: Callable[[Any, Description], Description] = field(default=lambda model, description: description)
     batches: Callable[[Any, Description, tuple[TensorSpec, ...], Table], list[Probe]] = column_probes
     named: Callable[[Any, Table], Table] = field(default=lambda model, table: table)
+    suffixes: tuple[str, ...] = ()
+    read: Callable[[Path], Table] | None = None
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def cli(context: click.Context) -> None:
 
 @cli.command(cls=WithOptions)
 @click.argument("model", type=_any, required=False)
-@click.option("--example", type=_file, help="Example inputs: csv, parquet, npz, npy, json or rds.")
+@click.option("--example", type=_file, help="Example inputs: csv, parquet, npz, npy, json, rds, pt.")
 @click.option("-o", "--output", type=_folder, help="The folder for the bundle.  [default: dist]")
 @click.option("--name", help="The bundle's name.  [default: the model file's]")
 @click.option("--version", "version_", help="The bundle's version.  [default: 1.0.0]")

@@ -59,7 +59,7 @@ def check_request(request: Request) -> None:
     """Raises `UsageError` for a request that cannot be built, before anything is loaded."""
     from mlpack_toolkit.runtimes import names
 
-    from .data.readers import check_file
+    from .data.framework_files import check_example
     from .original.interpreter import check_interpreter
 
     for path in (request.model, *request.code, *((request.lock,) if request.lock else ())):
@@ -68,7 +68,7 @@ def check_request(request: Request) -> None:
         raise UsageError(f"{request.model} is a folder that MLflow did not write: give the model's file in it")
     if not request.model.is_file():
         raise UsageError(f"there is no model file {request.model}")
-    check_file(request.example)
+    check_example(request.example)
     if request.lock is not None and not request.lock.is_file():
         raise UsageError(f"there is no lock file {request.lock}")
     for folder in request.code:

@@ -139,6 +139,7 @@ def _build(build: BuildContext, place: Path) -> Built:
     recording = record(request.python)
     example = _read_example(build)
     loaded = worker.receive(build.loading)
+    example = example or _read_there(build)
     if not loaded.can_convert:
         wanted = converters.load(loaded.framework).export.packages
         build.progress("installing what converting needs beside the model's environment")
@@ -158,13 +159,25 @@ def _build(build: BuildContext, place: Path) -> Built:
     return Built(place, identity, proven.signature, proven.report, latency, facts, loaded.notes, remarks)
 
 
-def _read_example(build: BuildContext) -> Example:
-    """Reads the example and writes it for the worker, which loads the model meanwhile."""
+def _read_example(build: BuildContext) -> Example | None:
+    """Reads the example and writes it for the worker, which loads the model meanwhile; None: the worker reads it."""
+    from ..data.framework_files import is_of_framework
     from ..data.readers import read_example, with_reals
 
-    example = with_reals(read_example(build.request.example), build.request.reals)
-    hand_over(example.table, build.scratch / "example.npz")
+    example = None
+    if not is_of_framework(build.request.example):
+        example = with_reals(read_example(build.request.example), build.request.reals)
+        hand_over(example.table, build.scratch / "example.npz")
     _import_ahead()
+    return example
+
+
+def _read_there(build: BuildContext) -> Example:
+    """The example in the model's own framework's format."""
+    from ..data.framework_files import read_in
+
+    example = read_in(build.worker, build.request.example, build.scratch)
+    hand_over(example.table, build.scratch / "example.npz")
     return example
 
 

@@ -288,7 +288,7 @@ def _read_whole(path: Path, suffix: str) -> Example:
 
 def _read_npy(path: Path) -> Example:
     check_rows(path, path.stat().st_size)
-    return _of_arrays({"X": np.load(path, allow_pickle=False, mmap_mode="c")})
+    return of_arrays({"X": np.load(path, allow_pickle=False, mmap_mode="c")})
 
 
 def _read_npz(path: Path) -> Table | Example:
@@ -298,10 +298,11 @@ def _read_npz(path: Path) -> Table | Example:
             return {"X": _numbers(_dense(path, arrays["shape"]))}
         table = {name: arrays[name] for name in arrays.files}
     alone = len(table) == 1 and next(iter(table.values())).ndim == 2
-    return _of_arrays({"X": next(iter(table.values()))} if alone else table)
+    return of_arrays({"X": next(iter(table.values()))} if alone else table)
 
 
-def _of_arrays(table: Table) -> Example:
+def of_arrays(table: Table) -> Example:
+    """The example of these arrays."""
     wide = {name: _numbers(values) for name, values in table.items()}
     return Example(
         wide, dtypes={name: table[name].dtype.name for name in table if table[name].dtype != wide[name].dtype}
