@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ..environments.recording import Given, Recorded, Recording
     from ..equivalence.others import Spare
     from ..equivalence.probes import Probes
-    from ..equivalence.prove import Proven
+    from ..equivalence.prove import Proven, Wanted
     from ..equivalence.report import VerificationReport
     from ..original.source import Source
     from .bench import LatencyReport
@@ -127,6 +127,7 @@ def _folders(folder: str, names: list[str]) -> list[str]:
 def _build(build: BuildContext, place: Path) -> Built:
     from ..bundle.assemble import write
     from ..environments import given_lock, record
+    from ..equivalence.graph_alone import begun
     from ..options import kept
 
     request, worker = build.request, build.worker
@@ -143,6 +144,7 @@ def _build(build: BuildContext, place: Path) -> Built:
     probes, signature, notes = _ask(build, loaded, example)
     loaded = replace(loaded, notes=(*loaded.notes, *notes))
     proven = _prove(build, loaded, signature, probes)
+    loaded = replace(loaded, notes=(*loaded.notes, *begun(signature, proven.signature)))
     cases = _cases(build, proven, probes)
     latency = _latency(build, loaded, proven, probes)
     environment = _lock(build, loaded, recording, given)
@@ -208,13 +210,13 @@ def _with_others(build: BuildContext, spare: Spare, signature: Signature, probes
 def _prove(build: BuildContext, loaded: Loaded, signature: Signature, probes: Probes) -> Proven:
     """The graph that answers like the original; `MismatchError` where there is none."""
     from ..equivalence.processor import twin
-    from ..equivalence.prove import Wanted, prove
+    from ..equivalence.prove import Wanted
 
     request = build.request
     wanted = Wanted(request.precision, request.rtol, request.atol)
     with twin(request.python, build.scratch, request.limits, build.loading, loaded, probes) as other:
         try:
-            proven = prove(_converting(build, signature, probes), signature, probes, loaded.precisions, wanted)
+            proven = _proven(_converting(build, signature, probes), signature, (probes, loaded, wanted))
         except MismatchError:
             if other is not None:
                 other.explain(signature, probes, wanted)
@@ -225,20 +227,35 @@ def _prove(build: BuildContext, loaded: Loaded, signature: Signature, probes: Pr
         return other.held(proven, probes)
 
 
+def _proven(convert: Callable[[str], Artifact], signature: Signature, asked: tuple[Probes, Loaded, Wanted]) -> Proven:
+    """The proof; of a graph that stops where a dimension is 0, for sizes from 1."""
+    from ..equivalence.graph_alone import StopsEmpty
+    from ..equivalence.prove import prove
+
+    probes, loaded, wanted = asked
+    try:
+        return prove(convert, signature, probes, loaded.precisions, wanted)
+    except StopsEmpty as stops:
+        return _proven(convert, stops.signature, asked)
+
+
 def _converting(build: BuildContext, signature: Signature, probes: Probes) -> Callable[[str], Artifact]:
-    """Makes the graph of a precision, where the model's process cannot write."""
+    """Makes the graph of a precision, once, where the model's process cannot write."""
     from ..equivalence.graph_alone import check_alone
     from ..original.graphs import graph_in, source_as_graph
 
     graphs, source = build.scratch.with_name(GRAPHS), build.source
     graphs.mkdir()
+    made: dict[str, Artifact] = {}
 
     def convert(real: str) -> Artifact:
+        if real in made:
+            return made[real]
         build.progress(f"converting to ONNX ({real}) and comparing")
         out, folder = build.scratch / f"model.{real}.onnx", graphs / str(len(list(graphs.iterdir())) + 1)
         if build.worker.call(Convert(real, str(out))).as_it_came:
             return source_as_graph(folder, source)
-        graph = graph_in(out, folder, source, build.request.limits.memory or sys.maxsize)
+        made[real] = graph = graph_in(out, folder, source, build.request.limits.memory or sys.maxsize)
         if signature.takes_tensors:
             check_alone(graph, signature, probes, build.scratch, build.request.limits)
         return graph
