@@ -117,7 +117,7 @@ def _batches(system: Any, table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]
 
     inputs = tuple(TensorSpec(name, values.dtype.name, shape(name)) for name, values in table.items())
     yield "example", table
-    yield from ((tried.kind, tried.batch) for tried in tensor_probes(Signature(inputs, ()), dict(table)))
+    yield from ((tried.kind, tried.batch) for tried in tensor_probes(Signature("", inputs, ()), dict(table)))
 
 
 def _difference(want: Mapping[str, Any], got: list[Any], allowed: Mapping[str, tuple[float, float]]) -> str:

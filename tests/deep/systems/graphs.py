@@ -59,5 +59,7 @@ def padded(rows: int) -> dict[str, object]:
     return {"nodes": normal(4, rows, 7, 16), "edges": edges, "there": there}
 
 
-AXES = "nodes.0:batch,nodes.1:size,edges.0:batch,edges.1:size,edges.2:size,there.0:batch,there.1:size"
+BATCH, SIZE = "batch", "size"
+NODES = f"nodes.0:{BATCH},nodes.1:{SIZE},there.0:{BATCH},there.1:{SIZE}"
+AXES = f"{NODES},edges.0:{BATCH},edges.1:{SIZE},edges.2:{SIZE}"
 SYSTEMS = (System("Graph attention on padded graphs", graph_attention, padded, AXES),)

@@ -119,7 +119,11 @@ def text(rows: int) -> dict[str, object]:
 def before(rows: int) -> dict[str, object]:
     """What a step is given in the middle of a sentence of 11 letters."""
     weights = abs(normal(6, rows, 2, 11))
-    found = {"frame": normal(7, rows, MELS), "memory": normal(8, rows, 11, WIDTH), "keys": normal(9, rows, 11, ATTENTION)}
+    found = {
+        "frame": normal(7, rows, MELS),
+        "memory": normal(8, rows, 11, WIDTH),
+        "keys": normal(9, rows, 11, ATTENTION),
+    }
     state = {f"state.{i}": normal(10 + i, rows, CELLS) / 4 for i in range(4)}
     return {**found, "weights": weights / weights.sum(-1, keepdims=True), "context": normal(6, rows, WIDTH), **state}
 

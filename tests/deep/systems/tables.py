@@ -61,9 +61,7 @@ class TabNet(nn.Module):
         super().__init__()
         self.norm = nn.BatchNorm1d(columns)
         self.shared = nn.ModuleList([Gated(columns, 2 * width), Gated(2 * width, 2 * width)])
-        self.own = nn.ModuleList(
-            nn.ModuleList(Gated(2 * width, 2 * width) for _ in range(2)) for _ in range(steps + 1)
-        )
+        self.own = nn.ModuleList(nn.ModuleList(Gated(2 * width, 2 * width) for _ in range(2)) for _ in range(steps + 1))
         self.attention = nn.ModuleList(
             nn.Sequential(nn.Linear(width, columns, bias=False), nn.BatchNorm1d(columns)) for _ in range(steps)
         )
