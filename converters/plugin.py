@@ -9,7 +9,7 @@ every other callable gets. A framework with options returns an object that conta
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
@@ -26,8 +26,10 @@ ONNX = "onnx>=1.16"
 Given = Mapping[str, Any]
 """The values of a framework's options by key, without options that have neither a value nor a default."""
 TEXT, NUMBER, FLAG, FILE, PROGRAM, PAIR = "text", "number", "flag", "file", "program", "pair"
+FUNCTION = "function"
 """Kinds of options: any text; a number; true or false; an existing file; a program by its path or by its name on the
-path; NAME=VALUE, whose value becomes a number if it can be read as one."""
+path; NAME=VALUE, whose value becomes a number if it can be read as one; MODULE:FUNCTION of the user's own code, which
+is called."""
 MODEL, MACHINE, BUILD = "model", "machine", "build"
 """Scopes of options: the model (the bundle keeps the value); this machine (the user gives the value again wherever the
 original runs); this build only."""
@@ -114,6 +116,8 @@ class Original:
     `environment(model)`: the original's environment, where that is not this interpreter's.
     `processor(model)`: whether answers may depend on the kernel of linear algebra, which the processor chooses:
     `ALWAYS`, `TIES` (only labels, among equal scores) or `NEVER`.
+    `again(model, x)`: the same answers computed otherwise (in float64, on other threads), whose differences are the
+    original's noise; None: it has none.
     `takes_sparse(model)`: whether an original with column names takes a sparse matrix; one without names is tried.
     """
 
@@ -123,6 +127,7 @@ class Original:
     clock: Callable[[Any, Any], float] | None = None
     environment: Callable[[Any], dict[str, Any]] | None = None
     processor: Callable[[Any], str] = field(default=lambda model: NEVER)
+    again: Callable[[Any, Any], Iterable[Table]] | None = None
     takes_sparse: Callable[[Any], bool] = _never
 
 

@@ -6,16 +6,16 @@ with translations of ours where that one is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from .._worker.batch_axis import output_shapes, rows_alone
 from ..needs import Requirement
-from ..plugin import TEXT, Converter, Export, Option, Original, Probing, Source
+from ..plugin import FUNCTION, TEXT, Converter, Export, Option, Original, Probing, Source
 from ..spec import BATCH, Description, Range, Signature, Table, TensorSpec
-from .dims import Axes, axes_of
+from .dims import Axes, axes_of, axes_of_program
 from .model import TorchModel, tensors, wrapped
 from .purity import check_pure
 
@@ -45,7 +45,7 @@ def named(model: TorchModel, table: Table) -> Table:
 def adapt(model: TorchModel, description: Description) -> Description:
     """The description with the inputs of the example and the dimensions that its answers show."""
     example = description.example or {}
-    axes = axes_of(model.given.get("dynamic", ""), {name: values.ndim for name, values in example.items()})
+    axes = _axes(model, {name: values.ndim for name, values in example.items()})
     inputs = tuple(_spec(name, values, axes.get(name, {})) for name, values in example.items())
     found = replace(description, inputs=inputs, ranges=_ranges(axes))
     try:
@@ -57,6 +57,11 @@ def adapt(model: TorchModel, description: Description) -> Description:
         inputs = tuple(_without_batch(t) for t in inputs)
     shapes = output_shapes(model.outputs, inputs, dict.fromkeys(answers), example, answers)
     return replace(found, inputs=inputs, outputs=shapes)
+
+
+def _axes(model: TorchModel, ranks: Mapping[str, int]) -> Axes:
+    text = model.given.get("dynamic", "")
+    return axes_of(text, ranks) if model.program is None else axes_of_program(model.program, text)
 
 
 def _spec(name: str, values: Any, free: Mapping[int, Range]) -> TensorSpec:
@@ -82,6 +87,11 @@ def predict(model: TorchModel, x: Table) -> Table:
 def quick(model: TorchModel, x: Table) -> object:
     """The same, as tensors."""
     return model.answer(x)
+
+
+def again(model: TorchModel, x: Table) -> Iterable[Table]:
+    """The same answers on other threads, and in float64."""
+    return model.again(x)
 
 
 def convert(model: TorchModel, description: Description, signature: Signature, real: str, out: Path) -> None:
@@ -127,10 +137,10 @@ CONVERTER = Converter(
                 kind=TEXT,
                 default="",
             ),
-            Option("factory", "module:function in --code that makes the module for a file of weights.", kind=TEXT),
+            Option("factory", "module:function in --code that makes the module for a file of weights.", kind=FUNCTION),
         ),
     ),
-    original=Original(describe=describe, predict=predict, quick=quick),
+    original=Original(describe=describe, predict=predict, quick=quick, again=again),
     export=Export(convert=convert, precisions=precisions, packages=ONNX),
     probing=Probing(adapt=adapt, named=named),
     needs=(

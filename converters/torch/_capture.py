@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 from ..spec import Unsupported
 from . import _lines
@@ -18,7 +18,7 @@ from ._fixes.layers import as_in_eager
 from ._fixes.packed import packed_as_padded
 from ._fixes.recurrent import kept_whole
 
-Promise = Mapping[int, "tuple[str, int, Optional[int]]"]
+Promise = Mapping[int, "tuple[str, int, int | None]"]
 """Of an input: by axis, the name of a free size with the least and the most that is promised."""
 MOST_TRIED = 4096
 """How far above the example's own size another is looked for."""

@@ -71,7 +71,8 @@ def sizes(signature: Signature, rows: Table) -> tuple[int, ...]:
     if not signature.has_rows:
         return BATCHES[:1]
     each = sum(values.nbytes for values in rows.values()) / max(1, rows_of(rows, signature.batch_axes))
-    return tuple(n for n in BATCHES if n == BATCHES[0] or not signature.takes_tensors or n * each <= MOST_BYTES)
+    fitting = [n for n in BATCHES if n in signature.batch_sizes] or [rows_of(rows, signature.batch_axes)]
+    return tuple(n for n in fitting if n == fitting[0] or not signature.takes_tensors or n * each <= MOST_BYTES)
 
 
 def measure_graph(

@@ -87,6 +87,7 @@ class BuildContext:
 def build(request: Request, progress: Progress = lambda step: None) -> Built:
     """Builds the bundle at `OUTPUT/NAME-VERSION`; raises a kind of `MlpackError`, and then leaves nothing behind."""
     from ..bundle.writer import check_free
+    from ..options import functions
     from ..original.mlflow_folder import opened
     from ..original.source import take_source
 
@@ -96,9 +97,9 @@ def build(request: Request, progress: Progress = lambda step: None) -> Built:
     check_free(place, request.overwrite)
     with models_folder() as (name, scratch):
         progress("reading the model file's imports")
-        source = take_source(
-            request.model, name / "source", request.allow, request.code
-        )  # which the model cannot reach
+        held = name / "source"  # which the model cannot reach
+        called = functions(request.options)
+        source = take_source(request.model, held, request.allow, request.code, called)
         with Worker(request.python, scratch, request.limits) as worker:
             try:
                 built = _build(BuildContext(request, source, worker, scratch, progress), place)
@@ -128,6 +129,7 @@ def _build(build: BuildContext, place: Path) -> Built:
     from ..bundle.assemble import write
     from ..environments import given_lock, record
     from ..equivalence.graph_alone import begun
+    from ..equivalence.others import Spare
     from ..options import kept
 
     request, worker = build.request, build.worker
@@ -141,9 +143,10 @@ def _build(build: BuildContext, place: Path) -> Built:
         wanted = converters.load(loaded.framework).export.packages
         build.progress("installing what converting needs beside the model's environment")
         worker.call(Lend(str(recording.converter_packages(wanted))))
-    probes, signature, notes = _ask(build, loaded, example)
-    loaded = replace(loaded, notes=(*loaded.notes, *notes))
-    proven = _prove(build, loaded, signature, probes)
+    with Spare(request.python, build.scratch, request.limits, build.loading) as spare:
+        probes, signature, notes = _ask(build, loaded, example, spare)
+        loaded = replace(loaded, notes=(*loaded.notes, *notes))
+        proven = _prove(build, loaded, signature, probes)
     loaded = replace(loaded, notes=(*loaded.notes, *begun(signature, proven.signature)))
     cases = _cases(build, proven, probes)
     latency = _latency(build, loaded, proven, probes)
@@ -172,16 +175,15 @@ def _import_ahead() -> None:
         import_module(module, __package__)
 
 
-def _ask(build: BuildContext, loaded: Loaded, example: Example) -> tuple[Probes, Signature, tuple[str, ...]]:
+def _ask(
+    build: BuildContext, loaded: Loaded, example: Example, spare: Spare
+) -> tuple[Probes, Signature, tuple[str, ...]]:
     """The probes with the original's answers, the signature, and notes for the report."""
-    from ..equivalence.others import Spare
-
-    with Spare(build.request.python, build.scratch, build.request.limits, build.loading) as spare:
-        if not loaded.width:
-            spare.begin()
-        probes, signature, notes = _probe(build, example)
-        if signature.takes_tensors:
-            signature, probes = _with_others(build, spare, signature, probes)
+    if not loaded.width:
+        spare.begin()
+    probes, signature, notes = _probe(build, example)
+    if signature.takes_tensors:
+        signature, probes = _with_others(build, spare, signature, probes)
     return probes, signature, notes
 
 
@@ -204,6 +206,8 @@ def _with_others(build: BuildContext, spare: Spare, signature: Signature, probes
     spare.signature = signature
     signature = bounded(signature, probes.rows, spare.predict)
     others = tuple(of_rank(signature, answered(signature, probes.rows, spare.predict)))
+    if build.request.rtol is None and build.request.atol is None:
+        probes = replace(probes, noise=spare.noise(probes.rows), noise_of=spare.noise)
     return ruled(widened(signature, others), others), replace(probes, others=others)
 
 
@@ -267,7 +271,7 @@ def _cases(build: BuildContext, proven: Proven, probes: Probes) -> list[GoldenCa
     """The golden cases. The original answers each again on its own: in another batch its last bits may differ."""
     from ..equivalence.cases import golden_cases
 
-    cases = golden_cases(proven.signature, probes, proven.report.tolerances)
+    cases = golden_cases(proven.signature, probes, proven.report.tolerances, proven.report.noise)
     return [_answered_alone(build, case, probes.axes) for case in cases]
 
 

@@ -67,10 +67,12 @@ def tolerances(
     rtol: float | None = None,
     atol: float | None = None,
     single: Collection[str] = (),
+    small: bool = False,
 ) -> dict[str, Tolerance]:
     """The tolerance of each float output: that of the coarser of the graph's type and the original's.
 
-    `single`: outputs that a part of the original computes in float32, whatever their type.
+    `single`: outputs that a part of the original computes in float32, whatever their type. `small`: an output whose
+    largest magnitude is below 1 gets an absolute part that is smaller by as much.
 
     The absolute part grows with the output's usual size: the median magnitude of the answers to the example rows
     (at least 1; of several columns the smallest), so that an output near zero among prices of 300 000 gets the
@@ -83,13 +85,20 @@ def tolerances(
             continue
         default = _coarsest(spec.name, spec.dtype, values.dtype.name, *(["float32"] if spec.name in single else []))
         rows = by_row(values, spec.batch_axis)
-        scale = max(1.0, _usual_size(rows if spec.batch_axis is None else rows[example]))
+        own = rows if spec.batch_axis is None else rows[example]
+        scale = max(_largest(own, 1.0) if small else 1.0, _usual_size(own))
         found[spec.name] = Tolerance(
             default.rtol if rtol is None else rtol,
             default.atol * scale if atol is None else atol,
             BFLOAT16 if spec.dtype == BFLOAT16 else "",
         )
     return found
+
+
+def _largest(values: np.ndarray[Any, Any], most: float) -> float:
+    """The largest magnitude, at most `most`."""
+    finite = np.abs(values[np.isfinite(values)].astype(np.float64))
+    return float(f"{min(float(finite.max(initial=0.0)), most):.3g}")
 
 
 def _coarsest(output: str, *dtypes: str) -> Tolerance:

@@ -18,6 +18,7 @@ from .batches import refuse_hanging
 from .compared import compare_runner
 from .comparison import tolerances
 from .limits import narrower
+from .noise import loosened
 from .probes import Probes
 from .refusals import with_rules
 from .report import VerificationReport
@@ -112,6 +113,7 @@ def _attempt(
         probes.known,
         {p: reason for p, reason in failed.items() if p != real},
         found.worst,
+        noise={**({"example": probes.noise} if probes.noise else {}), **found.noise},
     )
     return Proven(model, graph.signature, real, report)
 
@@ -128,7 +130,8 @@ def _allowed(graph: Graph, signature: Signature, probes: Probes, wanted: Wanted)
     """What each float output of the graph may differ by from the reference answers."""
     _, want, positions = probes.keep(probes.in_reach(graph.signature))
     example = probes.kinds[positions] == "example"
-    return tolerances(signature, want, example, wanted.rtol, wanted.atol, _single_outputs(graph.session))
+    found = tolerances(signature, want, example, wanted.rtol, wanted.atol, _single_outputs(graph.session))
+    return loosened(found, probes.noise, want)
 
 
 def _single_outputs(session: Session) -> list[str]:

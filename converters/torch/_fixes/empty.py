@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .fix import Fix, known
+from .fix import Fix, axis_of, known
 
 
 def _reduced(x: Any, dim: Any) -> list[int]:
@@ -114,6 +114,14 @@ def _pad(x: Any, pad: Any, mode: str = "constant", value: Any = None) -> Any:
     return x
 
 
+def _repeat_interleave(x: Any, repeats: int, dim: Any = None, *, output_size: Any = None) -> Any:
+    x = x.reshape(-1) if dim is None else x
+    axis = axis_of(x, dim or 0)
+    before, after = list(x.shape[:axis]), list(x.shape[axis + 1 :])
+    wide = x.unsqueeze(axis + 1).expand(*before, x.shape[axis], repeats, *after)
+    return wide.reshape(*before, x.shape[axis] * repeats, *after)
+
+
 EMPTY = Fix(
     "no rows",
     requires="reductions over a free axis, group norms and circular padding of a free batch",
@@ -132,5 +140,6 @@ EMPTY = Fix(
         "aten::any": _any,
         "aten::group_norm": _group_norm,
         "aten::pad": _pad,
+        "aten::repeat_interleave.self_int": _repeat_interleave,
     },
 )
