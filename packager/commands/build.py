@@ -129,6 +129,7 @@ def _folders(folder: str, names: list[str]) -> list[str]:
 def _build(build: BuildContext, place: Path) -> Built:
     from ..bundle.assemble import write
     from ..environments import given_lock, record
+    from ..equivalence.graph_alone import begun
     from ..equivalence.others import Spare
     from ..options import kept
 
@@ -148,6 +149,7 @@ def _build(build: BuildContext, place: Path) -> Built:
         probes, signature, notes = _ask(build, loaded, example, spare)
         loaded = replace(loaded, notes=(*loaded.notes, *notes))
         proven = _prove(build, loaded, signature, probes)
+    loaded = replace(loaded, notes=(*loaded.notes, *begun(signature, proven.signature)))
     cases = _cases(build, proven, probes)
     latency = _latency(build, loaded, proven, probes)
     environment = _lock(build, loaded, recording, given)

@@ -23,6 +23,8 @@ TYPE_TOLERANCE = {
 }
 """By type; of float16 and bfloat16 the distance of two neighbouring numbers at 1."""
 WORST_SHOWN = 5
+CELLS_SHOWN, FIRST_SHOWN = 50, 10
+"""Most numbers of a tensor in a row that is shown, and how many of a larger one."""
 LARGEST = 1.7976931348623157e308
 """Replaces an infinite error: JSON has no infinity."""
 Mask = np.ndarray[Any, Any]
@@ -231,11 +233,16 @@ def differences(case: GoldenCase, got: Table, signature: Signature) -> list[dict
 
 
 def _shown(cells: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _plain(value) for name, value in cells.items()}
+    return {name: _tensor(value) if np.size(value) > CELLS_SHOWN else _plain(value) for name, value in cells.items()}
+
+
+def _tensor(values: np.ndarray[Any, Any]) -> dict[str, Any]:
+    """The shape of many numbers, and the first of them."""
+    return {"shape": list(values.shape), "first": _plain(values.reshape(-1)[:FIRST_SHOWN])}
 
 
 def _plain(value: Any) -> Any:
     plain = value.tolist() if hasattr(value, "tolist") else value
     if isinstance(plain, list):
-        return [_plain(v) for v in plain[:50]]
+        return [_plain(v) for v in plain]
     return str(plain) if isinstance(plain, float) and not np.isfinite(plain) else plain

@@ -38,6 +38,16 @@ def check_alone(graph: Artifact, signature: Signature, probes: Probes, scratch: 
     return without_empty(signature, empty)
 
 
+def begun(asked: Signature, proven: Signature) -> tuple[str, ...]:
+    """A sentence for each dimension that begins at 1 because of its graph."""
+    before = {each.name: each.least for each in asked.ranges}
+    dims = [each.name for each in proven.ranges if each.least == 1 and not before.get(each.name, 0)]
+    return tuple(
+        f"The dimension {dim!r} begins at 1: the original answers at 0, and ONNX Runtime does not answer like it."
+        for dim in dims
+    )
+
+
 def _without_rows(signature: Signature, probes: Probes) -> Iterable[Batch]:
     if signature.has_rows and 0 in signature.batch_sizes:
         rows = take(probes.rows, slice(0, 0), signature.batch_axes)
