@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 from .needs import Need
-from .spec import FLOATS, NEVER, Description, Signature, Table, TensorSpec
+from .spec import FLOATS, NEVER, Description, Signature, Table, TensorSpec, Unreadable
 
 if TYPE_CHECKING:
     from ._steps.step import Step
@@ -133,6 +133,10 @@ def column_probes(model: Any, description: Description, inputs: tuple[TensorSpec
     return make_probes(description, inputs, example)
 
 
+def _no_images(model: Any, pixels: Any) -> Table:
+    raise Unreadable("the example is a folder of images, and models of this framework take none")
+
+
 @dataclass(frozen=True)
 class Probing:
     """The inputs that are worth trying.
@@ -140,11 +144,13 @@ class Probing:
     `adapt(model, description)`: completes the description when it has the example.
     `batches(model, description, inputs, example)`: the probes, the example's own rows first.
     `named(model, table)`: the example's tensors under the names of the inputs, of a model that takes tensors.
+    `images(model, pixels)`: the tensors of images `[n, h, w, 3]`, of a model with an input that is an image.
     """
 
     adapt: Callable[[Any, Description], Description] = field(default=lambda model, description: description)
     batches: Callable[[Any, Description, tuple[TensorSpec, ...], Table], list[Probe]] = column_probes
     named: Callable[[Any, Table], Table] = field(default=lambda model, table: table)
+    images: Callable[[Any, Any], Table] = field(default=_no_images)
 
 
 @dataclass(frozen=True)

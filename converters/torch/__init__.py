@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .._worker.batch_axis import output_shapes, rows_alone
+from ..image import HELP, NCHW, arranged, marked, only_declared
 from ..needs import Requirement
 from ..plugin import TEXT, Converter, Export, Option, Original, Probing, Source
 from ..spec import BATCH, Description, Range, Signature, Table, TensorSpec
@@ -42,11 +43,18 @@ def named(model: TorchModel, table: Table) -> Table:
     return model.call(tuple(table)).renamed(table)
 
 
+def images(model: TorchModel, pixels: Any) -> Table:
+    """The example of images for the one image input, in torch's own layout where the user says none."""
+    image = only_declared(model.given.get("image", ""))
+    return {image.name: arranged(pixels, image.layout or NCHW, image.order)}
+
+
 def adapt(model: TorchModel, description: Description) -> Description:
     """The description with the inputs of the example and the dimensions that its answers show."""
     example = description.example or {}
     axes = axes_of(model.given.get("dynamic", ""), {name: values.ndim for name, values in example.items()})
     inputs = tuple(_spec(name, values, axes.get(name, {})) for name, values in example.items())
+    inputs = marked(inputs, model.given.get("image", ""))
     found = replace(description, inputs=inputs, ranges=_ranges(axes))
     try:
         model.outputs(example)
@@ -127,12 +135,13 @@ CONVERTER = Converter(
                 kind=TEXT,
                 default="",
             ),
+            Option("image", f"{HELP} A folder of images as the example: x:nhwc, x:chw or x:hwc, else nchw.", kind=TEXT),
             Option("factory", "module:function in --code that makes the module for a file of weights.", kind=TEXT),
         ),
     ),
     original=Original(describe=describe, predict=predict, quick=quick),
     export=Export(convert=convert, precisions=precisions, packages=ONNX),
-    probing=Probing(adapt=adapt, named=named),
+    probing=Probing(adapt=adapt, named=named, images=images),
     needs=(
         Requirement("torch>=2.10", "torch", "PyTorch modules, in the interpreter given with --python"),
         Requirement("onnxscript>=0.6", "torch"),
