@@ -203,6 +203,7 @@ class Probe(Request[Probed]):
 
     `frame_dtypes`: types of the example's columns by name. `dtypes`: types of its tensors in the user's file.
     `stored`: row and column of the zeros that a sparse example stores; None: the example is not sparse.
+    `images`: the example is one array of images.
     """
 
     example: str
@@ -210,6 +211,7 @@ class Probe(Request[Probed]):
     frame_dtypes: Mapping[str, str] = field(default_factory=dict)
     stored: Sequence[Sequence[int]] | None = None
     dtypes: Mapping[str, str] = field(default_factory=dict)
+    images: bool = False
     reply = Probed
 
 

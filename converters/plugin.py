@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 from .needs import Need
-from .spec import FLOATS, NEVER, Description, Signature, Table, TensorSpec
+from .spec import FLOATS, NEVER, Description, Signature, Table, TensorSpec, Unreadable
 
 if TYPE_CHECKING:
     from ._steps.step import Step
@@ -138,6 +138,10 @@ def column_probes(model: Any, description: Description, inputs: tuple[TensorSpec
     return make_probes(description, inputs, example)
 
 
+def _no_images(model: Any, pixels: Any) -> Table:
+    raise Unreadable("the example is a folder of images, and models of this framework take none")
+
+
 @dataclass(frozen=True)
 class Probing:
     """The inputs that are worth trying.
@@ -147,6 +151,7 @@ class Probing:
     `named(model, table)`: the example's tensors under the names of the inputs, of a model that takes tensors.
     `read(path)`: the tensors by name of an example in the framework's own format, whose files end in `suffixes`; such a
     file is scanned before, and read in the model's process.
+    `images(model, pixels)`: the tensors of images `[n, h, w, 3]`, of a model with an input that is an image.
     """
 
     adapt: Callable[[Any, Description], Description] = field(default=lambda model, description: description)
@@ -154,6 +159,7 @@ class Probing:
     named: Callable[[Any, Table], Table] = field(default=lambda model, table: table)
     suffixes: tuple[str, ...] = ()
     read: Callable[[Path], Table] | None = None
+    images: Callable[[Any, Any], Table] = field(default=_no_images)
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ class ModelSession:
         out = Path(request.out)
         table = read_table(Path(request.example))
         self.description = with_own_names(self.description, table)
-        example = self._example(table, request.dtypes)
+        example = self._example(self._arranged(table) if request.images else table, request.dtypes)
         before = self.description.notes
         self.description = self.converter.probing.adapt(self.model, replace(self.description, example=example))
         notes = [*self.description.notes[len(before) :], *self._as_sparse(example, request)]
@@ -202,6 +202,12 @@ class ModelSession:
         """Answers to rows of each kind again; a row without any value is of a kind of its own."""
         groups = [(kind, kind == "missing" and not column) for kind, column in zip(kinds, columns)]
         return ask_by_kind(self._predict, rows, groups, set(answers.refused), lambda group: group[0] in STRANGE)
+
+    def _arranged(self, table: Table) -> Table:
+        try:
+            return self.converter.probing.images(self.model, next(iter(table.values())))
+        except Unreadable as error:
+            raise BadExample(str(error)) from error
 
     def _example(self, table: Table, dtypes: Mapping[str, str]) -> Table:
         try:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .._worker.batch_axis import output_shapes, rows_alone
+from ..image import HELP, NCHW, arranged, marked, only_declared
 from ..needs import Requirement
 from ..plugin import FILE, FUNCTION, TEXT, Converter, Export, Option, Original, Probing, Source
 from ..spec import BATCH, Description, Range, Signature, Table, TensorSpec, Unreadable
@@ -47,11 +48,18 @@ def named(model: TorchModel, table: Table) -> Table:
     return found
 
 
+def images(model: TorchModel, pixels: Any) -> Table:
+    """The example of images for the one image input, in torch's own layout where the user says none."""
+    image = only_declared(model.given.get("image", ""))
+    return {image.name: arranged(pixels, image.layout or NCHW, image.order)}
+
+
 def adapt(model: TorchModel, description: Description) -> Description:
     """The description with the inputs of the example and the dimensions that its answers show."""
     example = description.example or {}
     axes = _axes(model, {name: values.shape for name, values in example.items()})
     inputs = tuple(_spec(name, values, axes.get(name, {})) for name, values in example.items())
+    inputs = marked(inputs, model.given.get("image", ""))
     found = replace(description, inputs=inputs, ranges=_bounds(axes))
     try:
         model.outputs(example)
@@ -187,12 +195,13 @@ CONVERTER = Converter(
                 kind=FILE,
                 read=examples.sizes,
             ),
+            Option("image", f"{HELP} A folder of images as the example: x:nhwc, x:chw or x:hwc, else nchw.", kind=TEXT),
             Option("factory", "module:function in --code that makes the module for a file of weights.", kind=FUNCTION),
         ),
     ),
     original=Original(describe=describe, predict=predict, quick=quick, again=again),
     export=Export(convert=convert, precisions=precisions, packages=ONNX),
-    probing=Probing(adapt=adapt, named=named, suffixes=examples.SUFFIXES, read=examples.read),
+    probing=Probing(adapt=adapt, named=named, suffixes=examples.SUFFIXES, read=examples.read, images=images),
     needs=(
         Requirement("torch>=2.10", "torch", "PyTorch modules, in the interpreter given with --python"),
         Requirement("onnxscript>=0.6", "torch"),

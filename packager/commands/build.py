@@ -206,7 +206,8 @@ def _probe(build: BuildContext, example: Example) -> tuple[Probes, Signature, tu
 
     build.progress("asking the original about probe rows")
     scratch = build.scratch
-    asked = Probe(str(scratch / "example.npz"), str(scratch), example.frame_dtypes, example.stored, example.dtypes)
+    file, about = str(scratch / "example.npz"), (example.frame_dtypes, example.stored, example.dtypes, example.images)
+    asked = Probe(file, str(scratch), *about)
     reply = build.worker.call(asked)
     return Probes.read(scratch, reply), reply.signature, reply.notes
 
@@ -333,7 +334,7 @@ def _remarks(build: BuildContext, loaded: Loaded, signature: Signature, example:
     from ..remarks import ignored_columns, needless_options, needless_trust
 
     return (
-        *ignored_columns(signature, list(example.table)),
+        *ignored_columns(signature, [] if example.images else list(example.table)),
         *needless_trust(build.source.found, build.request.allow),
         *needless_options(build.request.options, loaded.framework),
     )
