@@ -25,6 +25,8 @@ ONNX = "onnx>=1.16"
 """The first with opset 21 and ai.onnx.ml 5."""
 Given = Mapping[str, Any]
 """The values of a framework's options by key, without options that have neither a value nor a default."""
+Options = Mapping[str, Given]
+"""The values of options by framework."""
 TEXT, NUMBER, FLAG, FILE, PROGRAM, PAIR = "text", "number", "flag", "file", "program", "pair"
 FUNCTION = "function"
 """Kinds of options: any text; a number; true or false; an existing file; a program by its path or by its name on the

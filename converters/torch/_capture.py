@@ -201,8 +201,8 @@ def _fixed(call: Given, free: str, name: str, axis: int, size: str, line: str) -
         )
     return (
         f"the size {free!r} (axis {axis} of {name!r}) cannot be free: the module records as one for size {size} "
-        f"alone{line}: fix that axis (leave it out of -O torch.dynamic; none is no free axis at all), or replace Python's "
-        "loops and branches over it by operators on whole tensors"
+        f"alone{line}: fix that axis (leave it out of -O torch.dynamic; none is no free axis at all), or replace "
+        "Python's loops and branches over it by operators on whole tensors"
     )
 
 
