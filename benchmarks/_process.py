@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 PYTHON = sys.executable
 MLPACK = (PYTHON, "-m", "mlpack_toolkit")
 POLL_SECONDS = 0.02
+LAST_WORDS = 3000
 BLOCK = 512
 """Bytes of one block in what the kernel says of a process."""
 
@@ -35,8 +36,16 @@ class Usage:
     disk_written: int = 0
 
 
+class Failed(RuntimeError):
+    """A command that ended with another code than 0. `said`: its last words."""
+
+    def __init__(self, command: Sequence[object], code: int, said: str) -> None:
+        super().__init__(f"{' '.join(map(str, command))} fails:\n{said}")
+        self.code, self.said = code, said
+
+
 def run(command: Sequence[object], together: bool = False) -> Usage:
-    """What the command took, `together` too where it is asked for; RuntimeError with its last words where it fails."""
+    """What the command took, `together` too where it is asked for; `Failed` where it fails."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "ORT_DISABLE_TELEMETRY": "1"}
     with tempfile.TemporaryFile() as said:
         start = perf_counter()
@@ -54,7 +63,7 @@ def run(command: Sequence[object], together: bool = False) -> Usage:
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             said.seek(0)
-            raise RuntimeError(f"{' '.join(map(str, command))} fails:\n{said.read().decode(errors='replace')[-3000:]}")
+            raise Failed(command, process.returncode, said.read().decode(errors="replace")[-LAST_WORDS:])
     cpu, disk = used.ru_utime + used.ru_stime, (used.ru_inblock * BLOCK, used.ru_oublock * BLOCK)
     return Usage(wall, cpu, sum(peaks.values()), most, *disk)
 

@@ -129,6 +129,13 @@ class Measured(Message):
 
 
 @dataclass(frozen=True)
+class Noisy(Message):
+    """By output of floats, the largest difference of the original from itself; empty: its answers have no noise."""
+
+    outputs: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Surroundings(Message):
     """The environment of a model that runs in an interpreter of its own, as listed by that interpreter."""
 
@@ -196,6 +203,7 @@ class Probe(Request[Probed]):
 
     `frame_dtypes`: types of the example's columns by name. `dtypes`: types of its tensors in the user's file.
     `stored`: row and column of the zeros that a sparse example stores; None: the example is not sparse.
+    `images`: the example is one array of images.
     """
 
     example: str
@@ -203,6 +211,7 @@ class Probe(Request[Probed]):
     frame_dtypes: Mapping[str, str] = field(default_factory=dict)
     stored: Sequence[Sequence[int]] | None = None
     dtypes: Mapping[str, str] = field(default_factory=dict)
+    images: bool = False
     reply = Probed
 
 
@@ -237,6 +246,15 @@ class Predict(Request[Done]):
 
 
 @dataclass(frozen=True)
+class Noise(Request[Noisy]):
+    """Compare the original's answers to the table in `rows` with the same answers computed otherwise."""
+
+    reply: ClassVar[type[Message]] = Noisy
+
+    rows: str
+
+
+@dataclass(frozen=True)
 class Measure(Request[Measured]):
     """Measure the original's latency on the table in `rows`, `seconds` for each batch size."""
 
@@ -247,7 +265,8 @@ class Measure(Request[Measured]):
 
 
 REQUESTS: Mapping[str, type[Request[Any]]] = {
-    each.__name__.lower(): each for each in (Load, Environment, Lend, Read, Probe, Adopt, Convert, Predict, Measure)
+    each.__name__.lower(): each
+    for each in (Load, Environment, Lend, Read, Probe, Adopt, Convert, Predict, Noise, Measure)
 }
 """By the command's name."""
 

@@ -9,13 +9,13 @@ every other callable gets. A framework with options returns an object that conta
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 from .needs import Need
-from .spec import FLOATS, NEVER, Description, Signature, Table, TensorSpec
+from .spec import FLOATS, NEVER, Description, Signature, Table, TensorSpec, Unreadable
 
 if TYPE_CHECKING:
     from ._steps.step import Step
@@ -25,9 +25,13 @@ ONNX = "onnx>=1.16"
 """The first with opset 21 and ai.onnx.ml 5."""
 Given = Mapping[str, Any]
 """The values of a framework's options by key, without options that have neither a value nor a default."""
+Options = Mapping[str, Given]
+"""The values of options by framework."""
 TEXT, NUMBER, FLAG, FILE, PROGRAM, PAIR = "text", "number", "flag", "file", "program", "pair"
+FUNCTION = "function"
 """Kinds of options: any text; a number; true or false; an existing file; a program by its path or by its name on the
-path; NAME=VALUE, whose value becomes a number if it can be read as one."""
+path; NAME=VALUE, whose value becomes a number if it can be read as one; MODULE:FUNCTION of the user's own code, which
+is called."""
 MODEL, MACHINE, BUILD = "model", "machine", "build"
 """Scopes of options: the model (the bundle keeps the value); this machine (the user gives the value again wherever the
 original runs); this build only."""
@@ -125,6 +129,8 @@ class Original:
     `environment(model)`: the original's environment, where that is not this interpreter's.
     `processor(model)`: whether answers may depend on the kernel of linear algebra, which the processor chooses:
     `ALWAYS`, `TIES` (only labels, among equal scores) or `NEVER`.
+    `again(model, x)`: the same answers computed otherwise (in float64, on other threads), whose differences are the
+    original's noise; None: it has none.
     `takes_sparse(model)`: whether an original with column names takes a sparse matrix; one without names is tried.
     """
 
@@ -134,6 +140,7 @@ class Original:
     clock: Callable[[Any, Any], float] | None = None
     environment: Callable[[Any], dict[str, Any]] | None = None
     processor: Callable[[Any], str] = field(default=lambda model: NEVER)
+    again: Callable[[Any, Any], Iterable[Table]] | None = None
     takes_sparse: Callable[[Any], bool] = _never
 
 
@@ -142,6 +149,10 @@ def column_probes(model: Any, description: Description, inputs: tuple[TensorSpec
     from ._worker.probes import make_probes
 
     return make_probes(description, inputs, example)
+
+
+def _no_images(model: Any, pixels: Any) -> Table:
+    raise Unreadable("the example is a folder of images, and models of this framework take none")
 
 
 @dataclass(frozen=True)
@@ -153,6 +164,7 @@ class Probing:
     `named(model, table)`: the example's tensors under the names of the inputs, of a model that takes tensors.
     `read(path)`: the tensors by name of an example in the framework's own format, whose files end in `suffixes`; such a
     file is scanned before, and read in the model's process.
+    `images(model, pixels)`: the tensors of images `[n, h, w, 3]`, of a model with an input that is an image.
     """
 
     adapt: Callable[[Any, Description], Description] = field(default=lambda model, description: description)
@@ -160,6 +172,7 @@ class Probing:
     named: Callable[[Any, Table], Table] = field(default=lambda model, table: table)
     suffixes: tuple[str, ...] = ()
     read: Callable[[Path], Table] | None = None
+    images: Callable[[Any, Any], Table] = field(default=_no_images)
 
 
 @dataclass(frozen=True)

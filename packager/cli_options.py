@@ -26,6 +26,7 @@ _VALUES = {
     "file": "FILE",
     "program": "PROGRAM",
     "pair": "NAME=VALUE",
+    "function": "MODULE:FUNCTION",
 }
 """By kind of option, the name of its value in `--help`."""
 Spelled = tuple[tuple[str, str], ...]

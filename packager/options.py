@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlpack_toolkit.converters.plugin import FILE, FLAG, MACHINE, MODEL, NUMBER, PAIR, PROGRAM, Option
+from mlpack_toolkit.converters.plugin import (
+    FILE,
+    FLAG,
+    FUNCTION,
+    MACHINE,
+    MODEL,
+    NUMBER,
+    PAIR,
+    PROGRAM,
+    Option,
+    Options,
+)
 from mlpack_toolkit.converters.spec import Unreadable
 
 from .declared import declared, old_spellings
 from .errors import UsageError
 from .paths import program
-from .request import Options
 
+_FUNCTION = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 _FLAGS = {"true": True, "false": False}
 
 
@@ -144,6 +156,8 @@ def _one(setting: Setting, raw: Any) -> Any:
         raise UsageError(f"{setting.where} must be a text, not {raw!r}")
     if kind == FILE:
         return _file(setting, setting.folder / raw)
+    if kind == FUNCTION and not _FUNCTION.fullmatch(str(raw)):
+        raise UsageError(f"{setting.where} must be MODULE:FUNCTION of a module in --code")
     return program(str(raw)) if kind == PROGRAM else str(raw)
 
 
@@ -197,3 +211,14 @@ def again(framework: str, recorded: Mapping[str, Any], given: Options) -> Option
     here = {each.kept_as for each in declared().get(framework, ()) if each.scope == MACHINE}
     own = {key: value for key, value in given.get(framework, {}).items() if key in here}
     return {framework: {**kept({framework: recorded}, framework), **own}}
+
+
+def functions(options: Options) -> tuple[str, ...]:
+    """The functions that values of options name, dotted: the original calls them."""
+    named = [
+        str(given[each.kept_as])
+        for framework, given in options.items()
+        for each in declared().get(framework, ())
+        if each.kind == FUNCTION and each.kept_as in given
+    ]
+    return tuple(sorted(name.replace(":", ".") for name in named))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from mlpack_toolkit.converters.plugin import Options
 from mlpack_toolkit.converters.spec import Signature
 
-from .request import Options
 from .scan import Scan
 from .scan.allowlist import allowed_names
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+
+from mlpack_toolkit.converters.plugin import Options
 
 from .errors import UsageError
 from .original.worker import Limits
@@ -15,8 +16,6 @@ from .paths import check_name
 
 Progress = Callable[[str], None]
 """Gets the name of each step when it begins."""
-Options = Mapping[str, Mapping[str, Any]]
-"""The user's values of frameworks' options, by framework and the option's key."""
 
 LONGEST_NAME = 100
 """The most letters of the name, and of the version: file names contain both, in at most 255 bytes."""

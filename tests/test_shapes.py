@@ -14,6 +14,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from mlpack_toolkit.converters.bfloat16 import rounded
+from mlpack_toolkit.converters.spec import Range
 from mlpack_toolkit.packager.commands.build import Built
 from mlpack_toolkit.packager.commands.predict import predict
 from mlpack_toolkit.packager.commands.verify import check_bundle
@@ -26,6 +27,9 @@ BRAIN = TensorProto.BFLOAT16
 CONSTANTS = {
     **{name: np.array(v, np.float16) for name, v in (("root", 1.4142), ("one", 1), ("half", 0.5))},
     "last": np.array([2], np.int64),
+    "w": RNG.normal(size=(1, 9, 4)).astype(np.float32),
+    "r": RNG.normal(size=(1, 9, 3)).astype(np.float32),
+    "flat": np.array([-1, 3], np.int64),
     "words": RNG.normal(size=(5, 4)).astype(np.float32),
 }
 Tensor = tuple[str, int, Any]
@@ -154,3 +158,30 @@ def test_rows_are_where_the_answers_say(tmp_path: Path) -> None:
     built = _built([_node("Softmax", "x", "y", axis=0)], [tensor], [("y", *tensor[1:])], {"x": x}, tmp_path)
     assert built.signature.inputs[0].shape == built.signature.outputs[0].shape == ("seq", "N", 3)
     check_bundle(built.bundle, (), "cpu", lambda step: None)
+
+
+def test_what_the_original_does_not_take_becomes_rules(tmp_path: Path) -> None:
+    """ONNX Runtime's GRU ends its process on an empty batch, and Gather raises beyond the table of 5 words."""
+    nodes = [
+        _node("Gather", "words ids", "x", axis=0),
+        _node("Transpose", "x", "steps", perm=[1, 0, 2]),
+        helper.make_node("GRU", ["steps", "w", "r"], ["", "state"], hidden_size=3),
+        _node("Reshape", "state flat", "y"),
+    ]
+    built = _built(nodes, [("ids", INT, ["N", "length"])], [("y", FLOAT, ["N", 3])], {"ids": _ids(6, 4)}, tmp_path)
+    (ids,) = built.signature.inputs
+    assert (ids.least, ids.most) == (-5, 4)
+    assert built.signature.ranges == (Range("N", 1), Range("length", 1))
+    assert built.verification.refused["size 0 of N"] == 1
+    for rows, said in (
+        (_ids(0, 4), "a size of 0 along 'N'"),
+        (_ids(2, 0), "along 'length'"),
+        (_ids(2, 2) + 9, "above 4"),
+    ):
+        np.savez(tmp_path / "bad.npz", ids=rows)
+        with pytest.raises(UsageError, match=said):
+            predict(built.bundle, tmp_path / "bad.npz", tmp_path / "out.npz")
+
+
+def _ids(rows: int, length: int) -> np.ndarray[Any, Any]:
+    return RNG.integers(0, 5, (rows, length))

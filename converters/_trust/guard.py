@@ -12,6 +12,7 @@ from .calls import called, check_own_base, made, made_whole, role_of_class
 from .natives import check_array, check_classes, check_numbers, needs_state
 from .rules import Refused
 from .states import check_state
+from .tensors import is_layer
 
 _BUILTIN = (
     *(type(None), bool, int, float, complex, str, bytes, bytearray, tuple),
@@ -79,7 +80,8 @@ class Guard:
         if use == "listed":
             if isinstance(value, type) and self.role_of(value) == "?":
                 self._roles[value] = role_of_class(dotted)
-            return Name(dotted, value)
+            if not is_layer(dotted):
+                return Name(dotted, value)
         self._mentioned[id(value)] = Name(dotted, value)
         if use == "own":
             self._own[id(value)] = value
@@ -150,6 +152,9 @@ class Guard:
 
     def new(self, cls: Any, args: Any, named: Any = None) -> Any:
         """Calls `cls.__new__` and returns the result."""
+        known = self._mentioned.get(id(cls))
+        if known is not None and self.trusted.use(known.dotted) == "listed":
+            cls = known
         if type(cls) is not Name:
             if self.role(cls) != "own" or not isinstance(cls, type):
                 raise Refused(f"calls {self.name(cls) or 'a value'}, which it may only refer to")

@@ -28,12 +28,18 @@ ROLES = {SIZE: "size", DEVICE: "device", TENSOR: "tensor", PARAMETER: "tensor"}
 """Torch's own names that a file may call, and the role of what comes back."""
 DATA = frozenset({*ELEMENTS, *ROLES, "collections.OrderedDict", "builtins.set"})
 """The names in a file of torch that holds tensors alone."""
+_LAYERS = ("torch.nn.modules.", "torchvision.ops.misc.")
 MOST_DIMENSIONS = 64
 SPREAD = 1 << 24
 """The most elements of a tensor that repeats its storage (stride 0)."""
 
 _INT, _BOOL, _STR, _MAPPING = roles("int"), roles("bool"), roles("str"), roles("mapping")
 _NO_VIEW = roles("NoneType")
+
+
+def is_layer(name: str) -> bool:
+    """Returns whether it is the class of a layer, which a module may hold as a value: what to normalise with."""
+    return name.startswith(_LAYERS)
 
 
 def storage_of(pid: Any, look: Look) -> tuple[str, str, int]:

@@ -31,6 +31,7 @@ from .confinement import confine, refused
 from .input_bounds import with_edges
 from .joint_probes import several
 from .model_input import model_table, original_input, with_own_names
+from .noise import noise_of
 from .pickles import LOADERS, unpickle
 from .probes import EXAMPLE_ROWS, Probe, columns_of, spread, together
 from .reference import Answers, Batches, ask, ask_by_kind, check_rows
@@ -107,7 +108,7 @@ class ModelSession:
         out = Path(request.out)
         table = read_table(Path(request.example))
         self.description = with_own_names(self.description, table)
-        example = self._example(table, request.dtypes)
+        example = self._example(self._arranged(table) if request.images else table, request.dtypes)
         before = self.description.notes
         self.description = self.converter.probing.adapt(self.model, replace(self.description, example=example))
         notes = [*self.description.notes[len(before) :], *self._as_sparse(example, request)]
@@ -202,6 +203,12 @@ class ModelSession:
         groups = [(kind, kind == "missing" and not column) for kind, column in zip(kinds, columns)]
         return ask_by_kind(self._predict, rows, groups, set(answers.refused), lambda group: group[0] in STRANGE)
 
+    def _arranged(self, table: Table) -> Table:
+        try:
+            return self.converter.probing.images(self.model, next(iter(table.values())))
+        except Unreadable as error:
+            raise BadExample(str(error)) from error
+
     def _example(self, table: Table, dtypes: Mapping[str, str]) -> Table:
         try:
             if self.description.tensors:
@@ -266,6 +273,14 @@ class ModelSession:
             raise Unreadable(f"the original does not answer row {row}: {message}")
         write_table(answers.outputs or self._predict(rows), Path(request.out))
         return messages.Done()
+
+    def noise(self, request: messages.Noise) -> messages.Noisy:
+        """How far the original's answers are from the same answers computed otherwise."""
+        again = self.converter.original.again
+        if again is None:
+            return messages.Noisy({})
+        rows, axes = read_table(Path(request.rows)), self.signature.batch_axes if self.signature.has_rows else None
+        return messages.Noisy(noise_of(self._predict, lambda x: again(self.model, x), rows, axes))
 
     def measure(self, request: messages.Measure) -> messages.Measured:
         """The original's latency by batch size, on one thread."""

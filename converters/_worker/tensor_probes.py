@@ -55,9 +55,18 @@ def _other_sizes(inputs: tuple[TensorSpec, ...], base: Table) -> Iterator[Tried]
         for other in dict.fromkeys((1, 0, size + 1, 2 * size, 2 * size + 1)):
             if size and other != size and _fits(base, other / size):
                 yield Tried(f"size {other} of {dim}", resized(inputs, base, {dim: other}), dim, other)
-    several = {dim: size + 1 + step for step, (dim, size) in enumerate(sizes.items()) if size}
+    several = _apart(sizes, {d for t in inputs for d in t.shape if isinstance(d, int)})
     if len(several) > 1 and _fits(base, 2.0 ** len(several)):
         yield Tried("other sizes of all", resized(inputs, base, several))
+
+
+def _apart(sizes: dict[str, int], taken: set[int]) -> dict[str, int]:
+    """A larger size for each dimension, which no other dimension has."""
+    found: dict[str, int] = {}
+    for dim, size in sizes.items():
+        found[dim] = next(n for n in range(size + 1, size + 2 + len(taken)) if n not in taken)
+        taken = {*taken, found[dim]}
+    return found if all(sizes.values()) else {}
 
 
 def free_dims(inputs: Iterable[TensorSpec]) -> list[str]:

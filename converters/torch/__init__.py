@@ -6,18 +6,19 @@ with translations of ours where that one is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from .._worker.batch_axis import output_shapes, rows_alone
+from ..image import HELP, NCHW, arranged, marked, only_declared
 from ..needs import Requirement
-from ..plugin import FILE, TEXT, Converter, Export, Option, Original, Probing, Saved, Source
+from ..plugin import FILE, FUNCTION, TEXT, Converter, Export, Option, Original, Probing, Saved, Source
 from ..spec import BATCH, Description, Range, Signature, Table, TensorSpec, Unreadable
 from ..table import rows_of, take
 from . import examples
-from .dims import Axes, axes_between, axes_of
+from .dims import Axes, axes_between, axes_of, axes_of_program
 from .model import TorchModel, tensors, wrapped
 from .purity import check_pure
 from .scripted import as_module, is_script
@@ -54,11 +55,18 @@ def named(model: TorchModel, table: Table) -> Table:
     return found
 
 
+def images(model: TorchModel, pixels: Any) -> Table:
+    """The example of images for the one image input, in torch's own layout where the user says none."""
+    image = only_declared(model.given.get("image", ""))
+    return {image.name: arranged(pixels, image.layout or NCHW, image.order)}
+
+
 def adapt(model: TorchModel, description: Description) -> Description:
     """The description with the inputs of the example and the dimensions that its answers show."""
     example = description.example or {}
     axes = free_axes(model, {name: values.shape for name, values in example.items()})
     inputs = tuple(_spec(name, values, axes.get(name, {})) for name, values in example.items())
+    inputs = marked(inputs, model.given.get("image", ""))
     found = replace(description, inputs=inputs, ranges=_bounds(axes))
     try:
         model.outputs(example)
@@ -98,6 +106,8 @@ def _takes_more(model: TorchModel, inputs: tuple[TensorSpec, ...], example: Tabl
 def free_axes(model: TorchModel, shapes: Mapping[str, tuple[int, ...]]) -> Axes:
     """The free axes by input: as the user says, or those whose sizes differ in a second example."""
     dynamic, other = model.given.get("dynamic", ""), model.given.get("other")
+    if model.program is not None:  # which says itself
+        return axes_of_program(model.program, dynamic)
     if other is None:
         return axes_of(dynamic, {name: len(shape) for name, shape in shapes.items()})
     if dynamic:
@@ -135,6 +145,11 @@ def predict(model: TorchModel, x: Table) -> Table:
 def quick(model: TorchModel, x: Table) -> object:
     """The same, as tensors."""
     return model.answer(x)
+
+
+def again(model: TorchModel, x: Table) -> Iterable[Table]:
+    """The same answers on other threads, and in float64."""
+    return model.again(x)
 
 
 def convert(model: TorchModel, description: Description, signature: Signature, real: str, out: Path) -> None:
@@ -188,12 +203,13 @@ CONVERTER = Converter(
                 kind=FILE,
                 read=examples.sizes,
             ),
-            Option("factory", "module:function in --code that makes the module for a file of weights.", kind=TEXT),
+            Option("image", f"{HELP} A folder of images as the example: x:nhwc, x:chw or x:hwc, else nchw.", kind=TEXT),
+            Option("factory", "module:function in --code that makes the module for a file of weights.", kind=FUNCTION),
         ),
     ),
-    original=Original(describe=describe, predict=predict, quick=quick),
+    original=Original(describe=describe, predict=predict, quick=quick, again=again),
     export=Export(convert=convert, precisions=precisions, packages=ONNX),
-    probing=Probing(adapt=adapt, named=named, suffixes=examples.SUFFIXES, read=examples.read),
+    probing=Probing(adapt=adapt, named=named, suffixes=examples.SUFFIXES, read=examples.read, images=images),
     needs=(
         Requirement("torch>=2.10", "torch", "PyTorch modules, in the interpreter given with --python"),
         Requirement("onnxscript>=0.6", "torch"),

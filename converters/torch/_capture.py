@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 from ..spec import Unsupported
 from . import _lines
@@ -18,7 +18,7 @@ from ._fixes.layers import as_in_eager
 from ._fixes.packed import packed_as_padded
 from ._fixes.recurrent import kept_whole
 
-Promise = Mapping[int, "tuple[str, int, Optional[int]]"]
+Promise = Mapping[int, "tuple[str, int, int | None]"]
 """Of an input: by axis, the name of a free size with the least and the most that is promised."""
 MOST_TRIED = 4096
 """How far above the example's own size another is looked for."""
@@ -187,15 +187,22 @@ def _refusal(call: Given, tensors: Sequence[Any], error: Exception) -> Unsupport
         for axis, (free, _least, _most) in axes.items():
             size = expression(node.meta["val"].shape[axis])
             if size.isdigit():
-                return AxisBound(free, _fixed(free, name, axis, size, _guard_of(loose, size)))
+                return AxisBound(free, _fixed(call, free, name, axis, size, _guard_of(loose, size)))
     return _untraceable(error)
 
 
-def _fixed(free: str, name: str, axis: int, size: str, line: str) -> str:
+def _fixed(call: Given, free: str, name: str, axis: int, size: str, line: str) -> str:
+    import torch
+
+    if isinstance(call.module, torch.fx.GraphModule):
+        return (
+            f"the size {free!r} (axis {axis} of {name!r}) cannot be free: the program was exported for size {size} "
+            "alone: fix that axis, or export the module again with dynamic_shapes that name it"
+        )
     return (
         f"the size {free!r} (axis {axis} of {name!r}) cannot be free: the module records as one for size {size} "
-        f"alone{line}: fix that axis (leave it out of -O torch.dynamic; none is no free axis at all), or replace Python's "
-        "loops and branches over it by operators on whole tensors"
+        f"alone{line}: fix that axis (leave it out of -O torch.dynamic; none is no free axis at all), or replace "
+        "Python's loops and branches over it by operators on whole tensors"
     )
 
 

@@ -6,7 +6,7 @@ import linecache
 import re
 import sysconfig
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,11 @@ def of_node(node: Any) -> str:
 
 def of_error(error: BaseException) -> str:
     """The last line of the user's own that an error passed through."""
-    frames = traceback.extract_tb(error.__traceback__)
+    return of_frames(traceback.extract_tb(error.__traceback__))
+
+
+def of_frames(frames: Iterable[traceback.FrameSummary]) -> str:
+    """The last line of the user's own among frames of a stack."""
     return _last((frame.filename, frame.lineno or 0) for frame in frames)
 
 
@@ -32,17 +36,25 @@ def of_guard(guard: Any) -> str:
     return _last([(str(known), int(frame.lineno))]) if known else ""
 
 
-def nodes_of(error: BaseException | None) -> list[Any]:
+def chain_of(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and those that led to it, the first of all last."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def nodes_of(error: BaseException) -> list[Any]:
     """The nodes of a program that were at work when an error rose, the innermost last; they are in its frames."""
     import torch
 
     found: list[Any] = []
-    while error is not None:
-        for frame, _ in traceback.walk_tb(error.__traceback__):
+    for each in chain_of(error):
+        for frame, _ in traceback.walk_tb(each.__traceback__):
             node = frame.f_locals.get("node")
             if isinstance(node, torch.fx.Node):
                 found.append(node)
-        error = error.__cause__ or error.__context__
     return found
 
 

@@ -23,9 +23,12 @@ class Pass:
 
 
 def optimised(model: Any) -> Any:
-    """The graph after all passes."""
+    """The graph after all passes; its outputs keep their types, which a merged node does not have."""
+    known = [(value.type, value.shape) for value in model.graph.outputs]
     for each in PASSES:
         each.run(model)
+    for value, (kind, shape) in zip(model.graph.outputs, known):
+        value.type, value.shape = value.type or kind, value.shape if value.shape is not None else shape
     return model
 
 

@@ -24,11 +24,11 @@ def check_ranges(call: Given, found: Captured) -> tuple[str, ...]:
     symbols = _symbols(found)
     _check_own(found, symbols)
     notes: list[str] = []
-    for text, expression, line in _assumptions(found):
-        free = {str(s): symbols[str(s)] for s in expression.free_symbols if str(s) in symbols}
-        if not free or len(free) != len(expression.free_symbols):
+    for text, holds, line in _assumptions(found):
+        free = {str(s): symbols[str(s)] for s in holds.free_symbols if str(s) in symbols}
+        if not free or len(free) != len(holds.free_symbols):
             continue
-        failing = _failing(expression, free, found)
+        failing = _failing(holds, free)
         if failing:
             notes += _tried(call, found, text, line, failing)
     return tuple(dict.fromkeys(notes))
@@ -70,20 +70,15 @@ def _check_own(found: Captured, symbols: Mapping[str, Any]) -> None:
 
 def _assumptions(found: Captured) -> Iterator[tuple[str, Any, str]]:
     """Text, expression and line of everything that the tracer assumed of sizes."""
-    import sympy  # a package of torch's own
-
     env = shape_env(found.program)
     guards = [] if env is None else env.guards
     names = {symbol: entry[0] for symbol, entry in _symbols(found).items()}
-    seen = set()
     for guard in guards:
-        seen.add(str(guard.expr))
         yield _readable(str(guard.expr), names), guard.expr, _lines.of_guard(guard)
     for symbol, span in found.program.range_constraints.items():
-        for bound, compare in ((span.lower, sympy.Ge), (span.upper, sympy.Le)):
+        for bound, holds in ((span.lower, symbol >= span.lower), (span.upper, symbol <= span.upper)):
             if bound.is_Integer and bound > FEWEST:
-                expression = compare(symbol, bound)
-                yield _readable(str(expression), names), expression, _line_of(guards, symbol)
+                yield _readable(str(holds), names), holds, _line_of(guards, symbol)
 
 
 def _line_of(guards: Sequence[Any], symbol: Any) -> str:
@@ -93,7 +88,9 @@ def _line_of(guards: Sequence[Any], symbol: Any) -> str:
 
 def _readable(text: str, names: Mapping[str, Any]) -> str:
     named = re.sub(r"\bs\d+\b", lambda m: str(_named(names.get(m[0], m[0]))), text)
-    spelled = re.sub(r"^(Ne|Eq)\((.*), ([^,()]*)\)$", lambda m: f"{m[2]} {'!=' if m[1] == 'Ne' else '=='} {m[3]}", named)
+    spelled = re.sub(
+        r"^(Ne|Eq)\((.*), ([^,()]*)\)$", lambda m: f"{m[2]} {'!=' if m[1] == 'Ne' else '=='} {m[3]}", named
+    )
     return re.sub(r"\bMod\(([^,()]*), ([^,()]*)\)", r"\1 % \2", spelled)
 
 
@@ -101,15 +98,15 @@ def _named(entry: Any) -> Any:
     return entry[0] if isinstance(entry, tuple) else entry
 
 
-def _failing(expression: Any, free: Mapping[str, Any], found: Captured) -> list[dict[str, int]]:
+def _failing(holds: Any, free: Mapping[str, Any]) -> list[dict[str, int]]:
     """Promised sizes at which an assumption does not hold, those nearest to the traced sizes first."""
     own = {entry[0]: entry[3] for entry in free.values()}
     span = SINGLE if len(free) == 1 else PAIRS
     choices = [_sizes(entry, span) for entry in free.values()]
-    by_text = {str(s): s for s in expression.free_symbols}
+    by_text = {str(s): s for s in holds.free_symbols}
     failing = []
     for sizes in product(*choices) if len(choices) < 4 else ():
-        value = expression.subs({by_text[symbol]: size for symbol, size in zip(free, sizes)})
+        value = holds.subs({by_text[symbol]: size for symbol, size in zip(free, sizes)})
         if value == False:  # noqa: E712  sympy's own false
             failing.append({entry[0]: size for entry, size in zip(free.values(), sizes)})
     failing.sort(key=lambda sizes: sum(abs(size - own[name]) for name, size in sizes.items()))

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+import traceback
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..spec import Unsupported
 from . import _lines
 
 _ASSERTIONS = ("aten::_assert_async", "aten::_assert_scalar")
-_PLACES = ("aten.median", "aten.nanmedian", "aten.kthvalue", "aten.mode") + tuple(
-    f"aten.adaptive_max_pool{rank}d" for rank in (1, 2, 3)
+_PLACES = (
+    *("aten.median", "aten.nanmedian", "aten.kthvalue", "aten.mode"),
+    *(f"aten.adaptive_max_pool{rank}d" for rank in (1, 2, 3)),
 )
+"""Operators whose second answer is places."""
+_SINGLE = ("aten.erf", "aten.gelu", "aten.special_erf", "aten.erfc", "aten.special_erfc")
+"""Operators that ONNX Runtime has for float32 alone."""
+_OWN = re.compile(r"Runtime assertion failed for expression (.*) on node ")
+_COUNTS = re.compile(r"u\d+ >= (0|-\d+)|(0|-\d+) <= u\d+( \+ \d+)?")
+"""What the tracer says of a size that values decide."""
+_SIZES = re.compile(r"u\d+ >= ([0-2]|-\d+)|([0-2]|-\d+) <= u\d+( \+ \d+)?")
+"""What it says of a size that no value was read for: how many are not 0, or are kept."""
 _OFF = ("train", "training")
 """Arguments that switch the drawing of numbers."""
 
@@ -29,9 +40,32 @@ def check_program(program: Any) -> None:
             )
         if _asserts(node):
             raise Unsupported(
-                f"an assertion on values{_lines.of_node(node)} ends the module with an error ({_reason(node)}), and "
+                f"an assertion on values{_line_of(node)} ends the module with an error ({_reason(node)}), and "
                 "a graph cannot: answer with a further output that says whether the values hold, and drop the assertion"
             )
+
+
+def drawn_at(ask: Callable[[], object]) -> str:
+    """The user's line at which random numbers are drawn while `ask` runs, in brackets; empty: it is not known."""
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    lines: list[str] = []
+
+    class Watch(TorchDispatchMode):  # type: ignore[misc, unused-ignore]
+        """Sees every operator that runs."""
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            if torch.Tag.nondeterministic_seeded in func.tags and not lines:
+                lines.append(_lines.of_frames(traceback.extract_stack()))
+            return func(*args, **(kwargs or {}))
+
+    try:
+        with Watch():
+            ask()
+    except Exception:  # what cannot be watched is told without a line
+        return ""
+    return next(iter(lines), "")
 
 
 def nodes(program: Any) -> Iterator[Any]:
@@ -60,6 +94,10 @@ def _check_types(node: Any) -> None:
         raise Unsupported(
             f"{_name(node)} computes in {str(value.dtype)[6:]}{_lines.of_node(node)}, which ONNX Runtime does not on "
             "a CPU: save the module after module.float()"
+        )
+    if isinstance(value, torch.Tensor) and value.dtype is torch.float64 and _name(node) in _SINGLE:
+        raise Unsupported(
+            f"ONNX Runtime has no {_name(node)} of float64{_lines.of_node(node)}: save the module after module.float()"
         )
 
 
@@ -110,21 +148,32 @@ def _asserts(node: Any) -> bool:
 
 
 def _always(node: Any) -> bool:
-    """Whether the condition is one that sizes and counts meet by what they are."""
-    import torch
-
-    if "_fixes" in str(node.meta.get("stack_trace")).rpartition("File ")[2]:
-        return True  # of ours: what it says, torch says when it packs
-    value = node.args[0].meta.get("val") if isinstance(node.args[0], torch.fx.Node) else node.args[0]
-    if isinstance(value, torch.SymBool):
-        return _of_a_count(node) or bool(value.node.shape_env._maybe_evaluate_static(value.node.expr) is not None)
-    return isinstance(value, bool) and value
+    """Whether the tracer put the assertion there by itself, of a size that is no negative number, or a pack did."""
+    found = _OWN.match(str(node.args[1]) if len(node.args) > 1 else "")
+    sources = _sources(node)
+    read = any(_name(each) in ("aten.item", "aten._local_scalar_dense") for each in sources)
+    counts = found is not None and (_COUNTS if read else _SIZES).fullmatch(found[1]) is not None
+    return counts or any(_packs(user, each) for each in sources for user in each.users)
 
 
-def _of_a_count(node: Any) -> bool:
-    """Whether the tracer itself put the assertion there: its message names an expression, at least 0."""
-    message = str(node.args[1]) if len(node.args) > 1 else ""
-    return message.startswith("Runtime assertion failed for expression") and " >= 0 " in message
+def _packs(node: Any, lengths: Any) -> bool:
+    """Whether a node is a layer over packed sequences of these lengths: torch checks them when it packs."""
+    return _name(node) == "mlpack.recurrent" and node.args[1] is lengths
+
+
+def _sources(node: Any) -> list[Any]:
+    """The node and all that it is computed from, the nearest first."""
+    found, seen = [node], {node}
+    for each in found:
+        for source in each.all_input_nodes:
+            if source not in seen:
+                seen.add(source)
+                found.append(source)
+    return found
+
+
+def _line_of(node: Any) -> str:
+    return next(filter(None, map(_lines.of_node, _sources(node))), "")
 
 
 def _reason(node: Any) -> str:

@@ -68,7 +68,7 @@ def _check_pure(graph: Any) -> None:
 def _path(scopes: str) -> str:
     """`encoder.layers.0` out of the exporter's list of scopes as text, the last of which is the node itself."""
     found = re.findall(r"'([^']*)'", scopes)
-    return found[-2] if len(found) > 1 else ""
+    return found[-2] if len(found) > 1 and not found[-2].startswith("_") else ""
 
 
 def _single_outputs(graph: Any) -> None:
@@ -104,7 +104,9 @@ def _name_sizes(graph: Any, found: Captured) -> None:
         for axis, (name, _least, _most) in axes.items():
             names[str(node.meta["val"].shape[axis])] = name
     for value in _values(graph):
-        if value.shape is not None:
+        if value.type is None:
+            value.shape = None  # a shape alone breaks a rule of ONNX
+        elif value.shape is not None:
             dims = [d if isinstance(d, int) else onnx_ir.SymbolicDim(_named(d.value, names)) for d in value.shape]
             value.shape = onnx_ir.Shape(dims)
 

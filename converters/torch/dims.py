@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from ..spec import BATCH, Range, Unreadable
 
@@ -15,6 +17,8 @@ _BATCHES = ("batch", "batch_size", BATCH)
 """Names that users give to the axis along which a batch grows."""
 
 
+TRACED = 2
+"""The least size that torch.export supposes of a free axis."""
 NONE = "none"
 """In place of axes: no axis is free."""
 Axes = Mapping[str, Mapping[int, Range]]
@@ -94,3 +98,48 @@ def _check_bounds(axes: Axes) -> None:
             raise Unreadable(f"-O torch.dynamic: {free.name!r} has two ranges: one name is one size, give one range")
         if free.most is not None and free.most < free.least:
             raise Unreadable(f"-O torch.dynamic: the range of {free.name!r} is empty: {free.least}..{free.most}")
+
+
+def axes_of_program(program: Any, text: str) -> Axes:
+    """The free axes of an exported program, under the user's names where `text` gives them, else under names of ours.
+
+    One size of the program is one name; the ranges are the program's own. Raises `Unreadable` for an axis that is free
+    for the user alone.
+    """
+    sizes = dict(_sizes(program))
+    ranks = {name: len(shape) for name, shape in sizes.items()}
+    given = axes_of(text, ranks) if text.strip() else {}
+    fixed = [(name, axis) for name, by_axis in given.items() for axis in by_axis if isinstance(sizes[name][axis], int)]
+    if fixed:
+        name, axis = fixed[0]
+        raise Unreadable(
+            f"-O torch.dynamic: the program has the fixed size {sizes[name][axis]} at {name}.{axis}: "
+            "export it with a free one there (dynamic_shapes of torch.export.export)"
+        )
+    named = {str(sizes[name][axis]): free for name, by_axis in given.items() for axis, free in by_axis.items()}
+    found: dict[str, dict[int, Range]] = {}
+    for name, shape in sizes.items():
+        for axis, size in enumerate(shape):
+            if not isinstance(size, int):
+                free = named.setdefault(str(size), Range(BATCH if not axis and not found else f"{name}_{axis}"))
+                found.setdefault(name, {})[axis] = _within(free, program.range_constraints.get(size))
+    return found
+
+
+def _sizes(program: Any) -> Iterator[tuple[str, list[Any]]]:
+    """The sizes of each input: a number, or the program's symbol for it."""
+    names = set(program.graph_signature.user_inputs)
+    for node in program.graph.nodes:
+        if node.op == "placeholder" and node.name in names:
+            shape = node.meta["val"].shape
+            yield node.name, [size if isinstance(size, int) else size.node.expr for size in shape]
+
+
+def _within(free: Range, span: Any) -> Range:
+    """The range as far as the program has it: its least of 2 is the tracer's, which sizes 0 and 1 keep in fact."""
+    if span is None:
+        return free
+    least = int(span.lower) if span.lower.is_Integer and span.lower > TRACED else 0
+    most = int(span.upper) if span.upper.is_Integer else sys.maxsize
+    largest = min(free.largest, most)
+    return Range(free.name, max(free.least, least), None if largest == sys.maxsize else largest)

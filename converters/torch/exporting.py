@@ -60,13 +60,15 @@ def export(
 
 
 def _untranslated(error: Exception) -> Unsupported:
-    """What to say where the exporter gives up at a node."""
+    """What to say where the exporter, or a form of ours, gives up at a node."""
+    chain = list(_lines.chain_of(error))
+    first = next((text.strip() for text in str(chain[-1]).splitlines() if text.strip()), type(chain[-1]).__name__)
     found = _lines.nodes_of(error)
     if not found:
-        first = next((text for text in str(error.__cause__ or error).splitlines() if text.strip()), "")
         return Unsupported(f"torch's exporter cannot translate the module: {first}")
     name = str(found[-1].target)
-    plain = name.rpartition(".")[0] or name
-    instead = INSTEAD.get(plain, "write that step with operators that ONNX has, or outside of the module")
     line = next(filter(None, (_lines.of_node(node) for node in reversed(found))), "")
+    if not any("No ONNX function found" in str(each) for each in chain):
+        return Unsupported(f"{name} cannot be translated to ONNX{line}: {first}")
+    instead = INSTEAD.get(name.rpartition(".")[0] or name, "write that step with others, or outside of the module")
     return Unsupported(f"no ONNX operator computes {name}{line}: {instead}")

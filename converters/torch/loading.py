@@ -63,18 +63,16 @@ def weights_of(path: Path, is_archive: bool) -> dict[str, Any]:
 def _only_tensors(path: Path, loaded: Any) -> dict[str, Any]:
     import torch
 
-    other = [f"{key!r} is of {type(value).__name__}" for key, value in loaded.items() if not _is_tensor(torch, value)]
+    other = [
+        f"{key!r} is of {type(value).__name__}" for key, value in loaded.items() if not isinstance(value, torch.Tensor)
+    ]
     if other or not loaded:
-        what = f"{other[0]}" if other else "it is empty"
+        what = other[0] if other else "it is empty"
         raise Unreadable(
             f"{path.name} holds a dict that is no state dict ({what}): save the tensors alone, with "
             f"torch.save(module.state_dict(), FILE)"
         )
     return {str(key): value for key, value in loaded.items()}
-
-
-def _is_tensor(torch: Any, value: Any) -> bool:
-    return isinstance(value, torch.Tensor)
 
 
 def with_weights(factory: str, weights: Mapping[str, Any]) -> Any:

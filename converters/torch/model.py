@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import copy
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..spec import BFLOAT16, Table, Unreadable, Unsupported
 from .call import Call, call_of_module, call_of_program, outputs_of
 from .loading import require_new
 
+MOST_DOUBLED = 1 << 28
+"""Parameters of a module that is copied in float64: 2 GiB."""
+
 
 @dataclass(frozen=True)
 class TorchModel:
     """A module with the user's options. `program`: the `ExportedProgram` that it came from; None: a module of Python.
 
-    `title`: the name of its class.
+    `title`: the name of its class. `kept`: its copy in float64, once it is made.
     """
 
     module: Any
     given: Mapping[str, Any]
     title: str
     program: Any = None
+    kept: list[TorchModel] = field(default_factory=list, compare=False, repr=False)
 
     def call(self, names: tuple[str, ...]) -> Call:
         """How tensors of these names become the arguments of `forward`."""
@@ -35,9 +41,32 @@ class TorchModel:
         with torch.no_grad():
             return self.module(*args, **kwargs)
 
+    def again(self, x: Table) -> Iterator[Table]:
+        """The answer on two threads, and of a copy in float64 where the module has one."""
+        import torch
+
+        before = torch.get_num_threads()
+        torch.set_num_threads(2 if before == 1 else 1)
+        try:
+            yield self.outputs(x)
+        finally:
+            torch.set_num_threads(before)
+        if sum(each.numel() for each in self.module.parameters()) <= MOST_DOUBLED:
+            with suppress(Exception):  # a module may name its types itself
+                yield self._double().outputs(_doubled(x))
+
+    def _double(self) -> TorchModel:
+        if not self.kept:
+            self.kept.append(replace(self, module=copy.deepcopy(self.module).double(), kept=[]))
+        return self.kept[0]
+
     def outputs(self, x: Table) -> Table:
         """The answer as arrays by output name."""
         return {name: array(name, value) for name, value in outputs_of(self.answer(x)).items()}
+
+
+def _doubled(x: Table) -> Table:
+    return {name: values.astype("float64") if values.dtype.kind == "f" else values for name, values in x.items()}
 
 
 def tensors(x: Table) -> dict[str, Any]:

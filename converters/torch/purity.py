@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Callable
 
 from ..spec import Table, Unsupported
+from ._scan import drawn_at
 
 PLAIN = (bool, int, float, str, bytes, type(None))
 DEEPEST = 4
@@ -24,9 +25,8 @@ def check_pure(module: Any, ask: Callable[[], Table]) -> Table:
     after = dict(_state(module))
     if not _alike(drawn, _generators()):
         raise Unsupported(
-            "the module draws random numbers when it answers (F.dropout without training=self.training, "
-            "torch.randn_like, ...), so that no graph can answer like it: "
-            "switch that off in eval mode, or take the numbers as an input"
+            f"the module draws random numbers when it answers{drawn_at(ask)}, so that no graph can answer like it: "
+            "switch that off in eval mode (F.dropout with training=self.training), or take the numbers as an input"
         )
     changed = sorted(name for name in before.keys() | after.keys() if not _alike(before.get(name), after.get(name)))
     if changed:

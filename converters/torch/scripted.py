@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,9 +12,8 @@ from ..spec import Unsupported
 
 def is_script(module: Any) -> bool:
     """Whether torch loaded it from TorchScript."""
-    import torch
-
-    return isinstance(module, torch.jit.ScriptModule)
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(module, torch.jit.ScriptModule)
 
 
 def parameters(module: Any) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from ..errors import ConversionError
 from ..original.sandbox import sandbox_words
 from ..paths import check_name
 from ..travel import Owned
+from .architecture import blocks
 from .facts import Proof, in_short, variant_facts
 from .golden import GoldenCase, encode_case
 from .layout import LAYOUTS
@@ -76,7 +77,8 @@ def write(
     def evidence(identity: str) -> dict[str, bytes]:
         settings = machine() | environment.settings | {"libraries": loaded.libraries, "sandbox": loaded.sandbox}
         sandbox = sandbox_words(loaded.sandbox)
-        page = report_html(short, proven.report, environment.document, latency, targets, sandbox, identity)
+        parts = blocks(proven.model.path)
+        page = report_html(short, proven.report, environment.document, latency, targets, sandbox, identity, parts)
         return {
             layout.latency: canonical(latency.to_json()),
             layout.machine: canonical(settings),

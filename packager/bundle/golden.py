@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlpack_toolkit.converters.spec import BATCH, BFLOAT16, Dim, Signature, Table, TensorSpec
@@ -48,6 +48,10 @@ class Tolerance:
     rtol: float
     atol: float
     unit: str = field(default="", compare=False)
+
+    def at_least(self, atol: float) -> Tolerance:
+        """The tolerance with no smaller absolute part."""
+        return replace(self, atol=max(self.atol, atol))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -11,6 +11,7 @@ from mlpack_toolkit.converters.spec import Signature, TensorSpec
 
 from ..commands.bench import LatencyReport
 from ..equivalence.report import VerificationReport
+from .architecture import Block
 from .plots import errors_plot, latency_plot
 
 MEANING = {
@@ -41,10 +42,12 @@ def report_html(
     targets: tuple[str, ...],
     sandbox: str,
     identity: str,
+    blocks: Sequence[Block] = (),
 ) -> bytes:
     """The page, UTF-8, self-contained.
 
-    `sandbox`: a sentence about the sandbox that was in force. `identity`: the bundle's.
+    `sandbox`: a sentence about the sandbox that was in force. `identity`: the bundle's. `blocks`: of a module, in
+    order.
     """
     signature = Signature.from_json(facts["signature"])
     needed = {d["name"] for d in environment["distributions"] if d.get("needed")}
@@ -56,6 +59,7 @@ def report_html(
         "task": signature.task,
         "inputs": [_input(t) for t in signature.inputs],
         "outputs": signature.outputs,
+        "blocks": [dict(vars(block)) for block in blocks],
         "python_usage": _python_usage(facts, signature),
         "targets": targets,
         "sandbox": sandbox,
@@ -79,6 +83,8 @@ def _proof_values(proof: VerificationReport) -> dict[str, Any]:
         "provider": proof.provider,
         "tolerances": {n: {"rtol": t.rtol, "atol": t.atol} for n, t in proof.tolerances.items()},
         "user_tolerance": proof.user_tolerance,
+        "noise": {name: f"{n:.2g}" for name, n in proof.noise.get("example", {}).items()},
+        "noisy": [kind for kind in proof.noise if kind != "example"],
         "tolerance_used": f"{proof.tolerance_used:.2g}",
         "probes": [_probe(kind, errors) for kind, errors in proof.probes.items()],
         "refused": dict(proof.refused),

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mlpack_toolkit.converters.plugin import FILE, FLAG, MODEL, NUMBER, PAIR, PROGRAM, TEXT, Option
+from mlpack_toolkit.converters.plugin import FILE, FLAG, FUNCTION, MODEL, NUMBER, PAIR, PROGRAM, TEXT, Option
 from mlpack_toolkit.converters.spec import REALS
 from mlpack_toolkit.runtimes.engine.schema import (
     GRAPH,
@@ -138,6 +138,7 @@ _KEPT: Mapping[str, Check] = {
     FILE: mapping(listing(text())),
     PROGRAM: text(),
     PAIR: mapping(scalar),
+    FUNCTION: text(),
 }
 """By kind of option, the schema of its value in a bundle."""
 DOCUMENTS: Mapping[str, Check] = {

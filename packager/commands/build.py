@@ -16,6 +16,7 @@ from mlpack_toolkit import converters
 from mlpack_toolkit.converters.messages import Convert, Environment, Lend, Load, Loaded, Measure, Probe
 from mlpack_toolkit.converters.spec import Axes, Signature
 from mlpack_toolkit.converters.table import rows_of
+from mlpack_toolkit.converters.variant import ONNX
 
 from ..errors import ForgedError, MismatchError, ModelError
 from ..original.replies import hand_over
@@ -87,6 +88,7 @@ class BuildContext:
 def build(request: Request, progress: Progress = lambda step: None) -> Built:
     """Builds the bundle at `OUTPUT/NAME-VERSION`; raises a kind of `MlpackError`, and then leaves nothing behind."""
     from ..bundle.writer import check_free
+    from ..options import functions
     from ..original.mlflow_folder import opened
     from ..original.source import take_source
 
@@ -96,9 +98,9 @@ def build(request: Request, progress: Progress = lambda step: None) -> Built:
     check_free(place, request.overwrite)
     with models_folder() as (name, scratch):
         progress("reading the model file's imports")
-        source = take_source(
-            request.model, name / "source", request.allow, request.code
-        )  # which the model cannot reach
+        held = name / "source"  # which the model cannot reach
+        called = functions(request.options)
+        source = take_source(request.model, held, request.allow, request.code, called)
         with Worker(request.python, scratch, request.limits) as worker:
             try:
                 built = _build(BuildContext(request, source, worker, scratch, progress), place)
@@ -127,6 +129,8 @@ def _folders(folder: str, names: list[str]) -> list[str]:
 def _build(build: BuildContext, place: Path) -> Built:
     from ..bundle.assemble import write
     from ..environments import given_lock, record
+    from ..equivalence.graph_alone import begun
+    from ..equivalence.others import Spare
     from ..options import kept
 
     request, worker = build.request, build.worker
@@ -141,9 +145,11 @@ def _build(build: BuildContext, place: Path) -> Built:
         wanted = converters.load(loaded.framework).export.packages
         build.progress("installing what converting needs beside the model's environment")
         worker.call(Lend(str(recording.converter_packages(wanted))))
-    probes, signature, notes = _ask(build, loaded, example)
-    loaded = replace(loaded, notes=(*loaded.notes, *notes))
-    proven = _prove(build, loaded, signature, probes)
+    with Spare(request.python, build.scratch, request.limits, build.loading) as spare:
+        probes, signature, notes = _ask(build, loaded, example, spare)
+        loaded = replace(loaded, notes=(*loaded.notes, *notes))
+        proven = _prove(build, loaded, signature, probes)
+    loaded = replace(loaded, notes=(*loaded.notes, *begun(signature, proven.signature)))
     cases = _cases(build, proven, probes)
     latency = _latency(build, loaded, proven, probes)
     environment = _lock(build, loaded, recording, given)
@@ -183,16 +189,15 @@ def _import_ahead() -> None:
         import_module(module, __package__)
 
 
-def _ask(build: BuildContext, loaded: Loaded, example: Example) -> tuple[Probes, Signature, tuple[str, ...]]:
+def _ask(
+    build: BuildContext, loaded: Loaded, example: Example, spare: Spare
+) -> tuple[Probes, Signature, tuple[str, ...]]:
     """The probes with the original's answers, the signature, and notes for the report."""
-    from ..equivalence.others import Spare
-
-    with Spare(build.request.python, build.scratch, build.request.limits, build.loading) as spare:
-        if not loaded.width:
-            spare.begin()
-        probes, signature, notes = _probe(build, example)
-        if signature.takes_tensors:
-            signature, probes = _with_others(build, spare, signature, probes)
+    if not loaded.width:
+        spare.begin()
+    probes, signature, notes = _probe(build, example)
+    if signature.takes_tensors:
+        signature, probes = _with_others(build, spare, signature, probes)
     return probes, signature, notes
 
 
@@ -201,7 +206,8 @@ def _probe(build: BuildContext, example: Example) -> tuple[Probes, Signature, tu
 
     build.progress("asking the original about probe rows")
     scratch = build.scratch
-    asked = Probe(str(scratch / "example.npz"), str(scratch), example.frame_dtypes, example.stored, example.dtypes)
+    file, about = str(scratch / "example.npz"), (example.frame_dtypes, example.stored, example.dtypes, example.images)
+    asked = Probe(file, str(scratch), *about)
     reply = build.worker.call(asked)
     return Probes.read(scratch, reply), reply.signature, reply.notes
 
@@ -215,6 +221,8 @@ def _with_others(build: BuildContext, spare: Spare, signature: Signature, probes
     spare.signature = signature
     signature = bounded(signature, probes.rows, spare.predict)
     others = tuple(of_rank(signature, answered(signature, probes.rows, spare.predict)))
+    if build.request.rtol is None and build.request.atol is None:
+        probes = replace(probes, noise=spare.noise(probes.rows), noise_of=spare.noise)
     return ruled(widened(signature, others), others), replace(probes, others=others)
 
 
@@ -227,7 +235,7 @@ def _prove(build: BuildContext, loaded: Loaded, signature: Signature, probes: Pr
     wanted = Wanted(request.precision, request.rtol, request.atol)
     with twin(request.python, build.scratch, request.limits, build.loading, loaded, probes) as other:
         try:
-            proven = prove(_converting(build, signature, probes), signature, probes, loaded.precisions, wanted)
+            proven = prove(_converting(build), signature, probes, loaded.precisions, wanted, _checking(build, probes))
         except MismatchError:
             if other is not None:
                 other.explain(signature, probes, wanted)
@@ -238,9 +246,8 @@ def _prove(build: BuildContext, loaded: Loaded, signature: Signature, probes: Pr
         return other.held(proven, probes)
 
 
-def _converting(build: BuildContext, signature: Signature, probes: Probes) -> Callable[[str], Artifact]:
+def _converting(build: BuildContext) -> Callable[[str], Artifact]:
     """Makes the graph of a precision, where the model's process cannot write."""
-    from ..equivalence.graph_alone import check_alone
     from ..original.graphs import graph_in, source_as_graph
 
     graphs, source = build.scratch.with_name(GRAPHS), build.source
@@ -251,19 +258,28 @@ def _converting(build: BuildContext, signature: Signature, probes: Probes) -> Ca
         out, folder = build.scratch / f"model.{real}.onnx", graphs / str(len(list(graphs.iterdir())) + 1)
         if build.worker.call(Convert(real, str(out))).as_it_came:
             return source_as_graph(folder, source)
-        graph = graph_in(out, folder, source, build.request.limits.memory or sys.maxsize)
-        if signature.takes_tensors:
-            check_alone(graph, signature, probes, build.scratch, build.request.limits)
-        return graph
+        return graph_in(out, folder, source, build.request.limits.memory or sys.maxsize)
 
     return convert
+
+
+def _checking(build: BuildContext, probes: Probes) -> Callable[[Artifact, Signature], Signature]:
+    """Asks a graph of tensors in a process of its own first; of an ONNX file the original is a graph itself."""
+    from ..equivalence.graph_alone import check_alone
+
+    def check(graph: Artifact, signature: Signature) -> Signature:
+        if not signature.takes_tensors or build.source.found.kind == ONNX:
+            return signature
+        return check_alone(graph, signature, probes, build.scratch, build.request.limits)
+
+    return check
 
 
 def _cases(build: BuildContext, proven: Proven, probes: Probes) -> list[GoldenCase]:
     """The golden cases. The original answers each again on its own: in another batch its last bits may differ."""
     from ..equivalence.cases import golden_cases
 
-    cases = golden_cases(proven.signature, probes, proven.report.tolerances)
+    cases = golden_cases(proven.signature, probes, proven.report.tolerances, proven.report.noise)
     return [_answered_alone(build, case, probes.axes) for case in cases]
 
 
@@ -318,7 +334,7 @@ def _remarks(build: BuildContext, loaded: Loaded, signature: Signature, example:
     from ..remarks import ignored_columns, needless_options, needless_trust
 
     return (
-        *ignored_columns(signature, list(example.table)),
+        *ignored_columns(signature, [] if example.images else list(example.table)),
         *needless_trust(build.source.found, build.request.allow),
         *needless_options(build.request.options, loaded.framework),
     )

@@ -16,6 +16,7 @@ from mlpack_toolkit.runtimes.engine.rules import violations
 from ..bundle.golden import Tolerance
 from ..errors import ConversionError
 from .comparison import Comparison, Errors, compare, worst
+from .noise import Noise, loosened
 from .probes import Probes
 from .runners import Runner
 
@@ -49,11 +50,12 @@ def _both(runner: Runner, probes: Probes, kept: np.ndarray[Any, Any]) -> Iterato
 @dataclass(frozen=True)
 class Wholes:
     """`errors`: by kind, then by output; `refused`: by kind, how many the original or an input constraint
-    rejects; `worst`: those that differ."""
+    rejects; `worst`: those that differ; `noise`: by kind, the original's, where its answers needed it."""
 
     errors: dict[str, dict[str, Errors]]
     refused: Counter[str]
     worst: tuple[dict[str, Any], ...]
+    noise: Mapping[str, Noise]
 
 
 def as_wholes(runner: Runner, probes: Probes, allowed: Mapping[str, Tolerance]) -> Wholes:
@@ -61,15 +63,21 @@ def as_wholes(runner: Runner, probes: Probes, allowed: Mapping[str, Tolerance]) 
     errors: dict[str, dict[str, Errors]] = {}
     refused: Counter[str] = Counter()
     shown: list[dict[str, Any]] = []
+    noisy: dict[str, Noise] = {}
     for batch in probes.others:
         if batch.refused or next(violations(runner.signature, batch.inputs), None) is not None:
             refused[batch.kind] += 1
             continue
         got, kinds = runner.run(batch.inputs), np.full(1, batch.kind, object)
         found = compare(batch.answers, got, kinds, allowed, dict.fromkeys(batch.answers))
+        noise = {} if found.equal else probes.noise_of(batch.inputs)
+        if noise:
+            noisy[batch.kind] = noise
+            own = loosened(allowed, noise, batch.answers)
+            found = compare(batch.answers, got, kinds, own, dict.fromkeys(batch.answers))
         errors[batch.kind] = found.errors[batch.kind]
         shown += worst(batch.inputs, batch.answers, got, kinds, found.differs, {})
-    return Wholes(errors, refused, tuple(shown))
+    return Wholes(errors, refused, tuple(shown), noisy)
 
 
 def hangs_on_batch(probes: Probes, allowed: Mapping[str, Tolerance]) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -23,8 +24,11 @@ LARGEST = 8 << 20
 """The most bytes of a batch of another size that becomes a golden case."""
 
 
-def golden_cases(signature: Signature, probes: Probes, allowed: Mapping[str, Tolerance]) -> tuple[GoldenCase, ...]:
-    """The cases, numbered in their order."""
+def golden_cases(
+    signature: Signature, probes: Probes, allowed: Mapping[str, Tolerance], noisy: Collection[str] = ()
+) -> tuple[GoldenCase, ...]:
+    """The cases, numbered in their order. `noisy`: kinds of batches to leave out, whose tolerance is wider."""
+    probes = replace(probes, others=tuple(batch for batch in probes.others if batch.kind not in noisy))
     found = [*_answered(signature, probes), *_refused(signature, probes)]
     return tuple(
         GoldenCase(f"case-{i:03d}", c.probe, bare(signature, c.rows), c.answers, c.error, allowed)
@@ -48,7 +52,7 @@ def _answered(signature: Signature, probes: Probes) -> Iterator[GoldenCase]:
         for piece in np.array_split(chosen, PIECES if kind in FIRM and len(chosen) > ROWS else 1):
             yield GoldenCase("", str(kind), take(rows, piece, axes), take(answers, piece, axes))
         if kind == "example":
-            for size in (1, 0):
+            for size in (each for each in (1, 0) if each in signature.batch_sizes):
                 part = slice(0, size)
                 yield GoldenCase("", f"batch of {size}", take(rows, part, axes), take(answers, part, axes))
     yield from _wholes(signature, probes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mlpack_toolkit.converters.spec import Signature
@@ -12,6 +12,7 @@ from mlpack_toolkit.converters.spec import Signature
 from ..bundle.golden import Tolerance
 from .batches import as_wholes, by_kind, hangs_on_batch
 from .comparison import WORST_SHOWN, Errors, compare, worst
+from .noise import Noise
 from .probes import Probes
 from .runners import Runner
 from .sizes import SINGLES, in_other_sizes
@@ -23,6 +24,7 @@ class Compared:
 
     `runner`: its name; `signature`: whose rules chose the probes. `errors`: by kind of probe, then by output.
     `refused`: by kind, how many probes the rules or the original refuse; `worst`: rows that differ.
+    `noise`: by kind, how far the original is from itself, where that widened a tolerance.
     """
 
     runner: str
@@ -31,6 +33,7 @@ class Compared:
     errors: Mapping[str, Mapping[str, Errors]]
     refused: Mapping[str, int]
     worst: tuple[dict[str, Any], ...]
+    noise: Mapping[str, Noise] = field(default_factory=dict)
 
     @property
     def equal(self) -> bool:
@@ -63,4 +66,4 @@ def compare_runner(runner: Runner, probes: Probes, allowed: Mapping[str, Toleran
     wholes = as_wholes(runner, probes, allowed)
     refused = Counter(map(str, probes.kinds[~kept | probes.refused_mask()])) + wholes.refused
     shown = (*worst(rows, want, got, kinds, together.differs, probes.axes), *wholes.worst)[:WORST_SHOWN]
-    return Compared(runner.name, runner.signature, allowed, errors | wholes.errors, dict(refused), shown)
+    return Compared(runner.name, runner.signature, allowed, errors | wholes.errors, dict(refused), shown, wholes.noise)

@@ -23,6 +23,8 @@ TYPE_TOLERANCE = {
 }
 """By type; of float16 and bfloat16 the distance of two neighbouring numbers at 1."""
 WORST_SHOWN = 5
+CELLS_SHOWN, FIRST_SHOWN = 50, 10
+"""Most numbers of a tensor in a row that is shown, and how many of a larger one."""
 LARGEST = 1.7976931348623157e308
 """Replaces an infinite error: JSON has no infinity."""
 Mask = np.ndarray[Any, Any]
@@ -65,10 +67,12 @@ def tolerances(
     rtol: float | None = None,
     atol: float | None = None,
     single: Collection[str] = (),
+    small: bool = False,
 ) -> dict[str, Tolerance]:
     """The tolerance of each float output: that of the coarser of the graph's type and the original's.
 
-    `single`: outputs that a part of the original computes in float32, whatever their type.
+    `single`: outputs that a part of the original computes in float32, whatever their type. `small`: an output whose
+    largest magnitude is below 1 gets an absolute part that is smaller by as much.
 
     The absolute part grows with the output's usual size: the median magnitude of the answers to the example rows
     (at least 1; of several columns the smallest), so that an output near zero among prices of 300 000 gets the
@@ -81,13 +85,20 @@ def tolerances(
             continue
         default = _coarsest(spec.name, spec.dtype, values.dtype.name, *(["float32"] if spec.name in single else []))
         rows = by_row(values, spec.batch_axis)
-        scale = max(1.0, _usual_size(rows if spec.batch_axis is None else rows[example]))
+        own = rows if spec.batch_axis is None else rows[example]
+        scale = max(_largest(own, 1.0) if small else 1.0, _usual_size(own))
         found[spec.name] = Tolerance(
             default.rtol if rtol is None else rtol,
             default.atol * scale if atol is None else atol,
             BFLOAT16 if spec.dtype == BFLOAT16 else "",
         )
     return found
+
+
+def _largest(values: np.ndarray[Any, Any], most: float) -> float:
+    """The largest magnitude, at most `most`."""
+    finite = np.abs(values[np.isfinite(values)].astype(np.float64))
+    return float(f"{min(float(finite.max(initial=0.0)), most):.3g}")
 
 
 def _coarsest(output: str, *dtypes: str) -> Tolerance:
@@ -222,11 +233,16 @@ def differences(case: GoldenCase, got: Table, signature: Signature) -> list[dict
 
 
 def _shown(cells: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _plain(value) for name, value in cells.items()}
+    return {name: _tensor(value) if np.size(value) > CELLS_SHOWN else _plain(value) for name, value in cells.items()}
+
+
+def _tensor(values: np.ndarray[Any, Any]) -> dict[str, Any]:
+    """The shape of many numbers, and the first of them."""
+    return {"shape": list(values.shape), "first": _plain(values.reshape(-1)[:FIRST_SHOWN])}
 
 
 def _plain(value: Any) -> Any:
     plain = value.tolist() if hasattr(value, "tolist") else value
     if isinstance(plain, list):
-        return [_plain(v) for v in plain[:50]]
+        return [_plain(v) for v in plain]
     return str(plain) if isinstance(plain, float) and not np.isfinite(plain) else plain

@@ -5,7 +5,7 @@ A graph may crash its process on a size or a number (integer division by 0): tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
@@ -62,6 +62,12 @@ class Spare:
                 worker.kill()
                 self._worker, self._deaths, self.ended = None, self._deaths + 1, True
             raise
+
+    def noise(self, batch: Table) -> Mapping[str, float]:
+        """The original's noise in a batch that it answers; none where it cannot be asked."""
+        if self._deaths >= DEATHS:
+            return {}
+        return self._ready().noise(batch, self._folder)
 
     def begin(self) -> Worker:
         """Starts the process, which loads the model in the background."""

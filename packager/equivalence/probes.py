@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,9 @@ class Probes:
     `values`: by column, those that the model knows; `bounds`: where it may begin to reject. `features`: the model's
     columns in order, as `columns` names them. `batches`: rows that the original answered again, in batches of their
     own, and `batch_answers` to all of them, in order. `axes`: the batch axis of each tensor; None: the first
-    one. `others`: batches of other sizes, which no table of rows could hold.
+    one. `noise`: by output, how far the original is from itself
+    on the example; `noise_of(batch)`: and on another batch. `others`: batches of
+    other sizes, which no table of rows could hold.
     """
 
     rows: Table
@@ -56,6 +59,8 @@ class Probes:
     batch_answers: Table = field(default_factory=dict)
     axes: Axes | None = None
     others: tuple[Batch, ...] = ()
+    noise: Mapping[str, float] = field(default_factory=dict)
+    noise_of: Callable[[Table], Mapping[str, float]] = field(default=lambda batch: {})
 
     @classmethod
     def read(cls, folder: Path, reply: Probed) -> Probes:

@@ -18,6 +18,7 @@ from .batches import refuse_hanging
 from .compared import compare_runner
 from .comparison import tolerances
 from .limits import narrower
+from .noise import loosened
 from .probes import Probes
 from .refusals import with_rules
 from .report import VerificationReport
@@ -59,11 +60,24 @@ class Proven:
     report: VerificationReport
 
 
+Checked = Callable[[Artifact, Signature], Signature]
+
+
+def _as_it_is(model: Artifact, signature: Signature) -> Signature:
+    return signature
+
+
 def prove(
-    convert: Callable[[str], Artifact], signature: Signature, probes: Probes, precisions: Sequence[str], wanted: Wanted
+    convert: Callable[[str], Artifact],
+    signature: Signature,
+    probes: Probes,
+    precisions: Sequence[str],
+    wanted: Wanted,
+    checked: Checked = _as_it_is,
 ) -> Proven:
     """The first precision that passes with room to spare, else the last that passes.
 
+    `checked(graph, signature)`: asks a graph before it is compared; the signature that holds for it.
     `MismatchError` with the worst rows, or `ConversionError`, where none does. Where nothing else differs than numbers
     that are very large, the last precision passes with a limit on them.
     """
@@ -75,7 +89,8 @@ def prove(
     refusal: ConversionError | MismatchError | None = None
     for real in asked:
         try:
-            attempt = _attempt(convert(real), ruled.in_precision(real), real, probes, wanted, failed)
+            model = convert(real)
+            attempt = _attempt(model, checked(model, ruled.in_precision(real)), real, probes, wanted, failed)
         except (ConversionError, MismatchError) as error:
             failed[real], refusal = str(error), error
             continue
@@ -112,6 +127,7 @@ def _attempt(
         probes.known,
         {p: reason for p, reason in failed.items() if p != real},
         found.worst,
+        noise={**({"example": probes.noise} if probes.noise else {}), **found.noise},
     )
     return Proven(model, graph.signature, real, report)
 
@@ -128,7 +144,8 @@ def _allowed(graph: Graph, signature: Signature, probes: Probes, wanted: Wanted)
     """What each float output of the graph may differ by from the reference answers."""
     _, want, positions = probes.keep(probes.in_reach(graph.signature))
     example = probes.kinds[positions] == "example"
-    return tolerances(signature, want, example, wanted.rtol, wanted.atol, _single_outputs(graph.session))
+    found = tolerances(signature, want, example, wanted.rtol, wanted.atol, _single_outputs(graph.session))
+    return loosened(found, probes.noise, want)
 
 
 def _single_outputs(session: Session) -> list[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..bundle.golden import Tolerance
 from .comparison import Errors
+from .noise import Noise
 
 FORMAT = 1
 ORDINARY = ("example", "between")
@@ -21,6 +22,7 @@ class VerificationReport:
     `probes`: by kind and output, rows, mismatches and largest errors. `refused`: by kind, how many rows the original
     rejects, as every runtime does. `known`: by kind and column, how many of the model's thresholds or values were
     tried. `tried`: precisions that did not pass, and why. `worst`: rows that differ (none when equal).
+    `noise`: by kind of probe and output, how far the original is from itself, where it has noise.
     `again`: the comparison with another processor's linear algebra, where that may matter.
     """
 
@@ -34,6 +36,7 @@ class VerificationReport:
     tried: Mapping[str, str]
     worst: tuple[dict[str, Any], ...] = ()
     again: Mapping[str, Any] | None = None
+    noise: Mapping[str, Noise] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -71,5 +74,6 @@ class VerificationReport:
             "tried_of_known": [{"probe": k, "column": c, "tried": t, "known": n} for k, c, t, n in self.known],
             "other_precisions": dict(self.tried),
             "worst": list(self.worst),
+            **({"noise": {k: dict(v) for k, v in self.noise.items()}} if self.noise else {}),
             **({"other_processor": dict(self.again)} if self.again else {}),
         }

@@ -16,6 +16,8 @@ from .runners import Runner
 
 ONE, NONE, PERMUTED = "batch of 1", "batch of 0", "permuted batch"
 MANY = 4096
+MANY_TENSORS = 64
+"""The same for a model of tensors, which may take long for a row: kernels for many rows are in use by then."""
 SINGLES = 12
 """Rows that are asked alone."""
 MOST_BYTES = 64 << 20
@@ -40,7 +42,9 @@ def _compared(
         answers = [runner.run(take(rows, [i], axes)) for i in singles]
         stacked = {n: _stacked([a[n] for a in answers], 0 if axes is None else axes.get(n)) for n in want}
         yield ONE, compare(take(want, singles, axes), stacked, _kinds(ONE, singles), allowed, axes)
-    order = (np.random.default_rng(0).permutation(max(count, MANY)) % count)[: min(_many(rows, count), sizes.largest)]
+    most = MANY_TENSORS if runner.signature.takes_tensors else MANY
+    cut = slice(min(_many(rows, count, most), sizes.largest))
+    order = (np.random.default_rng(0).permutation(max(count, most)) % count)[cut]
     many = runner.run(take(rows, order, axes))
     yield PERMUTED, compare(take(want, order, axes), many, _kinds(PERMUTED, order), allowed, axes)
     if runner.takes_no_rows and 0 in sizes:
@@ -48,10 +52,10 @@ def _compared(
         yield NONE, _empty(take(want, none, axes), runner.run(take(rows, none, axes)))
 
 
-def _many(rows: Table, count: int) -> int:
-    """How many rows a large batch has: `MANY`, of images no more than what fits in `MOST_BYTES`."""
+def _many(rows: Table, count: int, most: int) -> int:
+    """How many rows a large batch has: `most`, of images no more than what fits in `MOST_BYTES`."""
     each = sum(values.nbytes for values in rows.values()) / count
-    return int(min(MANY, max(count, MOST_BYTES // max(each, 1))))
+    return int(min(most, max(count, MOST_BYTES // max(each, 1))))
 
 
 def _stacked(parts: Sequence[Array], axis: int | None) -> Array:

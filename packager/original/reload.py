@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mlpack_toolkit.converters.messages import Adopt, Loaded
+from mlpack_toolkit.converters.plugin import Options
 
 from ..bundle.reader import Bundle
-from ..options import again
+from ..options import again, functions
 from ..paths import models_folder
-from ..request import Options
 from .interpreter import check_interpreter
 from .source import take_source
 from .worker import Limits, Worker
@@ -33,10 +33,10 @@ def original_worker(
         held = bundle.held(name / "held", "model/source/", "model/code/", model.path).place
         code = held / "model" / "code"
         copy = name / "source"  # the model cannot write there
-        source = take_source(held / model.path, copy, allow)
+        given = again(model.framework, model.given, options or {})
+        source = take_source(held / model.path, copy, allow, functions=functions(given))
         with Worker(python, scratch, Limits()) as worker:
             modules = [str(code.resolve())] if allow and code.is_dir() else []
-            given = again(model.framework, model.given, options or {})
             loaded = worker.call(source.request(modules, given))
             worker.call(Adopt(bundle.signature))
             yield worker, loaded, scratch

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mlpack_toolkit.converters.messages import Load
+from mlpack_toolkit.converters.plugin import Options
 
 from ..errors import ModelError
-from ..request import Options
-from ..scan import Scan, beside, require_trusted, scan, vouched
+from ..scan import Scan, beside, require_own, require_trusted, scan, vouched
 from ..travel import Owned, digested
 
 
@@ -42,16 +42,22 @@ class Source:
         )
 
 
-def take_source(model: Path, folder: Path, allow: Sequence[str], code: Sequence[Path] = ()) -> Source:
+def take_source(
+    model: Path, folder: Path, allow: Sequence[str], code: Sequence[Path] = (), functions: Sequence[str] = ()
+) -> Source:
     """The model's files copied into `folder`; `ModelError` or `UntrustedError` where they must not be loaded.
 
     `allow`: names that the user trusts. `code`: folders whose own classes and functions the user vouches for.
+    `functions`: what the framework's options name to be called, dotted.
     """
     folder.mkdir(parents=True)
+    own = vouched(code)
+    require_own(functions, allow, own)
     copy = _copied(model, folder)
     try:
-        found = scan(copy.path, allow, vouched(code))
+        found = scan(copy.path, allow, own)
         require_trusted(found, copy.path)
+        found = replace(found, names=(*found.names, *functions), own=(*found.own, *functions))
         copies = (copy, *_beside(model, copy.path, found.kind, folder))
     except ModelError as error:
         raise type(error)(str(error).replace(str(copy.path), str(model)), **error.facts) from error

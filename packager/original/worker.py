@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import IO, Any, Protocol
 
 from mlpack_toolkit import converters
-from mlpack_toolkit.converters.messages import Convert, Failure, Load, Predict, R, Request, line_of
+from mlpack_toolkit.converters.messages import Convert, Failure, Load, Noise, Predict, R, Request, line_of
 from mlpack_toolkit.converters.spec import Axes, Table
 from mlpack_toolkit.converters.table import rows_of
 
@@ -150,6 +150,11 @@ class Worker:
             if axis is not None and answers[name].shape[axis : axis + 1] != (count,):
                 raise odd(f"an answer of the shape {list(answers[name].shape)} to {count} rows")
         return answers
+
+    def noise(self, rows: Table, scratch: Path) -> Mapping[str, float]:
+        """By output of floats, the largest difference of the original's answers from themselves, computed otherwise."""
+        hand_over(rows, scratch / "rows.npz")
+        return self.call(Noise(str(scratch / "rows.npz"))).outputs
 
     def send(self, request: Request[Any]) -> None:
         """Starts a command; `receive` waits for it."""

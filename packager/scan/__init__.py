@@ -22,7 +22,7 @@ from .scanner import HEAD, Scanner
 from .values import Fault
 from .vouched import Vouched, vouched
 
-__all__ = ["Scan", "Vouched", "beside", "look", "require_trusted", "scan", "vouched"]
+__all__ = ["Scan", "Vouched", "beside", "look", "require_own", "require_trusted", "scan", "vouched"]
 
 
 _NOTHING = Vouched()
@@ -90,6 +90,19 @@ def require_trusted(scan: Scan, path: Path) -> None:
         raise UntrustedError(said, names=list(refused))
     if scan.forbidden:
         raise UntrustedError(f"{path} {scan.forbidden}. {NO_MODEL}", names=[])
+
+
+def require_own(functions: Sequence[str], allow: Sequence[str], own: Vouched) -> None:
+    """Nothing. Raises `UntrustedError` for a function that would be called, but that neither a module in `--code`
+    defines nor the user allows."""
+    trust = Trust(allow)
+    for name in functions:
+        if name not in own.functions | own.classes and trust.use(*name.rsplit(".", 1)) != "own":
+            raise UntrustedError(
+                f"An option names the function {name}, which no module in the folders of --code defines at its top "
+                f"level: define it there (mlpack build --code DIR), or add --allow {name} if you trust it.",
+                names=[name],
+            )
 
 
 def _some(names: Sequence[str]) -> str:

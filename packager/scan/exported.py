@@ -146,7 +146,7 @@ class _Walk:
         for name, each in entries.items():
             if name in _REFUSED and each is not None:
                 raise Refused(_REFUSED[name])
-            check_path(name, "key")
+            (check_size if key == "range_constraints" else _check_key)(name)
             self.value(each, name)
 
     def _text(self, text: str, key: str) -> None:
@@ -164,6 +164,10 @@ class _Walk:
         parts = target.split(".")
         own = parts[:4] if target.startswith("torch.ops.") else parts
         self.foreign.add((".".join(own[:-1]), own[-1]))
+
+
+def _check_key(name: str) -> None:
+    check_path(name, "key")
 
 
 def _lookups(text: str) -> None:

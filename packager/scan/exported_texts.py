@@ -36,10 +36,11 @@ _OPERATOR = (
 )
 _MATH = "acos asin atan ceil cos cosh exp floor log log2 pow sin sinh sqrt tan tanh trunc"
 _SIZES = (
-    "Abs Add And CeilDiv CeilToInt CleanDiv Eq Float FloatPow FloatTrueDiv FloorDiv FloorToInt Ge Gt Identity Integer "
-    "IntTrueDiv IsNonOverlappingAndDenseIndicator Le Lt Max Min Mod ModularIndexing Mul Ne Not OpaqueUnaryFn_sqrt Or "
-    "Piecewise Pow PowByNatural PythonMod Rational RoundDecimal RoundToInt Symbol ToFloat TruncToFloat TruncToInt "
-    "Where float int max min sym_float sym_int"
+    "Abs Add And CeilDiv CeilToInt CleanDiv Eq Equality Float FloatPow FloatTrueDiv FloorDiv FloorToInt Ge GreaterThan "
+    "Gt Identity Integer IntTrueDiv IsNonOverlappingAndDenseIndicator Le LessThan Lt Max Min Mod ModularIndexing Mul "
+    "Ne Not OpaqueUnaryFn_sqrt Or Piecewise Pow PowByNatural PythonMod Rational RoundDecimal RoundToInt "
+    "StrictGreaterThan StrictLessThan Symbol ToFloat TruncToFloat TruncToInt Unequality Where "
+    "float int max min sym_float sym_int"
 )
 """Functions of sizes."""
 _ASKED = frozenset({"size", "stride", "storage_offset", "item"})
@@ -61,6 +62,11 @@ def is_operator(target: str) -> bool:
             name in _HIGHER.split() if space == "higher_order" else space in _NAMESPACES and name not in _NO_OPERATORS
         )
     return len(rest) == 1 and target.startswith(("torch.sym_", "torch._sym_"))
+
+
+def _on_sizes(target: str) -> bool:
+    """Whether it is a function of torch or of Python on sizes: `torch.sym_max`, `math.ceil`."""
+    return is_operator(target) and target.startswith(("torch.sym_", "torch._sym_", "math."))
 
 
 def check_name(text: str, what: str) -> None:
@@ -121,6 +127,8 @@ def _arithmetic(node: ast.AST, leaf: Callable[[ast.AST], bool]) -> bool:
         return all(_arithmetic(each, leaf) for each in (node.left, *node.comparators))
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         return node.func.id in _SIZES.split() and _called(node.func.id, node, leaf)
+    if isinstance(node, ast.Call) and _on_sizes(ast.unparse(node.func)):
+        return not node.keywords and all(_arithmetic(each, leaf) for each in node.args)
     if isinstance(node, ast.Name) and node.id.startswith("__"):
         return False
     return leaf(node)

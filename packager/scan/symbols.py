@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping as Entries
 from typing import Any
 
+from mlpack_toolkit.converters._trust.tensors import is_layer
+
 from .values import Args, Dtype, Fault, Global, Instance, Listing, Mapping, Unknown, Wrapper, WrapperArgs, WrapperClass
 
 _ROLES = {
@@ -32,7 +34,9 @@ class Symbols:
         """See `Look`; empty for a name that nothing allows, since the file is refused for it."""
         if type(value) is Instance:
             return value.role
-        return _USES.get(value.use, "?") if type(value) is Global else _ROLES[type(value)]
+        if type(value) is not Global:
+            return _ROLES[type(value)]
+        return "function" if value.use == "listed" and is_layer(value.dotted) else _USES.get(value.use, "?")
 
     def name(self, value: Any) -> str:
         return value.dotted if isinstance(value, Global) else ""

@@ -12,6 +12,7 @@ from mlpack_toolkit import converters
 from mlpack_toolkit.converters.plugin import (
     FILE,
     FLAG,
+    FUNCTION,
     MODEL,
     NUMBER,
     PAIR,
@@ -29,7 +30,7 @@ from mlpack_toolkit.packager.cli_options import _VALUES
 from mlpack_toolkit.packager.commands import build as flow
 from mlpack_toolkit.packager.commands.build import Request
 from mlpack_toolkit.packager.errors import UsageError
-from mlpack_toolkit.packager.options import again, from_tables, from_text, kept, over, values
+from mlpack_toolkit.packager.options import again, from_tables, from_text, functions, kept, over, values
 from mlpack_toolkit.packager.remarks import needless_options
 
 
@@ -46,6 +47,7 @@ OPTIONS = (
     Option("tool", "A program.", kind=PROGRAM, scope="machine"),
     Option("pair", "A pair.", kind=PAIR, repeatable=True, old_spelling="--pair", key="pairs"),
     Option("tag", "Tags.", repeatable=True),
+    Option("maker", "A function.", kind=FUNCTION),
 )
 ALL = {
     "word": "hi",
@@ -113,6 +115,15 @@ def test_every_spelling_leads_to_the_same_values(nova: None, monkeypatch: pytest
         "tag": ["a", "b"],
     }
     assert values(from_tables({"nova": table}, "options")) == new
+
+
+def test_a_function_is_named_with_its_module(nova: None) -> None:
+    given = values([from_text("nova.maker=mine.nets:make")])
+    assert given == {"nova": {"maker": "mine.nets:make"}} and functions(given) == ("mine.nets.make",)
+    assert functions(values([from_text("nova.word=mine:make")])) == ()
+    for odd in ("make", "mine:", ":make", "mine:make()", "mine:a.b", "mine nets:make"):
+        with pytest.raises(UsageError, match="must be MODULE:FUNCTION"):
+            values([from_text(f"nova.maker={odd}")])
 
 
 def test_a_toml_file_has_them_too_and_the_command_line_wins(
@@ -201,7 +212,7 @@ def test_a_framework_gets_its_own_values_over_its_defaults() -> None:
 
 def test_all_that_declare_options_are_known_without_loading_the_rest() -> None:
     declaring = {name for name in converters.names() if converters.load(name).source.options}
-    assert declaring == set(converters.with_options()) == {"r"}
+    assert declaring == set(converters.with_options()) == {"r", "torch"}
     for name in declaring:
         names = [option.name for option in converters.load(name).source.options]
         assert len(set(names)) == len(names) and all(o.help for o in converters.load(name).source.options)

@@ -7,19 +7,30 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import packed
 from .attention import ATTENTION
 from .empty import EMPTY
 from .extremes import EXTREMES
 from .fix import Fix, Form, guarded
 from .nan import NAN
 from .ordering import ORDERING
-from .packed import PACKED
 from .pooling import POOLING
 from .recurrent import RECURRENT
 from .resizing import RESIZING
 from .scattering import SCATTERING
 
-FIXES: tuple[Fix, ...] = (NAN, EXTREMES, EMPTY, SCATTERING, ORDERING, POOLING, RESIZING, PACKED, RECURRENT, ATTENTION)
+FIXES: tuple[Fix, ...] = (
+    NAN,
+    EXTREMES,
+    EMPTY,
+    SCATTERING,
+    ORDERING,
+    POOLING,
+    RESIZING,
+    packed.PACKED,
+    RECURRENT,
+    ATTENTION,
+)
 """All of them; no operator is in two."""
 
 
@@ -42,6 +53,8 @@ def _operator(name: str) -> Any:
     """The operator of torch by its name, `aten::mean.dim`."""
     import torch
 
+    if name == packed.NAME:
+        return packed.operator()
     space, _, rest = name.partition("::")
     packet, _, overload = rest.partition(".")
     return getattr(getattr(getattr(torch.ops, space), packet), overload or "default")

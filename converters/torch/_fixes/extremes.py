@@ -68,6 +68,11 @@ def _of_all(name: str) -> Any:
     return form
 
 
+def _both(x: Any, *, dim: Any = None, keepdim: bool = False) -> Any:
+    axes = list(range(x.dim())) if dim is None else [dim]
+    return x.amin(axes, keepdim), x.amax(axes, keepdim)
+
+
 def _pool(name: str) -> Any:
     """The form of `max_pool1d` and its kin: a second pool says which windows hold NaN."""
 
@@ -93,6 +98,7 @@ EXTREMES = Fix(
         "aten::min": _of_all("min"),
         "aten::max.dim": _with_place("max"),
         "aten::min.dim": _with_place("min"),
+        "aten::aminmax": _both,
         "aten::argmax": _place("max"),
         "aten::argmin": _place("min"),
         "aten::max_pool1d": _pool("max_pool1d"),

@@ -76,6 +76,25 @@ def _logit(x: Any, eps: Any = None) -> Any:
     return torch.log(x / (1 - x))
 
 
+def _clamp(x: Any, min: Any = None, max: Any = None) -> Any:
+    """By one bound: ONNX's Clip takes the largest finite number for the other."""
+    if not x.is_floating_point() or (min is None) == (max is None):
+        return NotImplemented
+    return _at_least(x, min) if max is None else _at_most(x, max)
+
+
+def _at_least(x: Any, low: Any) -> Any:
+    import torch
+
+    return torch.maximum(x, torch.full((), low, dtype=x.dtype)) if x.is_floating_point() else NotImplemented
+
+
+def _at_most(x: Any, high: Any) -> Any:
+    import torch
+
+    return torch.minimum(x, torch.full((), high, dtype=x.dtype)) if x.is_floating_point() else NotImplemented
+
+
 def _power(x: Any, exponent: Any) -> Any:
     return x.sqrt() if exponent == 0.5 and x.is_floating_point() else NotImplemented
 
@@ -135,6 +154,9 @@ NAN = Fix(
         "aten::hypot": _hypot,
         "aten::atan2": _atan2,
         "aten::logit": _logit,
+        "aten::clamp": _clamp,
+        "aten::clamp_min": _at_least,
+        "aten::clamp_max": _at_most,
         "aten::pow.Tensor_Scalar": _power,
         "aten::floor_divide": _floor_divide,
         "aten::floor_divide.Scalar": _floor_divide,

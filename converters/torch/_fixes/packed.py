@@ -1,7 +1,7 @@
 """Packed sequences: `pack_padded_sequence`, a recurrent layer, `pad_packed_sequence`, by lengths that are an input.
 
-What is packed stays padded while a program is recorded: its steps as rows, `[steps * batch, features]`. A layer over it is
-one operator of ours, which becomes ONNX's with `sequence_lens`.
+What is packed stays padded while a program is recorded: its steps as rows, `[steps * batch, features]`.
+A layer over it is one operator of ours, which becomes ONNX's with `sequence_lens`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from .fix import Fix
@@ -20,7 +20,7 @@ _GATES = {"lstm": (0, 3, 1, 2), "gru": (1, 0, 2), "rnn_tanh": (0,), "rnn_relu": 
 """By kind, torch's gates in ONNX's order."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def operator() -> Any:
     """Our operator over padded steps with their lengths: in Python it packs, as the user's module does."""
     import torch

@@ -47,6 +47,7 @@ def built(folder: Path) -> dict[str, Any]:
 def saved(folder: Path) -> list[str]:
     """The files of a module whose class has a file."""
     import small_nets
+
     from mlpack_toolkit.converters.torch.saving import save
 
     folder.mkdir()

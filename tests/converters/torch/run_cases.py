@@ -115,7 +115,39 @@ def outcome(case: Case, export: Callable[[Case, Path], None], folder: Path) -> d
         except Exception as error:
             found = ["fails", f"does not load: {error}"]
     seconds = time.process_time() - before
-    return {"case": case.name, "outcome": found[0], "why": found[1], "refused": case.refused, "seconds": round(seconds, 2)}
+    return {
+        "case": case.name,
+        "outcome": found[0],
+        "why": found[1],
+        "refused": case.refused,
+        "seconds": round(seconds, 2),
+    }
+
+
+def without(fix: str, case: Case, folder: Path) -> dict[str, object]:
+    """What comes of a case when one fix, or one replacement of a layer, is left out."""
+    from mlpack_toolkit.converters.torch import _capture, _fixes, exporting
+
+    left = [each for each in _fixes.FIXES if each.name != fix]
+    swapped = {(_fixes, "FIXES"): tuple(left)}
+    swapped |= {(m, fix): contextlib.nullcontext for m in (_capture, exporting) if hasattr(m, fix)}
+    assert len(left) < len(_fixes.FIXES) or len(swapped) > 1, f"there is no fix {fix}"
+    with contextlib.ExitStack() as stack:
+        for (owner, name), value in swapped.items():
+            stack.callback(setattr, owner, name, getattr(owner, name))
+            setattr(owner, name, value)
+        return {**outcome(case, ours, folder), "case": f"{case.name} without {fix}"}
+
+
+def twice(case: Case, folder: Path) -> dict[str, object]:
+    """Whether two exports of a module are the same bytes, and what of this machine is in them."""
+    paths = [folder / "first.onnx", folder / "second.onnx"]
+    for path in paths:
+        ours(case, path)
+    first, second = (path.read_bytes() for path in paths)
+    here = (str(Path(__file__).parent), "site-packages", "forward(self", ".py", "File ")
+    strings = [text for text in here if text.encode() in first]
+    return {"case": f"{case.name} twice", "same": first == second, "size": len(first), "strings": strings}
 
 
 def main() -> None:
@@ -123,6 +155,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--bare", action="store_true")
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--without", action="append", default=[], metavar="FIX=CASE")
+    parser.add_argument("--twice", action="append", default=[])
     parser.add_argument("names", nargs="*")
     given = parser.parse_args()
     warnings.filterwarnings("ignore")
@@ -131,9 +165,15 @@ def main() -> None:
     export = bare if given.bare else ours
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.keep or Path(temporary)
-        for name in given.names or CASES:
+        work = [lambda name=name: outcome(CASES[name], export, folder) for name in given.names or CASES]
+        work += [
+            lambda pair=pair: without(pair.partition("=")[0], CASES[pair.partition("=")[2]], folder)
+            for pair in given.without
+        ]
+        work += [lambda name=name: twice(CASES[name], folder) for name in given.twice]
+        for each in work:
             with contextlib.redirect_stderr(io.StringIO()):
-                line = outcome(CASES[name], export, folder)
+                line = each()
             print(json.dumps(line), flush=True)
 
 

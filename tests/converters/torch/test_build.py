@@ -180,7 +180,7 @@ def test_the_original_gives_the_same_bits_again(name: str, request: pytest.Fixtu
 def test_the_report_says_what_it_was_and_what_was_proved(tagger: Bundle) -> None:
     folder, _ = tagger
     report = (folder / "evidence/report.html").read_text()
-    for said in ("Tagger (PyTorch, 972 parameters)", "tokens_1", "torch"):
+    for said in ("Tagger (PyTorch, 1,060 parameters)", "tokens_1", "torch"):
         assert said in report, said
     packages = open_bundle(folder).json("environment/python/environment.json")["distributions"]
     assert "torch" in {each["name"] for each in packages}

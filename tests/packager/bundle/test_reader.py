@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from io import BufferedReader
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlpack_toolkit.packager.bundle.layout import NAME
-from mlpack_toolkit.packager.bundle.manifest import canonical
-from mlpack_toolkit.packager.bundle.reader import check_files, open_bundle
+from mlpack_toolkit.packager.bundle.manifest import Entry, canonical
+from mlpack_toolkit.packager.bundle.reader import Bundle, check_files, open_bundle
 from mlpack_toolkit.packager.errors import DamagedError, MlpackError, UsageError
 from tests.packager.conftest import Made
 
@@ -265,3 +266,18 @@ def test_every_fault_is_one_of_ours(copy: Path) -> None:
     (copy / "golden").write_text("x")
     with pytest.raises(MlpackError):
         check(copy)
+
+
+def test_a_small_graph_is_read_once_when_it_is_opened(flowers: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlpack_toolkit.packager.equivalence.session import session_of
+
+    opened: list[str] = []
+    real = Bundle._open
+
+    def spying(self: Bundle, entry: Entry) -> BufferedReader:
+        opened.append(entry.path)
+        return real(self, entry)
+
+    monkeypatch.setattr(Bundle, "_open", spying)
+    assert session_of(flowers.bundle).outputs == ("label", "probabilities")
+    assert opened == ["model/model.onnx"]

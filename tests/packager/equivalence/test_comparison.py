@@ -250,3 +250,10 @@ def test_the_worst_rows_come_from_every_kind() -> None:
     shown = worst({"x": np.arange(7), "t": np.array(["😀"] * 7, object)}, want, got, kinds, got["p"] != 0)
     assert [(row["probe"], row["inputs"]["x"]) for row in shown] == [("a", 1), ("b", 6), ("a", 2), ("a", 3), ("a", 4)]
     assert shown[1] == {"probe": "b", "inputs": {"x": 6, "t": "😀"}, "expected": {"p": 0.0}, "got": {"p": "inf"}}
+
+
+def test_of_a_large_tensor_its_shape_and_first_numbers_are_shown() -> None:
+    want, got = {"p": np.zeros((1, 3, 64, 64))}, {"p": np.ones((1, 3, 64, 64))}
+    (shown,) = worst({"x": np.zeros((1, 7, 7))}, want, got, np.array(["example"], object), np.array([True]))
+    assert shown["got"] == {"p": {"shape": [3, 64, 64], "first": [1.0] * 10}}
+    assert shown["inputs"] == {"x": [[0.0] * 7] * 7}

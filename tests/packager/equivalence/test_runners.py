@@ -49,6 +49,15 @@ def test_the_original_and_its_graph_are_runners_alike(flowers: Made) -> None:
     assert not compare_runner(Graph("every bit", session_of(flowers.bundle)), proof.probes, exact).equal
 
 
+def test_a_large_batch_of_tensors_is_smaller_than_one_of_table_rows() -> None:
+    asked = probes("prediction", lambda x: x, example=[1.0, 2.0, 3.0])
+    shifted = Session(plus(0.5)("float64"), signature("prediction", "float64"))
+    column = shifted.signature.inputs[0]
+    shifted.signature = replace(shifted.signature, inputs=(replace(column, cells=None),))
+    found = compare_runner(Graph("shifted", shifted), asked, ALLOWED)
+    assert mismatches(found) == {"example": 3, "batch of 1": 3, "permuted batch": 64}
+
+
 def test_of_several_runners_each_differs_where_it_does() -> None:
     asked = probes("prediction", lambda x: x, example=[1.0, 2.0, 3.0], large=[1e12])
     runners = [graph("right", plus(0.0)("float64")), graph("shifted", plus(0.5)("float64"))]

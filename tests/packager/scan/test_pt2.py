@@ -97,6 +97,11 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         "a guard that is more",
     ),
     "a guard of two lines": (exported(changed(PROGRAM, "guards_code", ["(1\n)"])), "a guard that is more"),
+    "an operator of torch in a guard": (
+        exported(changed(PROGRAM, "guards_code", ["_operator.lshift(1, 99999999999) > 1"])),
+        "a guard that is more",
+    ),
+    "a range that is source": (exported(changed(PROGRAM, "range_constraints", {EVIL: {}})), "a size that is more"),
     "a method in a guard": (exported(changed(PROGRAM, "guards_code", ["L['x'].numpy() == 1"])), "a guard that is more"),
     "an imported enumeration": (
         exported(spec(context=json.dumps({"__enum__": True, "fqn": "os:environ", "name": "HOME"}))),
@@ -206,13 +211,22 @@ def test_what_torch_does_not_write_is_a_clear_error(name: str, tmp_path: Path) -
         "FloorDiv(Symbol('s1'), Integer(8))",
         "ToFloat(s0)*Float('0.5', precision=53)",
         "Eq(s0, 2) & (s1 > 3)",
+        "GreaterThan(Symbol('u0', integer=True), Integer(0))",
     ],
 )
 def test_arithmetic_with_sizes_is_taken(text: str, tmp_path: Path) -> None:
     assert not scanned(exported(sized(text)), tmp_path).forbidden
 
 
-@pytest.mark.parametrize("guard", ["L['x'].size()[0] >= 2", "Mod(L['d']['q'][0].size()[1], 8) == 0", "2 <= L['n']"])
+@pytest.mark.parametrize(
+    "guard",
+    [
+        "L['x'].size()[0] >= 2",
+        "Mod(L['d']['q'][0].size()[1], 8) == 0",
+        "2 <= L['n']",
+        "torch.sym_max(1, L['x'].size()[3] // 4) * 2 != 1",
+    ],
+)
 def test_guards_on_sizes_are_taken(guard: str, tmp_path: Path) -> None:
     assert not scanned(exported(changed(PROGRAM, "guards_code", [guard])), tmp_path).forbidden
 
@@ -250,6 +264,11 @@ def test_a_build_and_an_inspection_of_a_hostile_program(mlpack: Run, tmp_path: P
     assert (code, told["error"]["kind"]) == (3, "UntrustedError") and "use_pickle" in error
     code, told, _ = mlpack("inspect", "m.pt2")
     assert code == 0 and "use_pickle" in told["refused"] and "operators" not in told
+
+
+def test_a_range_of_an_expression_is_taken(tmp_path: Path) -> None:
+    ranges = {"2*s39": {"min_val": 0, "max_val": None}}
+    assert not scanned(exported(changed(PROGRAM, "range_constraints", ranges)), tmp_path).forbidden
 
 
 def test_the_structure_that_is_plain_stays_plain(tmp_path: Path) -> None:

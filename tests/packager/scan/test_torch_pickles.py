@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mlpack_toolkit.packager.errors import ModelError, UntrustedError
-from mlpack_toolkit.packager.scan import Scan, require_trusted, scan, vouched
+from mlpack_toolkit.packager.scan import Scan, require_own, require_trusted, scan, vouched
 from tests.conftest import Run
 
 from .forge import G, Raw, append, build, call, new, setitem, written
@@ -91,7 +91,8 @@ USES: dict[str, tuple[Any, str]] = {
     "a storage of a layer": (tensor(of=storage(kind=LINEAR.dotted)), "a storage of the unknown type"),
     "a persistent id of another kind": (Raw(written(("module", "source", "a.py"), 2)[2:-1] + b"Q"), "other than a sto"),
     "a persistent id that is a name": (Raw(written(RELU, 2)[2:-1] + b"Q"), "other than a storage"),
-    "a class in a list": ([LINEAR], "keeps torch.nn.modules.linear.Linear as a value"),
+    "a constructor in a list": ([REBUILD], "keeps torch._utils._rebuild_tensor_v2 as a value"),
+    "a storage's class in a state": (module({"a": G("torch.FloatStorage")}), "keeps torch.FloatStorage as a value"),
     "a function that is called": (call(RELU, tensor()), "names that are not trusted: torch.nn.functional.relu"),
 }
 DAMAGED: dict[str, tuple[bytes, str]] = {
@@ -113,6 +114,7 @@ def test_a_layer_and_a_state_dict_are_what_they_are(tmp_path: Path) -> None:
     for value in ({"w": tensor()}, state_dict(w=tensor()), build(state_dict(w=tensor()), METADATA)):
         found = scanned(saved(value), tmp_path)
         assert (found.kind, found.refused, found.forbidden) == ("torch_weights", (), "")
+    assert not scanned(saved(module({"_norm_layer": LINEAR, "training": False})), tmp_path).forbidden
     for protocol in (3, 4, 5):
         assert scanned(saved(module(), protocol=protocol), tmp_path).refused == ()
 
@@ -177,3 +179,20 @@ def test_torchscript_is_a_program_that_is_allowed_by_its_word(mlpack: Run, tmp_p
 def test_a_persistent_id_outside_of_torchs_archives_stays_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="persistent id"):
         scanned(written(tensor(), 2), tmp_path)
+
+
+def test_a_factory_is_a_function_of_the_users_own(mlpack: Run, tmp_path: Path) -> None:
+    """Or one that is allowed: the name may come from a bundle of a stranger."""
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "mine.py").write_text("from os import abort\n\n\ndef make():\n    return 1\n")
+    (tmp_path / "m.pt").write_bytes(saved(state_dict(w=tensor())))
+    (tmp_path / "x.json").write_text("[[1, 2]]")
+    given = ("build", "m.pt", "--example", "x.json", "--code", "code", "-O")
+    for factory in ("os:abort", "mine:abort", "mine:none", "torch.hub:load"):
+        code, told, error = mlpack(*given, f"torch.factory={factory}")
+        assert (code, told["error"]["kind"]) == (3, "UntrustedError")
+        assert f"the function {factory.replace(':', '.')}, which no module in the folders of --code defines" in error
+    assert mlpack(*given, "torch.factory=mine")[0] == 2
+    own = vouched([tmp_path / "code"])
+    require_own(("mine.make",), (), own)
+    require_own(("theirs.nets.make",), ("theirs",), own)

@@ -1,7 +1,8 @@
 """Run as a program by an interpreter that has torch: makes files, or loads them under the guard. Prints JSON.
 
 `make FOLDER`: real modules and weights. `load FILE`: files with the names that a scan of each accepted; says of each
-how loading it under the guard ended, and whether torch's own loader gives the same tensors.
+how loading it under the guard ended, and whether torch's own loader gives the same tensors. `refuse FILE`: files with
+options, as the worker loads them.
 """
 
 from __future__ import annotations
@@ -18,10 +19,7 @@ from mlpack_toolkit.converters._trust.rules import Refused
 from mlpack_toolkit.converters._trust.torch_loading import load_torch
 
 PROGRAMS = ("os.system", "subprocess.Popen", "os.exec", "os.posix_spawn", "os.fork", "socket.connect", "os.remove")
-MODELS = (
-    "resnet18 mobilenet_v3_small efficientnet_b0 convnext_tiny vit_b_32 swin_t densenet121 regnet_y_400mf googlenet "
-    "detection.fasterrcnn_mobilenet_v3_large_320_fpn segmentation.lraspp_mobilenet_v3_large"
-)
+MODELS = "resnet18 mobilenet_v3_small squeezenet1_0 detection.ssdlite320_mobilenet_v3_large"
 heard: list[str] = []
 
 
@@ -108,15 +106,16 @@ def _same(loaded: Any, own: Any) -> bool:
         if str(loaded) != str(own) or type(loaded) is not type(own):
             return False
         loaded, own = loaded.state_dict(keep_vars=True), own.state_dict(keep_vars=True)
-    alike = [_as_bytes(loaded[name]) == _as_bytes(own[name]) for name in own]
+    alike = [_alike(loaded[name], own[name]) for name in own]
     return list(loaded) == list(own) and all(alike) and _shared(loaded) == _shared(own)
 
 
-def _as_bytes(tensor: Any) -> Any:
+def _alike(one: Any, other: Any) -> bool:
     import torch
 
-    plain = tensor.detach().contiguous().reshape(-1).view(torch.uint8) if tensor.numel() else tensor
-    return str(tensor.dtype), tuple(tensor.shape), type(tensor).__name__, tensor.requires_grad, plain.tolist()
+    facts = [(t.dtype, t.shape, t.stride(), type(t), t.requires_grad) for t in (one, other)]
+    plain = [t.detach().contiguous().reshape(-1).view(torch.uint8) if t.numel() else t for t in (one, other)]
+    return facts[0] == facts[1] and torch.equal(*plain)
 
 
 def _shared(tensors: Any) -> list[int]:
@@ -124,6 +123,20 @@ def _shared(tensors: Any) -> list[int]:
     return [places.index(place) for place in places]
 
 
+def refuse(plan: Path) -> dict[str, Any]:
+    """How the worker's own loading of each file and its options ended."""
+    from mlpack_toolkit.converters.torch.loading import load as load_file
+
+    ends: dict[str, str] = {}
+    sys.path.insert(0, str(plan.parent / "code"))
+    for what, (file, given) in json.loads(plan.read_text("utf-8")).items():
+        try:
+            ends[what] = type(load_file(plan.parent / file, given)).__name__
+        except Exception as error:
+            ends[what] = f"{type(error).__name__}: {error}"
+    return ends
+
+
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    print(json.dumps({"make": make, "load": load}[sys.argv[1]](Path(sys.argv[2]))))
+    print(json.dumps({"make": make, "load": load, "refuse": refuse}[sys.argv[1]](Path(sys.argv[2]))))

@@ -47,7 +47,14 @@ class places_of_nan(nn.Module):
 class clamps(nn.Module):
     def forward(self, x):
         low = x.new_full((), -0.5)
-        return x.clamp(-1, 1), x.clamp(min=0.5), x.clamp(max=-0.5), torch.clamp(x, min=low), F.hardtanh(x), x.clamp(1, -1)
+        return (
+            x.clamp(-1, 1),
+            x.clamp(min=0.5),
+            x.clamp(max=-0.5),
+            torch.clamp(x, min=low),
+            F.hardtanh(x),
+            x.clamp(1, -1),
+        )
 
 
 @case([normal(2, 7)], [BATCH], [[ODD], [100 * normal(3, 7)]])
@@ -79,7 +86,15 @@ class numbers_in_place_of_nan(nn.Module):
 @case([normal(3, 4)], [BATCH], [[normal(0, 4)], [normal(1, 4)], [normal(7, 4)]])
 class reductions_along_rows(nn.Module):
     def forward(self, x):
-        return x.sum(-1), x.mean(-1), x.prod(1), x.sum(-1, keepdim=True), x.std(1), x.var(1, unbiased=False), x.norm(dim=1)
+        return (
+            x.sum(-1),
+            x.mean(-1),
+            x.prod(1),
+            x.sum(-1, keepdim=True),
+            x.std(1),
+            x.var(1, unbiased=False),
+            x.norm(dim=1),
+        )
 
 
 @case([normal(3, 4)], [BATCH], [[normal(0, 4)], [normal(1, 4)], [normal(7, 4)]])
@@ -184,14 +199,24 @@ class place_of_the_median(nn.Module):
 @case([normal(3, 5)], [BATCH], [[floats(1, 4, 2, 8, 5)], [normal(7, 5)]])
 class quantiles(nn.Module):
     def forward(self, x):
-        return torch.quantile(x, 0.3, dim=1), torch.quantile(x, torch.tensor([0.25, 0.5]), dim=1), x.kthvalue(2, 1).values
+        return (
+            torch.quantile(x, 0.3, dim=1),
+            torch.quantile(x, torch.tensor([0.25, 0.5]), dim=1),
+            x.kthvalue(2, 1).values,
+        )
 
 
 @case([normal(3, 5)], [BATCH], [[floats(3, 1, 3, 2, 1)], [normal(6, 5)]])
 class order(nn.Module):
     def forward(self, x):
         ranked = x.sort(dim=1, descending=True, stable=True)
-        return *ranked, x.argsort(dim=1, stable=True), x.topk(2, 1).values, x.topk(3, 1, largest=False).values, x.msort()
+        return (
+            *ranked,
+            x.argsort(dim=1, stable=True),
+            x.topk(2, 1).values,
+            x.topk(3, 1, largest=False).values,
+            x.msort(),
+        )
 
 
 @case([normal(3, 5)], [BATCH], [[normal(1, 5)], [normal(6, 5)], [ODD[:, :5]]])
@@ -200,10 +225,20 @@ class running(nn.Module):
         return x.cumsum(1), x.cumprod(1), x.cummax(1).values, x.cummin(1).values, x.logcumsumexp(1), x.diff(dim=1)
 
 
-@case([whole(0, 2, 3, 5).bool()], [BATCH], [[torch.ones(2, 5, dtype=torch.bool)], [torch.zeros(1, 5, dtype=torch.bool)]])
+@case(
+    [whole(0, 2, 3, 5).bool()], [BATCH], [[torch.ones(2, 5, dtype=torch.bool)], [torch.zeros(1, 5, dtype=torch.bool)]]
+)
 class truth_values(nn.Module):
     def forward(self, m):
-        return m.sum(1), m.float().mean(1), ~m, m & m.flip(1), m.long().cumsum(1), m.int().argmax(1), torch.where(m, 1.0, -2.0)
+        return (
+            m.sum(1),
+            m.float().mean(1),
+            ~m,
+            m & m.flip(1),
+            m.long().cumsum(1),
+            m.int().argmax(1),
+            torch.where(m, 1.0, -2.0),
+        )
 
 
 @case([normal(3, 4, dtype=torch.float16)], [BATCH], [[normal(5, 4, dtype=torch.float16)]])

@@ -50,7 +50,18 @@ class even_length(nn.Module):
         return x.view(x.shape[0], x.shape[1] // 2, 2).sum(-1) if x.shape[1] % 2 == 0 else x
 
 
-@case([normal(4, 6), normal(4, 6)], [{0: "batch"}, {0: "rows"}], [[normal(2, 6), normal(2, 6)]], refused=r"batch.*rows|rows.*batch")
+@case([normal(3, 8)], [LENGTH], [[normal(2, 6)], [normal(1, 2)]])
+class length_that_must_be_even(nn.Module):
+    def forward(self, x):
+        return x.view(x.shape[0], x.shape[1] // 2, 2).sum(-1)
+
+
+@case(
+    [normal(4, 6), normal(4, 6)],
+    [{0: "batch"}, {0: "rows"}],
+    [[normal(2, 6), normal(2, 6)]],
+    refused=r"batch.*rows|rows.*batch",
+)
 class sizes_that_must_be_equal(nn.Module):
     def forward(self, x, y):
         return x + y
@@ -66,7 +77,20 @@ class batch_beside_a_constant(nn.Module):
 class views(nn.Module):
     def forward(self, x):
         b, n, c = x.shape
-        return x.view(b, -1), x.reshape(b * n, c), x.flatten(1), x.transpose(1, 2).reshape(b, c, n), x.unfold(2, 2, 1), x.permute(2, 0, 1)
+        return (
+            x.view(b, -1),
+            x.reshape(b * n, c),
+            x.flatten(1),
+            x.transpose(1, 2).reshape(b, c, n),
+            x.unfold(2, 2, 1),
+            x.permute(2, 0, 1),
+        )
+
+
+@case([normal(2, 3, 4)], [LENGTH], [[normal(1, 1, 4)], [normal(0, 3, 4)]])
+class flattened(nn.Module):
+    def forward(self, x):
+        return x.flatten(1), x.flatten(0, 1), x.flatten(), x.mean(1).flatten(1)
 
 
 @case([normal(2, 3, 4)], [LENGTH], [[normal(1, 1, 4)], [normal(3, 7, 4)], [normal(0, 3, 4)]])
@@ -94,23 +118,46 @@ class slices(nn.Module):
 class made_by_size(nn.Module):
     def forward(self, x):
         n = x.shape[1]
-        return torch.arange(n), torch.ones(n, n).tril(), torch.eye(n), torch.linspace(0, 1, 5) + x[:, :1], x.new_zeros(x.shape[0], 3), torch.full_like(x, 2.0)
+        return (
+            torch.arange(n),
+            torch.ones(n, n).tril(),
+            torch.eye(n),
+            torch.linspace(0, 1, 5) + x[:, :1],
+            x.new_zeros(x.shape[0], 3),
+            torch.full_like(x, 2.0),
+        )
 
 
 @case([normal(3, 7)], [LENGTH], [[normal(2, 4)], [normal(1, 12)]])
 class triangles(nn.Module):
     def forward(self, x):
         square = x[:, :, None] * x[:, None, :]
-        return square.tril(), square.triu(1), square.diagonal(dim1=1, dim2=2), torch.diag_embed(x), square.tril(-1).sum(-1)
+        return (
+            square.tril(),
+            square.triu(1),
+            square.diagonal(dim1=1, dim2=2),
+            torch.diag_embed(x),
+            square.tril(-1).sum(-1),
+        )
 
 
 @case([normal(3, 2, 7)], [{0: "batch", 2: "length"}], [[normal(1, 2, 5)], [normal(2, 2, 12)], [normal(0, 2, 7)]])
 class padding_kinds(nn.Module):
     def forward(self, x):
-        return F.pad(x, (1, 2)), F.pad(x, (1, 2), "reflect"), F.pad(x, (2, 1), "replicate"), F.pad(x, (1, 1), "circular"), F.pad(x, (-1, 1), value=3.0)
+        return (
+            F.pad(x, (1, 2)),
+            F.pad(x, (1, 2), "reflect"),
+            F.pad(x, (2, 1), "replicate"),
+            F.pad(x, (1, 1), "circular"),
+            F.pad(x, (-1, 1), value=3.0),
+        )
 
 
-@case([normal(3, 7), normal(2, 7)], [{0: "first"}, {0: "second"}], [[normal(1, 7), normal(4, 7)], [normal(0, 7), normal(2, 7)]])
+@case(
+    [normal(3, 7), normal(2, 7)],
+    [{0: "first"}, {0: "second"}],
+    [[normal(1, 7), normal(4, 7)], [normal(0, 7), normal(2, 7)]],
+)
 class joined(nn.Module):
     def forward(self, x, y):
         return torch.cat([x, y]), torch.cat([x, x], 1), torch.stack([x, x], 1), torch.hstack([x, x]), x @ y.T
@@ -127,7 +174,13 @@ class taken_apart(nn.Module):
 @case([normal(3, 6)], [BATCH], [[normal(1, 6)], [normal(0, 6)], [normal(4, 6)]])
 class repeats(nn.Module):
     def forward(self, x):
-        return x.repeat(1, 2), x.repeat_interleave(2, 1), x[:, None].expand(-1, 3, -1), x.tile(2, 1), torch.meshgrid(x[:, 0], x[0], indexing="ij")[0] if x.shape[0] else x
+        return (
+            x.repeat(1, 2),
+            x.repeat_interleave(2, 1),
+            x[:, None].expand(-1, 3, -1),
+            x.tile(2, 1),
+            torch.meshgrid(x[:, 0], x[0], indexing="ij")[0] if x.shape[0] else x,
+        )
 
 
 @case([normal(3, 6)], [BATCH], [[normal(1, 6)], [normal(0, 6)], [normal(4, 6)]])
@@ -137,13 +190,26 @@ class einsums(nn.Module):
         self.w = nn.Parameter(torch.randn(6, 4))
 
     def forward(self, x):
-        return torch.einsum("bi,ij->bj", x, self.w), torch.einsum("bi,bi->b", x, x), torch.einsum("bi,bj->bij", x, x), torch.einsum("...i->...", x)
+        return (
+            torch.einsum("bi,ij->bj", x, self.w),
+            torch.einsum("bi,bi->b", x, x),
+            torch.einsum("bi,bj->bij", x, x),
+            torch.einsum("...i->...", x),
+        )
 
 
-@case([normal(3, 4), normal(4, 5)], [BATCH, {1: "columns"}], [[normal(1, 4), normal(4, 1)], [normal(0, 4), normal(4, 5)]])
+@case(
+    [normal(3, 4), normal(4, 5)], [BATCH, {1: "columns"}], [[normal(1, 4), normal(4, 1)], [normal(0, 4), normal(4, 5)]]
+)
 class products(nn.Module):
     def forward(self, a, b):
-        return a @ b, torch.addmm(torch.ones(1), a, b, beta=0.5, alpha=2), torch.outer(a[:, 0], b[0]), torch.linalg.vector_norm(a, dim=1), a.mv(b[:, 0])
+        return (
+            a @ b,
+            torch.addmm(torch.ones(1), a, b, beta=0.5, alpha=2),
+            torch.outer(a[:, 0], b[0]),
+            torch.linalg.vector_norm(a, dim=1),
+            a.mv(b[:, 0]),
+        )
 
 
 @case([normal(2, 5, 4)], [LENGTH], [[normal(1, 1, 4)], [normal(3, 9, 4)], [normal(0, 5, 4)]])
@@ -170,7 +236,9 @@ class torch_cond(nn.Module):
         return torch.cond(x.sum() > 0, lambda v: v * 2, lambda v: v - 1, (x,))
 
 
-@case([normal(2, 3), whole(1, 9, 1)], [BATCH, {}], [[normal(4, 3), torch.tensor([5])], [normal(0, 3), torch.tensor([1])]])
+@case(
+    [normal(2, 3), whole(1, 9, 1)], [BATCH, {}], [[normal(4, 3), torch.tensor([5])], [normal(0, 3), torch.tensor([1])]]
+)
 class while_loop(nn.Module):
     def forward(self, x, n):
         def more(i, v):

@@ -1,0 +1,170 @@
+"""Detectors: boxes out of a picture. A network of the YOLO family written here, and those of torchvision."""
+
+from __future__ import annotations
+
+import torch
+from pictures import seeded
+from system import System, normal
+from torch import nn
+
+STRIDES = (8, 16, 32)
+ANCHORS = (
+    ((10, 13), (16, 30), (33, 23)),
+    ((30, 61), (62, 45), (59, 119)),
+    ((116, 90), (156, 198), (373, 326)),
+)
+"""Widths and heights in pixels, by scale."""
+CLASSES = 80
+FAR = 7680.0
+"""Pixels, more than a picture has."""
+
+
+class Conv(nn.Sequential):
+    """Convolution, normalisation, SiLU."""
+
+    def __init__(self, inside: int, outside: int, size: int = 1, stride: int = 1) -> None:
+        convolution = nn.Conv2d(inside, outside, size, stride, size // 2, bias=False)
+        super().__init__(convolution, nn.BatchNorm2d(outside), nn.SiLU())
+
+
+class Bottleneck(nn.Module):
+    def __init__(self, width: int, residual: bool) -> None:
+        super().__init__()
+        self.steps = nn.Sequential(Conv(width, width), Conv(width, width, 3))
+        self.residual = residual
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.steps(x) if self.residual else self.steps(x)
+
+
+class CrossStage(nn.Module):
+    """Half of the channels go through bottlenecks, half past them (C3)."""
+
+    def __init__(self, inside: int, outside: int, depth: int = 1, residual: bool = True) -> None:
+        super().__init__()
+        half = outside // 2
+        self.through = nn.Sequential(Conv(inside, half), *(Bottleneck(half, residual) for _ in range(depth)))
+        self.past, self.join = Conv(inside, half), Conv(outside, outside)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.join(torch.cat([self.through(x), self.past(x)], 1))
+
+
+class Pyramid(nn.Module):
+    """Spatial pyramid pooling, one pool after the other (SPPF)."""
+
+    def __init__(self, inside: int, outside: int) -> None:
+        super().__init__()
+        self.narrow, self.join = Conv(inside, inside // 2), Conv(inside * 2, outside)
+        self.pool = nn.MaxPool2d(5, 1, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        found = [self.narrow(x)]
+        for _ in range(3):
+            found.append(self.pool(found[-1]))
+        return self.join(torch.cat(found, 1))
+
+
+class Yolo(nn.Module):
+    """CSP backbone, path aggregation neck, three anchored heads, boxes and suppression in the graph.
+
+    Takes one picture of 0..255 as bytes, whose sides are multiples of 32; gives its boxes, scores and classes.
+    """
+
+    def __init__(self, width: int = 16, depth: int = 1) -> None:
+        super().__init__()
+        w = width
+        self.stem = nn.Sequential(Conv(3, w, 6, 2), Conv(w, 2 * w, 3, 2), CrossStage(2 * w, 2 * w, depth))
+        self.low = nn.Sequential(Conv(2 * w, 4 * w, 3, 2), CrossStage(4 * w, 4 * w, 2 * depth))
+        self.middle = nn.Sequential(Conv(4 * w, 8 * w, 3, 2), CrossStage(8 * w, 8 * w, 3 * depth))
+        high = (Conv(8 * w, 16 * w, 3, 2), CrossStage(16 * w, 16 * w, depth), Pyramid(16 * w, 16 * w))
+        self.high = nn.Sequential(*high)
+        self.stem[0][0].padding = (2, 2)
+        self.up = nn.Upsample(scale_factor=2, mode="nearest")
+        self.narrow_high, self.mix_middle = Conv(16 * w, 8 * w), CrossStage(16 * w, 8 * w, depth, False)
+        self.narrow_middle, self.mix_low = Conv(8 * w, 4 * w), CrossStage(8 * w, 4 * w, depth, False)
+        self.down_low, self.join_middle = Conv(4 * w, 4 * w, 3, 2), CrossStage(8 * w, 8 * w, depth, False)
+        self.down_middle, self.join_high = Conv(8 * w, 8 * w, 3, 2), CrossStage(16 * w, 16 * w, depth, False)
+        self.heads = nn.ModuleList(nn.Conv2d(n * w, 3 * (5 + CLASSES), 1) for n in (4, 8, 16))
+        self.register_buffer("anchors", torch.tensor(ANCHORS, dtype=torch.float32))
+
+    def maps(self, x: torch.Tensor) -> list[torch.Tensor]:
+        low = self.low(self.stem(x))
+        middle = self.middle(low)
+        high = self.narrow_high(self.high(middle))
+        middle = self.narrow_middle(self.mix_middle(torch.cat([self.up(high), middle], 1)))
+        low = self.mix_low(torch.cat([self.up(middle), low], 1))
+        middle = self.join_middle(torch.cat([self.down_low(low), middle], 1))
+        return [low, middle, self.join_high(torch.cat([self.down_middle(middle), high], 1))]
+
+    def boxes(self, x: torch.Tensor, scale: int) -> torch.Tensor:
+        """Centre, size, objectness and classes of every anchor at every place of a map: [pictures, places, 85]."""
+        count, _, height, width = x.shape
+        x = x.view(count, 3, 5 + CLASSES, height, width).permute(0, 1, 3, 4, 2).sigmoid()
+        rows, columns = torch.arange(height, device=x.device), torch.arange(width, device=x.device)
+        grid = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), -1).to(x.dtype)
+        centre = (x[..., 0:2] * 2 - 0.5 + grid) * STRIDES[scale]
+        size = (x[..., 2:4] * 2) ** 2 * self.anchors[scale].view(1, 3, 1, 1, 2)
+        return torch.cat([centre, size, x[..., 4:]], -1).flatten(1, 3)
+
+    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        from torchvision.ops import box_convert, nms
+
+        maps = self.maps(image.to(torch.float32) / 255)
+        found = torch.cat([self.boxes(head(x), i) for i, (head, x) in enumerate(zip(self.heads, maps))], 1)[0]
+        scores, classes = (found[:, 4:5] * found[:, 5:]).max(-1)
+        sure = scores > 0.25
+        boxes, scores, classes = box_convert(found[sure, :4], "cxcywh", "xyxy"), scores[sure], classes[sure]
+        kept = nms(boxes + (classes * FAR)[:, None], scores, 0.45)  # boxes of two classes never overlap
+        return boxes[kept], scores[kept], classes[kept]
+
+
+class One(nn.Module):
+    """A detector of torchvision for one picture; `masks`: it gives those, too."""
+
+    def __init__(self, detector: nn.Module, masks: bool = False) -> None:
+        super().__init__()
+        self.detector, self.masks = detector, masks
+
+    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        found = self.detector([image])[0]
+        names = ("boxes", "scores", "labels", *(("masks",) if self.masks else ()))
+        return tuple(found[name] for name in names)
+
+
+def yolo() -> nn.Module:
+    network = seeded(Yolo)
+    for head in network.heads:
+        nn.init.normal_(head.weight, 0, 0.2)
+    return network
+
+
+def _with_two_stages(name: str, masks: bool) -> nn.Module:
+    from torchvision.models import detection
+
+    sizes = {"min_size": 128, "max_size": 256, "rpn_post_nms_top_n_test": 50, "box_score_thresh": 0.02}
+    make = getattr(detection, name)
+    return One(seeded(make, weights=None, weights_backbone=None, num_classes=11, **sizes), masks).eval()
+
+
+def faster_rcnn() -> nn.Module:
+    return _with_two_stages("fasterrcnn_mobilenet_v3_large_fpn", False)
+
+
+def mask_rcnn() -> nn.Module:
+    return _with_two_stages("maskrcnn_resnet50_fpn", True)
+
+
+def bytes_of_pixels(rows: int) -> dict[str, object]:
+    return {"image": (abs(normal(2, 1, 3, 96, 128)) * 80).clip(0, 255).astype("uint8")}
+
+
+def pixels(rows: int) -> dict[str, object]:
+    return {"image": abs(normal(2, 3, 128, 160)).clip(0, 1)}
+
+
+SYSTEMS = (
+    System("YOLO-like (v5 n, NMS inside, any size)", yolo, bytes_of_pixels, "image.2:height,image.3:width"),
+    System("Faster R-CNN, MobileNetV3 (torchvision)", faster_rcnn, pixels, "image.1:height,image.2:width"),
+    System("Mask R-CNN, ResNet-50 (torchvision)", mask_rcnn, pixels, "image.1:height,image.2:width"),
+)
