@@ -63,6 +63,8 @@ def images(model: TorchModel, pixels: Any) -> Table:
 
 def adapt(model: TorchModel, description: Description) -> Description:
     """The description with the inputs of the example and the dimensions that its answers show."""
+    from .recording import with_own_sizes
+
     example = description.example or {}
     axes = free_axes(model, {name: values.shape for name, values in example.items()})
     inputs = tuple(_spec(name, values, axes.get(name, {})) for name, values in example.items())
@@ -77,20 +79,27 @@ def adapt(model: TorchModel, description: Description) -> Description:
     if not rows_alone(model.outputs, inputs, example, answers):
         inputs, note = _no_batch(model, inputs, example)
         notes = (*notes, note)
+    if _by_default(model):
+        inputs, bound = with_own_sizes(model, inputs, found.ranges, example)
+        notes = (*notes, *bound)
     shapes = output_shapes(model.outputs, inputs, dict.fromkeys(answers), example, answers)
     return replace(found, inputs=inputs, outputs=shapes, notes=notes)
 
 
 def _no_batch(model: TorchModel, inputs: tuple[TensorSpec, ...], example: Table) -> tuple[tuple[TensorSpec, ...], str]:
     """The inputs whose first axes are no batch, and a note on why: of one size alone, or rows that are not alone."""
-    by_default = not model.given.get("dynamic") and model.given.get("other") is None
     rows = tuple(_without_batch(t) for t in inputs)
-    if by_default and not _takes_more(model, inputs, example):
+    if _by_default(model) and not _takes_more(model, inputs, example):
         sizes = {t.name: int(example[t.name].shape[0]) for t in inputs if t.batch_axis == 0}
         fixed = tuple(replace(t, shape=(sizes[t.name], *t.shape[1:])) if t.name in sizes else t for t in inputs)
         said = ", ".join(f"{size} in {name!r}" for name, size in sizes.items())
         return fixed, f"the first axis has one size alone ({said}): the module refuses the example with a row more"
     return rows, "the answer to a row depends on the other rows (or is none of its own), so the first axis is no batch"
+
+
+def _by_default(model: TorchModel) -> bool:
+    """Whether nobody said which axes are free."""
+    return model.program is None and not model.given.get("dynamic") and model.given.get("other") is None
 
 
 def _takes_more(model: TorchModel, inputs: tuple[TensorSpec, ...], example: Table) -> bool:
@@ -155,21 +164,10 @@ def again(model: TorchModel, x: Table) -> Iterable[Table]:
 def convert(model: TorchModel, description: Description, signature: Signature, real: str, out: Path) -> None:
     """Writes the graph of the module: captured, mended and translated (see `exporting`)."""
     from .exporting import export
+    from .recording import program_of
 
-    example = description.example or {}
-    args, kwargs = model.call(tuple(example)).arguments(tensors(example))
-    promises = [_promise(spec, signature) for spec in signature.inputs]
     names = [t.in_graph for t in signature.inputs], [t.name for t in signature.outputs]
-    module = as_module(model.module, args, kwargs) if is_script(model.module) else model.module
-    export(module, args, kwargs, promises, names, out)
-
-
-def _promise(spec: TensorSpec, signature: Signature) -> dict[int, tuple[str, int, int | None]]:
-    """The free axes of an input, with the name and the sizes of each."""
-    ranges = {each.name: each for each in signature.ranges}
-    free = {axis: dim for axis, dim in enumerate(spec.shape) if isinstance(dim, str)}
-    found = {axis: ranges.get(dim, Range(dim)) for axis, dim in free.items()}
-    return {axis: (each.name, each.least, each.most) for axis, each in found.items()}
+    export(program_of(model, signature.inputs, signature.ranges, description.example or {}), names, out)
 
 
 def precisions(model: TorchModel) -> tuple[str, ...]:

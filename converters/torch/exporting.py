@@ -7,12 +7,13 @@ exporter is wrong (`_fixes`), translated by it, and written without anything of 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..spec import Unsupported
 from . import _lines
-from ._capture import Promise, captured, given, quiet, sizes_stay_open
+from ._capture import Captured, Promise, captured, given, quiet, sizes_stay_open
 from ._fixes import fixed
 from ._fixes.recurrent import kept_whole
 from ._passes import optimised
@@ -29,34 +30,43 @@ INSTEAD = {
 """By operator without a translation, what to write in its place."""
 
 
-def export(
-    module: Any,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-    axes: Sequence[Promise],
-    names: tuple[Sequence[str], Sequence[str]],
-    out: Path,
-) -> tuple[str, ...]:
-    """Writes the graph of a module in eval mode to `out`, the weights of a large one beside it.
+@dataclass(frozen=True)
+class Recorded:
+    """A program that holds for all promised sizes. `notes`: sentences on sizes that the module itself does not take."""
 
-    `axes`: per flat input, its free sizes. `names`: of the flat inputs and outputs. Gives sentences on sizes that the
-    module itself does not take. Raises `Unsupported`.
+    captured: Captured
+    notes: tuple[str, ...]
+
+
+def recorded(
+    module: Any, args: Sequence[Any], kwargs: Mapping[str, Any], axes: Sequence[Promise], names: Sequence[str]
+) -> Recorded:
+    """The program of a module in eval mode. `axes`: per flat input, its free sizes; `names`: of the flat inputs.
+
+    Raises `AxisBound` for a size that is not free, and `Unsupported` for what no graph can say.
+    """
+    call = given(module, args, kwargs, axes, names)
+    found = captured(call)
+    check_program(found.program)
+    return Recorded(found, check_ranges(call, found))
+
+
+def export(program: Recorded, names: tuple[Sequence[str], Sequence[str]], out: Path) -> None:
+    """Writes the graph of a program to `out`, the weights of a large one beside it.
+
+    `names`: of the flat inputs and outputs. Raises `Unsupported`.
     """
     import torch
 
-    call = given(module, args, kwargs, axes, names[0])
-    found = captured(call)
-    check_program(found.program)
-    notes = check_ranges(call, found)
+    found = program.captured
     try:
         with quiet(), torch.no_grad(), sizes_stay_open(), kept_whole():
-            program = fixed(found.program)
-            made = torch.onnx.export(program, opset_version=OPSET, optimize=False, verbose=False, dynamo=True)
+            mended = fixed(found.program)
+            made = torch.onnx.export(mended, opset_version=OPSET, optimize=False, verbose=False, dynamo=True)
     except Exception as error:
         raise _untranslated(error) from error
     write(tidied(optimised(made.model), found, names), out)
     check_file(out)
-    return notes
 
 
 def _untranslated(error: Exception) -> Unsupported:

@@ -20,7 +20,8 @@ MOST_DOUBLED = 1 << 28
 class TorchModel:
     """A module with the user's options. `program`: the `ExportedProgram` that it came from; None: a module of Python.
 
-    `title`: the name of its class. `kept`: its copy in float64, once it is made.
+    `title`: the name of its class. `kept`: its copy in float64, once it is made;
+    `recorded`: its program, by the promise on sizes.
     """
 
     module: Any
@@ -28,6 +29,7 @@ class TorchModel:
     title: str
     program: Any = None
     kept: list[TorchModel] = field(default_factory=list, compare=False, repr=False)
+    recorded: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def call(self, names: tuple[str, ...]) -> Call:
         """How tensors of these names become the arguments of `forward`."""

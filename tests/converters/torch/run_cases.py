@@ -47,7 +47,8 @@ def ours(case: Case, out: Path) -> None:
     args, kwargs = wrapped.call(tuple(table)).arguments(model.tensors(table))
     axes = [{a: (d, 0, None) if isinstance(d, str) else d for a, d in each.items()} for each in case.axes]
     with contextlib.redirect_stdout(io.StringIO()):
-        exporting.export(wrapped.module, args, kwargs, axes, (tuple(table), outputs), out)
+        program = exporting.recorded(wrapped.module, args, kwargs, axes, tuple(table))
+        exporting.export(program, (tuple(table), outputs), out)
 
 
 def made(case: Case) -> torch.nn.Module:
