@@ -19,9 +19,8 @@ from ..spec import BATCH, Description, Range, Signature, Table, TensorSpec, Unre
 from ..table import rows_of, take
 from . import examples
 from .dims import Axes, axes_between, axes_of, axes_of_program
-from .model import TorchModel, tensors, wrapped
+from .model import TorchModel, wrapped
 from .purity import check_pure
-from .scripted import as_module, is_script
 
 ONNX = ("onnx>=1.16", "onnxscript>=0.6")
 """What torch's exporter needs beside torch."""

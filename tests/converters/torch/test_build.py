@@ -214,8 +214,8 @@ def test_java_and_c_replay_the_golden_cases(name: str, request: pytest.FixtureRe
 
 
 REFUSED = {
-    "dropout that is always on": ("Unsupported", r"draws random numbers .*F\.dropout without training="),
-    "noise": ("Unsupported", "draws random numbers.*torch.randn_like"),
+    "dropout that is always on": ("Unsupported", r'line \d+: "return F\.dropout.*F\.dropout with training='),
+    "noise": ("Unsupported", r'draws random numbers.*line \d+: "return .*torch\.randn_like'),
     "a counter of Python": ("Unsupported", "remembers: its attribute calls changes with every call"),
     "a counter in a buffer": ("Unsupported", "remembers: its buffer steps changes with every call"),
     "a branch on values": ("Unsupported", r'line \d+: "if x.sum\(\) > 0:".*write torch.where\(condition, a, b\)'),
@@ -231,7 +231,6 @@ REFUSED = {
     "a word": ("Unsupported", "forward returns str at 'unit', which is no tensor"),
     "complex numbers": ("Unsupported", r"'output' is complex.*torch.view_as_real"),
     "a sparse tensor": ("Unsupported", r"'output' is a sparse tensor.*\.to_dense\(\)"),
-    "a loop over the rows": ("Unsupported", "the size 'N' .*records as one for size 5 alone.*none is no free axis"),
 }
 
 
@@ -258,6 +257,9 @@ def test_a_batch_that_cannot_be_free_is_fixed_and_said(refusals: dict[str, Any])
     found = refusals["rows of one number"]
     assert found["signature"]["inputs"][0]["shape"] == [5, 4]
     assert "one size alone (5 in 'x')" in found["notes"][0]
+    loop = refusals["a loop over the rows"]
+    assert loop["signature"]["inputs"][0]["shape"] == [5, 4]
+    assert re.search(r"records as one for size 5 alone .*line \d+: .return torch\.stack", loop["notes"][0])
 
 
 def test_an_old_torch_is_refused() -> None:
