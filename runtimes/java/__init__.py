@@ -32,7 +32,7 @@ def render(package: Package) -> dict[str, bytes]:
     rows = java_fields.has_rows(signature)
     found = java_fields.columns(signature) if rows else java_fields.tensors(signature)
     graph = java_graph(package.model.path)
-    values = _values(package, graph, rows)
+    values = _values(package, graph, rows) | {"tensor": "" if rows else words.new_tensor(signature)}
     layout = java_fields.layout(signature, found) if rows else ""
     levels = enums(found, graph.escaped, values["type_name"]) if layout == "record" else {}
     values["enums"] = list(levels.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
 
 from mlpack_toolkit.converters.spec import Range, Scalar, Signature, TensorSpec
@@ -131,6 +132,16 @@ def _key(key: Scalar, of: Any) -> str:
 def tensor_words(tensors: Sequence[TensorSpec]) -> list[Words]:
     """One entry per tensor of a graph without rows."""
     return [_tensor(t, n) for t, n in zip(tensors, identifiers(t.name for t in tensors), strict=True)]
+
+
+def new_tensor(signature: Signature) -> str:
+    """The expression that makes the first input, in which a free dimension is 1; empty where there is none."""
+    if not signature.inputs:
+        return ""
+    tensor = signature.inputs[0]
+    kind(tensor.dtype)
+    sizes = [d if isinstance(d, int) and d >= 0 else 1 for d in tensor.shape]
+    return f"new Tensor<>({', '.join([f'new {TYPES[tensor.dtype][:-2]}[{prod(sizes)}]', *map(str, sizes)])})"
 
 
 def range_words(ranges: Sequence[Range]) -> list[Words]:

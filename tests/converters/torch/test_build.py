@@ -146,6 +146,7 @@ def open_answers(bundle: Path, inputs: dict[str, Array]) -> dict[str, Array]:
 def test_every_command_reads_the_bundle(pictures: Bundle, models: Path, tmp_path: Path) -> None:
     bundle, _ = pictures
     check_bundle(bundle, (), "cpu", lambda step: None)
+    assert "`new Tensor<>(new float[64], 1, 1, 8, 8)`" in (bundle / "deploy/java/README.md").read_text()
     predict(bundle, models / "pictures.npy", tmp_path / "out.npz")
     with np.load(tmp_path / "out.npz") as found:
         assert found["output"].shape == (5, 3)
