@@ -59,9 +59,9 @@ def judge(system: Mapping[str, Any], rtol: float | None = None) -> dict[str, str
         except Failed as failed:
             line["mlpack"] = f"{REFUSED.get(failed.code, f'fails (exit {failed.code})')}: {_said(failed.said)}"
         else:
-            report = _json(folder, "verification.json")
+            report = _json(folder, "reports", "verification.json")
             tolerances = {n: (t["rtol"], t["atol"]) for n, t in report["tolerances"].items()}
-            numbers = _numbers(report, _json(folder, "latency.json"))
+            numbers = _numbers(report, _json(folder, "evidence", "measurements", "latency.json"))
             memory = f"{used.together / GIGABYTE:.1f}"
             line |= {**numbers, "build s": f"{used.wall:.0f}", "CPU s": f"{used.cpu:.0f}", "peak GB": memory}
         return {**line, "parameters": f"{size / 1e6:,.1f} M", **_plain(system["key"], folder, tolerances)}
@@ -79,8 +79,8 @@ def build_command(system: Mapping[str, Any], folder: Path, rtol: float | None = 
     return [*MLPACK, "build", *files, "--python", torch_python(), "--target", "docker", *given]
 
 
-def _json(folder: Path, name: str) -> Any:
-    return json.loads((folder / "dist" / "model-1.0.0" / "reports" / name).read_text())
+def _json(folder: Path, *names: str) -> Any:
+    return json.loads((folder / "dist" / "model-1.0.0").joinpath(*names).read_text())
 
 
 def _said(text: str) -> str:
@@ -92,12 +92,12 @@ def _said(text: str) -> str:
 def _numbers(report: Mapping[str, Any], latency: Mapping[str, Any]) -> dict[str, str]:
     errors = [error for by_output in report["probes"].values() for error in by_output.values()]
     example = report["probes"]["example"].values()
-    ratio = latency["batches"][0]
+    graph, original = latency["graph"][0], latency["original"][0]
     return {
         "probe rows": f"{report['rows']}",
         "largest error": f"{max(e['max_abs'] for e in example):.1e}",
         "of tolerance": f"{max(e['share'] for e in errors):.0%} of rtol {_widest(report['tolerances']):.1e}",
-        "faster": f"{ratio['original']['p50_ms'] / ratio['graph']['p50_ms']:.2f}",
+        "faster": f"{original['p50_ms'] / graph['p50_ms']:.2f}",
     }
 
 
