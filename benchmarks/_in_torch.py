@@ -29,7 +29,12 @@ def _system(key: str) -> Any:
 def _list() -> Any:
     from system import systems
 
-    return [{"key": k, "name": s.name, "dynamic": s.dynamic, "big": s.big} for k, s in systems().items()]
+    return [{"key": key, **_facts(system)} for key, system in systems().items()]
+
+
+def _facts(system: Any) -> dict[str, Any]:
+    batched = not system.dynamic or "batch" in system.dynamic
+    return {"name": system.name, "dynamic": system.dynamic, "big": system.big, "batched": batched}
 
 
 def _make(key: str, folder: str) -> Any:
