@@ -1,7 +1,7 @@
 """Whole networks of PyTorch: the bundle's graph in ONNX Runtime beside torch, as it comes and compiled, on one thread.
 
-`MLPACK_TORCH_PYTHON=PYTHON python -m benchmarks.deep [--json] [--no-compile] [--batches 1 32] [KEY ...]`. The calls of a
-line take turns in one process; above 1 the graph is faster. A system that has no batch is timed on its example.
+`MLPACK_TORCH_PYTHON=PYTHON python -m benchmarks.deep [--json] [--no-compile] [--batches 1 32] [KEY ...]`. The calls
+of a line take turns in one process; above 1 the graph is faster. A system that has no batch is timed on its example.
 """
 
 from __future__ import annotations
