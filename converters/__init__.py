@@ -13,7 +13,7 @@ from typing import Any
 
 from .plugin import Converter, Given
 
-_SHARED = "artifact bfloat16 graph_file latency messages needs plugin rds rds_frame rds_writer spec table variant"
+_SHARED = "artifact bfloat16 graph_file image latency messages needs plugin rds rds_frame rds_writer spec table variant"
 """Files of this folder that are no framework's."""
 
 

@@ -190,11 +190,20 @@ class Lend(Request[Done]):
 
 
 @dataclass(frozen=True)
+class Read(Request[Done]):
+    """Write the tensors of an example in the framework's own format to the file `out`."""
+
+    example: str
+    out: str
+
+
+@dataclass(frozen=True)
 class Probe(Request[Probed]):
     """Make probes from the example, ask the original, and write both into the folder `out`.
 
     `frame_dtypes`: types of the example's columns by name. `dtypes`: types of its tensors in the user's file.
     `stored`: row and column of the zeros that a sparse example stores; None: the example is not sparse.
+    `images`: the example is one array of images.
     """
 
     example: str
@@ -202,6 +211,7 @@ class Probe(Request[Probed]):
     frame_dtypes: Mapping[str, str] = field(default_factory=dict)
     stored: Sequence[Sequence[int]] | None = None
     dtypes: Mapping[str, str] = field(default_factory=dict)
+    images: bool = False
     reply = Probed
 
 
@@ -255,7 +265,8 @@ class Measure(Request[Measured]):
 
 
 REQUESTS: Mapping[str, type[Request[Any]]] = {
-    each.__name__.lower(): each for each in (Load, Environment, Lend, Probe, Adopt, Convert, Predict, Noise, Measure)
+    each.__name__.lower(): each
+    for each in (Load, Environment, Lend, Read, Probe, Adopt, Convert, Predict, Noise, Measure)
 }
 """By the command's name."""
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 from .needs import Need
-from .spec import FLOATS, NEVER, Description, Signature, Table, TensorSpec
+from .spec import FLOATS, NEVER, Description, Signature, Table, TensorSpec, Unreadable
 
 if TYPE_CHECKING:
     from ._steps.step import Step
@@ -25,6 +25,8 @@ ONNX = "onnx>=1.16"
 """The first with opset 21 and ai.onnx.ml 5."""
 Given = Mapping[str, Any]
 """The values of a framework's options by key, without options that have neither a value nor a default."""
+Options = Mapping[str, Given]
+"""The values of options by framework."""
 TEXT, NUMBER, FLAG, FILE, PROGRAM, PAIR = "text", "number", "flag", "file", "program", "pair"
 FUNCTION = "function"
 """Kinds of options: any text; a number; true or false; an existing file; a program by its path or by its name on the
@@ -138,6 +140,10 @@ def column_probes(model: Any, description: Description, inputs: tuple[TensorSpec
     return make_probes(description, inputs, example)
 
 
+def _no_images(model: Any, pixels: Any) -> Table:
+    raise Unreadable("the example is a folder of images, and models of this framework take none")
+
+
 @dataclass(frozen=True)
 class Probing:
     """The inputs that are worth trying.
@@ -145,11 +151,17 @@ class Probing:
     `adapt(model, description)`: completes the description when it has the example.
     `batches(model, description, inputs, example)`: the probes, the example's own rows first.
     `named(model, table)`: the example's tensors under the names of the inputs, of a model that takes tensors.
+    `read(path)`: the tensors by name of an example in the framework's own format, whose files end in `suffixes`; such a
+    file is scanned before, and read in the model's process.
+    `images(model, pixels)`: the tensors of images `[n, h, w, 3]`, of a model with an input that is an image.
     """
 
     adapt: Callable[[Any, Description], Description] = field(default=lambda model, description: description)
     batches: Callable[[Any, Description, tuple[TensorSpec, ...], Table], list[Probe]] = column_probes
     named: Callable[[Any, Table], Table] = field(default=lambda model, table: table)
+    suffixes: tuple[str, ...] = ()
+    read: Callable[[Path], Table] | None = None
+    images: Callable[[Any, Any], Table] = field(default=_no_images)
 
 
 @dataclass(frozen=True)

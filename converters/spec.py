@@ -126,6 +126,7 @@ class TensorSpec:
     `shape`: a number, or the name of a symbolic dimension (`"N"` is the batch); empty for a single number.
     `cells`: what a table's cells are there; None: a tensor of a graph as it came takes all that its type holds.
     `graph_name`: what the graph calls an input, where that is not `name`: there inputs and outputs share one namespace.
+    `image`: `rgb` or `bgr`, the order of the channels of an input that is an image (see `image`); empty: it is none.
     """
 
     name: str
@@ -133,6 +134,7 @@ class TensorSpec:
     shape: tuple[Dim, ...]
     cells: Cells | None = None
     graph_name: str = ""
+    image: str = ""
 
     def with_cells(self, **changes: Any) -> TensorSpec:
         """The tensor with other fields of its cells."""
@@ -217,14 +219,14 @@ class TensorSpec:
     def to_json(self) -> dict[str, Any]:
         """The JSON object of this tensor, with the fields of its cells among its own."""
         cells = self.cells.to_json() if self.cells else {}
-        named = {"graph_name": self.graph_name} if self.graph_name else {}
+        named = {key: value for key in ("graph_name", "image") if (value := getattr(self, key))}
         return {"name": self.name, "dtype": self.dtype, "shape": list(self.shape), **cells, **named}
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> TensorSpec:
         """The tensor that `to_json` wrote."""
-        shape, named = tuple(plain["shape"]), plain.get("graph_name", "")
-        return cls(plain["name"], plain["dtype"], shape, Cells.from_json(plain), named)
+        named = {key: plain[key] for key in ("graph_name", "image") if key in plain}
+        return cls(plain["name"], plain["dtype"], tuple(plain["shape"]), Cells.from_json(plain), **named)
 
 
 @dataclass(frozen=True)

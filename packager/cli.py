@@ -43,7 +43,7 @@ def cli(context: click.Context) -> None:
 
 @cli.command(cls=WithOptions)
 @click.argument("model", type=_any, required=False)
-@click.option("--example", type=_file, help="Example inputs: csv, parquet, npz, npy, json or rds.")
+@click.option("--example", type=_any, help="Example inputs: csv, parquet, npz, npy, json, rds, pt; images.")
 @click.option("-o", "--output", type=_folder, help="The folder for the bundle.  [default: dist]")
 @click.option("--name", help="The bundle's name.  [default: the model file's]")
 @click.option("--version", "version_", help="The bundle's version.  [default: 1.0.0]")
@@ -150,11 +150,11 @@ def inspect(path: Path, as_json: bool) -> None:
 
 @cli.command()
 @click.argument("bundle", type=_any)
-@click.argument("file", type=_file)
+@click.argument("file", type=_any)
 @click.option("-o", "--output", type=_file, help="csv, parquet, npz or json, by its suffix.  [default: csv, printed]")
 @_as_json
 def predict(bundle: Path, file: Path, output: Path | None, as_json: bool) -> None:
-    """Predicts every row of FILE, in order."""
+    """Predicts every row of FILE, or every image of a folder, in order."""
     from .commands.predict import predict as answer
 
     _run(lambda: answer(bundle, file, output), as_json, lambda facts: None)

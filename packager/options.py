@@ -9,13 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlpack_toolkit.converters.plugin import FILE, FLAG, FUNCTION, MACHINE, MODEL, NUMBER, PAIR, PROGRAM, Option
+from mlpack_toolkit.converters.plugin import (
+    FILE,
+    FLAG,
+    FUNCTION,
+    MACHINE,
+    MODEL,
+    NUMBER,
+    PAIR,
+    PROGRAM,
+    Option,
+    Options,
+)
 from mlpack_toolkit.converters.spec import Unreadable
 
 from .declared import declared, old_spellings
 from .errors import UsageError
 from .paths import program
-from .request import Options
 
 _FUNCTION = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 _FLAGS = {"true": True, "false": False}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from mlpack_toolkit.converters.plugin import Options
 from mlpack_toolkit.converters.spec import Signature
 
-from .request import Options
 from .scan import Scan
 from .scan.allowlist import allowed_names
 
@@ -17,7 +17,7 @@ def ignored_columns(signature: Signature, columns: Sequence[str]) -> tuple[str, 
     """A line for the example's columns that the model does not take, most often a label."""
     known = {name for t in signature.inputs for name in (t.name, *t.columns)}
     ignored = [name for name in columns if name not in known]
-    if not ignored or len(ignored) == len(columns):
+    if not ignored or len(ignored) == len(columns) or len(columns) == len(signature.inputs):
         return ()
     more = f" and {len(ignored) - MOST_NAMES} more" if len(ignored) > MOST_NAMES else ""
     return (f"ignored columns: {', '.join(ignored[:MOST_NAMES])}{more} (the model does not take them)",)

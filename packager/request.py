@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+
+from mlpack_toolkit.converters.plugin import Options
 
 from .errors import UsageError
 from .original.worker import Limits
@@ -15,8 +16,6 @@ from .paths import check_name
 
 Progress = Callable[[str], None]
 """Gets the name of each step when it begins."""
-Options = Mapping[str, Mapping[str, Any]]
-"""The user's values of frameworks' options, by framework and the option's key."""
 
 LONGEST_NAME = 100
 """The most letters of the name, and of the version: file names contain both, in at most 255 bytes."""
@@ -59,7 +58,7 @@ def check_request(request: Request) -> None:
     """Raises `UsageError` for a request that cannot be built, before anything is loaded."""
     from mlpack_toolkit.runtimes import names
 
-    from .data.readers import check_file
+    from .data.framework_files import check_example
     from .original.interpreter import check_interpreter
 
     for path in (request.model, *request.code, *((request.lock,) if request.lock else ())):
@@ -68,7 +67,7 @@ def check_request(request: Request) -> None:
         raise UsageError(f"{request.model} is a folder that MLflow did not write: give the model's file in it")
     if not request.model.is_file():
         raise UsageError(f"there is no model file {request.model}")
-    check_file(request.example)
+    check_example(request.example)
     if request.lock is not None and not request.lock.is_file():
         raise UsageError(f"there is no lock file {request.lock}")
     for folder in request.code:

@@ -27,10 +27,12 @@ MAY_IMPORT = {
     "converters": ("converters",),
     "runtimes": (
         "runtimes",
+        "converters.needs",
         "converters.spec",
         "converters.bfloat16",
         "converters.artifact",
         "converters.graph_file",
+        "converters.image",
         "templates",
     ),
     "packager": ("packager", "converters", "runtimes", "templates", "click"),
@@ -45,7 +47,8 @@ LONGEST_MODULE = 400
 FAMILIES = ("converters", "converters/sklearn", "converters/r", "runtimes", "packager/images")
 FAMILIES += ("packager/scan/containers",)
 """Folders whose files are variants: none of them knows another."""
-NOT_VARIANTS = "artifact bfloat16 engine graph_file latency messages plugin rds rds_frame rds_writer spec table variant"
+NOT_VARIANTS = "artifact bfloat16 engine graph_file image latency messages needs plugin rds rds_frame rds_writer "
+NOT_VARIANTS += "spec table variant"
 
 
 @dataclass(frozen=True)
@@ -169,10 +172,11 @@ def test_frameworks_are_imported_inside_functions(folder: str) -> None:
 
 
 def test_the_server_knows_itself_and_the_spec_alone() -> None:
-    """So that an image needs no more of this house than the server, its engine and three files of `converters`."""
+    """So that an image needs no more of this house than the server, its engine and five files of `converters`."""
     paths = [*_modules("runtimes/server"), *_modules("runtimes/engine")]
     found = [i for p in paths for i in _imports(_tree(p), p) if _below(i.name, FOLDERS)]
-    known = ("runtimes.server", "runtimes.engine", "converters.spec", "converters.bfloat16", "converters.graph_file")
+    files = ("spec", "bfloat16", "graph_file", "image", "needs")
+    known = ("runtimes.server", "runtimes.engine", *(f"converters.{file}" for file in files))
     strangers = [i for i in found if not _below(i.name, known)]
     assert found and not strangers, [f"{i.where} imports {i.name}" for i in strangers]
 

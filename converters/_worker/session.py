@@ -90,14 +90,28 @@ class ModelSession:
         sys.path.append(request.folder)
         return messages.Done()
 
+    def read(self, request: messages.Read) -> messages.Done:
+        """Writes the tensors of an example that only the framework can read."""
+        reader = self.converter.probing.read
+        if reader is None:
+            raise BadExample(
+                f"{Path(request.example).name} is no example of {self.converter.name}: give npz, npy or json"
+            )
+        try:
+            write_table(reader(Path(request.example)), Path(request.out))
+        except Unreadable as error:
+            raise BadExample(str(error)) from error
+        return messages.Done()
+
     def probe(self, request: messages.Probe) -> messages.Probed:
         """Makes probes from the example, asks the original, and writes both."""
         out = Path(request.out)
         table = read_table(Path(request.example))
         self.description = with_own_names(self.description, table)
-        example = self._example(table, request.dtypes)
+        example = self._example(self._arranged(table) if request.images else table, request.dtypes)
+        before = self.description.notes
         self.description = self.converter.probing.adapt(self.model, replace(self.description, example=example))
-        notes = self._as_sparse(example, request)
+        notes = [*self.description.notes[len(before) :], *self._as_sparse(example, request)]
         self.inputs = inputs_of(self.description, example, request.frame_dtypes)
         answered = self._first_answer(example)
         if not self.description.inputs:
@@ -189,6 +203,12 @@ class ModelSession:
         groups = [(kind, kind == "missing" and not column) for kind, column in zip(kinds, columns)]
         return ask_by_kind(self._predict, rows, groups, set(answers.refused), lambda group: group[0] in STRANGE)
 
+    def _arranged(self, table: Table) -> Table:
+        try:
+            return self.converter.probing.images(self.model, next(iter(table.values())))
+        except Unreadable as error:
+            raise BadExample(str(error)) from error
+
     def _example(self, table: Table, dtypes: Mapping[str, str]) -> Table:
         try:
             if self.description.tensors:
@@ -201,6 +221,8 @@ class ModelSession:
     def _first_answer(self, example: Table) -> Table:
         try:
             return self._predict(example)
+        except Unsupported:
+            raise
         except Exception as error:
             raise BadExample(f"the model does not take the example: {type(error).__name__}: {error}") from error
 
@@ -366,4 +388,5 @@ def _failure(error: Exception, session: ModelSession) -> messages.Failure:
     if isinstance(error, MemoryError):
         return messages.Failure("MemoryError", "the memory limit was reached")
     missing = error.name if isinstance(error, ModuleNotFoundError) else None
-    return messages.Failure(type(error).__name__, str(error), missing, refused(error, session.sandbox))
+    kinds = (kind.__name__ for kind in type(error).__mro__ if kind in (Unsupported, Unreadable))
+    return messages.Failure(next(kinds, type(error).__name__), str(error), missing, refused(error, session.sandbox))

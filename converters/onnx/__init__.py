@@ -25,8 +25,9 @@ from .._graph.proto import (
 from .._worker.batch_axis import output_shapes, rows_alone
 from ..bfloat16 import Run, run_of
 from ..graph_file import BESIDE, LARGE, NoGraph, locations
+from ..image import HELP, arranged, layout_of, marked, only_declared
 from ..needs import Requirement
-from ..plugin import Converter, Export, Original, Probing, Source
+from ..plugin import TEXT, Converter, Export, Option, Original, Probing, Source
 from ..spec import BFLOAT16, REALS, Description, Signature, Table, TensorSpec, Unreadable, Unsupported
 
 _HALVES = {f"tensor({dtype})": dtype for dtype in ("float16", BFLOAT16)}
@@ -61,7 +62,10 @@ class Sessions:
 
 @dataclass(frozen=True)
 class OnnxFile:
-    """A file with what it takes and gives. `proto`: without the numbers of a large one. `beside`: its data's files."""
+    """A file with what it takes and gives. `proto`: without the numbers of a large one. `beside`: its data's files.
+
+    `image`: the user's declaration of inputs that are images.
+    """
 
     path: Path
     proto: Any
@@ -69,6 +73,7 @@ class OnnxFile:
     outputs: tuple[Output, ...]
     beside: tuple[str, ...]
     sessions: Sessions
+    image: str = ""
 
 
 def load(path: Path, given: Mapping[str, Any]) -> OnnxFile:
@@ -80,7 +85,8 @@ def load(path: Path, given: Mapping[str, Any]) -> OnnxFile:
     size = sum(each.stat().st_size for each in (path, *(path.parent / name for name in beside)))
     batch = next(iter(batch_names(proto)), "")
     takes, gives = inputs(proto, batch), outputs(proto, batch)
-    model = OnnxFile(path, proto, takes, gives, beside, Sessions(path, size > LARGE))
+    image = given.get("image", "")
+    model = OnnxFile(path, proto, marked(takes, image), gives, beside, Sessions(path, size > LARGE), image)
     model.sessions.get(False)
     return model
 
@@ -135,7 +141,8 @@ def describe(model: OnnxFile) -> Description:
 
 
 def _notes(model: OnnxFile) -> tuple[str, ...]:
-    fixed = [t for t in model.inputs if t.batch_axis is None and t.shape and isinstance(t.shape[0], int)]
+    rows = [t for t in model.inputs if not (t.image and len(t.shape) == 3)]
+    fixed = [t for t in rows if t.batch_axis is None and t.shape and isinstance(t.shape[0], int)]
     notes = [f"the input {t.name!r} takes exactly {t.shape[0]} rows" for t in fixed]
     notes += [f"the maps of {o.name!r} ship as the tensor {o.ships_as!r}" for o in model.outputs if o.source]
     if model.beside:
@@ -163,7 +170,14 @@ def adapt(model: OnnxFile, description: Description) -> Description:
     else:
         takes, gives = model.inputs, model.outputs
     found = output_shapes(lambda x: predict(model, x), takes, {o.ships_as: o.shape for o in gives}, example, answers)
-    return replace(description, inputs=takes, outputs=found)
+    return replace(description, inputs=marked(takes, model.image), outputs=found)
+
+
+def images(model: OnnxFile, pixels: Any) -> Table:
+    """The example of images for the one image input, in the layout of its shape."""
+    image = only_declared(model.image)
+    shape = next(t.shape for t in model.inputs if t.name == image.name)
+    return {image.name: arranged(pixels, layout_of(shape), image.order)}
 
 
 def predict(model: OnnxFile, x: Table) -> Table:
@@ -223,9 +237,9 @@ def precisions(model: OnnxFile) -> tuple[str, ...]:
 
 CONVERTER = Converter(
     name="onnx",
-    source=Source(containers=("onnx",), load=load),
+    source=Source(containers=("onnx",), load=load, options=(Option("image", HELP, kind=TEXT),)),
     original=Original(describe=describe, predict=predict, quick=quick),
     export=Export(convert=convert, precisions=precisions),
-    probing=Probing(adapt=adapt),
+    probing=Probing(adapt=adapt, images=images),
     needs=(Requirement("onnx>=1.18", purpose="converting"),),
 )

@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from .._worker.batch_axis import output_shapes, rows_alone
+from ..image import HELP, NCHW, arranged, marked, only_declared
 from ..needs import Requirement
-from ..plugin import FUNCTION, TEXT, Converter, Export, Option, Original, Probing, Source
-from ..spec import BATCH, Description, Range, Signature, Table, TensorSpec
-from .dims import Axes, axes_of, axes_of_program
+from ..plugin import FILE, FUNCTION, TEXT, Converter, Export, Option, Original, Probing, Source
+from ..spec import BATCH, Description, Range, Signature, Table, TensorSpec, Unreadable
+from ..table import rows_of, take
+from . import examples
+from .dims import Axes, axes_between, axes_of, axes_of_program
 from .model import TorchModel, tensors, wrapped
 from .purity import check_pure
+from .scripted import as_module, is_script
 
 ONNX = ("onnx>=1.16", "onnxscript>=0.6")
 """What torch's exporter needs beside torch."""
@@ -38,30 +42,77 @@ def describe(model: TorchModel) -> Description:
 
 
 def named(model: TorchModel, table: Table) -> Table:
-    """The example's tensors under the names of the module's inputs."""
-    return model.call(tuple(table)).renamed(table)
+    """The example's tensors under the names of the module's inputs, of which the user's free axes are axes."""
+    found = model.call(tuple(table)).renamed(table)
+    _axes(model, {name: values.shape for name, values in found.items()})
+    return found
+
+
+def images(model: TorchModel, pixels: Any) -> Table:
+    """The example of images for the one image input, in torch's own layout where the user says none."""
+    image = only_declared(model.given.get("image", ""))
+    return {image.name: arranged(pixels, image.layout or NCHW, image.order)}
 
 
 def adapt(model: TorchModel, description: Description) -> Description:
     """The description with the inputs of the example and the dimensions that its answers show."""
     example = description.example or {}
-    axes = _axes(model, {name: values.ndim for name, values in example.items()})
+    axes = _axes(model, {name: values.shape for name, values in example.items()})
     inputs = tuple(_spec(name, values, axes.get(name, {})) for name, values in example.items())
-    found = replace(description, inputs=inputs, ranges=_ranges(axes))
+    inputs = marked(inputs, model.given.get("image", ""))
+    found = replace(description, inputs=inputs, ranges=_bounds(axes))
     try:
         model.outputs(example)
     except Exception:  # an example that does not fit is refused where it is first asked
         return found
     answers = check_pure(model.module, lambda: model.outputs(example))
+    notes = found.notes
     if not rows_alone(model.outputs, inputs, example, answers):
-        inputs = tuple(_without_batch(t) for t in inputs)
+        inputs, note = _no_batch(model, inputs, example)
+        notes = (*notes, note)
     shapes = output_shapes(model.outputs, inputs, dict.fromkeys(answers), example, answers)
-    return replace(found, inputs=inputs, outputs=shapes)
+    return replace(found, inputs=inputs, outputs=shapes, notes=notes)
 
 
-def _axes(model: TorchModel, ranks: Mapping[str, int]) -> Axes:
-    text = model.given.get("dynamic", "")
-    return axes_of(text, ranks) if model.program is None else axes_of_program(model.program, text)
+def _no_batch(model: TorchModel, inputs: tuple[TensorSpec, ...], example: Table) -> tuple[tuple[TensorSpec, ...], str]:
+    """The inputs whose first axes are no batch, and a note on why: of one size alone, or rows that are not alone."""
+    by_default = not model.given.get("dynamic") and model.given.get("other") is None
+    rows = tuple(_without_batch(t) for t in inputs)
+    if by_default and not _takes_more(model, inputs, example):
+        sizes = {t.name: int(example[t.name].shape[0]) for t in inputs if t.batch_axis == 0}
+        fixed = tuple(replace(t, shape=(sizes[t.name], *t.shape[1:])) if t.name in sizes else t for t in inputs)
+        said = ", ".join(f"{size} in {name!r}" for name, size in sizes.items())
+        return fixed, f"the first axis has one size alone ({said}): the module refuses the example with a row more"
+    return rows, "the answer to a row depends on the other rows (or is none of its own), so the first axis is no batch"
+
+
+def _takes_more(model: TorchModel, inputs: tuple[TensorSpec, ...], example: Table) -> bool:
+    """Whether the module answers the example with its first row once more."""
+    axes = {t.name: t.batch_axis for t in inputs}
+    try:
+        model.outputs(take(example, [*range(rows_of(example, axes)), 0], axes))
+    except Exception:  # whatever the module raises
+        return False
+    return True
+
+
+def _axes(model: TorchModel, shapes: Mapping[str, tuple[int, ...]]) -> Axes:
+    """The free axes: as the user says, or those whose sizes differ in a second example."""
+    dynamic, other = model.given.get("dynamic", ""), model.given.get("other")
+    if model.program is not None:  # which says itself
+        return axes_of_program(model.program, dynamic)
+    if other is None:
+        return axes_of(dynamic, {name: len(shape) for name, shape in shapes.items()})
+    if dynamic:
+        raise Unreadable("-O torch.other and -O torch.dynamic both say which axes are free: give one of them")
+    call = model.call(tuple(other))
+    if set(call.names) != set(shapes):
+        raise Unreadable(
+            f"-O torch.other: the second example gives the inputs {', '.join(call.names)}, "
+            f"the first gives {', '.join(shapes)}"
+        )
+    there = {name: tuple(map(int, sizes)) for name, sizes in other.items()}
+    return axes_between(shapes, dict(zip(call.names, call.given)), there)
 
 
 def _spec(name: str, values: Any, free: Mapping[int, Range]) -> TensorSpec:
@@ -69,7 +120,7 @@ def _spec(name: str, values: Any, free: Mapping[int, Range]) -> TensorSpec:
     return TensorSpec(name, values.dtype.name, shape)
 
 
-def _ranges(axes: Axes) -> tuple[Range, ...]:
+def _bounds(axes: Axes) -> tuple[Range, ...]:
     found = {free.name: free for by_axis in axes.values() for free in by_axis.values()}
     return tuple(free for free in found.values() if free != Range(free.name))
 
@@ -102,7 +153,8 @@ def convert(model: TorchModel, description: Description, signature: Signature, r
     args, kwargs = model.call(tuple(example)).arguments(tensors(example))
     promises = [_promise(spec, signature) for spec in signature.inputs]
     names = [t.in_graph for t in signature.inputs], [t.name for t in signature.outputs]
-    export(model.module, args, kwargs, promises, names, out)
+    module = as_module(model.module, args, kwargs) if is_script(model.module) else model.module
+    export(module, args, kwargs, promises, names, out)
 
 
 def _promise(spec: TensorSpec, signature: Signature) -> dict[int, tuple[str, int, int | None]]:
@@ -137,12 +189,19 @@ CONVERTER = Converter(
                 kind=TEXT,
                 default="",
             ),
+            Option(
+                "other",
+                "A second example (npz, npy) in which the free axes have other sizes, in place of torch.dynamic.",
+                kind=FILE,
+                read=examples.sizes,
+            ),
+            Option("image", f"{HELP} A folder of images as the example: x:nhwc, x:chw or x:hwc, else nchw.", kind=TEXT),
             Option("factory", "module:function in --code that makes the module for a file of weights.", kind=FUNCTION),
         ),
     ),
     original=Original(describe=describe, predict=predict, quick=quick, again=again),
     export=Export(convert=convert, precisions=precisions, packages=ONNX),
-    probing=Probing(adapt=adapt, named=named),
+    probing=Probing(adapt=adapt, named=named, suffixes=examples.SUFFIXES, read=examples.read, images=images),
     needs=(
         Requirement("torch>=2.10", "torch", "PyTorch modules, in the interpreter given with --python"),
         Requirement("onnxscript>=0.6", "torch"),

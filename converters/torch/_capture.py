@@ -187,14 +187,22 @@ def _refusal(call: Given, tensors: Sequence[Any], error: Exception) -> Unsupport
         for axis, (free, _least, _most) in axes.items():
             size = expression(node.meta["val"].shape[axis])
             if size.isdigit():
-                return AxisBound(free, _fixed(free, name, axis, size, _guard_of(loose, size)))
+                return AxisBound(free, _fixed(call, free, name, axis, size, _guard_of(loose, size)))
     return _untraceable(error)
 
 
-def _fixed(free: str, name: str, axis: int, size: str, line: str) -> str:
+def _fixed(call: Given, free: str, name: str, axis: int, size: str, line: str) -> str:
+    import torch
+
+    if isinstance(call.module, torch.fx.GraphModule):
+        return (
+            f"the size {free!r} (axis {axis} of {name!r}) cannot be free: the program was exported for size {size} "
+            "alone: fix that axis, or export the module again with dynamic_shapes that name it"
+        )
     return (
         f"the size {free!r} (axis {axis} of {name!r}) cannot be free: the module records as one for size {size} "
-        f"alone{line}: fix that axis, or replace Python's loops and branches over it by operators on whole tensors"
+        f"alone{line}: fix that axis (leave it out of -O torch.dynamic; none is no free axis at all), or replace "
+        "Python's loops and branches over it by operators on whole tensors"
     )
 
 

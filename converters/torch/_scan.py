@@ -21,6 +21,8 @@ _SINGLE = ("aten.erf", "aten.gelu", "aten.special_erf", "aten.erfc", "aten.speci
 _OWN = re.compile(r"Runtime assertion failed for expression (.*) on node ")
 _COUNTS = re.compile(r"u\d+ >= (0|-\d+)|(0|-\d+) <= u\d+( \+ \d+)?")
 """What the tracer says of a size that values decide."""
+_SIZES = re.compile(r"u\d+ >= ([0-2]|-\d+)|([0-2]|-\d+) <= u\d+( \+ \d+)?")
+"""What it says of a size that no value was read for: how many are not 0, or are kept."""
 _OFF = ("train", "training")
 """Arguments that switch the drawing of numbers."""
 
@@ -146,10 +148,17 @@ def _asserts(node: Any) -> bool:
 
 
 def _always(node: Any) -> bool:
-    """Whether the tracer put the assertion there by itself: a count is no negative number; or a fix of ours did."""
+    """Whether the tracer put the assertion there by itself, of a size that is no negative number, or a pack did."""
     found = _OWN.match(str(node.args[1]) if len(node.args) > 1 else "")
-    ours = any("_fixes" in str(each.meta.get("stack_trace")).rpartition("File ")[2] for each in _sources(node))
-    return ours or (found is not None and _COUNTS.fullmatch(found[1]) is not None)
+    sources = _sources(node)
+    read = any(_name(each) in ("aten.item", "aten._local_scalar_dense") for each in sources)
+    counts = found is not None and (_COUNTS if read else _SIZES).fullmatch(found[1]) is not None
+    return counts or any(_packs(user, each) for each in sources for user in each.users)
+
+
+def _packs(node: Any, lengths: Any) -> bool:
+    """Whether a node is a layer over packed sequences of these lengths: torch checks them when it packs."""
+    return _name(node) == "mlpack.recurrent" and node.args[1] is lengths
 
 
 def _sources(node: Any) -> list[Any]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..spec import Unreadable, Unsupported
+from .scripted import is_script
+from .scripted import parameters as script_parameters
 
 Arguments = "tuple[tuple[Any, ...], dict[str, Any]]"
 
@@ -40,8 +42,13 @@ def call_of_module(module: Any, given: Sequence[str]) -> Call:
     parameters = _parameters(module)
     roots = {name: name.split(".")[0] for name in given}
     named = {root for root in roots.values() if root in parameters}
-    free = iter([p for p, kind in parameters.items() if p not in named and kind != inspect.Parameter.KEYWORD_ONLY])
-    paths = {name: name if roots[name] in named else _next(free, name, given, parameters) for name in given}
+    paths = {name: name for name in given if roots[name] in named}
+    groups = _by_place([name for name in given if name not in paths])
+    free = _free({p: kind for p, kind in parameters.items() if p not in named}, len(groups))
+    if len(free) < len(groups):
+        raise _too_many(given, parameters)
+    for group, place in zip(groups, free):
+        paths.update({name: _moved(name, place) for name in group})
     order = [name for parameter in parameters for name in given if paths[name].split(".")[0] == parameter]
     names = tuple(paths[name] for name in order)
 
@@ -51,8 +58,24 @@ def call_of_module(module: Any, given: Sequence[str]) -> Call:
     return Call(names, tuple(order), build)
 
 
+def _by_place(names: Sequence[str]) -> list[list[str]]:
+    """The names in groups, each of which is one argument: `1.0` and `1.1` are the parts of the second one."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        root = name.split(".")[0]
+        groups.setdefault(root if root.isdigit() else name, []).append(name)
+    return list(groups.values())
+
+
+def _moved(name: str, parameter: str) -> str:
+    root, dot, inside = name.partition(".")
+    return parameter + dot + inside if root.isdigit() else parameter
+
+
 def _parameters(module: Any) -> dict[str, Any]:
     """The parameters of `forward` with their kinds; of `*args` and `**kwargs` neither has a name of its own."""
+    if is_script(module):
+        return script_parameters(module)
     variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     found = inspect.signature(module.forward).parameters.values()
     rest = [p.name for p in found if p.kind == inspect.Parameter.VAR_POSITIONAL]
@@ -60,15 +83,20 @@ def _parameters(module: Any) -> dict[str, Any]:
     return {**own, **dict.fromkeys(rest, inspect.Parameter.VAR_POSITIONAL)}
 
 
-def _next(free: Any, name: str, given: Sequence[str], parameters: Mapping[str, Any]) -> str:
-    found = next(free, None)
-    if found is None:
-        raise Unreadable(
-            f"the example has {len(given)} tensors ({', '.join(given)}), and forward takes "
-            f"({', '.join(parameters)}): name the tensors of the npz after those parameters, "
-            "a tensor inside a tuple or dict state.0 or state.key"
-        )
-    return str(found)
+def _free(parameters: Mapping[str, Any], wanted: int) -> list[str]:
+    """The places of arguments without a name, in order: `xs.0` and `xs.1` where `forward` takes `*xs`."""
+    own = [p for p, kind in parameters.items() if kind == inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    own = [p for p, kind in parameters.items() if kind == inspect.Parameter.POSITIONAL_ONLY] + own
+    rest = [p for p, kind in parameters.items() if kind == inspect.Parameter.VAR_POSITIONAL]
+    return own + [f"{p}.{place}" for p in rest for place in range(wanted - len(own))]
+
+
+def _too_many(given: Sequence[str], parameters: Mapping[str, Any]) -> Unreadable:
+    return Unreadable(
+        f"the example has {len(given)} tensors ({', '.join(given)}), and forward takes "
+        f"({', '.join(parameters)}): name the tensors of the npz after those parameters, "
+        "a tensor inside a tuple or dict state.0 or state.key"
+    )
 
 
 def _arguments(parameters: Mapping[str, Any], tensors: Mapping[str, Any]) -> Any:
@@ -124,7 +152,8 @@ def call_of_program(program: Any, given: Sequence[str]) -> Call:
             f"the example has {len(given)} tensors ({', '.join(given)}), "
             f"the program takes {len(names)}: {', '.join(names)}"
         )
-    own = tuple(given) if set(given) != set(names) else names
+    alike = {name.replace(".", "_"): name for name in given}
+    own = tuple(alike[name] for name in names) if set(alike) == set(names) else tuple(given)
 
     def build(tensors: Sequence[Any]) -> Any:
         return pytree.tree_unflatten(list(tensors), program.call_spec.in_spec)
@@ -154,9 +183,11 @@ def outputs_of(answer: Any) -> dict[str, Any]:
     return found
 
 
+def path_of(path: Sequence[Any]) -> str:
+    """The keys and places on the way to a tensor: `state.0`; empty for the tensor itself."""
+    return ".".join(str(getattr(key, "key", getattr(key, "idx", getattr(key, "name", key)))) for key in path)
+
+
 def _output_name(path: Sequence[Any]) -> str:
-    parts = [str(getattr(key, "key", getattr(key, "idx", getattr(key, "name", key)))) for key in path]
-    if not parts:
-        return "output"
-    head = f"output_{parts[0]}" if parts[0].isdigit() else parts[0]
-    return ".".join([head, *parts[1:]])
+    found = path_of(path)
+    return f"output_{found}" if found.partition(".")[0].isdigit() else found or "output"

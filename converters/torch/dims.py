@@ -19,17 +19,21 @@ _BATCHES = ("batch", "batch_size", BATCH)
 
 TRACED = 2
 """The least size that torch.export supposes of a free axis."""
+NONE = "none"
+"""In place of axes: no axis is free."""
 Axes = Mapping[str, Mapping[int, Range]]
 """By input, then by axis."""
 
 
 def axes_of(text: str, ranks: Mapping[str, int]) -> Axes:
-    """The free axes in `x.0:batch,x.1:length[1..512]`; of an empty text the first axis of every input.
+    """The free axes in `x.0:batch,x.1:length[1..512]`; of an empty text the first axis of every input; none in `none`.
 
     `ranks`: the inputs with their numbers of dimensions. One name is one size. Raises `Unreadable`.
     """
     if not text.strip():
         return {name: {0: Range(BATCH)} for name, rank in ranks.items() if rank}
+    if text.strip() == NONE:
+        return {}
     found: dict[str, dict[int, Range]] = {}
     for part in _parts(text):
         matched = _ONE.fullmatch(part)
@@ -42,6 +46,39 @@ def axes_of(text: str, ranks: Mapping[str, int]) -> Axes:
             raise Unreadable(f"-O torch.dynamic: {name!r} has {ranks[name]} dimensions, none at {axis}")
         found.setdefault(name, {})[axis] = _free(matched)
     _check_bounds(found)
+    return found
+
+
+def axes_between(
+    own: Mapping[str, Sequence[int]], names: Mapping[str, str], other: Mapping[str, Sequence[int]]
+) -> Axes:
+    """The axes whose sizes differ in a second example; those that differ alike are one size. Raises `Unreadable`.
+
+    `own`: the sizes by input; `names`: what the second example calls them.
+    """
+    known: dict[tuple[int, int], str] = {}
+    found: dict[str, dict[int, Range]] = {}
+    for name, sizes in own.items():
+        there = other[names[name]]
+        if len(there) != len(sizes):
+            raise Unreadable(
+                f"-O torch.other: {name!r} has {len(sizes)} dimensions in the example, {len(there)} in the other"
+            )
+        for axis, pair in enumerate(zip(sizes, there)):
+            if pair[0] != pair[1]:
+                found.setdefault(name, {})[axis] = Range(_alike(known, name, axis, pair))
+    if not found:
+        raise Unreadable("-O torch.other: the two examples have the same sizes: give one in which free sizes differ")
+    return found
+
+
+def _alike(known: dict[tuple[int, int], str], name: str, axis: int, pair: tuple[int, int]) -> str:
+    found = known.setdefault(pair, BATCH if axis == 0 else f"{name.replace('.', '_')}_{axis}")
+    if (found == BATCH) != (axis == 0):
+        raise Unreadable(
+            f"-O torch.other: axis {axis} of {name!r} and a first axis both change from {pair[0]} to {pair[1]}, and "
+            "may be one size or two: give an example in which they differ, or name the axes with -O torch.dynamic"
+        )
     return found
 
 

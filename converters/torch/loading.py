@@ -21,7 +21,7 @@ def load(path: Path, given: Mapping[str, Any]) -> Any:
     """The `ExportedProgram` or the module of a file that was scanned; raises `Unreadable`."""
     import torch
 
-    _require_new(torch.__version__)
+    require_new(torch.__version__)
     names = _members(path)
     if "archive_format" in names:
         return torch.export.load(str(path))
@@ -30,7 +30,7 @@ def load(path: Path, given: Mapping[str, Any]) -> Any:
     return with_weights(given.get("factory", ""), weights_of(path, bool(names)))
 
 
-def _require_new(version: str) -> None:
+def require_new(version: str) -> None:
     """Nothing; raises `Unreadable` for a torch whose loaders of data can be made to run code."""
     if tuple(int(part) for part in version.split("+")[0].split(".")[:2]) < LEAST:
         raise Unreadable(_OLD.format(version=version))

@@ -8,8 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..spec import BFLOAT16, Table, Unreadable
+from ..spec import BFLOAT16, Table, Unreadable, Unsupported
 from .call import Call, call_of_module, call_of_program, outputs_of
+from .loading import require_new
 
 MOST_DOUBLED = 1 << 28
 """Parameters of a module that is copied in float64: 2 GiB."""
@@ -76,11 +77,11 @@ def tensors(x: Table) -> dict[str, Any]:
 
 
 def array(name: str, value: Any) -> Any:
-    """The tensor as an array, of bfloat16 as float32; raises `Unreadable` for one that no graph has."""
+    """The tensor as an array, of bfloat16 as float32; raises `Unsupported` for one that no graph has."""
     if value.is_complex():
-        raise Unreadable(f"the output {name!r} is complex, which no graph gives: return torch.view_as_real of it")
+        raise Unsupported(f"the output {name!r} is complex, which no graph gives: return torch.view_as_real of it")
     if value.layout is not _strided():
-        raise Unreadable(f"the output {name!r} is a sparse tensor, which no graph gives: return its .to_dense()")
+        raise Unsupported(f"the output {name!r} is a sparse tensor, which no graph gives: return its .to_dense()")
     plain = value.detach().cpu().resolve_conj().resolve_neg()
     return (plain.float() if str(plain.dtype) == f"torch.{BFLOAT16}" else plain).numpy()
 
@@ -95,6 +96,7 @@ def wrapped(model: Any, given: Mapping[str, Any]) -> TorchModel:
     """The model of a loaded module or program, in eval mode on the CPU."""
     import torch
 
+    require_new(torch.__version__)
     if isinstance(model, torch.export.ExportedProgram):
         return TorchModel(model.module(), given, _title_of(model), model)
     if not isinstance(model, torch.nn.Module):

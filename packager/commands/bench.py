@@ -11,6 +11,7 @@ from typing import Any
 
 from mlpack_toolkit.converters.latency import measure, quantiles, times_of, varied
 from mlpack_toolkit.converters.messages import Measure
+from mlpack_toolkit.converters.plugin import Options
 from mlpack_toolkit.converters.spec import Signature, Table
 from mlpack_toolkit.converters.table import rows_of, stack
 from mlpack_toolkit.runtimes.engine.engine import Bound
@@ -21,7 +22,6 @@ from ..environments.system import machine
 from ..equivalence.session import Session, session_of
 from ..errors import DamagedError, LatencyError
 from ..original.replies import hand_over
-from ..request import Options
 
 BATCHES = (1, 8, 64, 1000)
 MOST_BYTES = 16 << 20

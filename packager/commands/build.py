@@ -16,6 +16,7 @@ from mlpack_toolkit import converters
 from mlpack_toolkit.converters.messages import Convert, Environment, Lend, Load, Loaded, Measure, Probe
 from mlpack_toolkit.converters.spec import Axes, Signature
 from mlpack_toolkit.converters.table import rows_of
+from mlpack_toolkit.converters.variant import ONNX
 
 from ..errors import ForgedError, MismatchError, ModelError
 from ..original.replies import hand_over
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from ..environments.recording import Given, Recorded, Recording
     from ..equivalence.others import Spare
     from ..equivalence.probes import Probes
-    from ..equivalence.prove import Proven, Wanted
+    from ..equivalence.prove import Proven
     from ..equivalence.report import VerificationReport
     from ..original.source import Source
     from .bench import LatencyReport
@@ -139,6 +140,7 @@ def _build(build: BuildContext, place: Path) -> Built:
     recording = record(request.python)
     example = _read_example(build)
     loaded = worker.receive(build.loading)
+    example = example or _read_there(build)
     if not loaded.can_convert:
         wanted = converters.load(loaded.framework).export.packages
         build.progress("installing what converting needs beside the model's environment")
@@ -159,13 +161,25 @@ def _build(build: BuildContext, place: Path) -> Built:
     return Built(place, identity, proven.signature, proven.report, latency, facts, loaded.notes, remarks)
 
 
-def _read_example(build: BuildContext) -> Example:
-    """Reads the example and writes it for the worker, which loads the model meanwhile."""
+def _read_example(build: BuildContext) -> Example | None:
+    """Reads the example and writes it for the worker, which loads the model meanwhile; None: the worker reads it."""
+    from ..data.framework_files import is_of_framework
     from ..data.readers import read_example, with_reals
 
-    example = with_reals(read_example(build.request.example), build.request.reals)
-    hand_over(example.table, build.scratch / "example.npz")
+    example = None
+    if not is_of_framework(build.request.example):
+        example = with_reals(read_example(build.request.example), build.request.reals)
+        hand_over(example.table, build.scratch / "example.npz")
     _import_ahead()
+    return example
+
+
+def _read_there(build: BuildContext) -> Example:
+    """The example in the model's own framework's format."""
+    from ..data.framework_files import read_in
+
+    example = read_in(build.worker, build.request.example, build.scratch)
+    hand_over(example.table, build.scratch / "example.npz")
     return example
 
 
@@ -192,7 +206,8 @@ def _probe(build: BuildContext, example: Example) -> tuple[Probes, Signature, tu
 
     build.progress("asking the original about probe rows")
     scratch = build.scratch
-    asked = Probe(str(scratch / "example.npz"), str(scratch), example.frame_dtypes, example.stored, example.dtypes)
+    file, about = str(scratch / "example.npz"), (example.frame_dtypes, example.stored, example.dtypes, example.images)
+    asked = Probe(file, str(scratch), *about)
     reply = build.worker.call(asked)
     return Probes.read(scratch, reply), reply.signature, reply.notes
 
@@ -214,13 +229,13 @@ def _with_others(build: BuildContext, spare: Spare, signature: Signature, probes
 def _prove(build: BuildContext, loaded: Loaded, signature: Signature, probes: Probes) -> Proven:
     """The graph that answers like the original; `MismatchError` where there is none."""
     from ..equivalence.processor import twin
-    from ..equivalence.prove import Wanted
+    from ..equivalence.prove import Wanted, prove
 
     request = build.request
     wanted = Wanted(request.precision, request.rtol, request.atol)
     with twin(request.python, build.scratch, request.limits, build.loading, loaded, probes) as other:
         try:
-            proven = _proven(_converting(build, signature, probes), signature, (probes, loaded, wanted))
+            proven = prove(_converting(build), signature, probes, loaded.precisions, wanted, _checking(build, probes))
         except MismatchError:
             if other is not None:
                 other.explain(signature, probes, wanted)
@@ -231,40 +246,33 @@ def _prove(build: BuildContext, loaded: Loaded, signature: Signature, probes: Pr
         return other.held(proven, probes)
 
 
-def _proven(convert: Callable[[str], Artifact], signature: Signature, asked: tuple[Probes, Loaded, Wanted]) -> Proven:
-    """The proof; of a graph that stops where a dimension is 0, for sizes from 1."""
-    from ..equivalence.graph_alone import StopsEmpty
-    from ..equivalence.prove import prove
-
-    probes, loaded, wanted = asked
-    try:
-        return prove(convert, signature, probes, loaded.precisions, wanted)
-    except StopsEmpty as stops:
-        return _proven(convert, stops.signature, asked)
-
-
-def _converting(build: BuildContext, signature: Signature, probes: Probes) -> Callable[[str], Artifact]:
-    """Makes the graph of a precision, once, where the model's process cannot write."""
-    from ..equivalence.graph_alone import check_alone
+def _converting(build: BuildContext) -> Callable[[str], Artifact]:
+    """Makes the graph of a precision, where the model's process cannot write."""
     from ..original.graphs import graph_in, source_as_graph
 
     graphs, source = build.scratch.with_name(GRAPHS), build.source
     graphs.mkdir()
-    made: dict[str, Artifact] = {}
 
     def convert(real: str) -> Artifact:
-        if real in made:
-            return made[real]
         build.progress(f"converting to ONNX ({real}) and comparing")
         out, folder = build.scratch / f"model.{real}.onnx", graphs / str(len(list(graphs.iterdir())) + 1)
         if build.worker.call(Convert(real, str(out))).as_it_came:
             return source_as_graph(folder, source)
-        made[real] = graph = graph_in(out, folder, source, build.request.limits.memory or sys.maxsize)
-        if signature.takes_tensors:
-            check_alone(graph, signature, probes, build.scratch, build.request.limits)
-        return graph
+        return graph_in(out, folder, source, build.request.limits.memory or sys.maxsize)
 
     return convert
+
+
+def _checking(build: BuildContext, probes: Probes) -> Callable[[Artifact, Signature], Signature]:
+    """Asks a graph of tensors in a process of its own first; of an ONNX file the original is a graph itself."""
+    from ..equivalence.graph_alone import check_alone
+
+    def check(graph: Artifact, signature: Signature) -> Signature:
+        if not signature.takes_tensors or build.source.found.kind == ONNX:
+            return signature
+        return check_alone(graph, signature, probes, build.scratch, build.request.limits)
+
+    return check
 
 
 def _cases(build: BuildContext, proven: Proven, probes: Probes) -> list[GoldenCase]:
@@ -326,7 +334,7 @@ def _remarks(build: BuildContext, loaded: Loaded, signature: Signature, example:
     from ..remarks import ignored_columns, needless_options, needless_trust
 
     return (
-        *ignored_columns(signature, list(example.table)),
+        *ignored_columns(signature, [] if example.images else list(example.table)),
         *needless_trust(build.source.found, build.request.allow),
         *needless_options(build.request.options, loaded.framework),
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
@@ -14,9 +15,11 @@ import numpy as np
 from mlpack_toolkit.converters.spec import Signature, Table
 from mlpack_toolkit.converters.table import rows_of
 from mlpack_toolkit.runtimes.engine.answers import columns_of
+from mlpack_toolkit.runtimes.engine.images import objects_of
 from mlpack_toolkit.runtimes.engine.rules import violations
 
 from ..bundle.reader import open_bundle
+from ..data.images import batches, is_images
 from ..data.npz_writer import NpzWriter
 from ..data.readers import stream
 from ..equivalence.session import session_of
@@ -27,12 +30,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SUFFIXES = (".csv", ".parquet", ".npz", ".json")
+IMAGE = "image"
+"""The column with the names of images."""
 
 
 class Sink(Protocol):
-    """Takes answers batch by batch."""
+    """Takes answers batch by batch; `images`: the names of the images that they are for, where they are for images."""
 
-    def write(self, answers: Table) -> None: ...
+    def write(self, answers: Table, images: Sequence[str] = ()) -> None: ...
 
     def close(self) -> None: ...
 
@@ -42,19 +47,31 @@ def predict(folder: Path, file: Path, output: Path | None) -> dict[str, Any]:
     bundle = open_bundle(folder)
     session = session_of(bundle)
     rows, signature = 0, bundle.signature
+    names: deque[str] = deque()
     with _sink(output, signature) as sink:
-        for answers in session.stream(_checked(session.signature, file)):
-            sink.write(answers)
-            rows += rows_of(answers, signature.batch_axes)
+        for answers in session.stream(_checked(session.signature, file, names)):
+            count = rows_of(answers, signature.batch_axes) if signature.has_rows else 1
+            sink.write(answers, [names.popleft() for _ in range(count)] if is_images(file) else ())
+            rows += count if is_images(file) else rows_of(answers, signature.batch_axes)
     return {"rows": rows, "output": str(output) if output else "-"}
 
 
-def _columns(signature: Signature, answers: Table) -> Table:
+def _columns(signature: Signature, answers: Table, images: Sequence[str] = ()) -> Table:
     """The answers as columns, a row for each row of the batch; `UsageError` where they are no rows."""
     heights = {v.shape[a : a + 1] for n, v in answers.items() for a in [signature.batch_axes[n] or 0]}
-    if len(heights) > 1 or () in heights:
-        raise UsageError("the answers have no rows: have them as tensors, with -o FILE.npz")
-    return _with_nulls(signature, columns_of(signature, answers))
+    if len(heights) > 1 or () in heights or (images and not signature.has_rows):
+        way = "as objects, one for each image, with -o FILE.json" if images else "as tensors, with -o FILE.npz"
+        raise UsageError(f"the answers have no rows: have them {way}")
+    return {**_named(signature, images), **_with_nulls(signature, columns_of(signature, answers))}
+
+
+def _named(signature: Signature, images: Sequence[str]) -> Table:
+    """The column with the names of the images, where there are some."""
+    return {_image_column(signature): np.array(images, object)} if images else {}
+
+
+def _image_column(signature: Signature) -> str:
+    return IMAGE if all(t.name != IMAGE for t in signature.outputs) else f"{IMAGE} file"
 
 
 def _with_nulls(signature: Signature, columns: Table) -> Table:
@@ -71,10 +88,20 @@ def _with_nulls(signature: Signature, columns: Table) -> Table:
     return {**columns, "label": np.array(cells, object)}
 
 
-def _checked(signature: Signature, file: Path) -> Iterator[Table]:
+def _tables(signature: Signature, file: Path, names: deque[str]) -> Iterator[Table]:
+    """The file's rows, batch by batch; `names` gets those of the images."""
+    if not is_images(file):
+        yield from stream(file, signature)
+        return
+    for table, images in batches(file, signature):
+        names.extend(images)
+        yield table
+
+
+def _checked(signature: Signature, file: Path, names: deque[str]) -> Iterator[Table]:
     """The file's rows, batch by batch; `UsageError` for a row that a rule forbids."""
     before = 0
-    for table in stream(file, signature):
+    for table in _tables(signature, file, names):
         broken = next(violations(signature, table), None)
         if broken is not None:
             raise UsageError(
@@ -119,9 +146,9 @@ class _Pieces:
         self._file, self._signature = file, signature
         self._writer: Any = None
 
-    def write(self, answers: Table) -> None:
+    def write(self, answers: Table, images: Sequence[str] = ()) -> None:
         """Adds the rows of one piece."""
-        table = _arrow(_columns(self._signature, answers))
+        table = _arrow(_columns(self._signature, answers, images))
         if self._writer is None:
             self._writer = self._opened(table.schema)
         self._writer.write(table)
@@ -159,29 +186,43 @@ class _Npz:
 
     def __init__(self, file: IO[bytes], signature: Signature) -> None:
         self._signature, self._tensors = signature, signature.takes_tensors
-        self._writer = NpzWriter(file, Path(file.name).parent, signature.batch_axes if self._tensors else None)
+        axes = {_image_column(signature): 0, **signature.batch_axes} if self._tensors else None
+        self._writer = NpzWriter(file, Path(file.name).parent, axes)
+        self._pieces = 0
 
-    def write(self, answers: Table) -> None:
-        self._writer.write(answers if self._tensors else _columns(self._signature, answers))
+    def write(self, answers: Table, images: Sequence[str] = ()) -> None:
+        self._pieces += 1
+        if images and not self._signature.has_rows and self._pieces > 1:
+            raise UsageError("the answers have no rows: have them as objects, one for each image, with -o FILE.json")
+        found = {**_named(self._signature, images), **answers} if self._tensors else _columns(self._signature, answers)
+        self._writer.write(found)
 
     def close(self) -> None:
         self._writer.close()
 
 
 class _Json:
-    """A list of row objects."""
+    """A list of row objects, or of an object for each image."""
 
     def __init__(self, file: IO[bytes], signature: Signature) -> None:
         self._file, self._signature = file, signature
         self._separator = b"[\n"
 
-    def write(self, answers: Table) -> None:
+    def write(self, answers: Table, images: Sequence[str] = ()) -> None:
+        for cells in self._of_images(answers, images) if images else self._of_rows(answers):
+            self._file.write(self._separator + json.dumps(cells, ensure_ascii=False).encode())
+            self._separator = b",\n"
+
+    def _of_rows(self, answers: Table) -> Iterator[dict[str, Any]]:
         columns = _columns(self._signature, answers)
         names = list(columns)
         for row in zip(*(column.tolist() for column in columns.values()), strict=True):
-            cells = dict(zip(names, map(_finite, row), strict=True))
-            self._file.write(self._separator + json.dumps(cells, ensure_ascii=False).encode())
-            self._separator = b",\n"
+            yield dict(zip(names, map(_finite, row), strict=True))
+
+    def _of_images(self, answers: Table, images: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """An object for each image, with whole tensors as lists."""
+        for name, outputs in zip(images, objects_of(self._signature, answers, len(images)), strict=True):
+            yield {_image_column(self._signature): name, **outputs}
 
     def close(self) -> None:
         self._file.write(b"\n]\n" if self._separator == b",\n" else b"[]\n")

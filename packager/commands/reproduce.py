@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlpack_toolkit.converters.plugin import Options
 from mlpack_toolkit.converters.spec import Table
 from mlpack_toolkit.converters.table import rows_of
 
@@ -19,7 +20,6 @@ from ..environments import rebuild
 from ..environments.system import kernels, machine
 from ..equivalence.runners import Original, check_answers
 from ..original.reload import original_worker
-from ..request import Options
 
 if TYPE_CHECKING:
     from ..environments.python.rebuild import Interpreter

@@ -32,14 +32,12 @@ from .arrow import (
     read_parquet,
 )
 from .bombs import check_rows, expanded
+from .images import example_of, files_of, is_images
 from .json_rows import unwrapped
 from .rds_frames import read_frame
+from .sparse_files import SPARSE, dense, stored_zeros
 from .tensor_files import pieces, tensors_for
 
-_SPARSE = {"format", "shape", "data"}
-"""The arrays in every file of `scipy.sparse.save_npz`."""
-MOST_CELLS = 2**28
-"""The most cells of a sparse example, which is dense in memory: 2 GiB."""
 HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")
 """A surrogate: JSON may contain half of a character beyond U+FFFF, which is not text."""
 
@@ -49,22 +47,26 @@ class Example:
     """Rows by column, and the pandas dtypes that the file records.
 
     `stored`: for a sparse matrix, the positions (row, column) where its file stores a 0; None: the rows are dense.
-    `dtypes`: numpy's type of each array in the file, where the table holds it in a wider one.
+    `dtypes`: numpy's type of each array in the file, where the table holds it in a wider one. `images`: the table is
+    one array of images, `[n, h, w, 3]`.
     """
 
     table: Table
     frame_dtypes: dict[str, str] = field(default_factory=dict)
     stored: list[list[int]] | None = None
     dtypes: dict[str, str] = field(default_factory=dict)
+    images: bool = False
 
 
 def check_file(path: Path) -> None:
-    """Raises `UsageError` unless the file exists and is of a kind that contains rows."""
-    _suffix(path)
+    """Raises `UsageError` unless the file exists and is of a kind that contains rows, or is a folder of images."""
+    files_of(path) if is_images(path) else _suffix(path)
 
 
 def read_example(path: Path) -> Example:
-    """All rows of a file."""
+    """All rows of a file, or all images of a folder."""
+    if is_images(path):
+        return Example({"image": example_of(path)}, images=True)
     suffix = _suffix(path)
     if suffix in (".csv", ".parquet"):
         with _reading(path):
@@ -81,19 +83,6 @@ def with_reals(example: Example, names: Sequence[str]) -> Example:
         n: example.table[n].astype(float) for n in names if n in example.table and example.table[n].dtype.kind == "i"
     }
     return replace(example, table={**example.table, **real})
-
-
-def stored_zeros(path: Path) -> list[list[int]] | None:
-    """The positions where the file of a sparse matrix stores a 0; None for other files."""
-    with np.load(path, allow_pickle=False) as arrays:
-        if not set(arrays.files) >= _SPARSE:
-            return None
-    from scipy.sparse import load_npz
-
-    matrix = load_npz(path).tocoo()
-    matrix.sum_duplicates()
-    zero = matrix.data == 0
-    return [[int(row), int(column)] for row, column in zip(matrix.row[zero], matrix.col[zero], strict=True)]
 
 
 @contextmanager
@@ -288,36 +277,25 @@ def _read_whole(path: Path, suffix: str) -> Example:
 
 def _read_npy(path: Path) -> Example:
     check_rows(path, path.stat().st_size)
-    return _of_arrays({"X": np.load(path, allow_pickle=False, mmap_mode="c")})
+    return of_arrays({"X": np.load(path, allow_pickle=False, mmap_mode="c")})
 
 
 def _read_npz(path: Path) -> Table | Example:
     check_rows(path, expanded(path))
     with np.load(path, allow_pickle=False) as arrays:
-        if set(arrays.files) >= _SPARSE:
-            return {"X": _numbers(_dense(path, arrays["shape"]))}
+        if set(arrays.files) >= SPARSE:
+            return {"X": _numbers(dense(path, arrays["shape"]))}
         table = {name: arrays[name] for name in arrays.files}
     alone = len(table) == 1 and next(iter(table.values())).ndim == 2
-    return _of_arrays({"X": next(iter(table.values()))} if alone else table)
+    return of_arrays({"X": next(iter(table.values()))} if alone else table)
 
 
-def _of_arrays(table: Table) -> Example:
+def of_arrays(table: Table) -> Example:
+    """The example of these arrays."""
     wide = {name: _numbers(values) for name, values in table.items()}
     return Example(
         wide, dtypes={name: table[name].dtype.name for name in table if table[name].dtype != wide[name].dtype}
     )
-
-
-def _dense(path: Path, shape: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The matrix of a file that `scipy.sparse.save_npz` wrote."""
-    from scipy.sparse import load_npz
-
-    if np.prod(shape.astype(float)) > MOST_CELLS:
-        raise UsageError(f"{path.name} holds {shape[0]} x {shape[1]} cells, too many for an example: give fewer rows")
-    matrix = load_npz(path)
-    if hasattr(matrix, "check_format"):
-        matrix.check_format(full_check=True)  # toarray() does not check indices
-    return np.asarray(matrix.toarray())
 
 
 def _numbers(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -60,11 +60,24 @@ class Proven:
     report: VerificationReport
 
 
+Checked = Callable[[Artifact, Signature], Signature]
+
+
+def _as_it_is(model: Artifact, signature: Signature) -> Signature:
+    return signature
+
+
 def prove(
-    convert: Callable[[str], Artifact], signature: Signature, probes: Probes, precisions: Sequence[str], wanted: Wanted
+    convert: Callable[[str], Artifact],
+    signature: Signature,
+    probes: Probes,
+    precisions: Sequence[str],
+    wanted: Wanted,
+    checked: Checked = _as_it_is,
 ) -> Proven:
     """The first precision that passes with room to spare, else the last that passes.
 
+    `checked(graph, signature)`: asks a graph before it is compared; the signature that holds for it.
     `MismatchError` with the worst rows, or `ConversionError`, where none does. Where nothing else differs than numbers
     that are very large, the last precision passes with a limit on them.
     """
@@ -76,7 +89,8 @@ def prove(
     refusal: ConversionError | MismatchError | None = None
     for real in asked:
         try:
-            attempt = _attempt(convert(real), ruled.in_precision(real), real, probes, wanted, failed)
+            model = convert(real)
+            attempt = _attempt(model, checked(model, ruled.in_precision(real)), real, probes, wanted, failed)
         except (ConversionError, MismatchError) as error:
             failed[real], refusal = str(error), error
             continue

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mlpack_toolkit.converters.messages import Adopt, Loaded
+from mlpack_toolkit.converters.plugin import Options
 
 from ..bundle.reader import Bundle
 from ..options import again, functions
 from ..paths import models_folder
-from ..request import Options
 from .interpreter import check_interpreter
 from .source import take_source
 from .worker import Limits, Worker

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mlpack_toolkit.converters.messages import Load
+from mlpack_toolkit.converters.plugin import Options
 
 from ..errors import ModelError
-from ..request import Options
 from ..scan import Scan, beside, require_own, require_trusted, scan, vouched
 from ..travel import Owned, digested
 

@@ -32,7 +32,7 @@ MEMORY = 1024
 HEALTH = ("python3", "-I", "/app", "health")
 PACKAGE = "mlpack_toolkit"
 FOLDERS = ("runtimes/engine", "runtimes/server")
-KNOWN = ("converters/bfloat16.py", "converters/graph_file.py", "converters/spec.py")
+KNOWN = tuple(f"converters/{name}.py" for name in ("bfloat16", "graph_file", "image", "needs", "spec"))
 
 
 def render(package: Package) -> dict[str, bytes]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
+from mlpack_toolkit.converters.image import ORDERS, layout_of
 from mlpack_toolkit.converters.spec import INTEGERS, KINDS, REALS, Cells, TensorSpec
 
 Check = Callable[[Any, str], None]
@@ -235,6 +236,7 @@ TENSOR: dict[str, Check] = {
     "frame_dtype": text(MOST_NAME),
     "kind": one_of("", *KINDS),
     "graph_name": text(),
+    "image": one_of("", *ORDERS),
     "sparse": flag,
     "absent": flag,
 }
@@ -273,6 +275,8 @@ def _consistent(plain: Mapping[str, Any], where: str) -> None:
         raise Fault(f"{where}.least is above {where}.most")
     if texts and not (least is None and most is None and plain.get("limit") is None):
         raise Fault(f"{where} holds text, for which there is no limit, least or most")
+    if plain.get("image") and not (plain["dtype"] == "uint8" and layout_of(plain["shape"])):
+        raise Fault(f"{where}.image needs uint8 in a shape with three channels, either first or last")
     if any((type(value) is str) != texts for value in plain.get("values") or ()):
         raise Fault(f"{where}.values must hold what a {plain['dtype']} can be")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .fix import Fix, axis_of, known
+from .fix import Fix, as_it_is, axis_of, known
 
 
 def _reduced(x: Any, dim: Any) -> list[int]:
@@ -27,12 +27,50 @@ def _count(x: Any, axes: list[int]) -> Any:
     return torch.ops.aten.scalar_tensor.default(count, dtype=x.dtype)
 
 
+def _shaped(x: Any, axes: list[int], keepdim: bool, found: Any) -> Any:
+    """What a reduction found, in the shape that it must have: of no rows ONNX Runtime before 1.32 keeps the old one."""
+    import torch
+
+    sizes = [1 if axis in axes else size for axis, size in enumerate(x.shape) if keepdim or axis not in axes]
+    return torch.ops.aten.view.default(found, sizes)
+
+
+def _never_no_rows(x: Any, axes: list[int]) -> bool:
+    return all(known(size) for axis, size in enumerate(x.shape) if axis not in axes)
+
+
+def _sum(x: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    axes = _reduced(x, dim)
+    if _never_no_rows(x, axes):
+        return NotImplemented
+    with as_it_is("aten::sum.dim_IntList"):
+        return _shaped(x, axes, keepdim, x.sum(axes, keepdim, dtype=dtype))
+
+
+def _log_sum_exp(x: Any, dim: Any, keepdim: bool = False) -> Any:
+    axes = _reduced(x, dim)
+    if _never_no_rows(x, axes):
+        return NotImplemented
+    with as_it_is("aten::logsumexp"):
+        return _shaped(x, axes, keepdim, x.logsumexp(axes, keepdim))
+
+
 def _mean(x: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     axes = _reduced(x, dim)
     if _never_empty(x, axes):
-        return NotImplemented
+        if _never_no_rows(x, axes):
+            return NotImplemented
+        with as_it_is("aten::mean.dim"):
+            return _shaped(x, axes, keepdim, x.mean(axes, keepdim, dtype=dtype))
     x = x if dtype is None else x.to(dtype)
     return x.sum(axes, keepdim) / _count(x, axes)
+
+
+def _times_vector(x: Any, vector: Any) -> Any:
+    """By a matrix of one column: of no rows ONNX Runtime before 1.32 takes no vector."""
+    if vector.dim() != 1 or x.dim() < 2 or known(x.shape[0]):
+        return NotImplemented
+    return (x @ vector.unsqueeze(-1)).squeeze(-1)
 
 
 def _mean_of_all(x: Any, *, dtype: Any = None) -> Any:
@@ -127,6 +165,10 @@ EMPTY = Fix(
     requires="reductions over a free axis, group norms and circular padding of a free batch",
     ensures="the answer to no rows is that of torch: NaN for a mean, False for any, the shape that torch gives",
     forms={
+        "aten::sum.dim_IntList": _sum,
+        "aten::logsumexp": _log_sum_exp,
+        "aten::mv": _times_vector,
+        "aten::matmul": _times_vector,
         "aten::mean.dim": _mean,
         "aten::mean": _mean_of_all,
         "aten::var.correction": _variance,

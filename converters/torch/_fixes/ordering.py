@@ -23,17 +23,19 @@ def _median(x: Any, dim: int, keepdim: bool = False) -> Any:
 
 
 def _median_of_all(x: Any) -> Any:
-    """Of nothing NaN: one stands behind what is sorted."""
+    """Of nothing NaN. What is sorted is never empty: ONNX Runtime 1.28 ends the process at that."""
     import torch
 
     flat = x.reshape(-1)
-    values = flat.sort(dim=0).values
     count = flat.shape[0]
     if not x.is_floating_point():
-        return values.narrow(0, (count - 1) // 2, 1).squeeze(0)
-    behind = torch.cat([values, values.new_full((1,), torch.nan)])
-    middle = torch.where(flat.isnan().any(), torch.full((), -1), torch.full((), (count - 1) // 2))
-    return behind.index_select(0, middle.reshape(1)).squeeze(0)
+        return flat.sort(dim=0).values.narrow(0, (count - 1) // 2, 1).squeeze(0)
+    values = torch.cat([flat, flat.new_full((1,), torch.inf)]).sort(dim=0).values
+    size = torch.ops.aten.scalar_tensor.default(count, dtype=torch.int64)
+    middle = torch.clamp(torch.div(size - 1, 2, rounding_mode="floor"), min=0)
+    value = values.index_select(0, middle.reshape(1)).squeeze(0)
+    odd = flat.isnan().any() | (size == 0)
+    return torch.where(odd, torch.full((), torch.nan, dtype=x.dtype), value)
 
 
 def _rank(x: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:

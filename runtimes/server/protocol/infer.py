@@ -56,6 +56,11 @@ def answer(model: Model, request: Any, raw: memoryview | None = None, most_rows:
     answers, wanted = _asked(model, request, raw, most_rows)
     if wanted.names:
         answers = {name: answers[name] for name in wanted.names}
+    return reply_of(model, answers, wanted, identifier)
+
+
+def reply_of(model: Model, answers: Table, wanted: Wanted, identifier: str | None = None) -> Reply:
+    """The response with these outputs."""
     head = {"model_name": model.name, "model_version": model.version}
     if identifier is not None:
         head["id"] = identifier

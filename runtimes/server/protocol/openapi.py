@@ -49,11 +49,15 @@ def _get(content: Schema) -> Schema:
 
 
 def _asking_paths(model: Model, settings: Settings) -> Schema:
-    place = f"/v2/models/{model.name}"
-    infer = _post("inference in the Open Inference Protocol v2", {"application/json": "Inference"}, "Inferred")
+    place, alone = f"/v2/models/{model.name}", len(model.signature.inputs) == 1
+    pictures = dict.fromkeys(("image/jpeg", "image/png") if alone and model.signature.inputs[0].image else (), "Image")
+    words = "inference in the Open Inference Protocol v2"
+    infer = _post(words, {"application/json": "Inference", **pictures}, "Inferred")
     found = {
-        "/predict": _post("rows by column name", {"application/json": "Request"}, "Answers"),
-        "/invocations": _post("SageMaker's or MLflow's forms", {"application/json": "Invocation"}, "Predictions"),
+        "/predict": _post("rows by column name", {"application/json": "Request", **pictures}, "Answers"),
+        "/invocations": _post(
+            "SageMaker's or MLflow's forms", {"application/json": "Invocation", **pictures}, "Predictions"
+        ),
         f"/v1/models/{model.name}:predict": _post("KServe v1", {"application/json": "Instances"}, "Predictions"),
         f"{place}/infer": infer,
         f"{place}/versions/{model.version}/infer": infer,
@@ -64,7 +68,12 @@ def _asking_paths(model: Model, settings: Settings) -> Schema:
 
 
 def _post(words: str, bodies: Mapping[str, str], answer: str) -> Schema:
-    faults = {"400": "invalid input", "413": "body too large", "415": "compressed body", "503": "try again later"}
+    faults = {
+        "400": "invalid input",
+        "413": "body too large",
+        "415": "a kind of body that this server does not take",
+        "503": "try again later",
+    }
     return {
         "post": {
             "summary": words,
@@ -86,7 +95,8 @@ def _ref(name: str) -> Schema:
 
 def _schemas(model: Model, settings: Settings, example: Mapping[str, Any]) -> Schema:
     rows = {"type": "array", "items": _ref("Row"), "maxItems": settings.rows}
-    free = any(isinstance(d, str) for t in model.signature.outputs for d in t.shape[1:])
+    free = any(t.image for t in model.signature.inputs)  # the answer for an image has lists in place of columns
+    free = free or any(isinstance(d, str) for t in model.signature.outputs for d in t.shape[1:])
     answer = _object({} if free else _answer_columns(model)) | ({"additionalProperties": True} if free else {})
     alone = len(answer["properties"]) == 1
     prediction = {} if free else next(iter(answer["properties"].values())) if alone else _ref("Answer")
@@ -98,6 +108,7 @@ def _schemas(model: Model, settings: Settings, example: Mapping[str, Any]) -> Sc
         "Instances": _object({"instances": rows}),
         "Invocation": {"oneOf": [_object({"dataframe_records": rows}), _object({"instances": rows})]},
         "Predictions": _object({"predictions": {"type": "array", "items": prediction}}),
+        "Image": {"description": "the bytes of one image"},
         "Inference": _inference(),
         "Inferred": _inferred(),
         "Error": _object({"error": {"type": "string"}}),

@@ -10,6 +10,7 @@ import orjson
 from ...engine.answers import bare_rows, rows_of
 from ...engine.errors import Refusal
 from ..model import Model
+from . import images
 from .csv_rows import cells_of_csv
 from .infer import LENGTH_HEADER, Reply, answer, infer, parse
 from .rows import Cells, ask_cells, cells_of_rows, within
@@ -19,7 +20,9 @@ MLFLOW = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
 
 def predict(model: Model, headers: Headers, body: bytes, most: int) -> Reply:
-    """Rows by column name, answered with a list of objects."""
+    """Rows by column name, answered with a list of objects; one image, where the body is one."""
+    if images.is_image(headers):
+        return images.predict(model, headers, body)
     plain = parse(body)
     cells = cells_of_rows(model, [plain] if type(plain) is dict else plain, most)
     rows = rows_of(model.signature, ask_cells(model, cells, most))
@@ -27,7 +30,9 @@ def predict(model: Model, headers: Headers, body: bytes, most: int) -> Reply:
 
 
 def v2(model: Model, headers: Headers, body: bytes, most: int) -> Reply:
-    """The Open Inference Protocol."""
+    """The Open Inference Protocol; one image, where the body is one."""
+    if images.is_image(headers):
+        return images.v2(model, headers, body)
     return infer(model, body, headers.get(LENGTH_HEADER), most)
 
 
@@ -46,6 +51,8 @@ def instances(model: Model, headers: Headers, body: bytes, most: int) -> Reply:
 
 def invocations(model: Model, headers: Headers, body: bytes, most: int) -> Reply:
     """SageMaker's and MLflow's route: csv, one of MLflow's four forms, a request of the v2 protocol, or plain rows."""
+    if images.is_image(headers):
+        return images.predictions(model, headers, body)
     kind = headers.get(b"content-type", b"application/json").decode("latin-1").lower()
     if kind.startswith("text/csv"):
         headed = "header=absent" not in kind.replace(" ", "")

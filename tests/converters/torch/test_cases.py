@@ -19,7 +19,6 @@ from tests.tiers import third
 
 HERE = Path(__file__).parent
 PYTHON = os.environ.get("MLPACK_TORCH_PYTHON", "")
-pytestmark = pytest.mark.skipif(not PYTHON, reason="MLPACK_TORCH_PYTHON names no interpreter with torch")
 NEEDED = {
     "numbers at their edges": "sign_of_nan",
     "extremes": "pools_of_nan",
@@ -51,6 +50,8 @@ def _listed(node: ast.ClassDef) -> bool:
 @pytest.fixture(scope="module")
 def lines(request: pytest.FixtureRequest) -> dict[str, dict[str, Any]]:
     """What came of the cases of this run, by name; of a case without a fix by both names."""
+    if not PYTHON:
+        pytest.skip("MLPACK_TORCH_PYTHON names no interpreter with torch")
     chosen = [item for item in request.session.items if item.path == request.path]
     named = [str(item.callspec.params["name"]) for item in chosen if "name" in getattr(item, "callspec", _NONE).params]
     left = [f"--without={fix}={case}" for fix, case in NEEDED.items()]

@@ -1,0 +1,147 @@
+"""Asks the worker's own session about modules that it must refuse, in one process; prints a JSON object of sentences.
+
+Runs in an interpreter that has torch: `python refusals.py FOLDER`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "src"))
+from mlpack_toolkit.converters import messages
+from mlpack_toolkit.converters._worker.session import ModelSession, _failure
+from mlpack_toolkit.converters.table import write_table
+from mlpack_toolkit.converters.torch import CONVERTER
+from mlpack_toolkit.converters.torch.model import wrapped
+
+X = {"x": np.arange(20, dtype=np.float32).reshape(5, 4) / 7}
+
+
+class Plain(nn.Module):
+    """What the modules here have in common: one input, one layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+        self.calls = 0
+        self.register_buffer("steps", torch.zeros(()))
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.answer(x)
+
+    def answer(self, x: torch.Tensor) -> Any:
+        return self.layer(x)
+
+
+class DropoutAlwaysOn(Plain):
+    def answer(self, x: torch.Tensor) -> Any:
+        return F.dropout(self.layer(x), 0.5)
+
+
+class Noise(Plain):
+    def answer(self, x: torch.Tensor) -> Any:
+        return self.layer(x + torch.randn_like(x))
+
+
+class PythonCounter(Plain):
+    def answer(self, x: torch.Tensor) -> Any:
+        self.calls += 1
+        return self.layer(x) + self.calls
+
+
+class BufferCounter(Plain):
+    def answer(self, x: torch.Tensor) -> Any:
+        self.steps += 1
+        return self.layer(x) + self.steps
+
+
+class Branch(Plain):
+    def answer(self, x: torch.Tensor) -> Any:
+        if x.sum() > 0:
+            return self.layer(x)
+        return -self.layer(x)
+
+
+class Word(Plain):
+    def answer(self, x: torch.Tensor) -> Any:
+        return {"scores": self.layer(x), "unit": "metres"}
+
+
+class Complex(Plain):
+    def answer(self, x: torch.Tensor) -> Any:
+        return torch.fft.fft(self.layer(x))
+
+
+class Sparse(Plain):
+    def answer(self, x: torch.Tensor) -> Any:
+        return self.layer(x).relu().to_sparse()
+
+
+class OtherRows(Plain):
+    def answer(self, x: torch.Tensor) -> Any:
+        return self.layer(x).softmax(0)
+
+
+class FixedRows(Plain):
+    def answer(self, x: torch.Tensor) -> Any:
+        return self.layer(x).reshape(5, 3) * torch.ones(5, 3)
+
+
+class Loop(Plain):
+    def answer(self, x: torch.Tensor) -> Any:
+        return torch.stack([self.layer(row) for row in x]) if len(x) else self.layer(x)
+
+
+Case = tuple[type[Plain], Mapping[str, Any], Mapping[str, Any]]
+CASES: dict[str, Case] = {
+    "dropout that is always on": (DropoutAlwaysOn, X, {}),
+    "noise": (Noise, X, {}),
+    "a counter of Python": (PythonCounter, X, {}),
+    "a counter in a buffer": (BufferCounter, X, {}),
+    "a branch on values": (Branch, X, {}),
+    "more tensors than parameters": (Plain, {"x": X["x"], "mask": X["x"]}, {}),
+    "another shape": (Plain, {"x": X["x"][:, :3].copy()}, {}),
+    "an axis of no input": (Plain, X, {"dynamic": "y.0:batch"}),
+    "an axis that is not there": (Plain, X, {"dynamic": "x.2:length"}),
+    "no axis at all": (Plain, X, {"dynamic": "x:batch"}),
+    "a second example of the same sizes": (Plain, X, {"other": {"x": ["5", "4"]}}),
+    "a second example of other inputs": (Plain, X, {"other": {"x": ["6", "4"], "y": ["6"]}}),
+    "two ways to say it": (Plain, X, {"other": {"x": ["6", "4"]}, "dynamic": "x.0:batch"}),
+    "two axes that change alike": (Plain, {"x": np.ones((5, 5), np.float32)}, {"other": {"x": ["6", "6"]}}),
+    "a word": (Word, X, {}),
+    "complex numbers": (Complex, X, {}),
+    "a sparse tensor": (Sparse, X, {}),
+    "rows that depend on other rows": (OtherRows, X, {}),
+    "rows of one number": (FixedRows, X, {}),
+    "a loop over the rows": (Loop, X, {}),
+}
+
+
+def asked(case: Case, folder: Path) -> dict[str, Any]:
+    """The signature of the graph that the session made, or the failure that it replies."""
+    module, example, given = case
+    torch.manual_seed(0)
+    session = ModelSession()
+    session.sandbox = None
+    try:
+        session.converter, session.model = CONVERTER, wrapped(module(), given)
+        session.description = CONVERTER.original.describe(session.model)
+        write_table(dict(example), folder / "example.npz")
+        probed = session.probe(messages.Probe(str(folder / "example.npz"), str(folder)))
+        session.convert(messages.Convert("float32", str(folder / "model.onnx")))
+    except Exception as error:
+        return _failure(error, session).to_json()
+    return {"kind": "", "signature": probed.signature.to_json(), "notes": probed.notes}
+
+
+if __name__ == "__main__":
+    print(json.dumps({name: asked(case, Path(sys.argv[1])) for name, case in CASES.items()}))

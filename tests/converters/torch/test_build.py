@@ -1,0 +1,268 @@
+"""PyTorch as a user meets it: files of every kind become bundles, whose answers are the module's own, or a sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from shutil import which
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlpack_toolkit.converters.spec import Unreadable
+from mlpack_toolkit.converters.torch.loading import require_new
+from mlpack_toolkit.packager.bundle.reader import open_bundle
+from mlpack_toolkit.packager.commands.predict import predict
+from mlpack_toolkit.packager.commands.reproduce import _asked_again
+from mlpack_toolkit.packager.commands.verify import check_bundle
+from mlpack_toolkit.packager.environments.python.rebuild import Interpreter
+from mlpack_toolkit.runtimes.engine.binary import arrays_of
+from mlpack_toolkit.runtimes.server.bundle_info import describe
+from mlpack_toolkit.runtimes.server.model import Model
+from mlpack_toolkit.runtimes.server.protocol.infer import infer
+from tests.conftest import Run
+from tests.once import once
+from tests.warm import CLI
+
+TORCH = os.environ.get("MLPACK_TORCH_PYTHON", "")
+HERE = Path(__file__).parent
+pytestmark = pytest.mark.skipif(not TORCH, reason="needs torch: MLPACK_TORCH_PYTHON names an interpreter that has it")
+Array = np.ndarray[Any, Any]
+
+
+def asked(program: str, folder: Path) -> str:
+    done = subprocess.run([TORCH, HERE / program, folder], capture_output=True, text=True, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return once(tmp_path_factory, "torch-models", lambda folder: asked("models.py", folder))
+
+
+Bundle = tuple[Path, dict[str, Any]]
+
+
+def built(models: Path, model: str, example: str, output: str, *more: str) -> Bundle:
+    """The bundle that the command wrote, and the object that it printed."""
+    given = ["build", model, "--example", example, "--python", TORCH, "-o", output, "--json", *more]
+    done = subprocess.run([sys.executable, "-c", CLI, *given], capture_output=True, text=True, cwd=models)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout.splitlines()[-1])
+    return models / said["bundle"], said
+
+
+@pytest.fixture(scope="module")
+def pictures(models: Path) -> Bundle:
+    return built(models, "pictures.pt2", "pictures.npy", "dist")
+
+
+@pytest.fixture(scope="module")
+def tagger(models: Path) -> Bundle:
+    """Without axes on the command line: a second, longer example shows them."""
+    return built(models, "tagger.pt", "words.npz", "dist", "--code", "code", "-O", "torch.other=longer.npz")
+
+
+@pytest.fixture(scope="module")
+def cell(models: Path) -> Bundle:
+    return built(models, "cell.pt", "step.pt", "dist", "--code", "code", "--target", "docker")
+
+
+@pytest.fixture(scope="module")
+def script(models: Path) -> Bundle:
+    more = ("--allow", "torchscript", "--target", "docker")
+    return built(models, "script.pt", "pictures.npy", "scripts", *more)
+
+
+def tensors(said: dict[str, Any], side: str) -> dict[str, tuple[str, list[str | int]]]:
+    return {t["name"]: (t["dtype"], t["shape"]) for t in said["signature"][side]}
+
+
+def recorded(bundle: Path) -> list[tuple[dict[str, Array], dict[str, Array]]]:
+    """Inputs and answers of every golden case with numbers."""
+    return [(dict(case.rows), dict(case.answers)) for case in open_bundle(bundle).golden() if not case.error]
+
+
+def test_a_program_becomes_a_bundle_of_its_own_names(pictures: Bundle) -> None:
+    _, said = pictures
+    assert said["verification"]["verdict"] == "equal" and said["verification"]["precision"] == "float32"
+    assert tensors(said, "inputs") == {"input": ("float32", ["N", 1, 8, 8])}
+    assert tensors(said, "outputs") == {"output": ("float32", ["N", 3])}
+    tried = set(said["verification"]["probes"])
+    assert {"example", "batch of 0", "nan in input", "noise in input"} <= tried, tried
+
+
+def test_a_module_of_the_users_own_has_the_sizes_that_two_examples_show(tagger: Bundle) -> None:
+    _, said = tagger
+    assert tensors(said, "inputs") == {"tokens": ("int64", ["N", "tokens_1"])}
+    assert tensors(said, "outputs") == {"scores": ("float32", ["N", "tokens_1", 4])}
+    (tokens,) = said["signature"]["inputs"]
+    assert (tokens["least"], tokens["most"]) == (0, 29), "what nn.Embedding takes"
+    assert said["signature"]["ranges"] == [{"name": "tokens_1", "least": 1}], "an LSTM takes no empty sentence"
+
+
+def test_nested_keyword_and_single_inputs_have_stable_names(cell: Bundle) -> None:
+    _, said = cell
+    assert tensors(said, "inputs") == {
+        "x": ("float32", ["N", 4]),
+        "state.0": ("float32", ["N", 6]),
+        "state.1": ("float32", ["N", 6]),
+        "scale": ("float32", []),
+        "masks.late": ("bool", ["N"]),
+    }
+    assert tensors(said, "outputs") == {
+        "output_0": ("float32", ["N", 2]),
+        "output_1.0": ("float32", ["N", 6]),
+        "output_1.1": ("float32", ["N", 6]),
+    }
+
+
+def test_torchscript_that_the_user_allows_answers_like_the_module_it_was(script: Bundle, pictures: Bundle) -> None:
+    assert tensors(script[1], "inputs") == {"input": ("float32", ["N", 1, 8, 8])}
+    for inputs, answers in recorded(pictures[0])[:2]:
+        found = open_answers(script[0], inputs)
+        np.testing.assert_allclose(found["output"], answers["output"], rtol=1e-5, atol=1e-6)
+
+
+def open_answers(bundle: Path, inputs: dict[str, Array]) -> dict[str, Array]:
+    """What the server's model answers to a request of the protocol."""
+    described = [
+        {"name": name, "datatype": "FP32", "shape": list(v.shape), "data": v.ravel().tolist()}
+        for name, v in inputs.items()
+    ]
+    reply = infer(Model(describe(bundle)), json.dumps({"inputs": described}).encode(), None)
+    return arrays_of(json.loads(reply.body)["outputs"], None)
+
+
+def test_every_command_reads_the_bundle(pictures: Bundle, models: Path, tmp_path: Path) -> None:
+    bundle, _ = pictures
+    check_bundle(bundle, (), "cpu", lambda step: None)
+    predict(bundle, models / "pictures.npy", tmp_path / "out.npz")
+    with np.load(tmp_path / "out.npz") as found:
+        assert found["output"].shape == (5, 3)
+        np.testing.assert_allclose(found["output"].sum(1), 1, rtol=1e-6)
+
+
+def test_the_server_takes_and_gives_binary_tensors(pictures: Bundle, models: Path) -> None:
+    bundle, _ = pictures
+    values = np.load(models / "pictures.npy")
+    size = {"binary_data_size": values.nbytes}
+    head = {
+        "inputs": [{"name": "input", "datatype": "FP32", "shape": list(values.shape), "parameters": size}],
+        "outputs": [{"name": "output", "parameters": {"binary_data": True}}],
+    }
+    body = json.dumps(head).encode()
+    reply = infer(Model(describe(bundle)), body + values.tobytes(), str(len(body)).encode())
+    length = int(dict(reply.headers)["Inference-Header-Content-Length"])
+    found = arrays_of(json.loads(reply.body[:length])["outputs"], reply.body[length:])["output"]
+    np.testing.assert_array_equal(found, open_answers(bundle, {"input": values})["output"])
+
+
+@pytest.mark.parametrize("name", ["pictures", "tagger"])
+def test_the_original_gives_the_same_bits_again(name: str, request: pytest.FixtureRequest) -> None:
+    folder, _ = request.getfixturevalue(name)
+    bundle = open_bundle(folder)
+    documents = (bundle.json(bundle.parts[0].document), bundle.json(bundle.layout.machine))
+    allow = ("small_nets",) if name == "tagger" else ()
+    golden, _libraries = _asked_again(bundle, Interpreter(TORCH, "", True), allow, *documents)
+    assert golden["cases"] > 5 and golden["same_bits"] == golden["cases"]
+
+
+def test_the_report_says_what_it_was_and_what_was_proved(tagger: Bundle) -> None:
+    folder, _ = tagger
+    report = (folder / "evidence/report.html").read_text()
+    for said in ("Tagger (PyTorch, 972 parameters)", "tokens_1", "torch"):
+        assert said in report, said
+    packages = open_bundle(folder).json("environment/python/environment.json")["distributions"]
+    assert "torch" in {each["name"] for each in packages}
+    assert (folder / "model/code/small_nets.py").is_file()
+
+
+@pytest.mark.slow
+def test_the_same_bytes_twice(pictures: Bundle, models: Path) -> None:
+    again, said = built(models, "pictures.pt2", "pictures.npy", "again")
+    assert said["identity"] == pictures[1]["identity"]
+    assert (again / "manifest.json").read_bytes() == (pictures[0] / "manifest.json").read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not which("cmake") or not which("mvn"), reason="there is no CMake, or no Maven")
+@pytest.mark.parametrize("name", ["pictures", "tagger"])
+def test_java_and_c_replay_the_golden_cases(name: str, request: pytest.FixtureRequest) -> None:
+    folder, _ = request.getfixturevalue(name)
+    done = check_bundle(folder, ("java", "cpp"), "cpu", lambda step: None)
+    assert done["golden"]["java"] == done["golden"]["cpp"] > 5
+
+
+REFUSED = {
+    "dropout that is always on": ("Unsupported", r"draws random numbers .*F\.dropout without training="),
+    "noise": ("Unsupported", "draws random numbers.*torch.randn_like"),
+    "a counter of Python": ("Unsupported", "remembers: its attribute calls changes with every call"),
+    "a counter in a buffer": ("Unsupported", "remembers: its buffer steps changes with every call"),
+    "a branch on values": ("Unsupported", r'line \d+: "if x.sum\(\) > 0:".*write torch.where\(condition, a, b\)'),
+    "more tensors than parameters": ("BadExample", r"has 2 tensors \(x, mask\), and forward takes \(x\)"),
+    "another shape": ("BadExample", "the model does not take the example: RuntimeError: .*5x3 and 4x3"),
+    "an axis of no input": ("BadExample", "torch.dynamic: there is no input 'y'; there are: x"),
+    "an axis that is not there": ("BadExample", "torch.dynamic: 'x' has 2 dimensions, none at 2"),
+    "no axis at all": ("BadExample", "'x:batch' must be INPUT.AXIS:NAME"),
+    "a second example of the same sizes": ("BadExample", "the two examples have the same sizes"),
+    "a second example of other inputs": ("BadExample", r"has 2 tensors \(x, y\)"),
+    "two ways to say it": ("BadExample", "give one of them"),
+    "two axes that change alike": ("BadExample", "both change from 5 to 6, and may be one size or two"),
+    "a word": ("Unsupported", "forward returns str at 'unit', which is no tensor"),
+    "complex numbers": ("Unsupported", r"'output' is complex.*torch.view_as_real"),
+    "a sparse tensor": ("Unsupported", r"'output' is a sparse tensor.*\.to_dense\(\)"),
+    "a loop over the rows": ("Unsupported", "the size 'N' .*records as one for size 5 alone.*none is no free axis"),
+}
+
+
+@pytest.fixture(scope="module")
+def refusals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(asked("refusals.py", tmp_path_factory.mktemp("refusals")).splitlines()[-1])
+    return found
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_has_no_graph_is_refused_by_name(name: str, refusals: dict[str, Any]) -> None:
+    kind, said = REFUSED[name]
+    assert refusals[name]["kind"] == kind, refusals[name]
+    assert re.search(said, refusals[name]["message"], re.DOTALL), refusals[name]
+
+
+def test_rows_that_depend_on_others_are_no_batch(refusals: dict[str, Any]) -> None:
+    found = refusals["rows that depend on other rows"]
+    assert found["signature"]["inputs"][0]["shape"] == ["rows", 4]
+    assert "a row depends on the other rows" in found["notes"][0]
+
+
+def test_a_batch_that_cannot_be_free_is_fixed_and_said(refusals: dict[str, Any]) -> None:
+    found = refusals["rows of one number"]
+    assert found["signature"]["inputs"][0]["shape"] == [5, 4]
+    assert "one size alone (5 in 'x')" in found["notes"][0]
+
+
+def test_an_old_torch_is_refused() -> None:
+    with pytest.raises(Unreadable, match=r"torch 2\.9\.1\+cpu is older than 2\.10.*--python PATH"):
+        require_new("2.9.1+cpu")
+    require_new("2.10.0+cpu")
+
+
+@pytest.mark.parametrize(
+    ("example", "exit_code", "said"),
+    [
+        ("a number.pt", 2, "a number.pt holds a int at '1': give tensors"),
+        ("a module.pt", 2, "a module.pt is no file of tensors alone"),
+        ("tagger.pt", 3, "not trusted: small_nets.Tagger"),
+        ("none.pt", 2, "there is no file .*none.pt"),
+    ],
+)
+def test_an_example_that_holds_other_things(example: str, exit_code: int, said: str, models: Path, mlpack: Run) -> None:
+    code, done, error = mlpack("build", models / "pictures.pt2", "--example", models / example, "--python", TORCH)
+    assert code == done["error"]["exit"] == exit_code, error
+    assert re.search(said, error), error
