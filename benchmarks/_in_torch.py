@@ -35,16 +35,27 @@ def _list() -> Any:
 
 def _facts(system: Any) -> dict[str, Any]:
     batched = not system.dynamic or "batch" in system.dynamic
-    return {"name": system.name, "dynamic": system.dynamic, "big": system.big, "batched": batched}
+    return {
+        "name": system.name,
+        "dynamic": system.dynamic,
+        "big": system.big,
+        "frame": system.frame,
+        "batched": batched,
+    }
 
 
 def _make(key: str, folder: str) -> Any:
     """The weights and the example, as a user has them."""
+    import joblib
     import numpy as np
     import torch
 
     system = _system(key)
     module = system.factory()
+    if system.frame:
+        joblib.dump(module, Path(folder) / "model.joblib")
+        system.example(20).to_csv(Path(folder) / "example.csv", index=False)
+        return {"parameters": sum(p.numel() for p in module[-1].module_.parameters())}
     torch.save(module.state_dict(), Path(folder) / "model.pt")
     np.savez(Path(folder) / "example.npz", **system.example(2))
     return {"parameters": sum(p.numel() for p in module.parameters())}

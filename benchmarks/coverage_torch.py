@@ -23,7 +23,7 @@ PAGE = ROOT / "docs" / "coverage-torch.md"
 CODE = ROOT / "tests" / "deep" / "systems"
 CASES = ROOT / "tests" / "converters" / "torch" / "run_cases.py"
 GIGABYTE = 1 << 30
-REFUSED = {4: "refused", 5: "stopped, the numbers differ"}
+REFUSED = {3: "refused", 4: "refused", 5: "stopped, the numbers differ"}
 """By exit code of `mlpack build`."""
 EMPTY = "-"
 SYSTEM, CASE = ("model", "mlpack"), ("small module", "mlpack")
@@ -63,7 +63,8 @@ def judge(system: Mapping[str, Any], rtol: float | None = None) -> dict[str, str
             numbers = _numbers(bundle)
             memory = f"{used.together / GIGABYTE:.1f}"
             line |= {**numbers, "build s": f"{used.wall:.0f}", "CPU s": f"{used.cpu:.0f}", "peak GB": memory}
-        return {**line, "parameters": f"{size / 1e6:,.1f} M", **_plain(system["key"], folder, bundle)}
+        plain = _NO_PLAIN if system["frame"] else _plain(system["key"], folder, bundle)
+        return {**line, "parameters": f"{size / 1e6:,.1f} M", **plain}
 
 
 _MEASURED = ("parameters", "probe rows", "largest error", "of tolerance", "faster", "build s", "CPU s", "peak GB")
@@ -71,10 +72,13 @@ _MEASURED = ("parameters", "probe rows", "largest error", "of tolerance", "faste
 
 def build_command(system: Mapping[str, Any], folder: Path, rtol: float | None = None) -> list[object]:
     """`mlpack build` of the weights and the example in the folder."""
-    given = ["-O", f"torch.factory={system['key']}"]
-    given += ["-O", f"torch.dynamic={system['dynamic']}"] if system["dynamic"] else []
-    given += ["--rtol", str(rtol)] if rtol is not None else []
-    files = [folder / "model.pt", "--example", folder / "example.npz", "--code", CODE, "-o", folder / "dist"]
+    given = ["--rtol", str(rtol)] if rtol is not None else []
+    if system["frame"]:
+        files = [folder / "model.joblib", "--example", folder / "example.csv"]
+    else:
+        files = [folder / "model.pt", "--example", folder / "example.npz", "-O", f"torch.factory={system['key']}"]
+        given += ["-O", f"torch.dynamic={system['dynamic']}"] if system["dynamic"] else []
+    files += ["--code", CODE, "-o", folder / "dist"]
     return [*MLPACK, "build", *files, "--python", torch_python(), "--target", "docker", *given]
 
 
@@ -101,6 +105,9 @@ def _numbers(bundle: Path) -> dict[str, str]:
 
 def _widest(tolerances: Mapping[str, Mapping[str, float]]) -> float:
     return max((each["rtol"] for each in tolerances.values()), default=0.0)
+
+
+_NO_PLAIN = {"plain exporter": "takes no pipeline", "its s": EMPTY, "its GB": EMPTY}
 
 
 def _plain(key: str, folder: Path, bundle: Path | None) -> dict[str, str]:

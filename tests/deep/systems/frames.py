@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import torch
+from system import System
 from torch import nn
 
 
@@ -39,3 +40,6 @@ def pipeline() -> object:
     rows = frame(90)
     made = make_pipeline(steps, FunctionTransformer(np.float32), network)
     return made.fit(rows, np.resize([0, 1, 2, 1], len(rows)))
+
+
+SYSTEMS = (System("MLP on a data frame (scikit-learn pipeline, skorch)", pipeline, frame, frame=True),)
