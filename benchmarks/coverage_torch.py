@@ -202,27 +202,37 @@ def merged(old: Sequence[Mapping[str, str]], new: Sequence[Mapping[str, str]]) -
     return [*kept, *latest.values()]
 
 
+def _put(systems: Sequence[Mapping[str, str]], modules: Sequence[Mapping[str, str]]) -> None:
+    """Writes the lines into the page as it is now."""
+    text = PAGE.read_text("utf-8") if PAGE.is_file() else ""
+    PAGE.write_text(page(merged(rows_of(text, SYSTEM), systems), modules or rows_of(text, CASE)), "utf-8")
+
+
+def _chosen(keys: Sequence[str], big: bool, cases_alone: bool) -> Iterator[Mapping[str, Any]]:
+    for system in in_torch("list"):
+        if system["key"] in keys or (not keys and not cases_alone and (big or not system["big"])):
+            yield system
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Judges and prints, a line as soon as it is known."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("keys", nargs="*", help="systems, as family:factory; all that are not big unless given")
     parser.add_argument("--all", action="store_true", help="also the big ones")
-    parser.add_argument("--cases", action="store_true", help="also the small modules")
+    parser.add_argument("--cases", action="store_true", help="the small modules; systems only with --all or by name")
     parser.add_argument("--rtol", type=float)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--write", action="store_true", help="write docs/coverage-torch.md")
     given = parser.parse_args(arguments)
-    before = PAGE.read_text("utf-8") if PAGE.is_file() else ""
-    systems, modules = rows_of(before, SYSTEM), rows_of(before, CASE)
-    for system in in_torch("list"):
-        if system["key"] in given.keys or (not given.keys and (given.all or not system["big"])):
-            systems = merged(systems, [judge(system, given.rtol)])  # type: ignore[assignment]
-            print(json.dumps(systems[-1]), file=sys.stderr, flush=True)
-            if given.write:
-                PAGE.write_text(page(systems, modules), "utf-8")
-    modules = list(cases()) if given.cases else modules
+    systems = []
+    for system in _chosen(given.keys, given.all, given.cases and not given.all):
+        systems.append(judge(system, given.rtol))
+        print(json.dumps(systems[-1]), file=sys.stderr, flush=True)
+        if given.write:
+            _put(systems[-1:], ())
+    modules = list(cases()) if given.cases else []
     if given.write:
-        PAGE.write_text(page(systems, modules), "utf-8")
+        _put((), modules)
     print(json.dumps({"benchmark": "coverage_torch", "rows": systems}) if given.json else page(systems, modules))
 
 
