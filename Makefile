@@ -3,6 +3,7 @@
 #   make test   everything that the tests need, and the tests that a change must pass
 #   make check  while you work: style, types, the tests that start no process, three builds
 #   make all    every night: all tests, also the many alike of which `make test` takes a third, and longer fuzzing
+#   make deep   by hand, hours: whole networks of PyTorch, and the page docs/coverage-torch.md
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,9 +13,10 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export ORT_DISABLE_TELEMETRY := 1
 export RPY2_CFFI_MODE := ABI
 TORCH := .venv-torch
+DEEP := .venv-deep
 export MLPACK_TORCH_PYTHON := $(CURDIR)/$(TORCH)/bin/python
 
-.PHONY: demo test check lint all toolchains r engine torch clean
+.PHONY: demo test check lint all toolchains r engine torch deep clean
 
 demo: $(READY) toolchains
 	$(BIN)/python examples/penguins/train.py demo
@@ -87,5 +89,13 @@ $(TORCH)/.ready: requirements-torch.txt | $(READY)
 	$(BIN)/uv pip install -q --system-certs --python $(TORCH)/bin/python --compile-bytecode --require-hashes -r requirements-torch.txt
 	touch $(TORCH)/.ready
 
+# Whole networks of PyTorch through `mlpack build`, one of 1.5 billion parameters (24 GB of memory) among them.
+deep: $(READY) $(DEEP)/.ready
+	MLPACK_TORCH_PYTHON=$(CURDIR)/$(DEEP)/bin/python $(BIN)/python -m benchmarks.coverage_torch --write --all --cases
+$(DEEP)/.ready: requirements-deep.txt | $(READY)
+	$(BIN)/uv venv -q --clear --python $(PYTHON) $(DEEP)
+	$(BIN)/uv pip install -q --system-certs --python $(DEEP)/bin/python --require-hashes -r requirements-deep.txt
+	touch $(DEEP)/.ready
+
 clean:
-	rm -rf $(VENV) $(TORCH) build demo dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(TORCH) $(DEEP) build demo dist .mypy_cache .pytest_cache .ruff_cache

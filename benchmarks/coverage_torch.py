@@ -23,7 +23,7 @@ PAGE = ROOT / "docs" / "coverage-torch.md"
 CODE = ROOT / "tests" / "deep" / "systems"
 CASES = ROOT / "tests" / "converters" / "torch" / "run_cases.py"
 GIGABYTE = 1 << 30
-REFUSED = {4: "refused", 5: "stopped, the numbers differ"}
+REFUSED = {3: "refused", 4: "refused", 5: "stopped, the numbers differ"}
 """By exit code of `mlpack build`."""
 EMPTY = "-"
 SYSTEM, CASE = ("model", "mlpack"), ("small module", "mlpack")
@@ -53,18 +53,18 @@ def judge(system: Mapping[str, Any], rtol: float | None = None) -> dict[str, str
         folder = Path(work)
         size = in_torch("make", system["key"], folder)["parameters"]
         line = {"model": system["name"], "mlpack": "right", **dict.fromkeys(_MEASURED, EMPTY)}
-        tolerances: dict[str, tuple[float, float]] = {}
+        bundle: Path | None = None
         try:
             used = run(build_command(system, folder, rtol), together=True)
         except Failed as failed:
             line["mlpack"] = f"{REFUSED.get(failed.code, f'fails (exit {failed.code})')}: {_said(failed.said)}"
         else:
-            report = _json(folder, "verification.json")
-            tolerances = {n: (t["rtol"], t["atol"]) for n, t in report["tolerances"].items()}
-            numbers = _numbers(report, _json(folder, "latency.json"))
+            bundle = folder / "dist" / "model-1.0.0"
+            numbers = _numbers(bundle)
             memory = f"{used.together / GIGABYTE:.1f}"
             line |= {**numbers, "build s": f"{used.wall:.0f}", "CPU s": f"{used.cpu:.0f}", "peak GB": memory}
-        return {**line, "parameters": f"{size / 1e6:,.1f} M", **_plain(system["key"], folder, tolerances)}
+        plain = _NO_PLAIN if system["frame"] else _plain(system["key"], folder, bundle)
+        return {**line, "parameters": f"{size / 1e6:,.1f} M", **plain}
 
 
 _MEASURED = ("parameters", "probe rows", "largest error", "of tolerance", "faster", "build s", "CPU s", "peak GB")
@@ -72,15 +72,14 @@ _MEASURED = ("parameters", "probe rows", "largest error", "of tolerance", "faste
 
 def build_command(system: Mapping[str, Any], folder: Path, rtol: float | None = None) -> list[object]:
     """`mlpack build` of the weights and the example in the folder."""
-    given = ["-O", f"torch.factory={system['key']}"]
-    given += ["-O", f"torch.dynamic={system['dynamic']}"] if system["dynamic"] else []
-    given += ["--rtol", str(rtol)] if rtol is not None else []
-    files = [folder / "model.pt", "--example", folder / "example.npz", "--code", CODE, "-o", folder / "dist"]
+    given = ["--rtol", str(rtol)] if rtol is not None else []
+    if system["frame"]:
+        files = [folder / "model.joblib", "--example", folder / "example.csv"]
+    else:
+        files = [folder / "model.pt", "--example", folder / "example.npz", "-O", f"torch.factory={system['key']}"]
+        given += ["-O", f"torch.dynamic={system['dynamic']}"] if system["dynamic"] else []
+    files += ["--code", CODE, "-o", folder / "dist"]
     return [*MLPACK, "build", *files, "--python", torch_python(), "--target", "docker", *given]
-
-
-def _json(folder: Path, name: str) -> Any:
-    return json.loads((folder / "dist" / "model-1.0.0" / "reports" / name).read_text())
 
 
 def _said(text: str) -> str:
@@ -89,15 +88,18 @@ def _said(text: str) -> str:
     return (lines[-1] if lines else text.strip().splitlines()[-1]).removeprefix("mlpack: ").replace("|", "/")[:400]
 
 
-def _numbers(report: Mapping[str, Any], latency: Mapping[str, Any]) -> dict[str, str]:
+def _numbers(bundle: Path) -> dict[str, str]:
+    """What a bundle's own reports say."""
+    report = json.loads((bundle / "reports" / "verification.json").read_text())
+    latency = json.loads((bundle / "evidence" / "measurements" / "latency.json").read_text())
     errors = [error for by_output in report["probes"].values() for error in by_output.values()]
     example = report["probes"]["example"].values()
-    ratio = latency["batches"][0]
+    graph, original = latency["graph"][0], latency["original"][0]
     return {
         "probe rows": f"{report['rows']}",
         "largest error": f"{max(e['max_abs'] for e in example):.1e}",
         "of tolerance": f"{max(e['share'] for e in errors):.0%} of rtol {_widest(report['tolerances']):.1e}",
-        "faster": f"{ratio['original']['p50_ms'] / ratio['graph']['p50_ms']:.2f}",
+        "faster": f"{original['p50_ms'] / graph['p50_ms']:.2f}",
     }
 
 
@@ -105,8 +107,11 @@ def _widest(tolerances: Mapping[str, Mapping[str, float]]) -> float:
     return max((each["rtol"] for each in tolerances.values()), default=0.0)
 
 
-def _plain(key: str, folder: Path, tolerances: Mapping[str, tuple[float, float]]) -> dict[str, str]:
-    """What `torch.onnx.export(dynamo=True)` gives, compared at what a build tries, within the same tolerance."""
+_NO_PLAIN = {"plain exporter": "takes no pipeline", "its s": EMPTY, "its GB": EMPTY}
+
+
+def _plain(key: str, folder: Path, bundle: Path | None) -> dict[str, str]:
+    """What `torch.onnx.export(dynamo=True)` gives, compared at what a build tries, by the rules of the bundle."""
     graph = folder / "plain.onnx"
     command = [torch_python(), "-m", "benchmarks._in_torch", "export", key, graph]
     try:
@@ -115,7 +120,7 @@ def _plain(key: str, folder: Path, tolerances: Mapping[str, tuple[float, float]]
         return {"plain exporter": f"no graph: {_last(failed.said)}", "its s": EMPTY, "its GB": EMPTY}
     took = {"its s": f"{used.wall:.0f}", "its GB": f"{used.together / GIGABYTE:.1f}"}
     try:
-        found = in_torch("ask", key, graph, json.dumps(tolerances))
+        found = in_torch("ask", key, graph, bundle or "")
     except Failed as failed:
         return {"plain exporter": f"fails: {_last(failed.said)}", **took}
     wrong = f"WRONG on {found['wrong']} of {found['asked']} batches, first {found['first']}"
@@ -150,8 +155,8 @@ _INTRODUCTION = """# Coverage of PyTorch
 Written by `make deep`; do not edit. Whole architectures with random weights, from
 [tests/deep/systems](../tests/deep/systems), each built with `mlpack build` (weights, `--code`, `-O torch.factory`) on a
 batch of two rows, and beside it torch's own exporter as it comes (`torch.onnx.export(dynamo=True)`, the same free
-axes), whose graph is compared with the module at the same kinds of batches within the same tolerance. A line holds
-what was measured when it was written; a system without a line was not run.
+axes), whose graph is compared with the module at the same kinds of batches, by the same rules, within the same
+tolerance and noise. A line holds what was measured when it was written; a system without a line was not run.
 
 *Largest error*: absolute, on the example. *Of tolerance*: the largest share over all probes, and the relative
 tolerance that it is a share of. *Faster*: the original's median over the graph's at batch 1, one thread. *Build s*,
@@ -197,27 +202,37 @@ def merged(old: Sequence[Mapping[str, str]], new: Sequence[Mapping[str, str]]) -
     return [*kept, *latest.values()]
 
 
+def _put(systems: Sequence[Mapping[str, str]], modules: Sequence[Mapping[str, str]]) -> None:
+    """Writes the lines into the page as it is now."""
+    text = PAGE.read_text("utf-8") if PAGE.is_file() else ""
+    PAGE.write_text(page(merged(rows_of(text, SYSTEM), systems), modules or rows_of(text, CASE)), "utf-8")
+
+
+def _chosen(keys: Sequence[str], big: bool, cases_alone: bool) -> Iterator[Mapping[str, Any]]:
+    for system in in_torch("list"):
+        if system["key"] in keys or (not keys and not cases_alone and (big or not system["big"])):
+            yield system
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Judges and prints, a line as soon as it is known."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("keys", nargs="*", help="systems, as family:factory; all that are not big unless given")
     parser.add_argument("--all", action="store_true", help="also the big ones")
-    parser.add_argument("--cases", action="store_true", help="also the small modules")
+    parser.add_argument("--cases", action="store_true", help="the small modules; systems only with --all or by name")
     parser.add_argument("--rtol", type=float)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--write", action="store_true", help="write docs/coverage-torch.md")
     given = parser.parse_args(arguments)
-    before = PAGE.read_text("utf-8") if PAGE.is_file() else ""
-    systems, modules = rows_of(before, SYSTEM), rows_of(before, CASE)
-    for system in in_torch("list"):
-        if system["key"] in given.keys or (not given.keys and (given.all or not system["big"])):
-            systems = merged(systems, [judge(system, given.rtol)])  # type: ignore[assignment]
-            print(json.dumps(systems[-1]), file=sys.stderr, flush=True)
-            if given.write:
-                PAGE.write_text(page(systems, modules), "utf-8")
-    modules = list(cases()) if given.cases else modules
+    systems = []
+    for system in _chosen(given.keys, given.all, given.cases and not given.all):
+        systems.append(judge(system, given.rtol))
+        print(json.dumps(systems[-1]), file=sys.stderr, flush=True)
+        if given.write:
+            _put(systems[-1:], ())
+    modules = list(cases()) if given.cases else []
     if given.write:
-        PAGE.write_text(page(systems, modules), "utf-8")
+        _put((), modules)
     print(json.dumps({"benchmark": "coverage_torch", "rows": systems}) if given.json else page(systems, modules))
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,13 +22,16 @@ from mlpack_toolkit.packager.bundle.reader import open_bundle
 from mlpack_toolkit.packager.commands.predict import predict
 from mlpack_toolkit.packager.data.images import batches
 from mlpack_toolkit.packager.errors import ConversionError, MissingToolError, UsageError
+from mlpack_toolkit.runtimes import load
 from mlpack_toolkit.runtimes.engine.errors import Refusal
+from mlpack_toolkit.runtimes.engine.images import pixels_of
 from mlpack_toolkit.runtimes.server.bundle_info import describe
 from mlpack_toolkit.runtimes.server.model import Model
 from mlpack_toolkit.runtimes.server.protocol.openapi import document
 from mlpack_toolkit.runtimes.server.protocol.payloads import invocations, v2
 from mlpack_toolkit.runtimes.server.protocol.payloads import predict as ask
 from mlpack_toolkit.runtimes.server.settings import Settings
+from mlpack_toolkit.runtimes.spec import Step
 from tests.image_models import SHAPES, encoded, folder_of, graph, noise
 from tests.make import build_model
 from tests.once import once
@@ -41,7 +47,7 @@ def means(name: str, order: str = "rgb") -> np.ndarray[Any, Any]:
 def built(factory: pytest.TempPathFactory, kind: str, option: str, example: Path) -> Path:
     def fill(folder: Path) -> None:
         model = graph(folder / f"{kind}.onnx", SHAPES[kind])
-        build_model(model, example, folder, name="means", options={"onnx": {"image": option}})
+        build_model(model, example, folder, ("java", "cpp"), name="means", options={"onnx": {"image": option}})
 
     return once(factory, f"images-{kind}", fill) / "means-1.0.0"
 
@@ -250,3 +256,101 @@ def test_the_document_offers_images(served: Model) -> None:
     paths = document(served, Settings(), {})["paths"]
     for path in ("/predict", "/invocations", f"/v2/models/{served.name}/infer"):
         assert {"image/png", "image/jpeg"} <= paths[path]["post"]["requestBody"]["content"].keys()
+
+
+# Java and C++.
+
+JAVA = """package model.means;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class PicturesTest {
+    @Test
+    void answersAsPythonDoes() throws Exception {
+        Path folder = Path.of("FOLDER");
+        try (Means model = Means.open()) {
+            for (String line : Files.readAllLines(folder.resolve("expected.tsv"))) {
+                String[] words = line.split("\t");
+                float[] mean = model.predict(new Inputs(Images.read(folder.resolve(words[0])))).mean().values();
+                float[] expected = {Float.parseFloat(words[1]), Float.parseFloat(words[2]), Float.parseFloat(words[3])};
+                assertArrayEquals(expected, mean, Float.parseFloat(words[4]), words[0]);
+            }
+        }
+        for (String name : List.of("clear.png", "deep.png", "cmyk.jpg", "short.jpg")) {
+            assertThrows(Exception.class, () -> Images.read(folder.resolve(name)), name);
+        }
+    }
+}
+"""
+
+
+def _written(folder: Path) -> Path:
+    """Images of every kind that has one meaning, with Python's own means, blue first, and some that have none."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    pixels = IMAGES["c.png"]
+    smooth = np.clip(np.add.outer(np.arange(32) * 7, np.arange(40)).astype(np.uint8)[..., None] // [1, 2, 3], 0, 255)
+    whole = encoded(noise(64, 64), "JPEG")
+    files = {
+        "rgb.png": encoded(pixels),
+        "grey.png": encoded(Image.fromarray(pixels[..., 0])),
+        "bits.png": encoded(Image.fromarray(pixels[..., 0] > 127)),
+        "palette.png": encoded(Image.fromarray(pixels).quantize(16)),
+        "opaque.png": encoded(Image.fromarray(pixels).convert("RGBA")),
+        "turned.jpg": encoded(smooth.astype(np.uint8), "JPEG", quality=95, exif=exif),
+        "grey.jpg": encoded(Image.fromarray(smooth[..., 0].astype(np.uint8)), "JPEG", quality=95),
+        "one.png": encoded(pixels[:1, :1]),
+    }
+    lines = []
+    for name, content in files.items():
+        mean = pixels_of(content).astype(float).mean(axis=(0, 1))[::-1]
+        lines.append("\t".join([name, *map(str, mean), "1.5" if name.endswith("jpg") else "1e-3"]))
+    files |= {"clear.png": encoded(Image.new("RGBA", (2, 2))), "short.jpg": whole[: len(whole) // 2]}
+    files |= {"deep.png": encoded(Image.new("I;16", (2, 2))), "cmyk.jpg": encoded(Image.new("CMYK", (2, 2)), "JPEG")}
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    (folder / "expected.tsv").write_text("\n".join(lines))
+    return folder
+
+
+@pytest.mark.slow
+def test_java_reads_the_same_pixels(batched: Path, tmp_path: Path) -> None:
+    project = shutil.copytree(batched / "deploy" / "java", tmp_path / "java")
+    test = project / "src/test/java/model/means/PicturesTest.java"
+    test.write_text(JAVA.replace("FOLDER", str(_written(tmp_path))))
+    follow(load("java").steps(project, tmp_path / "work"), project)
+    reports = (tmp_path / "work").rglob("TEST-*.xml")
+    assert {"TEST-model.means.PicturesTest.xml", "TEST-model.means.ImagesTest.xml"} <= {p.name for p in reports}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["batched", "single"])
+def test_cpp_answers_a_ppm(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    bundle: Path = request.getfixturevalue(kind)
+    project = shutil.copytree(bundle / "deploy" / "cpp", tmp_path / "cpp")
+    follow(load("cpp").steps(project, tmp_path / "work"), project)
+    Image.fromarray(IMAGES["c.png"]).save(tmp_path / "c.ppm")
+    command = [str(tmp_path / "work" / "cpp" / "means_image"), str(tmp_path / "c.ppm")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    lines = dict(line.split(":") for line in done.stdout.splitlines())
+    want = means("c.png", "bgr" if kind == "batched" else "rgb")
+    head = "mean [1, 3]" if kind == "batched" else "mean [3]"
+    assert np.allclose([float(v) for v in lines[head].split()], want, rtol=1e-4)
+    (tmp_path / "bad.ppm").write_bytes(b"P6 3 3 255\nshort")
+    done = subprocess.run([command[0], str(tmp_path / "bad.ppm")], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "bad.ppm is cut short" in done.stderr
+
+
+def follow(steps: Sequence[Step], project: Path) -> None:
+    for step in steps:
+        environment = {**os.environ, **(step.environment or {})}
+        command = (step.tool, *step.arguments)
+        done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=500)
+        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]

@@ -36,7 +36,7 @@ Tensor = tuple[str, int, Any]
 
 
 def _built(nodes: list[Any], takes: list[Tensor], gives: list[Tensor], rows: dict[str, Any], folder: Path) -> Built:
-    used = {name for node in nodes for name in node.input}
+    used = {name for node in nodes for name in node.input} - {name for name, _, _ in takes}
     graph = helper.make_graph(
         nodes,
         "g",

@@ -37,7 +37,7 @@ class NpzWriter:
         for name, values in arrays.items():
             pieces = self._pieces.setdefault(name, [])
             if not pieces or self._axis(name) is not None:
-                plain = np.ascontiguousarray(_text(values) if values.dtype.kind == "O" else values)
+                plain = np.asarray(_text(values) if values.dtype.kind == "O" else values, order="C")
                 pieces.append(_Piece(self._waiting.tell(), plain.dtype, plain.shape))
                 self._waiting.write(plain.tobytes())
 

@@ -39,7 +39,9 @@ def render(package: Package) -> dict[str, bytes]:
     sources = ["library", "rules", "session", "text", "rows" if tabular else "checks"]
     values = {**shared, **special, **server_values(package), "sources": sorted(sources)}
     values["usage"] = (typed_usage if tabular else tensor_usage)(values, package.golden)
+    values = {"images": False, "image_example": False, **values}
     files = {
+        **(_images(values) if values["images"] else {}),
         **fill("cpp/common", values),
         **fill("cpp/server", values),
         **fill("cpp/typed" if tabular else "cpp/tensors", values),
@@ -47,6 +49,12 @@ def render(package: Package) -> dict[str, bytes]:
         **{f"tests/golden/{name}": content for name, content in package.golden.items()},
     }
     return dict(sorted(files.items()))
+
+
+def _images(values: dict[str, Any]) -> dict[str, bytes]:
+    """What makes tensors of images, its test, and an example where the model takes nothing else."""
+    files = fill("cpp/images", values)
+    return {p: content for p, content in files.items() if values["image_example"] or not p.startswith("example/")}
 
 
 def _shared_values(package: Package) -> dict[str, Any]:

@@ -36,7 +36,7 @@ TAKEN = frozenset(_TAKEN.split())
 """Names of the C library, of this project and of CMake that a namespace or a target must not have."""
 
 _CLASSES = """
-Case Cell Column Columns InvalidInput LibraryError ModelError Options Place Result Row Rule Rules Session
+Case Cell Column Columns Image InvalidInput LibraryError ModelError Options Place Result Row Rule Rules Session
 Tensor TensorInfo Tensors Trait Trial Type Values
 """
 CLASSES = frozenset(_CLASSES.split())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mlpack_toolkit.converters.image import BGR, images_of, layout_of
 from mlpack_toolkit.converters.spec import Range, Signature, TensorSpec
 
 from . import names as names
@@ -33,7 +34,34 @@ def tensor_values(signature: Signature) -> dict[str, Any]:
         "missing_texts": ", ".join(pairs),
         "specs": signature.inputs,
         "output_specs": signature.outputs,
+        **image_values(signature),
     }
+
+
+def image_values(signature: Signature) -> dict[str, Any]:
+    """The form of the model's images, which all have one: in a batch, channels first, blue first."""
+    images = images_of(signature)
+    if not images:
+        return {"images": False, "image_example": False}
+    spec = images[0]
+    layout = layout_of(spec.shape)
+    first, bgr = layout.endswith("chw"), spec.image == BGR
+    return {
+        "images": True,
+        "image_example": len(signature.inputs) == 1,
+        "input": names.literal(spec.name),
+        "batch": len(layout) == 4,
+        "first": first,
+        "bgr": bgr,
+        "expected": _arranged("abcdefghijklmnopqr", first, bgr),
+    }
+
+
+def _arranged(pixels: str, first: bool, bgr: bool) -> str:
+    """Letters for the bytes of pixels, red first, in the order of the tensor, for the project's own test."""
+    triples = [pixels[i : i + 3] for i in range(0, len(pixels), 3)]
+    ordered = [triple[::-1] if bgr else triple for triple in triples]
+    return "".join("".join(t[c] for t in ordered) for c in range(3)) if first else "".join(ordered)
 
 
 def _info(spec: TensorSpec) -> str:
@@ -51,6 +79,7 @@ def tensor_usage(values: Mapping[str, Any], golden: Mapping[str, bytes]) -> list
     """The README's lines that run the graph once."""
     package, klass = values["package"], values["klass"]
     lines = [
+        *([f"#include <{package}/images.hpp>"] if values["images"] else []),
         f"#include <{package}/{package}.hpp>",
         "",
         f"const {package}::{klass} model({package}::default_model_path());",
@@ -64,6 +93,8 @@ def tensor_usage(values: Mapping[str, Any], golden: Mapping[str, bytes]) -> list
 
 def _input_line(spec: TensorSpec, package: str) -> str:
     """The line that fills one input; a free dimension is 1."""
+    if spec.image:
+        return f'inputs[{names.literal(spec.name)}] = {package}::image_tensor({package}::read_ppm("photo.ppm"));'
     sizes = [str(d) if isinstance(d, int) else "1" for d in spec.shape]
     values = f"std::vector<{element(spec.dtype, package)}>({' * '.join(sizes) or '1'})"
     return f"inputs[{names.literal(spec.name)}] = {{{{{', '.join(sizes)}}}, {values}}};  // shape {_shape(spec)}"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mlpack_toolkit import templates
+from mlpack_toolkit.converters.image import BGR, images_of, layout_of
 from mlpack_toolkit.converters.needs import Tool
 from mlpack_toolkit.converters.spec import Signature
 
@@ -45,6 +46,7 @@ def render(package: Package) -> dict[str, bytes]:
         values |= {"inputs": words.tensor_words(signature.inputs), "outputs": words.tensor_words(signature.outputs)}
         values["ranges"] = words.range_words(signature.ranges)
         files |= templates.render("java/tensors", values, FILTERS)
+        files |= templates.render("java/images", values | _image_values(signature), FILTERS) if values["images"] else {}
     files |= templates.render("java/readme", values | {"usage": _usage(package, found, values)}, FILTERS)
     resources = f"src/main/resources/{values['folder']}"
     files |= {} if package.refers else {f"{resources}/model.onnx": graph.model or package.model.path.read_bytes()}
@@ -69,6 +71,7 @@ def _values(package: Package, graph: JavaGraph, rows: bool) -> dict[str, Any]:
         "unit": "row" if rows else "element",
         "rewritten": graph.rewritten,
         "by_path": package.refers,
+        "images": bool(images_of(package.signature)),
         "outputs_set": _set(outputs),
         "escaped_set": _set(escaped),
         "text_note": _text_note(package.signature, graph),
@@ -78,6 +81,13 @@ def _values(package: Package, graph: JavaGraph, rows: bool) -> dict[str, Any]:
             if t.graph_name
         ],
     }
+
+
+def _image_values(signature: Signature) -> dict[str, bool]:
+    """The form of the model's images, which all have one: in a batch, channels first, blue first."""
+    spec = images_of(signature)[0]
+    layout = layout_of(spec.shape)
+    return {"batch": len(layout) == 4, "first": layout.endswith("chw"), "bgr": spec.image == BGR}
 
 
 def _set(texts: Sequence[str]) -> str:
@@ -113,7 +123,8 @@ def _row_values(package: Package, found: Sequence[Column], layout: str, levels: 
 def _usage(package: Package, found: Sequence[Column], values: dict[str, Any]) -> str:
     opened = f"try ({values['type_name']} model = {values['type_name']}.open()) {{"
     if "answers" not in values:
-        given = ", ".join(f["field"] for f in values["inputs"])
+        pairs = zip(package.signature.inputs, values["inputs"], strict=True)
+        given = ", ".join('Images.read(Path.of("image.jpg"))' if t.image else f["field"] for t, f in pairs)
         return f"{opened}\n    Outputs outputs = model.predict(new Inputs({given}));\n}}"
     lines = _row_snippet(package, found, values)
     prints = f"    System.out.println(prediction.{values['answers'][0]['field']}());"

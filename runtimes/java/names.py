@@ -18,6 +18,7 @@ OBJECT_METHODS = frozenset(_METHODS.split())
 _CLASSES = """
 ArrayList Arrays Boolean BundleTest Builder Class Collections Column Double Enum Error Exception Feed
 GoldenCase GoldenTest Graph IllegalArgumentException IllegalStateException Inputs InputsTest Integer Iterable
+Images ImagesTest
 List Long Map Math ModelFileTest Number Object OrtSession Outputs Override Path Prediction Process Record
 Replay Resource Row RowTest Runtime Set String System Tensor Text Thread Type Void WidthTest Integer Character
 Byte Short Float SuppressWarnings Deprecated SafeVarargs Throwable RuntimeException Module Package

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from pictures import seeded
+from pictures import seeded, settled
 from system import System, normal
 from torch import nn
 
@@ -15,8 +15,8 @@ ANCHORS = (
 )
 """Widths and heights in pixels, by scale."""
 CLASSES = 80
-FAR = 7680.0
-"""Pixels, more than a picture has."""
+SPREAD, OBJECTNESS = 0.2, -2.0
+"""Of the random weights: few places are sure of an object, as in a network that was trained."""
 
 
 class Conv(nn.Sequential):
@@ -108,14 +108,17 @@ class Yolo(nn.Module):
         return torch.cat([centre, size, x[..., 4:]], -1).flatten(1, 3)
 
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        from torchvision.ops import box_convert, nms
+        from torchvision.ops import box_convert, clip_boxes_to_image, nms
 
         maps = self.maps(image.to(torch.float32) / 255)
         found = torch.cat([self.boxes(head(x), i) for i, (head, x) in enumerate(zip(self.heads, maps))], 1)[0]
         scores, classes = (found[:, 4:5] * found[:, 5:]).max(-1)
         sure = scores > 0.25
-        boxes, scores, classes = box_convert(found[sure, :4], "cxcywh", "xyxy"), scores[sure], classes[sure]
-        kept = nms(boxes + (classes * FAR)[:, None], scores, 0.45)  # boxes of two classes never overlap
+        height, width = image.shape[2:]
+        boxes = clip_boxes_to_image(box_convert(found[sure, :4], "cxcywh", "xyxy"), (height, width))
+        scores, classes = scores[sure], classes[sure]
+        apart = classes * float(height + width)  # so that boxes of two classes never overlap
+        kept = nms(boxes + apart[:, None], scores, 0.45)
         return boxes[kept], scores[kept], classes[kept]
 
 
@@ -132,10 +135,19 @@ class One(nn.Module):
         return tuple(found[name] for name in names)
 
 
+def varied(pictures: torch.Tensor) -> torch.Tensor:
+    """Pictures of dots, black ones, white ones, and ones of all colours, as pixels of 0..1."""
+    dots = pictures.abs() * 80 / 255
+    return torch.cat([dots, dots[:2] * 0, dots[:2] * 0 + 1, pictures[:4].sigmoid()])
+
+
 def yolo() -> nn.Module:
     network = seeded(Yolo)
+    settled(network, lambda pictures: network.maps(varied(pictures)))
     for head in network.heads:
-        nn.init.normal_(head.weight, 0, 0.2)
+        nn.init.normal_(head.weight, 0, SPREAD)
+        nn.init.zeros_(head.bias)
+        head.bias.data.view(3, -1)[:, 4] = OBJECTNESS
     return network
 
 
@@ -144,7 +156,9 @@ def _with_two_stages(name: str, masks: bool) -> nn.Module:
 
     sizes = {"min_size": 128, "max_size": 256, "rpn_post_nms_top_n_test": 50, "box_score_thresh": 0.02}
     make = getattr(detection, name)
-    return One(seeded(make, weights=None, weights_backbone=None, num_classes=11, **sizes), masks).eval()
+    network = seeded(make, weights=None, weights_backbone=None, num_classes=11, **sizes)
+    settled(network.backbone, network.backbone)
+    return One(network, masks).eval()
 
 
 def faster_rcnn() -> nn.Module:

@@ -19,28 +19,40 @@ class Out(nn.Module):
 
 
 def seeded(make: object, **given: object) -> nn.Module:
-    """A network with random weights, the same in every run, whose normalisations are not the identity."""
+    """A network with random weights, the same in every run."""
     torch.manual_seed(0)
-    network = make(**given)
-    for part in network.modules():
-        if isinstance(part, nn.BatchNorm2d):
-            nn.init.uniform_(part.weight, 0.5, 1.0)
-            nn.init.normal_(part.bias, 0, 0.1)
-            nn.init.normal_(part.running_mean, 0, 0.1)
-            nn.init.uniform_(part.running_var, 0.8, 1.2)
+    return make(**given).eval()
+
+
+def settled(network: nn.Module, see: object) -> nn.Module:
+    """The network with normalisations that fit what they see, as after training: otherwise every picture is one.
+
+    `see`: the part that looks at a batch of pictures.
+    """
+    norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.momentum = 1.0
+    network.train()
+    with torch.no_grad():
+        see(torch.from_numpy(normal(0, 8, 3, 128, 128)))
     return network.eval()
+
+
+def classifier(make: object, **given: object) -> nn.Module:
+    network = seeded(make, **given)
+    return settled(network, network)
 
 
 def resnet50() -> nn.Module:
     from torchvision import models
 
-    return seeded(models.resnet50, weights=None)
+    return classifier(models.resnet50, weights=None)
 
 
 def efficientnet_b0() -> nn.Module:
     from torchvision import models
 
-    return seeded(models.efficientnet_b0, weights=None)
+    return classifier(models.efficientnet_b0, weights=None)
 
 
 def convnext_tiny() -> nn.Module:
@@ -67,7 +79,7 @@ def deeplab() -> nn.Module:
     from torchvision.models import segmentation
 
     make = segmentation.deeplabv3_mobilenet_v3_large
-    return Out(seeded(make, weights=None, weights_backbone=None, num_classes=21)).eval()
+    return Out(classifier(make, weights=None, weights_backbone=None, num_classes=21)).eval()
 
 
 def picture(rows: int) -> dict[str, object]:

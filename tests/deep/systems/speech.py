@@ -97,6 +97,12 @@ class Vocoder(nn.Module):
         return torch.tanh(self.last(nn.functional.leaky_relu(self.up(self.first(mel)))))[:, 0]
 
 
+def silence(letters: int) -> dict[str, object]:
+    """What the first step is given: nothing said, nothing read."""
+    state = tuple(torch.zeros(1, CELLS) for _ in range(4))
+    return {"weights": torch.zeros(1, 2, letters), "context": torch.zeros(1, WIDTH), "state": state}
+
+
 def encoder() -> nn.Module:
     torch.manual_seed(0)
     return Encoder().eval()

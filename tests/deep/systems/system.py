@@ -8,7 +8,7 @@ from importlib import import_module
 
 import numpy as np
 
-FAMILIES = ("pictures", "detectors", "sequences", "graphs", "speech", "tables", "large")
+FAMILIES = ("pictures", "detectors", "sequences", "graphs", "speech", "tables", "frames", "large")
 """The files beside this one; each ends in `SYSTEMS`."""
 
 
@@ -17,7 +17,8 @@ class System:
     """A module with random weights and the full architecture.
 
     `factory`: makes the module. `example`: its inputs by name, for so many rows. `dynamic`: the free axes, as
-    `-O torch.dynamic` takes them. `big`: takes much memory and time.
+    `-O torch.dynamic` takes them. `big`: takes much memory and time. `frame`: a pipeline that takes
+    a data frame, not a module.
     """
 
     name: str
@@ -25,6 +26,7 @@ class System:
     example: Callable[[int], Mapping[str, np.ndarray]]
     dynamic: str = ""
     big: bool = False
+    frame: bool = False
 
 
 def normal(seed: int, *shape: int) -> np.ndarray:
