@@ -15,10 +15,10 @@ from .._worker.batch_axis import output_shapes, rows_alone
 from ..image import HELP, NCHW, arranged, marked, only_declared
 from ..needs import Requirement
 from ..plugin import FILE, FUNCTION, TEXT, Converter, Export, Option, Original, Probing, Saved, Source
-from ..spec import BATCH, Description, Range, Signature, Table, TensorSpec, Unreadable
+from ..spec import BATCH, Description, Range, Signature, Table, TensorSpec
 from ..table import rows_of, take
 from . import examples
-from .dims import Axes, axes_between, axes_of, axes_of_program
+from .dims import Axes, free_axes
 from .model import TorchModel, wrapped
 from .purity import check_pure
 
@@ -109,25 +109,6 @@ def _takes_more(model: TorchModel, inputs: tuple[TensorSpec, ...], example: Tabl
     except Exception:  # whatever the module raises
         return False
     return True
-
-
-def free_axes(model: TorchModel, shapes: Mapping[str, tuple[int, ...]]) -> Axes:
-    """The free axes by input: as the user says, or those whose sizes differ in a second example."""
-    dynamic, other = model.given.get("dynamic", ""), model.given.get("other")
-    if model.program is not None:  # which says itself
-        return axes_of_program(model.program, dynamic)
-    if other is None:
-        return axes_of(dynamic, {name: len(shape) for name, shape in shapes.items()})
-    if dynamic:
-        raise Unreadable("-O torch.other and -O torch.dynamic both say which axes are free: give one of them")
-    call = model.call(tuple(other))
-    if set(call.names) != set(shapes):
-        raise Unreadable(
-            f"-O torch.other: the second example gives the inputs {', '.join(call.names)}, "
-            f"the first gives {', '.join(shapes)}"
-        )
-    there = {name: tuple(map(int, sizes)) for name, sizes in other.items()}
-    return axes_between(shapes, dict(zip(call.names, call.given)), there)
 
 
 def _spec(name: str, values: Any, free: Mapping[int, Range]) -> TensorSpec:

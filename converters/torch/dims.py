@@ -25,6 +25,28 @@ Axes = Mapping[str, Mapping[int, Range]]
 """By input, then by axis."""
 
 
+def free_axes(model: Any, shapes: Mapping[str, tuple[int, ...]]) -> Axes:
+    """The free axes by input: as the user says, or those whose sizes differ in a second example; of a program, its own.
+
+    `model`: a `TorchModel`. Raises `Unreadable`.
+    """
+    dynamic, other = model.given.get("dynamic", ""), model.given.get("other")
+    if model.program is not None:  # which says itself
+        return axes_of_program(model.program, dynamic)
+    if other is None:
+        return axes_of(dynamic, {name: len(shape) for name, shape in shapes.items()})
+    if dynamic:
+        raise Unreadable("-O torch.other and -O torch.dynamic both say which axes are free: give one of them")
+    call = model.call(tuple(other))
+    if set(call.names) != set(shapes):
+        raise Unreadable(
+            f"-O torch.other: the second example gives the inputs {', '.join(call.names)}, "
+            f"the first gives {', '.join(shapes)}"
+        )
+    there = {name: tuple(map(int, sizes)) for name, sizes in other.items()}
+    return axes_between(shapes, dict(zip(call.names, call.given)), there)
+
+
 def axes_of(text: str, ranks: Mapping[str, int]) -> Axes:
     """The free axes in `x.0:batch,x.1:length[1..512]`; of an empty text the first axis of every input; none in `none`.
 

@@ -102,9 +102,9 @@ def _program(module: Any, table: Table, given: Mapping[str, Any]) -> Any:
     """The program of the module, with the axes free that the user says."""
     import torch
 
-    from . import free_axes
     from ._capture import apart, quiet, resized, sizes_stay_open
     from ._capture import given as call_of
+    from .dims import free_axes
     from .model import tensors, wrapped
 
     model = wrapped(module, given)
