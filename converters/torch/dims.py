@@ -31,7 +31,9 @@ def free_axes(model: Any, shapes: Mapping[str, tuple[int, ...]]) -> Axes:
     `model`: a `TorchModel`. Raises `Unreadable`.
     """
     dynamic, other = model.given.get("dynamic", ""), model.given.get("other")
-    if model.program is not None:  # which says itself
+    if model.program is not None and other is not None:
+        raise Unreadable("-O torch.other: an exported program says itself which axes are free: leave it out")
+    if model.program is not None:
         return axes_of_program(model.program, dynamic)
     if other is None:
         return axes_of(dynamic, {name: len(shape) for name, shape in shapes.items()})

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from mlpack_toolkit.converters.spec import Range, Unreadable
-from mlpack_toolkit.converters.torch.dims import axes_of
+from mlpack_toolkit.converters.torch.dims import axes_between, axes_of, free_axes
 
 RANKS = {"x": 4, "state.0": 3, "scale": 0}
 
@@ -36,3 +38,15 @@ def test_names_axes_and_ranges() -> None:
 def test_what_cannot_be_meant(text: str, said: str) -> None:
     with pytest.raises(Unreadable, match=said):
         axes_of(text, RANKS)
+
+
+def test_a_second_example_shows_the_free_axes_and_those_that_are_one_size() -> None:
+    own, other = {"x": (3, 7, 4), "mask": (3, 7), "scale": ()}, {"a": (5, 9, 4), "b": (5, 9), "c": ()}
+    found = axes_between(own, {"x": "a", "mask": "b", "scale": "c"}, other)
+    assert found == {"x": {0: Range("N"), 1: Range("x_1")}, "mask": {0: Range("N"), 1: Range("x_1")}}
+
+
+def test_a_program_takes_no_second_example() -> None:
+    model = SimpleNamespace(program=object(), given={"other": {"x": ["4"]}})
+    with pytest.raises(Unreadable, match="says itself which axes are free"):
+        free_axes(model, {"x": (3,)})
