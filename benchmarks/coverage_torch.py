@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -128,7 +129,10 @@ def _plain(key: str, folder: Path, bundle: Path | None) -> dict[str, str]:
 
 
 def _last(text: str) -> str:
-    return text.strip().splitlines()[-1].replace("|", "/")[:160]
+    """The sentence of an exception, else the last line."""
+    lines = [line for line in text.strip().splitlines() if line.strip()] or [""]
+    named = [line for line in lines if re.match(r"[\w.]*(Error|Exception|Node)\w*: \S", line)]
+    return (named or lines)[-1].replace("|", "/")[:160]
 
 
 def cases() -> Iterator[dict[str, str]]:
