@@ -58,7 +58,7 @@ def judge(system: Mapping[str, Any], rtol: float | None = None) -> dict[str, str
         try:
             used = run(build_command(system, folder, rtol), together=True)
         except Failed as failed:
-            line["mlpack"] = f"{REFUSED.get(failed.code, f'fails (exit {failed.code})')}: {_said(failed.said)}"
+            line["mlpack"] = f"{REFUSED.get(failed.code, f'fails (exit {failed.code})')}: {_said(failed.said, folder)}"
         else:
             bundle = folder / "dist" / "model-1.0.0"
             numbers = _numbers(bundle)
@@ -83,8 +83,9 @@ def build_command(system: Mapping[str, Any], folder: Path, rtol: float | None = 
     return [*MLPACK, "build", *files, "--python", torch_python(), "--target", "docker", *given]
 
 
-def _said(text: str) -> str:
-    """The sentence of an error."""
+def _said(text: str, folder: Path) -> str:
+    """The sentence of an error, without the folder that is gone by then."""
+    text = text.replace(f"{folder}/", "")
     lines = [line for line in text.splitlines() if line.startswith("mlpack: ")]
     return (lines[-1] if lines else text.strip().splitlines()[-1]).removeprefix("mlpack: ").replace("|", "/")[:400]
 
