@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -57,7 +58,7 @@ def judge(system: Mapping[str, Any], rtol: float | None = None) -> dict[str, str
         try:
             used = run(build_command(system, folder, rtol), together=True)
         except Failed as failed:
-            line["mlpack"] = f"{REFUSED.get(failed.code, f'fails (exit {failed.code})')}: {_said(failed.said)}"
+            line["mlpack"] = f"{REFUSED.get(failed.code, f'fails (exit {failed.code})')}: {_said(failed.said, folder)}"
         else:
             bundle = folder / "dist" / "model-1.0.0"
             numbers = _numbers(bundle)
@@ -82,8 +83,9 @@ def build_command(system: Mapping[str, Any], folder: Path, rtol: float | None = 
     return [*MLPACK, "build", *files, "--python", torch_python(), "--target", "docker", *given]
 
 
-def _said(text: str) -> str:
-    """The sentence of an error."""
+def _said(text: str, folder: Path) -> str:
+    """The sentence of an error, without the folder that is gone by then."""
+    text = text.replace(f"{folder}/", "")
     lines = [line for line in text.splitlines() if line.startswith("mlpack: ")]
     return (lines[-1] if lines else text.strip().splitlines()[-1]).removeprefix("mlpack: ").replace("|", "/")[:400]
 
@@ -128,7 +130,10 @@ def _plain(key: str, folder: Path, bundle: Path | None) -> dict[str, str]:
 
 
 def _last(text: str) -> str:
-    return text.strip().splitlines()[-1].replace("|", "/")[:160]
+    """The sentence of an exception, else the last line."""
+    lines = [line for line in text.strip().splitlines() if line.strip()] or [""]
+    named = [line for line in lines if re.match(r"[\w.]*(Error|Exception|Node)\w*: \S", line)]
+    return (named or lines)[-1].replace("|", "/")[:160]
 
 
 def cases() -> Iterator[dict[str, str]]:

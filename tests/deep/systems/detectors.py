@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from pictures import seeded, settled
-from system import System, normal
+from system import System, normal, whole
 from torch import nn
 
 STRIDES = (8, 16, 32)
@@ -15,7 +15,7 @@ ANCHORS = (
 )
 """Widths and heights in pixels, by scale."""
 CLASSES = 80
-SPREAD, OBJECTNESS = 0.2, -2.0
+SPREAD, OBJECTNESS = 0.06, -4.0
 """Of the random weights: few places are sure of an object, as in a network that was trained."""
 
 
@@ -136,9 +136,12 @@ class One(nn.Module):
 
 
 def varied(pictures: torch.Tensor) -> torch.Tensor:
-    """Pictures of dots, black ones, white ones, and ones of all colours, as pixels of 0..1."""
+    """Pictures of dots, black ones, white ones, stripes, and ones of all colours, as pixels of 0..1."""
     dots = pictures.abs() * 80 / 255
-    return torch.cat([dots, dots[:2] * 0, dots[:2] * 0 + 1, pictures[:4].sigmoid()])
+    plain = torch.zeros_like(dots[:2])
+    stripes = plain.clone()
+    stripes[..., 1::2] = 1
+    return torch.cat([dots, plain, plain + 1, stripes, torch.special.ndtr(pictures[:4])])
 
 
 def yolo() -> nn.Module:
@@ -170,7 +173,7 @@ def mask_rcnn() -> nn.Module:
 
 
 def bytes_of_pixels(rows: int) -> dict[str, object]:
-    return {"image": (abs(normal(2, 1, 3, 96, 128)) * 80).clip(0, 255).astype("uint8")}
+    return {"image": whole(2, 256, 1, 3, 96, 128).astype("uint8")}
 
 
 def pixels(rows: int) -> dict[str, object]:
