@@ -35,6 +35,7 @@ from mlpack_toolkit.runtimes.spec import Step
 from tests.image_models import SHAPES, encoded, folder_of, graph, noise
 from tests.make import build_model
 from tests.once import once
+from tests.runtimes.server.conftest import serving
 
 IMAGES = {"b.png": noise(seed=1), "a.png": noise(seed=2), "c.png": noise(12, 9, seed=3)}
 
@@ -250,6 +251,20 @@ def test_a_server_without_pillow(served: Model, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(Refusal, match="lacks Pillow: send pixels as a tensor") as refused:
         ask(served, PNG, body, 10)
     assert refused.value.status == 415
+
+
+def test_over_http(batched: Path) -> None:
+    """Small bodies are answered in the loop, large ones in a thread; one beyond the limit is refused while it comes."""
+    large = noise(300, 300)
+    with serving(batched, MLPACK_MAX_BODY=str(1 << 20)) as server:
+        for pixels in (IMAGES["a.png"], large):
+            answer = server.post("/predict", encoded(pixels), Content_Type="image/png")
+            assert answer.status == 200
+            assert np.allclose(answer.json[0]["mean"], pixels.astype(float).mean(axis=(0, 1))[::-1], rtol=1e-5)
+        assert server.post("/predict", encoded(large)[:-9000], Content_Type="image/png").status == 400
+        assert server.post("/predict", encoded(large), Content_Type="image/webp").status == 415
+        assert server.post("/predict", bytes(2 << 20), Content_Type="image/png").status == 413
+        assert server.post("/predict", encoded(Image.new("1", (5000, 4000))), Content_Type="image/png").status == 413
 
 
 def test_the_document_offers_images(served: Model) -> None:

@@ -18,6 +18,8 @@ PACKAGE = "mlpack_toolkit"
 SERVER = f"{PACKAGE}.runtimes.server"
 LOADED_BY_NAME = ("onnxruntime",)
 """Imported when a model is loaded."""
+FOR_IMAGES = ("PIL.JpegImagePlugin", "PIL.PngImagePlugin")
+"""Imported when a request is an image."""
 WITHOUT = ("google", "grpc")
 """gRPC's packages, which are left out: the server works without them, and they would be a tenth of the image."""
 LOOK = """
@@ -46,15 +48,22 @@ class Needs:
     packages: Mapping[str, str]
 
 
-def needs() -> Needs:
-    """The server's import closure in a new interpreter; raises `MissingToolError` where a part is not installed."""
+def needs(images: bool = False) -> Needs:
+    """The server's import closure in a new interpreter; raises `MissingToolError` where a part is not installed.
+
+    `images`: the model takes images.
+    """
     root = Path(__file__).parents[3]
     command = [sys.executable, "-c", LOOK, str(root), SERVER, ",".join(WITHOUT), *LOADED_BY_NAME]
+    command += FOR_IMAGES if images else ()
     environment = {**os.environ, "ORT_DISABLE_TELEMETRY": "1"}
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=300)
     if done.returncode:
+        extras = "serve,image-input" if images else "serve"
         last = done.stderr.strip().splitlines()[-1:]
-        raise MissingToolError(f"the server does not start here: {''.join(last)}; pip install 'mlpack-toolkit[serve]'")
+        raise MissingToolError(
+            f"the server does not start here: {''.join(last)}; pip install 'mlpack-toolkit[{extras}]'"
+        )
     loaded: dict[str, str | None] = json.loads(done.stdout.splitlines()[-1])
     files = [Path(file) for file in loaded.values() if file]
     own = {p.relative_to(root).as_posix(): p for p in (*files, *_data(root)) if _is_ours(p, root)}

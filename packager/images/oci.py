@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from mlpack_toolkit.converters.image import images_of
 from mlpack_toolkit.converters.needs import Tool
 
 from ..travel import lay_out
@@ -25,7 +26,7 @@ def build(request: Request) -> Built:
     """Builds four layers, the least changing lowest: Debian and Python, packages, the server, the model."""
     machine = architecture()
     request.progress("finding the server's modules")
-    found = needs()
+    found = needs(bool(images_of(request.bundle.signature)))
     base = _base(request)
     request.progress("collecting the server's packages")
     layers = tuple(_layers(request, base, found))

@@ -16,6 +16,7 @@ from shlex import quote as quote_word
 from typing import Any
 from urllib.parse import quote
 
+from mlpack_toolkit.converters.image import images_of
 from mlpack_toolkit.templates import render as fill
 
 from ..spec import Package, Runtime, Step
@@ -24,6 +25,8 @@ from .triton import repository, text
 
 INSTALL = "pip install 'mlpack-toolkit[serve]'"
 PACKAGES = ("httptools", "numpy", "onnxruntime", "orjson", "uvloop")
+MODULES = {"pillow": "PIL"}
+"""The module of a package that has another name."""
 FILTERS: Mapping[str, Callable[..., str]] = {"copied": names.copied, "pattern": names.pattern, "shell": quote_word}
 PORT = 8080
 USER = 65532
@@ -41,6 +44,8 @@ def render(package: Package) -> dict[str, bytes]:
     folder = names.folder_name(package.name)
     values = {**_values(package), "folder": folder, "triton": triton}
     files = fill("docker/common", values, FILTERS)
+    if images_of(package.signature):
+        files["requirements.txt"] += fill("docker/images", values)["requirements.txt"]
     if triton is not None:
         files |= fill("docker/triton", values, {"text": text})
         files |= {} if package.refers else {f"triton/{folder}/1/model.onnx": package.model.path.read_bytes()}
@@ -95,7 +100,9 @@ def homes(package: Package) -> tuple[str, ...]:
 
 def steps(project: Path, work: Path) -> tuple[Step, ...]:
     """Starts the folder's own sources with this Python, isolated, and replays the golden cases against them."""
-    absent = [name for name in _named(project / "requirements.txt") or PACKAGES if find_spec(name) is None]
+    absent = [
+        name for name in _named(project / "requirements.txt") or PACKAGES if find_spec(MODULES.get(name, name)) is None
+    ]
     tool = f"the package {absent[0]}" if absent else sys.executable
     command = ("-I", "-B", str(project.absolute() / "replay.py"), "--start")
     install = f"pip install {absent[0]}" if set(absent) - set(PACKAGES) else INSTALL

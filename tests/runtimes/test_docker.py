@@ -103,7 +103,7 @@ def test_the_server_is_this_installations(files: dict[str, bytes]) -> None:
     assert all((ROOT / "src" / path).read_bytes() == content for path, content in own.items() if path not in made)
     folders = (ROOT / "runtimes/engine", ROOT / "runtimes/server")
     sources = {f"mlpack_toolkit/{p.relative_to(ROOT)}" for f in folders for p in f.rglob("*.*") if p.suffix != ".pyc"}
-    known = {f"mlpack_toolkit/converters/{name}" for name in ("bfloat16.py", "graph_file.py", "spec.py")}
+    known = {f"mlpack_toolkit/converters/{name}" for name in ("bfloat16.py", "graph_file.py", "image.py", "spec.py")}
     assert set(own) == {*sources, *made, *known}
 
 
@@ -128,6 +128,18 @@ def test_the_pins_are_the_projects_own(files: dict[str, bytes]) -> None:
 
 def test_the_pins_are_what_the_server_loads(files: dict[str, bytes]) -> None:
     assert set(_pins(files["requirements.txt"].decode())) == set(_import_closure.needs().packages)
+
+
+def test_only_a_model_of_images_brings_what_decodes_them(files: dict[str, bytes]) -> None:
+    image = TensorSpec("x", "uint8", ("N", "H", "W", 3), image="rgb")
+    signature = Signature("graph", (image,), (TensorSpec("y", "float32", ("N",)),))
+    graph = _graph([("x", TensorProto.UINT8, ["N", "H", "W", 3])], [("y", FLOAT, ["N"])])
+    package = replace(_package(model=graph), signature=signature)
+    pins = _pins(docker.render(package)["requirements.txt"].decode())
+    ours = _pins((ROOT / "requirements.txt").read_text())
+    assert pins == {name: ours[name] for name in pins}
+    assert set(pins) == set(_import_closure.needs(images=True).packages)
+    assert set(pins) - set(_pins(files["requirements.txt"].decode())) == {"pillow"}
 
 
 # The Dockerfile.
