@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 PYTHON = sys.executable
 MLPACK = (PYTHON, "-m", "mlpack_toolkit")
 POLL_SECONDS = 0.02
-LAST_WORDS = 3000
+LAST_WORDS = 30_000
 BLOCK = 512
 """Bytes of one block in what the kernel says of a process."""
 

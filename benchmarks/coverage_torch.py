@@ -131,6 +131,7 @@ def _plain(key: str, folder: Path, bundle: Path | None) -> dict[str, str]:
 
 def _last(text: str) -> str:
     """The sentence of an exception, else the last line."""
+    text = re.sub(r"\x1b\[\d+m", "", text)  # colours
     lines = [line for line in text.strip().splitlines() if line.strip()] or [""]
     named = [line for line in lines if re.match(r"[\w.]*(Error|Exception|Node)\w*: \S", line)]
     return (named or lines)[-1].replace("|", "/")[:160]

@@ -110,7 +110,7 @@ class Yolo(nn.Module):
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         from torchvision.ops import box_convert, clip_boxes_to_image, nms
 
-        maps = self.maps(image.to(torch.float32) / 255)
+        maps = self.maps(image.to(self.anchors.dtype) / 255)
         found = torch.cat([self.boxes(head(x), i) for i, (head, x) in enumerate(zip(self.heads, maps))], 1)[0]
         scores, classes = (found[:, 4:5] * found[:, 5:]).max(-1)
         sure = scores > 0.25
