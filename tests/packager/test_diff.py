@@ -142,23 +142,13 @@ class Small:
     model: bytes = b""
     cases: tuple[GoldenCase, ...] = ()
 
-    @property
-    def graph(self) -> Artifact:
-        return artifact_of(self.model)
-
-    def checked(self, name: str = "reference") -> Artifact:
-        return self.graph
-
     def golden(self) -> tuple[GoldenCase, ...]:
         return self.cases
 
     def variant(self, name: str = "reference") -> Variant:
         return Variant(name, Artifact(Path(), "model.onnx", ()), self.signature, "float64", "float64")
 
-    def paths_of(self, name: str = "reference") -> tuple[str, ...]:
-        return ("model/model.onnx",)
-
-    def read(self, path: str) -> bytes:
+    def loadable(self, name: str = "reference") -> bytes:
         return self.model
 
 
