@@ -93,7 +93,8 @@ class Source:
     start none; returns the facts of that program's sandbox (see `_sandbox`).
     `save(model, example, given, folder)`: files in the folder of a model and an example that a Python program holds.
     `look(path)`: facts about a file, without loading it.
-    `options`: the options of the framework.
+    `options`: the options of the framework. `is_flavour`: whether MLflow has a flavour of this name, whose model is one
+    file.
     """
 
     packages: tuple[str, ...] = ()
@@ -105,6 +106,7 @@ class Source:
     save: Callable[[Any, Any, Given, Path], Saved] | None = None
     look: Callable[[Path], dict[str, Any]] | None = None
     options: tuple[Option, ...] = ()
+    is_flavour: bool = True
 
     def given(self, values: Given) -> Given:
         """The values of the options: the user's own over the defaults."""

@@ -167,6 +167,7 @@ CONVERTER = Converter(
         containers=("pt2", "torch", "torch_weights", "torchscript", "safetensors"),
         load=load,
         prepare=wrapped,
+        is_flavour=False,
         save=save,
         options=(
             Option(

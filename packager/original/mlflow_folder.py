@@ -136,8 +136,9 @@ def _flavour(folder: Path, plain: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def _is_flavour(converter: Converter) -> bool:
-    """Whether it reads what a framework of Python saved."""
-    return bool(converter.source.packages or converter.source.containers) and converter.original.environment is None
+    """Whether it reads the file that MLflow's flavour of the same name keeps."""
+    source = converter.source
+    return source.is_flavour and bool(source.packages or source.containers) and converter.original.environment is None
 
 
 def _inside(folder: Path, name: str) -> Path:

@@ -103,7 +103,8 @@ def test_the_server_is_this_installations(files: dict[str, bytes]) -> None:
     assert all((ROOT / "src" / path).read_bytes() == content for path, content in own.items() if path not in made)
     folders = (ROOT / "runtimes/engine", ROOT / "runtimes/server")
     sources = {f"mlpack_toolkit/{p.relative_to(ROOT)}" for f in folders for p in f.rglob("*.*") if p.suffix != ".pyc"}
-    known = {f"mlpack_toolkit/converters/{name}" for name in ("bfloat16.py", "graph_file.py", "image.py", "spec.py")}
+    files = ("bfloat16.py", "graph_file.py", "image.py", "needs.py", "spec.py")
+    known = {f"mlpack_toolkit/converters/{name}" for name in files}
     assert set(own) == {*sources, *made, *known}
 
 

@@ -243,7 +243,7 @@ def alone(folder: Path, bundle: Path) -> tuple[Path, Path]:
     (package / "converters").mkdir()
     for each in ("", "runtimes", "converters"):
         (package / each / "__init__.py").touch()
-    for name in ("bfloat16.py", "graph_file.py", "spec.py"):
+    for name in ("bfloat16.py", "graph_file.py", "image.py", "needs.py", "spec.py"):
         shutil.copy(ROOT / "converters" / name, package / "converters")
     (model / "model").mkdir(parents=True)
     shutil.copy(bundle / "manifest.json", model)
