@@ -22,6 +22,7 @@ from tests.make import build_model
 
 TORCH = os.environ.get("MLPACK_TORCH_PYTHON", "")
 pytestmark = [
+    pytest.mark.full,
     pytest.mark.skipif(not TORCH, reason="needs torch: MLPACK_TORCH_PYTHON names an interpreter that has it"),
     pytest.mark.slow,
 ]

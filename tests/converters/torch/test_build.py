@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -34,14 +35,24 @@ from tests.warm import CLI
 
 TORCH = os.environ.get("MLPACK_TORCH_PYTHON", "")
 HERE = Path(__file__).parent
+LONGEST = 240
+"""Seconds of a program."""
 pytestmark = pytest.mark.skipif(not TORCH, reason="needs torch: MLPACK_TORCH_PYTHON names an interpreter that has it")
 Array = np.ndarray[Any, Any]
 
 
 def asked(program: str, folder: Path, *more: str) -> str:
-    done = subprocess.run([TORCH, HERE / program, folder, *more], capture_output=True, text=True, cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    """What a program prints in torch's interpreter; one that hangs says where."""
+    command = [TORCH, "-X", "faulthandler", HERE / program, folder, *more]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, cwd=folder) as process:
+        try:
+            said, errors = process.communicate(timeout=LONGEST)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)
+            said, errors = process.communicate()
+    assert process.returncode == 0, errors
+    return said
 
 
 @pytest.fixture(scope="module")
