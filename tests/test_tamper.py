@@ -14,7 +14,7 @@ import pytest
 
 from mlpack_toolkit import runtimes
 from mlpack_toolkit.packager.bundle.layout import NAME
-from mlpack_toolkit.packager.bundle.manifest import Manifest, canonical, entries_below
+from mlpack_toolkit.packager.bundle.manifest import Manifest, canonical, entry_of
 from mlpack_toolkit.packager.bundle.reader import open_bundle
 from mlpack_toolkit.packager.commands.verify import check_bundle
 from mlpack_toolkit.packager.errors import DamagedError, MismatchError
@@ -84,7 +84,7 @@ def _sealed(folder: Path) -> None:
     """Writes manifests that match what lies there now, as somebody who covers the traces would."""
     old = open_bundle(folder).manifest
     listed = {e.path for e in old.files}
-    new = Manifest(old.facts, tuple(e for e in entries_below(folder) if e.path in listed))
+    new = Manifest(old.facts, tuple(entry_of(folder, folder / path) for path in sorted(listed)))
     (folder / NAME).write_bytes(new.encode())
     measured = json.loads((folder / "evidence" / NAME).read_bytes())
     (folder / "evidence" / NAME).write_bytes(canonical(measured | {"identity": new.identity}))
