@@ -1,11 +1,11 @@
-"""What the original differs from itself: another number of threads, one row at a time, and in float64 where it can.
+"""How far the original is from itself: on other threads, one row at a time, and in float64 where it can be asked so.
 
 Two faithful computations of one float32 network differ by as much; no graph can be nearer to the original than that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,6 @@ MOST = 1e-3
 
 Noise = Mapping[str, float]
 """By output, the largest difference."""
-Measure = Callable[[Table], Noise]
 
 
 def loosened(allowed: Mapping[str, Tolerance], noise: Noise, answers: Table) -> dict[str, Tolerance]:
