@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, Callable
 
 from .fix import Fix
 
@@ -172,22 +172,32 @@ def _form(
     layers: int,
     bidirectional: bool,
 ) -> Any:
+    def run(x: Any, place: int, own: Sequence[Any], backwards: bool) -> Any:
+        return onnx_layer(kind, x, lengths, [s[place] for s in states], own, backwards)
+
+    out, *ends = layer_by_layer(run, x, params, layers, bidirectional)
+    return out, ends[0], ends[-1].clone()
+
+
+def layer_by_layer(run: Callable[..., Any], x: Any, params: Sequence[Any], layers: int, bidirectional: bool) -> Any:
+    """The output of a stack of layers over steps `[steps, batch, features]`, and the last states of all of them.
+
+    `run(x, place, parameters, backwards)` gives the steps of one layer in one way, and its last states.
+    """
     import torch
 
-    ways, width = (2 if bidirectional else 1), (4 if has_biases else 2)
-    last: list[list[Any]] = [[] for _ in states]
+    ways = 2 if bidirectional else 1
+    width = len(params) // (layers * ways)
+    last = []
     for layer in range(layers):
         outs = []
         for way in range(ways):
             place = layer * ways + way
-            own = params[place * width : (place + 1) * width]
-            out, *ends = onnx_layer(kind, x, lengths, [s[place] for s in states], own, bool(way))
+            out, *ends = run(x, place, params[place * width : (place + 1) * width], bool(way))
             outs.append(out)
-            for each, end in zip(last, ends):
-                each.append(end)
+            last.append(ends)
         x = torch.cat(outs, -1) if ways == 2 else outs[0]
-    ends = [torch.stack(each) for each in last]
-    return x, ends[0], ends[-1].clone()
+    return (x, *map(torch.stack, zip(*last)))
 
 
 def onnx_layer(kind: str, x: Any, lengths: Any, states: Sequence[Any], params: Sequence[Any], backwards: bool) -> Any:

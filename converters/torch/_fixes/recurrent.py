@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, Callable
 
 from .fix import Fix
-from .packed import onnx_layer
+from .packed import layer_by_layer, onnx_layer
 
 _LAYERS = ("lstm.input", "gru.input", "rnn_tanh.input", "rnn_relu.input")
 
@@ -73,21 +73,10 @@ def _plain(kind: str) -> Any:
         bidirectional: bool,
         batch_first: bool,
     ) -> Any:
-        import torch
+        def run(x: Any, place: int, own: Sequence[Any], backwards: bool) -> Any:
+            return onnx_layer(kind, x, None, [hx[place]], own, backwards)
 
-        x = x.transpose(0, 1) if batch_first else x
-        ways, width = (2 if bidirectional else 1), (4 if has_biases else 2)
-        last = []
-        for layer in range(num_layers):
-            outs = []
-            for way in range(ways):
-                place = layer * ways + way
-                own = params[place * width : (place + 1) * width]
-                out, h = onnx_layer(kind, x, None, [hx[place]], own, bool(way))
-                outs.append(out)
-                last.append(h)
-            x = torch.cat(outs, -1) if ways == 2 else outs[0]
-        return (x.transpose(0, 1) if batch_first else x), torch.stack(last)
+        return _steps_first(run, x, params, num_layers, bidirectional, batch_first)
 
     return form
 
@@ -104,27 +93,23 @@ def _lstm(
     batch_first: bool,
 ) -> Any:
     """Layer by layer with `_projected`; as it is where there is no projection."""
-    import torch
-
     hidden, cell = hx
     if str(hidden.size(2)) == str(cell.size(2)):
         return NotImplemented
+
+    def run(x: Any, place: int, own: Sequence[Any], backwards: bool) -> Any:
+        return _projected(x, hidden[place], cell[place], own, has_biases, backwards)
+
+    return _steps_first(run, x, params, num_layers, bidirectional, batch_first)
+
+
+def _steps_first(
+    run: Callable[..., Any], x: Any, params: Sequence[Any], layers: int, bidirectional: bool, batch_first: bool
+) -> Any:
+    """`layer_by_layer` of a layer that may have its batch first."""
     x = x.transpose(0, 1) if batch_first else x
-    ways = 2 if bidirectional else 1
-    width = len(params) // (num_layers * ways)
-    last_hidden, last_cell = [], []
-    for layer in range(num_layers):
-        outs = []
-        for way in range(ways):
-            place = layer * ways + way
-            own = params[place * width : (place + 1) * width]
-            out, h, c = _projected(x, hidden[place], cell[place], own, has_biases, bool(way))
-            outs.append(out)
-            last_hidden.append(h)
-            last_cell.append(c)
-        x = torch.cat(outs, -1) if ways == 2 else outs[0]
-    x = x.transpose(0, 1) if batch_first else x
-    return x, torch.stack(last_hidden), torch.stack(last_cell)
+    out, *last = layer_by_layer(run, x, params, layers, bidirectional)
+    return (out.transpose(0, 1) if batch_first else out, *last)
 
 
 def _projected(x: Any, hidden: Any, cell: Any, params: Any, has_biases: bool, backwards: bool) -> Any:
