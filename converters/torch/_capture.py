@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ..spec import Unsupported
+from ..spec import Range, Unsupported
 from . import _lines
 from ._fixes.layers import as_in_eager
 from ._fixes.packed import packed_as_padded
 from ._fixes.recurrent import kept_whole
 
-Promise = Mapping[int, "tuple[str, int, int | None]"]
-"""Of an input: by axis, the name of a free size with the least and the most that is promised."""
+Promise = Mapping[int, Range]
+"""Of an input: by axis, the free size that is promised."""
 MOST_TRIED = 4096
 """How far above the example's own size another is looked for."""
 
@@ -89,6 +89,12 @@ def _program(call: Given, tensors: Sequence[Any]) -> Captured:
 
 
 def _exported(call: Given, tensors: Sequence[Any], kind: Any) -> Any:
+    with kept_whole(), as_in_eager(), packed_as_padded():
+        return plain_program(call, tensors, kind)
+
+
+def plain_program(call: Given, tensors: Sequence[Any], kind: Any) -> Any:
+    """What `torch.export` itself records of the call, every free axis a dimension of that kind."""
     import torch
 
     args, kwargs = call.arguments(tensors)
@@ -96,7 +102,7 @@ def _exported(call: Given, tensors: Sequence[Any], kind: Any) -> Any:
     for tensor, axes in zip(tensors, call.axes):
         if axes:
             shapes[tensor] = dict.fromkeys(axes, kind)
-    with quiet(), torch.no_grad(), sizes_stay_open(), kept_whole(), as_in_eager(), packed_as_padded():
+    with quiet(), torch.no_grad(), sizes_stay_open():
         dynamic = shapes.dynamic_shapes(call.module, args, kwargs)
         return torch.export.export(call.module, args, kwargs, dynamic_shapes=dynamic, strict=False)
 
@@ -134,14 +140,14 @@ def apart(call: Given) -> dict[str, int]:
     taken |= {size for t, axes in zip(call.tensors, call.axes) for axis, size in enumerate(t.shape) if axis not in axes}
     found: dict[str, int] = {}
     for tensor, axes in zip(call.tensors, call.axes):
-        for axis, (name, least, most) in axes.items():
-            if name in found:
+        for axis, free in axes.items():
+            if free.name in found:
                 continue
             size = int(tensor.shape[axis])
-            above = range(max(size, least, 2), min(size + MOST_TRIED, size + MOST_TRIED if most is None else most) + 1)
-            below = range(size, max(least, 2) - 1, -1)
-            found[name] = next((n for n in (*above, *below) if n not in taken), size)
-            taken.add(found[name])
+            above = range(max(size, free.least, 2), min(size + MOST_TRIED, free.largest) + 1)
+            below = range(size, max(free.least, 2) - 1, -1)
+            found[free.name] = next((n for n in (*above, *below) if n not in taken), size)
+            taken.add(found[free.name])
     return found
 
 
@@ -157,7 +163,8 @@ def _constants(module: Any) -> Iterator[int]:
 
 def resized(tensors: Sequence[Any], axes: Sequence[Promise], sizes: Mapping[str, int]) -> tuple[Any, ...]:
     """The tensors at other sizes: each axis repeats what it has, or is cut."""
-    return tuple(_resized(t, {a: sizes[p[0]] for a, p in by.items() if p[0] in sizes}) for t, by in zip(tensors, axes))
+    own = ({axis: sizes[free.name] for axis, free in by.items() if free.name in sizes} for by in axes)
+    return tuple(map(_resized, tensors, own))
 
 
 def _resized(tensor: Any, sizes: Mapping[int, int]) -> Any:
@@ -184,10 +191,10 @@ def _refusal(call: Given, tensors: Sequence[Any], error: Exception) -> Unsupport
     except Exception as other:
         return _untraceable(other)
     for name, axes, node in zip(call.names, call.axes, inputs_of(loose)):
-        for axis, (free, _least, _most) in axes.items():
+        for axis, free in axes.items():
             size = expression(node.meta["val"].shape[axis])
             if size.isdigit():
-                return AxisBound(free, _fixed(call, free, name, axis, size, _guard_of(loose, size)))
+                return AxisBound(free.name, _fixed(call, free.name, name, axis, size, _guard_of(loose, size)))
     return _untraceable(error)
 
 

@@ -35,17 +35,17 @@ def check_ranges(call: Given, found: Captured) -> tuple[str, ...]:
 
 
 def _symbols(found: Captured) -> dict[str, Any]:
-    """By the tracer's symbol: name, least, most and traced size of the axis."""
+    """By the tracer's symbol: the promised and the traced size of the axis."""
     symbols: dict[str, Any] = {}
     for node, tensor, axes in zip(inputs_of(found.program), found.tensors, found.axes):
-        for axis, (name, least, most) in axes.items():
+        for axis, free in axes.items():
             symbol = expression(node.meta["val"].shape[axis])
-            symbols.setdefault(symbol, []).append((name, least, most, int(tensor.shape[axis])))
+            symbols.setdefault(symbol, []).append((free, int(tensor.shape[axis])))
     return {symbol: entries[0] for symbol, entries in symbols.items() if _one(symbol, entries)}
 
 
 def _one(symbol: str, entries: Sequence[Any]) -> bool:
-    names = list(dict.fromkeys(entry[0] for entry in entries))
+    names = list(dict.fromkeys(free.name for free, _traced in entries))
     if len(names) > 1:
         raise AxisBound(
             names[1],
@@ -58,12 +58,12 @@ def _one(symbol: str, entries: Sequence[Any]) -> bool:
 def _check_own(found: Captured, symbols: Mapping[str, Any]) -> None:
     """Every free axis must have a size of its own: neither a number nor made of another one."""
     for node, name, axes in zip(inputs_of(found.program), found.names, found.axes):
-        for axis, (free, _least, _most) in axes.items():
+        for axis, free in axes.items():
             text = expression(node.meta["val"].shape[axis])
             if text not in symbols:
                 raise AxisBound(
-                    free,
-                    f"the size {free!r} (axis {axis} of {name!r}) is not free in this module: it must be "
+                    free.name,
+                    f"the size {free.name!r} (axis {axis} of {name!r}) is not free in this module: it must be "
                     f"{_readable(text, symbols)}: fix that axis, or give the module that size alone",
                 )
 
@@ -72,7 +72,7 @@ def _assumptions(found: Captured) -> Iterator[tuple[str, Any, str]]:
     """Text, expression and line of everything that the tracer assumed of sizes."""
     env = shape_env(found.program)
     guards = [] if env is None else env.guards
-    names = {symbol: entry[0] for symbol, entry in _symbols(found).items()}
+    names = {symbol: free.name for symbol, (free, _traced) in _symbols(found).items()}
     for guard in guards:
         yield _readable(str(guard.expr), names), guard.expr, _lines.of_guard(guard)
     for symbol, span in found.program.range_constraints.items():
@@ -95,12 +95,12 @@ def _readable(text: str, names: Mapping[str, Any]) -> str:
 
 
 def _named(entry: Any) -> Any:
-    return entry[0] if isinstance(entry, tuple) else entry
+    return entry[0].name if isinstance(entry, tuple) else entry
 
 
 def _failing(holds: Any, free: Mapping[str, Any]) -> list[dict[str, int]]:
     """Promised sizes at which an assumption does not hold, those nearest to the traced sizes first."""
-    own = {entry[0]: entry[3] for entry in free.values()}
+    own = {each.name: traced for each, traced in free.values()}
     span = SINGLE if len(free) == 1 else PAIRS
     choices = [_sizes(entry, span) for entry in free.values()]
     by_text = {str(s): s for s in holds.free_symbols}
@@ -108,15 +108,14 @@ def _failing(holds: Any, free: Mapping[str, Any]) -> list[dict[str, int]]:
     for sizes in product(*choices) if len(choices) < 4 else ():
         value = holds.subs({by_text[symbol]: size for symbol, size in zip(free, sizes)})
         if value == False:  # noqa: E712  sympy's own false
-            failing.append({entry[0]: size for entry, size in zip(free.values(), sizes)})
+            failing.append({each.name: size for (each, _traced), size in zip(free.values(), sizes)})
     failing.sort(key=lambda sizes: sum(abs(size - own[name]) for name, size in sizes.items()))
     return failing
 
 
 def _sizes(entry: Any, span: int) -> range:
-    _name, least, most, traced = entry
-    last = traced + span if most is None else min(most, traced + span)
-    return range(max(least, FEWEST, traced - span), last + 1)
+    free, traced = entry
+    return range(max(free.least, FEWEST, traced - span), min(free.largest, traced + span) + 1)
 
 
 def _tried(call: Given, found: Captured, text: str, line: str, failing: list[dict[str, int]]) -> list[str]:

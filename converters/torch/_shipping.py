@@ -101,8 +101,8 @@ def _name_sizes(graph: Any, found: Captured) -> None:
 
     names: dict[str, str] = {}
     for node, axes in zip(inputs_of(found.program), found.axes):
-        for axis, (name, _least, _most) in axes.items():
-            names[str(node.meta["val"].shape[axis])] = name
+        for axis, free in axes.items():
+            names[str(node.meta["val"].shape[axis])] = free.name
     for value in _values(graph):
         if value.type is None:
             value.shape = None  # a shape alone breaks a rule of ONNX
@@ -114,11 +114,11 @@ def _name_sizes(graph: Any, found: Captured) -> None:
 def _check_free(graph: Any, found: Captured) -> None:
     """Raises `Unsupported` where translation fixed a size that the program leaves free."""
     for value, name, axes in zip(graph.inputs, found.names, found.axes):
-        for axis, (free, _least, _most) in axes.items():
+        for axis, free in axes.items():
             if isinstance(value.shape[axis], int):
                 raise AxisBound(
-                    free,
-                    f"torch's exporter fixes the size {free!r} (axis {axis} of {name!r}) at {value.shape[axis]}: "
+                    free.name,
+                    f"torch's exporter fixes the size {free.name!r} (axis {axis} of {name!r}) at {value.shape[axis]}: "
                     "fix that axis, or write its steps with operators on whole tensors",
                 )
 

@@ -27,11 +27,9 @@ def program_of(model: TorchModel, inputs: tuple[TensorSpec, ...], ranges: Sequen
 
 
 def _promise(spec: TensorSpec, ranges: Sequence[Range]) -> Promise:
-    """The free axes of an input, with the name and the sizes of each."""
+    """The free axes of an input."""
     known = {each.name: each for each in ranges}
-    free = {axis: dim for axis, dim in enumerate(spec.shape) if isinstance(dim, str)}
-    found = {axis: known.get(dim, Range(dim)) for axis, dim in free.items()}
-    return {axis: (each.name, each.least, each.most) for axis, each in found.items()}
+    return {axis: known.get(dim, Range(dim)) for axis, dim in enumerate(spec.shape) if isinstance(dim, str)}
 
 
 def with_own_sizes(

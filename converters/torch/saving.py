@@ -102,7 +102,7 @@ def _program(module: Any, table: Table, given: Mapping[str, Any]) -> Any:
     """The program of the module, with the axes free that the user says."""
     import torch
 
-    from ._capture import apart, quiet, resized, sizes_stay_open
+    from ._capture import apart, plain_program, resized
     from ._capture import given as call_of
     from .dims import free_axes
     from .model import tensors, wrapped
@@ -111,14 +111,5 @@ def _program(module: Any, table: Table, given: Mapping[str, Any]) -> Any:
     call = model.call(tuple(table))
     args, kwargs = call.arguments(tensors(table))
     axes = free_axes(model, {name: values.shape for name, values in call.renamed(table).items()})
-    promises = [{a: (r.name, r.least, r.most) for a, r in axes.get(name, {}).items()} for name in call.names]
-    flat = call_of(module, args, kwargs, promises, call.names)
-    own = resized(flat.tensors, flat.axes, apart(flat))
-    args, kwargs = flat.arguments(own)
-    shapes = torch.export.ShapesCollection()
-    for tensor, free in zip(own, promises):
-        if free:
-            shapes[tensor] = dict.fromkeys(free, torch.export.Dim.DYNAMIC)
-    with quiet(), torch.no_grad(), sizes_stay_open():
-        dynamic = shapes.dynamic_shapes(module, args, kwargs)
-        return torch.export.export(module, args, kwargs, dynamic_shapes=dynamic, strict=False)
+    flat = call_of(module, args, kwargs, [axes.get(name, {}) for name in call.names], call.names)
+    return plain_program(flat, resized(flat.tensors, flat.axes, apart(flat)), torch.export.Dim.DYNAMIC)

@@ -39,13 +39,14 @@ def bare(case: Case, out: Path) -> None:
 
 def ours(case: Case, out: Path) -> None:
     """The graph of the converter, once its module is found to be pure."""
+    from mlpack_toolkit.converters.spec import Range
     from mlpack_toolkit.converters.torch import exporting, model, purity
 
     wrapped = model.wrapped(made(case), {})
     table = {f"x{i}": t.numpy() for i, t in enumerate(case.example)}
     outputs = tuple(purity.check_pure(wrapped.module, lambda: wrapped.outputs(table)))
     args, kwargs = wrapped.call(tuple(table)).arguments(model.tensors(table))
-    axes = [{a: (d, 0, None) if isinstance(d, str) else d for a, d in each.items()} for each in case.axes]
+    axes = [{a: Range(d) if isinstance(d, str) else Range(*d) for a, d in each.items()} for each in case.axes]
     with contextlib.redirect_stdout(io.StringIO()):
         program = exporting.recorded(wrapped.module, args, kwargs, axes, tuple(table))
         exporting.export(program, (tuple(table), outputs), out)
