@@ -152,11 +152,10 @@ def axes_of_program(program: Any, text: str) -> Axes:
 
 def _sizes(program: Any) -> Iterator[tuple[str, list[Any]]]:
     """The sizes of each input: a number, or the program's symbol for it."""
-    names = set(program.graph_signature.user_inputs)
-    for node in program.graph.nodes:
-        if node.op == "placeholder" and node.name in names:
-            shape = node.meta["val"].shape
-            yield node.name, [size if isinstance(size, int) else size.node.expr for size in shape]
+    from ._capture import inputs_of
+
+    for node in inputs_of(program):
+        yield node.name, [size if isinstance(size, int) else size.node.expr for size in node.meta["val"].shape]
 
 
 def _within(free: Range, span: Any) -> Range:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..spec import BFLOAT16, Table, Unreadable, Unsupported
+from ..spec import Table, Unreadable, Unsupported
 from .call import Call, call_of_module, call_of_program, outputs_of
 from .loading import require_new
 
@@ -80,18 +80,14 @@ def tensors(x: Table) -> dict[str, Any]:
 
 def array(name: str, value: Any) -> Any:
     """The tensor as an array, of bfloat16 as float32; raises `Unsupported` for one that no graph has."""
-    if value.is_complex():
-        raise Unsupported(f"the output {name!r} is complex, which no graph gives: return torch.view_as_real of it")
-    if value.layout is not _strided():
-        raise Unsupported(f"the output {name!r} is a sparse tensor, which no graph gives: return its .to_dense()")
-    plain = value.detach().cpu().resolve_conj().resolve_neg()
-    return (plain.float() if str(plain.dtype) == f"torch.{BFLOAT16}" else plain).numpy()
-
-
-def _strided() -> Any:
     import torch
 
-    return torch.strided
+    if value.is_complex():
+        raise Unsupported(f"the output {name!r} is complex, which no graph gives: return torch.view_as_real of it")
+    if value.layout is not torch.strided:
+        raise Unsupported(f"the output {name!r} is a sparse tensor, which no graph gives: return its .to_dense()")
+    plain = value.detach().cpu().resolve_conj().resolve_neg()
+    return (plain.float() if plain.dtype is torch.bfloat16 else plain).numpy()
 
 
 def wrapped(model: Any, given: Mapping[str, Any]) -> TorchModel:

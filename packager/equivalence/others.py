@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
 from types import TracebackType
+from typing import TypeVar
 
 from mlpack_toolkit.converters._worker.tensor_probes import Tried, free_dims, size_of, tensor_probes
 from mlpack_toolkit.converters.messages import Adopt, Load
@@ -20,6 +21,7 @@ from ..equivalence.probes import Batch
 from ..errors import ForgedError, ModelError
 from ..original.worker import Limits, Worker
 
+A = TypeVar("A")
 DEATHS = 3
 """The most processes that may crash; after that the original is not asked again."""
 
@@ -52,9 +54,20 @@ class Spare:
         """The original's answers; `ModelError` where it refuses, or its process ends."""
         if self._deaths >= DEATHS:
             raise NotAsked("not asked: the original's process crashed on earlier batches")
+        outputs = dict.fromkeys(t.name for t in self.signature.outputs)
+        return self._asked(lambda worker: worker.predict(batch, self._folder, outputs))
+
+    def noise(self, batch: Table) -> Mapping[str, float]:
+        """The original's noise in a batch that it answers; none where it cannot be asked."""
+        if self._deaths >= DEATHS:
+            return {}
+        return self._asked(lambda worker: worker.noise(batch, self._folder))
+
+    def _asked(self, question: Callable[[Worker], A]) -> A:
+        """The reply to a question; a process that it ends is started again for the next one."""
         worker, self.ended = self._ready(), False
         try:
-            return worker.predict(batch, self._folder, dict.fromkeys(t.name for t in self.signature.outputs))
+            return question(worker)
         except ForgedError:
             raise
         except ModelError:
@@ -62,12 +75,6 @@ class Spare:
                 worker.kill()
                 self._worker, self._deaths, self.ended = None, self._deaths + 1, True
             raise
-
-    def noise(self, batch: Table) -> Mapping[str, float]:
-        """The original's noise in a batch that it answers; none where it cannot be asked."""
-        if self._deaths >= DEATHS:
-            return {}
-        return self._ready().noise(batch, self._folder)
 
     def begin(self) -> Worker:
         """Starts the process, which loads the model in the background."""
