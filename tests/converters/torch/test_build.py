@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Callable
 from pathlib import Path
 from shutil import which
 from typing import Any
@@ -72,26 +73,44 @@ def built(models: Path, model: str, example: str, output: str, *more: str) -> Bu
     return models / said["bundle"], said
 
 
-@pytest.fixture(scope="module")
-def pictures(models: Path) -> Bundle:
-    return built(models, "pictures.pt2", "pictures.npy", "dist")
+Build = Callable[..., Bundle]
 
 
 @pytest.fixture(scope="module")
-def tagger(models: Path) -> Bundle:
+def build_once(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """Builds like `built`, once a run, however many workers share these tests."""
+
+    def build(model: str, example: str, *more: str) -> Bundle:
+        def fill(folder: Path) -> None:
+            _, said = built(models, model, example, str(folder / "dist"), *more)
+            (folder / "said.json").write_text(json.dumps(said))
+
+        folder = once(tmp_path_factory, f"torch-{model}", fill)
+        said = json.loads((folder / "said.json").read_text())
+        return models / said["bundle"], said
+
+    return build
+
+
+@pytest.fixture(scope="module")
+def pictures(build_once: Build) -> Bundle:
+    return build_once("pictures.pt2", "pictures.npy")
+
+
+@pytest.fixture(scope="module")
+def tagger(build_once: Build) -> Bundle:
     """Without axes on the command line: a second, longer example shows them."""
-    return built(models, "tagger.pt", "words.npz", "dist", "--code", "code", "-O", "torch.other=longer.npz")
+    return build_once("tagger.pt", "words.npz", "--code", "code", "-O", "torch.other=longer.npz")
 
 
 @pytest.fixture(scope="module")
-def cell(models: Path) -> Bundle:
-    return built(models, "cell.pt", "step.pt", "dist", "--code", "code", "--target", "docker")
+def cell(build_once: Build) -> Bundle:
+    return build_once("cell.pt", "step.pt", "--code", "code", "--target", "docker")
 
 
 @pytest.fixture(scope="module")
-def script(models: Path) -> Bundle:
-    more = ("--allow", "torchscript", "--target", "docker")
-    return built(models, "script.pt", "pictures.npy", "scripts", *more)
+def script(build_once: Build) -> Bundle:
+    return build_once("script.pt", "pictures.npy", "--allow", "torchscript", "--target", "docker")
 
 
 def tensors(said: dict[str, Any], side: str) -> dict[str, tuple[str, list[str | int]]]:
