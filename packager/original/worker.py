@@ -131,7 +131,9 @@ class Worker:
         return False
 
     def kill(self) -> None:
-        """Ends the process and all that it started."""
+        """Ends the process and all that it started; does nothing again, as its number may be another process's then."""
+        if self._replies.closed:
+            return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
