@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ from tests.once import once
 from tests.order import long_first
 from tests.quick import environment
 from tests.tiers import keep
-from tests.warm import CLI, warm_workers
+from tests.warm import run_mlpack, warm_processes
 
 USERS_CLOCK = build.SECONDS_PER_BATCH_SIZE
 Run = Callable[..., tuple[int, dict[str, Any], str]]
@@ -46,8 +44,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def warm() -> Iterator[None]:
-    """Workers that have their frameworks imported when they start, and builds that do once what is the same."""
-    with warm_workers():
+    """Workers and commands that have their modules imported when they start; builds that do once what is the same."""
+    with warm_processes():
         yield
 
 
@@ -68,8 +66,7 @@ def mlpack(tmp_path: Path) -> Run:
     """Runs `mlpack ARGUMENTS --json`; gives the exit code, the object on the last line, and standard error."""
 
     def run(*arguments: object) -> tuple[int, dict[str, Any], str]:
-        command = [sys.executable, "-c", CLI, *map(str, arguments), "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=600)
+        done = run_mlpack(*arguments, "--json", cwd=tmp_path)
         lines = done.stdout.strip().splitlines()
         return done.returncode, json.loads(lines[-1]) if lines else {}, done.stderr
 

@@ -8,7 +8,7 @@ import pickle
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 from mlpack_toolkit.packager import cli, output
-from tests.warm import CLI
+from tests.warm import run_mlpack
 
 ROOT = Path(__file__).parent.parent
 KINDS = {
@@ -42,18 +42,12 @@ class Done:
     err: str
 
 
-def call(
-    folder: Path, *arguments: object, environment: dict[str, str] | None = None, program: Sequence[str] = ("-c", CLI)
-) -> Done:
-    """Runs `mlpack ARGUMENTS --json` in the folder; the model's process starts the quick way of the tests."""
-    done = subprocess.run(
-        [sys.executable, *program, *map(str, arguments), "--json"],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+def call(folder: Path, *arguments: object, environment: dict[str, str] | None = None) -> Done:
+    """Runs `mlpack ARGUMENTS --json` in the folder; the processes start the quick way of the tests."""
+    return _done(run_mlpack(*arguments, "--json", cwd=folder, environment=environment, timeout=300))
+
+
+def _done(done: subprocess.CompletedProcess[str]) -> Done:
     lines = done.stdout.splitlines()
     return Done(done.returncode, json.loads(lines[-1]) if lines else {}, done.stdout, done.stderr)
 
@@ -87,7 +81,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     joblib.dump(LogisticRegression().fit(x, size), folder / "model.joblib")
     x.to_parquet(folder / "rows.parquet")
     x.to_csv(folder / "rows.csv", index=False)
-    done = call(folder, "build", "model.joblib", "--example", "rows.parquet", program=("-m", "mlpack_toolkit"))
+    done = _done(plain(folder, "build", "model.joblib", "--example", "rows.parquet", "--json"))
     assert done.code == 0, done.err
     (folder / "built.json").write_text(json.dumps(done.last))
     return folder

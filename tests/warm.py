@@ -1,4 +1,5 @@
-"""Forks the model's process from one that has imported its frameworks: a test run starts hundreds.
+"""Forks the model's process, and the command `mlpack`, from ones that have imported their modules: a test run starts
+hundreds.
 
 Tests of the start itself (`tests/packager/original/test_worker.py`) start workers as a user does.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -24,7 +26,11 @@ from mlpack_toolkit.packager.original.worker import Child, start
 from tests.quick import CAPTURES, CLOCK
 
 SERVER = Path(__file__).with_name("warm_server.py")
-PLACE = "MLPACK_TEST_WARM_WORKERS"
+PREFIX = "MLPACK_TEST_WARM_"
+FRAMEWORKS = ("numpy", "pandas", "scipy.stats", "joblib", "sklearn.ensemble", "sklearn.pipeline", "onnx", "skl2onnx")
+"""What models import."""
+MODULES = ("numpy", "pandas", "onnx", "onnxruntime", "tests.remembered", "mlpack_toolkit.packager.commands.build")
+"""What commands import."""
 CLI = f"""
 import sys
 sys.path[0] = {str(SERVER.parents[1])!r}
@@ -54,10 +60,12 @@ def quick_builds() -> None:
 
 
 class Fork:
-    """A worker that another process forked; the same words as `subprocess.Popen`."""
+    """A process that another one forked; the same words as `subprocess.Popen`."""
 
-    def __init__(self, pid: int, stdin: IO[bytes], line: socket.socket) -> None:
-        self.pid, self.stdin, self._line = pid, stdin, line
+    stdin: IO[bytes] | None = None
+
+    def __init__(self, pid: int, line: socket.socket) -> None:
+        self.pid, self._line = pid, line
         self._code: int | None = None
 
     def wait(self, timeout: float | None = None) -> int:
@@ -71,24 +79,63 @@ class Fork:
 
 
 @contextmanager
-def warm_workers() -> Iterator[None]:
-    """Runs the server, and starts workers through it as long as the block lasts."""
+def warm_processes() -> Iterator[None]:
+    """Runs the two servers, and starts workers and commands through them as long as the block lasts."""
     with tempfile.TemporaryDirectory(prefix="warm-") as folder:
-        environment = worker.environment(Path(folder))
-        place = os.path.join(folder, "line")
-        server = subprocess.Popen([sys.executable, SERVER, place], env=environment, stdin=subprocess.PIPE, cwd=folder)
-        os.environ[PLACE] = place
-        os.environ[PLACE + "_START"] = json.dumps(_read_at_start(environment))
         os.environ[CAPTURES] = os.path.join(folder, "captures")
         os.mkdir(os.environ[CAPTURES])
-        worker.start = warm_start
-        quick_builds()
+        with (
+            _server("WORKERS", worker.environment(Path(folder)), FRAMEWORKS, folder),
+            _server("COMMANDS", _of_commands(), MODULES, folder),
+        ):
+            worker.start = warm_start
+            quick_builds()
+            try:
+                yield
+            finally:
+                worker.start = start
+
+
+@contextmanager
+def _server(name: str, environment: Mapping[str, str], modules: Sequence[str], folder: str) -> Iterator[None]:
+    place = os.path.join(folder, name)
+    command = [sys.executable, SERVER, place, *modules]
+    server = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, cwd=folder)
+    os.environ[PREFIX + name] = place
+    os.environ[PREFIX + name + "_START"] = json.dumps(_read_at_start(environment))
+    try:
+        yield
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _of_commands(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(SERVER.parents[1]), **(more or {})}
+
+
+def run_mlpack(
+    *arguments: object, cwd: Path, environment: Mapping[str, str] | None = None, timeout: float = 600
+) -> subprocess.CompletedProcess[str]:
+    """Runs `mlpack ARGUMENTS` in a process of its own, forked where its interpreter would start as the server did."""
+    surroundings, words = _of_commands(environment), [*map(str, arguments)]
+    if not _same_start("COMMANDS", surroundings):
+        program = [sys.executable, "-c", CLI, *words]
+        return subprocess.run(program, cwd=cwd, env=surroundings, capture_output=True, text=True, timeout=timeout)
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as error, open(os.devnull, "rb") as nothing:
+        passed = [nothing.fileno(), out.fileno(), error.fileno()]
+        process = _forked("COMMANDS", cwd, surroundings, CLI, words, passed)
         try:
-            yield
-        finally:
-            worker.start = start
-            server.kill()
-            server.wait()
+            code = process.wait(timeout)
+        except BaseException:
+            os.kill(process.pid, signal.SIGKILL)
+            raise
+        return subprocess.CompletedProcess(words, code, _text(out), _text(error))
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()
 
 
 def _read_at_start(environment: Mapping[str, str]) -> dict[str, str]:
@@ -102,16 +149,35 @@ def warm_start(
     """Forks a worker where the server has started as `command` would; else starts it."""
     quick_builds()
     python, _, program, *arguments = command
-    known = json.loads(os.environ[PLACE + "_START"])
-    if python != sys.executable or _read_at_start(environment) != known:
+    if python != sys.executable or not _same_start("WORKERS", environment):
         return start(command, scratch, environment, replies, log)
-    request = {"cwd": str(scratch), "environment": dict(environment), "program": program}
-    request |= {"arguments": arguments, "replies": str(replies)}
-    line = _connect(os.environ[PLACE])
     commands, stdin = os.pipe()
-    socket.send_fds(line, [json.dumps(request).encode()], [commands, log.fileno(), replies])
+    passed = [commands, log.fileno(), log.fileno(), replies]
+    process = _forked("WORKERS", scratch, environment, program, arguments, passed, str(replies))
     os.close(commands)
-    return Fork(int(line.recv(64)), os.fdopen(stdin, "wb", 0), line)
+    process.stdin = os.fdopen(stdin, "wb", 0)
+    return process
+
+
+def _same_start(server: str, environment: Mapping[str, str]) -> bool:
+    return _read_at_start(environment) == json.loads(os.environ[f"{PREFIX}{server}_START"])
+
+
+def _forked(
+    server: str,
+    cwd: Path,
+    environment: Mapping[str, str],
+    program: str,
+    arguments: Sequence[str],
+    passed: Sequence[int],
+    kept: str | None = None,
+) -> Fork:
+    """The server's new process; `passed`: its first descriptors, then the one whose number is the argument `kept`."""
+    request = {"cwd": str(cwd), "environment": dict(environment), "program": program}
+    line = _connect(os.environ[PREFIX + server])
+    message = json.dumps({**request, "arguments": list(arguments), "kept": kept}).encode()
+    socket.send_fds(line, [message], passed)
+    return Fork(int(line.recv(64)), line)
 
 
 def _connect(place: str) -> socket.socket:

@@ -1,11 +1,13 @@
-"""The process behind `tests/warm.py`: imports frameworks once, then forks a worker for each connection to its socket.
+"""The process behind `tests/warm.py`: imports modules once, then forks a process for each connection to its socket.
 
-A connection sends one message: a JSON object, with the descriptors of the worker's commands, log and replies. It gets
-the worker's process id, and its exit code when it ends. The server ends when its standard input does.
+A connection sends one message: a JSON object, with the process's standard input, output and error, and with a
+descriptor that it keeps under the number that its arguments give, if any. It gets the process id, and the exit code
+when the process ends. The server ends when its standard input does.
 """
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import json
 import os
@@ -14,13 +16,12 @@ import signal
 import socket
 import sys
 import traceback
+from contextlib import suppress
 from typing import Any, NoReturn
-
-FRAMEWORKS = ("numpy", "pandas", "scipy.stats", "joblib", "sklearn.ensemble", "sklearn.pipeline", "onnx", "skl2onnx")
 
 
 def serve(listener: socket.socket) -> None:
-    """Forks workers until standard input ends."""
+    """Forks processes until standard input ends."""
     children: dict[int, socket.socket] = {}
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
@@ -33,14 +34,14 @@ def serve(listener: socket.socket) -> None:
             reap(children)
         if listener in ready:
             connection, _ = listener.accept()
-            message, fds, _, _ = socket.recv_fds(connection, 1 << 20, 3)
+            message, fds, _, _ = socket.recv_fds(connection, 1 << 20, 4)
             fork(json.loads(message), fds, connection, children)
         if 0 in ready:
             return
 
 
 def fork(request: dict[str, Any], fds: list[int], line: socket.socket, children: dict[int, socket.socket]) -> None:
-    """Forks one worker, which answers with its process id once it leads a session: from then on it can be killed."""
+    """Forks one process, which answers with its process id once it leads a session: from then on it can be killed."""
     pid = os.fork()
     if pid == 0:
         os.setsid()
@@ -54,7 +55,7 @@ def fork(request: dict[str, Any], fds: list[int], line: socket.socket, children:
 
 
 def reap(children: dict[int, socket.socket]) -> None:
-    """Passes on the exit codes of the workers that ended."""
+    """Passes on the exit codes of the processes that ended."""
     while children:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if not pid:
@@ -66,19 +67,20 @@ def reap(children: dict[int, socket.socket]) -> None:
                 continue
 
 
-def become(request: dict[str, Any], commands: int, log: int, replies: int) -> NoReturn:
-    """Runs what the new worker's command line says, as a fresh interpreter would."""
+def become(request: dict[str, Any], stdin: int, out: int, error: int, *kept: int) -> NoReturn:
+    """Runs the program as a fresh interpreter would."""
     code = 1
     try:
         os.chdir(request["cwd"])
         os.environ.clear()
         os.environ.update(request["environment"])
-        moved = os.dup(replies) if replies < 3 else replies
-        for target, passed in ((0, commands), (1, log), (2, log)):
+        moved = [os.dup(descriptor) if descriptor < 3 else descriptor for descriptor in kept]
+        for target, passed in ((0, stdin), (1, out), (2, error)):
             os.dup2(passed, target)
-        os.closerange(3, moved)
-        os.closerange(moved + 1, 1024)
-        sys.argv[:] = ["-c", *(str(moved) if a == request["replies"] else a for a in request["arguments"])]
+        for descriptor in {*range(3, 1024)}.difference(moved):
+            with suppress(OSError):
+                os.close(descriptor)
+        sys.argv[:] = ["-c", *(str(moved[0]) if a == request["kept"] else a for a in request["arguments"])]
         exec(request["program"], {"__name__": "__main__"})
         code = 0
     except SystemExit as end:
@@ -86,6 +88,7 @@ def become(request: dict[str, Any], commands: int, log: int, replies: int) -> No
     except BaseException:
         traceback.print_exc()
     finally:
+        atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
@@ -93,8 +96,8 @@ def become(request: dict[str, Any], commands: int, log: int, replies: int) -> No
 
 if __name__ == "__main__":
     del sys.path[0]
-    place = sys.argv[1]
-    for name in FRAMEWORKS:
+    place, *modules = sys.argv[1:]
+    for name in modules:
         importlib.import_module(name)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(place + ".starting")

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import sysconfig
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +31,7 @@ from mlpack_toolkit.runtimes.server.model import Model
 from mlpack_toolkit.runtimes.server.protocol.infer import infer
 from tests.conftest import Run
 from tests.once import once
-from tests.warm import CLI
+from tests.warm import run_mlpack
 
 TORCH = os.environ.get("MLPACK_TORCH_PYTHON", "")
 HERE = Path(__file__).parent
@@ -67,7 +66,7 @@ Bundle = tuple[Path, dict[str, Any]]
 def built(models: Path, model: str, example: str, output: str, *more: str) -> Bundle:
     """The bundle that the command wrote, and the object that it printed."""
     given = ["build", model, "--example", example, "--python", TORCH, "-o", output, "--json", *more]
-    done = subprocess.run([sys.executable, "-c", CLI, *given], capture_output=True, text=True, cwd=models)
+    done = run_mlpack(*given, cwd=models)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout.splitlines()[-1])
     return models / said["bundle"], said
