@@ -18,7 +18,7 @@ from tests.once import once
 from tests.order import long_first
 from tests.quick import environment
 from tests.tiers import keep
-from tests.warm import run_mlpack, warm_processes
+from tests.warm import run_mlpack, warm_processes, warm_torch
 
 USERS_CLOCK = build.SECONDS_PER_BATCH_SIZE
 Run = Callable[..., tuple[int, dict[str, Any], str]]
@@ -46,6 +46,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def warm() -> Iterator[None]:
     """Workers and commands that have their modules imported when they start; builds that do once what is the same."""
     with warm_processes():
+        yield
+
+
+@pytest.fixture(scope="session")
+def torch(warm: None) -> Iterator[None]:
+    """Workers that have torch imported when they start."""
+    with warm_torch():
         yield
 
 

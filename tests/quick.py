@@ -5,6 +5,7 @@ Tests of the thing itself take the user's own way back: `real_clock` and `real_c
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -15,6 +16,8 @@ JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto"
 """A Maven run of three seconds never earns back what the second compiler costs."""
 CAPTURES = "MLPACK_TEST_CAPTURES"
 """The variable that names the folder of what `tests/remembered.py` remembers."""
+TORCH = os.environ.get("MLPACK_TORCH_PYTHON", "")
+"""The interpreter that has torch; empty where none has."""
 COMPILE = Path(__file__).with_name("compile.sh")
 
 

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from mlpack_toolkit.packager.environments.python.capture import Capture, Captured
-from tests.quick import CAPTURES
+from tests.quick import CAPTURES, TORCH
 
 ELSE = ("PYTEST_", "MLPACK_TEST_", "CCACHE_", "PWD", "OLDPWD", "SHLVL", "_")
 """What the names of variables begin with that a capture cannot depend on."""
@@ -22,7 +22,7 @@ class Remembered:
     """The same words as `Capture`; another interpreter, or another environment of variables, is looked at anew."""
 
     def __init__(self, python: str) -> None:
-        self._place = Path(os.environ[CAPTURES], _key()) if python == sys.executable else None
+        self._place = Path(os.environ[CAPTURES], _key(python)) if python in (sys.executable, TORCH) else None
         known = self._place is not None and self._place.exists()
         self._capture = None if known else Capture(python)
 
@@ -40,7 +40,8 @@ class Remembered:
         return captured
 
 
-def _key() -> str:
+def _key(python: str) -> str:
     variables = sorted((n, v) for n, v in os.environ.items() if not n.startswith(ELSE))
-    folders = [(path, os.stat(path).st_mtime_ns) for path in sys.path if os.path.isdir(path) and "packages" in path]
-    return hashlib.sha256(json.dumps([variables, folders]).encode()).hexdigest()
+    packages = Path(python).parent.parent.glob("lib/*/site-packages")
+    folders = [(path, os.stat(path).st_mtime_ns) for path in (*sys.path, *map(str, packages)) if "packages" in path]
+    return hashlib.sha256(json.dumps([python, variables, folders]).encode()).hexdigest()

@@ -23,13 +23,14 @@ from typing import IO
 
 from mlpack_toolkit.packager.original import worker
 from mlpack_toolkit.packager.original.worker import Child, start
-from tests.quick import CAPTURES, CLOCK
+from tests.quick import CAPTURES, CLOCK, TORCH
 
 SERVER = Path(__file__).with_name("warm_server.py")
 PREFIX = "MLPACK_TEST_WARM_"
 FRAMEWORKS = ("numpy", "pandas", "scipy.stats", "joblib", "sklearn.ensemble", "sklearn.pipeline", "onnx", "skl2onnx")
 """What models import."""
-MODULES = ("numpy", "pandas", "onnx", "onnxruntime", "tests.remembered", "mlpack_toolkit.packager.commands.build")
+TORCH_MODULES = ("numpy", "torch", "onnx", "onnxscript", "torch.onnx._internal.exporter._core")
+MODULES = ("numpy", "pandas", "onnx", "onnxruntime", "mlpack_toolkit.packager.commands.build")
 """What commands import."""
 CLI = f"""
 import sys
@@ -85,8 +86,8 @@ def warm_processes() -> Iterator[None]:
         os.environ[CAPTURES] = os.path.join(folder, "captures")
         os.mkdir(os.environ[CAPTURES])
         with (
-            _server("WORKERS", worker.environment(Path(folder)), FRAMEWORKS, folder),
-            _server("COMMANDS", _of_commands(), MODULES, folder),
+            _server("WORKERS", sys.executable, worker.environment(Path(folder)), FRAMEWORKS),
+            _server("COMMANDS", sys.executable, os.environ, MODULES),
         ):
             worker.start = warm_start
             quick_builds()
@@ -97,28 +98,33 @@ def warm_processes() -> Iterator[None]:
 
 
 @contextmanager
-def _server(name: str, environment: Mapping[str, str], modules: Sequence[str], folder: str) -> Iterator[None]:
-    place = os.path.join(folder, name)
-    command = [sys.executable, SERVER, place, *modules]
-    server = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, cwd=folder)
-    os.environ[PREFIX + name] = place
-    os.environ[PREFIX + name + "_START"] = json.dumps(_read_at_start(environment))
-    try:
+def warm_torch() -> Iterator[None]:
+    """Runs a server for workers that read models of torch, with the interpreter that has it."""
+    with _server("TORCH", TORCH, worker.environment(Path(tempfile.gettempdir())), TORCH_MODULES):
         yield
-    finally:
-        server.kill()
-        server.wait()
 
 
-def _of_commands(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(SERVER.parents[1]), **(more or {})}
+@contextmanager
+def _server(name: str, python: str, environment: Mapping[str, str], modules: Sequence[str]) -> Iterator[None]:
+    with tempfile.TemporaryDirectory(prefix="warm-") as folder:
+        place = os.path.join(folder, "line")
+        command = [python, SERVER, place, *modules]
+        server = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, cwd=folder)
+        os.environ[PREFIX + name] = place
+        os.environ[PREFIX + name + "_START"] = json.dumps(_read_at_start(environment))
+        try:
+            yield
+        finally:
+            del os.environ[PREFIX + name]
+            server.kill()
+            server.wait()
 
 
 def run_mlpack(
     *arguments: object, cwd: Path, environment: Mapping[str, str] | None = None, timeout: float = 600
 ) -> subprocess.CompletedProcess[str]:
     """Runs `mlpack ARGUMENTS` in a process of its own, forked where its interpreter would start as the server did."""
-    surroundings, words = _of_commands(environment), [*map(str, arguments)]
+    surroundings, words = {**os.environ, **(environment or {})}, [*map(str, arguments)]
     if not _same_start("COMMANDS", surroundings):
         program = [sys.executable, "-c", CLI, *words]
         return subprocess.run(program, cwd=cwd, env=surroundings, capture_output=True, text=True, timeout=timeout)
@@ -149,17 +155,21 @@ def warm_start(
     """Forks a worker where the server has started as `command` would; else starts it."""
     quick_builds()
     python, _, program, *arguments = command
-    if python != sys.executable or not _same_start("WORKERS", environment):
+    server = "TORCH" if python == TORCH else "WORKERS"
+    if python not in (sys.executable, TORCH) or not _same_start(server, environment):
         return start(command, scratch, environment, replies, log)
     commands, stdin = os.pipe()
     passed = [commands, log.fileno(), log.fileno(), replies]
-    process = _forked("WORKERS", scratch, environment, program, arguments, passed, str(replies))
+    process = _forked(server, scratch, environment, program, arguments, passed, str(replies))
     os.close(commands)
     process.stdin = os.fdopen(stdin, "wb", 0)
     return process
 
 
 def _same_start(server: str, environment: Mapping[str, str]) -> bool:
+    """Whether the server runs, and has started as a process in this environment would."""
+    if PREFIX + server not in os.environ:
+        return False
     return _read_at_start(environment) == json.loads(os.environ[f"{PREFIX}{server}_START"])
 
 

@@ -99,6 +99,7 @@ if __name__ == "__main__":
     place, *modules = sys.argv[1:]
     for name in modules:
         importlib.import_module(name)
+    sys.path.insert(0, "")  # as `python -c` has it
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(place + ".starting")
         listener.listen(16)

@@ -19,8 +19,8 @@ from mlpack_toolkit.runtimes.server.bundle_info import describe
 from mlpack_toolkit.runtimes.server.model import Model
 from mlpack_toolkit.runtimes.server.protocol.payloads import predict as ask
 from tests.make import build_model
+from tests.quick import TORCH
 
-TORCH = os.environ.get("MLPACK_TORCH_PYTHON", "")
 pytestmark = [
     pytest.mark.full,
     pytest.mark.skipif(not TORCH, reason="needs torch: MLPACK_TORCH_PYTHON names an interpreter that has it"),
@@ -43,7 +43,7 @@ for path in sorted((folder / "others").iterdir()):
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(torch: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("detector")
     subprocess.run([TORCH, FOLDER / "make.py", folder, str(STEPS)], check=True, timeout=500)
     model, example = folder / "detector.pt", folder / "pictures" / "1.png"

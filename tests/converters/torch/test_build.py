@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -31,9 +30,9 @@ from mlpack_toolkit.runtimes.server.model import Model
 from mlpack_toolkit.runtimes.server.protocol.infer import infer
 from tests.conftest import Run
 from tests.once import once
+from tests.quick import TORCH
 from tests.warm import run_mlpack
 
-TORCH = os.environ.get("MLPACK_TORCH_PYTHON", "")
 HERE = Path(__file__).parent
 LONGEST = 240
 """Seconds of a program."""
@@ -56,7 +55,7 @@ def asked(program: str, folder: Path, *more: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def models(torch: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return once(tmp_path_factory, "torch-models", lambda folder: asked("models.py", folder))
 
 

@@ -16,12 +16,12 @@ import pytest
 from mlpack_toolkit.packager.scan import require_trusted, scan
 from mlpack_toolkit.packager.scan.allowlist import allowed_names, referred_names
 from tests.conftest import Run
+from tests.quick import TORCH
 
 from .test_torch_pickles import NAMES, USES
 from .torch_forge import saved, state_dict
 
 ROOT = Path(__file__).parents[3]
-TORCH = os.environ.get("MLPACK_TORCH_PYTHON", "")
 pytestmark = pytest.mark.skipif(not TORCH, reason="needs torch: MLPACK_TORCH_PYTHON names an interpreter that has it")
 
 NET = """
@@ -129,7 +129,7 @@ def test_what_the_scan_refuses_the_guard_refuses_too(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def files(torch: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a module of the user's own in every container of torch."""
     folder = tmp_path_factory.mktemp("torch")
     (folder / "code").mkdir()
