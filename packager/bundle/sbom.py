@@ -15,6 +15,7 @@ def sbom(name: str, version: str, model_sha256: str, environment: Mapping[str, A
     from cyclonedx.model import HashAlgorithm, HashType
     from cyclonedx.model.bom import Bom
     from cyclonedx.model.component import Component, ComponentType
+    from cyclonedx.model.dependency import Dependency
     from cyclonedx.output.json import JsonV1Dot6
 
     model = Component(
@@ -37,7 +38,8 @@ def sbom(name: str, version: str, model_sha256: str, environment: Mapping[str, A
                 bom_ref=purl.to_string(),
             )
         )
-    bom.register_dependency(model, bom.components)
+    alone = [Dependency(each.bom_ref) for each in bom.components]
+    bom.dependencies = [Dependency(model.bom_ref, alone), *alone]  # `register_dependency` looks through all for each
     plain = json.loads(JsonV1Dot6(bom).output_as_string())
     plain["metadata"].pop("timestamp", None)
     return canonical(plain)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .markers import holds
@@ -22,14 +23,14 @@ def needed(
 
     Where several distributions share a package (`google`), all of them count, as the name alone does not decide.
     """
-    required = _required(distributions)
+    lines = _lines(distributions)
     waiting: list[Node] = [(name, "") for name in _holders(packages, distributions)]
     seen: set[Node] = set()
     while waiting:
         node = waiting.pop()
-        if node not in seen and node[0] in required:
+        if node not in seen and node[0] in lines:
             seen.add(node)
-            waiting += _next(required[node[0]], node[1], markers)
+            waiting += _next(_requirements(lines[node[0]]), node[1], markers)
     return frozenset(name for name, _ in seen)
 
 
@@ -40,20 +41,23 @@ def _holders(packages: Sequence[str], distributions: Sequence[Mapping[str, Any]]
     return (canonicalize_name(d["name"]) for d in distributions if not tops.isdisjoint(d.get("tops", ())))
 
 
-def _required(distributions: Sequence[Mapping[str, Any]]) -> dict[str, list[Requirement]]:
-    """Canonical name to requirements; skips invalid lines, as old metadata contains some."""
-    from packaging.requirements import InvalidRequirement, Requirement
+def _lines(distributions: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Canonical name to the lines of its requirements."""
     from packaging.utils import canonicalize_name
 
-    found: dict[str, list[Requirement]] = defaultdict(list)
+    found: dict[str, list[str]] = defaultdict(list)
     for each in distributions:
-        own = found[canonicalize_name(each["name"])]
-        for line in each.get("requires", ()):
-            try:
-                own.append(Requirement(line))
-            except InvalidRequirement:
-                continue
+        found[canonicalize_name(each["name"])] += each.get("requires", ())
     return dict(found)
+
+
+def _requirements(lines: Iterable[str]) -> Iterator[Requirement]:
+    """Skips invalid lines, as old metadata contains some."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    for line in lines:
+        with suppress(InvalidRequirement):
+            yield Requirement(line)
 
 
 def _next(requirements: Iterable[Requirement], extra: str, markers: Mapping[str, str]) -> Iterator[Node]:
