@@ -19,10 +19,14 @@ TINY: dict[str, Sequence[str]] = {
     "large": ("--megabytes", "1", "--model", "table beside"),
     "predict": ("--rows", "3000", "--runs", "1"),
 }
+LONG = ("build", "large", "predict")
+"""Those that start many commands, each several times."""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(TINY))
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.full) if name in LONG else name for name in sorted(TINY)]
+)
 def test_it_prints_what_it_measured(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     import_module(f"benchmarks.{name}").main([*TINY[name], "--json"])
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
