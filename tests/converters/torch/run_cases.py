@@ -45,7 +45,7 @@ def ours(case: Case, out: Path) -> None:
 
     wrapped = model.wrapped(made(case), {})
     table = {f"x{i}": t.numpy() for i, t in enumerate(case.example)}
-    outputs = tuple(purity.check_pure(wrapped.module, lambda: wrapped.outputs(table)))
+    outputs = tuple(purity.check_pure(wrapped.module, lambda: wrapped.outputs(table), wrapped.outputs(table)))
     args, kwargs = wrapped.call(tuple(table)).arguments(model.tensors(table))
     axes = [{a: Range(d) if isinstance(d, str) else Range(*d) for a, d in each.items()} for each in case.axes]
     with contextlib.redirect_stdout(io.StringIO()):
