@@ -70,10 +70,10 @@ def adapt(model: TorchModel, description: Description) -> Description:
     inputs = marked(inputs, model.given.get("image", ""))
     found = replace(description, inputs=inputs, ranges=_bounds(axes))
     try:
-        model.outputs(example)
+        fresh = model.outputs(example)
     except Exception:  # an example that does not fit is refused where it is first asked
         return found
-    answers = check_pure(model.module, lambda: model.outputs(example))
+    answers = check_pure(model.module, lambda: model.outputs(example), fresh)
     notes = found.notes
     if not rows_alone(model.outputs, inputs, example, answers):
         inputs, note = _no_batch(model, inputs, example)

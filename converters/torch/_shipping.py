@@ -63,6 +63,11 @@ def _check_pure(graph: Any) -> None:
     for node in _nodes(graph):
         if node.op_type in _RANDOM and not node.domain:
             raise Unsupported(f"the graph draws random numbers ({node.op_type}): switch that off in eval mode")
+        if node.op_type == "ScatterND" and node.attributes.get_string("reduction", "none") != "none":
+            raise Unsupported(
+                "the graph joins numbers at one place with ScatterND, which ONNX Runtime does from several threads at "
+                "once, and loses some: write index_add or scatter_add in place of index_put(accumulate=True)"
+            )
 
 
 def _path(scopes: str) -> str:

@@ -24,10 +24,26 @@ def load(path: Path, given: Mapping[str, Any]) -> Any:
     require_new(torch.__version__)
     names = _members(path)
     if "archive_format" in names:
+        _register(path)
         return torch.export.load(str(path))
     if "constants.pkl" in names or any(name.startswith("code/") for name in names):
         return torch.jit.load(str(path), map_location="cpu")
     return with_weights(given.get("factory", ""), weights_of(path, bool(names)))
+
+
+def _register(path: Path) -> None:
+    """Imports torchvision, which registers its operators, for a program that names one; raises `Unreadable`."""
+    with zipfile.ZipFile(path) as archive:
+        programs = [name for name in archive.namelist() if name.endswith("models/model.json")]
+        if not any(b'"torch.ops.torchvision.' in archive.read(name) for name in programs):
+            return
+    try:
+        import torchvision  # type: ignore[import-not-found, unused-ignore] # noqa: F401
+    except ImportError as error:
+        raise Unreadable(
+            f"{path.name} has operators of torchvision, and this interpreter has none: install the torchvision that "
+            "belongs to its torch, or give another interpreter (--python PATH)"
+        ) from error
 
 
 def require_new(version: str) -> None:

@@ -8,16 +8,18 @@ from typing import Any, Callable
 
 from ..spec import Table, Unsupported
 from ._scan import drawn_at
+from .scripted import is_script
 
 PLAIN = (bool, int, float, str, bytes, type(None))
 DEEPEST = 4
 """How deep lists and dicts of attributes are looked into."""
 
 
-def check_pure(module: Any, ask: Callable[[], Table]) -> Table:
+def check_pure(module: Any, ask: Callable[[], Table], fresh: Table) -> Table:
     """The second answer of `ask`. Raises `Unsupported` where the module is random or stateful, by what changes.
 
-    What a module makes on its first call and keeps (a table of positions) is no state: only the second call is watched.
+    `fresh`: the answer of the new module to the same tensors. What a module makes on that call and keeps (a table of
+    positions) is no state, and is not watched; but the answer has to be that of later calls.
     """
     first = ask()
     before, drawn = dict(_state(module)), _generators()
@@ -34,13 +36,30 @@ def check_pure(module: Any, ask: Callable[[], Table]) -> Table:
             f"the module remembers: its {changed[0]} changes with every call, and a graph answers by its inputs alone: "
             "take that state as an input and return it as an output"
         )
-    other = [name for name in first if name not in second or not _alike(first[name], second[name])]
+    other = _changed(first, second)
     if other:
         raise Unsupported(
             f"the module answers otherwise when it is called again with the same tensors (output {other[0]!r}): "
             "it keeps a state, or draws numbers that no generator of torch, numpy or Python gave"
         )
+    other = [] if _profiles(module) else _changed(fresh, second)
+    if other:
+        raise Unsupported(
+            f"the module answers its first call otherwise than the next ones with the same tensors (output "
+            f"{other[0]!r}): what it makes on its first call and keeps changes its answers: make that in __init__"
+        )
     return second
+
+
+def _changed(one: Table, other: Table) -> list[str]:
+    """The outputs that are not the same in both answers."""
+    names = one.keys() | other.keys()
+    return sorted(name for name in names if not (name in one and name in other and _alike(one[name], other[name])))
+
+
+def _profiles(module: Any) -> bool:
+    """Whether a part of it is TorchScript, whose first run is one to learn from: what is compiled then rounds anew."""
+    return any(map(is_script, module.modules()))
 
 
 def _generators() -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from . import packed
 from .attention import ATTENTION
+from .bags import BAGS
 from .empty import EMPTY
 from .extremes import EXTREMES
 from .fix import Fix, Form, guarded
@@ -24,6 +25,7 @@ FIXES: tuple[Fix, ...] = (
     EXTREMES,
     EMPTY,
     SCATTERING,
+    BAGS,
     ORDERING,
     POOLING,
     RESIZING,
@@ -40,13 +42,21 @@ def fixed(program: Any, without: frozenset[str] = frozenset()) -> Any:
 
     from .._scan import nodes
 
-    chosen = {name: form for fix in FIXES if fix.name not in without for name, form in fix.forms.items()}
+    fixes = [fix for fix in FIXES if fix.name not in without]
+    chosen = {name: form for fix in fixes for name, form in fix.forms.items()}
     forms = {_operator(name): guarded(name, form) for name, form in chosen.items()}
     used = {node.target for node in nodes(program)}
-    if not used & forms.keys():
+    if not used & forms.keys() and not any(map(_writes, used)):
         return program
+    for fix in fixes:
+        fix.prepare(nodes(program))
     with torch.no_grad():
         return program.run_decompositions(dict(forms))
+
+
+def _writes(target: Any) -> bool:
+    """Whether an operator writes into a tensor: it becomes one that does not, of which there may be a form."""
+    return bool(getattr(getattr(target, "_schema", None), "is_mutable", False))
 
 
 def _operator(name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,17 +11,23 @@ Form = Callable[..., Any]
 """A function of an operator's arguments that computes the same; `NotImplemented` where the operator itself is right."""
 
 
+def _nothing(nodes: Iterable[Any]) -> None:
+    """Leaves them as they are."""
+
+
 @dataclass(frozen=True)
 class Fix:
     """A pass over a program.
 
-    `requires`, `ensures`: sentences. `forms`: by name of the operator with its overload, how it is written instead.
+    `requires`, `ensures`: sentences. `forms`: by name of the operator with its overload, how it is written instead;
+    `prepare`: changes the nodes first, for what a form cannot see from its own arguments.
     """
 
     name: str
     requires: str
     ensures: str
     forms: Mapping[str, Form]
+    prepare: Callable[[Iterable[Any]], None] = _nothing
 
 
 _AS_IT_IS: set[str] = set()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 from .fix import Fix, alike, as_it_is, axis_of
@@ -81,6 +83,43 @@ def _index_reduce(x: Any, dim: int, index: Any, source: Any, reduce: str, *, inc
     return torch.scatter_reduce(x, axis, places, source, reduce, include_self=include_self)
 
 
+def _index_add(x: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1) -> Any:
+    """By ScatterElements: ONNX Runtime's ScatterND adds to one place from several threads at once, and loses some."""
+    if x.dim() == 0 or source.dim() != x.dim():
+        return NotImplemented
+    axis = axis_of(x, dim)
+    along = [-1 if each == axis else 1 for each in range(x.dim())]
+    return x.scatter_add(axis, index.reshape(along).expand(source.shape), source * alpha)
+
+
+def _index_put(x: Any, indices: Any, values: Any, accumulate: bool = False) -> Any:
+    """Added by ScatterElements, for the reason above: the indexed axes first, and as one."""
+    if not accumulate:
+        return NotImplemented
+    axes = [axis for axis, index in enumerate(indices) if index is not None]
+    given = [indices[axis] for axis in axes]
+    if any(not each.dtype.is_signed for each in given) or axes != list(range(axes[0], axes[-1] + 1)):
+        return NotImplemented
+    return _put_added(x, axes, given, values)
+
+
+def _put_added(x: Any, axes: Sequence[int], indices: Sequence[Any], values: Any) -> Any:
+    """`axes`: those next to each other that the indices are of."""
+    import torch
+
+    indices = torch.broadcast_tensors(*indices)
+    first, sizes, rank = axes[0], [x.shape[axis] for axis in axes], indices[0].dim()
+    place = torch.zeros_like(indices[0])
+    for index, size in zip(indices, sizes):
+        place = place * size + torch.where(index < 0, index + size, index)
+    others = [*x.shape[:first], *x.shape[axes[-1] + 1 :]]
+    values = values.expand([*x.shape[:first], *place.shape, *x.shape[axes[-1] + 1 :]])
+    moved = values.movedim(list(range(first, first + rank)), list(range(rank)))
+    flat = x.movedim(list(axes), list(range(len(axes)))).reshape([math.prod(sizes), *others])
+    added = _index_add(flat, 0, place.reshape(-1), moved.reshape([place.numel(), *others]))
+    return added.reshape([*sizes, *others]).movedim(list(range(len(axes))), list(axes))
+
+
 def _masked_select(x: Any, mask: Any) -> Any:
     import torch
 
@@ -119,6 +158,8 @@ SCATTERING = Fix(
         "aten::scatter_add": _scatter_add,
         "aten::scatter.src": _scatter,
         "aten::index_reduce": _index_reduce,
+        "aten::index_add": _index_add,
+        "aten::index_put": _index_put,
         "aten::masked_select": _masked_select,
         "aten::searchsorted.Tensor": _searchsorted,
         "aten::bucketize.Tensor": _bucketize,

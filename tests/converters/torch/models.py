@@ -62,6 +62,15 @@ def classifier() -> nn.Module:
     ).eval()
 
 
+class Boxes(nn.Module):
+    """The boxes that do not cover a better one."""
+
+    def forward(self, boxes: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        from torchvision.ops import nms
+
+        return boxes[nms(boxes, scores, 0.5)]
+
+
 def make(folder: Path) -> None:
     """Writes the models, their code and their examples."""
     (folder / "code").mkdir()
@@ -74,6 +83,8 @@ def make(folder: Path) -> None:
     net, pictures = classifier(), torch.rand(5, 1, 8, 8)
     free = ({0: torch.export.Dim.DYNAMIC},)
     torch.export.save(torch.export.export(net, (pictures,), dynamic_shapes=free), folder / "pictures.pt2")
+    boxes = torch.tensor([[0, 0, 2, 2], [0, 0, 2, 1.9], [5, 5, 6, 6.0]]), torch.tensor([0.9, 0.8, 0.7])
+    torch.export.save(torch.export.export(Boxes(), boxes, dynamic_shapes=(free[0],) * 2), folder / "boxes.pt2")
     torch.jit.trace(net, pictures).save(str(folder / "script.pt"))
     np.save(folder / "pictures.npy", pictures.numpy())
 

@@ -1,6 +1,6 @@
 """Asks the worker's own session about modules that it must refuse, in one process; prints a JSON object of sentences.
 
-Runs in an interpreter that has torch: `python refusals.py FOLDER`.
+Runs in an interpreter that has torch: `python refusals.py FOLDER MODELS`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from torch.nn import functional as F
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "src"))
 from mlpack_toolkit.converters import messages
 from mlpack_toolkit.converters._worker.session import ModelSession, _failure
+from mlpack_toolkit.converters.spec import Unreadable
 from mlpack_toolkit.converters.table import write_table
 from mlpack_toolkit.converters.torch import CONVERTER
 from mlpack_toolkit.converters.torch.model import wrapped
 
+BOXES = np.array([[0, 0, 2, 2], [0, 0, 2, 1.9], [5, 5, 6, 6]], np.float32)
 X = {"x": np.arange(20, dtype=np.float32).reshape(5, 4) / 7}
 
 
@@ -62,6 +64,21 @@ class BufferCounter(Plain):
     def answer(self, x: torch.Tensor) -> Any:
         self.steps += 1
         return self.layer(x) + self.steps
+
+
+class FirstCall(Plain):
+    def answer(self, x: torch.Tensor) -> Any:
+        if not hasattr(self, "scale"):
+            self.scale = torch.ones(3)
+            return self.layer(x) + 1
+        return self.layer(x) * self.scale
+
+
+class TableOfTheFirstCall(Plain):
+    def answer(self, x: torch.Tensor) -> Any:
+        if not hasattr(self, "scale"):
+            self.scale = torch.arange(3.0)
+        return self.layer(x) * self.scale
 
 
 class Branch(Plain):
@@ -107,6 +124,8 @@ CASES: dict[str, Case] = {
     "noise": (Noise, X, {}),
     "a counter of Python": (PythonCounter, X, {}),
     "a counter in a buffer": (BufferCounter, X, {}),
+    "a first call of its own": (FirstCall, X, {}),
+    "a table of the first call": (TableOfTheFirstCall, X, {}),
     "a branch on values": (Branch, X, {}),
     "more tensors than parameters": (Plain, {"x": X["x"], "mask": X["x"]}, {}),
     "another shape": (Plain, {"x": X["x"][:, :3].copy()}, {}),
@@ -155,8 +174,26 @@ def read(value: Any, place: Path) -> dict[str, Any]:
     return {"kind": ""}
 
 
+def run(program: Path) -> dict[str, Any]:
+    """What a program with an operator of torchvision answers, and why it is refused where there is no torchvision."""
+    from mlpack_toolkit.converters.torch import loading
+
+    assert "torchvision" not in sys.modules
+    sys.modules["torchvision"] = None  # type: ignore[assignment, unused-ignore]
+    try:
+        loading.load(program, {})
+        refused = ""
+    except Unreadable as error:
+        refused = str(error)
+    del sys.modules["torchvision"]
+    loaded = wrapped(loading.load(program, {}), {})
+    kept = loaded.outputs({"boxes": BOXES, "scores": np.array([0.9, 0.8, 0.7], np.float32)})
+    return {"refused": refused, "kept": kept["output"].tolist()}
+
+
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     found = {name: asked(case, folder) for name, case in CASES.items()}
     found["an example that is a module"] = read(nn.Linear(2, 2), folder / "a module.pt")
+    found["a program of torchvision"] = run(Path(sys.argv[2]) / "boxes.pt2")
     print(json.dumps(found))

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import torch
 from cases.case import CASES, Case
@@ -44,7 +45,7 @@ def ours(case: Case, out: Path) -> None:
 
     wrapped = model.wrapped(made(case), {})
     table = {f"x{i}": t.numpy() for i, t in enumerate(case.example)}
-    outputs = tuple(purity.check_pure(wrapped.module, lambda: wrapped.outputs(table)))
+    outputs = tuple(purity.check_pure(wrapped.module, lambda: wrapped.outputs(table), wrapped.outputs(table)))
     args, kwargs = wrapped.call(tuple(table)).arguments(model.tensors(table))
     axes = [{a: Range(d) if isinstance(d, str) else Range(*d) for a, d in each.items()} for each in case.axes]
     with contextlib.redirect_stdout(io.StringIO()):
@@ -122,6 +123,7 @@ def outcome(case: Case, export: Callable[[Case, Path], None], folder: Path) -> d
         "outcome": found[0],
         "why": found[1],
         "refused": case.refused,
+        "operators": operators(path) if path.exists() else [],
         "seconds": round(seconds, 2),
     }
 
@@ -149,7 +151,28 @@ def twice(case: Case, folder: Path) -> dict[str, object]:
     first, second = (path.read_bytes() for path in paths)
     here = (str(Path(__file__).parent), "site-packages", "forward(self", ".py", "File ")
     strings = [text for text in here if text.encode() in first]
-    return {"case": f"{case.name} twice", "same": first == second, "size": len(first), "strings": strings}
+    same = first == second
+    return {"case": f"{case.name} twice", "same": same, "size": len(first), "strings": strings, "rows": rows(paths[0])}
+
+
+def rows(path: Path) -> list[int]:
+    """How many rows a graph's LSTM computes for batches of 0, 1 and 5."""
+    model = onnx.load(str(path))
+    states = next(node.output[0] for node in model.graph.node if node.op_type == "LSTM")
+    model.graph.output.append(onnx.helper.make_empty_tensor_value_info(states))
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (given,) = session.get_inputs()
+    batches = (np.zeros((batch, 3, given.shape[2]), np.float32) for batch in (0, 1, 5))
+    return [session.run([states], {given.name: batch})[0].shape[2] for batch in batches]
+
+
+def operators(path: Path) -> list[str]:
+    """The operators of a graph, outside of the bodies of others, and how they join numbers: `ScatterND add`."""
+    found = set()
+    for node in onnx.load(str(path), load_external_data=False).graph.node:
+        joined = [each.s.decode() for each in node.attribute if each.name == "reduction"]
+        found.add(" ".join([node.op_type, *joined]))
+    return sorted(found)
 
 
 def main() -> None:

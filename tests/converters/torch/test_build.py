@@ -247,6 +247,7 @@ REFUSED = {
     "noise": ("Unsupported", r'draws random numbers.*line \d+: "return .*torch\.randn_like'),
     "a counter of Python": ("Unsupported", "remembers: its attribute calls changes with every call"),
     "a counter in a buffer": ("Unsupported", "remembers: its buffer steps changes with every call"),
+    "a first call of its own": ("Unsupported", r"its first call otherwise than the next ones.*make that in __init__"),
     "a branch on values": ("Unsupported", r'line \d+: "if x.sum\(\) > 0:".*write torch.where\(condition, a, b\)'),
     "more tensors than parameters": ("BadExample", r"has 2 tensors \(x, mask\), and forward takes \(x\)"),
     "another shape": ("BadExample", "the model does not take the example: RuntimeError: .*5x3 and 4x3"),
@@ -264,8 +265,9 @@ REFUSED = {
 
 
 @pytest.fixture(scope="module")
-def refusals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(asked("refusals.py", tmp_path_factory.mktemp("refusals")).splitlines()[-1])
+def refusals(models: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    said = asked("refusals.py", tmp_path_factory.mktemp("refusals"), str(models))
+    found: dict[str, Any] = json.loads(said.splitlines()[-1])
     return found
 
 
@@ -280,6 +282,21 @@ def test_rows_that_depend_on_others_are_no_batch(refusals: dict[str, Any]) -> No
     found = refusals["rows that depend on other rows"]
     assert found["signature"]["inputs"][0]["shape"] == ["rows", 4]
     assert "a row depends on the other rows" in found["notes"][0]
+
+
+def test_what_is_made_on_the_first_call_may_stay(refusals: dict[str, Any]) -> None:
+    found = refusals["a table of the first call"]
+    assert found["kind"] == "", found
+    assert found["signature"]["inputs"][0]["shape"] == ["N", 4]
+
+
+def test_a_program_with_an_operator_of_torchvision(models: Path, mlpack: Run, refusals: dict[str, Any]) -> None:
+    """The scan takes the sizes that its values decide; the loader registers the operator, or says what is missing."""
+    code, said, _ = mlpack("inspect", models / "boxes.pt2")
+    assert code == 0 and "torchvision.nms.default" in str(said["operators"]) and "refused" not in said
+    found = refusals["a program of torchvision"]
+    assert found["kept"] == [[0, 0, 2, 2], [5, 5, 6, 6]]
+    assert "has operators of torchvision, and this interpreter has none" in found["refused"]
 
 
 def test_a_batch_that_cannot_be_free_is_fixed_and_said(refusals: dict[str, Any]) -> None:

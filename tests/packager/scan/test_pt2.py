@@ -89,6 +89,13 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "a size of much memory": (exported(sized("9**9**9**9")), "more than arithmetic"),
     "a size of much memory by name": (exported(sized("Pow(Pow(Integer(9), Integer(60)), Integer(64))")), "arithmetic"),
     "a size by a lambda": (exported(sized("(lambda: 1)()")), "more than arithmetic"),
+    "a comparison that runs": (exported(sized(f"GreaterThan(Symbol('u0', integer=True), {EVIL})")), "more than arithm"),
+    "a comparison by an attribute": (exported(sized("LessThan(Symbol('u0').func, Integer(2))")), "more than arithm"),
+    "a comparison of other functions": (exported(sized("And(Symbol('u0'), Lambda(x, x)(2))")), "more than arithmetic"),
+    "a comparison with arguments by name": (
+        exported(sized("GreaterThan(Symbol('u0'), Integer(2), evaluate=print)")),
+        "more than arithmetic",
+    ),
     "a long size": (exported(sized("1+" * 20_000 + "1")), "a size of 40001 characters"),
     "a deep size": (exported(sized("(" * 300 + "1" + ")" * 300)), "more than arithmetic"),
     "a guard that runs": (exported(changed(PROGRAM, "guards_code", [EVIL])), "a guard that is more"),
@@ -212,6 +219,9 @@ def test_what_torch_does_not_write_is_a_clear_error(name: str, tmp_path: Path) -
         "ToFloat(s0)*Float('0.5', precision=53)",
         "Eq(s0, 2) & (s1 > 3)",
         "GreaterThan(Symbol('u0', integer=True), Integer(0))",
+        "LessThan(Symbol('u1', integer=True), Integer(1000))",
+        "And(StrictGreaterThan(Symbol('u0'), Integer(1)), Not(Equality(Symbol('u1'), Symbol('u0'))))",
+        "Or(StrictLessThan(Symbol('u0'), Integer(9)), Unequality(Mod(Symbol('u0'), Integer(2)), Integer(0)))",
     ],
 )
 def test_arithmetic_with_sizes_is_taken(text: str, tmp_path: Path) -> None:

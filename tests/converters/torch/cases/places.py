@@ -213,14 +213,111 @@ class bags_of_embeddings(nn.Module):
         return self.mean(i, start), self.sum(i, start), self.most(i, start)
 
 
-@case([whole(0, 9, 3, 4)], [{0: "batch"}], [[whole(0, 9, 2, 4)], [whole(0, 9, 1, 4)]])
+LENGTHS = [{0: "batch", 1: "length"}, {0: "batch", 1: "length"}]
+PADDED = torch.tensor([[2, 2, 2], [2, 0, 2], [5, 5, 8]])
+
+
+@case(
+    [whole(0, 9, 3, 4), normal(3, 4)],
+    LENGTHS,
+    [[whole(0, 9, 2, 4), normal(2, 4)], [whole(0, 9, 0, 4), normal(0, 4)], [PADDED, normal(3, 3)]],
+)
 class bags_of_rows(nn.Module):
     def __init__(self):
         super().__init__()
-        self.mean, self.sum = nn.EmbeddingBag(9, 4, mode="mean"), nn.EmbeddingBag(9, 4, mode="sum", padding_idx=2)
+        self.plain = nn.ModuleList(nn.EmbeddingBag(9, 4, mode=m) for m in ("sum", "mean", "max"))
+        self.padded = nn.ModuleList(nn.EmbeddingBag(9, 4, mode=m, padding_idx=2) for m in ("sum", "mean", "max"))
+        self.last = nn.EmbeddingBag(9, 4, mode="mean", padding_idx=-7)
 
-    def forward(self, i):
-        return self.mean(i), self.sum(i)
+    def forward(self, i, w):
+        bags = (*self.plain, *self.padded, self.last)
+        return *(bag(i) for bag in bags), self.plain[0](i, per_sample_weights=w), self.padded[0](i, None, w)
+
+
+BAGS = ([0, 2, 4], [0, 0, 5], [0, 5, 5, 5], [0, 6])
+NOT_BAGS = ([1, 3], [0, 7], [0, -1])
+
+
+@case(
+    [whole(0, 9, 6), torch.tensor([0, 2, 4]), normal(6)],
+    [{0: "words"}, {0: "bags"}, {0: "words"}],
+    [
+        *([torch.tensor([1, 2, 2, 4, 5, 2]), torch.tensor(start), normal(6)] for start in (*BAGS, *NOT_BAGS)),
+        [whole(0, 9, 0), torch.tensor([0, 0]), normal(0)],
+        [whole(0, 9, 0), torch.tensor([], dtype=torch.int64), normal(0)],
+    ],
+)
+class bags_at_offsets(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.sum, self.mean = nn.EmbeddingBag(9, 4, mode="sum"), nn.EmbeddingBag(9, 4, mode="mean")
+
+    def forward(self, i, start, w):
+        return self.mean(i, start), self.sum(i, start), self.sum(i, start, w)
+
+
+@case(
+    [whole(0, 9, 6), torch.tensor([0, 2, 4])],
+    [{0: "words"}, {0: "bags"}],
+    [
+        *([torch.tensor([1, 2, 2, 4, 5, 2]), torch.tensor(start)] for start in (*BAGS, *NOT_BAGS)),
+        [whole(0, 9, 6), torch.tensor([0, 4, 2])],
+        [whole(0, 9, 0), torch.tensor([0, 0])],
+    ],
+)
+class padded_bags_at_offsets(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.bags = nn.ModuleList(nn.EmbeddingBag(9, 4, mode=m, padding_idx=2) for m in ("sum", "mean", "max"))
+        self.most = nn.EmbeddingBag(9, 4, mode="max")
+
+    def forward(self, i, start):
+        return *(bag(i, start) for bag in self.bags), self.most(i, start)
+
+
+@case(
+    [whole(0, 9, 6), torch.tensor([0, 2, 4])],
+    [{0: "words"}, {0: "bags"}],
+    [
+        *([torch.tensor([1, 2, 2, 4, 5, 2]), torch.tensor(start)] for start in (*BAGS, *NOT_BAGS[:2])),
+        [whole(0, 9, 6), torch.tensor([0, 4, 2])],
+        [whole(0, 9, 0), torch.tensor([0, 0])],
+    ],
+)
+class bags_with_a_last_offset(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.plain = nn.ModuleList(
+            nn.EmbeddingBag(9, 4, mode=m, include_last_offset=True) for m in ("sum", "mean", "max")
+        )
+        self.padded = nn.ModuleList(
+            nn.EmbeddingBag(9, 4, mode=m, padding_idx=2, include_last_offset=True) for m in ("sum", "mean", "max")
+        )
+
+    def forward(self, i, start):
+        return *(bag(i, start) for bag in self.plain), *(bag(i, start) for bag in self.padded)
+
+
+@case(
+    [normal(5, 3), torch.tensor([0, 2, 2, 1, -4]), torch.tensor([2, 0, 0, -1, 1])],
+    [{0: "nodes"}, {0: "nodes"}, {0: "nodes"}],
+    [
+        [normal(7, 3), torch.tensor([3] * 7), torch.tensor([1] * 7)],
+        [normal(0, 3), torch.tensor([], dtype=torch.int64), torch.tensor([], dtype=torch.int64)],
+    ],
+)
+class places_added_to(nn.Module):
+    def forward(self, x, i, j):
+        put = torch.ops.aten.index_put.default
+        start = torch.full((4, 3), 2.0)
+        start.index_put_((i % 4,), x, accumulate=True)
+        return (
+            start.index_add_(0, i % 4, x),
+            torch.zeros(4, 3).index_put((i, j), x[:, 0], accumulate=True),
+            torch.zeros(4, 3).index_put((i, j), torch.tensor(0.5), accumulate=True),
+            put(torch.zeros(2, 4), [None, i], x[:, :2].t(), True),
+            put(torch.zeros(4, 2, 3), [i, None, j], x[:, :2], False),
+        )
 
 
 @case([whole(0, 9, 3, 4)], [BATCH], [[whole(0, 9, 2, 4)]])
