@@ -91,7 +91,7 @@ def _said(text: str, folder: Path) -> str:
     """The sentence of an error, without the folder that is gone by then."""
     text = text.replace(f"{folder}/", "")
     lines = [line for line in text.splitlines() if line.startswith("mlpack: ")]
-    return (lines[-1] if lines else text.strip().splitlines()[-1]).removeprefix("mlpack: ").replace("|", "/")[:400]
+    return (lines[-1] if lines else text.strip().splitlines()[-1]).removeprefix("mlpack: ").replace("|", "/")[:700]
 
 
 def _numbers(bundle: Path) -> dict[str, str]:
