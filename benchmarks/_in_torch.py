@@ -55,10 +55,15 @@ def _make(key: str, folder: str) -> Any:
     if system.frame:
         joblib.dump(module, Path(folder) / "model.joblib")
         system.example(20).to_csv(Path(folder) / "example.csv", index=False)
-        return {"parameters": sum(p.numel() for p in module[-1].module_.parameters())}
+        return {"parameters": sum(p.numel() for p in _network(module[-1]).parameters())}
     torch.save(module.state_dict(), Path(folder) / "model.pt")
     np.savez(Path(folder) / "example.npz", **system.example(2))
     return {"parameters": sum(p.numel() for p in module.parameters())}
+
+
+def _network(step: Any) -> Any:
+    """The module of a pipeline's last step."""
+    return step.module_ if hasattr(step, "module_") else step.module()
 
 
 def _wrapped(system: Any) -> Any:

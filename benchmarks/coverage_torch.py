@@ -1,7 +1,8 @@
 """The systems of the field in PyTorch through `mlpack build`, and torch's exporter as it comes beside it.
 
 `MLPACK_TORCH_PYTHON=PYTHON python -m benchmarks.coverage_torch [--json] [--write] [--all] [--cases] [KEY ...]`;
-`--write` puts the lines of what was run into docs/coverage-torch.md, in which the others stay.
+`--write` puts the lines of what was run into docs/coverage-torch.md, in which the others stay. `--no-plain` runs
+`mlpack build` alone; what the page has of the plain exporter stays.
 """
 
 from __future__ import annotations
@@ -48,8 +49,11 @@ def in_torch(*arguments: object) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def judge(system: Mapping[str, Any], rtol: float | None = None) -> dict[str, str]:
-    """The line of one system: what became of it under `mlpack build`, and what the plain exporter gives."""
+def judge(system: Mapping[str, Any], rtol: float | None = None, beside: bool = True) -> dict[str, str]:
+    """The line of one system: what became of it under `mlpack build`, and what the plain exporter gives.
+
+    `beside`: whether the plain exporter is run, too.
+    """
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work)
         size = in_torch("make", system["key"], folder)["parameters"]
@@ -64,7 +68,7 @@ def judge(system: Mapping[str, Any], rtol: float | None = None) -> dict[str, str
             numbers = _numbers(bundle)
             memory = f"{used.together / GIGABYTE:.1f}"
             line |= {**numbers, "build s": f"{used.wall:.0f}", "CPU s": f"{used.cpu:.0f}", "peak GB": memory}
-        plain = _NO_PLAIN if system["frame"] else _plain(system["key"], folder, bundle)
+        plain = _NO_PLAIN if system["frame"] else _plain(system["key"], folder, bundle) if beside else {}
         return {**line, "parameters": f"{size / 1e6:,.1f} M", **plain}
 
 
@@ -87,7 +91,7 @@ def _said(text: str, folder: Path) -> str:
     """The sentence of an error, without the folder that is gone by then."""
     text = text.replace(f"{folder}/", "")
     lines = [line for line in text.splitlines() if line.startswith("mlpack: ")]
-    return (lines[-1] if lines else text.strip().splitlines()[-1]).removeprefix("mlpack: ").replace("|", "/")[:400]
+    return (lines[-1] if lines else text.strip().splitlines()[-1]).removeprefix("mlpack: ").replace("|", "/")[:700]
 
 
 def _numbers(bundle: Path) -> dict[str, str]:
@@ -110,6 +114,7 @@ def _widest(tolerances: Mapping[str, Mapping[str, float]]) -> float:
 
 
 _NO_PLAIN = {"plain exporter": "takes no pipeline", "its s": EMPTY, "its GB": EMPTY}
+_NOT_RUN = {"plain exporter": "not run", "its s": EMPTY, "its GB": EMPTY}
 
 
 def _plain(key: str, folder: Path, bundle: Path | None) -> dict[str, str]:
@@ -201,17 +206,21 @@ def rows_of(text: str, first: tuple[str, str]) -> list[dict[str, str]]:
 
 
 def merged(old: Sequence[Mapping[str, str]], new: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
-    """The old lines with the new ones in their places, and what is new at the end."""
+    """The old lines with the new ones in their places, and what is new at the end.
+
+    A new line without some cells keeps those of the old one.
+    """
     key = next(iter((new or old or [{"": ""}])[0]))
     latest = {line[key]: line for line in new}
-    kept = [latest.pop(line[key], line) for line in old]
+    kept = [{**line, **latest.pop(line[key], {})} for line in old]
     return [*kept, *latest.values()]
 
 
 def _put(systems: Sequence[Mapping[str, str]], modules: Sequence[Mapping[str, str]]) -> None:
     """Writes the lines into the page as it is now."""
     text = PAGE.read_text("utf-8") if PAGE.is_file() else ""
-    PAGE.write_text(page(merged(rows_of(text, SYSTEM), systems), modules or rows_of(text, CASE)), "utf-8")
+    lines = [{**line, **_NOT_RUN, **line} for line in merged(rows_of(text, SYSTEM), systems)]
+    PAGE.write_text(page(lines, modules or rows_of(text, CASE)), "utf-8")
 
 
 def _chosen(keys: Sequence[str], big: bool, cases_alone: bool) -> Iterator[Mapping[str, Any]]:
@@ -227,12 +236,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--all", action="store_true", help="also the big ones")
     parser.add_argument("--cases", action="store_true", help="the small modules; systems only with --all or by name")
     parser.add_argument("--rtol", type=float)
+    parser.add_argument("--no-plain", action="store_true", help="leave out torch's own exporter")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--write", action="store_true", help="write docs/coverage-torch.md")
     given = parser.parse_args(arguments)
     systems = []
     for system in _chosen(given.keys, given.all, given.cases and not given.all):
-        systems.append(judge(system, given.rtol))
+        systems.append(judge(system, given.rtol, not given.no_plain))
         print(json.dumps(systems[-1]), file=sys.stderr, flush=True)
         if given.write:
             _put(systems[-1:], ())

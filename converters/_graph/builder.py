@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,6 +82,10 @@ class GraphBuilder:
         self.sparse: dict[str, Sparse] = {}
         self.refused: dict[str, str] = {}
         self.single: set[str] = set()
+
+    def reserve(self, names: Iterable[str]) -> None:
+        """Keeps the names of outputs for them: no value inside has one."""
+        self._taken.update(names)
 
     def fresh(self, stem: str) -> str:
         """A name that is not taken yet."""

@@ -15,6 +15,7 @@ from .step import Answer
 def assemble(model: Any, description: Description, signature: Signature, real: str, out: Path) -> None:
     """Writes the ONNX model to `out`; see `Converter.convert`."""
     graph = GraphBuilder(real)
+    graph.reserve(spec.name for spec in signature.outputs)
     frame = tuple(_input(spec, description, graph) for spec in signature.inputs)
     answer = convert(model, frame, graph)
     for spec in signature.outputs:

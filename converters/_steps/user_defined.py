@@ -131,7 +131,7 @@ def _with_index(answer: Answer, graph: GraphBuilder) -> Answer:
 
 
 def _inlined(model: Any, frame: Frame, graph: GraphBuilder, fitted: Any) -> Any:
-    """Inlines the author's own ONNX model: outputs are matched by name, a single one by position."""
+    """Inlines the author's own ONNX model: outputs are matched by name, a single one is what such a step answers."""
     constants = {c.name for c in model.graph.initializer}
     inputs = [i for i in model.graph.input if i.name not in constants]
     own = {value.column: value for value in frame if value.column}
@@ -143,10 +143,12 @@ def _inlined(model: Any, frame: Frame, graph: GraphBuilder, fitted: Any) -> Any:
         raise Unsupported(f"the graph of {dotted(type(fitted))} needs one input, or inputs named like the columns")
     names = inline(model, fed, graph)
     found = {o.name: _in_real(o, names[o.name], graph) for o in model.graph.output}
-    if len(found) == 1:
-        value = next(iter(found.values()))
-        return value if hasattr(fitted, "transform") else {"prediction": value}
-    return found
+    if len(found) > 1 or found.keys() <= set(PLACES):
+        return found
+    value = next(iter(found.values()))
+    if hasattr(fitted, "transform"):
+        return value
+    return {"probabilities" if hasattr(fitted, "predict_proba") else "prediction": value}
 
 
 def _kind(value: Any) -> str:

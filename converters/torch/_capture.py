@@ -14,6 +14,7 @@ from typing import Any
 
 from ..spec import Range, Unsupported
 from . import _lines
+from ._fixes.detecting import detectors_recorded
 from ._fixes.layers import as_in_eager
 from ._fixes.packed import packed_as_padded
 from ._fixes.recurrent import kept_whole
@@ -89,7 +90,7 @@ def _program(call: Given, tensors: Sequence[Any]) -> Captured:
 
 
 def _exported(call: Given, tensors: Sequence[Any], kind: Any) -> Any:
-    with kept_whole(), as_in_eager(), packed_as_padded():
+    with kept_whole(), as_in_eager(), packed_as_padded(), detectors_recorded():
         return plain_program(call, tensors, kind)
 
 

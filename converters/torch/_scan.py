@@ -9,6 +9,7 @@ from typing import Any
 
 from ..spec import Unsupported
 from . import _lines
+from ._assertions import is_proved
 
 _ASSERTIONS = ("aten::_assert_async", "aten::_assert_scalar")
 _PLACES = (
@@ -153,7 +154,7 @@ def _always(node: Any) -> bool:
     sources = _sources(node)
     read = any(_name(each) in ("aten.item", "aten._local_scalar_dense") for each in sources)
     counts = found is not None and (_COUNTS if read else _SIZES).fullmatch(found[1]) is not None
-    return counts or any(_packs(user, each) for each in sources for user in each.users)
+    return counts or any(_packs(user, each) for each in sources for user in each.users) or is_proved(node)
 
 
 def _packs(node: Any, lengths: Any) -> bool:

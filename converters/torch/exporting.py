@@ -15,6 +15,7 @@ from ..spec import Unsupported
 from . import _lines
 from ._capture import Captured, Promise, captured, given, quiet, sizes_stay_open
 from ._fixes import fixed
+from ._fixes.detecting import translations
 from ._fixes.recurrent import kept_whole
 from ._passes import optimised
 from ._ranges import check_ranges
@@ -62,7 +63,8 @@ def export(program: Recorded, names: tuple[Sequence[str], Sequence[str]], out: P
     try:
         with quiet(), torch.no_grad(), sizes_stay_open(), kept_whole():
             mended = fixed(found.program)
-            made = torch.onnx.export(mended, opset_version=OPSET, optimize=False, verbose=False, dynamo=True)
+            options = {"opset_version": OPSET, "optimize": False, "verbose": False, "dynamo": True}
+            made = torch.onnx.export(mended, custom_translation_table=translations(), **options)
     except Exception as error:
         raise _untranslated(error) from error
     write(tidied(optimised(made.model), found, names), out)

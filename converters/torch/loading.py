@@ -69,7 +69,7 @@ def weights_of(path: Path, is_archive: bool) -> dict[str, Any]:
     import torch
 
     try:
-        loaded = torch.load(str(path), map_location="cpu", weights_only=True)
+        loaded = torch.load(str(path), map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:  # torch raises UnpicklingError, RuntimeError and others
         first = str(error).splitlines()[0]
         raise Unreadable(f"{path.name} is no state dict, which torch.load(weights_only=True) reads: {first}") from error
@@ -103,7 +103,27 @@ def with_weights(factory: str, weights: Mapping[str, Any]) -> Any:
                 f"{list(own[name].shape)} in the module"
             )
     module.load_state_dict(dict(weights), strict=False)
+    _hold_in_place(module, weights)
     return module
+
+
+def _hold_in_place(module: Any, weights: Mapping[str, Any]) -> None:
+    """Lets go of the copies: the module holds tensors that equal those of the file as they are mapped from it, so that
+    processes which load the same file share its pages."""
+    for name, own in module.state_dict(keep_vars=True).items():
+        if name in weights and _is_same(own, weights[name]):
+            own.data = weights[name]
+
+
+def _is_same(own: Any, other: Any) -> bool:
+    """Whether two tensors are of one type and shape, and the same bits."""
+    import torch
+
+    plain = type(own) in (torch.Tensor, torch.nn.Parameter) and own.device.type == "cpu" and own.dtype == other.dtype
+    if not plain or own.shape != other.shape or not own.is_contiguous() or not other.is_contiguous():
+        return False
+    bits = [each.detach().reshape(-1).view(torch.uint8) for each in (own, other)]
+    return bool(torch.equal(*bits))
 
 
 def _check_names(factory: str, own: Mapping[str, Any], weights: Mapping[str, Any]) -> None:

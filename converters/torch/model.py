@@ -59,12 +59,21 @@ class TorchModel:
 
     def _double(self) -> TorchModel:
         if not self.kept:
-            self.kept.append(replace(self, module=copy.deepcopy(self.module).double(), kept=[]))
+            self.kept.append(replace(self, module=_double_of(self.module), kept=[]))
         return self.kept[0]
 
     def outputs(self, x: Table) -> Table:
         """The answer as arrays by output name."""
         return {name: array(name, value) for name, value in outputs_of(self.answer(x)).items()}
+
+
+def _double_of(module: Any) -> Any:
+    """A copy of the module in float64; its large tensors are never copied as they are."""
+    import torch
+
+    floats = [each for each in module.parameters() if type(each) is torch.nn.Parameter and each.is_floating_point()]
+    wide = {id(each): torch.nn.Parameter(each.detach().double(), each.requires_grad) for each in floats}
+    return copy.deepcopy(module, wide).double()
 
 
 def _doubled(x: Table) -> Table:

@@ -6,15 +6,16 @@ import json
 import shutil
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlpack_toolkit import converters
 from mlpack_toolkit.converters.messages import Convert, Environment, Lend, Load, Loaded, Measure, Probe
-from mlpack_toolkit.converters.spec import Axes, Signature
+from mlpack_toolkit.converters.spec import Axes, Signature, Table
 from mlpack_toolkit.converters.table import rows_of
 from mlpack_toolkit.converters.variant import ONNX
 
@@ -147,8 +148,8 @@ def _build(build: BuildContext, place: Path) -> Built:
         worker.call(Lend(str(recording.converter_packages(wanted))))
     with Spare(request.python, build.scratch, request.limits, build.loading) as spare:
         probes, signature, notes = _ask(build, loaded, example, spare)
-        loaded = replace(loaded, notes=(*loaded.notes, *notes))
-        proven = _prove(build, loaded, signature, probes)
+    loaded = replace(loaded, notes=(*loaded.notes, *notes))
+    proven = _prove(build, loaded, signature, probes)
     loaded = replace(loaded, notes=(*loaded.notes, *begun(signature, proven.signature)))
     cases = _cases(build, proven, probes)
     latency = _latency(build, loaded, proven, probes)
@@ -222,8 +223,13 @@ def _with_others(build: BuildContext, spare: Spare, signature: Signature, probes
     signature = bounded(signature, probes.rows, spare.predict)
     others = tuple(of_rank(signature, answered(signature, probes.rows, spare.predict)))
     if build.request.rtol is None and build.request.atol is None:
-        probes = replace(probes, noise=spare.noise(probes.rows), noise_of=spare.noise)
+        probes = replace(probes, noise=spare.noise(probes.rows), noise_of=partial(_noise, build))
     return ruled(widened(signature, others), others), replace(probes, others=others)
+
+
+def _noise(build: BuildContext, batch: Table) -> Mapping[str, float]:
+    """The original's noise in a batch that it has answered: in its first process, for the spare one is gone by then."""
+    return build.worker.noise(batch, build.scratch)
 
 
 def _prove(build: BuildContext, loaded: Loaded, signature: Signature, probes: Probes) -> Proven:

@@ -31,6 +31,11 @@ _SCRIPT = (
     "It is TorchScript: a program, which torch runs as it loads the file. If you trust who made it, add --allow "
     "torchscript; else export the module itself with torch.export.save, and give that file"
 )
+_SKORCH = (
+    "A net of skorch holds its module in a second pickle, which skorch opens itself and no scan reads: build the "
+    "fitted module alone (torch.save(net.module_, FILE)), or put a step of your own in its place that keeps the "
+    "weights as arrays and has to_onnx_graph (docs/user-code.md)"
+)
 _ROWS = ("DataFrame", "Series", "Index", "Table")
 _CONTAINERS = ("dict", "list", "tuple")
 
@@ -48,6 +53,8 @@ def advice(refused: Sequence[str], names: Iterable[str], root: str = "") -> str:
     of the object in the file."""
     if "torchscript" in refused:
         return _SCRIPT
+    if any(_top(name) == "skorch" for name in refused):
+        return _SKORCH
     tool = next((t for t in _BY_VALUE if any(_top(name) == t for name in names)), "")
     sorts = _sort(refused)
     sentences = [_HELD_BY_VALUE.format(tool=tool)] if tool else _remedies(sorts, _no_model(root))

@@ -82,6 +82,29 @@ class Plain:
         return [[self.limit], [], []]
 
 
+class PlainAsModel(Plain):
+    """The same, whose graph is a model of its own, as a framework exports it."""
+
+    output = "probabilities"
+
+    def to_onnx_graph(self, graph: Any, frame: Any) -> Any:
+        from onnx import parser
+
+        model = f"""<ir_version: 8, opset_import: ["": 17]> one (double[N, 3] x) => (double[N, 2] {self.output})
+        <int64[1] at = {{0}}, double limit = {{{self.limit}}}, double[1] one = {{1}}> {{
+            first = Gather <axis = 1> (x, at)
+            beyond = Greater (first, limit)
+            yes = Cast <to = 11> (beyond)
+            no = Sub (one, yes)
+            {self.output} = Concat <axis = 1> (no, yes)
+        }}"""
+        return parser.parse_model(model)
+
+
+class PlainUnderAnyName(PlainAsModel):
+    output = "y"
+
+
 class Sum(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """The sum of the columns; says no graph."""
 
@@ -114,6 +137,8 @@ def test_a_transformer_alone_and_among_others(kind: Any, real: str) -> None:
 
 def test_a_classifier_alone_and_among_others() -> None:
     assert_same(Plain().fit(X, Y), X)
+    assert_same(PlainAsModel().fit(X, Y), X)
+    assert_same(PlainUnderAnyName().fit(X, Y), X)
     assert thresholds_of(Plain().fit(X, Y), 3) == [[0.25], [], []]
     assert_same(VotingClassifier([("own", Votes()), ("line", LogisticRegression())], voting="soft").fit(X, Y), X)
 

@@ -17,7 +17,7 @@ from .nan import NAN
 from .ordering import ORDERING
 from .pooling import POOLING
 from .recurrent import RECURRENT
-from .resizing import RESIZING
+from .resizing import LINEAR, RESIZING
 from .scattering import SCATTERING
 
 FIXES: tuple[Fix, ...] = (
@@ -29,6 +29,7 @@ FIXES: tuple[Fix, ...] = (
     ORDERING,
     POOLING,
     RESIZING,
+    LINEAR,
     packed.PACKED,
     RECURRENT,
     ATTENTION,

@@ -25,7 +25,7 @@ import torch
 from cases.case import CASES, Case
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "src"))
-for theme in ("numbers", "sizes", "places", "pictures", "sequences", "outside"):
+for theme in ("numbers", "sizes", "places", "pictures", "detecting", "sequences", "outside"):
     importlib.import_module(f"cases.{theme}")
 
 RELATIVE, ABSOLUTE = 1e-4, 1e-5

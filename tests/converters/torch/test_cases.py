@@ -28,12 +28,14 @@ NEEDED = {
     "order and rank": "medians",
     "pooling": "average_pool_with_divisor",
     "nearest neighbours": "resized_by_a_fraction",
+    "linear between pixels": "resized_far",
     "packed sequences": "lstm_packed",
     "recurrent layers": "lstm_projected",
     "attention": "attention_with_masked_rows",
     "as_in_eager": "encoder_padded",
     "packed_as_padded": "gru_packed_both_ways",
     "kept_whole": "plain_recurrent",
+    "detectors_recorded": "masks_in_their_boxes",
 }
 """By fix, a case that is not right without it."""
 

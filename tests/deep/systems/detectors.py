@@ -157,11 +157,25 @@ def yolo() -> nn.Module:
 def _with_two_stages(name: str, masks: bool) -> nn.Module:
     from torchvision.models import detection
 
-    sizes = {"min_size": 128, "max_size": 256, "rpn_post_nms_top_n_test": 50, "box_score_thresh": 0.02}
+    sizes = {"min_size": 128, "max_size": 256, "rpn_post_nms_top_n_test": 50, "rpn_score_thresh": 0.05}
     make = getattr(detection, name)
-    network = seeded(make, weights=None, weights_backbone=None, num_classes=11, **sizes)
-    settled(network.backbone, network.backbone)
+    network = seeded(make, weights=None, weights_backbone=None, num_classes=11, box_score_thresh=0.2, **sizes)
+    settled(network.backbone, lambda pictures: network.backbone(network.transform.normalize(varied(pictures))))
+    spread(network, network.rpn.head.cls_logits)
+    network.rpn.head.cls_logits.bias.data.fill_(OBJECTNESS)
+    spread(network, network.roi_heads.box_predictor.cls_score)
+    network.roi_heads.box_predictor.cls_score.bias.data[0] = -OBJECTNESS
     return One(network, masks).eval()
+
+
+def spread(network: nn.Module, layer: nn.Module) -> None:
+    """Weights with which the scores of a layer differ by 2 or so: few are sure, as in a network that was trained."""
+    seen: list[torch.Tensor] = []
+    nn.init.normal_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    with layer.register_forward_hook(lambda _layer, _given, scores: seen.append(scores)), torch.no_grad():
+        network.eval()(list(varied(torch.from_numpy(normal(0, 8, 3, 128, 128)))))
+    layer.weight.data *= 2 / torch.cat([each.flatten() for each in seen]).std()
 
 
 def faster_rcnn() -> nn.Module:

@@ -56,6 +56,12 @@ def test_a_name_of_a_known_package_is_nobodys_own() -> None:
     assert "--code" not in advice(["sklearn.mine.Step"], ["sklearn.mine.Step"])
 
 
+def test_a_net_of_skorch_opens_a_second_pickle_itself() -> None:
+    names = ["builtins.print", "skorch.classifier.NeuralNetClassifier"]
+    said = advice(names, names)
+    assert "torch.save(net.module_, FILE)" in said and "to_onnx_graph" in said and "--allow" not in said
+
+
 def test_a_container_is_no_model_whatever_is_allowed(tmp_path: Path) -> None:
     said = refusal(saved("steps_of_mine", "Clip", tmp_path / "model.pkl", in_a_dict=True))
     assert said.endswith("The file holds a dict, not a model: save the fitted model alone.")

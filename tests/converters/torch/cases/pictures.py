@@ -133,6 +133,12 @@ class resized_to_another(nn.Module):
         )
 
 
+@case([normal(1, 1, 1, 1501)], [{0: "batch", 3: "width"}], [[torch.full((2, 1, 1, 9), 7.0)]])
+class resized_far(nn.Module):
+    def forward(self, x):
+        return F.interpolate(x, (1, 1130), mode="bilinear")
+
+
 @case([normal(2, 3, 9, 12)], [PLANE], [[normal(1, 3, 12, 9)], [normal(3, 3, 20, 31)]])
 class resized_with_antialias(nn.Module):
     def forward(self, x):
