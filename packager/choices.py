@@ -16,3 +16,4 @@ def _names(folder: str, *others: str) -> str:
 
 TARGETS = _names("runtimes", "engine", "server", "spec")
 KINDS = _names("packager/images", "spec")
+VARIANTS = _names("packager/variants", "spec")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from time import perf_counter
@@ -15,6 +15,7 @@ from mlpack_toolkit.converters.plugin import Options
 from mlpack_toolkit.converters.spec import Signature, Table
 from mlpack_toolkit.converters.table import rows_of, stack
 from mlpack_toolkit.runtimes.engine.engine import Bound
+from mlpack_toolkit.runtimes.server.manifest import REFERENCE
 
 from ..bundle.reader import Bundle, open_bundle
 from ..deadline import timed
@@ -140,19 +141,28 @@ def bench_bundle(
     seconds: float,
     allow: Sequence[str] = (),
     options: Options | None = None,
+    variant: str | None = None,
 ) -> dict[str, Any]:
-    """The latency of a bundle's graph on its golden rows; with `against`, also the original's."""
+    """The latency of a variant on the bundle's golden rows; with `against`, also the original's or the reference's.
+
+    `variant`: None: the reference.
+    """
     bundle = open_bundle(folder)
     found = [case.rows for case in bundle.golden() if case.probe == "example" and not case.error]
     axes = bundle.signature.batch_axes
     if not found or not rows_of(found[0], axes):
         raise DamagedError(f"the bundle {folder} holds no golden case of the example, whose rows are measured")
     rows = stack(found, axes)
-    session = session_of(bundle, threads=THREADS)
+    session = session_of(bundle, threads=THREADS, variant=variant or REFERENCE)
     graph = measure_session(session, rows, seconds, sizes(bundle.signature, rows))
     graph = _with_bound(session, rows, seconds / WINDOWS, graph)
+    name = {"variant": variant} if variant else {}
+    if against == REFERENCE:
+        reference = measure_session(session_of(bundle, threads=THREADS), rows, seconds, sizes(bundle.signature, rows))
+        return {**latency_report(graph, reference, {}).to_json(), **name, "against": REFERENCE}
     original, versions = _original(bundle, python, allow, options, rows, seconds) if against else ((), {})
-    return latency_report(graph, original, versions).to_json()
+    report = replace(latency_report(graph, original, versions), provider=session.provider)
+    return {**report.to_json(), **name}
 
 
 def _with_bound(session: Session, rows: Table, seconds: float, measured: Sequence[Numbers]) -> tuple[Numbers, ...]:

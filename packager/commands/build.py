@@ -6,15 +6,16 @@ import json
 import shutil
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from mlpack_toolkit import converters
-from mlpack_toolkit.converters.messages import Convert, Environment, Lend, Load, Loaded, Measure, Probe
-from mlpack_toolkit.converters.spec import Axes, Signature
+from mlpack_toolkit.converters.messages import Convert, Environment, Judge, Lend, Load, Loaded, Measure, Probe
+from mlpack_toolkit.converters.spec import Axes, Signature, Table
 from mlpack_toolkit.converters.table import rows_of
 from mlpack_toolkit.converters.variant import ONNX
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from ..equivalence.report import VerificationReport
     from ..original.source import Source
     from .bench import LatencyReport
+    from .variants import Outcome
 
 GRAPHS = "graphs"
 """The folder of the tried graphs, each in a folder of its own, in order."""
@@ -46,7 +48,8 @@ SECONDS_PER_BATCH_SIZE = 0.1
 @dataclass(frozen=True)
 class Built:
     """A finished build. `environment`: its facts in the manifest, and the number of distributions. `notes`: those of
-    the report, on how the model was read. `remarks`: on columns, names and options that this build ignored."""
+    the report, on how the model was read. `remarks`: on columns, names and options that this build ignored, and on
+    variants that the bundle does not have. `variants`: the reports of those that it has."""
 
     bundle: Path
     identity: str
@@ -56,6 +59,7 @@ class Built:
     environment: dict[str, Any]
     notes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    variants: tuple[dict[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The object that `mlpack build --json` prints."""
@@ -65,6 +69,7 @@ class Built:
             "signature": self.signature.to_json(),
             "verification": self.verification.to_json(),
             "latency": self.latency.to_json(),
+            "variants": list(self.variants),
         }
 
 
@@ -152,13 +157,16 @@ def _build(build: BuildContext, place: Path) -> Built:
     loaded = replace(loaded, notes=(*loaded.notes, *begun(signature, proven.signature)))
     cases = _cases(build, proven, probes)
     latency = _latency(build, loaded, proven, probes)
+    outcome = _variants(build, proven, probes, cases)
     environment = _lock(build, loaded, recording, given)
     build.progress("writing the bundle, and replaying its golden cases")
     options = kept(request.options, loaded.framework)
-    identity = write(request, place, build.source, loaded, options, environment, proven, cases, latency).identity
-    remarks = _remarks(build, loaded, signature, example)
+    parts = (environment, proven, cases, latency, outcome.shipped)
+    identity = write(request, place, build.source, loaded, options, *parts).identity
+    remarks = (*_remarks(build, loaded, signature, example), *outcome.remarks)
+    variants = tuple(each.to_json() for each in outcome.shipped)
     facts = _facts(environment)
-    return Built(place, identity, proven.signature, proven.report, latency, facts, loaded.notes, remarks)
+    return Built(place, identity, proven.signature, proven.report, latency, facts, loaded.notes, remarks, variants)
 
 
 def _read_example(build: BuildContext) -> Example | None:
@@ -308,6 +316,34 @@ def _latency(build: BuildContext, loaded: Loaded, proven: Proven, probes: Probes
     report = latency_report(graph, reply.batches, loaded.versions)
     check_gate(report, build.request.max_p99_ms)
     return report
+
+
+def _variants(build: BuildContext, proven: Proven, probes: Probes, cases: Sequence[GoldenCase]) -> Outcome:
+    """The variants that the user asks for; none: nothing is imported."""
+    from .variants import PLACE, Outcome, make_variants
+
+    request = build.request
+    if not request.variants:
+        return Outcome()
+    folder = build.scratch.with_name(PLACE)
+    folder.mkdir()
+    asked, clock = request.variants, SECONDS_PER_BATCH_SIZE
+    return make_variants(asked, proven, probes, cases, folder, clock, _own_metric(build), build.progress)
+
+
+def _own_metric(build: BuildContext) -> Callable[[str, Table, Table], Any]:
+    """Asks the user's own metric, in a process of the model's interpreter that loads nothing but `--code`."""
+
+    def ask(function: str, want: Table, got: Table) -> Any:
+        request, folder = build.request, Path(mkdtemp(dir=build.scratch))
+        hand_over(want, folder / "want.npz")
+        hand_over(got, folder / "got.npz")
+        code = tuple(str(each.resolve()) for each in request.code)
+        asked = Judge(function, str(folder / "want.npz"), str(folder / "got.npz"), code)
+        with Worker(request.python, folder, request.limits) as worker:
+            return worker.call(asked).values
+
+    return ask
 
 
 def _lock(build: BuildContext, loaded: Loaded, recording: Recording, given: Given | None) -> Recorded:

@@ -31,9 +31,11 @@ def check_bundle(
     provider: str | None,
     progress: Callable[[str], None],
     variant: str | None = None,
+    rows: Path | None = None,
 ) -> dict[str, Any]:
     """Checks the bundle; returns the facts. Raises `DamagedError` for a changed file, `MismatchError` for an answer.
 
+    A variant with a gate is held to it again. `rows`: the gate's rows, where the bundle does not have them.
     `variant`: the one that is replayed; None: the reference, and where `provider` is None too, each other variant whose
     provider this machine has. `provider`: a key of `PROVIDERS`; None: the variant's own.
     """
@@ -43,10 +45,11 @@ def check_bundle(
     added = check_files(bundle)
     progress("replaying the golden cases in ONNX Runtime")
     name = PROVIDERS[provider] if provider else chosen.provider
-    replayed: dict[str, int] = {_place(chosen.name, name): replay(bundle, name, chosen.name)}
+    gates: dict[str, Any] = {}
+    replayed: dict[str, int] = {_place(chosen.name, name): _held(bundle, name, chosen.name, gates, rows)}
     absent: dict[str, str] = {}
     if variant is None and provider is None:
-        replayed |= _replay_others(bundle, absent, progress)
+        replayed |= _replay_others(bundle, absent, gates, rows, progress)
     for target in targets:
         progress(f"building {target} and replaying the golden cases there")
         replayed[target] = _replay_target(bundle, target)
@@ -56,6 +59,7 @@ def check_bundle(
         "files": len(bundle.manifest.files),
         "variant": chosen.name,
         "golden": replayed,
+        "gates": gates,
         "not_replayed": absent,
         "evidence": {"files": len(bundle.evidence), "added": list(added)},
     }
@@ -66,13 +70,30 @@ def _place(variant: str, provider: str) -> str:
     return provider if variant == REFERENCE else f"{variant} on {provider}"
 
 
-def _replay_others(bundle: Bundle, absent: dict[str, str], progress: Callable[[str], None]) -> dict[str, int]:
+def _held(bundle: Bundle, provider: str, variant: str, gates: dict[str, Any], rows: Path | None) -> int:
+    """The number of golden cases; `gates` takes what came of the variant's gate, where it has one."""
+    if not bundle.proof(variant).gate:
+        return replay(bundle, provider, variant)
+    from ..accuracy.again import hold_again
+
+    graph = Graph(_title(variant), session_of(bundle, provider=provider, variant=variant))
+    count, gates[variant] = hold_again(bundle, graph, variant, rows)
+    return count
+
+
+def _replay_others(
+    bundle: Bundle,
+    absent: dict[str, str],
+    gates: dict[str, Any],
+    rows: Path | None,
+    progress: Callable[[str], None],
+) -> dict[str, int]:
     """The cases of each variant but the reference; `absent` takes those that cannot run here, with the reason."""
     replayed = {}
     for other in bundle.variants[1:]:
         progress(f"replaying the golden cases in the variant {other.name}")
         try:
-            replayed[_place(other.name, other.provider)] = replay(bundle, other.provider, other.name)
+            replayed[_place(other.name, other.provider)] = _held(bundle, other.provider, other.name, gates, rows)
         except MissingToolError as error:
             absent[other.name] = str(error)
     return replayed
