@@ -78,7 +78,7 @@ def make_variants(
             remarks.append(_left_out(each.name, kind.speedup, kind.provider, words(measured)))
             continue
         if any(one["speedup"] < 1 for one in measured):
-            remarks.append(f"the variant {each.name} is slower than its parent in part: {words(measured)}")
+            remarks.append(f"the variant {each.name} is slower than its parent at some batch size: {words(measured)}")
         shipped.append(_shipped(each, kind, held, measured, folder))
     return Outcome(tuple(shipped), tuple(remarks))
 
@@ -102,5 +102,6 @@ def _shipped(asked: Asked, kind: Kind, held: Held, measured: Sequence[Mapping[st
     recipe["parent"] = [file.sha256 for file in report.parent.files]
     io = next((t.dtype for t in held.signature.inputs if "float" in t.dtype), "float32")
     variant = Variant(asked.name, held.made.artifact, held.signature, kind.weights, io, kind.provider, recipe=recipe)
-    proof = Proof(report.path, {}, False, gate) if gate else Proof(report.path, held.tolerances, False)
+    kept = {key: value for key, value in gate.items() if key not in ("worst", "meaning")}
+    proof = Proof(report.path, {}, False, kept) if gate else Proof(report.path, held.tolerances, False)
     return Shipped(variant, proof, report, measured, files)
