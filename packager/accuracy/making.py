@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,9 @@ from .asked import Asked
 from .control import Attempt, distance, put_back
 from .gate import HALF as HALF_METRIC
 from .gate import SHARE, Gate, Judged, judge
+from .own_metric import Ask
 from .report import VariantReport
 from .rows import Rows, check_apart, feeds_of, read_rows
-
-Ask = Callable[[str, Table, Table], Any]
-"""The user's own metric, by its name, asked about both sides' answers."""
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from mlpack_toolkit import converters
-from mlpack_toolkit.converters.messages import Convert, Environment, Judge, Lend, Load, Loaded, Measure, Probe
-from mlpack_toolkit.converters.spec import Axes, Signature, Table
+from mlpack_toolkit.converters.messages import Convert, Environment, Lend, Load, Loaded, Measure, Probe
+from mlpack_toolkit.converters.spec import Axes, Signature
 from mlpack_toolkit.converters.table import rows_of
 from mlpack_toolkit.converters.variant import ONNX
 
@@ -320,6 +319,7 @@ def _latency(build: BuildContext, loaded: Loaded, proven: Proven, probes: Probes
 
 def _variants(build: BuildContext, proven: Proven, probes: Probes, cases: Sequence[GoldenCase]) -> Outcome:
     """The variants that the user asks for; none: nothing is imported."""
+    from ..accuracy.own_metric import asker
     from .variants import PLACE, Outcome, make_variants
 
     request = build.request
@@ -328,22 +328,8 @@ def _variants(build: BuildContext, proven: Proven, probes: Probes, cases: Sequen
     folder = build.scratch.with_name(PLACE)
     folder.mkdir()
     asked, clock = request.variants, SECONDS_PER_BATCH_SIZE
-    return make_variants(asked, proven, probes, cases, folder, clock, _own_metric(build), build.progress)
-
-
-def _own_metric(build: BuildContext) -> Callable[[str, Table, Table], Any]:
-    """Asks the user's own metric, in a process of the model's interpreter that loads nothing but `--code`."""
-
-    def ask(function: str, want: Table, got: Table) -> Any:
-        request, folder = build.request, Path(mkdtemp(dir=build.scratch))
-        hand_over(want, folder / "want.npz")
-        hand_over(got, folder / "got.npz")
-        code = tuple(str(each.resolve()) for each in request.code)
-        asked = Judge(function, str(folder / "want.npz"), str(folder / "got.npz"), code)
-        with Worker(request.python, folder, request.limits) as worker:
-            return worker.call(asked).values
-
-    return ask
+    ask = asker(request.python, build.scratch, request.limits, request.code)
+    return make_variants(asked, proven, probes, cases, folder, clock, ask, build.progress)
 
 
 def _lock(build: BuildContext, loaded: Loaded, recording: Recording, given: Given | None) -> Recorded:

@@ -12,7 +12,8 @@ from mlpack_toolkit.converters.variant import Variant
 
 from .. import variants
 from ..accuracy.asked import Asked
-from ..accuracy.making import Ask, Held, Making
+from ..accuracy.making import Held, Making
+from ..accuracy.own_metric import Ask
 from ..accuracy.report import VariantReport
 from ..accuracy.rows import FOLDER
 from ..accuracy.speed import THREADS, beside, is_slower, words

@@ -23,7 +23,18 @@ from .spec import Kind, Made, Work
 
 MARKS = ("QuantizeLinear", "DequantizeLinear")
 PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
-OTHERS = ("Add", "AveragePool", "Clip", "Concat", "GlobalAveragePool", "LeakyRelu", "MaxPool", "Mul", "Relu", "Reshape")
+OTHERS: tuple[str, ...] = (
+    "Add",
+    "AveragePool",
+    "Clip",
+    "Concat",
+    "GlobalAveragePool",
+    "LeakyRelu",
+    "MaxPool",
+    "Mul",
+    "Relu",
+    "Reshape",
+)
 OTHERS += ("Resize", "Squeeze", "Transpose", "Unsqueeze")
 """What passes numbers of 8 bits on between products; all else stays in float32."""
 FUSED = "fused.onnx"
@@ -62,7 +73,7 @@ def _named(work: Work) -> Path:
 
 
 def _fused(path: Path) -> Path:
-    """The graph beside it with what ONNX Runtime folds into its products, such as the batch norm behind a convolution."""
+    """The graph beside it, with what ONNX Runtime folds into its products: a batch norm, a constant factor."""
     import onnxruntime as ort
 
     place = path.with_name(FUSED)

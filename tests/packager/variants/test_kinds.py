@@ -67,7 +67,9 @@ def test_an_int4_variant_that_would_do_nothing_is_refused(tmp_path: Path) -> Non
     parent = save(tmp_path / "net.onnx", nodes, constants)
     for kind in ("int4", "int8", "int8_weights"):
         made = passed(kind, parent, tmp_path / kind)
-        with pytest.raises(ConversionError, match=f"the variant {kind} would be its parent under another name") as error:
+        with pytest.raises(
+            ConversionError, match=f"the variant {kind} would be its parent under another name"
+        ) as error:
             check_is_one(variants.load(kind), kind, Artifact.of(parent), made)
         assert "no node was quantised" in str(error.value) and error.value.exit_code == 4
     made = passed("int8_static", parent, tmp_path / "static")  # it quantises both sides, and no weight
