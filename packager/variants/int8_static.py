@@ -23,19 +23,9 @@ from .spec import Kind, Made, Work
 
 MARKS = ("QuantizeLinear", "DequantizeLinear")
 PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
-OTHERS: tuple[str, ...] = (
-    "Add",
-    "AveragePool",
-    "Clip",
-    "Concat",
-    "GlobalAveragePool",
-    "LeakyRelu",
-    "MaxPool",
-    "Mul",
-    "Relu",
-    "Reshape",
-)
-OTHERS += ("Resize", "Squeeze", "Transpose", "Unsqueeze")
+ARITHMETIC = ("Add", "Mul", "Relu", "LeakyRelu", "Clip")
+SHAPES = ("Concat", "Reshape", "Resize", "Squeeze", "Transpose", "Unsqueeze")
+OTHERS = (*ARITHMETIC, *SHAPES, "AveragePool", "GlobalAveragePool", "MaxPool")
 """What passes numbers of 8 bits on between products; all else stays in float32."""
 FUSED = "fused.onnx"
 
