@@ -14,7 +14,7 @@ import click
 
 from . import __version__
 from . import output as say
-from .choices import KINDS, TARGETS, VARIANTS
+from .choices import KINDS, PROVIDERS, TARGETS, VARIANTS
 from .cli_options import TAKES, OfThisMachine, Spelled, WithOptions
 from .errors import MlpackError, printable
 from .shutdown import guard
@@ -95,11 +95,7 @@ def build(config: Path | None, as_json: bool, settings: Spelled, **options: Any)
     help=f"Also build this project ({TARGETS}) and replay there.",
 )
 @click.option("--variant", metavar="NAME", help="Replay only this variant.  [default: each that can run here]")
-@click.option(
-    "--provider",
-    type=click.Choice(["cpu", "cuda", "tensorrt"]),
-    help="ONNX Runtime's execution provider.  [default: the variant's own]",
-)
+@click.option("--provider", metavar="NAME", help=f"ONNX Runtime's ({PROVIDERS}).  [default: the variant's own]")
 @click.option("--rows", type=_file, help="The rows of a variant's gate, where the bundle does not have them.")
 @_as_json
 def verify(
@@ -123,6 +119,7 @@ def verify(
 @cli.command(cls=OfThisMachine)
 @click.argument("bundle", type=_any)
 @click.option("--variant", metavar="NAME", help="Measure this variant.  [default: the reference]")
+@click.option("--provider", metavar="NAME", help=f"ONNX Runtime's ({PROVIDERS}).  [default: the variant's own]")
 @click.option("--against", type=click.Choice(["original", "reference"]), help="Run the original or the reference, too.")
 @click.option("--python", help="The original's interpreter.  [default: mlpack's own]")
 @click.option("--seconds", type=_seconds, default=1.0, show_default=True, help="Time for each batch size.")
@@ -132,6 +129,7 @@ def verify(
 def bench(
     bundle: Path,
     variant: str | None,
+    provider: str | None,
     against: str | None,
     python: str | None,
     seconds: float,
@@ -145,7 +143,7 @@ def bench(
 
     def work() -> dict[str, Any]:
         options = of_this_machine(settings)
-        return bench_bundle(bundle, against, python or sys.executable, seconds, allow, options, variant)
+        return bench_bundle(bundle, against, python or sys.executable, seconds, allow, options, variant, provider)
 
     _run(work, as_json, say.latency)
 

@@ -101,8 +101,18 @@ def verified(facts: dict[str, Any]) -> None:
         click.echo(f"  {place}: {cases} golden cases answered {_held(held)}")
     for name, why in facts["not_replayed"].items():
         click.echo(printable(f"  {name}: not replayed here: {why}"))
+    if proof := facts.get("proof"):
+        click.echo(printable(f"  {_proof(proof)}"))
     if added := facts["evidence"]["added"]:
         click.echo(printable(f"  outside the identity, added after the build: {', '.join(added)}"))
+
+
+def _proof(proof: dict[str, Any]) -> str:
+    """Where the nodes ran, how far the answers are from the CPU's, and where the proof is."""
+    ran = ", ".join(f"{count} on {name}" for name, count in proof["nodes"].items())
+    apart = ", ".join(f"{name} {value:.3g}" for name, value in proof["from_cpu"].items()) or "no output of floats"
+    place = proof.get("file") or proof["not_written"]
+    return f"nodes: {ran}; largest difference from the CPU: {apart}; proof: {place}"
 
 
 def _held(gate: dict[str, Any] | None) -> str:

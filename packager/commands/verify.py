@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from mlpack_toolkit.runtimes.engine.rules import violations
-from mlpack_toolkit.runtimes.server.manifest import REFERENCE
+from mlpack_toolkit.runtimes.server.manifest import CPU, REFERENCE
 
 from ..bundle.golden import GoldenCase
 from ..bundle.reader import Bundle, check_files, open_bundle
 from ..equivalence.runners import Graph, check_answers
 from ..equivalence.session import session_of
 from ..errors import DamagedError, MismatchError, MissingToolError, UsageError
+from ..providers import load
 from ..setup_headers import check_kept
+from .proving import placed_in, proved
 
-PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "tensorrt": "TensorrtExecutionProvider"}
 SECONDS = 1800
 
 
@@ -37,14 +38,18 @@ def check_bundle(
 
     A variant with a gate is held to it again. `rows`: the gate's rows, where the bundle does not have them.
     `variant`: the one that is replayed; None: the reference, and where `provider` is None too, each other variant whose
-    provider this machine has. `provider`: a key of `PROVIDERS`; None: the variant's own.
+    provider this machine has. `provider`: the name of one; None: the variant's own. On another one than the CPU the
+    nodes that it ran are counted, and the proof becomes evidence of the bundle.
     """
     bundle = open_bundle(folder)
     chosen = bundle.variant(variant or REFERENCE)
     progress("checking every file's digest")
     added = check_files(bundle)
+    asked = load(provider) if provider else None
+    name = asked.title if asked else chosen.provider
+    elsewhere = asked is not None and asked.title != CPU
+    nodes = placed_in(bundle, asked, chosen.name) if asked and elsewhere else None
     progress("replaying the golden cases in ONNX Runtime")
-    name = PROVIDERS[provider] if provider else chosen.provider
     gates: dict[str, Any] = {}
     replayed: dict[str, int] = {_place(chosen.name, name): _held(bundle, name, chosen.name, gates, rows)}
     absent: dict[str, str] = {}
@@ -53,6 +58,7 @@ def check_bundle(
     for target in targets:
         progress(f"building {target} and replaying the golden cases there")
         replayed[target] = _replay_target(bundle, target)
+    proof = proved(bundle, asked, chosen.name, nodes, {"golden": replayed, "gates": gates}) if asked and nodes else None
     return {
         "bundle": str(folder),
         "identity": bundle.identity,
@@ -62,6 +68,7 @@ def check_bundle(
         "gates": gates,
         "not_replayed": absent,
         "evidence": {"files": len(bundle.evidence), "added": list(added)},
+        **({"proof": proof} if proof else {}),
     }
 
 
