@@ -148,13 +148,17 @@ class Making:
         return self.ask(self.asked.metric, want, got)
 
     def _in_reach(self, graph: Graph) -> Signature:
-        """The signature within which the golden cases are answered with finite numbers where the original's are.
+        """The signature within which all that was tried is answered with finite numbers where the original's are.
 
-        `MismatchError` where there is none.
+        `MismatchError` where there is none that takes the example.
         """
+        others = (
+            GoldenCase("", batch.kind, batch.inputs, batch.answers) for batch in self.probes.others if batch.answers
+        )
+        cases = (*self.cases, *others)
         for signature in (graph.signature, *narrower(graph.signature)):
             example = [case for case in self.cases if case.probe == "example"]
-            if all(takes(signature, case) for case in example) and all_finite(graph, signature, self.cases):
+            if all(takes(signature, case) for case in example) and all_finite(graph, signature, cases):
                 return replace(signature, inputs=_all_inputs(self.proven.signature, signature))
         raise MismatchError(
             f"the variant {self.asked.name} answers rows of the example with numbers that are not finite, "

@@ -53,6 +53,8 @@ def test_what_the_manifest_and_the_reports_say(bundle: Path, made: Path) -> None
         assert variant.signature.outputs == found.signature.outputs and variant.io == "float32"
     own = found.proof("own").gate
     assert own["metric"] == "own:worst" and 0 < own["value"] <= 2
+    (limited,) = found.variant("int8").signature.inputs  # a scale of numbers beyond it is infinite
+    assert limited.limit == 1e30 and found.signature.inputs[0].limit is None
     assert found.json("reports/variants/int8.json")["nodes"] == {"MatMulInteger": 2}
     assert found.json("reports/variants/fp16.json")["gate"]["metric"] == "half"
     assert len(found.listed(FOLDER)) == 2  # those of the example, and those that four variants share
