@@ -114,7 +114,7 @@ class Graph:
             added.domain, added.version = domain, version
 
     def write(self) -> Artifact:
-        """The new graph's files; constants that no node reads are left out."""
+        """The new graph's files; constants that no node reads are left out, and so are transpositions of them."""
         self._drop_unread()
         for tensor in self.proto.graph.initializer:
             if tensor.name not in self._written:
@@ -140,7 +140,10 @@ class Graph:
         self._place(tensor)
 
     def _drop_unread(self) -> None:
-        read = set(_reads(self.proto.graph)) | {each.name for each in self.proto.graph.output}
+        read = set(_reads(self.proto.graph))
+        idle = [n.name for n in self.nodes if n.op_type == "Transpose" and read.isdisjoint(n.output)]
+        self.replace({name: [] for name in idle})
+        read = set(_reads(self.proto.graph))
         kept = [tensor for tensor in self.proto.graph.initializer if tensor.name in read]
         gone = {tensor.name for tensor in self.proto.graph.initializer} - read
         del self.proto.graph.initializer[:]

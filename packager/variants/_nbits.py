@@ -12,6 +12,7 @@ import numpy as np
 
 from ._graph import MICROSOFT, Graph
 from ._products import Product, products
+from ._tables import looked_up
 from .spec import Made, Work
 
 LEAST = 1024
@@ -23,10 +24,12 @@ def packed(work: Work, bits: int) -> Made:
     graph = Graph(work.parent, work.folder)
     chosen = [p for p in products(graph) if p.node.name not in work.keep and p.weight.size >= LEAST]
     changed = {product.node.name: _nodes(graph, product, bits, work.block) for product in chosen}
-    graph.replace(changed)
     if changed:
         graph.import_domain(MICROSOFT)
-    return Made(graph.write(), tuple(changed), {"bits": bits, "block": work.block})
+    changed |= looked_up(graph, work.keep)
+    order = [node.name for node in graph.nodes if node.name in changed]
+    graph.replace(changed)
+    return Made(graph.write(), tuple(order), {"bits": bits, "block": work.block})
 
 
 def _nodes(graph: Graph, product: Product, bits: int, block: int) -> list[Any]:

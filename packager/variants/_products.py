@@ -71,23 +71,27 @@ def products(graph: Graph) -> Iterator[Product]:
     import onnx
 
     constants = {n: t for n, t in graph.constants().items() if t.data_type == onnx.TensorProto.FLOAT}
-    given = {each.name for each in graph.proto.graph.input}
+    given, turned = {each.name for each in graph.proto.graph.input}, _turned(graph, constants)
     for node in graph.nodes:
         if node.op_type not in ("MatMul", "Gemm") or node.domain not in ("", "ai.onnx"):
             continue
-        weight = constants.get(node.input[1])
+        weight = constants.get(turned.get(node.input[1], node.input[1]))
         if weight is None or len(weight.dims) != 2 or 0 in weight.dims or weight.name in given:
             continue
-        found = _matmul(graph, node, weight) if node.op_type == "MatMul" else _gemm(graph, node, weight, constants)
-        if found is not None:
+        other = node.input[1] in turned
+        if node.op_type == "MatMul":
+            yield Product(graph, node, node.input[0], Weight(graph, weight, other, 1.0), "", node.output[0])
+        elif found := _gemm(graph, node, weight, other, constants):
             yield found
 
 
-def _matmul(graph: Graph, node: Any, weight: Any) -> Product:
-    return Product(graph, node, node.input[0], Weight(graph, weight, False, 1.0), "", node.output[0])
+def _turned(graph: Graph, constants: dict[str, Any]) -> dict[str, str]:
+    """By output of a `Transpose` of a constant of two dimensions, the constant: a weight that is an embedding, too."""
+    nodes = (n for n in graph.nodes if n.op_type == "Transpose" and n.input[0] in constants)
+    return {n.output[0]: n.input[0] for n in nodes if all(list(each.ints) == [1, 0] for each in n.attribute)}
 
 
-def _gemm(graph: Graph, node: Any, weight: Any, constants: dict[str, Any]) -> Product | None:
+def _gemm(graph: Graph, node: Any, weight: Any, turned: bool, constants: dict[str, Any]) -> Product | None:
     """The product of a `Gemm`; None where it transposes its left side, or scales a sum that is no constant."""
     from onnx import helper
 
@@ -103,6 +107,6 @@ def _gemm(graph: Graph, node: Any, weight: Any, constants: dict[str, Any]) -> Pr
         if name not in graph.constants():
             graph.put(name, np.asarray(graph.array(constants[added]), np.float32) * np.float32(beta))
         added = name
-    held = Weight(graph, weight, bool(values.get("transB", 0)), float(values.get("alpha", 1.0)))
+    held = Weight(graph, weight, bool(values.get("transB", 0)) != turned, float(values.get("alpha", 1.0)))
     result = f"{node.output[0]}.product" if added else node.output[0]
     return Product(graph, node, node.input[0], held, added, result)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ._graph import Graph, operators
 from ._products import Product, products
+from ._tables import looked_up, tables_of
 from .spec import Kind, Made, Work
 
 LEAST = 1024
@@ -25,8 +26,10 @@ def dynamic(work: Work) -> Made:
     graph, shared = Graph(work.parent, work.folder), set[str]()
     chosen = [p for p in products(graph) if p.node.name not in work.keep and p.weight.size >= LEAST]
     changed = {product.node.name: _nodes(graph, product, shared) for product in chosen}
+    changed |= looked_up(graph, work.keep)
+    order = [node.name for node in graph.nodes if node.name in changed]
     graph.replace(changed)
-    return Made(graph.write(), tuple(changed), {"weights": "7 bits, a scale for each column"})
+    return Made(graph.write(), tuple(order), {"weights": "7 bits, a scale for each column"})
 
 
 def _nodes(graph: Graph, product: Product, quantised: set[str]) -> list[Any]:
@@ -68,7 +71,7 @@ KIND = Kind(
     "weights of 8 bits, inputs of products quantised at every run",
     "int8",
     make=dynamic,
-    count=lambda parent, made: operators(made, ("MatMulInteger",)),
+    count=lambda parent, made: {**operators(made, ("MatMulInteger",)), **tables_of(made)},
     changes="quantised",
-    seeks="MatMul and Gemm with a constant float32 weight of 1024 numbers or more",
+    seeks="MatMul, Gemm and Gather with a constant of 1024 float32 numbers or more",
 )

@@ -136,6 +136,34 @@ def test_a_weight_that_two_products_share_is_quantised_once(tmp_path: Path) -> N
         assert share(made.artifact.path, parent) < 0.12
 
 
+def test_an_embedding_that_is_the_last_weight_too(tmp_path: Path) -> None:
+    """As language models have it: looked up by row, and multiplied with, the other way round."""
+    rng = np.random.default_rng(0)
+    nodes = [
+        helper.make_node("ArgMax", ["x"], ["token"], axis=1, keepdims=0),
+        helper.make_node("Gather", ["words", "token"], ["row"], name="look"),
+        helper.make_node("Transpose", ["words"], ["other"], perm=[1, 0]),
+        helper.make_node("MatMul", ["row", "other"], ["all"], name="head"),
+        helper.make_node("Slice", ["all", "from", "to", "axis"], ["logits"]),
+    ]
+    constants = {name: np.array([n], np.int64) for name, n in {"from": 0, "to": 10, "axis": 1}.items()}
+    parent = save(tmp_path / "net.onnx", nodes, {"words": rng.normal(size=(40, 64)).astype(np.float32), **constants})
+    for kind in ("int4", "int8", "int8_weights"):
+        made = passed(kind, parent, tmp_path / kind)
+        assert made.changed == ("look", "head") and share(made.artifact.path, parent) < KINDS[kind]
+        assert {"words", "other"}.isdisjoint(_names(made.artifact.path))
+        counted = variants.load(kind).count(Artifact.of(parent), made.artifact)
+        assert counted["Gather of int8"] == 1 and sum(counted.values()) == 2
+        part = passed(kind, parent, tmp_path / f"{kind} part", keep=frozenset({"look"}))
+        assert part.changed == ("head",) and "words" in _names(part.artifact.path)
+
+
+def _names(path: Path) -> set[str]:
+    """The names of all constants and of what nodes give."""
+    graph = onnx.load(path).graph
+    return {each.name for each in graph.initializer} | {name for node in graph.node for name in node.output}
+
+
 def test_half_precision_goes_around_what_must_stay(tmp_path: Path) -> None:
     """A branch reads a number of the graph around it; scales of `Resize`, a choice, a constant beyond float16's end."""
     then = [helper.make_node("Identity", ["h"], ["branch"])]
