@@ -37,7 +37,7 @@ VERIFICATION = "reports/verification.json"
 if TYPE_CHECKING:
     from mlpack_toolkit.converters.messages import Loaded
 
-    from ..commands.variants import Shipped
+    from ..commands.variants import Outcome, Shipped
     from ..environments.recording import Recorded
     from ..equivalence.prove import Proven
     from ..original.source import Source
@@ -54,14 +54,14 @@ def write(
     proven: Proven,
     cases: Sequence[GoldenCase],
     latency: LatencyReport,
-    shipped: Sequence[Shipped] = (),
+    outcome: Outcome,
 ) -> Manifest:
     """Writes the bundle to `place` and returns its manifest."""
     from mlpack_toolkit import runtimes
 
     name, version = request.bundle_name, request.version
     facts = _facts(request, source, loaded, given, environment, proven)
-    facts["variants"] |= {each.variant.name: _other(each) for each in shipped}
+    facts["variants"] |= {each.variant.name: _other(each) for each in outcome.shipped}
     short, layout = in_short(facts), LAYOUTS[FORMAT]
     folder = layout.environment(environment.part)
     golden = {p: c for case in cases for p, c in encode_case(case, name, version, proven.signature).items()}
@@ -74,7 +74,7 @@ def write(
         **{f"golden/{path}": content for path, content in golden.items()},
         **_deploy(request, targets, proven, golden),
         **_code_files(request.code),
-        **{path: content for each in shipped for path, content in _variant_files(each).items()},
+        **{path: content for each in outcome.shipped for path, content in _variant_files(each).items()},
     }
     files |= readme(short, proven.report, files)
 
@@ -83,13 +83,13 @@ def write(
         sandbox = sandbox_words(loaded.sandbox)
         parts = blocks(proven.model.path)
         page = report_html(
-            short, proven.report, environment.document, latency, targets, sandbox, identity, parts, shipped
+            short, proven.report, environment.document, latency, targets, sandbox, identity, parts, outcome
         )
         return {
             layout.latency: canonical(latency.to_json()),
             layout.machine: canonical(settings),
             layout.report: page,
-            **({layout.variants: canonical(_latencies(shipped))} if shipped else {}),
+            **({layout.variants: canonical(_latencies(outcome))} if outcome.to_json() else {}),
         }
 
     return write_bundle(place, facts, files, evidence, request.overwrite, replay)
@@ -146,9 +146,9 @@ def _variant_files(shipped: Shipped) -> dict[str, bytes | Path | Owned]:
     return {**graph, **shipped.files, shipped.report.path: canonical(shipped.report.to_json())}
 
 
-def _latencies(shipped: Sequence[Shipped]) -> dict[str, Any]:
+def _latencies(outcome: Outcome) -> dict[str, Any]:
     """The latency of each variant beside its parent's, measured here: no part of the identity."""
-    return {each.variant.name: [dict(one) for one in each.latency] for each in shipped}
+    return {each["variant"]: {key: each[key] for key in ("shipped", "latency")} for each in outcome.to_json()}
 
 
 def _deploy(request: Request, targets: tuple[str, ...], proven: Proven, golden: dict[str, bytes]) -> dict[str, bytes]:

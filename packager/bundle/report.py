@@ -15,7 +15,7 @@ from .architecture import Block
 from .plots import errors_plot, latency_plot
 
 if TYPE_CHECKING:
-    from ..commands.variants import Shipped
+    from ..commands.variants import Outcome, Shipped
 
 MEANING = {
     "example": "the example rows as given",
@@ -46,12 +46,12 @@ def report_html(
     sandbox: str,
     identity: str,
     blocks: Sequence[Block] = (),
-    variants: Sequence[Shipped] = (),
+    outcome: Outcome | None = None,
 ) -> bytes:
     """The page, UTF-8, self-contained.
 
     `sandbox`: a sentence about the sandbox that was in force. `identity`: the bundle's. `blocks`: of a module, in
-    order. `variants`: those that the bundle has.
+    order. `outcome`: its variants.
     """
     signature = Signature.from_json(facts["signature"])
     needed = {d["name"] for d in environment["distributions"] if d.get("needed")}
@@ -63,7 +63,8 @@ def report_html(
         "task": signature.task,
         "inputs": [_input(t) for t in signature.inputs],
         "outputs": signature.outputs,
-        "variants": [_variant(each) for each in variants],
+        "variants": [_variant(each) for each in outcome.shipped] if outcome else [],
+        "left_out": [each.why for each in outcome.left_out] if outcome else [],
         "blocks": [dict(vars(block)) for block in blocks],
         "python_usage": _python_usage(facts, signature),
         "targets": targets,

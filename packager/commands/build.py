@@ -48,7 +48,7 @@ SECONDS_PER_BATCH_SIZE = 0.1
 class Built:
     """A finished build. `environment`: its facts in the manifest, and the number of distributions. `notes`: those of
     the report, on how the model was read. `remarks`: on columns, names and options that this build ignored, and on
-    variants that the bundle does not have. `variants`: the reports of those that it has."""
+    variants that the bundle does not have. `variants`: the reports of all that were made."""
 
     bundle: Path
     identity: str
@@ -160,12 +160,11 @@ def _build(build: BuildContext, place: Path) -> Built:
     environment = _lock(build, loaded, recording, given)
     build.progress("writing the bundle, and replaying its golden cases")
     options = kept(request.options, loaded.framework)
-    parts = (environment, proven, cases, latency, outcome.shipped)
+    parts = (environment, proven, cases, latency, outcome)
     identity = write(request, place, build.source, loaded, options, *parts).identity
     remarks = (*_remarks(build, loaded, signature, example), *outcome.remarks)
-    variants = tuple(each.to_json() for each in outcome.shipped)
-    facts = _facts(environment)
-    return Built(place, identity, proven.signature, proven.report, latency, facts, loaded.notes, remarks, variants)
+    facts, found = _facts(environment), outcome.to_json()
+    return Built(place, identity, proven.signature, proven.report, latency, facts, loaded.notes, remarks, found)
 
 
 def _read_example(build: BuildContext) -> Example | None:

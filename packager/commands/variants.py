@@ -40,15 +40,39 @@ class Shipped:
 
     def to_json(self) -> dict[str, Any]:
         """The report, with the latency that was measured here."""
-        return {**self.report.to_json(), "latency": [dict(each) for each in self.latency]}
+        return {**self.report.to_json(), "shipped": True, "latency": [dict(each) for each in self.latency]}
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A variant that passed its gate and is too slow to ship. `why`: in a sentence."""
+
+    report: VariantReport
+    latency: Sequence[Mapping[str, float]]
+    why: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The report, with the latency that was measured here."""
+        return {**self.report.to_json(), "shipped": False, "latency": [dict(each) for each in self.latency]}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The variants that the bundle gets, and remarks on those that it does not."""
+    """The variants that the bundle gets, and those that it does not get because they are slower than their parent."""
 
     shipped: tuple[Shipped, ...] = ()
-    remarks: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """A sentence for each variant that is slower."""
+        slow = [each for each in self.shipped if any(one["speedup"] < 1 for one in each.latency)]
+        said = (f"the variant {each.report.name} is slower than its parent: {words(each.latency)}" for each in slow)
+        return (*said, *(each.why for each in self.left_out))
+
+    def to_json(self) -> tuple[dict[str, Any], ...]:
+        """All of them."""
+        return (*(each.to_json() for each in self.shipped), *(each.to_json() for each in self.left_out))
 
 
 def make_variants(
@@ -66,25 +90,24 @@ def make_variants(
     `folder`: for their files. `seconds`: of the clock for each batch size.
     """
     shipped: list[Shipped] = []
-    remarks: list[str] = []
+    left_out: list[LeftOut] = []
     rows, _, _ = probes.keep(probes.kinds == "example")
     for each in asked:
         progress(f"making the variant {each.name}, and comparing")
-        kind, place = variants.load(each.kind), folder / each.name
-        making = Making(each, kind, proven, probes, cases, place, ask)
+        kind = variants.load(each.kind)
+        making = Making(each, kind, proven, probes, cases, folder / each.name, ask)
         held = making.held()
         progress(f"measuring the variant {each.name} beside its parent")
         measured = beside(*making.sides(held, THREADS), rows, seconds)
         if is_slower(measured, kind.speedup) and not each.ship_slower:
-            remarks.append(_left_out(each.name, kind.speedup, kind.provider, words(measured)))
-            continue
-        if any(one["speedup"] < 1 for one in measured):
-            remarks.append(f"the variant {each.name} is slower than its parent at some batch size: {words(measured)}")
-        shipped.append(_shipped(each, kind, held, measured, folder))
-    return Outcome(tuple(shipped), tuple(remarks))
+            why = _why(each.name, kind.speedup, kind.provider, words(measured))
+            left_out.append(LeftOut(held.report, measured, why))
+        else:
+            shipped.append(_shipped(each, kind, held, measured, folder))
+    return Outcome(tuple(shipped), tuple(left_out))
 
 
-def _left_out(name: str, least: float, provider: str, measured: str) -> str:
+def _why(name: str, least: float, provider: str, measured: str) -> str:
     than = "slower than its parent" if least <= 1 else f"less than {least:g} times as fast as its parent"
     return (
         f"the variant {name} passed its gate and is not in the bundle, because it is {than} on {provider} "

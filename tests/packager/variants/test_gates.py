@@ -8,11 +8,13 @@ import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from mlpack_toolkit.converters.artifact import Artifact
 from mlpack_toolkit.packager.accuracy.asked import Asked, asked_of
 from mlpack_toolkit.packager.accuracy.gate import Gate, judge
 from mlpack_toolkit.packager.accuracy.metrics import METRICS, upper_bound
@@ -63,6 +65,7 @@ def test_what_the_manifest_and_the_reports_say(bundle: Path, made: Path) -> None
     assert all(one["speedup"] > 0 for each in printed for one in each["latency"])
     measured = json.loads((bundle / "evidence/measurements/variants.json").read_text())
     assert sorted(measured) == ["fp16", "int8", "int8_static", "own", "small"]
+    assert all(each["shipped"] and each["latency"] for each in measured.values())
     page = (bundle / "evidence/report.html").read_text()
     assert "<h2>Variants</h2>" in page and "2 MatMulInteger" in page and "least cosine" in page
 
@@ -146,21 +149,32 @@ def test_a_missed_limit_writes_nothing(made: Path, tmp_path: Path) -> None:
     assert e.value.exit_code == 5 and e.value.facts["gate"]["beyond"] > 0 and not list(tmp_path.iterdir())
 
 
+def outcome_of(made: Path, folder: Path, *asked: Asked) -> flow.Outcome:
+    """What a build does about variants, without the rest of it."""
+    report = SimpleNamespace(tolerances={})
+    proven = SimpleNamespace(model=Artifact.of(made / "net.onnx"), signature=SIGNATURE, report=report)
+    example = rows(24, 1)
+    probes = SimpleNamespace(kinds=np.full(24, "example", object), keep=lambda kinds: (example, {}, kinds), others=())
+    return flow.make_variants(asked, proven, probes, (), folder, 0.001, lambda *given: None, lambda step: None)
+
+
 def test_bfloat16_is_refused_where_the_provider_cannot_run_it(made: Path, tmp_path: Path) -> None:
     with pytest.raises(ConversionError, match="variant bf16 is of no use here: CPUExecutionProvider cannot run it"):
-        build_of(made, tmp_path, asked(made, "bf16", metric="top1", limit=0.9))
+        outcome_of(made, tmp_path, asked(made, "bf16", metric="top1", limit=0.9))
 
 
 def test_a_slower_variant_is_left_out_and_said(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     slow = [{"batch": 1, "variant_p50_ms": 2.0, "parent_p50_ms": 1.0, "speedup": 0.5}]
     monkeypatch.setattr(flow, "beside", lambda *given: slow)
-    variant = replace(asked(made, "int8", metric="top1", limit=0.9), ship_slower=False)
-    built = build_of(made, tmp_path, variant)
-    assert [v.name for v in open_bundle(built.bundle).variants] == ["reference"] and built.variants == ()
-    assert built.remarks[-1].startswith(
-        "the variant int8 passed its gate and is not in the bundle, because it is slower"
-    )
-    assert "0.5x at batch 1" in built.remarks[-1]
+    variant = asked(made, "int8", metric="top1", limit=0.9)
+    kept = outcome_of(made, tmp_path / "kept", variant)
+    assert [each.variant.name for each in kept.shipped] == ["int8"] and kept.to_json()[0]["shipped"]
+    assert kept.remarks == ("the variant int8 is slower than its parent: 0.5x at batch 1",)
+    found = outcome_of(made, tmp_path / "left", replace(variant, ship_slower=False))
+    (plain,), (said,) = found.to_json(), found.remarks
+    assert not found.shipped and not plain["shipped"] and plain["latency"] == slow and plain["gate"]["value"] >= 0.9
+    assert said.startswith("the variant int8 passed its gate and is not in the bundle, because it is slower than")
+    assert "0.5x at batch 1" in said and "ship_slower = true" in said
     assert is_slower(slow, 1.0) and not is_slower([*slow, {"speedup": 1.0}], 1.0)
 
 
