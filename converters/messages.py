@@ -136,6 +136,13 @@ class Noisy(Message):
 
 
 @dataclass(frozen=True)
+class Judgement(Message):
+    """The numbers that the user's own metric gave: one for all rows, or one for each."""
+
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Surroundings(Message):
     """The environment of a model that runs in an interpreter of its own, as listed by that interpreter."""
 
@@ -255,6 +262,20 @@ class Noise(Request[Noisy]):
 
 
 @dataclass(frozen=True)
+class Judge(Request[Judgement]):
+    """Ask the user's own metric about a parent's and a variant's answers, instead of loading a model.
+
+    `function`: `MODULE:FUNCTION` in the folders `code`; `want`, `got`: files with both answers.
+    """
+
+    function: str
+    want: str
+    got: str
+    code: tuple[str, ...] = ()
+    reply: ClassVar[type[Message]] = Judgement
+
+
+@dataclass(frozen=True)
 class Measure(Request[Measured]):
     """Measure the original's latency on the table in `rows`, `seconds` for each batch size."""
 
@@ -266,7 +287,7 @@ class Measure(Request[Measured]):
 
 REQUESTS: Mapping[str, type[Request[Any]]] = {
     each.__name__.lower(): each
-    for each in (Load, Environment, Lend, Read, Probe, Adopt, Convert, Predict, Noise, Measure)
+    for each in (Load, Environment, Lend, Read, Probe, Adopt, Convert, Predict, Noise, Judge, Measure)
 }
 """By the command's name."""
 

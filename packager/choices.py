@@ -16,3 +16,5 @@ def _names(folder: str, *others: str) -> str:
 
 TARGETS = _names("runtimes", "engine", "server", "spec")
 KINDS = _names("packager/images", "spec")
+PROVIDERS = _names("packager/providers", "spec")
+VARIANTS = _names("packager/variants", "spec")

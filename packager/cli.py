@@ -14,7 +14,7 @@ import click
 
 from . import __version__
 from . import output as say
-from .choices import KINDS, TARGETS
+from .choices import KINDS, PROVIDERS, TARGETS, VARIANTS
 from .cli_options import TAKES, OfThisMachine, Spelled, WithOptions
 from .errors import MlpackError, printable
 from .shutdown import guard
@@ -57,6 +57,7 @@ def cli(context: click.Context) -> None:
 @click.option("--allow", multiple=True, metavar="NAME", help="Trust one more name or module of a pickle.")
 @click.option("--vendor", is_flag=True, default=None, help="Put the environment's packages into the bundle.")
 @click.option("--lock", type=_file, help="Your own lock file: kept, and compared with the installed packages.")
+@click.option("--variant", "variants", multiple=True, help=f"A smaller or faster form, too ({VARIANTS}).")
 @TAKES
 @click.option(
     "--keep-failed", is_flag=True, default=None, help="Keep graphs, probes and answers if the numbers differ."
@@ -94,26 +95,32 @@ def build(config: Path | None, as_json: bool, settings: Spelled, **options: Any)
     help=f"Also build this project ({TARGETS}) and replay there.",
 )
 @click.option("--variant", metavar="NAME", help="Replay only this variant.  [default: each that can run here]")
-@click.option(
-    "--provider",
-    type=click.Choice(["cpu", "cuda", "tensorrt"]),
-    help="ONNX Runtime's execution provider.  [default: the variant's own]",
-)
+@click.option("--provider", metavar="NAME", help=f"ONNX Runtime's ({PROVIDERS}).  [default: the variant's own]")
+@click.option("--rows", type=_file, help="The rows of a variant's gate, where the bundle does not have them.")
 @_as_json
-def verify(bundle: Path, targets: tuple[str, ...], variant: str | None, provider: str | None, as_json: bool) -> None:
+def verify(
+    bundle: Path,
+    targets: tuple[str, ...],
+    variant: str | None,
+    provider: str | None,
+    rows: Path | None,
+    as_json: bool,
+) -> None:
     """Checks every digest of BUNDLE, then replays every golden case."""
     from .commands.verify import check_bundle
 
     def work() -> dict[str, Any]:
         with _progress(as_json) as progress:
-            return check_bundle(bundle, targets, provider, progress, variant)
+            return check_bundle(bundle, targets, provider, progress, variant, rows)
 
     _run(work, as_json, say.verified)
 
 
 @cli.command(cls=OfThisMachine)
 @click.argument("bundle", type=_any)
-@click.option("--against", type=click.Choice(["original"]), help="Run the original beside it.")
+@click.option("--variant", metavar="NAME", help="Measure this variant.  [default: the reference]")
+@click.option("--provider", metavar="NAME", help=f"ONNX Runtime's ({PROVIDERS}).  [default: the variant's own]")
+@click.option("--against", type=click.Choice(["original", "reference"]), help="Run the original or the reference, too.")
 @click.option("--python", help="The original's interpreter.  [default: mlpack's own]")
 @click.option("--seconds", type=_seconds, default=1.0, show_default=True, help="Time for each batch size.")
 @click.option("--allow", multiple=True, metavar="NAME", help="Trust one more name or module of the original's pickle.")
@@ -121,6 +128,8 @@ def verify(bundle: Path, targets: tuple[str, ...], variant: str | None, provider
 @_as_json
 def bench(
     bundle: Path,
+    variant: str | None,
+    provider: str | None,
     against: str | None,
     python: str | None,
     seconds: float,
@@ -133,7 +142,8 @@ def bench(
     from .options import of_this_machine
 
     def work() -> dict[str, Any]:
-        return bench_bundle(bundle, against, python or sys.executable, seconds, allow, of_this_machine(settings))
+        options = of_this_machine(settings)
+        return bench_bundle(bundle, against, python or sys.executable, seconds, allow, options, variant, provider)
 
     _run(work, as_json, say.latency)
 
@@ -152,12 +162,13 @@ def inspect(path: Path, as_json: bool) -> None:
 @click.argument("bundle", type=_any)
 @click.argument("file", type=_any)
 @click.option("-o", "--output", type=_file, help="csv, parquet, npz or json, by its suffix.  [default: csv, printed]")
+@click.option("--variant", metavar="NAME", help="Ask this variant.  [default: the reference]")
 @_as_json
-def predict(bundle: Path, file: Path, output: Path | None, as_json: bool) -> None:
+def predict(bundle: Path, file: Path, output: Path | None, variant: str | None, as_json: bool) -> None:
     """Predicts every row of FILE, or every image of a folder, in order."""
     from .commands.predict import predict as answer
 
-    _run(lambda: answer(bundle, file, output), as_json, lambda facts: None)
+    _run(lambda: answer(bundle, file, output, variant), as_json, lambda facts: None)
 
 
 @cli.command()

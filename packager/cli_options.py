@@ -66,7 +66,7 @@ class WithOptions(click.Command):
             if not self.scopes or o.scope in self.scopes
         ]
         if rows:
-            with formatter.section("Options of frameworks (-O)"):
+            with formatter.section("Options of frameworks and variants (-O)"):
                 formatter.write_dl(rows)
 
 

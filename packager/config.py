@@ -9,6 +9,7 @@ from typing import Any
 
 import tomllib
 
+from .accuracy.asked import SCOPE, asked_of
 from .declared import old_spellings
 from .errors import UsageError
 from .options import Setting, from_keywords, from_tables, over, values
@@ -16,17 +17,18 @@ from .original.mlflow_folder import example_in, is_mlflow
 from .request import Request
 
 _PATHS = ("model", "example", "output", "lock")
-_LISTS = ("code", "targets", "allow")
+_LISTS = ("code", "targets", "allow", "variants")
 _NAMES = {
     "version": "version_",
     "target": "targets",
+    "variant": "variants",
     "max-p99": "max_p99",
     "keep-failed": "keep_failed",
 }
 PRECISIONS = ("auto", "float32", "float64")
 KEYS: tuple[str, ...] = ("model", "example", "output", "name", "version", "python", "code", "target", "precision")
 KEYS += ("rtol", "atol", "max-p99", "allow", "vendor", "lock", "keep-failed")
-KEYS += ("overwrite",)
+KEYS += ("overwrite", "variant")
 
 
 def build_request(config: Path | None, options: Mapping[str, Any], settings: Sequence[Setting] = ()) -> Request:
@@ -35,8 +37,10 @@ def build_request(config: Path | None, options: Mapping[str, Any], settings: Seq
     `settings`: the options of frameworks.
     """
     given = {k: v for k, v in options.items() if v is not None and v != ()}
-    from_file, settings_in_file = _from_file(config) if config else ({}, ())
+    from_file, settings_in_file, tables = _from_file(config) if config else ({}, (), ())
     merged = {**from_file, **given}
+    found = dict(values(over(settings, settings_in_file)))
+    variants = asked_of(tables, merged.pop("variants", ()), found.pop(SCOPE, {}))
     if "model" in merged and "example" not in merged and is_mlflow(merged["model"]):
         merged["example"] = example_in(merged["model"])
     for needed in ("model", "example"):
@@ -49,13 +53,14 @@ def build_request(config: Path | None, options: Mapping[str, Any], settings: Seq
         python=merged.pop("python", sys.executable),
         version=merged.pop("version_", "1.0.0"),
         max_p99_ms=merged.pop("max_p99", None),
-        options=values(over(settings, settings_in_file)),
+        options=found,
+        variants=variants,
         **merged,
     )
 
 
-def _from_file(path: Path) -> tuple[dict[str, Any], tuple[Setting, ...]]:
-    """The file's tables [build] and [options.FRAMEWORK], paths relative to the file."""
+def _from_file(path: Path) -> tuple[dict[str, Any], tuple[Setting, ...], tuple[tuple[Any, Path], ...]]:
+    """The file's tables [build], [options.FRAMEWORK] and [[variant]], paths relative to the file."""
     try:
         plain: Any = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -65,6 +70,9 @@ def _from_file(path: Path) -> tuple[dict[str, Any], tuple[Setting, ...]]:
     table = plain.get("build", {})
     if not isinstance(table, dict):
         raise UsageError(f"{path}: build must be a table: write [build]")
+    tables = plain.get("variant", [])
+    if not isinstance(tables, list):
+        raise UsageError(f"{path}: variant must be a list of tables: write [[variant]]")
     settings = from_tables(plain.get("options", {}), f"{path}: options", path.parent)
     older, others = from_keywords(table, f"{path}: ", path.parent)
     unknown = sorted(set(others) - set(KEYS))
@@ -72,7 +80,8 @@ def _from_file(path: Path) -> tuple[dict[str, Any], tuple[Setting, ...]]:
         known = sorted({*KEYS, *(spelling.lstrip("-") for spelling in old_spellings())})
         raise UsageError(f"{path}: unknown key {unknown[0]!r} in [build]; there are: {', '.join(known)}")
     named = {_NAMES.get(str(key), str(key)): value for key, value in others.items()}
-    return {key: _typed(key, value, path) for key, value in named.items()}, over(settings, older)
+    typed = {key: _typed(key, value, path) for key, value in named.items()}
+    return typed, over(settings, older), tuple((table, path.parent) for table in tables)
 
 
 def _typed(key: str, value: Any, path: Path) -> Any:

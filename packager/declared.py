@@ -1,4 +1,4 @@
-"""The options that frameworks declare; imports only frameworks with options, so that `--help` is fast."""
+"""The options that frameworks and variants declare; imports only those with options, so that `--help` is fast."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from functools import cache
 from mlpack_toolkit import converters
 from mlpack_toolkit.converters.plugin import Option
 
+from .accuracy.asked import OPTIONS, SCOPE
+
 
 @cache
 def declared() -> Mapping[str, tuple[Option, ...]]:
     """The options by framework."""
-    return {name: converters.load(name).source.options for name in converters.with_options()}
+    found = {name: converters.load(name).source.options for name in converters.with_options()}
+    return {**found, SCOPE: OPTIONS}
 
 
 def old_spellings() -> Mapping[str, tuple[str, Option]]:

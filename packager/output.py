@@ -21,20 +21,31 @@ def built(facts: dict[str, Any], environment: dict[str, Any], notes: Sequence[st
     single = min(latency["graph"], key=lambda each: each["batch"])
     p99 = single.get("best_p99_ms", single["p99_ms"])
     click.echo(f"  latency    p50 {single['p50_ms']:g} ms, p99 {p99:g} ms at batch {single['batch']:g}")
+    for each in filter(lambda each: each["shipped"], facts["variants"]):
+        click.echo(printable(f"  variant    {_variant(each)}"))
     click.echo(f"  locked     {_locked(environment)}")
     click.echo(f"  report     {facts['bundle']}/evidence/report.html")
     for note in notes:
         click.echo(f"  note       {note}")
 
 
+def _variant(each: dict[str, Any]) -> str:
+    """What was proved of a variant, its size and its speed."""
+    gate, size = each["gate"], f"{each['bytes'] / max(1, each['parent']['bytes']):.0%} of the bytes"
+    held = f"{gate['metric']} {gate['value']:.6g} on {gate['rows']} rows" if gate else "equal on every probe"
+    speed = ", ".join(f"{one['speedup']:g}x at batch {one['batch']:g}" for one in each["latency"])
+    return f"{each['variant']}: {held}, {size}, {speed}"
+
+
 def latency(facts: dict[str, Any]) -> None:
     """Prints the measurements of `mlpack bench`."""
     threads = f"{facts['threads']} thread{'s' if facts['threads'] > 1 else ''}"
     click.echo(f"{facts['machine']['cpu']}, {threads}, {facts['provider']}")
-    for side in ("graph", "original"):
+    names = {"graph": facts.get("variant", "graph"), "original": facts.get("against", "original")}
+    for side, name in names.items():
         for b in facts[side]:
             click.echo(
-                f"  {side:8} batch {b['batch']:>5}  p50 {b['p50_ms']:9.4f} ms  p99 {b['p99_ms']:9.4f} ms  "
+                f"  {name:9} batch {b['batch']:>5}  p50 {b['p50_ms']:9.4f} ms  p99 {b['p99_ms']:9.4f} ms  "
                 f"{b['rows_per_second']:>12,.0f} rows/s" + _bound(b)
             )
 
@@ -86,11 +97,32 @@ def verified(facts: dict[str, Any]) -> None:
     """Prints the numbers of checked files and golden cases, by place."""
     click.echo(f"{facts['bundle']} is as it was built ({facts['files']} files, {facts['identity']})")
     for place, cases in facts["golden"].items():
-        click.echo(f"  {place}: {cases} golden cases answered as the original did")
+        held = facts["gates"].get(place.partition(" on ")[0])
+        click.echo(f"  {place}: {cases} golden cases answered {_held(held)}")
     for name, why in facts["not_replayed"].items():
         click.echo(printable(f"  {name}: not replayed here: {why}"))
+    if proof := facts.get("proof"):
+        click.echo(printable(f"  {_proof(proof)}"))
     if added := facts["evidence"]["added"]:
         click.echo(printable(f"  outside the identity, added after the build: {', '.join(added)}"))
+
+
+def _proof(proof: dict[str, Any]) -> str:
+    """Where the nodes ran, how far the answers are from the CPU's, and where the proof is."""
+    ran = ", ".join(f"{count} on {name}" for name, count in proof["nodes"].items())
+    apart = ", ".join(f"{name} {value:.3g}" for name, value in proof["from_cpu"].items()) or "no output of floats"
+    place = proof.get("file") or proof["not_written"]
+    return f"nodes: {ran}; largest difference from the CPU: {apart}; proof: {place}"
+
+
+def _held(gate: dict[str, Any] | None) -> str:
+    """How the answers were held: to the original's, or by a gate."""
+    if gate is None:
+        return "as the original did"
+    if "not_held" in gate:
+        return f"with finite numbers; the gate was not held again: {gate['not_held']}"
+    limit = f"{gate['metric']} {gate['value']:.6g}, limit {gate['limit']:g}"
+    return f"with finite numbers; the gate holds on {gate['rows']} rows ({limit})"
 
 
 def reproduced(facts: dict[str, Any]) -> None:

@@ -7,12 +7,16 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlpack_toolkit.converters.plugin import Options
 
 from .errors import UsageError
 from .original.worker import Limits
 from .paths import check_name
+
+if TYPE_CHECKING:
+    from .accuracy.asked import Asked
 
 Progress = Callable[[str], None]
 """Gets the name of each step when it begins."""
@@ -45,6 +49,7 @@ class Request:
     keep_failed: bool = False
     overwrite: bool = False
     reals: tuple[str, ...] = ()
+    variants: tuple[Asked, ...] = ()
     limits: Limits = field(default_factory=Limits)
 
     @property

@@ -45,7 +45,7 @@ SERVER = ("numpy", "orjson", "onnxruntime", "uvloop", "httptools")
 LONGEST_FUNCTION = 60
 LONGEST_MODULE = 400
 FAMILIES = ("converters", "converters/sklearn", "converters/r", "runtimes", "packager/images")
-FAMILIES += ("packager/scan/containers",)
+FAMILIES += ("packager/scan/containers", "packager/variants", "packager/providers")
 """Folders whose files are variants: none of them knows another."""
 NOT_VARIANTS = "artifact bfloat16 engine graph_file image latency messages needs plugin rds rds_frame rds_writer "
 NOT_VARIANTS += "spec table variant"

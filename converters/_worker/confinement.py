@@ -23,6 +23,12 @@ def confine(path: Path, request: Load) -> dict[str, Any]:
     return facts if other is None else _sandbox.both(facts, other)
 
 
+def alone() -> dict[str, Any]:
+    """Enters the sandbox where no model is loaded; the facts of it."""
+    ctypes.util.find_library = _library
+    return _sandbox.enter(os.getcwd(), ())
+
+
 def _started(path: Path, request: Load) -> dict[str, Any] | None:
     converter = for_container(request.kind, path)
     if converter is None or converter.source.start is None:

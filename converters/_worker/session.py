@@ -27,11 +27,12 @@ from ..latency import measure, single_threaded
 from ..plugin import Converter
 from ..spec import Description, Signature, Table, TensorSpec, Unreadable, Unsupported
 from ..table import read_table, rows_of, stack, take, write_table
-from .confinement import confine, refused
+from .confinement import alone, confine, refused
 from .input_bounds import with_edges
 from .joint_probes import several
 from .model_input import model_table, original_input, with_own_names
 from .noise import noise_of
+from .own_metric import judgement
 from .pickles import LOADERS, unpickle
 from .probes import EXAMPLE_ROWS, Probe, columns_of, spread, together
 from .reference import Answers, Batches, ask, ask_by_kind, check_rows
@@ -281,6 +282,13 @@ class ModelSession:
             return messages.Noisy({})
         rows, axes = read_table(Path(request.rows)), self.signature.batch_axes if self.signature.has_rows else None
         return messages.Noisy(noise_of(self._predict, lambda x: again(self.model, x), rows, axes))
+
+    def judge(self, request: messages.Judge) -> messages.Judgement:
+        """What the user's own metric says of two tables; in the sandbox, and in a process that has no model."""
+        if self.sandbox is None:
+            self.sandbox = alone()
+        sys.path[:0] = request.code
+        return messages.Judgement(judgement(request.function, Path(request.want), Path(request.got)))
 
     def measure(self, request: messages.Measure) -> messages.Measured:
         """The original's latency by batch size, on one thread."""

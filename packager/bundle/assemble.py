@@ -37,6 +37,7 @@ VERIFICATION = "reports/verification.json"
 if TYPE_CHECKING:
     from mlpack_toolkit.converters.messages import Loaded
 
+    from ..commands.variants import Outcome, Shipped
     from ..environments.recording import Recorded
     from ..equivalence.prove import Proven
     from ..original.source import Source
@@ -53,12 +54,14 @@ def write(
     proven: Proven,
     cases: Sequence[GoldenCase],
     latency: LatencyReport,
+    outcome: Outcome,
 ) -> Manifest:
     """Writes the bundle to `place` and returns its manifest."""
     from mlpack_toolkit import runtimes
 
     name, version = request.bundle_name, request.version
     facts = _facts(request, source, loaded, given, environment, proven)
+    facts["variants"] |= {each.variant.name: _other(each) for each in outcome.shipped}
     short, layout = in_short(facts), LAYOUTS[FORMAT]
     folder = layout.environment(environment.part)
     golden = {p: c for case in cases for p, c in encode_case(case, name, version, proven.signature).items()}
@@ -71,6 +74,7 @@ def write(
         **{f"golden/{path}": content for path, content in golden.items()},
         **_deploy(request, targets, proven, golden),
         **_code_files(request.code),
+        **{path: content for each in outcome.shipped for path, content in _variant_files(each).items()},
     }
     files |= readme(short, proven.report, files)
 
@@ -78,11 +82,14 @@ def write(
         settings = machine() | environment.settings | {"libraries": loaded.libraries, "sandbox": loaded.sandbox}
         sandbox = sandbox_words(loaded.sandbox)
         parts = blocks(proven.model.path)
-        page = report_html(short, proven.report, environment.document, latency, targets, sandbox, identity, parts)
+        page = report_html(
+            short, proven.report, environment.document, latency, targets, sandbox, identity, parts, outcome
+        )
         return {
             layout.latency: canonical(latency.to_json()),
             layout.machine: canonical(settings),
             layout.report: page,
+            **({layout.variants: canonical(_latencies(outcome))} if outcome.to_json() else {}),
         }
 
     return write_bundle(place, facts, files, evidence, request.overwrite, replay)
@@ -126,6 +133,22 @@ def _facts(
 def _reference(proven: Proven) -> dict[str, Any]:
     variant = Variant(REFERENCE, proven.model, proven.signature, proven.precision, proven.precision)
     return variant_facts(variant, Proof(VERIFICATION, proven.report.tolerances, proven.report.user_tolerance))
+
+
+def _other(shipped: Shipped) -> dict[str, Any]:
+    return variant_facts(shipped.variant, shipped.proof, f"model/{shipped.variant.name}")
+
+
+def _variant_files(shipped: Shipped) -> dict[str, bytes | Path | Owned]:
+    """The files of a variant, its report and the rows of its gate."""
+    artifact, folder = shipped.variant.artifact, f"model/{shipped.variant.name}"
+    graph = {f"{folder}/{f.path}": Owned(artifact.folder / f.path, f.sha256, f.modified) for f in artifact.files}
+    return {**graph, **shipped.files, shipped.report.path: canonical(shipped.report.to_json())}
+
+
+def _latencies(outcome: Outcome) -> dict[str, Any]:
+    """The latency of each variant beside its parent's, measured here: no part of the identity."""
+    return {each["variant"]: {key: each[key] for key in ("shipped", "latency")} for each in outcome.to_json()}
 
 
 def _deploy(request: Request, targets: tuple[str, ...], proven: Proven, golden: dict[str, bytes]) -> dict[str, bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlpack_toolkit import templates
 from mlpack_toolkit.converters.spec import Signature, TensorSpec
@@ -13,6 +13,9 @@ from ..commands.bench import LatencyReport
 from ..equivalence.report import VerificationReport
 from .architecture import Block
 from .plots import errors_plot, latency_plot
+
+if TYPE_CHECKING:
+    from ..commands.variants import Outcome, Shipped
 
 MEANING = {
     "example": "the example rows as given",
@@ -43,11 +46,12 @@ def report_html(
     sandbox: str,
     identity: str,
     blocks: Sequence[Block] = (),
+    outcome: Outcome | None = None,
 ) -> bytes:
     """The page, UTF-8, self-contained.
 
     `sandbox`: a sentence about the sandbox that was in force. `identity`: the bundle's. `blocks`: of a module, in
-    order.
+    order. `outcome`: its variants.
     """
     signature = Signature.from_json(facts["signature"])
     needed = {d["name"] for d in environment["distributions"] if d.get("needed")}
@@ -59,6 +63,8 @@ def report_html(
         "task": signature.task,
         "inputs": [_input(t) for t in signature.inputs],
         "outputs": signature.outputs,
+        "variants": [_variant(each) for each in outcome.shipped] if outcome else [],
+        "left_out": [each.why for each in outcome.left_out] if outcome else [],
         "blocks": [dict(vars(block)) for block in blocks],
         "python_usage": _python_usage(facts, signature),
         "targets": targets,
@@ -72,6 +78,32 @@ def report_html(
     escaped = {key: _escaped(value) for key, value in values.items()}
     plots = {"errors_plot": errors_plot(_shares(proof)), "latency_plot": latency_plot(latency)}
     return templates.render("report", {**escaped, **plots})["report.html"]
+
+
+def _variant(shipped: Shipped) -> dict[str, Any]:
+    report, gate = shipped.report, shipped.report.gate
+    slowest = min((each["speedup"] for each in shipped.latency), default=0.0)
+    fastest = max((each["speedup"] for each in shipped.latency), default=0.0)
+    return {
+        "name": report.name,
+        "kind": report.kind,
+        "provider": report.provider,
+        "nodes": [f"{count} {name}" for name, count in report.nodes.items()],
+        "share": f"{report.artifact.size / report.parent.size:.0%}",
+        "bytes": report.artifact.size,
+        "faster": f"{slowest:.2g} to {fastest:.2g}×" if shipped.latency else "",
+        "put_back": list(report.put_back),
+        "gate": _gate(gate) if gate else {},
+    }
+
+
+def _gate(gate: Mapping[str, Any]) -> dict[str, Any]:
+    """The gate's numbers as texts."""
+    shown = {key: f"{gate[key]:.4g}" for key in ("value", "limit")}
+    worst = gate["worst"]
+    row = f"row {worst['row']}: {worst['value']:.4g}" if "row" in worst else ""
+    words = {key: gate[key] for key in ("metric", "meaning", "rows", "beyond", "source", "outputs")}
+    return {**words, **shown, "bound": f"{gate['bound']:.2%}", "worst": row}
 
 
 def _proof_values(proof: VerificationReport) -> dict[str, Any]:

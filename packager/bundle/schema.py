@@ -117,6 +117,16 @@ _proof = record(
         "tolerances": tolerances,
     }
 )
+_variant_report = record(
+    {
+        "verdict": one_of("within the limit", "equal"),
+        "variant": text(),
+        "kind": text(),
+        "bytes": _count,
+        "nodes": mapping(_count),
+        "put_back": listing(text()),
+    }
+)
 _machine = record({}, {"cpu": text(), "cpu_flags": listing(text()), "libc": text()})
 _listed_apart = record(
     {"identity": text(71, r"sha256:[0-9a-f]{64}", "sha256: and 64 digits in hex"), "files": file_entries}
@@ -144,6 +154,7 @@ _KEPT: Mapping[str, Check] = {
 DOCUMENTS: Mapping[str, Check] = {
     r"environment/(?:[^/]+/)?environment\.json": _captured,
     r"reports/[^/]+\.json": _proof,
+    r"reports/variants/[^/]+\.json": _variant_report,
     r"(?:evidence/)?measurements/machine\.json": _machine,
     r"(?:evidence|measurements)/manifest\.json": _listed_apart,
     r"renv\.lock": _renv,
@@ -188,6 +199,8 @@ def _check_proof(name: str, plain: Mapping[str, Any], listed: Mapping[str, Any] 
         if not plain["report"].startswith(REPORTS):
             raise Fault(f"variants[{name!r}].report must begin with {REPORTS}, and is {shown(plain['report'])}")
         _check_listed(f"variants[{name!r}].report", plain["report"], listed)
+        if path := plain.get("gate", {}).get("path"):
+            _check_listed(f"variants[{name!r}].gate.path", path, listed)
 
 
 def _check_given(framework: str, given: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from time import perf_counter
@@ -15,6 +15,7 @@ from mlpack_toolkit.converters.plugin import Options
 from mlpack_toolkit.converters.spec import Signature, Table
 from mlpack_toolkit.converters.table import rows_of, stack
 from mlpack_toolkit.runtimes.engine.engine import Bound
+from mlpack_toolkit.runtimes.server.manifest import CPU, REFERENCE
 
 from ..bundle.reader import Bundle, open_bundle
 from ..deadline import timed
@@ -22,6 +23,8 @@ from ..environments.system import machine
 from ..equivalence.session import Session, session_of
 from ..errors import DamagedError, LatencyError
 from ..original.replies import hand_over
+from ..providers import load
+from .proving import measured, placed_in
 
 BATCHES = (1, 8, 64, 1000)
 MOST_BYTES = 16 << 20
@@ -140,19 +143,37 @@ def bench_bundle(
     seconds: float,
     allow: Sequence[str] = (),
     options: Options | None = None,
+    variant: str | None = None,
+    provider: str | None = None,
 ) -> dict[str, Any]:
-    """The latency of a bundle's graph on its golden rows; with `against`, also the original's."""
+    """The latency of a variant on the bundle's golden rows; with `against`, also the original's or the reference's.
+
+    `variant`: None: the reference. `provider`: the name of one; None: the variant's own. On another one than the CPU
+    the measurement becomes evidence of the bundle.
+    """
     bundle = open_bundle(folder)
     found = [case.rows for case in bundle.golden() if case.probe == "example" and not case.error]
     axes = bundle.signature.batch_axes
     if not found or not rows_of(found[0], axes):
         raise DamagedError(f"the bundle {folder} holds no golden case of the example, whose rows are measured")
     rows = stack(found, axes)
-    session = session_of(bundle, threads=THREADS)
+    chosen, asked = variant or REFERENCE, load(provider) if provider else None
+    nodes = placed_in(bundle, asked, chosen) if asked and asked.title != CPU else None
+    title = asked.title if asked else ""
+    session = session_of(bundle, THREADS, title, chosen)
     graph = measure_session(session, rows, seconds, sizes(bundle.signature, rows))
     graph = _with_bound(session, rows, seconds / WINDOWS, graph)
-    original, versions = _original(bundle, python, allow, options, rows, seconds) if against else ((), {})
-    return latency_report(graph, original, versions).to_json()
+    name = {"variant": variant} if variant else {}
+    other: Sequence[Numbers] = ()
+    versions: Mapping[str, str] = {}
+    if against == REFERENCE:
+        name["against"] = REFERENCE
+        reference = session_of(bundle, THREADS, title)
+        other = measure_session(reference, rows, seconds, sizes(bundle.signature, rows))
+    elif against:
+        other, versions = _original(bundle, python, allow, options, rows, seconds)
+    report = replace(latency_report(graph, other, versions), provider=session.provider).to_json() | name
+    return report | ({"proof": measured(bundle, asked, chosen, nodes, report)} if asked and nodes else {})
 
 
 def _with_bound(session: Session, rows: Table, seconds: float, measured: Sequence[Numbers]) -> tuple[Numbers, ...]:

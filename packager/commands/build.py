@@ -6,7 +6,7 @@ import json
 import shutil
 import stat
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from ..equivalence.report import VerificationReport
     from ..original.source import Source
     from .bench import LatencyReport
+    from .variants import Outcome
 
 GRAPHS = "graphs"
 """The folder of the tried graphs, each in a folder of its own, in order."""
@@ -47,7 +48,8 @@ SECONDS_PER_BATCH_SIZE = 0.1
 @dataclass(frozen=True)
 class Built:
     """A finished build. `environment`: its facts in the manifest, and the number of distributions. `notes`: those of
-    the report, on how the model was read. `remarks`: on columns, names and options that this build ignored."""
+    the report, on how the model was read. `remarks`: on columns, names and options that this build ignored, and on
+    variants that the bundle does not have. `variants`: the reports of all that were made."""
 
     bundle: Path
     identity: str
@@ -57,6 +59,7 @@ class Built:
     environment: dict[str, Any]
     notes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    variants: tuple[dict[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The object that `mlpack build --json` prints."""
@@ -66,6 +69,7 @@ class Built:
             "signature": self.signature.to_json(),
             "verification": self.verification.to_json(),
             "latency": self.latency.to_json(),
+            "variants": list(self.variants),
         }
 
 
@@ -153,13 +157,15 @@ def _build(build: BuildContext, place: Path) -> Built:
     loaded = replace(loaded, notes=(*loaded.notes, *begun(signature, proven.signature)))
     cases = _cases(build, proven, probes)
     latency = _latency(build, loaded, proven, probes)
+    outcome = _variants(build, proven, probes, cases)
     environment = _lock(build, loaded, recording, given)
     build.progress("writing the bundle, and replaying its golden cases")
     options = kept(request.options, loaded.framework)
-    identity = write(request, place, build.source, loaded, options, environment, proven, cases, latency).identity
-    remarks = _remarks(build, loaded, signature, example)
-    facts = _facts(environment)
-    return Built(place, identity, proven.signature, proven.report, latency, facts, loaded.notes, remarks)
+    parts = (environment, proven, cases, latency, outcome)
+    identity = write(request, place, build.source, loaded, options, *parts).identity
+    remarks = (*_remarks(build, loaded, signature, example), *outcome.remarks)
+    facts, found = _facts(environment), outcome.to_json()
+    return Built(place, identity, proven.signature, proven.report, latency, facts, loaded.notes, remarks, found)
 
 
 def _read_example(build: BuildContext) -> Example | None:
@@ -314,6 +320,21 @@ def _latency(build: BuildContext, loaded: Loaded, proven: Proven, probes: Probes
     report = latency_report(graph, reply.batches, loaded.versions)
     check_gate(report, build.request.max_p99_ms)
     return report
+
+
+def _variants(build: BuildContext, proven: Proven, probes: Probes, cases: Sequence[GoldenCase]) -> Outcome:
+    """The variants that the user asks for; none: nothing is imported."""
+    from ..accuracy.own_metric import asker
+    from .variants import PLACE, Outcome, make_variants
+
+    request = build.request
+    if not request.variants:
+        return Outcome()
+    folder = build.scratch.with_name(PLACE)
+    folder.mkdir()
+    asked, clock = request.variants, SECONDS_PER_BATCH_SIZE
+    ask = asker(request.python, build.scratch, request.limits, request.code)
+    return make_variants(asked, proven, probes, cases, folder, clock, ask, build.progress)
 
 
 def _lock(build: BuildContext, loaded: Loaded, recording: Recording, given: Given | None) -> Recorded:

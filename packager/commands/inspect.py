@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mlpack_toolkit.converters.spec import TensorSpec, Unreadable
 from mlpack_toolkit.converters.variant import Variant
 
+from ..bundle.facts import Proof
 from ..bundle.layout import NAME
 from ..bundle.reader import open_bundle
 from ..errors import ModelError, UsageError
@@ -48,7 +49,9 @@ def _bundle(path: Path) -> dict[str, Any]:
         "outputs": [f"{t.name}: {t.dtype} {_shape(t)}" for t in bundle.signature.outputs],
         "classes": list(bundle.signature.classes),
         "verification": f"{proof['verdict']}: {proof['rows']} probe rows, {proof['mismatches']} differ",
-        "variants": [_variant(each, bundle.paths_of(each.name)[0]) for each in bundle.variants],
+        "variants": [
+            _variant(each, bundle.paths_of(each.name)[0]) + _gate(bundle.proof(each.name)) for each in bundle.variants
+        ],
         "environment": "; ".join(_interpreter(environment["interpreter"]) for environment in environments),
         "distributions": [f"{d['name']}=={d['version']}" for d in distributions],
         "licences": _licences(distributions),
@@ -65,6 +68,13 @@ def _variant(variant: Variant, path: str) -> str:
     options = "".join(f", {name}={value}" for name, value in sorted(variant.options.items()))
     size = f"{variant.artifact.size:,} bytes"
     return f"{variant.name}: {variant.artifact.format}, {types}, {variant.provider}{options}, {path} ({size})"
+
+
+def _gate(proof: Proof) -> str:
+    gate = proof.gate
+    if not gate:
+        return ""
+    return f", held by {gate['metric']}: {gate['value']:.6g} on {gate['rows']} rows, limit {gate['limit']:g}"
 
 
 def _interpreter(facts: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from mlpack_toolkit.converters.table import rows_of
 from mlpack_toolkit.runtimes.engine.answers import columns_of
 from mlpack_toolkit.runtimes.engine.images import objects_of
 from mlpack_toolkit.runtimes.engine.rules import violations
+from mlpack_toolkit.runtimes.server.manifest import REFERENCE
 
 from ..bundle.reader import open_bundle
 from ..data.images import batches, is_images
@@ -42,11 +43,15 @@ class Sink(Protocol):
     def close(self) -> None: ...
 
 
-def predict(folder: Path, file: Path, output: Path | None) -> dict[str, Any]:
-    """How many rows were answered; the answers go to `output`, or as csv to standard output."""
+def predict(folder: Path, file: Path, output: Path | None, variant: str | None = None) -> dict[str, Any]:
+    """How many rows were answered; the answers go to `output`, or as csv to standard output.
+
+    `variant`: the one that answers; None: the reference.
+    """
     bundle = open_bundle(folder)
-    session = session_of(bundle)
-    rows, signature = 0, bundle.signature
+    name = variant or REFERENCE
+    session = session_of(bundle, variant=name)
+    rows, signature = 0, bundle.variant(name).signature
     names: deque[str] = deque()
     with _sink(output, signature) as sink:
         for answers in session.stream(_checked(session.signature, file, names)):

@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from mlpack_toolkit.runtimes.engine.rules import violations
-from mlpack_toolkit.runtimes.server.manifest import REFERENCE
+from mlpack_toolkit.runtimes.server.manifest import CPU, REFERENCE
 
 from ..bundle.golden import GoldenCase
 from ..bundle.reader import Bundle, check_files, open_bundle
 from ..equivalence.runners import Graph, check_answers
 from ..equivalence.session import session_of
 from ..errors import DamagedError, MismatchError, MissingToolError, UsageError
+from ..providers import load
 from ..setup_headers import check_kept
+from .proving import placed_in, proved
 
-PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "tensorrt": "TensorrtExecutionProvider"}
 SECONDS = 1800
 
 
@@ -31,33 +32,43 @@ def check_bundle(
     provider: str | None,
     progress: Callable[[str], None],
     variant: str | None = None,
+    rows: Path | None = None,
 ) -> dict[str, Any]:
     """Checks the bundle; returns the facts. Raises `DamagedError` for a changed file, `MismatchError` for an answer.
 
+    A variant with a gate is held to it again. `rows`: the gate's rows, where the bundle does not have them.
     `variant`: the one that is replayed; None: the reference, and where `provider` is None too, each other variant whose
-    provider this machine has. `provider`: a key of `PROVIDERS`; None: the variant's own.
+    provider this machine has. `provider`: the name of one; None: the variant's own. On another one than the CPU the
+    nodes that it ran are counted, and the proof becomes evidence of the bundle.
     """
     bundle = open_bundle(folder)
     chosen = bundle.variant(variant or REFERENCE)
     progress("checking every file's digest")
     added = check_files(bundle)
+    asked = load(provider) if provider else None
+    name = asked.title if asked else chosen.provider
+    elsewhere = asked is not None and asked.title != CPU
+    nodes = placed_in(bundle, asked, chosen.name) if asked and elsewhere else None
     progress("replaying the golden cases in ONNX Runtime")
-    name = PROVIDERS[provider] if provider else chosen.provider
-    replayed: dict[str, int] = {_place(chosen.name, name): replay(bundle, name, chosen.name)}
+    gates: dict[str, Any] = {}
+    replayed: dict[str, int] = {_place(chosen.name, name): _held(bundle, name, chosen.name, gates, rows)}
     absent: dict[str, str] = {}
     if variant is None and provider is None:
-        replayed |= _replay_others(bundle, absent, progress)
+        replayed |= _replay_others(bundle, absent, gates, rows, progress)
     for target in targets:
         progress(f"building {target} and replaying the golden cases there")
         replayed[target] = _replay_target(bundle, target)
+    proof = proved(bundle, asked, chosen.name, nodes, {"golden": replayed, "gates": gates}) if asked and nodes else None
     return {
         "bundle": str(folder),
         "identity": bundle.identity,
         "files": len(bundle.manifest.files),
         "variant": chosen.name,
         "golden": replayed,
+        "gates": gates,
         "not_replayed": absent,
         "evidence": {"files": len(bundle.evidence), "added": list(added)},
+        **({"proof": proof} if proof else {}),
     }
 
 
@@ -66,13 +77,30 @@ def _place(variant: str, provider: str) -> str:
     return provider if variant == REFERENCE else f"{variant} on {provider}"
 
 
-def _replay_others(bundle: Bundle, absent: dict[str, str], progress: Callable[[str], None]) -> dict[str, int]:
+def _held(bundle: Bundle, provider: str, variant: str, gates: dict[str, Any], rows: Path | None) -> int:
+    """The number of golden cases; `gates` takes what came of the variant's gate, where it has one."""
+    if not bundle.proof(variant).gate:
+        return replay(bundle, provider, variant)
+    from ..accuracy.again import hold_again
+
+    graph = Graph(_title(variant), session_of(bundle, provider=provider, variant=variant))
+    count, gates[variant] = hold_again(bundle, graph, variant, rows)
+    return count
+
+
+def _replay_others(
+    bundle: Bundle,
+    absent: dict[str, str],
+    gates: dict[str, Any],
+    rows: Path | None,
+    progress: Callable[[str], None],
+) -> dict[str, int]:
     """The cases of each variant but the reference; `absent` takes those that cannot run here, with the reason."""
     replayed = {}
     for other in bundle.variants[1:]:
         progress(f"replaying the golden cases in the variant {other.name}")
         try:
-            replayed[_place(other.name, other.provider)] = replay(bundle, other.provider, other.name)
+            replayed[_place(other.name, other.provider)] = _held(bundle, other.provider, other.name, gates, rows)
         except MissingToolError as error:
             absent[other.name] = str(error)
     return replayed

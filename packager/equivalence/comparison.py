@@ -216,9 +216,9 @@ def worst(
     return [
         {
             "probe": str(kinds[row]),
-            "inputs": _shown(take(rows, row, axes)),
-            "expected": _shown(take(want, row, axes)),
-            "got": _shown(take(alike, row, axes)),
+            "inputs": shown(take(rows, row, axes)),
+            "expected": shown(take(want, row, axes)),
+            "got": shown(take(alike, row, axes)),
         }
         for row in chosen
     ]
@@ -232,7 +232,8 @@ def differences(case: GoldenCase, got: Table, signature: Signature) -> list[dict
     return [] if found.equal else worst(case.rows, case.answers, got, kinds, found.differs, axes)
 
 
-def _shown(cells: Mapping[str, Any]) -> dict[str, Any]:
+def shown(cells: Mapping[str, Any]) -> dict[str, Any]:
+    """One row's cells for a report: large tensors by their shape and first numbers."""
     return {name: _tensor(value) if np.size(value) > CELLS_SHOWN else _plain(value) for name, value in cells.items()}
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from mlpack_toolkit.converters.spec import Signature, Table
-from mlpack_toolkit.converters.variant import ONNX
+from mlpack_toolkit.converters.spec import Scalar, Signature, Table
+from mlpack_toolkit.converters.variant import ONNX, Variant
 from mlpack_toolkit.runtimes.engine.agreement import check_agreement
 from mlpack_toolkit.runtimes.engine.engine import STOP, Engine
 from mlpack_toolkit.runtimes.engine.errors import Damaged
@@ -14,6 +14,7 @@ from mlpack_toolkit.runtimes.server.manifest import REFERENCE
 
 from ..deadline import timed
 from ..errors import DamagedError, MismatchError, MissingToolError
+from ..providers import of
 
 if TYPE_CHECKING:
     from ..bundle.reader import Bundle
@@ -60,6 +61,24 @@ def session_of(bundle: Bundle, threads: int = 0, provider: str = "", variant: st
     found = bundle.variant(variant)
     if found.artifact.format != ONNX:
         raise MissingToolError(f"the variant {variant} is a file for {found.artifact.format}, not for ONNX Runtime")
-    options = found.options if provider in ("", found.provider) else {}
+    _check_there(provider or found.provider)
+    options = options_of(found, provider)
     session = Session(bundle.loadable(variant), found.signature, threads, provider or found.provider, options)
     return agreeing(session, found.signature)
+
+
+def _check_there(provider: str) -> None:
+    """Raises `MissingToolError` where this ONNX Runtime lacks a provider, with the command that brings it."""
+    import onnxruntime
+
+    known = of(provider)
+    if known is not None and provider not in onnxruntime.get_available_providers():
+        raise MissingToolError(f"this ONNX Runtime has no {provider}: {known.mend}")
+
+
+def options_of(variant: Variant, provider: str) -> Mapping[str, Scalar]:
+    """The options of a session: the variant's own on its provider, else those that mlpack gives that provider."""
+    if provider in ("", variant.provider):
+        return variant.options
+    known = of(provider)
+    return known.options if known else {}

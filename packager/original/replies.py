@@ -136,6 +136,7 @@ REPLIES: Mapping[type[messages.Message], Check] = {
     messages.Probed: _probed,
     messages.Converted: record({"as_it_came": flag}),
     messages.Noisy: record({"outputs": mapping(number(0), text())}),
+    messages.Judgement: record({"values": listing(number(), MOST_ITEMS)}),
     messages.Measured: record({"batches": listing(_timed)}),
     messages.Surroundings: record({"environment": _environment}),
     messages.Done: _nothing,

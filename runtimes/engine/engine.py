@@ -53,7 +53,7 @@ class Engine:
         import onnxruntime as ort
 
         if provider not in ort.get_available_providers():
-            raise self.no_provider(f"this ONNX Runtime has no {provider}: pip install onnxruntime-gpu in its place")
+            raise self.no_provider(f"this ONNX Runtime has no {provider}: install the package that brings it")
         source = model if isinstance(model, bytes) else str(model)
         options = _options(threads)
         if isinstance(model, bytes):
@@ -72,9 +72,12 @@ class Engine:
         import onnxruntime as ort
 
         try:
-            return ort.InferenceSession(source, options, providers=[provider])
+            session = ort.InferenceSession(source, options, providers=[provider])
         except Exception as error:
             raise self.damaged(f"ONNX Runtime cannot load the graph: {error}") from error
+        if provider[0] not in session.get_providers():  # it warns, and answers on the CPU
+            raise self.no_provider(f"{provider[0]} cannot be started here, and ONNX Runtime would answer on the CPU")
+        return session
 
     @property
     def metadata(self) -> dict[str, str]:

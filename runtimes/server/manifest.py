@@ -32,6 +32,7 @@ from ..engine.schema import (
     signature,
     text,
     version,
+    whole,
     wrong,
 )
 
@@ -49,6 +50,20 @@ WEIGHTS = (*REALS, "float8e4m3fn", "float8e5m2", "int4", "uint4", "int8", "uint8
 
 tolerances = mapping(record({"rtol": number(0), "atol": number(0)}, closed=True))
 _artifact = record({"format": text(MOST_NAME, NAME), "main": path, "files": listing(path, least=1)}, closed=True)
+_gate = record(
+    {
+        "metric": text(MOST_NAME, least=1),
+        "limit": number(),
+        "value": number(),
+        "rows": whole(0, 2**53),
+        "beyond": whole(0, 2**53),
+        "bound": number(0),
+        "outputs": listing(text()),
+        "sha256": text(64),
+    },
+    {"path": path},
+)
+"""The metric that holds a variant, and what came of it."""
 _variant = record(
     {
         "artifact": _artifact,
@@ -61,7 +76,8 @@ _variant = record(
         "report": path,
         "tolerances": tolerances,
         "tolerance_given_by_user": flag,
-    }
+    },
+    {"gate": _gate},
 )
 variants = mapping(_variant, text(MOST_NAME, NAME, "letters, digits and . _ -"))
 _SERVED: Mapping[int, Check] = {

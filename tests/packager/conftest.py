@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from mlpack_toolkit.packager.bundle.reader import Bundle, open_bundle
 from tests.make import build_model, save
 from tests.once import once
+from tests.packager.variants.deep import built_once
 
 settings.register_profile("loaded machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("loaded machine")
@@ -99,6 +100,12 @@ def prices(tmp_path_factory: pytest.TempPathFactory) -> Made:
     rows = pd.DataFrame({"size": rng.normal(80, 20, 60).round(1), "rooms": rng.integers(1, 6, 60)})
     target = np.stack([rows["size"] * 3000 + rows["rooms"] * 10, rows["rooms"] - rows["size"] / 50], axis=1)
     return made_once(tmp_path_factory, "prices", LinearRegression().fit(rows, target), rows)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a network, its rows, and its bundle of five variants."""
+    return built_once(tmp_path_factory)
 
 
 @pytest.fixture

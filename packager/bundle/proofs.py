@@ -1,0 +1,37 @@
+"""Proofs that later machines add to a bundle, outside its identity: `evidence/proofs/`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import UsageError
+from ..paths import beside
+from .manifest import canonical
+from .reader import Bundle
+
+FOLDER = "proofs/"
+FORMAT = 1
+
+
+def add_proof(bundle: Bundle, kind: str, facts: Mapping[str, Any]) -> str:
+    """Writes the facts to a file that is named after the kind, the variant, the provider and the machine; its path.
+
+    A proof of the same four is replaced; `UsageError` where the bundle cannot be written to, or has the old format.
+    """
+    if not bundle.layout.is_open:
+        raise UsageError(f"the bundle {bundle.place.name} has format {bundle.manifest.format}, which takes no evidence")
+    where = hashlib.sha256(canonical({key: facts[key] for key in ("machine", "versions", "options")})).hexdigest()[:12]
+    path = f"{bundle.layout.evidence}{FOLDER}{kind}.{facts['variant']}.{facts['provider']}.{where}.json"
+    target = bundle.place / path
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with beside(target.absolute()) as folder:
+            made = folder / target.name
+            made.write_bytes(canonical({"format": FORMAT, "identity": bundle.identity, **facts}))
+            os.replace(made, target)
+    except OSError as error:
+        raise UsageError(f"the proof cannot be written into {target.parent}: {error.strerror}") from error
+    return path

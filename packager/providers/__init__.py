@@ -1,0 +1,27 @@
+"""Execution providers of ONNX Runtime; one file each, ending in `PROVIDER = Provider(...)`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from ..errors import UsageError
+from .spec import Provider
+
+
+def names() -> tuple[str, ...]:
+    """The names of the providers, sorted; imports none of their modules."""
+    return tuple(sorted(m.name for m in iter_modules(__path__) if m.name != "spec" and m.name[0] != "_"))
+
+
+def load(name: str) -> Provider:
+    """The provider of that name; raises `UsageError`."""
+    if name not in names():
+        raise UsageError(f"there is no provider {name!r}; there are: {', '.join(names())}")
+    provider: Provider = import_module(f"{__name__}.{name}").PROVIDER
+    return provider
+
+
+def of(title: str) -> Provider | None:
+    """The provider that ONNX Runtime calls so; None for one that mlpack does not know."""
+    return next((each for each in map(load, names()) if each.title == title), None)

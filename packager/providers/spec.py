@@ -1,0 +1,19 @@
+"""The interface of an execution provider: its name in ONNX Runtime, its options, where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mlpack_toolkit.converters.spec import Scalar
+
+
+@dataclass(frozen=True)
+class Provider:
+    """One provider. `title`: ONNX Runtime's name. `options`: those with which float32 is float32 and answers repeat;
+    given with every session, and recorded. `mend`: the command that brings it."""
+
+    name: str
+    title: str
+    mend: str
+    options: Mapping[str, Scalar] = field(default_factory=dict)

@@ -1,0 +1,76 @@
+"""The interface of a kind of variant: a pass from the proved graph to a smaller or faster one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mlpack_toolkit.converters.artifact import Artifact
+from mlpack_toolkit.converters.spec import Signature, Table
+
+TOLERANCE, HALF, METRIC = "tolerance", "half", "metric"
+"""How a kind is held: to the reference's own tolerance on every probe; to the default rule of half precision; only to
+the metric and limit that the user names."""
+CPU = "CPUExecutionProvider"
+
+
+def _no_rows() -> Iterator[Table]:
+    return iter(())
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a pass gets.
+
+    `parent`: the proved graph. `signature`: the parent's. `folder`: empty, for the files. `block`: weights that share
+    one scale. `keep`: names of nodes that stay in the parent's type. `calibration()`: the calibration rows as feeds of
+    the graph, a batch at a time.
+    """
+
+    parent: Artifact
+    signature: Signature
+    folder: Path
+    block: int = 32
+    keep: frozenset[str] = frozenset()
+    calibration: Callable[[], Iterator[dict[str, Any]]] = _no_rows
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a pass gives.
+
+    `changed`: names of the parent's nodes that are another than before, in order. `recipe`: facts for the manifest.
+    `signature`: where it is not the parent's.
+    """
+
+    artifact: Artifact
+    changed: tuple[str, ...]
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    signature: Signature | None = None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of variant.
+
+    `make(work)`: the pass; raises `ConversionError` where it cannot. `count(parent, made)`: by operator or element
+    type, how many there are of it in the written file; nothing: the variant is none. `changes`: what the pass does to
+    nodes, in a word (`quantised`). `seeks`: which nodes it looks for, in words. `weights`: the element type of the
+    stored numbers. `held`: see above. `calibrates`: it needs calibration rows. `is_smaller`: it must have fewer bytes
+    than its parent. `speedup`: the least speed-up with which it ships by default.
+    """
+
+    name: str
+    help: str
+    weights: str
+    make: Callable[[Work], Made]
+    count: Callable[[Artifact, Artifact], Mapping[str, int]]
+    changes: str
+    seeks: str
+    held: str = METRIC
+    calibrates: bool = False
+    is_smaller: bool = True
+    speedup: float = 1.0
+    provider: str = CPU
