@@ -18,7 +18,7 @@ from .config import build_request
 from .errors import UsageError
 from .options import Setting, from_keywords, from_tables, over, values
 
-LISTS = ("code", "target", "allow")
+LISTS = ("code", "target", "allow", "variant")
 
 
 def build(model: Any, example: Any, options: Mapping[str, Any]) -> Built:
@@ -36,7 +36,7 @@ def build(model: Any, example: Any, options: Mapping[str, Any]) -> Built:
 
 def _option(key: str) -> str:
     """The name that `build_request` has for an option."""
-    return {"version": "version_", "target": "targets"}.get(key, key)
+    return {"version": "version_", "target": "targets", "variant": "variants"}.get(key, key)
 
 
 def _value(key: str, value: Any) -> Any:

@@ -17,6 +17,7 @@ from . import output as say
 from .choices import KINDS, TARGETS
 from .cli_options import TAKES, OfThisMachine, Spelled, WithOptions
 from .errors import MlpackError, printable
+from .request import VARIANTS
 from .shutdown import guard
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line.")
@@ -57,6 +58,7 @@ def cli(context: click.Context) -> None:
 @click.option("--allow", multiple=True, metavar="NAME", help="Trust one more name or module of a pickle.")
 @click.option("--vendor", is_flag=True, default=None, help="Put the environment's packages into the bundle.")
 @click.option("--lock", type=_file, help="Your own lock file: kept, and compared with the installed packages.")
+@click.option("--variant", "variants", multiple=True, help=f"A faster form, too ({', '.join(VARIANTS)}).")
 @TAKES
 @click.option(
     "--keep-failed", is_flag=True, default=None, help="Keep graphs, probes and answers if the numbers differ."
@@ -113,6 +115,7 @@ def verify(bundle: Path, targets: tuple[str, ...], variant: str | None, provider
 
 @cli.command(cls=OfThisMachine)
 @click.argument("bundle", type=_any)
+@click.option("--variant", metavar="NAME", help="Measure this variant.  [default: the reference]")
 @click.option("--against", type=click.Choice(["original"]), help="Run the original beside it.")
 @click.option("--python", help="The original's interpreter.  [default: mlpack's own]")
 @click.option("--seconds", type=_seconds, default=1.0, show_default=True, help="Time for each batch size.")
@@ -121,6 +124,7 @@ def verify(bundle: Path, targets: tuple[str, ...], variant: str | None, provider
 @_as_json
 def bench(
     bundle: Path,
+    variant: str | None,
     against: str | None,
     python: str | None,
     seconds: float,
@@ -133,7 +137,8 @@ def bench(
     from .options import of_this_machine
 
     def work() -> dict[str, Any]:
-        return bench_bundle(bundle, against, python or sys.executable, seconds, allow, of_this_machine(settings))
+        options = of_this_machine(settings)
+        return bench_bundle(bundle, against, python or sys.executable, seconds, allow, options, variant)
 
     _run(work, as_json, say.latency)
 
@@ -152,12 +157,13 @@ def inspect(path: Path, as_json: bool) -> None:
 @click.argument("bundle", type=_any)
 @click.argument("file", type=_any)
 @click.option("-o", "--output", type=_file, help="csv, parquet, npz or json, by its suffix.  [default: csv, printed]")
+@click.option("--variant", metavar="NAME", help="Ask this variant.  [default: the fastest proved one]")
 @_as_json
-def predict(bundle: Path, file: Path, output: Path | None, as_json: bool) -> None:
+def predict(bundle: Path, file: Path, output: Path | None, variant: str | None, as_json: bool) -> None:
     """Predicts every row of FILE, or every image of a folder, in order."""
     from .commands.predict import predict as answer
 
-    _run(lambda: answer(bundle, file, output), as_json, lambda facts: None)
+    _run(lambda: answer(bundle, file, output, variant), as_json, lambda facts: None)
 
 
 @cli.command()

@@ -16,17 +16,18 @@ from .original.mlflow_folder import example_in, is_mlflow
 from .request import Request
 
 _PATHS = ("model", "example", "output", "lock")
-_LISTS = ("code", "targets", "allow")
+_LISTS = ("code", "targets", "allow", "variants")
 _NAMES = {
     "version": "version_",
     "target": "targets",
+    "variant": "variants",
     "max-p99": "max_p99",
     "keep-failed": "keep_failed",
 }
 PRECISIONS = ("auto", "float32", "float64")
 KEYS: tuple[str, ...] = ("model", "example", "output", "name", "version", "python", "code", "target", "precision")
 KEYS += ("rtol", "atol", "max-p99", "allow", "vendor", "lock", "keep-failed")
-KEYS += ("overwrite",)
+KEYS += ("overwrite", "variant")
 
 
 def build_request(config: Path | None, options: Mapping[str, Any], settings: Sequence[Setting] = ()) -> Request:

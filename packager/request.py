@@ -17,6 +17,8 @@ from .paths import check_name
 Progress = Callable[[str], None]
 """Gets the name of each step when it begins."""
 
+VARIANTS = ("compiled",)
+"""Forms of the model that a bundle can have beside the reference."""
 LONGEST_NAME = 100
 """The most letters of the name, and of the version: file names contain both, in at most 255 bytes."""
 
@@ -45,6 +47,7 @@ class Request:
     keep_failed: bool = False
     overwrite: bool = False
     reals: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
 
     @property
@@ -82,4 +85,7 @@ def check_request(request: Request) -> None:
     unknown = [t for t in request.targets or () if t not in names()]
     if unknown:
         raise UsageError(f"there is no target {unknown[0]!r}; there are: {', '.join(names())}")
+    others = [name for name in request.variants if name not in VARIANTS]
+    if others:
+        raise UsageError(f"there is no variant {others[0]!r}; there is: {', '.join(VARIANTS)}")
     check_interpreter(request.python)

@@ -15,7 +15,8 @@ from mlpack_toolkit.runtimes.server.manifest import FORMAT, REFERENCE
 
 from .. import __version__
 from ..commands.bench import LatencyReport
-from ..commands.verify import replay
+from ..commands.compiled import FOLDER
+from ..commands.verify import replay_all
 from ..environments.system import machine
 from ..errors import ConversionError
 from ..original.sandbox import sandbox_words
@@ -37,6 +38,7 @@ VERIFICATION = "reports/verification.json"
 if TYPE_CHECKING:
     from mlpack_toolkit.converters.messages import Loaded
 
+    from ..commands.compiled import Compiled
     from ..environments.recording import Recorded
     from ..equivalence.prove import Proven
     from ..original.source import Source
@@ -53,12 +55,14 @@ def write(
     proven: Proven,
     cases: Sequence[GoldenCase],
     latency: LatencyReport,
+    shipped: Sequence[Compiled] = (),
 ) -> Manifest:
     """Writes the bundle to `place` and returns its manifest."""
     from mlpack_toolkit import runtimes
 
     name, version = request.bundle_name, request.version
     facts = _facts(request, source, loaded, given, environment, proven)
+    facts["variants"] |= {each.variant.name: variant_facts(each.variant, each.proof, FOLDER) for each in shipped}
     short, layout = in_short(facts), LAYOUTS[FORMAT]
     folder = layout.environment(environment.part)
     golden = {p: c for case in cases for p, c in encode_case(case, name, version, proven.signature).items()}
@@ -71,6 +75,7 @@ def write(
         **{f"golden/{path}": content for path, content in golden.items()},
         **_deploy(request, targets, proven, golden),
         **_code_files(request.code),
+        **{path: content for each in shipped for path, content in _variant_files(each).items()},
     }
     files |= readme(short, proven.report, files)
 
@@ -83,9 +88,10 @@ def write(
             layout.latency: canonical(latency.to_json()),
             layout.machine: canonical(settings),
             layout.report: page,
+            **({layout.variants: canonical({s.variant.name: list(s.latency) for s in shipped})} if shipped else {}),
         }
 
-    return write_bundle(place, facts, files, evidence, request.overwrite, replay)
+    return write_bundle(place, facts, files, evidence, request.overwrite, replay_all)
 
 
 def _model_files(source: Source, graph: Artifact) -> dict[str, bytes | Path | Owned]:
@@ -93,6 +99,13 @@ def _model_files(source: Source, graph: Artifact) -> dict[str, bytes | Path | Ow
     given = {} if _is_both(source, graph) else source.relative()
     ours = {f"model/{file.path}": Owned(graph.folder / file.path, file.sha256, file.modified) for file in graph.files}
     return {**{f"model/{BESIDE}{path}": file for path, file in given.items()}, **ours}
+
+
+def _variant_files(shipped: Compiled) -> dict[str, bytes | Path | Owned]:
+    """The files of a variant, and its report."""
+    artifact = shipped.variant.artifact
+    graph = {f"{FOLDER}/{f.path}": Owned(artifact.folder / f.path, f.sha256, f.modified) for f in artifact.files}
+    return {**graph, shipped.proof.report: canonical(shipped.report.to_json())}
 
 
 def _is_both(source: Source, graph: Artifact) -> bool:

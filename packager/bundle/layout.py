@@ -36,6 +36,11 @@ class Layout:
         return self.measurements + "latency.json"
 
     @property
+    def variants(self) -> str:
+        """The latency of the variants beside their parent's."""
+        return self.measurements + "variants.json"
+
+    @property
     def machine(self) -> str:
         """Facts about the machine of the build that can change the last bits."""
         return self.measurements + "machine.json"

@@ -15,6 +15,7 @@ from mlpack_toolkit.converters.plugin import Options
 from mlpack_toolkit.converters.spec import Signature, Table
 from mlpack_toolkit.converters.table import rows_of, stack
 from mlpack_toolkit.runtimes.engine.engine import Bound
+from mlpack_toolkit.runtimes.server.manifest import REFERENCE
 
 from ..bundle.reader import Bundle, open_bundle
 from ..deadline import timed
@@ -140,15 +141,19 @@ def bench_bundle(
     seconds: float,
     allow: Sequence[str] = (),
     options: Options | None = None,
+    variant: str | None = None,
 ) -> dict[str, Any]:
-    """The latency of a bundle's graph on its golden rows; with `against`, also the original's."""
+    """The latency of a variant on the bundle's golden rows; with `against`, also the original's.
+
+    `variant`: None: the reference.
+    """
     bundle = open_bundle(folder)
     found = [case.rows for case in bundle.golden() if case.probe == "example" and not case.error]
     axes = bundle.signature.batch_axes
     if not found or not rows_of(found[0], axes):
         raise DamagedError(f"the bundle {folder} holds no golden case of the example, whose rows are measured")
     rows = stack(found, axes)
-    session = session_of(bundle, threads=THREADS)
+    session = session_of(bundle, threads=THREADS, variant=variant or REFERENCE)
     graph = measure_session(session, rows, seconds, sizes(bundle.signature, rows))
     graph = _with_bound(session, rows, seconds / WINDOWS, graph)
     original, versions = _original(bundle, python, allow, options, rows, seconds) if against else ((), {})

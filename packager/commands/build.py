@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ..equivalence.report import VerificationReport
     from ..original.source import Source
     from .bench import LatencyReport
+    from .compiled import Outcome
 
 GRAPHS = "graphs"
 """The folder of the tried graphs, each in a folder of its own, in order."""
@@ -46,7 +47,8 @@ SECONDS_PER_BATCH_SIZE = 0.1
 @dataclass(frozen=True)
 class Built:
     """A finished build. `environment`: its facts in the manifest, and the number of distributions. `notes`: those of
-    the report, on how the model was read. `remarks`: on columns, names and options that this build ignored."""
+    the report, on how the model was read. `remarks`: on columns, names and options that this build ignored.
+    `variants`: what was proved and measured of each variant beside the reference."""
 
     bundle: Path
     identity: str
@@ -56,6 +58,7 @@ class Built:
     environment: dict[str, Any]
     notes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    variants: tuple[dict[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The object that `mlpack build --json` prints."""
@@ -65,6 +68,7 @@ class Built:
             "signature": self.signature.to_json(),
             "verification": self.verification.to_json(),
             "latency": self.latency.to_json(),
+            "variants": list(self.variants),
         }
 
 
@@ -149,16 +153,19 @@ def _build(build: BuildContext, place: Path) -> Built:
         probes, signature, notes = _ask(build, loaded, example, spare)
         loaded = replace(loaded, notes=(*loaded.notes, *notes))
         proven = _prove(build, loaded, signature, probes)
-    loaded = replace(loaded, notes=(*loaded.notes, *begun(signature, proven.signature)))
+    shipped, left_out, slow = _variants(build, proven, probes)
+    loaded = replace(loaded, notes=(*loaded.notes, *begun(signature, proven.signature), *left_out))
     cases = _cases(build, proven, probes)
     latency = _latency(build, loaded, proven, probes)
     environment = _lock(build, loaded, recording, given)
     build.progress("writing the bundle, and replaying its golden cases")
     options = kept(request.options, loaded.framework)
-    identity = write(request, place, build.source, loaded, options, environment, proven, cases, latency).identity
-    remarks = _remarks(build, loaded, signature, example)
-    facts = _facts(environment)
-    return Built(place, identity, proven.signature, proven.report, latency, facts, loaded.notes, remarks)
+    manifest = write(request, place, build.source, loaded, options, environment, proven, cases, latency, shipped)
+    identity = manifest.identity
+    remarks = (*_remarks(build, loaded, signature, example), *slow)
+    others = tuple(each.to_json() for each in shipped)
+    proved = proven.signature, proven.report
+    return Built(place, identity, *proved, latency, _facts(environment), loaded.notes, remarks, others)
 
 
 def _read_example(build: BuildContext) -> Example | None:
@@ -261,6 +268,16 @@ def _converting(build: BuildContext) -> Callable[[str], Artifact]:
         return graph_in(out, folder, source, build.request.limits.memory or sys.maxsize)
 
     return convert
+
+
+def _variants(build: BuildContext, proven: Proven, probes: Probes) -> Outcome:
+    """The variants that the user asks for; none: nothing is imported."""
+    if not build.request.variants:
+        return (), (), ()
+    from .compiled import make_compiled
+
+    folder = build.scratch.with_name(GRAPHS) / "compiled"
+    return make_compiled(build, folder, proven, probes, SECONDS_PER_BATCH_SIZE)
 
 
 def _checking(build: BuildContext, probes: Probes) -> Callable[[Artifact, Signature], Signature]:

@@ -24,6 +24,7 @@ from ..data.npz_writer import NpzWriter
 from ..data.readers import stream
 from ..equivalence.session import session_of
 from ..errors import UsageError
+from ..kernels import preferred
 from ..paths import beside
 
 if TYPE_CHECKING:
@@ -42,11 +43,15 @@ class Sink(Protocol):
     def close(self) -> None: ...
 
 
-def predict(folder: Path, file: Path, output: Path | None) -> dict[str, Any]:
-    """How many rows were answered; the answers go to `output`, or as csv to standard output."""
+def predict(folder: Path, file: Path, output: Path | None, variant: str | None = None) -> dict[str, Any]:
+    """How many rows were answered; the answers go to `output`, or as csv to standard output.
+
+    `variant`: the one that answers; None: the preferred one.
+    """
     bundle = open_bundle(folder)
-    session = session_of(bundle)
-    rows, signature = 0, bundle.signature
+    name = variant or preferred(bundle)
+    session = session_of(bundle, variant=name)
+    rows, signature = 0, bundle.variant(name).signature
     names: deque[str] = deque()
     with _sink(output, signature) as sink:
         for answers in session.stream(_checked(session.signature, file, names)):

@@ -94,6 +94,12 @@ def replay(bundle: Bundle, provider: str = "", variant: str = REFERENCE) -> int:
     return count
 
 
+def replay_all(bundle: Bundle) -> None:
+    """Replays the golden cases in every variant; raises the error of the first that differs or cannot run here."""
+    for variant in bundle.variants:
+        replay(bundle, variant=variant.name)
+
+
 def _title(variant: str) -> str:
     return "the graph" if variant == REFERENCE else f"the variant {variant}"
 

@@ -14,6 +14,7 @@ from mlpack_toolkit.runtimes.server.manifest import REFERENCE
 
 from ..deadline import timed
 from ..errors import DamagedError, MismatchError, MissingToolError
+from ..kernels import library_of
 
 if TYPE_CHECKING:
     from ..bundle.reader import Bundle
@@ -61,5 +62,6 @@ def session_of(bundle: Bundle, threads: int = 0, provider: str = "", variant: st
     if found.artifact.format != ONNX:
         raise MissingToolError(f"the variant {variant} is a file for {found.artifact.format}, not for ONNX Runtime")
     options = found.options if provider in ("", found.provider) else {}
-    session = Session(bundle.loadable(variant), found.signature, threads, provider or found.provider, options)
+    library = library_of(found)
+    session = Session(bundle.loadable(variant), found.signature, threads, provider or found.provider, options, library)
     return agreeing(session, found.signature)
