@@ -8,7 +8,7 @@ namespace trees {
 constexpr int64_t FEW = 12;  // rows that the walk answers sooner
 
 inline bool has_avx2() {
-#if defined(__x86_64__)
+#ifdef MLPACK_AVX2
   __builtin_cpu_init();
   return __builtin_cpu_supports("avx2");
 #else
@@ -17,7 +17,7 @@ inline bool has_avx2() {
 }
 
 template <class X, class S> inline bool run(const Model<X, S>& m, const X* x, int64_t rows, S* out, bool avx2) {
-#if defined(__x86_64__)
+#ifdef MLPACK_AVX2
   if (avx2 && m.small && rows >= FEW) return tournament(m, x, rows, out);
 #endif
   (void)avx2;

@@ -1,10 +1,12 @@
 // Kernels for AVX2: 32 rows an instruction. A cell becomes its rank among the thresholds of its column, in one byte;
 // a tree is played from its leaves up, each test taking the left or the right leaf number of 32 rows at once.
-// The rank is the number of smaller thresholds: `x > threshold` is `rank > number of the threshold`; NaN has rank 0, or 255 in a column where NaN goes right.
+// The rank is the number of smaller thresholds: `x > threshold` is `rank > number of the threshold`; NaN has rank 0, or
+// 255 in a column where NaN goes right.
 #pragma once
 #include "model.h"
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(MLPACK_PORTABLE)
+#define MLPACK_AVX2
 #include <immintrin.h>
 
 #define AVX2 __attribute__((target("avx2")))
