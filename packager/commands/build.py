@@ -274,10 +274,11 @@ def _variants(build: BuildContext, proven: Proven, probes: Probes) -> Outcome:
     """The variants that the user asks for; none: nothing is imported."""
     if not build.request.variants:
         return (), (), ()
-    from .compiled import make_compiled
+    from .compiled import Making, make_compiled
 
-    folder = build.scratch.with_name(GRAPHS) / "compiled"
-    return make_compiled(build, folder, proven, probes, SECONDS_PER_BATCH_SIZE)
+    folder, most = build.scratch.with_name(GRAPHS) / "compiled", build.request.limits.memory or sys.maxsize
+    making = Making(build.source, build.worker, build.scratch, folder, most, build.progress)
+    return make_compiled(making, proven, probes, SECONDS_PER_BATCH_SIZE)
 
 
 def _checking(build: BuildContext, probes: Probes) -> Callable[[Artifact, Signature], Signature]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlpack_toolkit.converters.artifact import Artifact
 from mlpack_toolkit.converters.messages import Convert, Converted
@@ -23,11 +22,11 @@ from ..equivalence.session import Session, agreeing
 from ..errors import MismatchError
 from ..kernels import library
 from ..original.graphs import graph_in
+from ..original.source import Source
+from ..original.worker import Worker
+from ..request import Progress
 from .bench import THREADS, sizes
 from .side_by_side import Beside, beside
-
-if TYPE_CHECKING:
-    from .build import BuildContext
 
 NAME = "compiled"
 REPORT, FOLDER = f"reports/{NAME}.json", f"model/{NAME}"
@@ -57,15 +56,31 @@ Outcome = tuple[tuple[Compiled, ...], tuple[str, ...], tuple[str, ...]]
 """The variants that the bundle gets, notes for its report on what is left out, and remarks for the user."""
 
 
-def make_compiled(build: BuildContext, folder: Path, proven: Proven, probes: Probes, seconds: float) -> Outcome:
+@dataclass(frozen=True)
+class Making:
+    """What the variant is made of and where.
+
+    `source`, `worker`: the model's files, and its process, which writes into `scratch`. `folder`: for the graph, where
+    the process cannot write. `most`: bytes of the graph's numbers.
+    """
+
+    source: Source
+    worker: Worker
+    scratch: Path
+    folder: Path
+    most: int
+    progress: Progress
+
+
+def make_compiled(making: Making, proven: Proven, probes: Probes, seconds: float) -> Outcome:
     """The variant, where the model has something for it: proved, and measured for `seconds` per batch size.
 
     Raises `MissingToolError` without a compiler, and `MismatchError` where the variant does not answer like the
     original on every probe.
     """
-    build.progress(f"making the variant {NAME}, and comparing")
+    making.progress(f"making the variant {NAME}, and comparing")
     own = library()
-    found, artifact = _converted(build, folder, proven.precision)
+    found, artifact = _converted(making, proven.precision)
     if artifact is None:
         why = "; ".join(found.left_out) or "the model has no sum of trees"
         return (), (f"There is no variant {NAME}, and the reference answers: {why}.",), ()
@@ -73,7 +88,7 @@ def make_compiled(build: BuildContext, folder: Path, proven: Proven, probes: Pro
     report = _proved(sessions[0], proven, probes)
     recipe = {"kind": NAME, LIBRARY: own.sha256, "sums": found.kernels}
     variant = Variant(NAME, artifact, proven.signature, proven.precision, proven.precision, recipe=recipe)
-    build.progress(f"measuring the variant {NAME} beside the reference")
+    making.progress(f"measuring the variant {NAME} beside the reference")
     rows, _, _ = probes.keep(probes.kinds == "example")
     plain = Session(proven.model.path, proven.signature, THREADS)
     latency = beside(plain, sessions[1], rows, seconds, sizes(proven.signature, rows))
@@ -81,13 +96,13 @@ def make_compiled(build: BuildContext, folder: Path, proven: Proven, probes: Pro
     return (Compiled(variant, report, latency),), left_out, _slow(latency)
 
 
-def _converted(build: BuildContext, folder: Path, real: str) -> tuple[Converted, Artifact | None]:
+def _converted(making: Making, real: str) -> tuple[Converted, Artifact | None]:
     """The graph with mlpack's operators; None where it has none of them."""
-    out = build.scratch / f"model.{NAME}.onnx"
-    found = build.worker.call(Convert(real, str(out), kernels=True))
+    out = making.scratch / f"model.{NAME}.onnx"
+    found = making.worker.call(Convert(real, str(out), kernels=True))
     if found.as_it_came or not found.kernels:
         return found, None
-    return found, graph_in(out, folder, build.source, build.request.limits.memory or sys.maxsize)
+    return found, graph_in(out, making.folder, making.source, making.most)
 
 
 def _proved(session: Session, proven: Proven, probes: Probes) -> VerificationReport:
