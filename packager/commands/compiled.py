@@ -82,7 +82,7 @@ def make_compiled(making: Making, proven: Proven, probes: Probes, seconds: float
     own = library()
     found, artifact = _converted(making, proven.precision)
     if artifact is None:
-        why = "; ".join(found.left_out) or "the model has no sum of trees"
+        why = "; ".join(found.left_out) or "the model has no sum of trees for mlpack's operators"
         return (), (f"There is no variant {NAME}, and the reference answers: {why}.",), ()
     sessions = [Session(artifact.path, proven.signature, threads, library=own.path) for threads in (0, THREADS)]
     report = _proved(sessions[0], proven, probes)

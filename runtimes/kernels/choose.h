@@ -5,7 +5,7 @@
 
 namespace trees {
 
-constexpr int64_t FEW = 12;  // rows that the walk answers sooner
+constexpr int64_t FEW = 6;  // fewer rows than these the walk answers sooner
 
 inline bool has_avx2() {
 #ifdef MLPACK_AVX2
