@@ -20,9 +20,11 @@ from mlpack_toolkit.packager.commands.serve import _library
 from mlpack_toolkit.packager.commands.verify import check_bundle, replay
 from mlpack_toolkit.packager.equivalence.session import Session, session_of
 from mlpack_toolkit.packager.errors import DamagedError, MismatchError, MissingToolError, UsageError
+from mlpack_toolkit.packager.images._image_config import operators
 from mlpack_toolkit.runtimes.engine.errors import NoModel
 from mlpack_toolkit.runtimes.server.bundle_info import describe
 from mlpack_toolkit.runtimes.server.model import Model
+from mlpack_toolkit.runtimes.server.settings import library_given
 from tests.make import build_model
 from tests.packager.conftest import Made, made_once
 from tests.seal import seal
@@ -159,3 +161,16 @@ def test_a_variant_that_is_not_faster_is_remarked() -> None:
     slow = ({"batch": 1, "speedup": 2.0}, {"batch": 64, "speedup": 1.1}, {"batch": 1000, "speedup": 0.9})
     assert "hardly faster than the reference on this machine (2x at batch 1, 1.1x" in _slow(slow)[0]
     assert _slow(({"batch": 1, "speedup": 0.9}, {"batch": 64, "speedup": 1.2})) == ()
+
+
+def test_an_image_gets_the_variant_its_library_and_the_variable(boosted: Made, own: Path) -> None:
+    files, variables = operators(boosted.bundle)
+    assert files == {
+        "bundle/model/compiled/model.onnx": boosted.folder / "model/compiled/model.onnx",
+        "usr/local/lib/libmlpack_trees.so": kernels.library().path,
+    }
+    assert variables == {"MLPACK_KERNELS": "/usr/local/lib/libmlpack_trees.so"}
+    given = library_given({"MLPACK_KERNELS": str(kernels.library().path)})
+    assert describe(boosted.folder, given).main == "model/compiled/model.onnx" and library_given({}) is None
+    _elsewhere(own)
+    assert operators(open_bundle(own)) == ({}, {})
