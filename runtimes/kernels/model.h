@@ -57,14 +57,17 @@ struct Small {  // a tree of the tournament; `first`: of its steps or of its tes
   int32_t kind, first, count, leaf;
 };
 
+// Numbers in 32 bytes: rows of leaf vectors are padded to a multiple of them.
+template <class S> constexpr int64_t lanes() { return 32 / int64_t(sizeof(S)); }
+
 template <class X, class S> struct Model {
-  int64_t trees = 0, targets = 0, width = 0, features = 0, columns = 0;
+  int64_t trees = 0, targets = 0, width = 0, features = 0, columns = 0, stride = 1;
   bool vectors = false, small = false;
   Buffer<int32_t> used;                // [features]: the columns of the matrix that some node reads
   Buffer<Node<X>> nodes;               // every tree in preorder
   Buffer<uint32_t> leaf_row, root;     // by node; by tree
   Buffer<int32_t> depth, target;       // by tree
-  Buffer<S> base, leaf;                // by target; [leaves, targets or 1]
+  Buffer<S> base, leaf;                // by target; [leaves, stride]
   Buffer<X> cuts;                      // by feature, padded with NaN to a power of two
   Buffer<uint32_t> cut_start, cut_power, column_start;  // by feature
   Buffer<Column> column;               // by feature, then by part
@@ -91,8 +94,10 @@ template <class X, class S> class Builder {
     m_.trees = a_.trees, m_.targets = a_.targets, m_.width = a_.width, m_.vectors = a_.vectors;
     if (const char* wrong = nodes()) return wrong;
     if (const char* wrong = features()) return wrong;
-    if (!m_.leaf.make(a_.leaves * each)) return NO_MEMORY;
-    std::copy(a_.leaf, a_.leaf + a_.leaves * each, m_.leaf.data());
+    m_.stride = a_.vectors ? (each + lanes<S>() - 1) / lanes<S>() * lanes<S>() : 1;
+    if (!m_.leaf.make(a_.leaves * m_.stride)) return NO_MEMORY;
+    for (int64_t i = 0; i < a_.leaves; i++)
+      std::copy(a_.leaf + i * each, a_.leaf + (i + 1) * each, m_.leaf.data() + i * m_.stride);
     if (const char* wrong = walk()) return wrong;
     return tournament();
   }

@@ -136,10 +136,22 @@ INLINE void add_leaves(const double* leaf, const uint8_t* number, double* sum) {
   for (int r = 0; r < TILE; r++) sum[r] += leaf[number[r]];
 }
 
-// Sums of up to TILES tiles. `sums`: `[targets, TILE]` of a tile, of vectors `[TILE, targets]`.
+INLINE void add_vector(const float* leaf, float* sum, int64_t stride) {
+  for (int64_t k = 0; k < stride; k += 8)
+    _mm256_store_ps(sum + k, _mm256_add_ps(_mm256_load_ps(sum + k), _mm256_load_ps(leaf + k)));
+}
+
+INLINE void add_vector(const double* leaf, double* sum, int64_t stride) {
+  for (int64_t k = 0; k < stride; k += 4)
+    _mm256_store_pd(sum + k, _mm256_add_pd(_mm256_load_pd(sum + k), _mm256_load_pd(leaf + k)));
+}
+
+// Sums of up to TILES tiles. `sums`: `[targets, TILE]` of a tile, of vectors `[TILE, stride]`.
+template <class X, class S> inline int64_t per_row(const Model<X, S>& m) { return m.vectors ? m.stride : m.targets; }
+
 template <class X, class S>
 AVX2 static void play(const Model<X, S>& m, const uint8_t* tiles, int count, uint8_t* slots, S* sums) {
-  int64_t tile_size = TILE * m.columns, sum_size = TILE * m.targets;
+  int64_t tile_size = TILE * m.columns, sum_size = TILE * per_row(m), stride = m.stride;
   for (int64_t t = 0; t < m.trees; t++) {
     const Small tree = m.tree[t];
     const Step* step = m.step.data() + tree.first;
@@ -152,10 +164,12 @@ AVX2 static void play(const Model<X, S>& m, const uint8_t* tiles, int count, uin
         add_leaves(m.small_value.data() + tree.leaf, number, sum + TILE * m.target[t]);
         continue;
       }
-      for (int r = 0; r < TILE; r++) {
-        const S* leaf = m.leaf.data() + int64_t(m.small_row[tree.leaf + number[r]]) * m.targets;
-        for (int64_t k = 0; k < m.targets; k++) sum[r * m.targets + k] += leaf[k];
-      }
+      const uint32_t* row = m.small_row.data() + tree.leaf;
+      const S* leaf = m.leaf.data();
+      if (stride == lanes<S>())
+        for (int r = 0; r < TILE; r++) add_vector(leaf + row[number[r]] * lanes<S>(), sum + r * lanes<S>(), lanes<S>());
+      else
+        for (int r = 0; r < TILE; r++) add_vector(leaf + row[number[r]] * stride, sum + r * stride, stride);
     }
   }
 }
@@ -166,7 +180,8 @@ template <class X, class S> AVX2 static bool tournament(const Model<X, S>& m, co
   Buffer<S> sums;
   size_t at_once = size_t(std::min<int64_t>(TILES, (rows + TILE - 1) / TILE));
   if (!tiles.make(at_once * TILE * m.columns + TILE) || !slots.make(2 * MOST_SMALL * TILE)) return false;
-  if (!sums.make(at_once * TILE * m.targets)) return false;
+  int64_t each = per_row(m);
+  if (!sums.make(at_once * TILE * each)) return false;
   for (int i = 0; i < MOST_SMALL; i++) std::memset(slots.data() + TILE * i, i, TILE);
   for (int64_t first = 0; first < rows; first += TILE * TILES) {
     int64_t here = std::min<int64_t>(TILE * TILES, rows - first);
@@ -174,12 +189,12 @@ template <class X, class S> AVX2 static bool tournament(const Model<X, S>& m, co
     for (int q = 0; q < count; q++)
       fill(m, x + (first + TILE * q) * m.width, std::min<int64_t>(TILE, here - TILE * q),
            tiles.data() + q * TILE * m.columns);
-    for (int64_t i = 0; i < TILE * m.targets * count; i++) sums[i] = 0;
+    for (int64_t i = 0; i < TILE * each * count; i++) sums[i] = 0;
     play(m, tiles.data(), count, slots.data(), sums.data());
     for (int64_t r = 0; r < here; r++) {
-      const S* sum = sums.data() + r / TILE * TILE * m.targets;
+      const S* sum = sums.data() + r / TILE * TILE * each;
       for (int64_t k = 0; k < m.targets; k++)
-        out[(first + r) * m.targets + k] = m.vectors ? sum[r % TILE * m.targets + k] : sum[k * TILE + r % TILE];
+        out[(first + r) * m.targets + k] = m.vectors ? sum[r % TILE * each + k] : sum[k * TILE + r % TILE];
     }
   }
   return true;

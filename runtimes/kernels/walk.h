@@ -24,7 +24,7 @@ template <class X> inline uint32_t next(const Node<X>* nodes, uint32_t at, const
 
 template <class X, class S> inline void add(const Model<X, S>& m, int64_t t, uint32_t row, S* out) {
   if (m.vectors) {
-    const S* leaf = m.leaf.data() + row * m.targets;
+    const S* leaf = m.leaf.data() + row * m.stride;
     for (int64_t k = 0; k < m.targets; k++) out[k] += leaf[k];
   } else {
     out[m.target[t]] += m.leaf[row];
