@@ -15,6 +15,7 @@ constexpr int64_t MOST_IN_TREE = 1 << 20;
 constexpr int COLUMN_BITS = 12;
 constexpr int PART = 254;  // ranks of a column; 255 is "right, whatever the node asks"
 constexpr int MOST_COLUMNS = 4096, MOST_SMALL = 256;
+constexpr int64_t MOST_SMALL_LEAVES = 1 << 22;  // numbers that are copied, so that a tree's are side by side
 constexpr int OBLIVIOUS = -1, STEPS = -2;  // kinds of trees; a number from 1 on: a full tree of that depth
 constexpr int FULL = 6;
 
@@ -53,8 +54,8 @@ struct Step {
   uint16_t column, left, right;
   uint8_t rank;
 };
-struct Small {  // a tree of the tournament; `first`: of its steps or of its tests; `leaf`: of its leaf rows
-  int32_t kind, first, count, leaf;
+struct Small {  // a tree of the tournament; `first`: of its steps or of its tests; `leaf`: of its leaves
+  int32_t kind, first, count, leaf, target;
 };
 
 // Numbers in 32 bytes: rows of leaf vectors are padded to a multiple of them.
@@ -69,12 +70,11 @@ template <class X, class S> struct Model {
   Buffer<int32_t> depth, target;       // by tree
   Buffer<S> base, leaf;                // by target; [leaves, stride]
   Buffer<X> cuts;                      // by feature, padded with NaN to a power of two
-  Buffer<uint32_t> cut_start, cut_power, column_start;  // by feature
+  Buffer<uint32_t> cut_start, cut_count, cut_power, column_start;  // by feature
   Buffer<Column> column;               // by feature, then by part
-  Buffer<Small> tree;
+  Buffer<Small> tree;                  // by target, then in their order
   Buffer<Step> step;                   // tests of full trees in heap order, of oblivious ones by level, else steps
-  Buffer<uint32_t> small_row;          // rows of the leaves of the tournament's trees
-  Buffer<S> small_value;               // the same leaves' values where they are not vectors
+  Buffer<S> small_leaf;                // [leaves of the tournament's trees, stride]
 };
 
 const char* const NO_MEMORY = "too little memory for the trees";
@@ -163,6 +163,7 @@ template <class X, class S> class Builder {
     if (m_.features > MOST_FEATURES) return "the trees read too many columns";
     if (!m_.used.make(m_.features) || !m_.cut_start.make(m_.features) || !m_.cut_power.make(m_.features))
       return NO_MEMORY;
+    if (!m_.cut_count.make(m_.features)) return NO_MEMORY;
     Buffer<uint32_t> filled;
     if (!filled.make(m_.features)) return NO_MEMORY;
     for (int64_t f = 0, k = 0; f < a_.width; f++) {
@@ -188,7 +189,7 @@ template <class X, class S> class Builder {
       uint32_t most = m_.cut_power[k], power = 1;
       while (power <= static_cast<uint32_t>(end - cuts)) power *= 2;
       std::fill(end, cuts + most, std::numeric_limits<X>::quiet_NaN());
-      m_.cut_power[k] = power;
+      m_.cut_power[k] = power, m_.cut_count[k] = static_cast<uint32_t>(end - cuts);
     }
     return nullptr;
   }
@@ -219,12 +220,27 @@ template <class X, class S> class Builder {
     if (!m_.tree.make(a_.trees)) return NO_MEMORY;
     for (int64_t t = 0; t < a_.trees; t++)
       if (!one(t)) return NO_MEMORY;
-    if (!m_.vectors) {
-      if (!m_.small_value.make(m_.small_row.pushed())) return NO_MEMORY;
-      for (size_t i = 0; i < m_.small_row.pushed(); i++) m_.small_value[i] = m_.leaf[m_.small_row[i]];
+    int64_t count = int64_t(row_.pushed());
+    if (count * m_.stride > MOST_SMALL_LEAVES) return nullptr;
+    if (!m_.small_leaf.make(count * m_.stride)) return NO_MEMORY;
+    for (int64_t i = 0; i < count; i++) {
+      const S* leaf = m_.leaf.data() + int64_t(row_[i]) * m_.stride;
+      std::copy(leaf, leaf + m_.stride, m_.small_leaf.data() + i * m_.stride);
     }
+    return sorted() ? nullptr : NO_MEMORY;
+  }
+
+  // Puts the trees of a target side by side, in their order, so that a sum stays in a register for several of them.
+  bool sorted() {
+    Buffer<int32_t> start;
+    Buffer<Small> tree;
+    if (!start.make(a_.targets + 1) || !tree.make(a_.trees)) return false;
+    for (int64_t t = 0; t < a_.trees; t++) start[m_.tree[t].target + 1]++;
+    for (int64_t k = 0; k < a_.targets; k++) start[k + 1] += start[k];
+    for (int64_t t = 0; t < a_.trees; t++) tree[start[m_.tree[t].target]++] = m_.tree[t];
+    m_.tree.swap(tree);
     m_.small = true;
-    return nullptr;
+    return true;
   }
 
   int64_t leaves(int64_t t) const { return (start_[t + 1] - start_[t] + 1) / 2; }
@@ -269,6 +285,7 @@ template <class X, class S> class Builder {
   }
 
   Buffer<int32_t> number_;
+  Buffer<uint32_t> row_;  // rows of the leaves of the tournament's trees
   Buffer<uint32_t> first_;
 
   Step test(int32_t i) const {
@@ -280,7 +297,8 @@ template <class X, class S> class Builder {
   bool one(int64_t t) {
     int32_t depth = m_.depth[t];
     int64_t inner = leaves(t) - 1;
-    Small small = {STEPS, int32_t(m_.step.pushed()), int32_t(inner), int32_t(m_.small_row.pushed())};
+    Small small = {STEPS, int32_t(m_.step.pushed()), int32_t(inner), int32_t(row_.pushed()),
+                   m_.vectors ? 0 : m_.target[t]};
     bool perfect = depth >= 1 && depth <= 8 && inner == (1 << depth) - 1;
     if (perfect && same_by_level(t, depth)) {
       small.kind = OBLIVIOUS, small.count = depth;
@@ -327,7 +345,7 @@ template <class X, class S> class Builder {
       at[2 * i + 2] = ends ? at[i] : a_.right[at[i]];
     }
     for (int64_t i = inner; i <= 2 * inner; i++)
-      if (!m_.small_row.push(static_cast<uint32_t>(a_.left[at[i]]))) return false;
+      if (!row_.push(static_cast<uint32_t>(a_.left[at[i]]))) return false;
     return true;
   }
 
@@ -339,7 +357,7 @@ template <class X, class S> class Builder {
     for (int64_t p = 0; p < size; p++)
       if (leaf(node(t, p))) {
         slot[p] = next++;
-        if (!m_.small_row.push(static_cast<uint32_t>(a_.left[node(t, p)]))) return false;
+        if (!row_.push(static_cast<uint32_t>(a_.left[node(t, p)]))) return false;
       }
     next = MOST_SMALL;
     for (int64_t p = size - 1; p >= 0; p--) {  // in preorder children come later

@@ -14,17 +14,24 @@
 
 namespace trees {
 
-constexpr int TILE = 32, TILES = 4;
+constexpr int TILE = 32, TILES = 4, TOGETHER = 4;
+constexpr uint32_t FEW_FLOATS = 64, FEW_DOUBLES = 32;  // thresholds that are sooner compared one by one than searched
 
 // Ranks of 32 cells in 32-bit numbers, and all ones where the cell is NaN.
 struct Ranks {
   __m256i rank[4], nan[4];
 };
 
-INLINE void ranks_of(const float* x, const float* cuts, uint32_t power, Ranks& out) {
+INLINE void ranks_of(const float* x, const float* cuts, uint32_t count, uint32_t power, Ranks& out) {
   __m256 v[4];
   for (int q = 0; q < 4; q++) v[q] = _mm256_load_ps(x + 8 * q), out.rank[q] = _mm256_setzero_si256();
-  for (uint32_t s = power / 2; s; s /= 2)
+  bool few = count <= FEW_FLOATS;
+  for (uint32_t i = 0; few && i < count; i++)
+    for (int q = 0; q < 4; q++) {
+      __m256i over = _mm256_castps_si256(_mm256_cmp_ps(_mm256_broadcast_ss(cuts + i), v[q], _CMP_LT_OQ));
+      out.rank[q] = _mm256_sub_epi32(out.rank[q], over);
+    }
+  for (uint32_t s = few ? 0 : power / 2; s; s /= 2)
     for (int q = 0; q < 4; q++) {
       __m256 cut = _mm256_i32gather_ps(cuts + s - 1, out.rank[q], 4);
       __m256i over = _mm256_castps_si256(_mm256_cmp_ps(cut, v[q], _CMP_LT_OQ));
@@ -40,11 +47,17 @@ INLINE __m256i narrowed(__m256i low, __m256i high) {
   return _mm256_blend_epi32(a, b, 0xf0);
 }
 
-INLINE void ranks_of(const double* x, const double* cuts, uint32_t power, Ranks& out) {
+INLINE void ranks_of(const double* x, const double* cuts, uint32_t count, uint32_t power, Ranks& out) {
   __m256d v[8];
   __m256i p[8], nan[8];
   for (int q = 0; q < 8; q++) v[q] = _mm256_load_pd(x + 4 * q), p[q] = _mm256_setzero_si256();
-  for (uint32_t s = power / 2; s; s /= 2)
+  bool few = count <= FEW_DOUBLES;
+  for (uint32_t i = 0; few && i < count; i++)
+    for (int q = 0; q < 8; q++) {
+      __m256i over = _mm256_castpd_si256(_mm256_cmp_pd(_mm256_broadcast_sd(cuts + i), v[q], _CMP_LT_OQ));
+      p[q] = _mm256_sub_epi64(p[q], over);
+    }
+  for (uint32_t s = few ? 0 : power / 2; s; s /= 2)
     for (int q = 0; q < 8; q++) {
       __m256d cut = _mm256_i64gather_pd(cuts + s - 1, p[q], 8);
       __m256i over = _mm256_castpd_si256(_mm256_cmp_pd(cut, v[q], _CMP_LT_OQ));
@@ -77,7 +90,7 @@ template <class X, class S> AVX2 static void fill(const Model<X, S>& m, const X*
     const X* from = x + m.used[k];
     for (int64_t r = 0; r < TILE; r++) cells[r] = from[(r < rows ? r : rows - 1) * m.width];
     Ranks ranks;
-    ranks_of(cells, m.cuts.data() + m.cut_start[k], m.cut_power[k], ranks);
+    ranks_of(cells, m.cuts.data() + m.cut_start[k], m.cut_count[k], m.cut_power[k], ranks);
     for (uint32_t c = m.column_start[k]; c < m.column_start[k + 1]; c++)
       column_of(ranks, m.column[c], tile + TILE * c);
   }
@@ -124,53 +137,78 @@ INLINE __m256i played(const Small& tree, const Step* step, const uint8_t* tile, 
   return at;
 }
 
-INLINE void add_leaves(const float* leaf, const uint8_t* number, float* sum) {
+// Adds the leaves of N trees of one target to the sums of 32 rows, one tree after the other.
+template <int N> INLINE void add_leaves(const float* const* leaf, const uint8_t (*number)[TILE], float* sum) {
   for (int q = 0; q < 4; q++) {
-    __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(number + 8 * q));
-    __m256 found = _mm256_i32gather_ps(leaf, _mm256_cvtepu8_epi32(bytes), 4);
-    _mm256_store_ps(sum + 8 * q, _mm256_add_ps(_mm256_load_ps(sum + 8 * q), found));
+    __m256 total = _mm256_load_ps(sum + 8 * q);
+    for (int j = 0; j < N; j++) {
+      __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(number[j] + 8 * q));
+      total = _mm256_add_ps(total, _mm256_i32gather_ps(leaf[j], _mm256_cvtepu8_epi32(bytes), 4));
+    }
+    _mm256_store_ps(sum + 8 * q, total);
   }
 }
 
-INLINE void add_leaves(const double* leaf, const uint8_t* number, double* sum) {
-  for (int r = 0; r < TILE; r++) sum[r] += leaf[number[r]];
+template <int N> INLINE void add_leaves(const double* const* leaf, const uint8_t (*number)[TILE], double* sum) {
+  for (int r = 0; r < TILE; r++) {
+    double total = sum[r];
+    for (int j = 0; j < N; j++) total += leaf[j][number[j][r]];
+    sum[r] = total;
+  }
 }
 
-INLINE void add_vector(const float* leaf, float* sum, int64_t stride) {
-  for (int64_t k = 0; k < stride; k += 8)
-    _mm256_store_ps(sum + k, _mm256_add_ps(_mm256_load_ps(sum + k), _mm256_load_ps(leaf + k)));
+INLINE __m256 load(const float* from) { return _mm256_load_ps(from); }
+INLINE __m256d load(const double* from) { return _mm256_load_pd(from); }
+INLINE __m256 plus(__m256 a, __m256 b) { return _mm256_add_ps(a, b); }
+INLINE __m256d plus(__m256d a, __m256d b) { return _mm256_add_pd(a, b); }
+INLINE void store(float* to, __m256 value) { _mm256_store_ps(to, value); }
+INLINE void store(double* to, __m256d value) { _mm256_store_pd(to, value); }
+
+// The same for leaf vectors; `stride`: their padded length.
+template <int N, class S>
+INLINE void add_vectors(const S* const* leaf, const uint8_t (*number)[TILE], S* sum, int64_t stride) {
+  for (int r = 0; r < TILE; r++)
+    for (int64_t k = 0; k < stride; k += lanes<S>()) {
+      auto total = load(sum + r * stride + k);
+      for (int j = 0; j < N; j++) total = plus(total, load(leaf[j] + number[j][r] * stride + k));
+      store(sum + r * stride + k, total);
+    }
 }
 
-INLINE void add_vector(const double* leaf, double* sum, int64_t stride) {
-  for (int64_t k = 0; k < stride; k += 4)
-    _mm256_store_pd(sum + k, _mm256_add_pd(_mm256_load_pd(sum + k), _mm256_load_pd(leaf + k)));
+template <int N, class X, class S>
+INLINE void add(const Model<X, S>& m, const Small* tree, const uint8_t (*number)[TILE], S* sums) {
+  const S* leaf[N];
+  for (int j = 0; j < N; j++) leaf[j] = m.small_leaf.data() + tree[j].leaf * m.stride;
+  if (!m.vectors)
+    add_leaves<N>(leaf, number, sums + TILE * tree->target);
+  else if (m.stride == lanes<S>())
+    add_vectors<N>(leaf, number, sums, lanes<S>());
+  else
+    add_vectors<N>(leaf, number, sums, m.stride);
 }
 
-// Sums of up to TILES tiles. `sums`: `[targets, TILE]` of a tile, of vectors `[TILE, stride]`.
 template <class X, class S> inline int64_t per_row(const Model<X, S>& m) { return m.vectors ? m.stride : m.targets; }
 
+// Sums of up to TILES tiles. `sums`: `[targets, TILE]` of a tile, of vectors `[TILE, stride]`.
 template <class X, class S>
 AVX2 static void play(const Model<X, S>& m, const uint8_t* tiles, int count, uint8_t* slots, S* sums) {
-  int64_t tile_size = TILE * m.columns, sum_size = TILE * per_row(m), stride = m.stride;
-  for (int64_t t = 0; t < m.trees; t++) {
-    const Small tree = m.tree[t];
-    const Step* step = m.step.data() + tree.first;
+  int64_t tile_size = TILE * m.columns, sum_size = TILE * per_row(m);
+  for (int64_t t = 0; t < m.trees;) {
+    const Small* tree = m.tree.data() + t;
+    bool all = t + TOGETHER <= m.trees && tree[0].target == tree[TOGETHER - 1].target;
+    int here = all ? TOGETHER : 1;
     for (int q = 0; q < count; q++) {
-      alignas(32) uint8_t number[TILE];
-      __m256i at = played(tree, step, tiles + q * tile_size, slots);
-      _mm256_store_si256(reinterpret_cast<__m256i*>(number), at);
-      S* sum = sums + q * sum_size;
-      if (!m.vectors) {
-        add_leaves(m.small_value.data() + tree.leaf, number, sum + TILE * m.target[t]);
-        continue;
+      alignas(32) uint8_t number[TOGETHER][TILE];
+      for (int j = 0; j < here; j++) {
+        __m256i at = played(tree[j], m.step.data() + tree[j].first, tiles + q * tile_size, slots);
+        _mm256_store_si256(reinterpret_cast<__m256i*>(number[j]), at);
       }
-      const uint32_t* row = m.small_row.data() + tree.leaf;
-      const S* leaf = m.leaf.data();
-      if (stride == lanes<S>())
-        for (int r = 0; r < TILE; r++) add_vector(leaf + row[number[r]] * lanes<S>(), sum + r * lanes<S>(), lanes<S>());
+      if (all)
+        add<TOGETHER>(m, tree, number, sums + q * sum_size);
       else
-        for (int r = 0; r < TILE; r++) add_vector(leaf + row[number[r]] * stride, sum + r * stride, stride);
+        add<1>(m, tree, number, sums + q * sum_size);
     }
+    t += here;
   }
 }
 
