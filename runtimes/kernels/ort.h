@@ -1,5 +1,5 @@
 // The part of ONNX Runtime's C API that the operator uses, by its place in the table of functions: the API only appends
-// to the table, so a place never changes. tests/runtimes/kernels/test_ort_table.py compares it with the real header.
+// to the table, so a place never changes. tests/runtimes/test_kernels_table.py compares it with the real header.
 #pragma once
 #include <cstddef>
 #include <cstdint>
