@@ -1,4 +1,5 @@
-"""A bundle's graph beside the original, and beside other ways to run it: plain skl2onnx, treelite, tl2cgen's C code.
+"""A bundle's graph beside the original, and beside other ways to run it: mlpack's own operators (the variant
+`compiled`), plain skl2onnx, treelite, tl2cgen's C code.
 
 One thread each. `python -m benchmarks.latency [--json] [--seconds S] [--no-peers]`; above 1 the graph is faster.
 """
@@ -8,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +17,23 @@ from mlpack_toolkit.converters.latency import measure as clocked
 from mlpack_toolkit.converters.messages import Measure
 from mlpack_toolkit.converters.spec import Table
 from mlpack_toolkit.converters.table import write_table
-from mlpack_toolkit.packager.bundle.reader import open_bundle
-from mlpack_toolkit.packager.commands.bench import measure_graph
+from mlpack_toolkit.packager.accuracy.asked import Asked
+from mlpack_toolkit.packager.accuracy.speed import beside
+from mlpack_toolkit.packager.bundle.reader import Bundle, open_bundle
+from mlpack_toolkit.packager.commands.bench import THREADS, measure_graph
 from mlpack_toolkit.packager.commands.build import build
 from mlpack_toolkit.packager.data.readers import for_signature, read_example
+from mlpack_toolkit.packager.equivalence.session import session_of
 from mlpack_toolkit.packager.original.reload import original_worker
 from mlpack_toolkit.packager.request import Request
+from mlpack_toolkit.runtimes.server.manifest import REFERENCE
 
 from ._models import MODELS, ROWS, Saved, save
 from ._peers import Run, skl2onnx_run, tl2cgen_run, treelite_run
 from ._show import show
 
-BATCHES = (1, 1000)
+NAME = "compiled"
+BATCHES = (1, 64, 1000)
 
 
 def measure(
@@ -39,7 +45,9 @@ def measure(
 
 
 def _one(saved: Saved, output: Path, seconds: float, peers: bool) -> dict[str, Any]:
-    built = build(Request(saved.model, saved.example, output, targets=()))
+    built = build(
+        Request(saved.model, saved.example, output, targets=(), variants=(Asked(NAME, NAME, ship_slower=True),))
+    )
     bundle = open_bundle(built.bundle)
     rows = for_signature(bundle.signature, read_example(saved.example).table, saved.example.name)
     graph = measure_graph(bundle.graph.path, bundle.signature, rows, seconds, BATCHES)
@@ -52,7 +60,23 @@ def _one(saved: Saved, output: Path, seconds: float, peers: bool) -> dict[str, A
         found[f"original ms, batch {size}"] = theirs["p50_ms"]
         found[f"graph ms, batch {size}"] = mine
         found[f"times faster, batch {size}"] = theirs["p50_ms"] / mine
+    found |= _compiled(bundle, rows, seconds, original)
     return found | (_beside(saved, rows, output, seconds, ours) if peers else {})
+
+
+def _compiled(bundle: Bundle, rows: Table, seconds: float, original: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """How many times faster the variant `compiled` is than the original, and than the graph in turns with it; empty
+    where the model has none."""
+    names = [variant.name for variant in bundle.variants]
+    times: Sequence[Mapping[str, Any]] = [{}] * len(BATCHES)
+    if NAME in names:
+        plain, own = (session_of(bundle, THREADS, variant=name) for name in (REFERENCE, NAME))
+        times = beside(plain, own, rows, seconds, BATCHES)
+    found: dict[str, Any] = {}
+    for size, each, theirs in zip(BATCHES, times, original, strict=True):
+        found[f"compiled times faster, batch {size}"] = theirs["p50_ms"] / each["variant_p50_ms"] if each else ""
+        found[f"compiled than graph, batch {size}"] = each.get("speedup", "")
+    return found
 
 
 def _beside(saved: Saved, rows: Table, folder: Path, seconds: float, ours: list[float]) -> dict[str, Any]:

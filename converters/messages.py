@@ -88,9 +88,14 @@ class Loaded(Message):
 
 @dataclass(frozen=True)
 class Converted(Message):
-    """The reply to a conversion. `as_it_came`: nothing was written, because the model's own file is the graph."""
+    """The reply to a conversion. `as_it_came`: nothing was written, because the model's own file is the graph.
+
+    `kernels`: the number of tree sums that are nodes of mlpack's own operators; `left_out`: why others are not.
+    """
 
     as_it_came: bool
+    kernels: int = 0
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -236,12 +241,16 @@ class Adopt(Request[Done]):
 
 @dataclass(frozen=True)
 class Convert(Request[Converted]):
-    """Write the graph in the precision `real` to the file `out`."""
+    """Write the graph in the precision `real` to the file `out`.
+
+    `kernels`: with mlpack's own operators for trees, where they can sum them.
+    """
 
     reply: ClassVar[type[Message]] = Converted
 
     real: str
     out: str
+    kernels: bool = False
 
 
 @dataclass(frozen=True)

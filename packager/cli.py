@@ -162,7 +162,11 @@ def inspect(path: Path, as_json: bool) -> None:
 @click.argument("bundle", type=_any)
 @click.argument("file", type=_any)
 @click.option("-o", "--output", type=_file, help="csv, parquet, npz or json, by its suffix.  [default: csv, printed]")
-@click.option("--variant", metavar="NAME", help="Ask this variant.  [default: the reference]")
+@click.option(
+    "--variant",
+    metavar="NAME",
+    help="Ask this variant.  [default: compiled where it can run here, else the reference]",
+)
 @_as_json
 def predict(bundle: Path, file: Path, output: Path | None, variant: str | None, as_json: bool) -> None:
     """Predicts every row of FILE, or every image of a folder, in order."""

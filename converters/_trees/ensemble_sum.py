@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 from .._graph.builder import GraphBuilder, Value
 from .._graph.set_membership import INT64
 from .arrays import Trees, tree_of
+from .distinct import distinct_rows
 from .ensemble import ensemble, without_categories
+from .kernel import kernel_sum, taken
 from .oblivious import symmetric_sum
 
 if TYPE_CHECKING:
@@ -39,6 +41,10 @@ def tree_sum(graph: GraphBuilder, trees: Trees, x: Value, compare: str, sums: st
     original adds its leaves in double and that decides labels, even in a float32 graph.
     """
     real = sums or graph.real
+    if taken(trees):
+        x = graph.cast(x, "float32" if compare == "float32" else "float64" if real == "float64" else x.dtype)
+        trees, x = without_categories(graph, trees, x)
+        return graph.cast(kernel_sum(graph, trees, x, sums), real).name
     if trees.symmetric or trees.leaf.ndim == 2:
         x = graph.cast(x, "float32") if compare == "float32" else x
         trees, x = without_categories(graph, trees, x)
@@ -69,27 +75,6 @@ def _vector_sum(graph: GraphBuilder, trees: Trees, x: Value) -> str:
     numbered = replace(trees, leaf=number, target=tree_of(trees), targets=len(trees.roots))
     index = graph.op("Cast", ensemble(graph, numbered, x), to=INT64)
     return _rows_summed(graph, graph.const(rows, "float64"), index, trees)
-
-
-def distinct_rows(rows: Array) -> tuple[Array, Array]:
-    """Returns the distinct rows in order of appearance, and the index of each row among them.
-
-    Uses a hash of the bytes, then checks it against the rows: sorting a million rows is too slow.
-    """
-    import numpy as np
-
-    bits = np.ascontiguousarray(rows, np.float64).view(np.uint64)
-    odd = np.random.RandomState(0).randint(1, 2**62, bits.shape[1], np.int64).astype(np.uint64) * np.uint64(2)
-    mixed = ((bits ^ (bits >> np.uint64(29))) * (odd + np.uint64(1))).sum(axis=1)
-    _, first, which = np.unique(mixed, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
-    found, place = rows[first[order]], place[which.ravel()]
-    if np.array_equal(found[place], rows):
-        return found, place
-    found, place = np.unique(rows, axis=0, return_inverse=True)
-    return found, place.ravel()
 
 
 def _rows_summed(graph: GraphBuilder, table: str, index: str, trees: Trees) -> str:

@@ -22,6 +22,7 @@ from typing import Any
 from .. import for_container, for_object, given_to, messages
 from .._sandbox._limits import limit
 from .._steps.user_defined import advice, dotted, register
+from .._trees.kernel import kernels
 from ..graph_file import DATA
 from ..latency import measure, single_threaded
 from ..plugin import Converter
@@ -256,8 +257,9 @@ class ModelSession:
         real, out = request.real, Path(request.out)
         for path in filter(Path.exists, (out, out.with_name(DATA))):
             path.unlink()
-        self.converter.export.convert(self.model, self.description, self.signature.in_precision(real), real, out)
-        return messages.Converted(as_it_came=not out.exists())
+        with kernels(request.kernels) as found:
+            self.converter.export.convert(self.model, self.description, self.signature.in_precision(real), real, out)
+        return messages.Converted(not out.exists(), found.nodes, tuple(dict.fromkeys(found.left_out)))
 
     def predict(self, request: messages.Predict) -> messages.Done:
         """Writes the original's answers to the rows of a table.

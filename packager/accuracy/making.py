@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,10 @@ class Held:
     rows: Rows | None
 
 
+Again = Callable[[Path], tuple[Artifact | None, tuple[str, ...]]]
+"""Converts the model again into a folder, with mlpack's own operators; see `Work`."""
+
+
 @dataclass(frozen=True)
 class Making:
     """One variant in the making. `cases`: the golden cases, which it must answer with finite numbers."""
@@ -55,6 +59,7 @@ class Making:
     cases: Sequence[GoldenCase]
     folder: Path
     ask: Ask
+    again: Again
 
     @property
     def parent(self) -> Graph:
@@ -63,9 +68,9 @@ class Making:
 
     def sides(self, held: Held, threads: int) -> tuple[Session, Session]:
         """The parent and the variant on the variant's provider, to be measured."""
-        provider, made = self.kind.provider, held.made.artifact.path
+        provider, made = self.kind.provider, held.made
         parent = Session(self.proven.model.path, self.proven.signature, threads, provider)
-        return parent, Session(made, held.signature, threads, provider)
+        return parent, Session(made.artifact.path, held.signature, threads, provider, library=made.library)
 
     def held(self) -> Held:
         """The variant; `ConversionError` where it is none, `MismatchError` where it misses its gate."""
@@ -115,6 +120,7 @@ class Making:
             self.asked.block,
             keep,
             lambda: feeds_of(session, tables),
+            lambda: self.again(self.folder / "again"),
         )
         made = self.kind.make(work)
         if not keep:
@@ -125,7 +131,8 @@ class Making:
         """The variant in ONNX Runtime, on its provider."""
         signature = made.signature or self.proven.signature
         try:
-            session = agreeing(Session(made.artifact.path, signature, provider=self.kind.provider), signature)
+            session = Session(made.artifact.path, signature, provider=self.kind.provider, library=made.library)
+            session = agreeing(session, signature)
         except DamagedError as error:
             raise ConversionError(
                 f"the variant {self.asked.name} is of no use here: {self.kind.provider} cannot run it ({error})"

@@ -15,7 +15,7 @@ from mlpack_toolkit.runtimes.server.manifest import FORMAT, REFERENCE
 
 from .. import __version__
 from ..commands.bench import LatencyReport
-from ..commands.verify import replay
+from ..commands.verify import replay_all
 from ..environments.system import machine
 from ..errors import ConversionError
 from ..original.sandbox import sandbox_words
@@ -92,7 +92,7 @@ def write(
             **({layout.variants: canonical(_latencies(outcome))} if outcome.to_json() else {}),
         }
 
-    return write_bundle(place, facts, files, evidence, request.overwrite, replay)
+    return write_bundle(place, facts, files, evidence, request.overwrite, replay_all)
 
 
 def _model_files(source: Source, graph: Artifact) -> dict[str, bytes | Path | Owned]:

@@ -275,6 +275,20 @@ def _converting(build: BuildContext) -> Callable[[str], Artifact]:
     return convert
 
 
+def _converting_again(build: BuildContext, real: str) -> Callable[[Path], tuple[Artifact | None, tuple[str, ...]]]:
+    """Makes the graph with mlpack's own operators for trees; see `Work` of variants."""
+    from ..original.graphs import graph_in
+
+    def convert(folder: Path) -> tuple[Artifact | None, tuple[str, ...]]:
+        out = build.scratch / "model.operators.onnx"
+        found = build.worker.call(Convert(real, str(out), kernels=True))
+        if found.as_it_came or not found.kernels:
+            return None, found.left_out
+        return graph_in(out, folder, build.source, build.request.limits.memory or sys.maxsize), found.left_out
+
+    return convert
+
+
 def _checking(build: BuildContext, probes: Probes) -> Callable[[Artifact, Signature], Signature]:
     """Asks a graph of tensors in a process of its own first; of an ONNX file the original is a graph itself."""
     from ..equivalence.graph_alone import check_alone
@@ -325,16 +339,16 @@ def _latency(build: BuildContext, loaded: Loaded, proven: Proven, probes: Probes
 def _variants(build: BuildContext, proven: Proven, probes: Probes, cases: Sequence[GoldenCase]) -> Outcome:
     """The variants that the user asks for; none: nothing is imported."""
     from ..accuracy.own_metric import asker
-    from .variants import PLACE, Outcome, make_variants
+    from .variants import PLACE, MadeOf, Outcome, make_variants
 
     request = build.request
     if not request.variants:
         return Outcome()
     folder = build.scratch.with_name(PLACE)
     folder.mkdir()
-    asked, clock = request.variants, SECONDS_PER_BATCH_SIZE
     ask = asker(request.python, build.scratch, request.limits, request.code)
-    return make_variants(asked, proven, probes, cases, folder, clock, ask, build.progress)
+    made_of = MadeOf(proven, probes, cases, folder, ask, _converting_again(build, proven.precision))
+    return make_variants(request.variants, made_of, SECONDS_PER_BATCH_SIZE, build.progress)
 
 
 def _lock(build: BuildContext, loaded: Loaded, recording: Recording, given: Given | None) -> Recorded:

@@ -13,9 +13,12 @@ from mlpack_toolkit.runtimes.spec import Package, Runtime
 from ..bundle.manifest import NAME
 from ..bundle.reader import Bundle, check_files, open_bundle
 from ..errors import ConversionError, UsageError
+from ..kernels import library_of, preferred
 from ..paths import beside, check_writable
 from ..travel import lay_out
 
+OPERATORS = "operators"
+"""The folder of a project for the variant that needs mlpack's own operators, and for their library."""
 Files = Mapping[str, bytes | Path]
 
 
@@ -54,10 +57,24 @@ def _files(bundle: Bundle, runtime: Runtime) -> Files:
         graph = {file.path: bundle.graph.folder / file.path for file in bundle.graph.files}
         project |= {f"{home}/{path}": file for home in runtime.homes(package) for path, file in graph.items()}
     if not runtime.context:
-        return project
+        return {**project, **_faster(bundle)}
     around = {path: bundle.file(path) for path in bundle.graph_files}
     below = {f"deploy/{runtime.name}/{path}": source for path, source in project.items()}
     return {NAME: bundle.place / NAME, **golden, **around, **below}
+
+
+def _faster(bundle: Bundle) -> Files:
+    """The graph that mlpack's own operators make faster, and their library, where the bundle has such a variant and the
+    library is this machine's."""
+    name = preferred(bundle)
+    library = library_of(bundle.variant(name))
+    if library is None:
+        return {}
+    artifact = bundle.checked(name)
+    graph: dict[str, bytes | Path] = {
+        f"{OPERATORS}/{file.path}": artifact.folder / file.path for file in artifact.files
+    }
+    return {**graph, f"{OPERATORS}/libmlpack_trees.so": library}
 
 
 def _project(bundle: Bundle, runtime: Runtime, package: Package) -> Files:

@@ -17,7 +17,6 @@ from mlpack_toolkit.converters.table import rows_of
 from mlpack_toolkit.runtimes.engine.answers import columns_of
 from mlpack_toolkit.runtimes.engine.images import objects_of
 from mlpack_toolkit.runtimes.engine.rules import violations
-from mlpack_toolkit.runtimes.server.manifest import REFERENCE
 
 from ..bundle.reader import open_bundle
 from ..data.images import batches, is_images
@@ -25,6 +24,7 @@ from ..data.npz_writer import NpzWriter
 from ..data.readers import stream
 from ..equivalence.session import session_of
 from ..errors import UsageError
+from ..kernels import preferred
 from ..paths import beside
 
 if TYPE_CHECKING:
@@ -46,10 +46,10 @@ class Sink(Protocol):
 def predict(folder: Path, file: Path, output: Path | None, variant: str | None = None) -> dict[str, Any]:
     """How many rows were answered; the answers go to `output`, or as csv to standard output.
 
-    `variant`: the one that answers; None: the reference.
+    `variant`: the one that answers; None: the preferred one.
     """
     bundle = open_bundle(folder)
-    name = variant or REFERENCE
+    name = variant or preferred(bundle)
     session = session_of(bundle, variant=name)
     rows, signature = 0, bundle.variant(name).signature
     names: deque[str] = deque()

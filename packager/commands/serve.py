@@ -13,9 +13,20 @@ from mlpack_toolkit.runtimes.server.bundle_info import describe
 from mlpack_toolkit.runtimes.server.settings import from_environment
 from mlpack_toolkit.runtimes.server.transport.supervisor import Supervisor
 
-from ..errors import DamagedError, MissingToolError, UsageError
+from ..bundle.reader import open_bundle
+from ..errors import DamagedError, MissingToolError, MlpackError, UsageError
+from ..kernels import library_of, preferred
 
 PACKAGES = ("httptools", "orjson", "uvloop")
+
+
+def _library(folder: Path) -> Path | None:
+    """mlpack's own operators, where a variant of the bundle was proved with them; None: the reference answers."""
+    try:
+        bundle = open_bundle(folder)
+        return library_of(bundle.variant(preferred(bundle)))
+    except MlpackError:  # the server says what is wrong with the bundle
+        return None
 
 
 def serve(folder: Path, host: str, port: int, workers: int, ready: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
@@ -24,7 +35,7 @@ def serve(folder: Path, host: str, port: int, workers: int, ready: Callable[[dic
     if absent:
         raise MissingToolError(f"serving needs {', '.join(absent)}: pip install 'mlpack-toolkit[serve]'")
     try:
-        described = describe(folder)
+        described = describe(folder, _library(folder))
         settings = from_environment(os.environ, host=host, port=port, workers=workers)
         facts = {"name": described.name, "version": described.version, "identity": described.identity}
         Supervisor(described, settings, lambda where: ready({"address": where, **facts, "workers": workers})).run()

@@ -12,7 +12,7 @@ from mlpack_toolkit.converters.variant import Variant
 
 from .. import variants
 from ..accuracy.asked import Asked
-from ..accuracy.making import Held, Making
+from ..accuracy.making import Again, Held, Making
 from ..accuracy.own_metric import Ask
 from ..accuracy.report import VariantReport
 from ..accuracy.rows import FOLDER
@@ -22,7 +22,7 @@ from ..bundle.golden import GoldenCase
 from ..equivalence.probes import Probes
 from ..equivalence.prove import Proven
 from ..request import Progress
-from ..variants.spec import Kind
+from ..variants.spec import Kind, NothingToGain
 
 PLACE = "variants"
 """The folder of the variants beside the scratch folder, where the model cannot write."""
@@ -45,20 +45,26 @@ class Shipped:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A variant that passed its gate and is too slow to ship. `why`: in a sentence."""
+    """A variant that passed its gate and is too slow to ship, or one that the model has nothing for.
 
-    report: VariantReport
-    latency: Sequence[Mapping[str, float]]
+    `why`: in a sentence. `report`: None: nothing was made.
+    """
+
+    asked: Asked
     why: str
+    report: VariantReport | None = None
+    latency: Sequence[Mapping[str, float]] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The report, with the latency that was measured here."""
-        return {**self.report.to_json(), "shipped": False, "latency": [dict(each) for each in self.latency]}
+        about = self.report.to_json() if self.report else {"variant": self.asked.name, "kind": self.asked.kind}
+        return {**about, "shipped": False, "why": self.why, "latency": [dict(each) for each in self.latency]}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The variants that the bundle gets, and those that it does not get because they are slower than their parent."""
+    """The variants that the bundle gets, and those that it does not get as they are slower than their parent, or as the
+    model has nothing for them."""
 
     shipped: tuple[Shipped, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
@@ -75,36 +81,43 @@ class Outcome:
         return (*(each.to_json() for each in self.shipped), *(each.to_json() for each in self.left_out))
 
 
-def make_variants(
-    asked: Sequence[Asked],
-    proven: Proven,
-    probes: Probes,
-    cases: Sequence[GoldenCase],
-    folder: Path,
-    seconds: float,
-    ask: Ask,
-    progress: Progress,
-) -> Outcome:
+def make_variants(asked: Sequence[Asked], given: MadeOf, seconds: float, progress: Progress) -> Outcome:
     """The variants, in their order; raises `ConversionError` and `MismatchError` where one is not what it must be.
 
-    `folder`: for their files. `seconds`: of the clock for each batch size.
+    `seconds`: of the clock for each batch size.
     """
-    shipped: list[Shipped] = []
-    left_out: list[LeftOut] = []
-    rows, _, _ = probes.keep(probes.kinds == "example")
-    for each in asked:
-        progress(f"making the variant {each.name}, and comparing")
-        kind = variants.load(each.kind)
-        making = Making(each, kind, proven, probes, cases, folder / each.name, ask)
+    found = [_made(each, given, seconds, progress) for each in asked]
+    shipped = tuple(each for each in found if isinstance(each, Shipped))
+    return Outcome(shipped, tuple(each for each in found if isinstance(each, LeftOut)))
+
+
+@dataclass(frozen=True)
+class MadeOf:
+    """What variants are made of. `folder`: for their files, where the model cannot write; `again`: see `Making`."""
+
+    proven: Proven
+    probes: Probes
+    cases: Sequence[GoldenCase]
+    folder: Path
+    ask: Ask
+    again: Again
+
+
+def _made(asked: Asked, given: MadeOf, seconds: float, progress: Progress) -> Shipped | LeftOut:
+    progress(f"making the variant {asked.name}, and comparing")
+    kind, proven, probes = variants.load(asked.kind), given.proven, given.probes
+    making = Making(asked, kind, proven, probes, given.cases, given.folder / asked.name, given.ask, given.again)
+    try:
         held = making.held()
-        progress(f"measuring the variant {each.name} beside its parent")
-        measured = beside(*making.sides(held, THREADS), rows, seconds)
-        if is_slower(measured, kind.speedup) and not each.ship_slower:
-            why = _why(each.name, kind.speedup, kind.provider, words(measured))
-            left_out.append(LeftOut(held.report, measured, why))
-        else:
-            shipped.append(_shipped(each, kind, held, measured, folder))
-    return Outcome(tuple(shipped), tuple(left_out))
+    except NothingToGain as reason:
+        return LeftOut(asked, f"there is no variant {asked.name}, and the reference answers: {reason}")
+    progress(f"measuring the variant {asked.name} beside its parent")
+    rows, _, _ = probes.keep(probes.kinds == "example")
+    measured = beside(*making.sides(held, THREADS), rows, seconds)
+    if is_slower(measured, kind.speedup) and not asked.ship_slower:
+        why = _why(asked.name, kind.speedup, kind.provider, words(measured))
+        return LeftOut(asked, why, held.report, measured)
+    return _shipped(asked, kind, held, measured, given.folder)
 
 
 def _why(name: str, least: float, provider: str, measured: str) -> str:
@@ -125,7 +138,8 @@ def _shipped(asked: Asked, kind: Kind, held: Held, measured: Sequence[Mapping[st
     recipe = {"kind": kind.name, **report.recipe, "nodes": dict(report.nodes), "put_back": list(report.put_back)}
     recipe["parent"] = [file.sha256 for file in report.parent.files]
     io = next((t.dtype for t in held.signature.inputs if "float" in t.dtype), "float32")
-    variant = Variant(asked.name, held.made.artifact, held.signature, kind.weights, io, kind.provider, recipe=recipe)
+    weights = kind.weights or io
+    variant = Variant(asked.name, held.made.artifact, held.signature, weights, io, kind.provider, recipe=recipe)
     kept = {key: value for key, value in gate.items() if key not in ("worst", "meaning")}
     proof = Proof(report.path, {}, False, kept) if gate else Proof(report.path, held.tolerances, False)
     return Shipped(variant, proof, report, measured, files)

@@ -122,6 +122,14 @@ def replay(bundle: Bundle, provider: str = "", variant: str = REFERENCE) -> int:
     return count
 
 
+def replay_all(bundle: Bundle) -> None:
+    """Replays the golden cases in the reference, and in each variant that is held to its tolerances; raises the error
+    of the first that differs or cannot run here."""
+    for variant in bundle.variants:
+        if not bundle.proof(variant.name).gate:
+            replay(bundle, variant=variant.name)
+
+
 def _title(variant: str) -> str:
     return "the graph" if variant == REFERENCE else f"the variant {variant}"
 

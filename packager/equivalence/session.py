@@ -14,6 +14,7 @@ from mlpack_toolkit.runtimes.server.manifest import REFERENCE
 
 from ..deadline import timed
 from ..errors import DamagedError, MismatchError, MissingToolError
+from ..kernels import library_of
 from ..providers import of
 
 if TYPE_CHECKING:
@@ -62,8 +63,8 @@ def session_of(bundle: Bundle, threads: int = 0, provider: str = "", variant: st
     if found.artifact.format != ONNX:
         raise MissingToolError(f"the variant {variant} is a file for {found.artifact.format}, not for ONNX Runtime")
     _check_there(provider or found.provider)
-    options = options_of(found, provider)
-    session = Session(bundle.loadable(variant), found.signature, threads, provider or found.provider, options)
+    options, library = options_of(found, provider), library_of(found)
+    session = Session(bundle.loadable(variant), found.signature, threads, provider or found.provider, options, library)
     return agreeing(session, found.signature)
 
 

@@ -53,6 +53,7 @@ def make(
     Raises `MismatchError`, and removes the image, where its answers differ from the original's.
     """
     from ..bundle.reader import check_files, open_bundle
+    from ..kernels import preferred
     from ..paths import beside
     from ._replay import replay
     from .spec import Request, Tag, check_base
@@ -64,7 +65,8 @@ def make(
     progress("checking every file's digest")
     check_files(bundle)
     with beside(place) if place else tempfile.TemporaryDirectory(prefix="mlpack-") as scratch:
-        bundle = bundle.held(Path(scratch) / "bundle", "golden/", *bundle.graph_files, "deploy/")
+        graphs = (*bundle.graph_files, *bundle.paths_of(preferred(bundle)))
+        bundle = bundle.held(Path(scratch) / "bundle", "golden/", *graphs, "deploy/")
         built = image.build(Request(bundle, named, base, Path(scratch), progress))
         try:
             replayed: dict[str, Any] = {"replayed": None, "why": "--no-replay"}

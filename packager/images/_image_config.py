@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mlpack_toolkit.runtimes.server.settings import LIBRARY
+
 from ..bundle.reader import Bundle
+from ..kernels import library_of, preferred
 from ._layers import Source
 from ._project import shipped
 
 PORT = 8080
 BUNDLE = "bundle"
+OPERATORS = "usr/local/lib/libmlpack_trees.so"
+"""The place of mlpack's own operators in an image."""
 USER = "65532:65532"
 ENVIRONMENT = {"HOME": "/tmp", "LANG": "C.UTF-8", "ORT_DISABLE_TELEMETRY": "1", "PATH": "/usr/bin"}
 
@@ -22,6 +27,17 @@ HEALTH = {"Interval": 10 * SECOND, "Timeout": 5 * SECOND, "StartPeriod": 60 * SE
 def model(bundle: Bundle) -> dict[str, Source]:
     """The model layer's files, with the paths that they have in the bundle."""
     return {f"{BUNDLE}/{path}": source for path, source in shipped(bundle).items()}
+
+
+def operators(bundle: Bundle) -> tuple[dict[str, Source], dict[str, str]]:
+    """The files of the variant that mlpack's own operators make faster, with their library, and the variable that names
+    it to the server; nothing where the bundle has none that can run on this machine."""
+    name = preferred(bundle)
+    library = library_of(bundle.variant(name))
+    if library is None:
+        return {}, {}
+    files: dict[str, Source] = {f"{BUNDLE}/{path}": bundle.file(path) for path in bundle.paths_of(name)}
+    return {**files, OPERATORS: library}, {LIBRARY: f"/{OPERATORS}"}
 
 
 def runs(bundle: Bundle, entry: Sequence[str], environment: Mapping[str, str], labels: Mapping[str, str]) -> Any:

@@ -10,7 +10,7 @@ from mlpack_toolkit.converters.needs import Tool
 
 from ..travel import lay_out
 from ._archive import Configuration
-from ._image_config import labels_of, model, runs
+from ._image_config import labels_of, model, operators, runs
 from ._import_closure import SERVER, Needs, needs
 from ._layers import Layer, Source, Tree, below, write_layer
 from ._oci_archive import written
@@ -29,11 +29,12 @@ def build(request: Request) -> Built:
     found = needs(bool(images_of(request.bundle.signature)))
     base = _base(request)
     request.progress("collecting the server's packages")
-    layers = tuple(_layers(request, base, found))
+    faster, variables = operators(request.bundle)
+    layers = tuple(_layers(request, base, found, faster))
     request.progress("writing the image")
     labels = labels_of(request.bundle, "" if request.base == DEBIAN else request.base)
     entry = [base.program, "-I", "-m", SERVER]
-    environment = {**dict(line.split("=", 1) for line in base.environment), **THREADS}
+    environment = {**dict(line.split("=", 1) for line in base.environment), **THREADS, **variables}
     configuration = Configuration(machine, runs(request.bundle, entry, environment, labels), labels)
     packages = {
         "debian": tuple(f"{name} {version}" for name, version in sorted(base.packages.items())),
@@ -50,12 +51,12 @@ def _base(request: Request) -> Base:
     return pulled(request.base, request.scratch)
 
 
-def _layers(request: Request, base: Base, found: Needs) -> list[Layer]:
+def _layers(request: Request, base: Base, found: Needs, faster: Tree) -> list[Layer]:
     trees: dict[str, Tree] = {
         **({} if base.layers else {base.title: base.source()}),
         "packages": added(found.packages, base),
         "server": _server(found, base, request.scratch),
-        "model": model(request.bundle),
+        "model": {**model(request.bundle), **faster},
     }
     own = [write_layer(title, tree, request.scratch / f"layer-{i}") for i, (title, tree) in enumerate(trees.items())]
     return [*base.layers, *own]

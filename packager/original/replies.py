@@ -134,7 +134,7 @@ _T = TypeVar("_T")
 REPLIES: Mapping[type[messages.Message], Check] = {
     messages.Loaded: _loaded,
     messages.Probed: _probed,
-    messages.Converted: record({"as_it_came": flag}),
+    messages.Converted: record({"as_it_came": flag, "kernels": whole(0, 2**31), "left_out": listing(_message)}),
     messages.Noisy: record({"outputs": mapping(number(0), text())}),
     messages.Judgement: record({"values": listing(number(), MOST_ITEMS)}),
     messages.Measured: record({"batches": listing(_timed)}),

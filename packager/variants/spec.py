@@ -16,8 +16,16 @@ the metric and limit that the user names."""
 CPU = "CPUExecutionProvider"
 
 
+class NothingToGain(Exception):
+    """The model has nothing for this kind, which is no mistake of the user: the reference answers. The reason."""
+
+
 def _no_rows() -> Iterator[Table]:
     return iter(())
+
+
+def _no_model() -> tuple[Artifact | None, tuple[str, ...]]:
+    raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -26,7 +34,8 @@ class Work:
 
     `parent`: the proved graph. `signature`: the parent's. `folder`: empty, for the files. `block`: weights that share
     one scale. `keep`: names of nodes that stay in the parent's type. `calibration()`: the calibration rows as feeds of
-    the graph, a batch at a time.
+    the graph, a batch at a time. `with_operators()`: the model converted again, its sums of trees as nodes of mlpack's
+    own operators (None: it has none of them), and why sums stayed as they were.
     """
 
     parent: Artifact
@@ -35,6 +44,7 @@ class Work:
     block: int = 32
     keep: frozenset[str] = frozenset()
     calibration: Callable[[], Iterator[dict[str, Any]]] = _no_rows
+    with_operators: Callable[[], tuple[Artifact | None, tuple[str, ...]]] = _no_model
 
 
 @dataclass(frozen=True)
@@ -42,13 +52,14 @@ class Made:
     """What a pass gives.
 
     `changed`: names of the parent's nodes that are another than before, in order. `recipe`: facts for the manifest.
-    `signature`: where it is not the parent's.
+    `signature`: where it is not the parent's. `library`: native operators that the graph needs, this mlpack's own.
     """
 
     artifact: Artifact
     changed: tuple[str, ...]
     recipe: Mapping[str, Any] = field(default_factory=dict)
     signature: Signature | None = None
+    library: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -58,8 +69,8 @@ class Kind:
     `make(work)`: the pass; raises `ConversionError` where it cannot. `count(parent, made)`: by operator or element
     type, how many there are of it in the written file; nothing: the variant is none. `changes`: what the pass does to
     nodes, in a word (`quantised`). `seeks`: which nodes it looks for, in words. `weights`: the element type of the
-    stored numbers. `held`: see above. `calibrates`: it needs calibration rows. `is_smaller`: it must have fewer bytes
-    than its parent. `speedup`: the least speed-up with which it ships by default.
+    stored numbers; empty: that of the inputs. `held`: see above. `calibrates`: it needs calibration rows. `is_smaller`:
+    it must have fewer bytes than its parent. `speedup`: the least speed-up with which it ships by default.
     """
 
     name: str

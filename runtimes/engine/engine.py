@@ -35,6 +35,7 @@ FIRST_ROWS = 64
 class Engine:
     """One loaded graph with its signature; inputs that the graph does not read are left out of it.
 
+    `library`: native operators that the graph needs; the caller vouches for the file.
     Raises `NoProvider` and `Damaged`.
     """
 
@@ -49,6 +50,7 @@ class Engine:
         threads: int = 0,
         provider: str = CPU,
         provider_options: Mapping[str, Scalar] = NONE,
+        library: Path | None = None,
     ) -> None:
         import onnxruntime as ort
 
@@ -56,6 +58,8 @@ class Engine:
             raise self.no_provider(f"this ONNX Runtime has no {provider}: install the package that brings it")
         source = model if isinstance(model, bytes) else str(model)
         options = _options(threads)
+        if library is not None:
+            self._register(options, library)
         if isinstance(model, bytes):
             options.add_session_config_entry(OTHER_FILES, NOWHERE)
         self.provider = provider
@@ -67,6 +71,12 @@ class Engine:
         self.signature = replace(signature, inputs=tuple(t for t in signature.inputs if t.in_graph in read))
         self._renamed = {t.name: t.graph_name for t in self.signature.inputs if t.graph_name}
         self.outputs = tuple(t.name for t in signature.outputs)
+
+    def _register(self, options: Any, library: Path) -> None:
+        try:
+            options.register_custom_ops_library(str(library))
+        except Exception as error:
+            raise self.damaged(f"ONNX Runtime cannot load the operators in {library}: {error}") from error
 
     def _load(self, source: bytes | str, options: Any, provider: tuple[str, dict[str, str]]) -> Any:
         import onnxruntime as ort

@@ -42,6 +42,8 @@ FORMATS = (1, 2)
 """The formats that can be read."""
 REFERENCE = "reference"
 """The name of the variant that every bundle has: the graph that was proved against the original."""
+LIBRARY = "library"
+"""The entry of a recipe that names a library of operators by its sha256; the bundle does not hold it."""
 MODEL, REPORTS = "model/", "reports/"
 CPU = "CPUExecutionProvider"
 LANGUAGES = {"python": "python", "r": "R"}

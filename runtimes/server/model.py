@@ -23,7 +23,7 @@ class Model:
         self.described = described
         self.name, self.version, self.identity = described.name, described.version, described.identity
         self.signature = described.signature
-        self.session = Engine(described.graph(), described.signature, threads)
+        self.session = Engine(described.graph(), described.signature, threads, library=described.library)
         check_agreement(self.session, described.signature)
         self.columns = Columns(described.signature, self.session.signature)
         self.quick = Quick(self.session.signature)

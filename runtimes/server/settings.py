@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from ..engine.errors import NoModel
@@ -56,6 +57,16 @@ _VARIABLES = {
     "GRPC_PORT": "grpc_port",
 }
 VARIABLES = tuple(f"MLPACK_{name}" for name in _VARIABLES)
+
+
+LIBRARY = "MLPACK_KERNELS"
+"""The variable for the path of mlpack's own operators, with which a variant of a bundle was proved."""
+
+
+def library_given(environment: Mapping[str, str]) -> Path | None:
+    """The library of native operators that the machine's owner names; None: no variant that needs one answers."""
+    given = environment.get(LIBRARY, "")
+    return Path(given) if given else None
 
 
 def from_environment(environment: Mapping[str, str], **options: Any) -> Settings:

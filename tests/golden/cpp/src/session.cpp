@@ -87,6 +87,9 @@ Session::Session(const std::vector<unsigned char>& bytes, const std::string& ori
     check(api_.CreateSessionOptions(&made), "ONNX Runtime does not start");
     const Handle<OrtSessionOptions> settings(made, api_.ReleaseSessionOptions);
     if (options.threads > 0) check(api_.SetIntraOpNumThreads(settings.get(), options.threads), "threads cannot be set");
+    if (!options.operators.empty()) {
+        check(api_.RegisterCustomOpsLibrary_V2(settings.get(), options.operators.c_str()), "its operators cannot be loaded");
+    }
     // A graph in memory must be self-contained, as ONNX Runtime would look for external data in the working folder.
     check(api_.AddSessionConfigEntry(settings.get(), "session.model_external_initializers_file_folder_path", "/dev/null"),
           "ONNX Runtime does not start");

@@ -32,6 +32,9 @@ struct Options {
     std::string library{};
     /// Threads for one call of predict(). 0: one per core.
     int threads = 0;
+    /// Path of mlpack's own operators, for a graph that needs them (a bundle's variant `compiled`). It is native code:
+    /// name only a file that you trust.
+    std::string operators{};
 };
 
 /// One value as read from a file or a message; std::monostate is a missing one.
