@@ -31,6 +31,7 @@ from ..table import read_table, rows_of, stack, take, write_table
 from .confinement import alone, confine, refused
 from .input_bounds import with_edges
 from .joint_probes import several
+from .loaded_libraries import libraries, versions
 from .model_input import model_table, original_input, with_own_names
 from .noise import noise_of
 from .own_metric import judgement
@@ -74,8 +75,8 @@ class ModelSession:
             width=len(self.description.features),
             notes=self.description.notes,
             precisions=converter.export.precisions(self.model),
-            versions=_versions(converter),
-            libraries=tuple(_libraries()),
+            versions=versions(converter),
+            libraries=tuple(libraries()),
             processor=converter.original.processor(self.model),
             own_environment=converter.original.environment is not None,
             sandbox=self.sandbox,
@@ -340,33 +341,6 @@ def _no_converter(model: Any, path: Path, pickled: bool) -> str:
         return said
     own = f". Of a class of your own: {advice(what)}" if pickled else ""
     return f"there is no converter for {what}; there are converters for: {', '.join(names())}{own}"
-
-
-def _versions(converter: Converter) -> dict[str, str]:
-    modules = (converter.name, *converter.source.packages, "numpy", "onnx", "skl2onnx")
-    found = {m: getattr(sys.modules.get(m), "__version__", "") for m in modules}
-    return {m: str(v) for m, v in sorted(found.items()) if v}
-
-
-def _libraries() -> list[dict[str, Any]]:
-    """The loaded linear algebra and threading libraries; empty without threadpoolctl."""
-    try:
-        from threadpoolctl import threadpool_info
-    except ImportError:
-        return []
-    told = [{k: v for k, v in each.items() if k != "filepath"} for each in threadpool_info()]
-    told += [{"user_api": "simd", "internal_api": "numpy", "architecture": _instructions()}] if _instructions() else []
-    return sorted(told, key=lambda each: json.dumps(each, sort_keys=True))
-
-
-def _instructions() -> str:
-    """The newest processor instructions that numpy uses; empty where it uses none, or is not loaded."""
-    for name in ("numpy._core._multiarray_umath", "numpy.core._multiarray_umath"):
-        inner = sys.modules.get(name)
-        if inner is not None:
-            known = getattr(inner, "__cpu_features__", {})
-            return next((n for n in reversed(getattr(inner, "__cpu_dispatch__", ())) if known.get(n)), "")
-    return ""
 
 
 def serve(replies: int, memory: int) -> None:

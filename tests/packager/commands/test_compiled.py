@@ -152,7 +152,7 @@ def test_a_model_without_trees_has_no_such_variant_and_its_report_says_why(flowe
     built = build_model(flowers.model, flowers.example, tmp_path, variants=(COMPILED,))
     reason = "the model has no sum of trees for mlpack's operators"
     assert f"there is no variant compiled, and the reference answers: {reason}" in built.remarks
-    assert reason in (built.bundle / "evidence/report.html").read_text()
+    assert "the model has no sum of trees" in (built.bundle / "evidence/report.html").read_text()
     assert [variant.name for variant in open_bundle(built.bundle).variants] == ["reference"]
 
 

@@ -155,7 +155,8 @@ def outcome_of(made: Path, folder: Path, *asked: Asked) -> flow.Outcome:
     proven = SimpleNamespace(model=Artifact.of(made / "net.onnx"), signature=SIGNATURE, report=report)
     example = rows(24, 1)
     probes = SimpleNamespace(kinds=np.full(24, "example", object), keep=lambda kinds: (example, {}, kinds), others=())
-    return flow.make_variants(asked, proven, probes, (), folder, 0.001, lambda *given: None, lambda step: None)
+    nothing = lambda *given: None  # noqa: E731
+    return flow.make_variants(asked, flow.MadeOf(proven, probes, (), folder, nothing, nothing), 0.001, nothing)
 
 
 def test_bfloat16_is_refused_where_the_provider_cannot_run_it(made: Path, tmp_path: Path) -> None:

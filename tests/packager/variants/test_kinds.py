@@ -242,6 +242,6 @@ def test_the_quantisers_own_lines_are_held_back(tmp_path: Path, capfd: pytest.Ca
 
 
 def test_an_unknown_kind() -> None:
-    with pytest.raises(UsageError, match="no kind of variant 'int3'; there are: bf16, fp16, int4, int8"):
+    with pytest.raises(UsageError, match="no kind of variant 'int3'; there are: bf16, compiled, fp16, int4, int8"):
         variants.load("int3")
     assert all(variants.load(name).name == name for name in variants.names())
