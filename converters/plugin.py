@@ -167,6 +167,7 @@ class Probing:
     `read(path)`: the tensors by name of an example in the framework's own format, whose files end in `suffixes`; such a
     file is scanned before, and read in the model's process.
     `images(model, pixels)`: the tensors of images `[n, h, w, 3]`, of a model with an input that is an image.
+    `takes_tensors`: whether every model of the framework does.
     """
 
     adapt: Callable[[Any, Description], Description] = field(default=lambda model, description: description)
@@ -175,6 +176,7 @@ class Probing:
     suffixes: tuple[str, ...] = ()
     read: Callable[[Path], Table] | None = None
     images: Callable[[Any, Any], Table] = field(default=_no_images)
+    takes_tensors: bool = False
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,10 @@ def _widen(found: dict[str, float], answers: Table, others: Table) -> None:
 
 
 def _distance(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> float:
+    """The largest over cells that are finite in both, in the type of the answers: where a module fills a mask with the
+    least number of its type, the one of float64 is none in float32."""
     import numpy as np
 
-    finite = np.isfinite(one) & np.isfinite(other)
+    with np.errstate(over="ignore"):
+        finite = np.isfinite(one) & np.isfinite(other.astype(one.dtype))
     return float(np.abs(one[finite].astype(np.float64) - other[finite].astype(np.float64)).max(initial=0.0))

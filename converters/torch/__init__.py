@@ -188,7 +188,14 @@ CONVERTER = Converter(
     ),
     original=Original(describe=describe, predict=predict, quick=quick, again=again),
     export=Export(convert=convert, precisions=precisions, packages=ONNX),
-    probing=Probing(adapt=adapt, named=named, suffixes=examples.SUFFIXES, read=examples.read, images=images),
+    probing=Probing(
+        adapt=adapt,
+        named=named,
+        suffixes=examples.SUFFIXES,
+        read=examples.read,
+        images=images,
+        takes_tensors=True,
+    ),
     needs=(
         Requirement("torch>=2.10", "torch", "PyTorch modules, in the interpreter given with --python"),
         Requirement("onnxscript>=0.6", "torch"),

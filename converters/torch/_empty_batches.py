@@ -1,7 +1,7 @@
-"""ONNX Runtime's LSTM and GRU end their process on a batch without rows: it gets one, which no answer has.
+"""ONNX Runtime ends its process on a batch without rows in some operators: it gets one, which no answer has.
 
-Other batches stay as they are, for a row more would double the time of a single one.
-Measured with ONNX Runtime 1.28 to 1.32 on the CPU: `terminate called without an active exception`.
+LSTM and GRU, measured with ONNX Runtime 1.28 to 1.32 on the CPU: `terminate called without an active exception`. TopK
+of 1.28: a division by 0. Other batches stay as they are, for a row more would double the time of a single one.
 """
 
 from __future__ import annotations
@@ -9,18 +9,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-OPERATORS = ("LSTM", "GRU")
+RECURRENT = ("LSTM", "GRU")
 _LENGTHS, _STATES = 4, (5, 6)
 """Places of their inputs."""
 
 
 def with_a_row_for_none(model: Any) -> None:
-    """Pads an empty batch of every recurrent node whose batch may be empty, and cuts its outputs."""
+    """Pads an empty batch of every such node whose batch may be empty, and cuts its outputs."""
     import onnx_ir
 
     for node in list(onnx_ir.traversal.RecursiveGraphIterator(model.graph)):
-        if node.op_type in OPERATORS and not node.domain and _may_be_empty(node):
-            _pad(node)
+        if node.domain:
+            continue
+        if node.op_type in RECURRENT and _may_be_empty(node):
+            _pad_steps(node)
+        elif node.op_type == "TopK" and node.inputs[0].shape is not None:
+            _pad_others(node)
 
 
 def _may_be_empty(node: Any) -> bool:
@@ -28,12 +32,10 @@ def _may_be_empty(node: Any) -> bool:
     return shape is None or not isinstance(shape[1], int) or shape[1] == 0
 
 
-def _pad(node: Any) -> None:
-    import onnx_ir
-
+def _pad_steps(node: Any) -> None:
+    """Of a recurrent node `[steps, batch, ...]`."""
     rows = _before(node, "Shape", [node.inputs[0]], start=1, end=2)
-    more = _before(node, "Equal", [rows, _constant(node, [0])])
-    more = _before(node, "Cast", [more], to=onnx_ir.DataType.INT64)
+    more = _is_zero(node, rows)
     ends = {
         False: _before(node, "Concat", [_constant(node, [0] * 4), more, _constant(node, [0])], axis=0),
         True: _before(node, "Concat", [_constant(node, [0]), more], axis=0),
@@ -44,21 +46,44 @@ def _pad(node: Any) -> None:
             value, fill = node.inputs[place], [_constant(node, [1], "int32")] if lengths else []
             node.replace_input_with(place, _before(node, "Pad", [value, ends[lengths], *fill]))
     for output, axis in zip(node.outputs, (2, 1, 1)):
-        if output.uses() or output.is_graph_output():
-            _cut(node, output, rows, axis)
+        _cut(node, output, rows, [axis])
 
 
-def _cut(node: Any, output: Any, rows: Any, axis: int) -> None:
-    """Everything that reads the output reads so many of its rows."""
+def _pad_others(node: Any) -> None:
+    """Of TopK the free axes but its own: if one of them has no size, each that has none gets one."""
+    value, rank = node.inputs[0], len(node.inputs[0].shape)
+    own = node.attributes.get_int("axis", -1) % max(rank, 1)
+    axes = [axis for axis, size in enumerate(value.shape) if axis != own and (not isinstance(size, int) or size == 0)]
+    if not axes:
+        return
+    sizes = _before(node, "Gather", [_before(node, "Shape", [value]), _constant(node, axes)], axis=0)
+    pads = _before(node, "Concat", [_constant(node, [0] * len(axes)), _is_zero(node, sizes)], axis=0)
+    node.replace_input_with(0, _before(node, "Pad", [value, pads, None, _constant(node, axes)]))
+    for output in node.outputs:
+        _cut(node, output, sizes, axes)
+
+
+def _is_zero(node: Any, sizes: Any) -> Any:
+    """1 for each size that is 0, and 0 for others."""
     import onnx_ir
 
-    cut = onnx_ir.node("Slice", [output, _constant(node, [0]), rows, _constant(node, [axis])])
-    cut.outputs[0].type, cut.outputs[0].shape = output.type, output.shape
+    empty = _before(node, "Equal", [sizes, _constant(node, [0])])
+    return _before(node, "Cast", [empty], to=onnx_ir.DataType.INT64)
+
+
+def _cut(node: Any, output: Any, sizes: Any, axes: Sequence[int]) -> None:
+    """Everything that reads the output reads it at these sizes."""
+    import onnx_ir
+
+    shape, output.shape = output.shape, None
+    if not output.uses() and not output.is_graph_output():
+        return
+    cut = onnx_ir.node("Slice", [output, _constant(node, [0] * len(axes)), sizes, _constant(node, axes)])
+    cut.outputs[0].type, cut.outputs[0].shape = output.type, shape
     cut.outputs[0].name = f"{output.name}_rows"
     node.graph.insert_after(node, cut)
     output.replace_all_uses_with(cut.outputs[0], replace_graph_outputs=True)
     cut.replace_input_with(0, output)
-    output.shape = None
 
 
 def _before(node: Any, kind: str, inputs: Sequence[Any], **attributes: Any) -> Any:

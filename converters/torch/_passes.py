@@ -58,7 +58,7 @@ def _lift(model: Any) -> None:
 PASSES: tuple[Pass, ...] = (
     Pass("functions inside", "a graph", "operators of ONNX alone, no functions", _common("InlinePass")),
     Pass("constants folded", "no functions", "what follows from constants is one, up to 8 KB of them", _fold),
-    Pass("a row for none", "a graph", "no recurrent node has an empty batch", with_a_row_for_none),
+    Pass("a row for none", "a graph", "no node that cannot take one has an empty batch", with_a_row_for_none),
     Pass(
         "the unused left out",
         "a graph",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..spec import Table, Unreadable, Unsupported
+from ._doubled import in_float64
 from .call import Call, call_of_module, call_of_program, outputs_of
 from .loading import require_new
 
@@ -54,8 +55,10 @@ class TorchModel:
         finally:
             torch.set_num_threads(before)
         if sum(each.numel() for each in self.module.parameters()) <= MOST_DOUBLED:
-            with suppress(Exception):  # a module may name its types itself
-                yield self._double().outputs(_doubled(x))
+            with suppress(Exception):  # an operator may have no float64
+                with in_float64():
+                    doubled = self._double().outputs(_doubled(x))
+                yield doubled
 
     def _double(self) -> TorchModel:
         if not self.kept:

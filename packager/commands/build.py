@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 GRAPHS = "graphs"
 """The folder of the tried graphs, each in a folder of its own, in order."""
 SECONDS_PER_BATCH_SIZE = 0.1
+AT_ONCE = 256 << 20
+"""The most bytes of a model's file that two processes load at the same time."""
 
 
 @dataclass(frozen=True)
@@ -142,15 +144,17 @@ def _build(build: BuildContext, place: Path) -> Built:
     given = given_lock(request.lock) if request.lock else None
     build.progress("loading the model in its own interpreter")
     worker.send(build.loading)
-    recording = record(request.python)
-    example = _read_example(build)
-    loaded = worker.receive(build.loading)
-    example = example or _read_there(build)
-    if not loaded.can_convert:
-        wanted = converters.load(loaded.framework).export.packages
-        build.progress("installing what converting needs beside the model's environment")
-        worker.call(Lend(str(recording.converter_packages(wanted))))
     with Spare(request.python, build.scratch, request.limits, build.loading) as spare:
+        if _takes_tensors(build.source):
+            spare.begin()
+        recording = record(request.python)
+        example = _read_example(build)
+        loaded = worker.receive(build.loading)
+        example = example or _read_there(build)
+        if not loaded.can_convert:
+            wanted = converters.load(loaded.framework).export.packages
+            build.progress("installing what converting needs beside the model's environment")
+            worker.call(Lend(str(recording.converter_packages(wanted))))
         probes, signature, notes = _ask(build, loaded, example, spare)
     loaded = replace(loaded, notes=(*loaded.notes, *notes))
     proven = _prove(build, loaded, signature, probes)
@@ -166,6 +170,16 @@ def _build(build: BuildContext, place: Path) -> Built:
     remarks = (*_remarks(build, loaded, signature, example), *outcome.remarks)
     facts, found = _facts(environment), outcome.to_json()
     return Built(place, identity, proven.signature, proven.report, latency, facts, loaded.notes, remarks, found)
+
+
+def _takes_tensors(source: Source) -> bool:
+    """Whether it is known by the file alone that a second process will be asked, which then starts beside the first.
+
+    A large file is loaded by one process after the other: both at once would need the memory of loading twice.
+    """
+    path = source.files[0]
+    converter = converters.for_container(source.found.kind, path)
+    return converter is not None and converter.probing.takes_tensors and path.stat().st_size <= AT_ONCE
 
 
 def _read_example(build: BuildContext) -> Example | None:

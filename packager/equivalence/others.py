@@ -77,14 +77,16 @@ class Spare:
             raise
 
     def begin(self) -> Worker:
-        """Starts the process, which loads the model in the background."""
+        """The process, started if there is none; it loads the model in the background."""
+        if self._worker is not None:
+            return self._worker
         self._folder = Path(mkdtemp(dir=self._scratch))  # a name that the first process cannot have created
         self._worker, self._loaded = Worker(self._python, self._folder, self._limits), False
         self._worker.send(self._request)
         return self._worker
 
     def _ready(self) -> Worker:
-        worker = self._worker or self.begin()
+        worker = self.begin()
         if not self._loaded:
             worker.receive(self._request)
             worker.call(Adopt(self.signature))

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "src"))
 from mlpack_toolkit.converters import messages
+from mlpack_toolkit.converters._worker.noise import noise_of
 from mlpack_toolkit.converters._worker.session import ModelSession, _failure
 from mlpack_toolkit.converters.spec import Unreadable
 from mlpack_toolkit.converters.table import write_table
@@ -79,6 +80,15 @@ class TableOfTheFirstCall(Plain):
         if not hasattr(self, "scale"):
             self.scale = torch.arange(3.0)
         return self.layer(x) * self.scale
+
+
+class NamesItsType(Plain):
+    """Its copy in float64 would multiply float32 by float64, were its casts taken literally."""
+
+    def answer(self, x: torch.Tensor) -> Any:
+        found = torch.zeros(len(x), 3, dtype=torch.float32)
+        found += self.layer(x.to(torch.float32)).float() * torch.tensor([0.1, 0.2, 0.3], dtype=torch.float32)
+        return found, found.masked_fill(found < 0, torch.finfo(found.dtype).min)
 
 
 class Branch(Plain):
@@ -174,6 +184,17 @@ def read(value: Any, place: Path) -> dict[str, Any]:
     return {"kind": ""}
 
 
+def noise() -> dict[str, Any]:
+    """How a module that names float32 is from itself, loaded as a module and as a program: types and differences."""
+    module = NamesItsType().eval()
+    program = torch.export.export(module, (torch.from_numpy(X["x"]),))
+    found = {}
+    for name, model in (("module", wrapped(module, {})), ("program", wrapped(program, {}))):
+        kinds = [[values.dtype.name for values in answers.values()] for answers in model.again(X)]
+        found[name] = {"kinds": kinds, "noise": noise_of(model.outputs, model.again, X, None)}
+    return {**found, "default": str(torch.get_default_dtype())}
+
+
 def run(program: Path) -> dict[str, Any]:
     """What a program with an operator of torchvision answers, and why it is refused where there is no torchvision."""
     from mlpack_toolkit.converters.torch import loading
@@ -195,5 +216,6 @@ if __name__ == "__main__":
     folder = Path(sys.argv[1])
     found = {name: asked(case, folder) for name, case in CASES.items()}
     found["an example that is a module"] = read(nn.Linear(2, 2), folder / "a module.pt")
+    found["noise of a module that names its type"] = noise()
     found["a program of torchvision"] = run(Path(sys.argv[2]) / "boxes.pt2")
     print(json.dumps(found))

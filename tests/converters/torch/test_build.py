@@ -290,6 +290,14 @@ def test_what_is_made_on_the_first_call_may_stay(refusals: dict[str, Any]) -> No
     assert found["signature"]["inputs"][0]["shape"] == ["N", 4]
 
 
+def test_a_module_that_names_float32_has_its_noise_measured_in_float64(refusals: dict[str, Any]) -> None:
+    found = refusals["noise of a module that names its type"]
+    assert found["default"] == "torch.float32", "for what comes after"
+    for side in ("module", "program"):
+        assert found[side]["kinds"] == [["float32"] * 2, ["float64"] * 2]
+        assert all(0 < noise < 1e-6 for noise in found[side]["noise"].values()), "the least number is of another type"
+
+
 def test_a_program_with_an_operator_of_torchvision(models: Path, mlpack: Run, refusals: dict[str, Any]) -> None:
     """The scan takes the sizes that its values decide; the loader registers the operator, or says what is missing."""
     code, said, _ = mlpack("inspect", models / "boxes.pt2")

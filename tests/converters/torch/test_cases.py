@@ -82,6 +82,7 @@ def test_a_case_is_right_or_refused_by_name(name: str, lines: dict[str, dict[str
     else:
         assert found["outcome"] == "right", found["why"]
         assert not {"ScatterND add", "ScatterND max"} & set(found["operators"]), "ONNX Runtime loses some, on threads"
+        assert "Pad" in found["operators"] or "median" not in name, "TopK of no rows ends ONNX Runtime 1.28's process"
         assert "Loop" not in found["operators"] or "bags" not in name, "one bag after the other is slow"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlpack_toolkit.converters.messages import Load
 from mlpack_toolkit.packager.bundle.golden import Tolerance
 from mlpack_toolkit.packager.bundle.reader import open_bundle
-from mlpack_toolkit.packager.commands.build import Request, build
+from mlpack_toolkit.packager.commands.build import AT_ONCE, Request, _takes_tensors, build
 from mlpack_toolkit.packager.config import build_request
+from mlpack_toolkit.packager.equivalence.others import Spare
 from mlpack_toolkit.packager.errors import MismatchError
+from mlpack_toolkit.packager.original.source import Source
+from mlpack_toolkit.packager.original.worker import Limits
+from mlpack_toolkit.packager.scan.result import Scan
 from tests.make import save
 from tests.packager.conftest import Made
 
@@ -275,3 +281,20 @@ def test_the_users_own_modules(mlpack: Run, tmp_path: Path) -> None:
 
     with original_worker(bundle, sys.executable, ["own.Plain"]) as (_, loaded, _scratch):
         assert loaded.framework == "sklearn"
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "early"), [("pt2", 9, True), ("pt2", AT_ONCE + 1, False), ("pickle", 9, False), ("onnx", 9, False)]
+)
+def test_a_second_process_starts_with_the_first_where_the_file_says_so(
+    kind: str, size: int, early: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "model"
+    with path.open("wb") as file:
+        file.truncate(size)
+    assert _takes_tensors(Source((path,), Scan(kind))) is early
+
+
+def test_a_process_that_was_started_is_not_started_again(tmp_path: Path) -> None:
+    with Spare(sys.executable, tmp_path, Limits(), Load("no such file", "onnx")) as spare:
+        assert spare.begin() is spare.begin()

@@ -37,3 +37,9 @@ def test_noise_is_the_largest_difference_of_finite_cells() -> None:
     shifted = {"y": np.array([1.5, 7.0, np.inf]), "label": np.ones(3, np.int64)}
     assert noise_of(predict, lambda x: [shifted], rows, None) == {"y": 0.5}
     assert noise_of(predict, lambda x: [], rows, {"x": 0, "y": 0, "label": 0}) == {"y": 0.25}
+
+
+def test_the_least_number_of_a_wider_type_is_no_noise() -> None:
+    rows = {"x": np.array([1.0, np.finfo(np.float32).min], np.float32)}
+    wider = {"y": np.array([1.25, np.finfo(np.float64).min])}
+    assert noise_of(lambda x: {"y": x["x"]}, lambda x: [wider], rows, None) == {"y": 0.25}
