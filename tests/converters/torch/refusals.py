@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "src"))
 from mlpack_toolkit.converters import messages
 from mlpack_toolkit.converters._worker.session import ModelSession, _failure
 from mlpack_toolkit.converters.table import write_table
-from mlpack_toolkit.converters.torch import CONVERTER
+from mlpack_toolkit.converters.torch import CONVERTER, loading
 from mlpack_toolkit.converters.torch.model import wrapped
 
 X = {"x": np.arange(20, dtype=np.float32).reshape(5, 4) / 7}
@@ -155,8 +155,29 @@ def read(value: Any, place: Path) -> dict[str, Any]:
     return {"kind": ""}
 
 
+class Tied(nn.Module):
+    """Two layers with one weight, and a normalisation, which loads in a way of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.norm = nn.Linear(4, 4), nn.Linear(4, 4), nn.BatchNorm1d(4)
+        self.second.weight = self.first.weight
+
+
+def held(folder: Path) -> dict[str, Any]:
+    """Which tensors of a module are those of the file that it was loaded from, and whether one weight is still one."""
+    torch.save(Tied().state_dict(), folder / "weights.pt")
+    weights = loading.weights_of(folder / "weights.pt", True)
+    module = loading.with_weights("refusals:Tied", weights)
+    own = module.state_dict()
+    where = [name for name in own if own[name].data_ptr() == weights[name].data_ptr()]
+    same = all(torch.equal(own[name], weights[name]) for name in own)
+    return {"held": where, "all": list(own), "tied": module.first.weight is module.second.weight, "same": same}
+
+
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     found = {name: asked(case, folder) for name, case in CASES.items()}
     found["an example that is a module"] = read(nn.Linear(2, 2), folder / "a module.pt")
+    found["weights of a file"] = held(folder)
     print(json.dumps(found))
