@@ -11,14 +11,14 @@ _COUNTING = {"aten.nonzero": None, "aten.where": None, "torchvision.nms": 0, "ml
 def is_proved(node: Any) -> bool:
     """Whether the condition of the assertion follows from what its sizes are made of."""
     condition = node.args[0].meta.get("val") if hasattr(node.args[0], "meta") else None
-    holds = getattr(getattr(condition, "node", None), "expr", condition)
-    return holds is not None and _follows(holds, node.graph)
+    holds = getattr(getattr(condition, "node", None), "expr", None)
+    return condition is True or (holds is not None and _follows(holds, node.graph))
 
 
 def _follows(holds: Any, graph: Any) -> bool:
     import sympy
 
-    if holds in (True, sympy.true):
+    if holds is sympy.true:
         return True
     if isinstance(holds, sympy.Or):
         return any(_follows(each, graph) for each in holds.args)

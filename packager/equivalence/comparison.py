@@ -25,6 +25,8 @@ TYPE_TOLERANCE = {
 WORST_SHOWN = 5
 CELLS_SHOWN, FIRST_SHOWN = 50, 10
 """Most numbers of a tensor in a row that is shown, and how many of a larger one."""
+BLOCK = 1 << 22
+"""Numbers that are compared at a time: 32 MB of float64."""
 LARGEST = 1.7976931348623157e308
 """Replaces an infinite error: JSON has no infinity."""
 Mask = np.ndarray[Any, Any]
@@ -166,6 +168,15 @@ Distance = tuple[np.ndarray[Any, Any], ...]
 
 
 def _floats(expected: np.ndarray[Any, Any], actual: np.ndarray[Any, Any], allowed: Tolerance) -> tuple[Mask, Distance]:
+    """Some rows at a time: each step makes an array of float64 of its own, too many for large answers."""
+    rows = max(1, BLOCK // max(1, int(np.prod(expected.shape[1:]))))
+    starts = range(0, max(1, len(expected)), rows)
+    blocks = [_block(expected[i : i + rows], actual[i : i + rows], allowed) for i in starts]
+    bad, distances = zip(*blocks, strict=True)
+    return np.concatenate(bad), tuple(np.concatenate(part) for part in zip(*distances, strict=True))
+
+
+def _block(expected: np.ndarray[Any, Any], actual: np.ndarray[Any, Any], allowed: Tolerance) -> tuple[Mask, Distance]:
     want, got = expected.astype(np.float64), actual.astype(np.float64)
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         difference = np.abs(got - want)

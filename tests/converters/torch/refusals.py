@@ -22,7 +22,7 @@ from mlpack_toolkit.converters._worker.noise import noise_of
 from mlpack_toolkit.converters._worker.session import ModelSession, _failure
 from mlpack_toolkit.converters.spec import Unreadable
 from mlpack_toolkit.converters.table import write_table
-from mlpack_toolkit.converters.torch import CONVERTER
+from mlpack_toolkit.converters.torch import CONVERTER, loading
 from mlpack_toolkit.converters.torch.model import wrapped
 
 BOXES = np.array([[0, 0, 2, 2], [0, 0, 2, 1.9], [5, 5, 6, 6]], np.float32)
@@ -197,8 +197,6 @@ def noise() -> dict[str, Any]:
 
 def run(program: Path) -> dict[str, Any]:
     """What a program with an operator of torchvision answers, and why it is refused where there is no torchvision."""
-    from mlpack_toolkit.converters.torch import loading
-
     assert "torchvision" not in sys.modules
     sys.modules["torchvision"] = None  # type: ignore[assignment, unused-ignore]
     try:
@@ -210,6 +208,24 @@ def run(program: Path) -> dict[str, Any]:
     loaded = wrapped(loading.load(program, {}), {})
     kept = loaded.outputs({"boxes": BOXES, "scores": np.array([0.9, 0.8, 0.7], np.float32)})
     return {"refused": refused, "kept": kept["output"].tolist()}
+class Tied(nn.Module):
+    """Two layers with one weight, and a normalisation, which loads in a way of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.norm = nn.Linear(4, 4), nn.Linear(4, 4), nn.BatchNorm1d(4)
+        self.second.weight = self.first.weight
+
+
+def held(folder: Path) -> dict[str, Any]:
+    """Which tensors of a module are those of the file that it was loaded from, and whether one weight is still one."""
+    torch.save(Tied().state_dict(), folder / "weights.pt")
+    weights = loading.weights_of(folder / "weights.pt", True)
+    module = loading.with_weights("refusals:Tied", weights)
+    own = module.state_dict()
+    where = [name for name in own if own[name].data_ptr() == weights[name].data_ptr()]
+    same = all(torch.equal(own[name], weights[name]) for name in own)
+    return {"held": where, "all": list(own), "tied": module.first.weight is module.second.weight, "same": same}
 
 
 if __name__ == "__main__":
@@ -218,4 +234,5 @@ if __name__ == "__main__":
     found["an example that is a module"] = read(nn.Linear(2, 2), folder / "a module.pt")
     found["noise of a module that names its type"] = noise()
     found["a program of torchvision"] = run(Path(sys.argv[2]) / "boxes.pt2")
+    found["weights of a file"] = held(folder)
     print(json.dumps(found))

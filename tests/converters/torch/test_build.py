@@ -316,6 +316,11 @@ def test_a_batch_that_cannot_be_free_is_fixed_and_said(refusals: dict[str, Any])
     assert re.search(r"records as one for size 5 alone .*line \d+: .return torch\.stack", loop["notes"][0])
 
 
+def test_weights_stay_where_they_are_in_the_file(refusals: dict[str, Any]) -> None:
+    found = refusals["weights of a file"]
+    assert found["held"] == found["all"] and found["tied"] and found["same"]
+
+
 def test_an_old_torch_is_refused() -> None:
     with pytest.raises(Unreadable, match=r"torch 2\.9\.1\+cpu is older than 2\.10.*--python PATH"):
         require_new("2.9.1+cpu")

@@ -160,12 +160,17 @@ def _with_two_stages(name: str, masks: bool) -> nn.Module:
     sizes = {"min_size": 128, "max_size": 256, "rpn_post_nms_top_n_test": 50, "rpn_score_thresh": 0.05}
     make = getattr(detection, name)
     network = seeded(make, weights=None, weights_backbone=None, num_classes=11, box_score_thresh=0.2, **sizes)
-    settled(network.backbone, lambda pictures: network.backbone(network.transform.normalize(varied(pictures))))
+    settled(network.backbone, lambda pictures: network.backbone(network.transform.normalize(many(pictures))))
     spread(network, network.rpn.head.cls_logits)
-    network.rpn.head.cls_logits.bias.data.fill_(OBJECTNESS)
+    network.rpn.head.cls_logits.bias.data.fill_(OBJECTNESS / 2)
     spread(network, network.roi_heads.box_predictor.cls_score)
-    network.roi_heads.box_predictor.cls_score.bias.data[0] = -OBJECTNESS
+    network.roi_heads.box_predictor.cls_score.bias.data[0] = -OBJECTNESS / 2
     return One(network, masks).eval()
+
+
+def many(pictures: torch.Tensor) -> torch.Tensor:
+    """Pictures of many kinds, noise with numbers beyond pixels among them."""
+    return torch.cat([varied(pictures), pictures])
 
 
 def spread(network: nn.Module, layer: nn.Module) -> None:
@@ -174,7 +179,7 @@ def spread(network: nn.Module, layer: nn.Module) -> None:
     nn.init.normal_(layer.weight)
     nn.init.zeros_(layer.bias)
     with layer.register_forward_hook(lambda _layer, _given, scores: seen.append(scores)), torch.no_grad():
-        network.eval()(list(varied(torch.from_numpy(normal(0, 8, 3, 128, 128)))))
+        network.eval()(list(many(torch.from_numpy(normal(0, 8, 3, 128, 128)))))
     layer.weight.data *= 2 / torch.cat([each.flatten() for each in seen]).std()
 
 

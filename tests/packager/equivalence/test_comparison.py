@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from mlpack_toolkit.converters.spec import Signature, TensorSpec
 from mlpack_toolkit.packager.bundle.golden import Tolerance
+from mlpack_toolkit.packager.equivalence import comparison
 from mlpack_toolkit.packager.equivalence.comparison import LARGEST, Errors, compare, tolerances, worst
 from mlpack_toolkit.packager.errors import ConversionError
 
@@ -173,6 +174,16 @@ def test_reported_errors_are_finite(want: float, got: float) -> None:
     report = errors(np.array([want]), np.array([got]))
     assert all(math.isfinite(v) and v >= 0 for v in report.to_json().values())
     assert (report.share > 1) == bool(report.mismatches)
+
+
+def test_large_answers_are_compared_some_rows_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    want = np.arange(20.0).reshape(10, 2)
+    got = want.copy()
+    got[[2, 9], [1, 0]] += [0.5, 0.25]
+    whole = errors(want, got)
+    monkeypatch.setattr(comparison, "BLOCK", 6)
+    assert errors(want, got) == whole and whole.max_abs == 0.5
+    assert differs(want, got) == [row in (2, 9) for row in range(10)]
 
 
 def test_each_kind_has_its_own_numbers() -> None:

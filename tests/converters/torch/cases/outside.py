@@ -103,6 +103,14 @@ class check_on_values(nn.Module):
         return torch.arange(n + 1)
 
 
+@case([normal(3, 4).abs()], [BATCH], [[normal(9, 4).abs()]], refused=r"assertion.*u0 <= 14")
+class assertion_on_a_count(nn.Module):
+    def forward(self, x):
+        found = x[x > 0]
+        torch._check(found.shape[0] < 15)
+        return found * 2
+
+
 @case([normal(3, 4)], [BATCH], [[normal(2, 4)]])
 class module_left_in_training(nn.Module):
     def __init__(self):
