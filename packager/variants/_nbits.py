@@ -1,4 +1,4 @@
-"""Weight-only quantisation: weights as integers of 4 or 8 bits with a scale per block, calculations in float32.
+"""Weight-only quantisation: weights as integers of 4 or 8 bits with a scale per block.
 
 ONNX Runtime's own `MatMulNBitsQuantizer` takes `MatMul` alone, does nothing about `Gemm` without a word, and needs a
 package more; its kernel that packs the blocks is used here.
@@ -15,6 +15,9 @@ from ._products import Product, products
 from ._tables import looked_up
 from .spec import Made, Work
 
+INTEGERS = 4
+"""ONNX Runtime's level at which a product rounds each block of its input to 8 bits: 3 times as fast as float32 on one
+thread, where its own level of float32 is slower; the error of 4 bits grows by a five hundredth."""
 LEAST = 1024
 """Numbers of a weight that is worth a scale per block."""
 
@@ -29,7 +32,7 @@ def packed(work: Work, bits: int) -> Made:
     changed |= looked_up(graph, work.keep)
     order = [node.name for node in graph.nodes if node.name in changed]
     graph.replace(changed)
-    return Made(graph.write(), tuple(order), {"bits": bits, "block": work.block})
+    return Made(graph.write(), tuple(order), {"bits": bits, "block": work.block, "accuracy_level": INTEGERS})
 
 
 def _nodes(graph: Graph, product: Product, bits: int, block: int) -> list[Any]:
@@ -50,6 +53,7 @@ def _nodes(graph: Graph, product: Product, bits: int, block: int) -> list[Any]:
         N=columns,
         bits=bits,
         block_size=block,
+        accuracy_level=INTEGERS,
     )
     return product.after(made)
 

@@ -1,4 +1,4 @@
-"""Weights of 4 bits with a scale per block; calculations stay in float32."""
+"""Weights of 4 bits with a scale per block."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .spec import Kind
 
 KIND = Kind(
     "int4",
-    "weights of 4 bits with a scale per block, calculations in float32",
+    "weights of 4 bits with a scale per block",
     "uint4",
     make=lambda work: packed(work, 4),
     count=lambda parent, made: {**operators(made, ("MatMulNBits",)), **tables_of(made)},
