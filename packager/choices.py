@@ -16,3 +16,5 @@ def _names(folder: str, *others: str) -> str:
 
 TARGETS = _names("runtimes", "engine", "server", "spec")
 KINDS = _names("packager/images", "spec")
+VARIANTS = ("compiled",)
+"""Forms of the model that a bundle can have beside the reference."""

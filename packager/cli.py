@@ -14,10 +14,9 @@ import click
 
 from . import __version__
 from . import output as say
-from .choices import KINDS, TARGETS
+from .choices import KINDS, TARGETS, VARIANTS
 from .cli_options import TAKES, OfThisMachine, Spelled, WithOptions
 from .errors import MlpackError, printable
-from .request import VARIANTS
 from .shutdown import guard
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line.")

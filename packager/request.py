@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mlpack_toolkit.converters.plugin import Options
 
+from .choices import VARIANTS
 from .errors import UsageError
 from .original.worker import Limits
 from .paths import check_name
@@ -17,8 +18,6 @@ from .paths import check_name
 Progress = Callable[[str], None]
 """Gets the name of each step when it begins."""
 
-VARIANTS = ("compiled",)
-"""Forms of the model that a bundle can have beside the reference."""
 LONGEST_NAME = 100
 """The most letters of the name, and of the version: file names contain both, in at most 255 bytes."""
 
