@@ -71,7 +71,7 @@ class Built:
             "signature": self.signature.to_json(),
             "verification": self.verification.to_json(),
             "latency": self.latency.to_json(),
-            "variants": list(self.variants),
+            **({"variants": list(self.variants)} if self.variants else {}),
         }
 
 

@@ -208,6 +208,8 @@ def run(program: Path) -> dict[str, Any]:
     loaded = wrapped(loading.load(program, {}), {})
     kept = loaded.outputs({"boxes": BOXES, "scores": np.array([0.9, 0.8, 0.7], np.float32)})
     return {"refused": refused, "kept": kept["output"].tolist()}
+
+
 class Tied(nn.Module):
     """Two layers with one weight, and a normalisation, which loads in a way of its own."""
 
