@@ -6,6 +6,7 @@ Runs in the model's own interpreter, under a private name: Python 3.9, the stand
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -17,8 +18,10 @@ _SHARED = "artifact bfloat16 graph_file image latency messages needs plugin rds 
 """Files of this folder that are no framework's."""
 
 
+@cache
 def names() -> tuple[str, ...]:
-    """Returns the sorted names of the frameworks with a converter, without importing them."""
+    """Returns the sorted names of the frameworks with a converter, without importing them; looks at the disk once, as a
+    conversion asks for each step of a pipeline."""
     found = (m.name for m in iter_modules(__path__))
     return tuple(sorted(n for n in found if n not in _SHARED.split() and not n.startswith("_")))
 
