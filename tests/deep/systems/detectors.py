@@ -123,14 +123,14 @@ class Yolo(nn.Module):
 
 
 class One(nn.Module):
-    """A detector of torchvision for one picture; `masks`: it gives those, too."""
+    """A detector of torchvision for one picture of 0..255 as bytes; `masks`: it gives those, too."""
 
     def __init__(self, detector: nn.Module, masks: bool = False) -> None:
         super().__init__()
         self.detector, self.masks = detector, masks
 
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        found = self.detector([image])[0]
+        found = self.detector([image.to(torch.float32) / 255])[0]
         names = ("boxes", "scores", "labels", *(("masks",) if self.masks else ()))
         return tuple(found[name] for name in names)
 
@@ -195,12 +195,12 @@ def bytes_of_pixels(rows: int) -> dict[str, object]:
     return {"image": whole(2, 256, 1, 3, 96, 128).astype("uint8")}
 
 
-def pixels(rows: int) -> dict[str, object]:
-    return {"image": abs(normal(2, 3, 128, 160)).clip(0, 1)}
+def larger(rows: int) -> dict[str, object]:
+    return {"image": whole(2, 256, 3, 128, 160).astype("uint8")}
 
 
 SYSTEMS = (
     System("YOLO-like (v5 n, NMS inside, any size)", yolo, bytes_of_pixels, "image.2:height,image.3:width"),
-    System("Faster R-CNN, MobileNetV3 (torchvision)", faster_rcnn, pixels, "image.1:height,image.2:width"),
-    System("Mask R-CNN, ResNet-50 (torchvision)", mask_rcnn, pixels, "image.1:height,image.2:width"),
+    System("Faster R-CNN, MobileNetV3 (torchvision)", faster_rcnn, larger, "image.1:height,image.2:width"),
+    System("Mask R-CNN, ResNet-50 (torchvision)", mask_rcnn, larger, "image.1:height,image.2:width"),
 )
