@@ -22,7 +22,7 @@ from ..equivalence.probes import Probes
 from ..equivalence.prove import Proven
 from ..equivalence.runners import Graph
 from ..equivalence.session import Session, agreeing
-from ..errors import ConversionError, DamagedError, MismatchError
+from ..errors import ConversionError, DamagedError, MismatchError, MlpackError
 from ..variants.spec import HALF, TOLERANCE, Kind, Made, Work
 from .asked import Asked
 from .control import Attempt, distance, put_back
@@ -116,10 +116,20 @@ class Making:
             keep,
             lambda: feeds_of(session, tables),
         )
-        made = self.kind.make(work)
+        made = self._passed(work)
         if not keep:
             check_is_one(self.kind, self.asked.name, self.proven.model, made)
         return made
+
+    def _passed(self, work: Work) -> Made:
+        """What the pass makes; an exception of onnx or numpy on an odd graph is a `ConversionError`."""
+        try:
+            return self.kind.make(work)
+        except (MlpackError, MemoryError, OSError):
+            raise
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}"
+            raise ConversionError(f"the variant {self.asked.name} cannot be made of this graph: {said}") from error
 
     def opened(self, made: Made) -> Graph:
         """The variant in ONNX Runtime, on its provider."""
