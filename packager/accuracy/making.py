@@ -91,6 +91,7 @@ class Making:
             order = tried.made.changed
             kept, tried = put_back(order, attempt, lambda g: judged(g).holds, lambda g: distance(parent, g, rows))
             found = judged(tried.graph)
+            check_is_one(self.kind, self.asked.name, self.proven.model, tried.made)
         if not found.holds:
             raise MismatchError(
                 f"the variant {self.asked.name} is not good enough: {found.words}; give another kind, "
@@ -106,7 +107,6 @@ class Making:
         """One run of the pass in a folder of its own, proved to be a variant."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        session = self.parent.session
         tables = calibration.tables if calibration else ()
         work = Work(
             self.proven.model,
@@ -114,7 +114,7 @@ class Making:
             self.folder,
             self.asked.block,
             keep,
-            lambda: feeds_of(session, tables),
+            lambda: feeds_of(self.parent.session, tables),
         )
         made = self._passed(work)
         if not keep:
