@@ -18,6 +18,8 @@ from .metrics import METRICS, Array, Metric, upper_bound
 
 BATCH = 64
 """Rows that are asked at once; and as many are asked one by one, too."""
+MOST_BYTES = 64 << 20
+"""Of the answers to a batch: those of a language model have a number for each word that it knows."""
 SHARE = 2.0**-10
 """The largest error of half precision by default, as a share of the largest answer."""
 HALF = Metric("half", METRICS["max_abs"].per_row, "largest difference, as a share of the output's largest number")
@@ -74,48 +76,137 @@ class Judged:
 
 
 @dataclass
-class Answers:
-    """Both sides' answers, batch by batch: each output's rows along the first axis."""
+class Tally:
+    """What both sides' answers come to, batch by batch: numbers by row, not the answers, but for the user's own metric.
 
+    `values`: by output, the metric of each row. `largest`: by output, the parent's largest number. `margins`: by output
+    of scores, the least distance of the two largest of each row; `differs`: by output of labels, which rows differ.
+    `want`, `got`: both sides' answers, for the user's own metric alone.
+    """
+
+    gate: Gate
     axes: Mapping[str, int | None]
+    outputs: tuple[str, ...] = ()
+    values: dict[str, list[Array]] = field(default_factory=dict)
+    largest: dict[str, float] = field(default_factory=dict)
+    margins: dict[str, list[Array]] = field(default_factory=dict)
+    differs: dict[str, list[Array]] = field(default_factory=dict)
     want: dict[str, list[Array]] = field(default_factory=dict)
     got: dict[str, list[Array]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
     def add(self, want: Table, got: Table) -> None:
         """Takes the answers to one batch."""
-        for name, expected in want.items():
-            actual = got.get(name)
-            if actual is None or actual.shape != expected.shape or actual.dtype.kind != expected.dtype.kind:
-                self.faults.append(f"the output {name!r} has another type or shape than the parent's")
-                continue
-            if expected.dtype.kind == "f" and (np.isfinite(expected) & ~np.isfinite(actual)).any():
-                self.faults.append(f"the output {name!r} is not finite where the parent's is")
-            self.want.setdefault(name, []).append(by_row(expected, self.axes.get(name)))
-            self.got.setdefault(name, []).append(by_row(actual, self.axes.get(name)))
+        pairs = {name: self._pair(name, want[name], got.get(name)) for name in want}
+        known = {name: pair for name, pair in pairs.items() if pair is not None}
+        self.outputs = self.outputs or self._chosen({name: pair[0] for name, pair in known.items()})
+        for name, (expected, actual) in known.items():
+            if self.gate.metric not in (*METRICS, HALF.name):
+                self.want.setdefault(name, []).append(expected)
+                self.got.setdefault(name, []).append(actual)
+            elif name in self.outputs:
+                metric = HALF if self.gate.metric == HALF.name else METRICS[self.gate.metric]
+                self.values.setdefault(name, []).append(_finite(metric, expected, actual))
+            if self.gate.metric == HALF.name:
+                self._note(name, expected, actual)
 
-    def whole(self, name: str) -> tuple[Array, Array]:
-        """All rows of an output, the parent's and the variant's."""
-        return np.concatenate(self.want[name]), np.concatenate(self.got[name])
+    def _pair(self, name: str, expected: Array, actual: Array | None) -> tuple[Array, Array] | None:
+        """Both sides with their rows along the first axis; None where they cannot be compared."""
+        if actual is None or actual.shape != expected.shape or actual.dtype.kind != expected.dtype.kind:
+            self.faults.append(f"the output {name!r} has another type or shape than the parent's")
+            return None
+        if expected.dtype.kind == "f" and (np.isfinite(expected) & ~np.isfinite(actual)).any():
+            self.faults.append(f"the output {name!r} is not finite where the parent's is")
+        return by_row(expected, self.axes.get(name)), by_row(actual, self.axes.get(name))
+
+    def _chosen(self, want: Table) -> tuple[str, ...]:
+        """The outputs that the metric is taken on."""
+        if self.gate.output and self.gate.output not in want:
+            raise UsageError(f"there is no output {self.gate.output!r}; there are: {', '.join(want)}")
+        metric = METRICS.get(self.gate.metric, HALF)
+        names = (self.gate.output,) if self.gate.output else tuple(want)
+        if self.gate.metric not in (*METRICS, HALF.name):
+            return names
+        fitting = tuple(name for name in names if _fits(metric, want[name]))
+        if not fitting:
+            wanted = "of floats with a last axis of two or more" if metric.columns else "of floats"
+            raise UsageError(
+                f"the metric {metric.name} needs an output {wanted}, and there is none: name another metric"
+            )
+        return fitting[:1] if metric.name in ("top1", "kl") else fitting
+
+    def _note(self, name: str, expected: Array, actual: Array) -> None:
+        """What the default of half precision needs beside the differences."""
+        if expected.dtype.kind != "f":
+            differs = (expected != actual).reshape(len(expected), int(np.prod(expected.shape[1:]))).any(axis=1)
+            self.differs.setdefault(name, []).append(differs)
+            return
+        most = float(np.abs(expected[np.isfinite(expected)]).max(initial=0))
+        self.largest[name] = max(self.largest.get(name, 0.0), most)
+        if _fits(METRICS["top1"], expected):
+            self.margins.setdefault(name, []).append(_margin(expected))
+
+    def by_row(self) -> Array:
+        """The metric of each row: the worst of the outputs; of half precision as a share of the output's size."""
+        metric, found = METRICS.get(self.gate.metric, HALF), None
+        for name, parts in self.values.items():
+            each = np.concatenate(parts) / ((self.largest.get(name) or 1.0) if metric is HALF else 1.0)
+            found = each if found is None else metric.worse(found, each)
+        return np.zeros(0) if found is None else found
+
+    def labels(self) -> tuple[str, ...]:
+        """A sentence for each output of labels that differs where the parent's scores are not near each other."""
+        near: Array | bool = False
+        for name, parts in self.margins.items():
+            near = near | (np.concatenate(parts) <= 2 * SHARE * self.largest[name])
+        found = []
+        for name, parts in self.differs.items():
+            rows = np.flatnonzero(np.concatenate(parts) & ~np.asarray(near))
+            if len(rows):
+                found.append(f"the output {name!r} differs in row {rows[0]}, whose scores are not near each other")
+        return tuple(found)
 
 
-def answers_of(parent: Runner, other: Runner, signature: Signature, batches: Sequence[Table]) -> Answers:
+def _fits(metric: Metric, values: Array) -> bool:
+    return values.dtype.kind == "f" and (not metric.columns or (values.ndim > 1 and values.shape[-1] > 1))
+
+
+def _finite(metric: Metric, want: Array, got: Array) -> Array:
+    """By row, the metric; a place that is not finite in the parent counts as equal."""
+    known = np.isfinite(want)
+    return metric.per_row(np.where(known, want, 0), np.where(known, got, 0))
+
+
+def _margin(scores: Array) -> Array:
+    """By row, the least distance of the two largest columns."""
+    top = np.sort(scores, axis=-1)[..., -2:]
+    return np.asarray((top[..., 1] - top[..., 0]).reshape(len(scores), -1).min(axis=1))
+
+
+def _tallied(gate: Gate, parent: Runner, other: Runner, batches: Sequence[Table]) -> Tally:
     """The answers of both to all rows: in batches, and the first rows one by one, in which an answer may differ."""
-    found = Answers(signature.batch_axes)
-    for batch in _asked(signature, batches):
-        found.add(parent.run(batch), other.run(batch))
-    return found
+    tally = Tally(gate, other.signature.batch_axes)
+    alone = BATCH if gate.metric in (*METRICS, HALF.name) else 0  # the user's own metric takes each row once
+    for batch in _asked(other.signature, parent, batches, alone):
+        tally.add(parent.run(batch), other.run(batch))
+    return tally
 
 
-def _asked(signature: Signature, batches: Sequence[Table]) -> Iterator[Table]:
-    axes, alone = signature.batch_axes, BATCH
+def _asked(signature: Signature, parent: Runner, batches: Sequence[Table], alone: int) -> Iterator[Table]:
+    """The rows in batches whose answers have about `MOST_BYTES`, then the first of them one by one."""
+    axes, sizes = signature.batch_axes, signature.batch_sizes
     if not signature.has_rows:
         yield from batches
         return
+    least = max(1, sizes.least)
+    answers = parent.run(take(batches[0], slice(0, least), axes))
+    each = sum(values.nbytes for values in answers.values()) / max(1, rows_of(answers, axes))
+    step = max(least, min(BATCH, sizes.largest, int(MOST_BYTES / max(each, 1))))
     for batch in batches:
         count = rows_of(batch, axes)
-        for start in range(0, count, BATCH):
-            yield take(batch, slice(start, min(count, start + BATCH)), axes)
+        for start in range(0, count, step):
+            yield take(batch, slice(start, min(count, start + step)), axes)
+    alone = alone if 1 in sizes else 0
     for batch in batches:
         for row in range(min(alone, rows_of(batch, axes))):
             yield take(batch, slice(row, row + 1), axes)
@@ -125,26 +216,25 @@ def _asked(signature: Signature, batches: Sequence[Table]) -> Iterator[Table]:
 def judge(gate: Gate, parent: Runner, other: Runner, batches: Sequence[Table], ask: Any = None) -> Judged:
     """The variant `other` beside its parent. `ask(want, got)`: the user's own metric, by row or in all."""
     signature = other.signature
-    answers = answers_of(parent, other, signature, batches)
+    tally = _tallied(gate, parent, other, batches)
     count = sum(rows_of(batch, signature.batch_axes) for batch in batches) if signature.has_rows else len(batches)
-    if gate.metric == HALF.name:
-        metric, (values, outputs) = HALF, _halves(answers)
-    elif gate.metric in METRICS:
-        metric = METRICS[gate.metric]
-        outputs = _outputs(metric, gate, answers)
-        values = _values(metric, answers, outputs)
+    metric = HALF if gate.metric == HALF.name else METRICS.get(gate.metric) or _own(gate.metric)
+    if tally.want:
+        want, got = ({name: np.concatenate(v) for name, v in side.items()} for side in (tally.want, tally.got))
+        values = np.atleast_1d(ask(want, got))
     else:
-        metric = Metric(gate.metric, METRICS["max_abs"].per_row, "the user's own metric")
-        outputs = tuple(answers.want)
-        pairs = {name: answers.whole(name) for name in outputs}
-        values = np.atleast_1d(ask({n: a for n, (a, _) in pairs.items()}, {n: b for n, (_, b) in pairs.items()}))
-    values = _by_row(metric, values, count)
+        values = tally.by_row()
+    values = _merged(metric, values, count)
     value = metric.of_all(values)
     beyond = int(sum(not metric.holds(each, _single(metric, gate)) for each in values))
-    faults = tuple(dict.fromkeys(answers.faults)) + (_labels(answers) if gate.metric == HALF.name else ())
-    holds = not faults and metric.holds(value, gate.limit)
+    faults = (*dict.fromkeys(tally.faults), *(tally.labels() if metric is HALF else ()))
+    holds = not faults and bool(len(values)) and metric.holds(value, gate.limit)
     worst = _worst(metric, values, batches, signature)
-    return Judged(gate, metric.meaning, value, count, beyond, worst, outputs, holds, faults)
+    return Judged(gate, metric.meaning, value, count, beyond, worst, tally.outputs, holds, faults)
+
+
+def _own(name: str) -> Metric:
+    return Metric(name, METRICS["max_abs"].per_row, "the user's own metric")
 
 
 def _single(metric: Metric, gate: Gate) -> float:
@@ -152,85 +242,12 @@ def _single(metric: Metric, gate: Gate) -> float:
     return metric.whole if metric.mean else gate.limit
 
 
-def _by_row(metric: Metric, values: Array, count: int) -> Array:
+def _merged(metric: Metric, values: Array, count: int) -> Array:
     """A number for each row: where some were asked twice, the worse one."""
     first, again = values[:count].copy(), values[count:]
     if len(again):
         first[: len(again)] = metric.worse(first[: len(again)], again)
     return first
-
-
-def _outputs(metric: Metric, gate: Gate, answers: Answers) -> tuple[str, ...]:
-    """The outputs that the metric is taken on."""
-    if gate.output and gate.output not in answers.want:
-        raise UsageError(f"there is no output {gate.output!r}; there are: {', '.join(answers.want)}")
-    names = (gate.output,) if gate.output else tuple(answers.want)
-    fitting = tuple(name for name in names if _fits(metric, answers.want[name][0]))
-    if not fitting:
-        wanted = "of floats with a last axis of two or more" if metric.columns else "of floats"
-        raise UsageError(f"the metric {metric.name} needs an output {wanted}, and there is none (output = …)")
-    return fitting[:1] if metric.name in ("top1", "kl") else fitting
-
-
-def _fits(metric: Metric, values: Array) -> bool:
-    return values.dtype.kind == "f" and (not metric.columns or (values.ndim > 1 and values.shape[-1] > 1))
-
-
-def _values(metric: Metric, answers: Answers, outputs: Sequence[str]) -> Array:
-    """By row, the worst of the outputs; a place that is not finite in the parent counts as equal there."""
-    found: Array | None = None
-    for name in outputs:
-        each = np.concatenate(
-            [_finite(metric, *pair) for pair in zip(answers.want[name], answers.got[name], strict=True)]
-        )
-        found = each if found is None else metric.worse(found, each)
-    assert found is not None
-    return found
-
-
-def _finite(metric: Metric, want: Array, got: Array) -> Array:
-    known = np.isfinite(want)
-    return metric.per_row(np.where(known, want, 0), np.where(known, got, 0))
-
-
-def _halves(answers: Answers) -> tuple[Array, tuple[str, ...]]:
-    """By row, the largest difference as a share of the output's largest number."""
-    names = tuple(name for name, parts in answers.want.items() if parts[0].dtype.kind == "f")
-    if not names:
-        raise UsageError(
-            "half precision is held by the outputs of floats, and there is none: give a metric of your own"
-        )
-    found = []
-    for name in names:
-        largest = max((float(np.abs(part[np.isfinite(part)]).max(initial=0)) for part in answers.want[name]), default=0)
-        pairs = zip(answers.want[name], answers.got[name], strict=True)
-        found.append(np.concatenate([_finite(HALF, *pair) for pair in pairs]) / (largest or 1.0))
-    return np.max(found, axis=0), names
-
-
-def _labels(answers: Answers) -> tuple[str, ...]:
-    """A sentence for each output of labels that differs where the parent's scores are not near each other."""
-    found = []
-    scores = [n for n, p in answers.want.items() if _fits(METRICS["top1"], p[0])]
-    for name, parts in answers.want.items():
-        if parts[0].dtype.kind == "f":
-            continue
-        want, got = answers.whole(name)
-        differs = (want != got).reshape(len(want), -1).any(axis=1)
-        near = np.zeros(len(want), bool)
-        for each in scores:
-            score = answers.whole(each)[0]
-            near |= _margin(score) <= 2 * SHARE * float(np.abs(score[np.isfinite(score)]).max(initial=0))
-        if (differs & ~near).any():
-            row = int(np.flatnonzero(differs & ~near)[0])
-            found.append(f"the output {name!r} differs in row {row}, whose scores are not near each other")
-    return tuple(found)
-
-
-def _margin(scores: Array) -> Array:
-    """By row, the least distance of the two largest columns."""
-    top = np.sort(scores, axis=-1)[..., -2:]
-    return np.asarray((top[..., 1] - top[..., 0]).reshape(len(scores), -1).min(axis=1))
 
 
 def _worst(metric: Metric, values: Array, batches: Sequence[Table], signature: Signature) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from ..equivalence.probes import Probes
 from ..equivalence.prove import Proven
 from ..equivalence.runners import Graph
 from ..equivalence.session import Session, agreeing
-from ..errors import ConversionError, DamagedError, MismatchError
+from ..errors import ConversionError, DamagedError, MismatchError, MlpackError
 from ..variants.spec import HALF, TOLERANCE, Kind, Made, Work
 from .asked import Asked
 from .control import Attempt, distance, put_back
@@ -96,6 +96,7 @@ class Making:
             order = tried.made.changed
             kept, tried = put_back(order, attempt, lambda g: judged(g).holds, lambda g: distance(parent, g, rows))
             found = judged(tried.graph)
+            check_is_one(self.kind, self.asked.name, self.proven.model, tried.made)
         if not found.holds:
             raise MismatchError(
                 f"the variant {self.asked.name} is not good enough: {found.words}; give another kind, "
@@ -111,7 +112,6 @@ class Making:
         """One run of the pass in a folder of its own, proved to be a variant."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        session = self.parent.session
         tables = calibration.tables if calibration else ()
         work = Work(
             self.proven.model,
@@ -119,13 +119,23 @@ class Making:
             self.folder,
             self.asked.block,
             keep,
-            lambda: feeds_of(session, tables),
+            lambda: feeds_of(self.parent.session, tables),
             lambda: self.again(self.folder / "again"),
         )
-        made = self.kind.make(work)
+        made = self._passed(work)
         if not keep:
             check_is_one(self.kind, self.asked.name, self.proven.model, made)
         return made
+
+    def _passed(self, work: Work) -> Made:
+        """What the pass makes; an exception of onnx or numpy on an odd graph is a `ConversionError`."""
+        try:
+            return self.kind.make(work)
+        except (MlpackError, MemoryError, OSError):
+            raise
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}"
+            raise ConversionError(f"the variant {self.asked.name} cannot be made of this graph: {said}") from error
 
     def opened(self, made: Made) -> Graph:
         """The variant in ONNX Runtime, on its provider."""

@@ -1,14 +1,13 @@
-"""A variant's latency beside its parent's, in turns and in shuffled order: whoever comes first finds colder caches."""
+"""A variant's latency beside its parent's: on the same provider, run by run in turns."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from random import Random
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from time import perf_counter
 from typing import Any
 
-from mlpack_toolkit.converters.latency import varied
+from mlpack_toolkit.converters.latency import FEWEST_RUNS, varied
 from mlpack_toolkit.converters.spec import Table
 
 from ..commands.bench import THREADS, sizes
@@ -16,45 +15,49 @@ from ..deadline import timed
 from ..equivalence.session import Session
 
 __all__ = ["THREADS", "beside", "is_slower", "words"]
-LEAST = 5
-MOST = 400
-SHOWN = 4
-"""Digits of a time that are worth writing down."""
-Beside = dict[str, float]
+MOST_RUNS = 1000
 
 
 def beside(
     parent: Session, other: Session, rows: Table, seconds: float, batches: Sequence[int] = ()
-) -> tuple[Beside, ...]:
-    """By batch size: both medians in milliseconds, and the parent's over the variant's; `seconds` for each size."""
-    return tuple(_one(parent, other, rows, seconds, size) for size in batches or sizes(parent.signature, rows))
+) -> list[dict[str, float]]:
+    """By batch size: both medians in milliseconds, and the parent's over the variant's.
+
+    The two take turns at every run, so that other programs on the machine slow both down alike. `seconds`: of the two
+    together, for each batch size.
+    """
+    return [_at(parent, other, rows, seconds, size) for size in batches or sizes(parent.signature, rows)]
 
 
-def _one(parent: Session, other: Session, rows: Table, seconds: float, size: int) -> Beside:
-    inputs = varied(parent.feeds, rows, size, parent.signature.batch_axes)
-    sides: list[tuple[Session, list[float]]] = [(parent, []), (other, [])]
-    order, turn = Random(0), 0
+def _at(parent: Session, other: Session, rows: Table, seconds: float, size: int) -> dict[str, float]:
+    axes = parent.signature.batch_axes
+    sides = [(session, varied(session.feeds, rows, size, axes)) for session in (parent, other)]
+    times: tuple[list[float], list[float]] = ([], [])
     with timed() as restart:
-        for session, _ in sides:
+
+        def turn(side: int, i: int) -> float:
+            session, inputs = sides[side]
             restart()
-            session.run_feeds(inputs[0])
-        begun = perf_counter()
-        while turn < LEAST or (turn < MOST and perf_counter() - begun < seconds):
-            order.shuffle(sides)
-            for session, times in sides:
-                restart()
-                times.append(_clock(session, inputs[turn % len(inputs)]))
-            turn += 1
-    found = {id(session): median(times) * 1e3 for session, times in sides}
-    before, after = found[id(parent)], found[id(other)]
-    shown = {"parent_p50_ms": before, "variant_p50_ms": after, "speedup": before / after}
-    return {"batch": size, **{key: float(f"{value:.{SHOWN}g}") for key, value in shown.items()}}
+            start = perf_counter()
+            session.run_feeds(inputs[i % len(inputs)])
+            return perf_counter() - start
+
+        for i, order in enumerate(_rounds(turn, seconds)):
+            for side in order:
+                times[side].append(turn(side, i))
+    first, second = (median(found) * 1e3 for found in times)
+    speedup = round(first / second, 2)
+    return {"batch": size, "parent_p50_ms": first, "variant_p50_ms": second, "speedup": speedup}
 
 
-def _clock(session: Session, feeds: dict[str, Any]) -> float:
-    start = perf_counter()
-    session.run_feeds(feeds)
-    return perf_counter() - start
+def _rounds(turn: Any, seconds: float) -> Iterator[tuple[int, int]]:
+    """Which side goes first in each round, after one that warms both up: a few rounds at least, until time is up."""
+    turn(0, 0), turn(1, 0)
+    end = perf_counter() + seconds
+    for i in range(MOST_RUNS):
+        if i >= FEWEST_RUNS and perf_counter() > end:
+            return
+        yield (0, 1) if i % 2 == 0 else (1, 0)
 
 
 def is_slower(measured: Sequence[Mapping[str, float]], least: float) -> bool:
@@ -64,4 +67,4 @@ def is_slower(measured: Sequence[Mapping[str, float]], least: float) -> bool:
 
 def words(measured: Sequence[Mapping[str, float]]) -> str:
     """The speed-ups in a sentence's part."""
-    return ", ".join(f"{each['speedup']:.3g}x at batch {each['batch']:g}" for each in measured)
+    return ", ".join(f"{each['speedup']:g}x at batch {each['batch']:g}" for each in measured)

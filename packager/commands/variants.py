@@ -73,7 +73,9 @@ class Outcome:
     def remarks(self) -> tuple[str, ...]:
         """A sentence for each variant that is slower."""
         slow = [each for each in self.shipped if any(one["speedup"] < 1 for one in each.latency)]
-        said = (f"the variant {each.report.name} is slower than its parent: {words(each.latency)}" for each in slow)
+        said = (
+            f"the variant {each.report.name} is not faster at each batch size: {words(each.latency)}" for each in slow
+        )
         return (*said, *(each.why for each in self.left_out))
 
     def to_json(self) -> tuple[dict[str, Any], ...]:

@@ -17,6 +17,7 @@ TINY: dict[str, Sequence[str]] = {
     "latency_r": ("--seconds", "0.01", "--rows", "200", "--model", "glm"),
     "latency": ("--seconds", "0.01", "--rows", "50", "--model", "linear pipeline"),
     "large": ("--megabytes", "1", "--model", "table beside"),
+    "variants": ("--model", "tiny", "--kind", "int8", "--seconds", "0.01"),
     "predict": ("--rows", "3000", "--runs", "1"),
 }
 LONG = ("build", "large", "predict")
