@@ -43,7 +43,7 @@ def sums_of(
     graph.write(path)
     assert DOMAIN.encode() in path.read_bytes()
     options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = 2
     options.register_custom_ops_library(str(library().path))
     session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     return lambda cells: np.asarray(session.run(None, {"x": cells})[0])
