@@ -21,6 +21,9 @@ def built(facts: dict[str, Any], environment: dict[str, Any], notes: Sequence[st
     single = min(latency["graph"], key=lambda each: each["batch"])
     p99 = single.get("best_p99_ms", single["p99_ms"])
     click.echo(f"  latency    p50 {single['p50_ms']:g} ms, p99 {p99:g} ms at batch {single['batch']:g}")
+    for each in facts.get("variants", ()):
+        faster = ", ".join(f"{one['speedup']:.3g}x at batch {one['batch']}" for one in each["latency"])
+        click.echo(f"  variant    {each['variant']}: equal, too; {faster} (the graph's median over its own)")
     click.echo(f"  locked     {_locked(environment)}")
     click.echo(f"  report     {facts['bundle']}/evidence/report.html")
     for note in notes:

@@ -61,6 +61,7 @@ def check_request(request: Request) -> None:
     from mlpack_toolkit.runtimes import names
 
     from .data.framework_files import check_example
+    from .kernels import library
     from .original.interpreter import check_interpreter
 
     for path in (request.model, *request.code, *((request.lock,) if request.lock else ())):
@@ -88,3 +89,5 @@ def check_request(request: Request) -> None:
     if others:
         raise UsageError(f"there is no variant {others[0]!r}; there is: {', '.join(VARIANTS)}")
     check_interpreter(request.python)
+    if request.variants:
+        library()
