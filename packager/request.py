@@ -57,7 +57,10 @@ class Request:
 
 
 def check_request(request: Request) -> None:
-    """Raises `UsageError` for a request that cannot be built, before anything is loaded."""
+    """Raises `UsageError` for a request that cannot be built, before anything is loaded.
+
+    `MissingToolError` where a variant needs a compiler and there is none.
+    """
     from mlpack_toolkit.runtimes import names
 
     from .data.framework_files import check_example
