@@ -21,7 +21,7 @@ def built(facts: dict[str, Any], environment: dict[str, Any], notes: Sequence[st
     single = min(latency["graph"], key=lambda each: each["batch"])
     p99 = single.get("best_p99_ms", single["p99_ms"])
     click.echo(f"  latency    p50 {single['p50_ms']:g} ms, p99 {p99:g} ms at batch {single['batch']:g}")
-    for each in filter(lambda each: each["shipped"], facts["variants"]):
+    for each in filter(lambda each: each["shipped"], facts.get("variants", ())):
         click.echo(printable(f"  variant    {_variant(each)}"))
     click.echo(f"  locked     {_locked(environment)}")
     click.echo(f"  report     {facts['bundle']}/evidence/report.html")

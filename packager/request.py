@@ -60,9 +60,13 @@ class Request:
 
 
 def check_request(request: Request) -> None:
-    """Raises `UsageError` for a request that cannot be built, before anything is loaded."""
+    """Raises `UsageError` for a request that cannot be built, before anything is loaded.
+
+    `MissingToolError` where a variant needs a compiler and there is none.
+    """
     from mlpack_toolkit.runtimes import names
 
+    from . import variants
     from .data.framework_files import check_example
     from .original.interpreter import check_interpreter
 
@@ -88,3 +92,5 @@ def check_request(request: Request) -> None:
     if unknown:
         raise UsageError(f"there is no target {unknown[0]!r}; there are: {', '.join(names())}")
     check_interpreter(request.python)
+    for each in request.variants:
+        variants.load(each.kind).check()

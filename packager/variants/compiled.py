@@ -48,4 +48,5 @@ KIND = Kind(
     held=TOLERANCE,
     is_smaller=False,
     speedup=ENOUGH,
+    check=library,
 )

@@ -7,7 +7,10 @@
 
 namespace {
 
+constexpr int64_t PART_ROWS = 256;  // rows that one thread answers at a time
+
 const ort::Api* api = nullptr;
+bool parallel = false;  // the API has the session's threads
 
 ort::Status* fault(ort::Code code, const char* message) {
   return api->get<ort::Status* (*)(ort::Code, const char*)>(ort::CREATE_STATUS)(code, message);
@@ -125,6 +128,34 @@ template <class X, class S> void destroy(void* kernel) {
   std::free(kernel);
 }
 
+template <class X, class S> struct Work {
+  const Kernel<X, S>& kernel;
+  const X* x;
+  S* y;
+  int64_t rows;
+  int failed;
+};
+
+template <class X, class S> void part(void* state, size_t number) {
+  auto& work = *static_cast<Work<X, S>*>(state);
+  const auto& model = work.kernel.model;
+  int64_t first = int64_t(number) * PART_ROWS, rows = std::min(PART_ROWS, work.rows - first);
+  if (!trees::run(model, work.x + first * model.width, rows, work.y + first * model.targets, work.kernel.avx2))
+    __atomic_store_n(&work.failed, 1, __ATOMIC_RELAXED);
+}
+
+// Answers the rows, in parts on the session's threads where there are many.
+template <class X, class S> ort::Status* answer(Work<X, S>& work, ort::KernelContext* context) {
+  if (parallel && work.rows >= 2 * PART_ROWS) {
+    size_t parts = size_t((work.rows + PART_ROWS - 1) / PART_ROWS);
+    TRY((api->get<ort::Status* (*)(const ort::KernelContext*, void (*)(void*, size_t), size_t, size_t, void*)>(
+        ort::KERNEL_CONTEXT_PARALLEL_FOR)(context, part<X, S>, parts, 0, &work)));
+  } else {
+    work.failed = !trees::run(work.kernel.model, work.x, work.rows, work.y, work.kernel.avx2);
+  }
+  return work.failed ? fault(ort::FAIL, "ai.mlpack: too little memory for these rows") : nullptr;
+}
+
 template <class X, class S> ort::Status* compute(void* state, ort::KernelContext* context) {
   const auto& kernel = *static_cast<const Kernel<X, S>*>(state);
   const ort::Value* in = nullptr;
@@ -144,8 +175,8 @@ template <class X, class S> ort::Status* compute(void* state, ort::KernelContext
   void *x = nullptr, *y = nullptr;
   TRY(data_of(in, &x));
   TRY(data_of(out, &y));
-  bool done = trees::run(kernel.model, static_cast<const X*>(x), dims[0], static_cast<S*>(y), kernel.avx2);
-  return done ? nullptr : fault(ort::FAIL, "ai.mlpack: too little memory for these rows");
+  Work<X, S> work{kernel, static_cast<const X*>(x), static_cast<S*>(y), dims[0], 0};
+  return answer(work, context);
 }
 
 int one(const ort::CustomOp*) { return 1; }
@@ -183,7 +214,9 @@ Op ops[3];
 // Adds the domain to the options of a session; they own it from then on, and keep it where a later step fails.
 extern "C" __attribute__((visibility("default"))) ort::Status* RegisterCustomOps(
     ort::SessionOptions* options, const ort::ApiBase* base) {
-  api = base->get_api(ort::VERSION);
+  api = base->get_api(ort::PARALLEL);
+  parallel = api != nullptr;
+  if (!api) api = base->get_api(ort::VERSION);
   if (!api) return nullptr;  // no function to say it with; the session then has no such operator, and says so
   fill<float, float>(ops[0], "TreeSum32");
   fill<float, double>(ops[1], "TreeSum32In64");

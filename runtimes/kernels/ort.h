@@ -6,7 +6,8 @@
 
 namespace ort {
 
-constexpr uint32_t VERSION = 16;  // of the API and of the struct below; every later ONNX Runtime has it
+constexpr uint32_t VERSION = 16;   // of the API and of the struct below; every later ONNX Runtime has it
+constexpr uint32_t PARALLEL = 17;  // of the API that has KERNEL_CONTEXT_PARALLEL_FOR
 
 struct Status;
 struct Value;
@@ -39,10 +40,11 @@ enum Place {
   RELEASE_TENSOR_TYPE_AND_SHAPE_INFO = 99,
   RELEASE_CUSTOM_OP_DOMAIN = 101,
   KERNEL_INFO_GET_ATTRIBUTE_TENSOR = 236,
+  KERNEL_CONTEXT_PARALLEL_FOR = 274,
 };
 
 struct Api {
-  void* at[KERNEL_INFO_GET_ATTRIBUTE_TENSOR + 1];
+  void* at[KERNEL_CONTEXT_PARALLEL_FOR + 1];
 
   template <class Function> Function get(Place place) const { return reinterpret_cast<Function>(at[place]); }
 };

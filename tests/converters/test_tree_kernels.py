@@ -11,6 +11,7 @@ from typing import Any
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import numpy as np
+import onnx
 import pytest
 
 from mlpack_toolkit.converters._graph.builder import GraphBuilder
@@ -32,8 +33,6 @@ def sums_of(
     path: Path, trees: Trees, x: str, compare: str, sums: str = "", real: str = "", width: int = COLUMNS
 ) -> Sums:
     """The sums by a graph of one operator; `x`: the type of the cells, `sums`: of the sums, as for `tree_sum`."""
-    import onnxruntime as ort
-
     graph = GraphBuilder(sums or x)
     value = graph.input(TensorSpec("x", x, ("N", width)))
     with kernels(True) as made:
@@ -42,11 +41,19 @@ def sums_of(
     graph.output("sum", name, sums or graph.real, ("N", trees.targets))
     graph.write(path)
     assert DOMAIN.encode() in path.read_bytes()
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.register_custom_ops_library(str(library().path))
-    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = opened(path)
     return lambda cells: np.asarray(session.run(None, {"x": cells})[0])
+
+
+def opened(path: Path) -> Any:
+    """A session with the operators, on two threads."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 2
+    options.log_severity_level = 4
+    options.register_custom_ops_library(str(library().path))
+    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def edges(trees: Trees, dtype: str, count: int = 1200) -> Array:
@@ -192,3 +199,38 @@ def test_random_trees_with_categories(x: str, strict: bool, depth: int, tmp_path
     cells = rows(rng, trees, 300)
     sums = sums_of(tmp_path / "m.onnx", trees, x, x, sums=x, width=WIDTH)
     assert_same_bits(sums, seen(cells, x, x).astype(x), walk(trees, seen(cells, x, x), 1).astype(x))
+
+
+def _spoiled(path: Path, name: str, change: Callable[[Array], Array]) -> None:
+    """Changes an attribute of the graph's node."""
+    model = onnx.load(path)
+    node = next(each for each in model.graph.node if each.domain == DOMAIN)
+    attribute = next(each for each in node.attribute if each.name == name)
+    array = np.array(onnx.numpy_helper.to_array(attribute.t))
+    attribute.t.CopyFrom(onnx.numpy_helper.from_array(np.ascontiguousarray(change(array)), ""))
+    path.write_bytes(model.SerializeToString())
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("right", lambda a: np.zeros_like(a), "a node is reached twice"),
+        ("left", lambda a: a + 10**6, "a child is no node"),
+        ("feature", lambda a: a + 10**6, "the column of a node is out of range"),
+        ("roots", lambda a: a - 1, "the root of a tree is no node"),
+        ("threshold", lambda a: a * np.float32(np.nan), "a threshold is NaN"),
+        ("leaf", lambda a: a[:3], "the row of a leaf is out of range"),
+        ("leaf", lambda a: a.astype("f8"), "an attribute has another element type"),
+        ("leaf", lambda a: a.reshape(1, 1, -1), "more than two dimensions"),
+        ("missing_left", lambda a: a[:-1], "the attributes have different lengths"),
+        ("target", lambda a: a + 1, "the target of a tree is out of range"),
+    ],
+)
+def test_a_strangers_arrays_are_refused_with_a_reason(name: str, change: Any, words: str, tmp_path: Path) -> None:
+    trees = grow(np.random.default_rng(2), 9, 4, categories=False)
+    sums = sums_of(tmp_path / "m.onnx", trees, "float32", "float32", "float32", width=WIDTH)
+    with pytest.raises(Exception, match=r"Got invalid dimensions|another number of columns"):
+        sums(np.zeros((3, WIDTH + 1), "f4"))
+    _spoiled(tmp_path / "m.onnx", name, change)
+    with pytest.raises(Exception, match=words):
+        opened(tmp_path / "m.onnx")

@@ -18,6 +18,7 @@ from mlpack_toolkit.packager.commands.bench import bench_bundle
 from mlpack_toolkit.packager.commands.predict import predict
 from mlpack_toolkit.packager.commands.serve import _library
 from mlpack_toolkit.packager.commands.verify import check_bundle, replay
+from mlpack_toolkit.packager.config import build_request
 from mlpack_toolkit.packager.equivalence.session import Session, session_of
 from mlpack_toolkit.packager.errors import DamagedError, MismatchError, MissingToolError
 from mlpack_toolkit.packager.images._image_config import operators
@@ -167,3 +168,10 @@ def test_an_image_gets_the_variant_its_library_and_the_variable(boosted: Made, o
     assert describe(boosted.folder, given).main == "model/compiled/model.onnx" and library_given({}) is None
     _elsewhere(own)
     assert operators(open_bundle(own)) == ({}, {})
+
+
+def test_a_configuration_and_python_name_it(tmp_path: Path) -> None:
+    (tmp_path / "mlpack.toml").write_text('[build]\nmodel = "m.joblib"\nexample = "x.npy"\nvariant = ["compiled"]\n')
+    assert build_request(tmp_path / "mlpack.toml", {}).variants == (NAME,)
+    assert build_request(tmp_path / "mlpack.toml", {"variants": ()}).variants == (NAME,)
+    assert build_request(None, {"model": Path("m"), "example": Path("x"), "variants": (NAME,)}).variants == (NAME,)
