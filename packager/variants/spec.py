@@ -70,8 +70,8 @@ class Kind:
     type, how many there are of it in the written file; nothing: the variant is none. `changes`: what the pass does to
     nodes, in a word (`quantised`). `seeks`: which nodes it looks for, in words. `weights`: the element type of the
     stored numbers; empty: that of the inputs. `held`: see above. `calibrates`: it needs calibration rows. `is_smaller`:
-    it must have fewer bytes than its parent. `speedup`: the least speed-up with which it ships by default. `check()`: raises `MissingToolError` where this machine
-    lacks what the pass needs, before any work.
+    it must have fewer bytes than its parent. `speedup`: the least speed-up with which it ships by default.
+    `check()`: raises `MissingToolError`, before any work, where this machine lacks what the pass needs.
     """
 
     name: str
