@@ -23,7 +23,7 @@ from ..equivalence.prove import Proven
 from ..equivalence.runners import Graph
 from ..equivalence.session import Session, agreeing
 from ..errors import ConversionError, DamagedError, MismatchError, MlpackError
-from ..variants.spec import HALF, TOLERANCE, Kind, Made, Work
+from ..variants.spec import HALF, TOLERANCE, Kind, Made, NothingToGain, Work
 from .asked import Asked
 from .control import Attempt, distance, put_back
 from .gate import HALF as HALF_METRIC
@@ -131,7 +131,7 @@ class Making:
         """What the pass makes; an exception of onnx or numpy on an odd graph is a `ConversionError`."""
         try:
             return self.kind.make(work)
-        except (MlpackError, MemoryError, OSError):
+        except (NothingToGain, MlpackError, MemoryError, OSError):
             raise
         except Exception as error:
             said = f"{type(error).__name__}: {error}"
