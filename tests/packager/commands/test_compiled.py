@@ -172,6 +172,7 @@ def test_an_image_gets_the_variant_its_library_and_the_variable(boosted: Made, o
 
 def test_a_configuration_and_python_name_it(tmp_path: Path) -> None:
     (tmp_path / "mlpack.toml").write_text('[build]\nmodel = "m.joblib"\nexample = "x.npy"\nvariant = ["compiled"]\n')
-    assert build_request(tmp_path / "mlpack.toml", {}).variants == (NAME,)
-    assert build_request(tmp_path / "mlpack.toml", {"variants": ()}).variants == (NAME,)
-    assert build_request(None, {"model": Path("m"), "example": Path("x"), "variants": (NAME,)}).variants == (NAME,)
+    asked = (Asked(NAME, NAME),)
+    assert build_request(tmp_path / "mlpack.toml", {}).variants == asked
+    assert build_request(tmp_path / "mlpack.toml", {"variants": ()}).variants == asked
+    assert build_request(None, {"model": Path("m"), "example": Path("x"), "variants": (NAME,)}).variants == asked
