@@ -18,11 +18,15 @@ _SHARED = "artifact bfloat16 graph_file image latency messages needs plugin rds 
 """Files of this folder that are no framework's."""
 
 
-@cache
 def names() -> tuple[str, ...]:
-    """Returns the sorted names of the frameworks with a converter, without importing them; looks at the disk once, as a
-    conversion asks for each step of a pipeline."""
-    found = (m.name for m in iter_modules(__path__))
+    """Returns the sorted names of the frameworks with a converter, without importing them."""
+    return _names_in(tuple(__path__))
+
+
+@cache
+def _names_in(folders: tuple[str, ...]) -> tuple[str, ...]:
+    """Looks at the disk once, as a conversion asks for each step of a pipeline."""
+    found = (m.name for m in iter_modules(folders))
     return tuple(sorted(n for n in found if n not in _SHARED.split() and not n.startswith("_")))
 
 
