@@ -31,6 +31,8 @@ MOST_BYTES = 16 << 20
 """The most bytes of a measured batch; several are in memory at once."""
 THREADS = 1
 WINDOWS = 4
+LONGEST = 2.0
+"""Seconds that a run of one batch may take, or ten times those of its window where that is longer."""
 FORMAT = 1
 Numbers = Mapping[str, float]
 
@@ -91,7 +93,9 @@ def measure_session(
     """The latency of a loaded graph.
 
     Measures the smallest batch in `WINDOWS` shorter windows, between the other sizes, so that a short load on the
-    machine spoils only one of them. Its `best_p99_ms` is the p99 of the best one.
+    machine spoils only one of them. Its `best_p99_ms` is the p99 of the best one. Leaves out a size of which one run
+    would take longer than `LONGEST`, at the time for each row of the size before: of a large network, a thousand rows
+    take half a minute.
     """
     smallest, *others = sorted(batches)
     with timed() as restart:  # one for all runs, as its start would be measured
@@ -103,15 +107,18 @@ def measure_session(
             session.run_feeds(feeds)
             return perf_counter() - start
 
-        def of(sizes: Sequence[int]) -> list[Numbers]:
-            return list(measure(session.run_feeds, session.feeds, rows, sizes, seconds, clock, axes))
+        def measure_next(size: int) -> None:
+            last = found[-1] if found else windows.numbers()
+            if last["p50_ms"] * size / last["batch"] <= 1e3 * max(LONGEST, 10 * seconds):
+                found.extend(measure(session.run_feeds, session.feeds, rows, (size,), seconds, clock, axes))
 
         windows = _Windows(clock, varied(session.feeds, rows, smallest, axes), smallest, seconds)
         found: list[Numbers] = []
-        for i in range(WINDOWS):
-            windows.measure()
-            found += of(others[i : i + 1])
-        found += of(others[WINDOWS:])
+        for i in range(max(WINDOWS, len(others))):
+            if i < WINDOWS:
+                windows.measure()
+            for size in others[i : i + 1]:
+                measure_next(size)
     return (windows.numbers(), *found)
 
 
@@ -171,7 +178,8 @@ def bench_bundle(
         reference = session_of(bundle, THREADS, title)
         other = measure_session(reference, rows, seconds, sizes(bundle.signature, rows))
     elif against:
-        other, versions = _original(bundle, python, allow, options, rows, seconds)
+        batches = [int(each["batch"]) for each in graph]
+        other, versions = _original(bundle, python, allow, options, rows, batches, seconds)
     report = replace(latency_report(graph, other, versions), provider=session.provider).to_json() | name
     return report | ({"proof": measured(bundle, asked, chosen, nodes, report)} if asked and nodes else {})
 
@@ -192,13 +200,19 @@ def _with_bound(session: Session, rows: Table, seconds: float, measured: Sequenc
 
 
 def _original(
-    bundle: Bundle, python: str, allow: Sequence[str], options: Options | None, rows: Table, seconds: float
+    bundle: Bundle,
+    python: str,
+    allow: Sequence[str],
+    options: Options | None,
+    rows: Table,
+    batches: Sequence[int],
+    seconds: float,
 ) -> tuple[Sequence[Numbers], Mapping[str, str]]:
     from ..original.reload import original_worker
 
     with original_worker(bundle, python, allow, options) as (worker, loaded, scratch):
         hand_over(rows, scratch / "rows.npz")
-        reply = worker.call(Measure(str(scratch / "rows.npz"), sizes(bundle.signature, rows), seconds))
+        reply = worker.call(Measure(str(scratch / "rows.npz"), tuple(batches), seconds))
     return reply.batches, loaded.versions
 
 

@@ -342,8 +342,8 @@ def _latency(build: BuildContext, loaded: Loaded, proven: Proven, probes: Probes
     place = build.scratch / "rows.npz"
     hand_over(rows, place)
     seconds = SECONDS_PER_BATCH_SIZE
-    batches = sizes(proven.signature, rows)
-    graph = measure_graph(proven.model.path, proven.signature, rows, seconds, batches)
+    graph = measure_graph(proven.model.path, proven.signature, rows, seconds, sizes(proven.signature, rows))
+    batches = tuple(int(each["batch"]) for each in graph)
     reply = build.worker.call(Measure(str(place), batches, seconds))
     report = latency_report(graph, reply.batches, loaded.versions)
     check_gate(report, build.request.max_p99_ms)

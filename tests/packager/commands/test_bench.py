@@ -114,6 +114,21 @@ def test_windows_take_no_longer_than_one_did(monkeypatch: pytest.MonkeyPatch) ->
     assert graph[0]["windows"] == 1 and len(made[0].runs) < 10
 
 
+def test_a_batch_that_would_take_seconds_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a large network: each row takes as long as the last one."""
+    import time
+
+    import numpy as np
+
+    class Large(Stalling):
+        def run_feeds(self, feeds: dict[str, Any]) -> None:
+            time.sleep(0.003 * len(feeds["a"]))
+
+    monkeypatch.setattr(bench, "Session", lambda *given, **options: Large())
+    graph = bench.measure_graph(b"", None, {"a": np.arange(1000)}, 0.01)  # type: ignore[arg-type]
+    assert [each["batch"] for each in graph] == [1, 8, 64]
+
+
 def test_speedup_is_the_originals_median_over_the_graphs() -> None:
     assert report(1.0).to_json()["speedup"] == {"1": 4.0}
 
