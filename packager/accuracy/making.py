@@ -49,17 +49,24 @@ Again = Callable[[Path], tuple[Artifact | None, tuple[str, ...]]]
 
 
 @dataclass(frozen=True)
-class Making:
-    """One variant in the making. `cases`: the golden cases, which it must answer with finite numbers."""
+class MadeOf:
+    """What variants are made of. `cases`: the golden cases, which they must answer with finite numbers; `folder`: for
+    their files, where the model cannot write."""
 
-    asked: Asked
-    kind: Kind
     proven: Proven
     probes: Probes
     cases: Sequence[GoldenCase]
     folder: Path
     ask: Ask
     again: Again
+
+
+@dataclass(frozen=True)
+class Making(MadeOf):
+    """One variant in the making; `folder` is its own."""
+
+    asked: Asked
+    kind: Kind
 
     @property
     def parent(self) -> Graph:

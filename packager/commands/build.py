@@ -351,9 +351,10 @@ def _latency(build: BuildContext, loaded: Loaded, proven: Proven, probes: Probes
 
 
 def _variants(build: BuildContext, proven: Proven, probes: Probes, cases: Sequence[GoldenCase]) -> Outcome:
-    """The variants that the user asks for; none: nothing is imported."""
+    """The variants that the user asks for."""
+    from ..accuracy.making import MadeOf
     from ..accuracy.own_metric import asker
-    from .variants import PLACE, MadeOf, Outcome, make_variants
+    from .variants import PLACE, Outcome, make_variants
 
     request = build.request
     if not request.variants:

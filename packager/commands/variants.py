@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,11 @@ from mlpack_toolkit.converters.variant import Variant
 
 from .. import variants
 from ..accuracy.asked import Asked
-from ..accuracy.making import Again, Held, Making
-from ..accuracy.own_metric import Ask
+from ..accuracy.making import Held, MadeOf, Making
 from ..accuracy.report import VariantReport
 from ..accuracy.rows import FOLDER
 from ..accuracy.speed import THREADS, beside, is_slower, words
 from ..bundle.facts import Proof
-from ..bundle.golden import GoldenCase
-from ..equivalence.probes import Probes
-from ..equivalence.prove import Proven
 from ..request import Progress
 from ..variants.spec import Kind, NothingToGain
 
@@ -93,22 +89,11 @@ def make_variants(asked: Sequence[Asked], given: MadeOf, seconds: float, progres
     return Outcome(shipped, tuple(each for each in found if isinstance(each, LeftOut)))
 
 
-@dataclass(frozen=True)
-class MadeOf:
-    """What variants are made of. `folder`: for their files, where the model cannot write; `again`: see `Making`."""
-
-    proven: Proven
-    probes: Probes
-    cases: Sequence[GoldenCase]
-    folder: Path
-    ask: Ask
-    again: Again
-
-
 def _made(asked: Asked, given: MadeOf, seconds: float, progress: Progress) -> Shipped | LeftOut:
     progress(f"making the variant {asked.name}, and comparing")
-    kind, proven, probes = variants.load(asked.kind), given.proven, given.probes
-    making = Making(asked, kind, proven, probes, given.cases, given.folder / asked.name, given.ask, given.again)
+    kind, probes = variants.load(asked.kind), given.probes
+    own = replace(given, folder=given.folder / asked.name)
+    making = Making(**vars(own), asked=asked, kind=kind)
     try:
         held = making.held()
     except NothingToGain as reason:

@@ -17,6 +17,7 @@ import pytest
 from mlpack_toolkit.converters.artifact import Artifact
 from mlpack_toolkit.packager.accuracy.asked import Asked, asked_of
 from mlpack_toolkit.packager.accuracy.gate import Gate, judge
+from mlpack_toolkit.packager.accuracy.making import MadeOf
 from mlpack_toolkit.packager.accuracy.metrics import METRICS, upper_bound
 from mlpack_toolkit.packager.accuracy.own_metric import asker
 from mlpack_toolkit.packager.accuracy.rows import FOLDER, check_apart, read_rows
@@ -156,7 +157,7 @@ def outcome_of(made: Path, folder: Path, *asked: Asked) -> flow.Outcome:
     example = rows(24, 1)
     probes = SimpleNamespace(kinds=np.full(24, "example", object), keep=lambda kinds: (example, {}, kinds), others=())
     nothing = lambda *given: None  # noqa: E731
-    return flow.make_variants(asked, flow.MadeOf(proven, probes, (), folder, nothing, nothing), 0.001, nothing)
+    return flow.make_variants(asked, MadeOf(proven, probes, (), folder, nothing, nothing), 0.001, nothing)
 
 
 def test_bfloat16_is_refused_where_the_provider_cannot_run_it(made: Path, tmp_path: Path) -> None:
