@@ -1,7 +1,7 @@
 """Which tests a run holds: `make check` those that start no process and three builds, `make all` all of them.
 
-Of many alike a run takes a fixed share, by name: `make test` a third of those marked `full`, `make check` a sixth of
-those that fit and convert a model.
+Of many alike a run takes a fixed share, by name: `make test` a third or a sixth of those marked `full`, `make check` a
+sixth of those that fit and convert a model.
 """
 
 from __future__ import annotations
@@ -31,7 +31,16 @@ ALONE = ("warm", "tmp_path_factory", "pytestconfig")
 
 def third(names: Iterable[str]) -> list[Any]:
     """Parameters of a test: always the same third of the names, and the others for `--full`."""
-    chosen = {name: _drawn(name, SHARE) for name in names}
+    return _share(names, SHARE)
+
+
+def sixth(names: Iterable[str]) -> list[Any]:
+    """As `third`, of tests that take longer."""
+    return _share(names, FEW)
+
+
+def _share(names: Iterable[str], share: int) -> list[Any]:
+    chosen = {name: _drawn(name, share) for name in names}
     return [name if always else pytest.param(name, marks=pytest.mark.full) for name, always in chosen.items()]
 
 

@@ -20,8 +20,8 @@ TINY: dict[str, Sequence[str]] = {
     "variants": ("--model", "tiny", "--kind", "int8", "--seconds", "0.01"),
     "predict": ("--rows", "3000", "--runs", "1"),
 }
-LONG = ("build", "large", "predict")
-"""Those that start many commands, each several times."""
+LONG = ("build", "forest", "large", "predict")
+"""Those that start many commands, each several times, or build a large model."""
 
 
 @pytest.mark.slow

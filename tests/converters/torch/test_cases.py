@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.tiers import third
+from tests.tiers import sixth
 
 HERE = Path(__file__).parent
 PYTHON = os.environ.get("MLPACK_TORCH_PYTHON", "")
@@ -74,7 +74,7 @@ def test_the_list_is_long() -> None:
     assert set(NEEDED.values()) <= set(_names())
 
 
-@pytest.mark.parametrize("name", third(_names()))
+@pytest.mark.parametrize("name", sixth(_names()))
 def test_a_case_is_right_or_refused_by_name(name: str, lines: dict[str, dict[str, Any]]) -> None:
     found = lines[name]
     if found["refused"]:
