@@ -260,6 +260,16 @@ def test_a_fixed_batch_works_at_that_size_and_is_noted(tmp_path: Path) -> None:
     np.testing.assert_array_equal(got["y"], want["y"])
 
 
+@pytest.mark.parametrize(("how", "noted"), [({}, False), ({"reduction": "none"}, False), ({"reduction": "add"}, True)])
+def test_numbers_that_threads_join_are_noted(how: dict[str, str], noted: bool, tmp_path: Path) -> None:
+    node = helper.make_node("ScatterND", ["x", "places", "updates"], ["y"], **how)
+    places = info("places", TensorProto.INT64, ("M", 1))
+    model = opened(
+        graph([node], [info("x"), places, info("updates", shape=("M", 2))], [info("y")], tmp_path / "m.onnx")
+    )
+    assert any("ScatterElements loses none" in note for note in CONVERTER.original.describe(model).notes) == noted
+
+
 KINDS = {
     "float16": TensorProto.FLOAT16,
     "float64": TensorProto.DOUBLE,
