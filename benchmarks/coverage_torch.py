@@ -28,6 +28,7 @@ GIGABYTE = 1 << 30
 REFUSED = {3: "refused", 4: "refused", 5: "stopped, the numbers differ"}
 """By exit code of `mlpack build`."""
 EMPTY = "-"
+LONGEST_CELL = 160
 SYSTEM, CASE = ("model", "mlpack"), ("small module", "mlpack")
 """The first columns of the two tables."""
 
@@ -151,9 +152,15 @@ def cases() -> Iterator[dict[str, str]]:
         yield {
             "small module": f"`{name}`",
             "mlpack": found["outcome"],
-            "why": why.replace("|", "/")[:200],
-            "plain exporter": f"{plain['outcome']} {plain['why']}".replace("|", "/").replace("\n", " ")[:160].strip(),
+            "why": _cell(why),
+            "plain exporter": _cell(f"{plain['outcome']}: {plain['why']}" if plain["why"] else plain["outcome"]),
         }
+
+
+def _cell(text: str) -> str:
+    """The text in one line of a table, without colours and temporary folders."""
+    plain = re.sub(r"\x1b\[\d+m", "", text).replace("|", "/")
+    return " ".join(re.sub(r"/tmp/\S*/", "", plain).split())[:LONGEST_CELL]
 
 
 def _run_cases(*flags: str) -> list[dict[str, Any]]:
