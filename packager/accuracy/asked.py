@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from mlpack_toolkit.converters.plugin import BUILD, FILE, FLAG, NUMBER, Option
-from mlpack_toolkit.runtimes.server.manifest import REFERENCE
 
 from .. import variants
 from ..errors import UsageError
@@ -106,6 +105,8 @@ def _typed(key: str, value: Any, folder: Path) -> Any:
 
 def _checked(asked: Asked) -> Asked:
     """The same with the limit that `max_drop` means; `UsageError` for what cannot be built."""
+    from mlpack_toolkit.runtimes.server.manifest import REFERENCE
+
     kind = variants.load(asked.kind)
     where = f"the variant {asked.name}"
     if not _NAME.fullmatch(asked.name) or asked.name == REFERENCE:
