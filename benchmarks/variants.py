@@ -21,7 +21,8 @@ from mlpack_toolkit.converters.spec import Signature, Table, TensorSpec
 from mlpack_toolkit.packager import variants
 from mlpack_toolkit.packager.accuracy.making import check_is_one
 from mlpack_toolkit.packager.accuracy.metrics import METRICS
-from mlpack_toolkit.packager.accuracy.speed import THREADS, beside
+from mlpack_toolkit.packager.accuracy.speed import beside
+from mlpack_toolkit.packager.commands.bench import THREADS
 from mlpack_toolkit.packager.equivalence.session import Session
 from mlpack_toolkit.packager.errors import MlpackError
 from mlpack_toolkit.packager.variants.spec import Made, Work

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from pkgutil import iter_modules
+
+from .registry import names_in
 
 _ROOT = Path(__file__).parent.parent
 
 
 def _names(folder: str, *others: str) -> str:
     """The variants in a folder, by file name."""
-    found = (module.name for module in iter_modules([str(_ROOT / folder)]))
-    return ", ".join(sorted(name for name in found if name[0] != "_" and name not in others))
+    return ", ".join(names_in([str(_ROOT / folder)], *others))
 
 
 TARGETS = _names("runtimes", "engine", "server", "spec")

@@ -113,13 +113,14 @@ def library_of(variant: Variant) -> Path | None:
     return own.path
 
 
-def preferred(bundle: Bundle) -> str:
-    """The name of the variant that answers unless one is named: one that mlpack's operators make faster, where they are
-    here, else the reference."""
+def preferred(bundle: Bundle) -> tuple[str, Path | None]:
+    """The variant that answers unless one is named, and its library: one that mlpack's operators make faster, where
+    they are here, else the reference and None."""
     for variant in bundle.variants[1:]:
         try:
-            if library_of(variant) is not None:
-                return variant.name
+            found = library_of(variant)
         except MissingToolError:
             continue
-    return REFERENCE
+        if found is not None:
+            return variant.name, found
+    return REFERENCE, None

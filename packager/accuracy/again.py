@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -79,7 +78,7 @@ def _rows(bundle: Bundle, gate: Any, given: Path | None) -> Rows:
                 ) from error
             if not fits:
                 raise DamagedError(f"{gate['path']} of the bundle {bundle.place.name} does not fit the signature")
-    if hashlib.sha256("".join(rows.digests()).encode()).hexdigest() != gate["sha256"]:
+    if rows.sha256 != gate["sha256"]:
         where = given.name if given else gate["path"]
         raise MismatchError(f"the rows in {where} are not those that the variant was held on: give that file")
     return rows

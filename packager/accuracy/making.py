@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -112,7 +111,7 @@ class Making(MadeOf):
                 gate=found.to_json(),
             )
         signature = self._in_reach(tried.graph)
-        report = self._report(tried.made, {**found.to_json(), **_about(rows)}, kept)
+        report = self._report(tried.made, {**found.to_json(), "source": rows.source, "sha256": rows.sha256}, kept)
         return Held(tried.made, signature, report, {}, rows)
 
     def make(self, keep: frozenset[str], calibration: Rows | None) -> Made:
@@ -215,11 +214,6 @@ def _all_inputs(parent: Signature, found: Signature) -> Any:
     """The inputs of the parent, those that the variant reads with the variant's rules."""
     own = {spec.name: spec for spec in found.inputs}
     return tuple(own.get(spec.name, spec) for spec in parent.inputs)
-
-
-def _about(rows: Rows) -> dict[str, Any]:
-    digest = hashlib.sha256("".join(rows.digests()).encode()).hexdigest()
-    return {"source": rows.source, "sha256": digest}
 
 
 def check_is_one(kind: Kind, name: str, parent: Artifact, made: Made) -> None:

@@ -39,6 +39,11 @@ class Rows:
         fits = sum(values.nbytes for table in self.tables for values in table.values()) <= MOST_KEPT
         return fits and (self.signature.has_rows or len(self.tables) == 1)
 
+    @property
+    def sha256(self) -> str:
+        """The digest of all rows, in order."""
+        return hashlib.sha256("".join(self.digests()).encode()).hexdigest()
+
     def digests(self) -> Iterator[str]:
         """The digest of each row."""
         axes = self.signature.batch_axes

@@ -10,11 +10,10 @@ from typing import Any
 from mlpack_toolkit.converters.latency import FEWEST_RUNS, varied
 from mlpack_toolkit.converters.spec import Table
 
-from ..commands.bench import THREADS, sizes
+from ..commands.bench import sizes
 from ..deadline import timed
 from ..equivalence.session import Session
 
-__all__ = ["THREADS", "beside", "is_slower", "words"]
 MOST_RUNS = 1000
 
 

@@ -81,7 +81,7 @@ def write(
     def evidence(identity: str) -> dict[str, bytes]:
         settings = machine() | environment.settings | {"libraries": loaded.libraries, "sandbox": loaded.sandbox}
         sandbox = sandbox_words(loaded.sandbox)
-        parts = blocks(proven.model.path)
+        parts, latencies = blocks(proven.model.path), _latencies(outcome)
         page = report_html(
             short, proven.report, environment.document, latency, targets, sandbox, identity, parts, outcome
         )
@@ -89,7 +89,7 @@ def write(
             layout.latency: canonical(latency.to_json()),
             layout.machine: canonical(settings),
             layout.report: page,
-            **({layout.variants: canonical(_latencies(outcome))} if outcome.to_json() else {}),
+            **({layout.variants: canonical(latencies)} if latencies else {}),
         }
 
     return write_bundle(place, facts, files, evidence, request.overwrite, replay_all)

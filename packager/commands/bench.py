@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from mlpack_toolkit.converters.latency import measure, quantiles, times_of, varied
+from mlpack_toolkit.converters.latency import PATIENCE, measure, quantiles, times_of, varied
 from mlpack_toolkit.converters.messages import Measure
 from mlpack_toolkit.converters.plugin import Options
 from mlpack_toolkit.converters.spec import Signature, Table
@@ -32,7 +32,7 @@ MOST_BYTES = 16 << 20
 THREADS = 1
 WINDOWS = 4
 LONGEST = 2.0
-"""Seconds that a run of one batch may take, or ten times those of its window where that is longer."""
+"""Seconds that a run of one batch may take, or `PATIENCE` times those of its window where that is longer."""
 FORMAT = 1
 Numbers = Mapping[str, float]
 
@@ -109,7 +109,7 @@ def measure_session(
 
         def measure_next(size: int) -> None:
             last = found[-1] if found else windows.numbers()
-            if last["p50_ms"] * size / last["batch"] <= 1e3 * max(LONGEST, 10 * seconds):
+            if last["p50_ms"] * size / last["batch"] <= 1e3 * max(LONGEST, PATIENCE * seconds):
                 found.extend(measure(session.run_feeds, session.feeds, rows, (size,), seconds, clock, axes))
 
         windows = _Windows(clock, varied(session.feeds, rows, smallest, axes), smallest, seconds)

@@ -352,13 +352,14 @@ def _latency(build: BuildContext, loaded: Loaded, proven: Proven, probes: Probes
 
 def _variants(build: BuildContext, proven: Proven, probes: Probes, cases: Sequence[GoldenCase]) -> Outcome:
     """The variants that the user asks for."""
-    from ..accuracy.making import MadeOf
-    from ..accuracy.own_metric import asker
     from .variants import PLACE, Outcome, make_variants
 
     request = build.request
     if not request.variants:
         return Outcome()
+    from ..accuracy.making import MadeOf
+    from ..accuracy.own_metric import asker
+
     folder = build.scratch.with_name(PLACE)
     folder.mkdir()
     ask = asker(request.python, build.scratch, request.limits, request.code)

@@ -13,7 +13,7 @@ from mlpack_toolkit.runtimes.spec import Package, Runtime
 from ..bundle.manifest import NAME
 from ..bundle.reader import Bundle, check_files, open_bundle
 from ..errors import ConversionError, UsageError
-from ..kernels import library_of, preferred
+from ..kernels import preferred
 from ..paths import beside, check_writable
 from ..travel import lay_out
 
@@ -66,8 +66,7 @@ def _files(bundle: Bundle, runtime: Runtime) -> Files:
 def _faster(bundle: Bundle) -> Files:
     """The graph that mlpack's own operators make faster, and their library, where the bundle has such a variant and the
     library is this machine's."""
-    name = preferred(bundle)
-    library = library_of(bundle.variant(name))
+    name, library = preferred(bundle)
     if library is None:
         return {}
     artifact = bundle.checked(name)

@@ -49,7 +49,7 @@ def predict(folder: Path, file: Path, output: Path | None, variant: str | None =
     `variant`: the one that answers; None: the preferred one.
     """
     bundle = open_bundle(folder)
-    name = variant or preferred(bundle)
+    name = variant or preferred(bundle)[0]
     session = session_of(bundle, variant=name)
     rows, signature = 0, bundle.variant(name).signature
     names: deque[str] = deque()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mlpack_toolkit.converters.spec import Table
+from mlpack_toolkit.runtimes.server.manifest import CPU
 
 from .. import __version__
 from ..bundle.golden import GoldenCase
@@ -40,8 +41,7 @@ def proved(bundle: Bundle, provider: Provider, variant: str, nodes: Placed, foun
     facts = {
         **_where(bundle, provider, variant),
         "nodes": dict(nodes.nodes),
-        "from_original": _apart(bundle, provider, variant),
-        "from_cpu": _apart(bundle, provider, variant, beside_cpu=True),
+        **_apart(bundle, provider, variant),
         **found,
     }
     return {**facts, **written(bundle, "verify", facts)}
@@ -83,15 +83,16 @@ def _answered(bundle: Bundle, session: Session) -> Iterator[GoldenCase]:
             yield case
 
 
-def _apart(bundle: Bundle, provider: Provider, variant: str, beside_cpu: bool = False) -> dict[str, float]:
-    """By output of floats, the largest difference on the golden cases from the original, or from the CPU."""
+def _apart(bundle: Bundle, provider: Provider, variant: str) -> dict[str, dict[str, float]]:
+    """By output of floats, the largest differences on the golden cases from the original, and from the CPU."""
     session = session_of(bundle, provider=provider.title, variant=variant)
-    cpu = session_of(bundle, provider="CPUExecutionProvider", variant=variant) if beside_cpu else None
-    found: dict[str, float] = {}
+    cpu = session_of(bundle, provider=CPU, variant=variant)
+    found: dict[str, dict[str, float]] = {"from_original": {}, "from_cpu": {}}
     for case in _answered(bundle, session):
-        want = case.answers if cpu is None else cpu.run(case.rows)
-        for name, apart in _differences(want, session.run(case.rows)):
-            found[name] = max(found.get(name, 0.0), apart)
+        got = session.run(case.rows)
+        for most, want in zip(found.values(), (case.answers, cpu.run(case.rows)), strict=True):
+            for name, apart in _differences(want, got):
+                most[name] = max(most.get(name, 0.0), apart)
     return found
 
 

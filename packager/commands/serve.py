@@ -15,7 +15,7 @@ from mlpack_toolkit.runtimes.server.transport.supervisor import Supervisor
 
 from ..bundle.reader import open_bundle
 from ..errors import DamagedError, MissingToolError, MlpackError, UsageError
-from ..kernels import library_of, preferred
+from ..kernels import preferred
 
 PACKAGES = ("httptools", "orjson", "uvloop")
 
@@ -23,8 +23,7 @@ PACKAGES = ("httptools", "orjson", "uvloop")
 def _library(folder: Path) -> Path | None:
     """mlpack's own operators, where a variant of the bundle was proved with them; None: the reference answers."""
     try:
-        bundle = open_bundle(folder)
-        return library_of(bundle.variant(preferred(bundle)))
+        return preferred(open_bundle(folder))[1]
     except MlpackError:  # the server says what is wrong with the bundle
         return None
 

@@ -15,10 +15,11 @@ from ..accuracy.asked import Asked
 from ..accuracy.making import Held, MadeOf, Making
 from ..accuracy.report import VariantReport
 from ..accuracy.rows import FOLDER
-from ..accuracy.speed import THREADS, beside, is_slower, words
+from ..accuracy.speed import beside, is_slower, words
 from ..bundle.facts import Proof
 from ..request import Progress
 from ..variants.spec import Kind, NothingToGain
+from .bench import THREADS
 
 PLACE = "variants"
 """The folder of the variants beside the scratch folder, where the model cannot write."""

@@ -7,8 +7,9 @@ import tempfile
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
+
+from ..registry import names_in
 
 if TYPE_CHECKING:
     from .spec import Image, Tag
@@ -18,7 +19,7 @@ DEFAULT = "oci"
 
 def names() -> tuple[str, ...]:
     """The names of the kinds, sorted; imports none of their modules."""
-    return tuple(sorted(m.name for m in iter_modules(__path__) if m.name != "spec" and m.name[0] != "_"))
+    return names_in(__path__, "spec")
 
 
 def load(name: str) -> Image:
@@ -65,7 +66,7 @@ def make(
     progress("checking every file's digest")
     check_files(bundle)
     with beside(place) if place else tempfile.TemporaryDirectory(prefix="mlpack-") as scratch:
-        graphs = (*bundle.graph_files, *bundle.paths_of(preferred(bundle)))
+        graphs = (*bundle.graph_files, *bundle.paths_of(preferred(bundle)[0]))
         bundle = bundle.held(Path(scratch) / "bundle", "golden/", *graphs, "deploy/")
         built = image.build(Request(bundle, named, base, Path(scratch), progress))
         try:

@@ -8,7 +8,7 @@ from typing import Any
 from mlpack_toolkit.runtimes.server.settings import LIBRARY
 
 from ..bundle.reader import Bundle
-from ..kernels import library_of, preferred
+from ..kernels import preferred
 from ._layers import Source
 from ._project import shipped
 
@@ -32,8 +32,7 @@ def model(bundle: Bundle) -> dict[str, Source]:
 def operators(bundle: Bundle) -> tuple[dict[str, Source], dict[str, str]]:
     """The files of the variant that mlpack's own operators make faster, with their library, and the variable that names
     it to the server; nothing where the bundle has none that can run on this machine."""
-    name = preferred(bundle)
-    library = library_of(bundle.variant(name))
+    name, library = preferred(bundle)
     if library is None:
         return {}, {}
     files: dict[str, Source] = {f"{BUNDLE}/{path}": bundle.file(path) for path in bundle.paths_of(name)}

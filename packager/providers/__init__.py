@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from importlib import import_module
-from pkgutil import iter_modules
 
 from ..errors import UsageError
+from ..registry import names_in
 from .spec import Provider
 
 
 def names() -> tuple[str, ...]:
     """The names of the providers, sorted; imports none of their modules."""
-    return tuple(sorted(m.name for m in iter_modules(__path__) if m.name != "spec" and m.name[0] != "_"))
+    return names_in(__path__, "spec")
 
 
 def load(name: str) -> Provider:

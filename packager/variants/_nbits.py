@@ -10,35 +10,40 @@ from typing import Any
 
 import numpy as np
 
-from ._graph import MICROSOFT, Graph
-from ._products import Product, products
-from ._tables import looked_up
-from .spec import Made, Work
+from ._graph import MICROSOFT, Graph, operators
+from ._integers import SEEKS
+from ._products import Product, quantised
+from ._tables import tables_of
+from .spec import Kind, Made, Work
 
 INTEGERS = 4
 """ONNX Runtime's level at which a product rounds each block of its input to 8 bits: 3 times as fast as float32 on one
 thread, where its own level of float32 is slower; the error of 4 bits grows by a five hundredth."""
-LEAST = 1024
-"""Numbers of a weight that is worth a scale per block."""
+
+
+def blocks_of(name: str, bits: int) -> Kind:
+    """The kind that stores weights as integers of so many bits."""
+    return Kind(
+        name,
+        f"weights of {bits} bits with a scale per block",
+        f"uint{bits}",
+        make=lambda work: packed(work, bits),
+        count=lambda parent, made: {**operators(made, ("MatMulNBits",)), **tables_of(made)},
+        changes="quantised",
+        seeks=SEEKS,
+    )
 
 
 def packed(work: Work, bits: int) -> Made:
     """The graph with a `MatMulNBits` in place of each product with a constant weight."""
-    graph = Graph(work.parent, work.folder)
-    chosen = [p for p in products(graph) if p.node.name not in work.keep and p.weight.size >= LEAST]
-    changed = {product.node.name: _nodes(graph, product, bits, work.block) for product in chosen}
-    if changed:
-        graph.import_domain(MICROSOFT)
-    changed |= looked_up(graph, work.keep)
-    order = [node.name for node in graph.nodes if node.name in changed]
-    graph.replace(changed)
-    return Made(graph.write(), tuple(order), {"bits": bits, "block": work.block, "accuracy_level": INTEGERS})
+    recipe = {"bits": bits, "block": work.block, "accuracy_level": INTEGERS}
+    return quantised(work, lambda graph, product: _nodes(graph, product, bits, work.block), recipe, MICROSOFT)
 
 
 def _nodes(graph: Graph, product: Product, bits: int, block: int) -> list[Any]:
     from onnx import helper
 
-    stem = f"{product.weight.name}.{'t' if product.weight.transposed else 'n'}.q{bits}"
+    stem = product.weight.stem(bits)
     rows, columns = product.weight.shape
     if f"{stem}.weight" not in graph.constants():
         for part, values in _blocks(product.weight.read(), bits, block).items():

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ._graph import Graph
+from ._integers import LEAST
+from ._tables import looked_up
+from .spec import Made, Work
 
 Array = np.ndarray[Any, Any]
 
@@ -30,6 +33,10 @@ class Weight:
     def shape(self) -> tuple[int, int]:
         first, second = self.tensor.dims
         return (second, first) if self.transposed else (first, second)
+
+    def stem(self, bits: int) -> str:
+        """The stem of the names of the weight as integers of so many bits."""
+        return f"{self.name}.{'t' if self.transposed else 'n'}.q{bits}"
 
     @property
     def size(self) -> int:
@@ -64,6 +71,24 @@ class Product:
             return [*nodes]
         name, output = f"{self.node.name}.add", self.node.output[0]
         return [*nodes, helper.make_node("Add", [self.result, self.added], [output], name=name)]
+
+
+def quantised(
+    work: Work, nodes: Callable[[Graph, Product], list[Any]], recipe: Mapping[str, Any], domain: str = ""
+) -> Made:
+    """The graph with other nodes in place of each product with a large constant weight, and tables of 8 bits.
+
+    `domain`: of the operators of these nodes.
+    """
+    graph = Graph(work.parent, work.folder)
+    chosen = [p for p in products(graph) if p.node.name not in work.keep and p.weight.size >= LEAST]
+    changed = {product.node.name: nodes(graph, product) for product in chosen}
+    if changed and domain:
+        graph.import_domain(domain)
+    changed |= looked_up(graph, work.keep)
+    order = [node.name for node in graph.nodes if node.name in changed]
+    graph.replace(changed)
+    return Made(graph.write(), tuple(order), recipe)
 
 
 def products(graph: Graph) -> Iterator[Product]:

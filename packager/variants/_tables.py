@@ -11,10 +11,10 @@ from mlpack_toolkit.converters.artifact import Artifact
 from mlpack_toolkit.converters.graph_file import proto_of
 
 from ._graph import Graph
+from ._integers import LEAST, scaled
 
-LEAST = 1024
-"""Numbers of a table that is worth it."""
 MOST = 127
+"""The largest magnitude of a number of a table."""
 
 
 def looked_up(graph: Graph, keep: frozenset[str]) -> dict[str, list[Any]]:
@@ -42,16 +42,14 @@ def _nodes(graph: Graph, node: Any, table: Any) -> list[Any]:
 
     stem = f"{table.name}.rows.q8"
     if f"{stem}.weight" not in graph.constants():
-        values = np.asarray(graph.array(table), np.float32)
-        largest = np.abs(values).max(axis=1, keepdims=True)
-        scale = np.where(largest > 0, largest / MOST, 1).astype(np.float32)
-        graph.put(f"{stem}.weight", np.clip(np.rint(values / scale), -MOST, MOST).astype(np.int8))
+        whole, scale = scaled(np.asarray(graph.array(table), np.float32), 1, MOST)
+        graph.put(f"{stem}.weight", whole)
         graph.put(f"{stem}.scale", scale)
     name, index = node.name, node.input[1]
-    whole, real, scale_of = (f"{name}.{part}" for part in ("integers", "reals", "scale"))
+    integers, real, scale_of = (f"{name}.{part}" for part in ("integers", "reals", "scale"))
     return [
-        helper.make_node("Gather", [f"{stem}.weight", index], [whole], name=name),
-        helper.make_node("Cast", [whole], [real], name=f"{name}.cast", to=TensorProto.FLOAT),
+        helper.make_node("Gather", [f"{stem}.weight", index], [integers], name=name),
+        helper.make_node("Cast", [integers], [real], name=f"{name}.cast", to=TensorProto.FLOAT),
         helper.make_node("Gather", [f"{stem}.scale", index], [scale_of], name=f"{name}.scales"),
         helper.make_node("Mul", [real, scale_of], [node.output[0]], name=f"{name}.result"),
     ]

@@ -2,17 +2,6 @@
 
 from __future__ import annotations
 
-from ._graph import operators
-from ._nbits import packed
-from ._tables import tables_of
-from .spec import Kind
+from ._nbits import blocks_of
 
-KIND = Kind(
-    "int4",
-    "weights of 4 bits with a scale per block",
-    "uint4",
-    make=lambda work: packed(work, 4),
-    count=lambda parent, made: {**operators(made, ("MatMulNBits",)), **tables_of(made)},
-    changes="quantised",
-    seeks="MatMul, Gemm and Gather with a constant of 1024 float32 numbers or more",
-)
+KIND = blocks_of("int4", 4)

@@ -11,28 +11,23 @@ from typing import Any
 import numpy as np
 
 from ._graph import Graph, operators
-from ._products import Product, products
-from ._tables import looked_up, tables_of
+from ._integers import SEEKS, scaled
+from ._products import Product, quantised
+from ._tables import tables_of
 from .spec import Kind, Made, Work
 
-LEAST = 1024
-"""Numbers of a weight that is worth a node that quantises its other side."""
 MOST = 63
 """The largest magnitude of a weight: of 7 bits, as processors without VNNI add two products of 8 bits in 16."""
 
 
 def dynamic(work: Work) -> Made:
     """The graph with a `MatMulInteger` in place of each product with a constant weight."""
-    graph, shared = Graph(work.parent, work.folder), set[str]()
-    chosen = [p for p in products(graph) if p.node.name not in work.keep and p.weight.size >= LEAST]
-    changed = {product.node.name: _nodes(graph, product, shared) for product in chosen}
-    changed |= looked_up(graph, work.keep)
-    order = [node.name for node in graph.nodes if node.name in changed]
-    graph.replace(changed)
-    return Made(graph.write(), tuple(order), {"weights": "7 bits, a scale for each column"})
+    shared = set[str]()
+    recipe = {"weights": "7 bits, a scale for each column"}
+    return quantised(work, lambda graph, product: _nodes(graph, product, shared), recipe)
 
 
-def _nodes(graph: Graph, product: Product, quantised: set[str]) -> list[Any]:
+def _nodes(graph: Graph, product: Product, shared: set[str]) -> list[Any]:
     """Nodes for the product; an input that several products share is quantised once."""
     from onnx import TensorProto, helper
 
@@ -41,8 +36,8 @@ def _nodes(graph: Graph, product: Product, quantised: set[str]) -> list[Any]:
     sides = [f"{left}.{part}" for part in ("quantised", "scale", "zero")]
     whole, real, scale = (f"{name}.{part}" for part in ("integers", "reals", "scale"))
     nodes = []
-    if left not in quantised:
-        quantised.add(left)
+    if left not in shared:
+        shared.add(left)
         nodes.append(helper.make_node("DynamicQuantizeLinear", [left], sides, name=f"{left}.quantise"))
     nodes += [
         helper.make_node("MatMulInteger", [sides[0], f"{stem}.weight", sides[2], f"{stem}.zero"], [whole], name=name),
@@ -55,14 +50,12 @@ def _nodes(graph: Graph, product: Product, quantised: set[str]) -> list[Any]:
 
 def _weight(graph: Graph, product: Product) -> str:
     """Where the quantised weight is in the graph: the stem of its names."""
-    stem = f"{product.weight.name}.{'t' if product.weight.transposed else 'n'}.q8"
+    stem = product.weight.stem(8)
     if f"{stem}.weight" not in graph.constants():
-        weight = product.weight.read()
-        largest = np.abs(weight).max(axis=0)
-        scale = np.where(largest > 0, largest / MOST, 1).astype(np.float32)
-        graph.put(f"{stem}.weight", np.clip(np.rint(weight / scale), -MOST, MOST).astype(np.int8))
-        graph.put(f"{stem}.scale", scale)
-        graph.put(f"{stem}.zero", np.zeros(len(scale), np.int8))
+        whole, scale = scaled(product.weight.read(), 0, MOST)
+        graph.put(f"{stem}.weight", whole)
+        graph.put(f"{stem}.scale", scale.ravel())
+        graph.put(f"{stem}.zero", np.zeros(scale.size, np.int8))
     return stem
 
 
@@ -73,5 +66,5 @@ KIND = Kind(
     make=dynamic,
     count=lambda parent, made: {**operators(made, ("MatMulInteger",)), **tables_of(made)},
     changes="quantised",
-    seeks="MatMul, Gemm and Gather with a constant of 1024 float32 numbers or more",
+    seeks=SEEKS,
 )

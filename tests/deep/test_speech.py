@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -14,8 +13,8 @@ from mlpack_toolkit.converters.spec import Table
 from mlpack_toolkit.packager.bundle.reader import open_bundle
 from mlpack_toolkit.packager.equivalence.runners import Graph
 from mlpack_toolkit.packager.equivalence.session import session_of
+from tests.quick import TORCH
 
-TORCH = os.environ.get("MLPACK_TORCH_PYTHON", "")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.full,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
-from pkgutil import iter_modules
 
+from ...registry import names_in
 from ..scanner import Scanner
 
 
 def names() -> tuple[str, ...]:
     """The names of the containers, sorted; imports none of them."""
-    return tuple(sorted(m.name for m in iter_modules(__path__) if m.name[0] != "_"))
+    return names_in(__path__)
 
 
 def load(name: str) -> Scanner:

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
+from tests.quick import TORCH
 from tests.tiers import sixth
 
 HERE = Path(__file__).parent
-PYTHON = os.environ.get("MLPACK_TORCH_PYTHON", "")
 NEEDED = {
     "numbers at their edges": "sign_of_nan",
     "extremes": "pools_of_nan",
@@ -53,12 +53,12 @@ def _listed(node: ast.ClassDef) -> bool:
 @pytest.fixture(scope="module")
 def lines(request: pytest.FixtureRequest) -> dict[str, dict[str, Any]]:
     """What came of the cases of this run, by name; of a case without a fix by both names."""
-    if not PYTHON:
+    if not TORCH:
         pytest.skip("MLPACK_TORCH_PYTHON names no interpreter with torch")
     chosen = [item for item in request.session.items if item.path == request.path]
     named = [str(item.callspec.params["name"]) for item in chosen if "name" in getattr(item, "callspec", _NONE).params]
     left = [f"--without={fix}={case}" for fix, case in NEEDED.items()]
-    command = [PYTHON, str(HERE / "run_cases.py"), "--twice=lstm", *left, *named]
+    command = [TORCH, str(HERE / "run_cases.py"), "--twice=lstm", *left, *named]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=580)
     assert done.returncode == 0, done.stderr[-2000:]

@@ -102,7 +102,7 @@ def test_commands_use_it_where_its_library_is_here(boosted: Made, tmp_path: Path
         answers[name] = np.load(tmp_path / f"{name}.npz")["prediction"]
     np.testing.assert_array_equal(answers[None], answers[NAME])
     np.testing.assert_allclose(answers[NAME], answers["reference"], rtol=1e-5)
-    assert kernels.preferred(boosted.bundle) == NAME
+    assert kernels.preferred(boosted.bundle) == (NAME, kernels.library().path)
     assert bench_bundle(boosted.folder, None, "", 0.01, variant=NAME)["graph"]
     library = _library(boosted.folder)
     model = Model(describe(boosted.folder, library))
@@ -112,7 +112,7 @@ def test_commands_use_it_where_its_library_is_here(boosted: Made, tmp_path: Path
 
 def test_elsewhere_the_reference_answers_and_the_reason_is_said(own: Path, boosted: Made, tmp_path: Path) -> None:
     _elsewhere(own)
-    assert kernels.preferred(open_bundle(own)) == "reference" and _library(own) is None
+    assert kernels.preferred(open_bundle(own)) == ("reference", None) and _library(own) is None
     facts = check_bundle(own, (), None, QUIET)
     assert (
         list(facts["golden"]) == ["CPUExecutionProvider"]
