@@ -18,6 +18,8 @@ CAPTURES = "MLPACK_TEST_CAPTURES"
 """The variable that names the folder of what `tests/remembered.py` remembers."""
 TORCH = os.environ.get("MLPACK_TORCH_PYTHON", "")
 """The interpreter that has torch; empty where none has."""
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""Workers of pytest share the processors: threads of a fit or of a product of matrices would wait for each other."""
 COMPILE = Path(__file__).with_name("compile.sh")
 
 
@@ -26,7 +28,7 @@ def environment(cache: Path) -> dict[str, str]:
 
     The same source gives the same object in any folder: paths below the temporary folder are relative to the build.
     """
-    found = {"MAVEN_OPTS": JVM, "JDK_JAVA_OPTIONS": JVM}
+    found = {"MAVEN_OPTS": JVM, "JDK_JAVA_OPTIONS": JVM} | ONE_THREAD
     if shutil.which("ccache"):
         found |= {"CMAKE_CXX_COMPILER_LAUNCHER": f"bash;{COMPILE}", "CCACHE_DIR": str(cache), "CCACHE_NOHASHDIR": "1"}
         found |= {"CCACHE_BASEDIR": tempfile.gettempdir(), "CCACHE_MAXSIZE": "500M"}

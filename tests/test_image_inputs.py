@@ -345,7 +345,7 @@ def test_java_reads_the_same_pixels(batched: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["batched", "single"])
+@pytest.mark.parametrize("kind", ["batched", pytest.param("single", marks=pytest.mark.full)])
 def test_cpp_answers_a_ppm(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     bundle: Path = request.getfixturevalue(kind)
     project = shutil.copytree(bundle / "deploy" / "cpp", tmp_path / "cpp")

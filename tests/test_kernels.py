@@ -26,7 +26,8 @@ NAMES = {"Prescott": "Katmai"}
 
 @pytest.mark.slow
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the kernels are those of x86-64")
-@pytest.mark.parametrize("kernel", ["Prescott", pytest.param("Haswell", marks=pytest.mark.full)])
+@pytest.mark.full
+@pytest.mark.parametrize("kernel", ["Prescott", "Haswell"])
 def test_the_sensitive_families_under_another_kernel(kernel: str) -> None:
     """One kernel that fuses steps and one that does not; the whole suite runs under the machine's own, which fuses."""
     if kernel == "Haswell" and not {"avx2", "fma"} <= set(machine()["cpu_flags"]):

@@ -89,6 +89,7 @@ def test_a_frame_of_one_column(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.full  # `make test` has test_hostile_names
 def test_the_projects_of_such_a_frame(tmp_path: Path) -> None:
     """Java and C++ are compiled; the names that the graph cannot have are mapped there too."""
     built = _built(_frame(NAMES), tmp_path, targets=("java", "cpp"))

@@ -14,7 +14,7 @@ from mlpack_toolkit.packager.equivalence.session import Session
 from tests.cases.models import MODELS
 from tests.converters.check import table_of
 from tests.make import build_model, save
-from tests.tiers import third
+from tests.tiers import sixth
 
 TARGETS = ("cpp", "java")
 
@@ -37,9 +37,9 @@ def test_the_bundle_replays_its_golden_cases(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", third(MODELS))
+@pytest.mark.parametrize("name", sixth(MODELS))
 def test_the_projects_replay_the_golden_cases(name: str, tmp_path: Path) -> None:
-    """Of a third in `make test`; other tests there compile projects of every kind of input and output."""
+    """Of a sixth in `make test`; other tests there compile projects of every kind of input and output."""
     bundle = _built(name, tmp_path)
     golden = check_bundle(bundle, TARGETS, "cpu", lambda step: None)["golden"]
     assert set(golden) == {"CPUExecutionProvider", *TARGETS}

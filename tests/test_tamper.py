@@ -121,6 +121,7 @@ def test_verify_sees_a_change_in_a_project(change: str, target: str, copy: Path)
 
 
 @pytest.mark.slow
+@pytest.mark.full  # `make test` has the like of one project: test_cpp, test_java
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_projects_own_tests_see_either_change(target: str, copy: Path, tmp_path: Path) -> None:
     project = copy / "deploy" / target

@@ -20,7 +20,7 @@ TINY: dict[str, Sequence[str]] = {
     "variants": ("--model", "tiny", "--kind", "int8", "--seconds", "0.01"),
     "predict": ("--rows", "3000", "--runs", "1"),
 }
-LONG = ("build", "forest", "large", "predict")
+LONG = ("build", "environments", "forest", "large", "predict")
 """Those that start many commands, each several times, or build a large model."""
 
 

@@ -180,7 +180,7 @@ def replayed(target: str, project: Path, work: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("target", ["java", "cpp"])
+@pytest.mark.parametrize("target", ["java", pytest.param("cpp", marks=pytest.mark.full)])
 @pytest.mark.usefixtures("tools", "all_large")
 def test_an_exported_project_builds_alone(target: str, whole: tuple[Path, Numbers], tmp_path: Path) -> None:
     """Without the bundle: Java's is the bundle's own, C++'s is written as a build would."""

@@ -68,6 +68,7 @@ def test_a_difference_leaves_no_image(client: Any, crew: Made, tmp_path: Path, m
     assert not [i for i in new if (i.attrs["Config"].get("Labels") or {}).get("mlpack.bundle.identity")]
 
 
+@pytest.mark.full  # `make test` has the same base in test_pulled
 def test_on_a_base_of_a_registry(client: Any, crew: Made, python_base: str) -> None:
     facts = make(crew.folder, "crew:based", "docker", None, python_base, True, lambda step: None)
     assert facts["replayed"]["cases"] and facts["base"] == python_base

@@ -78,6 +78,7 @@ def test_its_files(small: Archived, crew: Made) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.usefixtures("real_compiler")
 def test_the_same_bytes_when_compiled_again(
     small: Archived, crew: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
