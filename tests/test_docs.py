@@ -29,6 +29,9 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 RUN = re.compile(r"<!-- run -->\n```console\n(.*?)```", re.DOTALL)
 
 
+PROGRAM = re.compile(r"<!-- run -->\n```python\n(.*?)```.*?```text\n(.*?)```", re.DOTALL)
+
+
 def _sections() -> dict[str, str]:
     """Each command's part of docs/cli.md."""
     parts = re.split(r"^## mlpack (\w+)$", (ROOT / "docs/cli.md").read_text(), flags=re.MULTILINE)
@@ -233,3 +236,14 @@ def test_its_fault_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_it_is_missed_where_the_converter_tells_no_threshold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     changes = (("LessOrEqual", "Less"), (', thresholds=(tariff["limit"],)', ""))
     assert _build_a_tariff(tmp_path, monkeypatch, *changes) == "float32"
+
+
+PROGRAMS = [(path, *found) for path in NAMES for found in PROGRAM.findall((ROOT / path).read_text())]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("page", "program", "printed"), PROGRAMS, ids=[page for page, *_ in PROGRAMS])
+def test_a_program_prints_what_is_shown(page: str, program: str, printed: str, tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == printed

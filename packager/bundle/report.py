@@ -61,7 +61,7 @@ def report_html(
         **_latency_values(latency),
         "identity": identity,
         "task": signature.task,
-        "inputs": [_input(t) for t in signature.inputs],
+        "inputs": [input_row(t) for t in signature.inputs],
         "outputs": signature.outputs,
         "variants": [_variant(each) for each in outcome.shipped] if outcome else [],
         "left_out": [each.why for each in outcome.left_out] if outcome else [],
@@ -75,7 +75,7 @@ def report_html(
         "lock": facts["locks"],
         "distributions": [f"{d['name']} {d['version']}" for d in environment["distributions"]],
     }
-    escaped = {key: _escaped(value) for key, value in values.items()}
+    escaped = {key: escaped_for_html(value) for key, value in values.items()}
     plots = {"errors_plot": errors_plot(_shares(proof)), "latency_plot": latency_plot(latency)}
     return templates.render("report", {**escaped, **plots})["report.html"]
 
@@ -161,7 +161,7 @@ def _time(milliseconds: float) -> str:
     return f"{milliseconds * 1e3:.3g} µs" if milliseconds < 1 else f"{milliseconds:.3g} ms"
 
 
-def _input(tensor: TensorSpec) -> dict[str, Any]:
+def input_row(tensor: TensorSpec) -> dict[str, Any]:
     refused = []
     if tensor.limit is not None:
         refused.append(f"beyond ±{tensor.limit:g}")
@@ -190,7 +190,7 @@ def _python_usage(facts: Mapping[str, Any], signature: Signature) -> str:
     )
 
 
-def _escaped(value: Any) -> Any:
+def escaped_for_html(value: Any) -> Any:
     """The value with every text in it escaped for HTML: names and labels come from the model, which is untrusted.
 
     Escapes invisible characters, and those that change the reading direction, too.
@@ -198,7 +198,7 @@ def _escaped(value: Any) -> Any:
     if isinstance(value, str):
         return escape("".join(c if c.isprintable() or c in "\n\t" else f"\\u{ord(c):04x}" for c in value))
     if isinstance(value, Mapping):
-        return {_escaped(k): _escaped(v) for k, v in value.items()}
+        return {escaped_for_html(k): escaped_for_html(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_escaped(v) for v in value]
-    return _escaped(value.flat()) if isinstance(value, TensorSpec) else value
+        return [escaped_for_html(v) for v in value]
+    return escaped_for_html(value.flat()) if isinstance(value, TensorSpec) else value

@@ -74,6 +74,11 @@ class Built:
             **({"variants": list(self.variants)} if self.variants else {}),
         }
 
+    def _repr_html_(self) -> str:
+        from ..api.loaded import LoadedBundle
+
+        return LoadedBundle(self.bundle)._repr_html_()
+
 
 @dataclass(frozen=True)
 class BuildContext:

@@ -54,14 +54,14 @@ def predict(folder: Path, file: Path, output: Path | None, variant: str | None =
     rows, signature = 0, bundle.variant(name).signature
     names: deque[str] = deque()
     with _sink(output, signature) as sink:
-        for answers in session.stream(_checked(session.signature, file, names)):
+        for answers in session.stream(checked_rows(session.signature, file, names)):
             count = rows_of(answers, signature.batch_axes) if signature.has_rows else 1
             sink.write(answers, [names.popleft() for _ in range(count)] if is_images(file) else ())
             rows += count if is_images(file) else rows_of(answers, signature.batch_axes)
     return {"rows": rows, "output": str(output) if output else "-"}
 
 
-def _columns(signature: Signature, answers: Table, images: Sequence[str] = ()) -> Table:
+def answer_columns(signature: Signature, answers: Table, images: Sequence[str] = ()) -> Table:
     """The answers as columns, a row for each row of the batch; `UsageError` where they are no rows."""
     heights = {v.shape[a : a + 1] for n, v in answers.items() for a in [signature.batch_axes[n] or 0]}
     if len(heights) > 1 or () in heights or (images and not signature.has_rows):
@@ -103,8 +103,8 @@ def _tables(signature: Signature, file: Path, names: deque[str]) -> Iterator[Tab
         yield table
 
 
-def _checked(signature: Signature, file: Path, names: deque[str]) -> Iterator[Table]:
-    """The file's rows, batch by batch; `UsageError` for a row that a rule forbids."""
+def checked_rows(signature: Signature, file: Path, names: deque[str]) -> Iterator[Table]:
+    """The file's rows, batch by batch; `UsageError` for a row that a rule forbids. `names` gets those of images."""
     before = 0
     for table in _tables(signature, file, names):
         broken = next(violations(signature, table), None)
@@ -137,7 +137,7 @@ def _sink(output: Path | None, signature: Signature) -> Iterator[Sink]:
         (folder / output.name).replace(output)
 
 
-def _arrow(columns: Table) -> pa.Table:
+def arrow_of(columns: Table) -> pa.Table:
     import pyarrow as pa
 
     text = {name: pa.string() for name, values in columns.items() if values.dtype.kind in "OU"}  # of nulls alone, too
@@ -153,7 +153,7 @@ class _Pieces:
 
     def write(self, answers: Table, images: Sequence[str] = ()) -> None:
         """Adds the rows of one piece."""
-        table = _arrow(_columns(self._signature, answers, images))
+        table = arrow_of(answer_columns(self._signature, answers, images))
         if self._writer is None:
             self._writer = self._opened(table.schema)
         self._writer.write(table)
@@ -199,7 +199,11 @@ class _Npz:
         self._pieces += 1
         if images and not self._signature.has_rows and self._pieces > 1:
             raise UsageError("the answers have no rows: have them as objects, one for each image, with -o FILE.json")
-        found = {**_named(self._signature, images), **answers} if self._tensors else _columns(self._signature, answers)
+        found = (
+            {**_named(self._signature, images), **answers}
+            if self._tensors
+            else answer_columns(self._signature, answers)
+        )
         self._writer.write(found)
 
     def close(self) -> None:
@@ -219,7 +223,7 @@ class _Json:
             self._separator = b",\n"
 
     def _of_rows(self, answers: Table) -> Iterator[dict[str, Any]]:
-        columns = _columns(self._signature, answers)
+        columns = answer_columns(self._signature, answers)
         names = list(columns)
         for row in zip(*(column.tolist() for column in columns.values()), strict=True):
             yield dict(zip(names, map(_finite, row), strict=True))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import mlpack_toolkit
 from mlpack_toolkit import converters
 from mlpack_toolkit.converters.plugin import (
     FILE,
@@ -24,7 +25,8 @@ from mlpack_toolkit.converters.plugin import (
     Source,
 )
 from mlpack_toolkit.converters.spec import Unreadable
-from mlpack_toolkit.packager import api, declared
+from mlpack_toolkit.packager import declared
+from mlpack_toolkit.packager.api import building
 from mlpack_toolkit.packager.cli import cli
 from mlpack_toolkit.packager.cli_options import _VALUES
 from mlpack_toolkit.packager.commands import build as flow
@@ -143,9 +145,9 @@ def test_a_toml_file_has_them_too_and_the_command_line_wins(
 
 def test_a_python_program_has_them_as_keywords(nova: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     made: list[Request] = []
-    monkeypatch.setattr(api, "build_bundle", made.append)
-    given = {"options": {"nova": {"size": 1, "pair": {"s": 2}}}, "word": "hi", "overwrite": True}
-    api.build("m.joblib", "x.csv", given)
+    monkeypatch.setattr(building, "build_bundle", made.append)
+    options = {"nova": {"size": 1, "pair": {"s": 2}}}
+    mlpack_toolkit.build("m.joblib", "x.csv", options=options, word="hi", overwrite=True)
     assert made[0].options == {"nova": {"size": 1.0, "pairs": {"s": 2.0}, "word": "hi"}} and made[0].overwrite
 
 

@@ -1,0 +1,141 @@
+"""A bundle in a Python program: answers for its rows, what the bundle says of itself, and the check of all of it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import deque
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlpack_toolkit.converters.spec import Signature, Table
+
+from ..bundle.reader import Bundle, open_bundle
+from ..commands.predict import answer_columns, arrow_of, checked_rows
+from ..equivalence.session import Session, session_of
+from ..errors import UsageError
+from ..kernels import preferred
+from .page import card
+from .rows import top_package, write_rows
+
+
+class LoadedBundle:
+    """A bundle on disk. Its graph is loaded when it first answers, in this process; the original model never is.
+
+    Every file is checked against the manifest before it is used; a changed one raises `DamagedError`.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._bundle: Bundle = open_bundle(self.path)
+        self._sessions: dict[str, Session] = {}
+
+    @property
+    def name(self) -> str:
+        """The bundle's name."""
+        return self._bundle.name
+
+    @property
+    def version(self) -> str:
+        """The bundle's version."""
+        return self._bundle.version
+
+    @property
+    def identity(self) -> str:
+        """`sha256:` and the digest of the manifest, which names the digest of every other file."""
+        return self._bundle.identity
+
+    @property
+    def signature(self) -> Signature:
+        """Inputs, outputs and classes of the reference graph."""
+        return self._bundle.signature
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The names of its graphs, the reference first."""
+        return tuple(each.name for each in self._bundle.variants)
+
+    @cached_property
+    def facts(self) -> Mapping[str, Any]:
+        """Title, framework, number types, tolerances and more, as `mlpack inspect` has them."""
+        return dict(self._bundle.in_short)
+
+    @cached_property
+    def report(self) -> dict[str, Any]:
+        """The proof of the reference graph: verdict, rows, errors by output and by kind of probe."""
+        found = self._bundle.json(self._bundle.proof().report)
+        return dict(found)
+
+    @cached_property
+    def latency(self) -> dict[str, Any]:
+        """What the build measured: milliseconds by batch size of graph and original; empty if it kept none."""
+        path = self._bundle.layout.latency
+        return dict(self._bundle.json(path)) if path in self._bundle.evidence else {}
+
+    @cached_property
+    def environment(self) -> dict[str, Any]:
+        """The captured environment: the interpreter and `distributions`; of several parts, by the part's name."""
+        found = {part.name: self._bundle.json(part.document) for part in self._bundle.parts}
+        return dict(next(iter(found.values()))) if len(found) == 1 else found
+
+    def predict(self, rows: Any, variant: str | None = None) -> Any:
+        """The answers, a row for each row: labels and probabilities, or numbers.
+
+        `rows`: a data frame of pandas, polars or pyarrow, whose kind the answer has (of pandas with the same index);
+        an array, a sparse matrix, texts, records, a dict of tensors or a path, whose answer is a dict of arrays by the
+        signature's output. `variant`: the one that answers; None: the preferred one. `UsageError` for rows that the
+        signature does not take.
+        """
+        name = variant or preferred(self._bundle)[0]
+        session = self._session(name)
+        signature = self._bundle.variant(name).signature
+        with tempfile.TemporaryDirectory(prefix="mlpack-") as folder:
+            file = write_rows(rows, Path(folder) / "rows", "rows")
+            pieces = list(session.stream(checked_rows(session.signature, file, deque())))
+        return _as_given(signature, _joined(signature, pieces), rows)
+
+    def _session(self, name: str) -> Session:
+        if name not in self._sessions:
+            self._sessions[name] = session_of(self._bundle, variant=name)
+        return self._sessions[name]
+
+    def verify(self, target: str | Sequence[str] = (), provider: str | None = None) -> dict[str, Any]:
+        """What `mlpack verify` does: every digest, every golden case, each variant; raises what it finds wrong."""
+        from ..commands.verify import check_bundle
+
+        targets = (target,) if isinstance(target, str) else tuple(target)
+        return check_bundle(self.path, targets, provider, lambda step: None)
+
+    def __repr__(self) -> str:
+        return f"<mlpack bundle {self.name} {self.version}, {self.identity[:19]}…, {self.path}>"
+
+    def _repr_html_(self) -> str:
+        return card(self)
+
+
+def _joined(signature: Signature, pieces: Sequence[Table]) -> Table:
+    """The answers of all batches as those of one."""
+    if len(pieces) == 1:
+        return pieces[0]
+    axes = signature.batch_axes
+    if not signature.has_rows:
+        raise UsageError("the model answers one batch at a time: give the tensors of one")
+    return {name: np.concatenate([piece[name] for piece in pieces], axes[name] or 0) for name in pieces[0]}
+
+
+def _as_given(signature: Signature, answers: Table, rows: Any) -> Any:
+    """The answers in a frame of the kind of the rows, else as arrays."""
+    top = top_package(rows)
+    if top not in ("pandas", "polars", "pyarrow"):
+        return answers
+    columns = answer_columns(signature, answers)
+    if top == "pandas":
+        import pandas as pd
+
+        return pd.DataFrame({name: list(v) if v.dtype == object else v for name, v in columns.items()}, rows.index)
+    table = arrow_of(columns)
+    return table if top == "pyarrow" else import_module("polars").from_arrow(table)
