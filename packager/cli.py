@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,11 @@ import click
 from . import __version__
 from . import output as say
 from .choices import KINDS, PROVIDERS, TARGETS, VARIANTS
+from .cli_machine import LIMITS, MAX_P99, prove
 from .cli_options import TAKES, OfThisMachine, Spelled, WithOptions
-from .errors import MlpackError, printable
-from .shutdown import guard
+from .running import fail as _fail
+from .running import run as _run
+from .running import steps as _progress
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line.")
 _folder = click.Path(path_type=Path, file_okay=False)
@@ -53,7 +53,7 @@ def cli(context: click.Context) -> None:
 @click.option("--precision", type=click.Choice(["auto", "float32", "float64"]), help="The graph's numbers.")
 @click.option("--rtol", type=float, help="Relative tolerance, instead of the type's own.")
 @click.option("--atol", type=float, help="Absolute tolerance, instead of the type's own.")
-@click.option("--max-p99", type=float, metavar="MS", help="Fail if the p99 at batch 1 is above MS.")
+@click.option("--max-p99", multiple=True, metavar="[cpu=]MS", help="Fail if the p99 at batch 1 is above MS.")
 @click.option("--allow", multiple=True, metavar="NAME", help="Trust one more name or module of a pickle.")
 @click.option("--vendor", is_flag=True, default=None, help="Put the environment's packages into the bundle.")
 @click.option("--lock", type=_file, help="Your own lock file: kept, and compared with the installed packages.")
@@ -123,6 +123,9 @@ def verify(
 @click.option("--against", type=click.Choice(["original", "reference"]), help="Run the original or the reference, too.")
 @click.option("--python", help="The original's interpreter.  [default: mlpack's own]")
 @click.option("--seconds", type=_seconds, default=1.0, show_default=True, help="Time for each batch size.")
+@MAX_P99
+@LIMITS
+@click.option("--within", metavar="MS", help="Also measure batch size against p99 and rows/s, and the best within MS.")
 @click.option("--allow", multiple=True, metavar="NAME", help="Trust one more name or module of the original's pickle.")
 @TAKES
 @_as_json
@@ -133,17 +136,23 @@ def bench(
     against: str | None,
     python: str | None,
     seconds: float,
+    max_p99: tuple[str, ...],
+    config: Path | None,
+    within: str | None,
     allow: tuple[str, ...],
     settings: Spelled,
     as_json: bool,
 ) -> None:
     """Measures BUNDLE's latency by batch size."""
     from .commands.bench import bench_bundle
+    from .latency.limits import milliseconds, of_command_line
     from .options import of_this_machine
 
     def work() -> dict[str, Any]:
-        options = of_this_machine(settings)
-        return bench_bundle(bundle, against, python or sys.executable, seconds, allow, options, variant, provider)
+        options, limits = of_this_machine(settings), of_command_line(config, max_p99)
+        most = None if within is None else milliseconds(within, f"--within {within}")
+        side = against, python or sys.executable, seconds, allow, options
+        return bench_bundle(bundle, *side, variant, provider, limits, most)
 
     _run(work, as_json, say.latency)
 
@@ -276,6 +285,9 @@ def doctor(as_json: bool) -> None:
     _run(look, as_json, say.doctor)
 
 
+cli.add_command(prove)
+
+
 def main() -> None:
     """The entry point: runs the command, turns errors into exit codes, ends quietly when a pipe is closed."""
     told_to_end = []
@@ -298,71 +310,6 @@ def main() -> None:
         from .crash import told
 
         _fail(told(error), "--json" in sys.argv)
-
-
-def _run(
-    work: Callable[[], dict[str, Any]], as_json: bool, show: Callable[[dict[str, Any]], None], guarded: bool = True
-) -> None:
-    """`guarded`: the command may not end by itself in time on SIGTERM."""
-    if guarded:
-        guard(lambda error: _fail(error.to_json(), as_json))
-    try:
-        facts = work()
-        if as_json and facts:
-            click.echo(_line(facts))
-        else:
-            show(facts)
-    except MlpackError as error:
-        _fail(error.to_json(), as_json)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(141)
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        _fail({"exit": 2, "kind": "UsageError", "message": f"{where}{error.strerror or error}"}, as_json)
-
-
-def _fail(error: dict[str, Any], as_json: bool) -> None:
-    for line in f"mlpack: {error['message']}".split("\n"):
-        click.echo(printable(line), err=True)
-    for row in error.get("worst", ()):
-        click.echo(f"  probe {row['probe']}: {row['inputs']}", err=True)
-        click.echo(f"    expected {row['expected']}\n    got      {row['got']}", err=True)
-    if as_json:
-        click.echo(_line({"error": error}, default=str))
-    sys.exit(error["exit"])
-
-
-def _line(plain: dict[str, Any], default: Callable[[Any], Any] | None = None) -> str:
-    """The object in one line, in characters that standard output can encode."""
-    allow = default is not None
-    line = json.dumps(plain, ensure_ascii=False, allow_nan=allow, default=default)
-    try:
-        line.encode(sys.stdout.encoding or "utf-8")
-    except UnicodeEncodeError:
-        return json.dumps(plain, allow_nan=allow, default=default)
-    return line
-
-
-class _progress:
-    """Steps on a terminal; nothing in a pipe."""
-
-    def __init__(self, as_json: bool) -> None:
-        self._status: Any = None
-        if sys.stderr.isatty() and not as_json:
-            from rich.console import Console
-
-            self._status = Console(stderr=True).status("starting")
-
-    def __enter__(self) -> Callable[[str], None]:
-        if self._status is None:
-            return lambda step: None
-        self._status.start()
-        return lambda step: self._status.update(step)
-
-    def __exit__(self, *error: object) -> None:
-        if self._status is not None:
-            self._status.stop()
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import tomllib
 from .accuracy.asked import SCOPE, asked_of
 from .declared import old_spellings
 from .errors import UsageError
+from .latency.limits import TABLE, Limits, Times, times_in, times_of
 from .options import Setting, from_keywords, from_tables, over, values
 from .original.mlflow_folder import example_in, is_mlflow
 from .request import Request
@@ -25,6 +26,7 @@ _NAMES = {
     "max-p99": "max_p99",
     "keep-failed": "keep_failed",
 }
+CPU = "cpu"
 PRECISIONS = ("auto", "float32", "float64")
 KEYS: tuple[str, ...] = ("model", "example", "output", "name", "version", "python", "code", "target", "precision")
 KEYS += ("rtol", "atol", "max-p99", "allow", "vendor", "lock", "keep-failed")
@@ -37,7 +39,7 @@ def build_request(config: Path | None, options: Mapping[str, Any], settings: Seq
     `settings`: the options of frameworks.
     """
     given = {k: v for k, v in options.items() if v is not None and v != ()}
-    from_file, settings_in_file, tables = _from_file(config) if config else ({}, (), ())
+    from_file, settings_in_file, tables, limits = _from_file(config) if config else ({}, (), (), {})
     merged = {**from_file, **given}
     found = dict(values(over(settings, settings_in_file)))
     variants = asked_of(tables, merged.pop("variants", ()), found.pop(SCOPE, {}))
@@ -52,15 +54,23 @@ def build_request(config: Path | None, options: Mapping[str, Any], settings: Seq
         output=merged.pop("output", Path("dist")),
         python=merged.pop("python", sys.executable),
         version=merged.pop("version_", "1.0.0"),
-        max_p99_ms=merged.pop("max_p99", None),
+        max_p99_ms=_limit(merged.pop("max_p99", None), limits),
         options=found,
         variants=variants,
         **merged,
     )
 
 
-def _from_file(path: Path) -> tuple[dict[str, Any], tuple[Setting, ...], tuple[tuple[Any, Path], ...]]:
-    """The file's tables [build], [options.FRAMEWORK] and [[variant]], paths relative to the file."""
+def _limit(given: Any, others: Times) -> float | None:
+    """The limit on the p99 of the graph on the CPU, which a build measures; `given`: a number, or texts."""
+    own = given if isinstance(given, (tuple, list)) else () if given is None else (given,)
+    limits = Limits(times_of(own), others)
+    limits.check_measured((CPU,), "build")
+    return limits.of(CPU)
+
+
+def _from_file(path: Path) -> tuple[dict[str, Any], tuple[Setting, ...], tuple[tuple[Any, Path], ...], Times]:
+    """The file's tables [build], [options.FRAMEWORK], [[variant]] and [limits], paths relative to the file."""
     try:
         plain: Any = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -81,7 +91,8 @@ def _from_file(path: Path) -> tuple[dict[str, Any], tuple[Setting, ...], tuple[t
         raise UsageError(f"{path}: unknown key {unknown[0]!r} in [build]; there are: {', '.join(known)}")
     named = {_NAMES.get(str(key), str(key)): value for key, value in others.items()}
     typed = {key: _typed(key, value, path) for key, value in named.items()}
-    return typed, over(settings, older), tuple((table, path.parent) for table in tables)
+    limits = times_in(plain.get(TABLE, {}), f"{path}: {TABLE}")
+    return typed, over(settings, older), tuple((table, path.parent) for table in tables), limits
 
 
 def _typed(key: str, value: Any, path: Path) -> Any:
@@ -91,6 +102,8 @@ def _typed(key: str, value: Any, path: Path) -> Any:
         return tuple(path.parent / v for v in value) if key == "code" else tuple(value)
     number, flag = (int, float), (bool,)
     expected: dict[str, tuple[type, ...]] = {"rtol": number, "atol": number, "max_p99": number}
+    if key == "max_p99" and isinstance(value, str):
+        return value
     expected |= {"keep_failed": flag, "vendor": flag, "overwrite": flag}
     fits = isinstance(value, expected.get(key, (str,))) and (expected.get(key) != number or not isinstance(value, bool))
     if key == "precision" and value not in PRECISIONS:

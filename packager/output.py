@@ -48,6 +48,11 @@ def latency(facts: dict[str, Any]) -> None:
                 f"  {name:9} batch {b['batch']:>5}  p50 {b['p50_ms']:9.4f} ms  p99 {b['p99_ms']:9.4f} ms  "
                 f"{b['rows_per_second']:>12,.0f} rows/s" + _bound(b)
             )
+    if "throughput" in facts:
+        from .output_machine import curve_words, point
+
+        for line in (*map(point, facts["throughput"]["points"]), *curve_words(facts["throughput"])):
+            click.echo(f"  {line.strip()}")
 
 
 def _bound(b: dict[str, Any]) -> str:

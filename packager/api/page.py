@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlpack_toolkit import templates
 
-from ..bundle.report import escaped_for_html, input_row
+from ..bundle.report import for_html, input_row
 
 if TYPE_CHECKING:
     from .loaded import LoadedBundle
@@ -32,7 +32,7 @@ def card(bundle: LoadedBundle) -> str:
         "identity": bundle.identity,
         "path": str(bundle.path),
     }
-    shown = {key: escaped_for_html(value) for key, value in values.items()}
+    shown = {key: for_html(value) for key, value in values.items()}
     return templates.render("card", shown)["card.html"].decode()
 
 

@@ -44,11 +44,19 @@ def _bar(kind: str, share: float, y: int, span: int) -> list[str]:
 
 def latency_plot(latency: LatencyReport) -> str:
     """Median and p99 by batch size for both sides, both axes logarithmic."""
-    sides = [(latency.graph, "var(--graph)"), (latency.original, "var(--original)")]
+    return curves_plot([(latency.graph, "var(--graph)"), (latency.original, "var(--original)")])
+
+
+Side = tuple[Sequence[Mapping[str, float]], str]
+"""Measurements by batch size, and their colour."""
+
+
+def curves_plot(sides: Sequence[Side]) -> str:
+    """Median and p99 by batch size for several sides, both axes logarithmic."""
     values = [b[q] for side, _ in sides for b in side for q in ("p50_ms", "p99_ms") if b[q] > 0]
     low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
     height, bottom = 300, 260
-    batches = [b["batch"] for b in latency.graph]
+    batches = sorted({b["batch"] for side, _ in sides for b in side})
     most = math.log10(max(batches)) or 1.0
 
     def x_of(batch: float) -> float:
@@ -68,6 +76,43 @@ def latency_plot(latency: LatencyReport) -> str:
     for side, colour in sides:
         lines += _curve([(x_of(b["batch"]), y_of(b["p50_ms"]), y_of(b["p99_ms"])) for b in side], colour)
     return "\n".join([*lines, "</svg>"])
+
+
+def throughput_plot(sides: Sequence[Side]) -> str:
+    """Rows per second against p99 for several sides, both axes logarithmic; a dot for each batch size."""
+    points = [(b["p99_ms"], b["rows_per_second"]) for side, _ in sides for b in side]
+    left, right = _decades([p99 for p99, _ in points])
+    low, high = _decades([rate for _, rate in points])
+    height, bottom = 300, 260
+
+    def x_of(p99: float) -> float:
+        return 90 + (WIDTH - 130) * (math.log10(max(p99, 10.0**left)) - left) / (right - left)
+
+    def y_of(rate: float) -> float:
+        return bottom - (bottom - 14) * (math.log10(max(rate, 10.0**low)) - low) / (high - low)
+
+    lines = [_svg(height)]
+    for power in range(low, high + 1):
+        y = y_of(10.0**power)
+        lines.append(f'<line x1="90" y1="{y:.1f}" x2="{WIDTH - 30}" y2="{y:.1f}" stroke="var(--line)"/>')
+        lines.append(f'<text x="82" y="{y + 4:.1f}" text-anchor="end">{10.0**power:,.0f}</text>')
+    for power in range(left, right + 1):
+        x = x_of(10.0**power)
+        lines.append(f'<text x="{x:.1f}" y="{bottom + 20}" text-anchor="middle">{_duration(power)}</text>')
+    lines.append(f'<text x="{WIDTH / 2}" y="{height - 4}" text-anchor="middle">p99 of one call</text>')
+    for side, colour in sides:
+        line = [(x_of(b["p99_ms"]), y_of(b["rows_per_second"])) for b in sorted(side, key=lambda b: b["batch"])]
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in line)
+        lines.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        lines += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>' for x, y in line]
+    return "\n".join([*lines, "</svg>"])
+
+
+def _decades(values: Sequence[float]) -> tuple[int, int]:
+    """The powers of ten around positive values, at least one apart."""
+    positive = [value for value in values if value > 0] or [1.0]
+    low = math.floor(math.log10(min(positive)))
+    return low, max(low + 1, math.ceil(math.log10(max(positive))))
 
 
 def _curve(points: Sequence[tuple[float, float, float]], colour: str) -> list[str]:

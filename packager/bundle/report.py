@@ -75,7 +75,7 @@ def report_html(
         "lock": facts["locks"],
         "distributions": [f"{d['name']} {d['version']}" for d in environment["distributions"]],
     }
-    escaped = {key: escaped_for_html(value) for key, value in values.items()}
+    escaped = {key: for_html(value) for key, value in values.items()}
     plots = {"errors_plot": errors_plot(_shares(proof)), "latency_plot": latency_plot(latency)}
     return templates.render("report", {**escaped, **plots})["report.html"]
 
@@ -147,17 +147,18 @@ def _latency_values(latency: LatencyReport) -> dict[str, Any]:
         rows.append(
             {
                 "batch": int(b["batch"]),
-                **{q: _time(b[f"{q}_ms"]) for q in ("p50", "p90", "p95", "p99")},
+                **{q: time_words(b[f"{q}_ms"]) for q in ("p50", "p90", "p95", "p99")},
                 "rate": f"{b['rows_per_second']:,.0f}",
-                "original_p50": _time(other["p50_ms"]) if other else "",
-                "original_p99": _time(other["p99_ms"]) if other else "",
+                "original_p50": time_words(other["p50_ms"]) if other else "",
+                "original_p99": time_words(other["p99_ms"]) if other else "",
                 "faster": f"{speedups.get(str(int(b['batch'])), 0):.3g}×" if other else "",
             }
         )
     return {"latency": rows, "threads": latency.threads, "machine": latency.machine, "versions": latency.versions}
 
 
-def _time(milliseconds: float) -> str:
+def time_words(milliseconds: float) -> str:
+    """A time with its unit."""
     return f"{milliseconds * 1e3:.3g} µs" if milliseconds < 1 else f"{milliseconds:.3g} ms"
 
 
@@ -190,7 +191,7 @@ def _python_usage(facts: Mapping[str, Any], signature: Signature) -> str:
     )
 
 
-def escaped_for_html(value: Any) -> Any:
+def for_html(value: Any) -> Any:
     """The value with every text in it escaped for HTML: names and labels come from the model, which is untrusted.
 
     Escapes invisible characters, and those that change the reading direction, too.
@@ -198,7 +199,7 @@ def escaped_for_html(value: Any) -> Any:
     if isinstance(value, str):
         return escape("".join(c if c.isprintable() or c in "\n\t" else f"\\u{ord(c):04x}" for c in value))
     if isinstance(value, Mapping):
-        return {escaped_for_html(k): escaped_for_html(v) for k, v in value.items()}
+        return {for_html(k): for_html(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [escaped_for_html(v) for v in value]
-    return escaped_for_html(value.flat()) if isinstance(value, TensorSpec) else value
+        return [for_html(v) for v in value]
+    return for_html(value.flat()) if isinstance(value, TensorSpec) else value

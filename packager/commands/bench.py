@@ -14,7 +14,6 @@ from mlpack_toolkit.converters.messages import Measure
 from mlpack_toolkit.converters.plugin import Options
 from mlpack_toolkit.converters.spec import Signature, Table
 from mlpack_toolkit.converters.table import rows_of, stack
-from mlpack_toolkit.runtimes.engine.engine import Bound
 from mlpack_toolkit.runtimes.server.manifest import CPU, REFERENCE
 
 from ..bundle.reader import Bundle, open_bundle
@@ -22,8 +21,12 @@ from ..deadline import timed
 from ..environments.system import machine
 from ..equivalence.session import Session, session_of
 from ..errors import DamagedError, LatencyError
+from ..latency.curve import curve_of, with_bound
+from ..latency.limits import NONE, Limits
+from ..latency.state import observed
 from ..original.replies import hand_over
-from ..providers import load
+from ..providers import load, name_of
+from ..providers.spec import Provider
 from .proving import measured, placed_in
 
 BATCHES = (1, 8, 64, 1000)
@@ -143,6 +146,15 @@ class _Windows:
         return {**together, "windows": len(self._times), "best_p99_ms": best}
 
 
+def example_rows(bundle: Bundle) -> Table:
+    """The rows of the golden cases of the example; raises `DamagedError`."""
+    found = [case.rows for case in bundle.golden() if case.probe == "example" and not case.error]
+    axes = bundle.signature.batch_axes
+    if not found or not rows_of(found[0], axes):
+        raise DamagedError(f"the bundle {bundle.place} holds no golden case of the example, whose rows are measured")
+    return stack(found, axes)
+
+
 def bench_bundle(
     folder: Path,
     against: str | None,
@@ -152,51 +164,54 @@ def bench_bundle(
     options: Options | None = None,
     variant: str | None = None,
     provider: str | None = None,
+    limits: Limits = NONE,
+    within: float | None = None,
 ) -> dict[str, Any]:
     """The latency of a variant on the bundle's golden rows; with `against`, also the original's or the reference's.
 
     `variant`: None: the reference. `provider`: the name of one; None: the variant's own. On another one than the CPU
-    the measurement becomes evidence of the bundle.
+    the measurement becomes evidence of the bundle. `limits`: raises `LatencyError` where the p99 at the smallest batch
+    is above. `within`: milliseconds; then the curve of throughput is measured, and its best point within them.
     """
     bundle = open_bundle(folder)
-    found = [case.rows for case in bundle.golden() if case.probe == "example" and not case.error]
-    axes = bundle.signature.batch_axes
-    if not found or not rows_of(found[0], axes):
-        raise DamagedError(f"the bundle {folder} holds no golden case of the example, whose rows are measured")
-    rows = stack(found, axes)
-    chosen, asked = variant or REFERENCE, load(provider) if provider else None
+    rows, chosen = example_rows(bundle), variant or REFERENCE
+    asked = load(provider) if provider else None
+    name = asked.name if asked else name_of(bundle.variant(chosen).provider)
+    limits.check_measured((name,), "bench")
     nodes = placed_in(bundle, asked, chosen) if asked and asked.title != CPU else None
-    title = asked.title if asked else ""
-    session = session_of(bundle, THREADS, title, chosen)
-    graph = measure_session(session, rows, seconds, sizes(bundle.signature, rows))
-    graph = _with_bound(session, rows, seconds / WINDOWS, graph)
-    name = {"variant": variant} if variant else {}
-    other: Sequence[Numbers] = ()
-    versions: Mapping[str, str] = {}
+    session = session_of(bundle, THREADS, asked.title if asked else "", chosen)
+    with observed() as state:
+        graph = measure_session(session, rows, seconds, sizes(bundle.signature, rows))
+        graph = with_bound(session, rows, seconds / WINDOWS, graph)
+        found = curve_of(session, rows, graph, seconds, within).to_json() if within is not None else None
+        other, versions = _beside(bundle, against, asked, rows, graph, (python, allow, options), seconds)
+    more: dict[str, Any] = {"variant": variant} if variant else {}
+    more |= {"against": REFERENCE} if against == REFERENCE else {}
+    more |= {"state": state, **({"throughput": found} if found else {})}
+    latency = replace(latency_report(graph, other, versions), provider=session.provider)
+    report = latency.to_json() | more
+    report |= {"proof": measured(bundle, asked, chosen, nodes, report)} if asked and nodes else {}
+    check_gate(latency, limits.of(name), name)
+    return report
+
+
+def _beside(
+    bundle: Bundle,
+    against: str | None,
+    asked: Provider | None,
+    rows: Table,
+    graph: Sequence[Numbers],
+    given: tuple[str, Sequence[str], Options | None],
+    seconds: float,
+) -> tuple[Sequence[Numbers], Mapping[str, str]]:
+    """The latency of the other side, and its versions; `given`: the interpreter, the trust and the options of an
+    original."""
     if against == REFERENCE:
-        name["against"] = REFERENCE
-        reference = session_of(bundle, THREADS, title)
-        other = measure_session(reference, rows, seconds, sizes(bundle.signature, rows))
-    elif against:
-        batches = [int(each["batch"]) for each in graph]
-        other, versions = _original(bundle, python, allow, options, rows, batches, seconds)
-    report = replace(latency_report(graph, other, versions), provider=session.provider).to_json() | name
-    return report | ({"proof": measured(bundle, asked, chosen, nodes, report)} if asked and nodes else {})
-
-
-def _with_bound(session: Session, rows: Table, seconds: float, measured: Sequence[Numbers]) -> tuple[Numbers, ...]:
-    """The same numbers with `bound_p50_ms` too: the median where the tensors stay bound and no call hands them over."""
-    if not session.binds:
-        return tuple(measured)
-    axes, batches = session.signature.batch_axes, [int(each["batch"]) for each in measured]
-    with timed() as restart:
-
-        def run(bound: Bound) -> None:
-            restart()
-            bound.run()
-
-        found = measure(run, session.bind, rows, batches, seconds, axes=axes)
-    return tuple({**one, "bound_p50_ms": bound["p50_ms"]} for one, bound in zip(measured, found, strict=True))
+        reference = session_of(bundle, THREADS, asked.title if asked else "")
+        return measure_session(reference, rows, seconds, sizes(bundle.signature, rows)), {}
+    if against:
+        return _original(bundle, *given, rows, [int(each["batch"]) for each in graph], seconds)
+    return (), {}
 
 
 def _original(
@@ -225,8 +240,11 @@ def latency_report(graph: Sequence[Numbers], original: Sequence[Numbers], versio
     )
 
 
-def check_gate(report: LatencyReport, max_p99_ms: float | None) -> None:
-    """Raises `LatencyError` where the graph's p99 at the smallest batch, in its best window, is above the gate."""
+def check_gate(report: LatencyReport, max_p99_ms: float | None, provider: str = "") -> None:
+    """Raises `LatencyError` where the graph's p99 at the smallest batch, in its best window, is above the gate.
+
+    `provider`: its name, where the message says it.
+    """
     if max_p99_ms is None:
         return
     single = min(report.graph, key=lambda b: b["batch"])
@@ -234,8 +252,10 @@ def check_gate(report: LatencyReport, max_p99_ms: float | None) -> None:
     if p99 > max_p99_ms:
         judged = f"p50 {p50:g} ms, judged by the best of {windows:g} windows"
         raise LatencyError(
-            f"p99 at batch {single['batch']:g} is {p99:g} ms, above the gate of {max_p99_ms:g} ms ({judged})",
+            f"p99 at batch {single['batch']:g} is {p99:g} ms, above the gate of {max_p99_ms:g} ms ({judged})"
+            + (f" on {provider}" if provider else ""),
             p99_ms=p99,
             p50_ms=p50,
             max_p99_ms=max_p99_ms,
+            **({"provider": provider} if provider else {}),
         )

@@ -5,30 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
-from mlpack_toolkit.converters.spec import Table
 from mlpack_toolkit.runtimes.server.manifest import CPU
 
 from .. import __version__
 from ..bundle.golden import GoldenCase
 from ..bundle.proofs import add_proof
 from ..bundle.reader import Bundle
+from ..environments.nvidia import gpus
+from ..environments.nvidia import versions as nvidia_versions
 from ..environments.system import machine
 from ..equivalence.placed import Placed, check_placed, placed
+from ..equivalence.runners import Graph
 from ..equivalence.session import Session, options_of, session_of
+from ..equivalence.side_by_side import RECORDED, side_by_side
 from ..errors import DamagedError, UsageError
+from ..kernels import library_of
 from ..providers.spec import Provider
 
 
 def placed_in(bundle: Bundle, provider: Provider, variant: str) -> Placed:
     """Where the nodes ran; `MissingToolError` where the provider did not run them."""
     session = session_of(bundle, provider=provider.title, variant=variant)
-    case = next(_answered(bundle, session), None)
+    case = next(answered(bundle, session), None)
     if case is None:
         raise DamagedError(f"the bundle {bundle.place} holds no golden case with an answer")
-    options = options_of(bundle.variant(variant), provider.title)
-    found = placed(bundle.loadable(variant), session, options, case.rows)
+    options, library = options_of(bundle.variant(variant), provider.title), library_of(bundle.variant(variant))
+    found = placed(bundle.loadable(variant), session, options, case.rows, library)
     check_placed(found, provider.title)
     return found
 
@@ -39,7 +41,7 @@ def proved(bundle: Bundle, provider: Provider, variant: str, nodes: Placed, foun
     `found`: what came of the replay. `file`: where the proof is in the bundle, or `not_written` with the reason.
     """
     facts = {
-        **_where(bundle, provider, variant),
+        **where(bundle, provider, variant),
         "nodes": dict(nodes.nodes),
         **_apart(bundle, provider, variant),
         **found,
@@ -47,24 +49,36 @@ def proved(bundle: Bundle, provider: Provider, variant: str, nodes: Placed, foun
     return {**facts, **written(bundle, "verify", facts)}
 
 
-def _where(bundle: Bundle, provider: Provider, variant: str) -> dict[str, Any]:
-    import onnxruntime
+def where(bundle: Bundle, provider: Provider, variant: str) -> dict[str, Any]:
+    """What answers hold for: the variant, the provider with its options, the versions, the machine with its GPUs.
 
+    Taken after a session ran: a library of NVIDIA's is loaded, and so named, when it is first used.
+    """
+    devices = gpus()
     return {
         "variant": variant,
         "provider": provider.name,
         "options": dict(options_of(bundle.variant(variant), provider.title)),
-        "versions": {"onnxruntime": str(onnxruntime.__version__), "mlpack": __version__},
+        "versions": {"mlpack": __version__, **_runtime(), **nvidia_versions()},
         "machine": machine(),
+        **({"gpus": devices} if devices else {}),
     }
+
+
+def _runtime() -> dict[str, str]:
+    """The version of ONNX Runtime, and of the package that brought it where that has another name."""
+    import onnxruntime
+
+    version, name = str(onnxruntime.__version__), str(getattr(onnxruntime, "package_name", ""))
+    return {"onnxruntime": version, **({name: version} if name else {})}
 
 
 def measured(
     bundle: Bundle, provider: Provider, variant: str, nodes: Placed, report: Mapping[str, Any]
 ) -> dict[str, str]:
     """Adds a measurement of `mlpack bench` to the bundle."""
-    where = _where(bundle, provider, variant)
-    return written(bundle, "bench", {**report, **where, "nodes": dict(nodes.nodes)})
+    facts = {**report, **where(bundle, provider, variant), "nodes": dict(nodes.nodes)}
+    return written(bundle, "bench", facts)
 
 
 def written(bundle: Bundle, kind: str, facts: Mapping[str, Any]) -> dict[str, str]:
@@ -75,7 +89,8 @@ def written(bundle: Bundle, kind: str, facts: Mapping[str, Any]) -> dict[str, st
         return {"not_written": str(error)}
 
 
-def _answered(bundle: Bundle, session: Session) -> Iterator[GoldenCase]:
+def answered(bundle: Bundle, session: Session) -> Iterator[GoldenCase]:
+    """The golden cases that the original answers and that the variant's signature takes."""
     from ..accuracy.making import takes
 
     for case in bundle.golden():
@@ -85,19 +100,8 @@ def _answered(bundle: Bundle, session: Session) -> Iterator[GoldenCase]:
 
 def _apart(bundle: Bundle, provider: Provider, variant: str) -> dict[str, dict[str, float]]:
     """By output of floats, the largest differences on the golden cases from the original, and from the CPU."""
-    session = session_of(bundle, provider=provider.title, variant=variant)
-    cpu = session_of(bundle, provider=CPU, variant=variant)
-    found: dict[str, dict[str, float]] = {"from_original": {}, "from_cpu": {}}
-    for case in _answered(bundle, session):
-        got = session.run(case.rows)
-        for most, want in zip(found.values(), (case.answers, cpu.run(case.rows)), strict=True):
-            for name, apart in _differences(want, got):
-                most[name] = max(most.get(name, 0.0), apart)
-    return found
-
-
-def _differences(want: Table, got: Table) -> Iterator[tuple[str, float]]:
-    for name, values in want.items():
-        if values.dtype.kind == "f":
-            both = np.isfinite(values) & np.isfinite(got[name])
-            yield name, float(np.abs(values.astype(np.float64) - got[name])[both].max(initial=0.0))
+    there = Graph(provider.name, session_of(bundle, provider=provider.title, variant=variant))
+    here = Graph("the CPU", session_of(bundle, provider=CPU, variant=variant))
+    found = side_by_side((there, here), answered(bundle, there.session))
+    pairs = {"from_original": (RECORDED, there.name), "from_cpu": (there.name, here.name)}
+    return {name: dict(found[pair].largest) for name, pair in pairs.items()}

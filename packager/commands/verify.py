@@ -51,7 +51,7 @@ def check_bundle(
     nodes = placed_in(bundle, asked, chosen.name) if asked and elsewhere else None
     progress("replaying the golden cases in ONNX Runtime")
     gates: dict[str, Any] = {}
-    replayed: dict[str, int] = {_place(chosen.name, name): _held(bundle, name, chosen.name, gates, rows)}
+    replayed: dict[str, int] = {_place(chosen.name, name): replay_held(bundle, name, chosen.name, gates, rows)}
     absent: dict[str, str] = {}
     if variant is None and provider is None:
         replayed |= _replay_others(bundle, absent, gates, rows, progress)
@@ -77,7 +77,7 @@ def _place(variant: str, provider: str) -> str:
     return provider if variant == REFERENCE else f"{variant} on {provider}"
 
 
-def _held(bundle: Bundle, provider: str, variant: str, gates: dict[str, Any], rows: Path | None) -> int:
+def replay_held(bundle: Bundle, provider: str, variant: str, gates: dict[str, Any], rows: Path | None) -> int:
     """The number of golden cases; `gates` takes what came of the variant's gate, where it has one."""
     if not bundle.proof(variant).gate:
         return replay(bundle, provider, variant)
@@ -100,7 +100,7 @@ def _replay_others(
     for other in bundle.variants[1:]:
         progress(f"replaying the golden cases in the variant {other.name}")
         try:
-            replayed[_place(other.name, other.provider)] = _held(bundle, other.provider, other.name, gates, rows)
+            replayed[_place(other.name, other.provider)] = replay_held(bundle, other.provider, other.name, gates, rows)
         except MissingToolError as error:
             absent[other.name] = str(error)
     return replayed

@@ -29,14 +29,18 @@ class Placed:
     strayed: Mapping[str, int]
 
 
-def placed(model: bytes | Path, session: Session, options: Mapping[str, Scalar], rows: Table) -> Placed:
-    """Counts the nodes of one run."""
+def placed(
+    model: bytes | Path, session: Session, options: Mapping[str, Scalar], rows: Table, library: Path | None = None
+) -> Placed:
+    """Counts the nodes of one run. `library`: native operators that the graph needs."""
     import onnxruntime as ort
 
     with tempfile.TemporaryDirectory(prefix="mlpack-") as name:
         given = ort.SessionOptions()
         given.enable_profiling, given.profile_file_prefix = True, str(Path(name) / "profile")
         given.log_severity_level = 4
+        if library is not None:
+            given.register_custom_ops_library(str(library))
         provider = session.provider, {key: str(value) for key, value in options.items()}
         source = model if isinstance(model, bytes) else str(model)
         try:

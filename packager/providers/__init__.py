@@ -25,3 +25,9 @@ def load(name: str) -> Provider:
 def of(title: str) -> Provider | None:
     """The provider that ONNX Runtime calls so; None for one that mlpack does not know."""
     return next((each for each in map(load, names()) if each.title == title), None)
+
+
+def name_of(title: str) -> str:
+    """The name of the provider that ONNX Runtime calls so; that title itself for one that mlpack does not know."""
+    found = of(title)
+    return found.name if found else title

@@ -15,7 +15,9 @@ from mlpack_toolkit.converters.bfloat16 import run_of
 from mlpack_toolkit.converters.spec import BFLOAT16, Axes, Scalar, Signature, Table, TensorSpec
 
 from ..server.manifest import CPU
+from .bound import Bound, memory_of
 from .errors import Damaged, GraphStops, NoProvider
+from .tuning import Tuning
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 STOP: ContextVar[Any] = ContextVar("stop", default=None)
@@ -35,8 +37,8 @@ FIRST_ROWS = 64
 class Engine:
     """One loaded graph with its signature; inputs that the graph does not read are left out of it.
 
-    `library`: native operators that the graph needs; the caller vouches for the file.
-    Raises `NoProvider` and `Damaged`.
+    `library`: native operators that the graph needs; the caller vouches for the file. `tuning`: takes the place of
+    `threads`. Raises `NoProvider` and `Damaged`.
     """
 
     no_provider: ClassVar[type[Exception]] = NoProvider
@@ -51,13 +53,14 @@ class Engine:
         provider: str = CPU,
         provider_options: Mapping[str, Scalar] = NONE,
         library: Path | None = None,
+        tuning: Tuning | None = None,
     ) -> None:
         import onnxruntime as ort
 
         if provider not in ort.get_available_providers():
             raise self.no_provider(f"this ONNX Runtime has no {provider}: install the package that brings it")
         source = model if isinstance(model, bytes) else str(model)
-        options = _options(threads)
+        options = _options(tuning or Tuning(threads))
         if library is not None:
             self._register(options, library)
         if isinstance(model, bytes):
@@ -119,10 +122,15 @@ class Engine:
         specs = (*self.signature.inputs, *self.signature.outputs)
         return not any(spec.is_text or spec.dtype == BFLOAT16 for spec in specs)
 
+    @property
+    def memory(self) -> str:
+        """The memory in which the provider's tensors stay bound, in ONNX Runtime's words."""
+        return memory_of(self.provider)
+
     def bind(self, table: Table) -> Bound:
         """The rows of a table as tensors that are made once, on the provider's device; only where it `binds`."""
         feeds = {self._renamed.get(name, name): values for name, values in self.feeds(table).items()}
-        return Bound(self._session, feeds, self.outputs, self.stops)
+        return Bound(self._session, feeds, self.outputs, self.stops, self.memory)
 
     def stream(self, tables: Iterable[Table], most_bytes: int = MOST_BYTES) -> Iterator[Table]:
         """The outputs by name for the rows of many tables, in order, a piece at a time.
@@ -141,35 +149,6 @@ class Engine:
                 each = max(each, sum(values.nbytes for values in answers.values()) / max(1, _rows(answers, axes)))
                 yield answers
                 start += step
-
-
-class Bound:
-    """Tensors that stay bound to a graph, as ONNX Runtime's `IOBinding` holds them: a run makes none and copies none.
-
-    The outputs of a run take the place of those of the run before. `stops`: the error where the graph stops. Such a run
-    has no options to be stopped by: with them, ONNX Runtime's own call takes ten times as long as a small graph.
-    """
-
-    def __init__(self, session: Any, feeds: Table, outputs: Sequence[str], stops: type[Exception]) -> None:
-        import onnxruntime as ort
-
-        self._session, self._outputs, self._stops = session, tuple(outputs), stops
-        self._binding = session.io_binding()
-        for name, values in feeds.items():
-            self._binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(values))
-        for name in self._outputs:
-            self._binding.bind_output(name)
-
-    def run(self) -> None:
-        """Runs the graph once."""
-        try:
-            self._session.run_with_iobinding(self._binding)
-        except Exception as error:
-            raise self._stops(f"the graph stops on these rows: {error}") from error
-
-    def answers(self) -> Table:
-        """The outputs of the last run, by name."""
-        return dict(zip(self._outputs, self._binding.copy_outputs_to_cpu(), strict=True))
 
 
 def _rows(table: Table, axes: Axes) -> int:
@@ -191,13 +170,9 @@ def run_options() -> Any:
     return options
 
 
-def _options(threads: int) -> Any:
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
+def _options(tuning: Tuning) -> Any:
+    options = tuning.options()
     options.log_severity_level = QUIET
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # else waiting threads burn a core
     return options
 
 
