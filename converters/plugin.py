@@ -92,6 +92,8 @@ class Source:
     `start(given)`: starts the program that will load the model, before this process enters the sandbox, where it can
     start none; returns the facts of that program's sandbox (see `_sandbox`).
     `save(model, example, given, folder)`: files in the folder of a model and an example that a Python program holds.
+    `dump(model, place)`: the file, with the suffix of its format, of an object that a Python program holds and that no
+    pickle should; None: the object is none of those.
     `look(path)`: facts about a file, without loading it.
     `options`: the options of the framework. `is_flavour`: whether MLflow has a flavour of this name, whose model is one
     file.
@@ -104,6 +106,7 @@ class Source:
     prepare: Callable[[Any, Given], Any] | None = None
     start: Callable[[Given], dict[str, Any]] | None = None
     save: Callable[[Any, Any, Given, Path], Saved] | None = None
+    dump: Callable[[Any, Path], Path | None] | None = None
     look: Callable[[Path], dict[str, Any]] | None = None
     options: tuple[Option, ...] = ()
     is_flavour: bool = True

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from mlpack_toolkit.packager.built import Built
 from mlpack_toolkit.packager.bundle.reader import open_bundle
-from mlpack_toolkit.packager.commands.build import Built, Request, build
+from mlpack_toolkit.packager.commands.build import Request, build
 from mlpack_toolkit.packager.commands.reproduce import _asked_again
 from mlpack_toolkit.packager.environments.python.rebuild import Interpreter
 

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from mlpack_toolkit.converters.spec import FIRST_TIME
-from mlpack_toolkit.packager.commands.build import Built
+from mlpack_toolkit.packager.built import Built
 from mlpack_toolkit.packager.commands.predict import predict
 from mlpack_toolkit.packager.errors import ConversionError, UsageError
 from tests.converters.check import _converted

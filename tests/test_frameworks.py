@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mlpack_toolkit.packager.built import Built
 from mlpack_toolkit.packager.bundle.reader import open_bundle
-from mlpack_toolkit.packager.commands.build import Built
 from mlpack_toolkit.packager.commands.predict import predict
 from mlpack_toolkit.packager.errors import ConversionError, ModelError, UntrustedError
 from tests.make import build_model, save

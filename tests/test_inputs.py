@@ -14,7 +14,7 @@ from sklearn.naive_bayes import CategoricalNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from mlpack_toolkit.packager.commands.build import Built
+from mlpack_toolkit.packager.built import Built
 from mlpack_toolkit.packager.commands.predict import predict
 from mlpack_toolkit.packager.errors import UsageError
 from tests.make import asked_again, build_model, save

@@ -17,8 +17,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mlpack_toolkit.converters.spec import COLUMN, MATRIX, Cells, Signature, TensorSpec
+from mlpack_toolkit.packager.built import Built
 from mlpack_toolkit.packager.commands.bench import bench_bundle
-from mlpack_toolkit.packager.commands.build import Built
 from mlpack_toolkit.packager.commands.predict import predict
 from mlpack_toolkit.packager.commands.verify import check_bundle
 from tests.make import asked_again, build_model, save

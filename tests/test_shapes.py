@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mlpack_toolkit.converters.bfloat16 import rounded
 from mlpack_toolkit.converters.spec import Range
-from mlpack_toolkit.packager.commands.build import Built
+from mlpack_toolkit.packager.built import Built
 from mlpack_toolkit.packager.commands.predict import predict
 from mlpack_toolkit.packager.commands.verify import check_bundle
 from mlpack_toolkit.packager.errors import UsageError

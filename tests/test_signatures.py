@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from onnx import helper
 
 from mlpack_toolkit.converters.bfloat16 import rounded
-from mlpack_toolkit.packager.commands.build import Built
+from mlpack_toolkit.packager.built import Built
 from mlpack_toolkit.packager.commands.predict import predict
 from mlpack_toolkit.packager.commands.verify import check_bundle
 from mlpack_toolkit.runtimes.engine.binary import arrays_of

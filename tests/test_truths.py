@@ -15,8 +15,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from mlpack_toolkit.packager.built import Built
 from mlpack_toolkit.packager.bundle.reader import open_bundle
-from mlpack_toolkit.packager.commands.build import Built
 from mlpack_toolkit.packager.commands.predict import predict
 from mlpack_toolkit.packager.errors import UsageError
 from mlpack_toolkit.runtimes.engine.errors import Refusal

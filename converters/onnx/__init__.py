@@ -246,9 +246,20 @@ def precisions(model: OnnxFile) -> tuple[str, ...]:
     return (next((kind for kind in (BFLOAT16, *REALS) if kind in kinds), "float32"),)
 
 
+def dump(model: Any, place: Path) -> Path | None:
+    """The file of a graph that a Python program holds; None where the object is none."""
+    if type(model).__name__ != "ModelProto" or type(model).__module__.split(".")[0] != "onnx":
+        return None
+    import onnx
+
+    path = place.with_suffix(".onnx")
+    onnx.save(model, str(path))
+    return path
+
+
 CONVERTER = Converter(
     name="onnx",
-    source=Source(containers=("onnx",), load=load, options=(Option("image", HELP, kind=TEXT),)),
+    source=Source(containers=("onnx",), load=load, dump=dump, options=(Option("image", HELP, kind=TEXT),)),
     original=Original(describe=describe, predict=predict, quick=quick),
     export=Export(convert=convert, precisions=precisions),
     probing=Probing(adapt=adapt, images=images),

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..commands.build import Built
+from ..built import Built
 from ..commands.build import build as build_bundle
 from ..config import build_request
 from ..errors import UsageError

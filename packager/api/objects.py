@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlpack_toolkit.converters import for_package
+from mlpack_toolkit.converters import for_package, load, names
 from mlpack_toolkit.converters.plugin import Converter, Saved
 from mlpack_toolkit.converters.spec import Unreadable
 
 from ..errors import UsageError
 from .own_code import Definitions
+from .r_objects import r_file
 from .rows import top_package, write_rows
 
 NAME = "model"
@@ -32,8 +32,8 @@ def save(model: Any, example: Any, given: Mapping[str, Mapping[str, Any]], own: 
         place = Path(model)
     elif top_package(model) == "rpy2":
         place = r_file(model, folder / NAME)
-    elif top_package(model) == "onnx":
-        place = _proto(model, folder / f"{NAME}.onnx")
+    elif (dumped := _dumped(model, folder)) is not None:
+        place = dumped
     else:
         place, code = _pickle(model, own, folder)
     return Saved(place, write_rows(example, folder / "example"), code)
@@ -45,21 +45,10 @@ def _framework(model: Any) -> Converter | None:
     return next(filter(None, map(for_package, tops)), None)
 
 
-def r_file(value: Any, place: Path) -> Path:
-    """The R object in `saveRDS`'s form, written by rpy2's R."""
-    interface = sys.modules["rpy2.rinterface"]
-    path = place.with_suffix(".rds")
-    interface.baseenv["saveRDS"](value, interface.StrSexpVector([str(path)]))
-    return path
-
-
-def _proto(model: Any, path: Path) -> Path:
-    import onnx
-
-    if type(model).__name__ != "ModelProto":
-        raise UsageError(f"the model is an onnx.{type(model).__name__}: give the ModelProto or its file")
-    onnx.save(model, str(path))
-    return path
+def _dumped(model: Any, folder: Path) -> Path | None:
+    """The file of an object that a framework writes in a format of its own; None of one that a pickle holds."""
+    dumps = (dump for name in names() if (dump := load(name).source.dump) is not None)
+    return next((path for dump in dumps if (path := dump(model, folder / NAME)) is not None), None)
 
 
 def _pickle(model: Any, own: bool, folder: Path) -> tuple[Path, tuple[Path, ...]]:

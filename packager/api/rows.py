@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError
+from .r_objects import r_file
 
 KINDS = (
     "a path, a data frame (pandas, polars, pyarrow), an array, a sparse matrix of scipy, texts, records (a list of "
@@ -43,8 +44,6 @@ def _written(rows: Any, place: Path) -> Path | None:
     if top == "scipy" and hasattr(rows, "tocsr"):
         return _sparse(rows, place)
     if top == "rpy2":
-        from .objects import r_file
-
         return r_file(rows, place)
     if isinstance(rows, Mapping):
         return _of_mapping(rows, place)

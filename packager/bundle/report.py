@@ -163,6 +163,7 @@ def time_words(milliseconds: float) -> str:
 
 
 def input_row(tensor: TensorSpec) -> dict[str, Any]:
+    """An input in words: its type and shape, what stands for a missing cell, and what is refused."""
     refused = []
     if tensor.limit is not None:
         refused.append(f"beyond ±{tensor.limit:g}")

@@ -19,6 +19,7 @@ from mlpack_toolkit.converters.spec import Axes, Signature, Table
 from mlpack_toolkit.converters.table import rows_of
 from mlpack_toolkit.converters.variant import ONNX
 
+from ..built import Built
 from ..errors import ForgedError, MismatchError, ModelError
 from ..original.replies import hand_over
 from ..original.worker import Worker
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from ..equivalence.others import Spare
     from ..equivalence.probes import Probes
     from ..equivalence.prove import Proven
-    from ..equivalence.report import VerificationReport
     from ..original.source import Source
     from .bench import LatencyReport
     from .variants import Outcome
@@ -45,39 +45,6 @@ GRAPHS = "graphs"
 SECONDS_PER_BATCH_SIZE = 0.1
 AT_ONCE = 256 << 20
 """The most bytes of a model's file that two processes load at the same time."""
-
-
-@dataclass(frozen=True)
-class Built:
-    """A finished build. `environment`: its facts in the manifest, and the number of distributions. `notes`: those of
-    the report, on how the model was read. `remarks`: on columns, names and options that this build ignored, and on
-    variants that the bundle does not have. `variants`: the reports of all that were made."""
-
-    bundle: Path
-    identity: str
-    signature: Signature
-    verification: VerificationReport
-    latency: LatencyReport
-    environment: dict[str, Any]
-    notes: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
-    variants: tuple[dict[str, Any], ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """The object that `mlpack build --json` prints."""
-        return {
-            "bundle": str(self.bundle),
-            "identity": self.identity,
-            "signature": self.signature.to_json(),
-            "verification": self.verification.to_json(),
-            "latency": self.latency.to_json(),
-            **({"variants": list(self.variants)} if self.variants else {}),
-        }
-
-    def _repr_html_(self) -> str:
-        from ..api.loaded import LoadedBundle
-
-        return LoadedBundle(self.bundle)._repr_html_()
 
 
 @dataclass(frozen=True)

@@ -138,6 +138,7 @@ def _sink(output: Path | None, signature: Signature) -> Iterator[Sink]:
 
 
 def arrow_of(columns: Table) -> pa.Table:
+    """The columns as a table of Arrow."""
     import pyarrow as pa
 
     text = {name: pa.string() for name, values in columns.items() if values.dtype.kind in "OU"}  # of nulls alone, too

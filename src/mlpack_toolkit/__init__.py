@@ -14,7 +14,7 @@ from .packager.errors import MlpackError as MlpackError
 
 if TYPE_CHECKING:
     from .packager.api.loaded import LoadedBundle
-    from .packager.commands.build import Built
+    from .packager.built import Built
 
 
 def build(

@@ -12,8 +12,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler
 
 from mlpack_toolkit.converters.messages import Adopt
+from mlpack_toolkit.packager.built import Built
 from mlpack_toolkit.packager.bundle.reader import open_bundle
-from mlpack_toolkit.packager.commands.build import Built, Request, build
+from mlpack_toolkit.packager.commands.build import Request, build
 from mlpack_toolkit.packager.commands.predict import predict
 from mlpack_toolkit.packager.data.readers import read_example, stored_zeros
 from mlpack_toolkit.packager.errors import ConversionError, UsageError

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlpack_toolkit.packager.built import Built
 from mlpack_toolkit.packager.bundle.reader import open_bundle
-from mlpack_toolkit.packager.commands.build import Built
 from mlpack_toolkit.packager.errors import ConversionError, MismatchError, ModelError, UntrustedError
 from mlpack_toolkit.packager.original.reload import original_worker
 from tests.make import build_model, save
