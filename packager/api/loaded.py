@@ -114,7 +114,8 @@ class LoadedBundle:
         return f"<mlpack bundle {self.name} {self.version}, {self.identity[:19]}…, {self.path}>"
 
     def _repr_html_(self) -> str:
-        return card(self)
+        words = {key: str(getattr(self, key)) for key in ("name", "version", "identity", "path")}
+        return card({**words, "title": str(self.facts["title"])}, self.signature, self.report, self.latency)
 
 
 def _joined(signature: Signature, pieces: Sequence[Table]) -> Table:
