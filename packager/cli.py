@@ -13,6 +13,7 @@ import click
 from . import __version__
 from . import output as say
 from .choices import KINDS, PROVIDERS, TARGETS, VARIANTS
+from .cli_bundles import diff, list_, report
 from .cli_machine import LIMITS, MAX_P99, prove
 from .cli_options import TAKES, OfThisMachine, Spelled, WithOptions
 from .running import fail as _fail
@@ -244,17 +245,6 @@ def export(bundle: Path, target: str, output: Path, as_json: bool) -> None:
     _run(work, as_json, say.facts)
 
 
-@cli.command()
-@click.argument("a", type=_any)
-@click.argument("b", type=_any)
-@_as_json
-def diff(a: Path, b: Path, as_json: bool) -> None:
-    """Shows the changes from bundle A to bundle B. Compares environment, signature, graph and answers."""
-    from .diff import diff as compare
-
-    _run(lambda: compare(a, b), as_json, say.diff)
-
-
 @cli.command(cls=OfThisMachine)
 @click.argument("bundle", type=_any)
 @click.option("--into", type=_folder, required=True, help="The folder for the environment, which must not exist.")
@@ -285,7 +275,8 @@ def doctor(as_json: bool) -> None:
     _run(look, as_json, say.doctor)
 
 
-cli.add_command(prove)
+for command in (prove, list_, report, diff):
+    cli.add_command(command)
 
 
 def main() -> None:

@@ -173,6 +173,19 @@ def diff(facts: dict[str, Any]) -> None:
         click.echo(printable(line))
 
 
+def bundles(facts: dict[str, Any]) -> None:
+    """Prints a line for each bundle."""
+    if not facts["bundles"]:
+        click.echo(f"no bundle below {facts['folder']}")
+    for each in facts["bundles"]:
+        if "problem" in each:
+            click.echo(printable(f"{each['bundle']}  cannot be read: {each['problem']}"))
+            continue
+        proved = f"{each['verdict']} on {each['rows']} rows, {each['framework']}"
+        more = f", variants: {', '.join(each['variants'][1:])}" if each["variants"][1:] else ""
+        click.echo(printable(f"{each['bundle']}  {each['identity'][:19]}  {proved}{more}"))
+
+
 def doctor(facts: dict[str, Any]) -> None:
     """Prints the checks, each with the command that installs a missing part."""
     for each in facts["checks"]:

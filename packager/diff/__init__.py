@@ -15,16 +15,23 @@ from .fields import changed_fields
 from .graph import graph_changes
 from .signature import signature_changes
 from .variants import variant_changes
+from .verdict import verdict
 
 FIRST = ("name", "version", "framework", "title", "source", "source sha256")
 TOLD_ELSEWHERE = ("signature", "precision", "tolerances", "environment", "locks")
 
 
 def diff(a: Path, b: Path) -> dict[str, Any]:
-    """The changes from `a` to `b`, part by part. `same`: the bundles are equal byte for byte."""
+    """The changes from `a` to `b`, part by part, with a verdict. `same`: the bundles are equal byte for byte."""
     first, second = _checked(a), _checked(b)
+    both = [
+        {"graph": "b", "cases": "a", **answers(second, first)},
+        {"graph": "a", "cases": "b", **answers(first, second)},
+    ]
+    same = first.identity == second.identity
     return {
-        "same": first.identity == second.identity,
+        "same": same,
+        "verdict": verdict(same, both),
         "a": _title(first),
         "b": _title(second),
         "bundle": _bundle_changes(first, second),
@@ -32,10 +39,7 @@ def diff(a: Path, b: Path) -> dict[str, Any]:
         "signature": signature_changes(first.in_short, second.in_short),
         "variants": variant_changes(first, second),
         "graph": graph_changes(first.graph, second.graph),
-        "answers": [
-            {"graph": "b", "cases": "a", **answers(second, first)},
-            {"graph": "a", "cases": "b", **answers(first, second)},
-        ],
+        "answers": both,
         "files": _file_changes(first, second),
     }
 

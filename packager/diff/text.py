@@ -8,6 +8,7 @@ from typing import Any
 
 from ..equivalence.comparison import LARGEST
 from ..errors import printable
+from .verdict import WORDS
 
 SHOWN = 5
 LONGEST = 60
@@ -21,9 +22,15 @@ def lines(facts: Facts) -> Iterator[str]:
         return
     for side in ("a", "b"):
         yield printable(f"{side.upper()}  {_title(facts[side])}")
-    for name, part in PARTS.items():
-        found = [printable(line) for line in part(facts[name])]
-        yield from [name, *(f"  {line}" for line in found)] if found else ()
+    yield f"=> {facts['verdict']}: {WORDS[facts['verdict']]}"
+    for name, found in parts(facts).items():
+        yield from [name, *(f"  {line}" for line in found)]
+
+
+def parts(facts: Facts) -> dict[str, list[str]]:
+    """The lines of each part in which the bundles differ, and of the answers."""
+    found = {name: [printable(line) for line in part(facts[name])] for name, part in PARTS.items()}
+    return {name: lines for name, lines in found.items() if lines}
 
 
 def _title(side: Facts) -> str:
