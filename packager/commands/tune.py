@@ -214,6 +214,7 @@ def _repeated(bundle: Bundle, case: GoldenCase, size: int) -> GoldenCase:
 
 
 def _rows_of(curve: Curve) -> int:
-    """The smallest batch with nearly the most rows per second."""
-    most = max(point["rows_per_second"] for point in curve.points)
-    return int(min(p["batch"] for p in curve.points if p["rows_per_second"] >= ENOUGH * most))
+    """The smallest batch with nearly the most rows per second, by the median of a run: a stall of the machine has no
+    part in it."""
+    rates = {int(p["batch"]): p["batch"] / p["p50_ms"] for p in curve.points}
+    return min(batch for batch, rate in rates.items() if rate >= ENOUGH * max(rates.values()))

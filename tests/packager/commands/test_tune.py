@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlpack_toolkit.packager import output_machine
 from mlpack_toolkit.packager.bundle.reader import open_bundle
 from mlpack_toolkit.packager.commands import tune
 from mlpack_toolkit.packager.commands.predict import predict
@@ -21,6 +22,7 @@ from mlpack_toolkit.runtimes.engine import tuning
 from mlpack_toolkit.runtimes.engine.engine import Engine
 from mlpack_toolkit.runtimes.engine.tuning import LEVELS, PROOFS, Tuning, key_of, kind_of_machine, tuning_in
 from mlpack_toolkit.runtimes.server.bundle_info import describe
+from mlpack_toolkit.runtimes.server.model import Model
 from mlpack_toolkit.runtimes.server.settings import is_tuned
 from mlpack_toolkit.runtimes.server.transport import worker
 from tests.conftest import Run
@@ -71,6 +73,10 @@ def test_the_choice_is_evidence_and_is_used(
     described = describe(copy, tuned=True)
     found = worker.tuning_of(described, 1)
     assert found == Tuning(**kept["choice"]) and "threads 2" in capsys.readouterr().err
+    assert Model(described, 1, found).session.tuning == found and Model(described).session.tuning == Tuning(1)
+    output_machine.tuned({"bundle": str(copy), **facts})
+    said = capsys.readouterr().out
+    assert "threads 2, nodes at a time 1, level extended, spinning" in said and facts["file"] in said
     assert worker.tuning_of(described, 3) is None, "three workers of two threads are more than four processors"
     assert worker.tuning_of(describe(copy), 1) is None
     assert is_tuned({}) and not is_tuned({"MLPACK_TUNING": "0"}) and not is_tuned({"MLPACK_THREADS": "2"})
