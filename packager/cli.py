@@ -14,7 +14,7 @@ from . import __version__
 from . import output as say
 from .choices import KINDS, PROVIDERS, TARGETS, VARIANTS
 from .cli_bundles import diff, list_, report
-from .cli_machine import LIMITS, MAX_P99, prove
+from .cli_machine import LIMITS, MAX_P99, NO_TUNING, prove, tune
 from .cli_options import TAKES, OfThisMachine, Spelled, WithOptions
 from .running import fail as _fail
 from .running import run as _run
@@ -177,12 +177,13 @@ def inspect(path: Path, as_json: bool) -> None:
     metavar="NAME",
     help="Ask this variant.  [default: compiled where it can run here, else the reference]",
 )
+@NO_TUNING
 @_as_json
-def predict(bundle: Path, file: Path, output: Path | None, variant: str | None, as_json: bool) -> None:
+def predict(bundle: Path, file: Path, output: Path | None, variant: str | None, no_tuning: bool, as_json: bool) -> None:
     """Predicts every row of FILE, or every image of a folder, in order."""
     from .commands.predict import predict as answer
 
-    _run(lambda: answer(bundle, file, output, variant), as_json, lambda facts: None)
+    _run(lambda: answer(bundle, file, output, variant, not no_tuning), as_json, lambda facts: None)
 
 
 @cli.command()
@@ -190,8 +191,9 @@ def predict(bundle: Path, file: Path, output: Path | None, variant: str | None, 
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on; 0.0.0.0: all.")
 @click.option("--port", default=8080, type=click.IntRange(0, 65535), show_default=True, help="0: any free one.")
 @click.option("--workers", default=1, type=click.IntRange(1, 256), show_default=True, help="Processes that answer.")
+@NO_TUNING
 @_as_json
-def serve(bundle: Path, host: str, port: int, workers: int, as_json: bool) -> None:
+def serve(bundle: Path, host: str, port: int, workers: int, no_tuning: bool, as_json: bool) -> None:
     """Serves BUNDLE over HTTP until stopped."""
     from .commands.serve import serve as answer
 
@@ -200,7 +202,8 @@ def serve(bundle: Path, host: str, port: int, workers: int, as_json: bool) -> No
             json.dumps(facts) if as_json else f"{facts['name']} {facts['version']} answers at {facts['address']}"
         )
 
-    _run(lambda: answer(bundle, host, port, workers, ready), as_json, lambda facts: None, guarded=False)
+    tuned = not no_tuning
+    _run(lambda: answer(bundle, host, port, workers, ready, tuned), as_json, lambda facts: None, guarded=False)
 
 
 @cli.command()
@@ -275,7 +278,7 @@ def doctor(as_json: bool) -> None:
     _run(look, as_json, say.doctor)
 
 
-for command in (prove, list_, report, diff):
+for command in (prove, tune, list_, report, diff):
     cli.add_command(command)
 
 

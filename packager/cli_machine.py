@@ -24,6 +24,7 @@ MAX_P99 = click.option(
     help="Fail if the p99 at batch 1 is above: 5, 5ms, cuda=800us.",
 )
 LIMITS = click.option("--config", type=_file, help="Read such limits from a toml file, too: table [limits].")
+NO_TUNING = click.option("--no-tuning", is_flag=True, help="Do not use what mlpack tune chose for this machine.")
 
 
 @click.command(cls=OfThisMachine)
@@ -69,3 +70,24 @@ def prove(
             return prove_bundle(bundle, request, progress)
 
     run(work, as_json, say.proved)
+
+
+@click.command()
+@click.argument("bundle", type=_any)
+@click.option(
+    "--variant",
+    metavar="NAME",
+    help="Tune this variant.  [default: compiled where it can run here, else the reference]",
+)
+@click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="The rows of a request.")
+@click.option("--seconds", type=_seconds, default=20.0, show_default=True, help="Time for all measurements.")
+@_as_json
+def tune(bundle: Path, variant: str | None, batch: int, seconds: float, as_json: bool) -> None:
+    """Finds how BUNDLE runs fastest on this kind of machine, within its proof. Adds the choice to the bundle."""
+    from .commands.tune import tune_bundle
+
+    def work() -> dict[str, Any]:
+        with steps(as_json) as progress:
+            return tune_bundle(bundle, variant, batch, seconds, progress)
+
+    run(work, as_json, say.tuned)

@@ -84,3 +84,28 @@ def curve_words(curve: dict[str, Any]) -> list[str]:
     )
     largest = curve["largest"]
     return [f"  largest    batch {largest['batch']} ({largest['why_not_larger']})", f"  most       {most}"]
+
+
+def tuned(facts: dict[str, Any]) -> None:
+    """Prints what `mlpack tune` tried and chose."""
+    kind = facts["kind_of_machine"]
+    click.echo(
+        printable(
+            f"{facts['variant']}, batch {facts['batch']}: {kind['cpu']}, {kind['cores_usable']} processors, "
+            f"ONNX Runtime {kind['onnxruntime']}"
+        )
+    )
+    for each in facts["tried"]:
+        speed = f"{each['p50_ms']:.4f} ms, {each['speedup']:.2f}x" if each["p50_ms"] else "not measured"
+        why = "taken" if each["taken"] else each["why"]
+        click.echo(printable(f"  {tuning_words(each['tuning']):52} {speed:20} {why}"))
+    for line in curve_words(facts["throughput"]):
+        click.echo(line)
+    click.echo(f"  chosen     {tuning_words(facts['choice'])}, {facts['choice']['batch']} rows in a run of predict")
+    click.echo(printable(f"  evidence   {facts.get('file') or facts['not_written']}"))
+
+
+def tuning_words(choice: dict[str, Any]) -> str:
+    """A choice in words."""
+    spinning = ", spinning" if choice["spinning"] else ""
+    return f"threads {choice['threads']}, nodes at a time {choice['inter']}, level {choice['level']}{spinning}"

@@ -17,6 +17,7 @@ from mlpack_toolkit.converters.table import rows_of
 from mlpack_toolkit.runtimes.engine.answers import columns_of
 from mlpack_toolkit.runtimes.engine.images import objects_of
 from mlpack_toolkit.runtimes.engine.rules import violations
+from mlpack_toolkit.runtimes.engine.tuning import PROOFS, Tuning, tuning_in
 
 from ..bundle.reader import open_bundle
 from ..data.images import batches, is_images
@@ -43,14 +44,18 @@ class Sink(Protocol):
     def close(self) -> None: ...
 
 
-def predict(folder: Path, file: Path, output: Path | None, variant: str | None = None) -> dict[str, Any]:
+def predict(
+    folder: Path, file: Path, output: Path | None, variant: str | None = None, tuned: bool = True
+) -> dict[str, Any]:
     """How many rows were answered; the answers go to `output`, or as csv to standard output.
 
-    `variant`: the one that answers; None: the preferred one.
+    `variant`: the one that answers; None: the preferred one. `tuned`: with the batch that `mlpack tune` chose on this
+    kind of machine.
     """
     bundle = open_bundle(folder)
     name = variant or preferred(bundle)[0]
-    session = session_of(bundle, variant=name)
+    chosen = tuning_in(bundle.place / PROOFS, bundle.identity, name) if tuned else None
+    session = session_of(bundle, variant=name, tuning=Tuning(batch=chosen.batch) if chosen else None)
     rows, signature = 0, bundle.variant(name).signature
     names: deque[str] = deque()
     with _sink(output, signature) as sink:

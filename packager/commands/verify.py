@@ -83,7 +83,7 @@ def replay_held(bundle: Bundle, provider: str, variant: str, gates: dict[str, An
         return replay(bundle, provider, variant)
     from ..accuracy.again import hold_again
 
-    graph = Graph(_title(variant), session_of(bundle, provider=provider, variant=variant))
+    graph = Graph(title_of(variant), session_of(bundle, provider=provider, variant=variant))
     count, gates[variant] = hold_again(bundle, graph, variant, rows)
     return count
 
@@ -111,7 +111,13 @@ def replay(bundle: Bundle, provider: str = "", variant: str = REFERENCE) -> int:
 
     `provider`: ONNX Runtime's name; empty: the variant's own.
     """
-    graph = Graph(_title(variant), session_of(bundle, provider=provider, variant=variant))
+    return replay_graph(
+        bundle, Graph(title_of(variant), session_of(bundle, provider=provider, variant=variant)), variant
+    )
+
+
+def replay_graph(bundle: Bundle, graph: Graph, variant: str = REFERENCE) -> int:
+    """The number of golden cases that a loaded variant answers like the original."""
     own = None if variant == REFERENCE else bundle.proof(variant).tolerances
     count = 0
     for case in bundle.golden():
@@ -130,7 +136,8 @@ def replay_all(bundle: Bundle) -> None:
             replay(bundle, variant=variant.name)
 
 
-def _title(variant: str) -> str:
+def title_of(variant: str) -> str:
+    """A variant's name in messages."""
     return "the graph" if variant == REFERENCE else f"the variant {variant}"
 
 

@@ -10,6 +10,7 @@ from mlpack_toolkit.converters.variant import ONNX, Variant
 from mlpack_toolkit.runtimes.engine.agreement import check_agreement
 from mlpack_toolkit.runtimes.engine.engine import STOP, Engine
 from mlpack_toolkit.runtimes.engine.errors import Damaged
+from mlpack_toolkit.runtimes.engine.tuning import Tuning
 from mlpack_toolkit.runtimes.server.manifest import REFERENCE
 
 from ..deadline import timed
@@ -53,18 +54,21 @@ def agreeing(session: Session, signature: Signature) -> Session:
     return session
 
 
-def session_of(bundle: Bundle, threads: int = 0, provider: str = "", variant: str = REFERENCE) -> Session:
+def session_of(
+    bundle: Bundle, threads: int = 0, provider: str = "", variant: str = REFERENCE, tuning: Tuning | None = None
+) -> Session:
     """The session of a variant, whose files were held against the manifest; `DamagedError` otherwise.
 
     A small graph is loaded from the very bytes that were checked, a large one from its files.
-    `provider`: ONNX Runtime's name; empty: the variant's own, with its options.
+    `provider`: ONNX Runtime's name; empty: the variant's own, with its options. `tuning`: in the place of `threads`.
     """
     found = bundle.variant(variant)
     if found.artifact.format != ONNX:
         raise MissingToolError(f"the variant {variant} is a file for {found.artifact.format}, not for ONNX Runtime")
     _check_there(provider or found.provider)
     options, library = options_of(found, provider), library_of(found)
-    session = Session(bundle.loadable(variant), found.signature, threads, provider or found.provider, options, library)
+    title = provider or found.provider
+    session = Session(bundle.loadable(variant), found.signature, threads, title, options, library, tuning)
     return agreeing(session, found.signature)
 
 

@@ -80,14 +80,22 @@ class _Search:
 
 
 def curve_of(
-    session: Session, rows: Table, first: Sequence[Point], seconds: float, limit_ms: float | None = None
+    session: Session,
+    rows: Table,
+    first: Sequence[Point],
+    seconds: float,
+    limit_ms: float | None = None,
+    most_rows: int = 0,
 ) -> Curve:
-    """The curve. `first`: the points of small batches, which are measured already; `seconds`: for each batch size."""
+    """The curve. `first`: the points of small batches, which are measured already; `seconds`: for each batch size.
+
+    `most_rows`: of a batch; 0: `MOST_ROWS`.
+    """
     with_first = with_bound(session, rows, seconds / SHARE, first)
     if not session.signature.has_rows:
         return Curve(with_first, "the signature has no rows", limit_ms)
     sizes = session.signature.batch_sizes
-    most = MOST_ROWS if sizes.most is None else min(sizes.most, MOST_ROWS)
+    most = min(most_rows or MOST_ROWS, MOST_ROWS, sizes.largest)
     last = max(first, key=lambda each: each["batch"])
     search, memory = _Search(int(last["batch"])), _Memory(session.memory)
     p50 = last["p50_ms"]

@@ -60,7 +60,8 @@ class Engine:
         if provider not in ort.get_available_providers():
             raise self.no_provider(f"this ONNX Runtime has no {provider}: install the package that brings it")
         source = model if isinstance(model, bytes) else str(model)
-        options = _options(tuning or Tuning(threads))
+        self.tuning = tuning or Tuning(threads)
+        options = _options(self.tuning)
         if library is not None:
             self._register(options, library)
         if isinstance(model, bytes):
@@ -135,8 +136,9 @@ class Engine:
     def stream(self, tables: Iterable[Table], most_bytes: int = MOST_BYTES) -> Iterator[Table]:
         """The outputs by name for the rows of many tables, in order, a piece at a time.
 
-        A table is cut along its batch axes so that the answers to a piece have about `most_bytes`: memory grows neither
-        with the stream nor with what the graph makes of a row. Whole where the signature has no rows.
+        A table is cut along its batch axes so that the answers to a piece have about `most_bytes`, and into no more
+        rows than were chosen on this machine: memory grows neither with the stream nor with what the graph makes of a
+        row. Whole where the signature has no rows.
         """
         axes, each = self.signature.batch_axes, 0.0
         if not self.signature.takes_tensors:  # rows of a table come first, whatever its dimensions are called
@@ -145,6 +147,7 @@ class Engine:
             rows, start = _rows(table, axes) if self.signature.has_rows else 0, 0
             while start < max(rows, 1):
                 step = max(1, int(most_bytes / each)) if each else FIRST_ROWS
+                step = min(step, self.tuning.batch or step)
                 answers = self.run(_part(table, axes, slice(start, start + step)) if rows else table)
                 each = max(each, sum(values.nbytes for values in answers.values()) / max(1, _rows(answers, axes)))
                 yield answers

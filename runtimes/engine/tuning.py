@@ -16,6 +16,8 @@ LEVELS = ("basic", "extended", "all")
 """How far ONNX Runtime rewrites a graph before it runs it."""
 MOST_THREADS = 1024
 MOST_ROWS = 1 << 24
+PROOFS = "evidence/proofs"
+"""The folder of a bundle that has such choices."""
 PREFIX = "tune."
 FORMAT = 1
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..engine.errors import Damaged, NoModel
 from .bundle_info import MANIFEST, PLACES, describe
-from .settings import from_environment, library_given
+from .settings import from_environment, is_tuned, library_given
 from .transport.health import is_ready
 from .transport.supervisor import Supervisor
 
@@ -26,7 +26,7 @@ def main() -> int:
         settings = from_environment(os.environ, host=options.host, port=options.port, workers=options.workers)
         if options.folder == HEALTH:
             return 0 if is_ready(settings.host, settings.port) else 1
-        described = describe(_folder(options.folder), library_given(os.environ))
+        described = describe(_folder(options.folder), library_given(os.environ), is_tuned(os.environ))
         Supervisor(described, settings, lambda where: _say(described.name, described.version, where)).run()
     except (NoModel, Damaged) as error:
         print(f"mlpack: {error}", file=sys.stderr)

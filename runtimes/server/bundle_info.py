@@ -25,7 +25,8 @@ class Described:
     """Facts about the model of a folder, which is not loaded.
 
     `signature`: of the variant that answers. `digests`: of the files that the manifest lists. `main`: the graph that
-    answers. `library`: the native operators that it needs.
+    answers, of `variant`. `library`: the native operators that it needs. `tuned`: what was chosen for this kind of
+    machine is used.
     """
 
     folder: Path
@@ -36,6 +37,8 @@ class Described:
     digests: Mapping[str, str]
     main: str = GRAPH
     library: Path | None = None
+    variant: str = REFERENCE
+    tuned: bool = False
 
     def read(self, path: str) -> bytes:
         """The bytes of a file, checked against its digest in the manifest; the same bytes are loaded.
@@ -77,11 +80,11 @@ class Described:
             raise Damaged(f"{self.folder / path} is not as it was built: {said}")
 
 
-def describe(folder: Path, library: Path | None = None) -> Described:
+def describe(folder: Path, library: Path | None = None, tuned: bool = False) -> Described:
     """The model of a bundle in a folder: the reference; raises `NoModel` and `Damaged`.
 
     `library`: native operators from the machine's owner, never from the bundle: a variant that was proved with this
-    very file answers instead.
+    very file answers instead. `tuned`: a choice of `mlpack tune` in the folder is used.
     """
     if not (folder / MANIFEST).is_file():
         raise NoModel(f"{folder} is not a bundle: it has no {MANIFEST}")
@@ -102,7 +105,7 @@ def describe(folder: Path, library: Path | None = None) -> Described:
     signature = Signature.from_json(facts["signature"])
     main = str(facts["artifact"]["main"])
     known = plain["name"], plain["version"], identity, signature, digests
-    return Described(folder, *known, main, library if chosen else None)
+    return Described(folder, *known, main, library if chosen else None, chosen or REFERENCE, tuned)
 
 
 def _proved_with(variants: Mapping[str, Any], library: Path) -> str | None:

@@ -12,6 +12,7 @@ from ..engine.columns import Columns
 from ..engine.engine import Engine
 from ..engine.errors import GraphStops, Refusal
 from ..engine.tensors import Array, declared_datatype
+from ..engine.tuning import Tuning
 from .bundle_info import Described
 from .protocol.fast_path import Quick
 
@@ -19,11 +20,11 @@ from .protocol.fast_path import Quick
 class Model:
     """A loaded graph with its rules."""
 
-    def __init__(self, described: Described, threads: int = 1) -> None:
+    def __init__(self, described: Described, threads: int = 1, tuning: Tuning | None = None) -> None:
         self.described = described
         self.name, self.version, self.identity = described.name, described.version, described.identity
         self.signature = described.signature
-        self.session = Engine(described.graph(), described.signature, threads, library=described.library)
+        self.session = Engine(described.graph(), described.signature, threads, library=described.library, tuning=tuning)
         check_agreement(self.session, described.signature)
         self.columns = Columns(described.signature, self.session.signature)
         self.quick = Quick(self.session.signature)

@@ -63,6 +63,15 @@ LIBRARY = "MLPACK_KERNELS"
 """The variable for the path of mlpack's own operators, with which a variant of a bundle was proved."""
 
 
+TUNING = "MLPACK_TUNING"
+"""The variable that turns a choice of `mlpack tune` off: 0."""
+
+
+def is_tuned(environment: Mapping[str, str]) -> bool:
+    """Whether a choice of `mlpack tune` is used: not where it is turned off, or the threads are said."""
+    return environment.get(TUNING, "") != "0" and not environment.get("MLPACK_THREADS", "")
+
+
 def library_given(environment: Mapping[str, str]) -> Path | None:
     """The library of native operators that the machine's owner names; None: no variant that needs one answers."""
     given = environment.get(LIBRARY, "")

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from mlpack_toolkit.converters.spec import Table
+from mlpack_toolkit.packager import output_machine
 from mlpack_toolkit.packager.bundle.golden import GoldenCase
 from mlpack_toolkit.packager.bundle.proofs_page import page_of, proofs_of, write_page
 from mlpack_toolkit.packager.bundle.reader import open_bundle
@@ -54,6 +55,23 @@ def test_a_proof_of_the_cpu(copy: Path) -> None:
     assert "<polyline" in drawn and "reference, cpu, " in drawn and before in drawn
     again = prove_bundle(copy, ProveRequest(("cpu",), seconds=QUICK))
     assert again["evidence"]["added"] == sorted([proof["file"], facts["page"]])
+
+
+def test_what_people_read(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With a device beside the CPU, whose copies are apart: the numbers are made up, as no device is here."""
+    facts = prove_bundle(copy, ProveRequest(("cpu",), seconds=QUICK))
+    (proof,) = facts["proofs"]
+    place = {"case": "case-007", "probe": "example", "index": [0, 2], "first": 0.5, "second": 0.25}
+    far = {"numbers": 9, "largest": {"y": 0.25}, "where": {"y": place}}
+    far |= {"differing": {"label": 3}, "finite_on_one_side": {"y": 1}}
+    points = [{**p, "copy_there_p50_ms": 0.5, "copy_back_p50_ms": 0.25} for p in proof["latency"]["points"]]
+    there = {**proof, "provider": "cuda", "gpus": [{"name": "NVIDIA H200"}], "apart": {RECORDED: far}}
+    there |= {"latency": {**proof["latency"], "points": points, "limit_ms": 5.0}, "cpu": {"latency": proof["latency"]}}
+    output_machine.proved({**facts, "proofs": [proof, there]})
+    said = capsys.readouterr().out
+    assert "reference on cuda: " in said and "NVIDIA H200, " in said and "copies 0.7500 ms" in said
+    assert "y 0.25 (case-007, [0, 2]: 0.5 and 0.25); label differs at 3 places; y is finite on one side at 1" in said
+    assert "cpu p50 " in said and "(1.00x)" in said and "with a p99 within 5 ms" in said and facts["page"] in said
 
 
 def test_a_missed_limit_is_said_and_the_proof_stays(copy: Path) -> None:

@@ -61,6 +61,9 @@ def test_what_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
     bounded = measured(Fake(sizes=(Range(BATCH, 1, 5),)))
     assert bounded.largest == 5 and bounded.ended == "the most that is tried: 5 rows"
     assert measured(Fake(sizes=(Range(BATCH, 8, 64),))).ended == "the signature takes no batch of 2 rows"
+    tensors = Fake()
+    tensors.signature = Signature("graph", (TensorSpec("a", "float64", (3,)),), (TensorSpec("b", "float64", ()),))
+    assert measured(tensors).ended == "the signature has no rows" and not tensors.tried
     slow = ({**FIRST[0], "p50_ms": 1500.0},)
     found = curve_of(Fake(), ROWS, slow, 0.001)  # type: ignore[arg-type]
     assert found.largest == 1 and found.ended == "a run of 2 rows would take more than 2 s"
