@@ -236,6 +236,26 @@ def export(bundle: Path, target: str, output: Path, as_json: bool) -> None:
 
 
 @cli.command()
+@click.argument("bundle", type=_any)
+@click.option("--variant", default="tensorrt", show_default=True, metavar="NAME", help="The variant that is an engine.")
+@click.option("-o", "--output", type=_folder, required=True, help="The engine's folder, which must not exist.")
+@click.option("--python", help="The interpreter that has TensorRT.  [default: mlpack's own]")
+@click.option("--capability", "capabilities", multiple=True, metavar="smNN", help="Make it for this card instead.")
+@_as_json
+def engine(
+    bundle: Path, variant: str, output: Path, python: str | None, capabilities: tuple[str, ...], as_json: bool
+) -> None:
+    """Makes the TensorRT engine of BUNDLE again from its recipe."""
+    from .commands.engine import make_again
+
+    def work() -> dict[str, Any]:
+        with _progress(as_json) as progress:
+            return make_again(bundle, variant, output, python or sys.executable, capabilities, progress)
+
+    _run(work, as_json, say.engine)
+
+
+@cli.command()
 @click.argument("a", type=_any)
 @click.argument("b", type=_any)
 @_as_json

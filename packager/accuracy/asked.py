@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,8 @@ _PATHS = ("rows", "calibration")
 
 @dataclass(frozen=True)
 class Asked:
-    """One variant as the user asks for it; see `mlpack build --help` and docs/variants.md."""
+    """One variant as the user asks for it; see `mlpack build --help` and docs/variants.md. `options`: the values of its
+    kind's own."""
 
     kind: str
     name: str
@@ -48,6 +49,7 @@ class Asked:
     output: str = ""
     block: int = 32
     ship_slower: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def gate(self) -> str:
@@ -81,7 +83,7 @@ def _whole(given: Mapping[str, Any]) -> dict[str, Any]:
 def _of_table(table: Mapping[str, Any], folder: Path) -> Asked:
     if not isinstance(table, Mapping) or not isinstance(table.get("kind"), str):
         raise UsageError(f"[[variant]] needs a kind; there are: {', '.join(variants.names())}")
-    known = {each.name for each in fields(Asked)}
+    known = {each.name for each in fields(Asked)} - {"options"}
     if unknown := sorted(set(table) - known):
         raise UsageError(f"unknown key {unknown[0]!r} in [[variant]]; there are: {', '.join(sorted(known))}")
     values = {key: _typed(key, value, folder) for key, value in table.items()}

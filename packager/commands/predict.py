@@ -18,6 +18,7 @@ from mlpack_toolkit.runtimes.engine.answers import columns_of
 from mlpack_toolkit.runtimes.engine.images import objects_of
 from mlpack_toolkit.runtimes.engine.rules import violations
 
+from ..bundle.proofs import check_proved
 from ..bundle.reader import open_bundle
 from ..data.images import batches, is_images
 from ..data.npz_writer import NpzWriter
@@ -50,6 +51,7 @@ def predict(folder: Path, file: Path, output: Path | None, variant: str | None =
     """
     bundle = open_bundle(folder)
     name = variant or preferred(bundle)[0]
+    check_proved(bundle, name)
     session = session_of(bundle, variant=name)
     rows, signature = 0, bundle.variant(name).signature
     names: deque[str] = deque()

@@ -112,9 +112,12 @@ def replay(bundle: Bundle, provider: str = "", variant: str = REFERENCE) -> int:
     `provider`: ONNX Runtime's name; empty: the variant's own.
     """
     graph = Graph(_title(variant), session_of(bundle, provider=provider, variant=variant))
-    own = None if variant == REFERENCE else bundle.proof(variant).tolerances
+    proof = bundle.proof(variant)
+    own = None if variant == REFERENCE else proof.tolerances
     count = 0
     for case in bundle.golden():
+        if not proof.proved and not case.error and next(violations(graph.signature, case.rows), None) is not None:
+            continue  # of a size that the engine is not made for
         (_refused if case.error else _answered)(graph, case if own is None else replace(case, tolerances=own))
         count += 1
     if not count:
@@ -126,7 +129,8 @@ def replay_all(bundle: Bundle) -> None:
     """Replays the golden cases in the reference, and in each variant that is held to its tolerances; raises the error
     of the first that differs or cannot run here."""
     for variant in bundle.variants:
-        if not bundle.proof(variant.name).gate:
+        proof = bundle.proof(variant.name)
+        if proof.proved and not proof.gate:
             replay(bundle, variant=variant.name)
 
 

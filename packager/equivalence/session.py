@@ -13,9 +13,11 @@ from mlpack_toolkit.runtimes.engine.errors import Damaged
 from mlpack_toolkit.runtimes.server.manifest import REFERENCE
 
 from ..deadline import timed
+from ..engines.card import check_opens
 from ..errors import DamagedError, MismatchError, MissingToolError
 from ..kernels import library_of
 from ..providers import of
+from ..providers._plugin import registered
 
 if TYPE_CHECKING:
     from ..bundle.reader import Bundle
@@ -62,9 +64,11 @@ def session_of(bundle: Bundle, threads: int = 0, provider: str = "", variant: st
     found = bundle.variant(variant)
     if found.artifact.format != ONNX:
         raise MissingToolError(f"the variant {variant} is a file for {found.artifact.format}, not for ONNX Runtime")
-    _check_there(provider or found.provider)
+    source, chosen = bundle.loadable(variant), provider or found.provider
+    check_opens(found, chosen)
+    _check_there(chosen)
     options, library = options_of(found, provider), library_of(found)
-    session = Session(bundle.loadable(variant), found.signature, threads, provider or found.provider, options, library)
+    session = Session(source, found.signature, threads, chosen, options, library)
     return agreeing(session, found.signature)
 
 
@@ -73,7 +77,9 @@ def _check_there(provider: str) -> None:
     import onnxruntime
 
     known = of(provider)
-    if known is not None and provider not in onnxruntime.get_available_providers():
+    if known is not None and known.plugin:
+        registered(known)
+    elif known is not None and provider not in onnxruntime.get_available_providers():
         raise MissingToolError(f"this ONNX Runtime has no {provider}: {known.mend}")
 
 

@@ -11,9 +11,11 @@ from mlpack_toolkit.converters.spec import Scalar
 @dataclass(frozen=True)
 class Provider:
     """One provider. `title`: ONNX Runtime's name. `options`: those with which float32 is float32 and answers repeat;
-    given with every session, and recorded. `mend`: the command that brings it."""
+    given with every session, and recorded. `mend`: the command that brings it. `plugin`: the module of a provider that
+    ONNX Runtime loads from a package of its own; empty: it is a part of ONNX Runtime."""
 
     name: str
     title: str
     mend: str
     options: Mapping[str, Scalar] = field(default_factory=dict)
+    plugin: str = ""
