@@ -41,7 +41,7 @@ def _made(trt: Any, job: dict[str, Any]) -> dict[str, Any]:
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = trt.OnnxParser(network, logger)
     if not parser.parse_from_file(job["network"]):
-        errors = [parser.get_error(i).desc() for i in range(parser.num_errors)]
+        errors = [_fault(parser.get_error(i)) for i in range(parser.num_errors)]
         return {"error": "; ".join(errors[:3]) or "the graph cannot be parsed", "log": said[-MOST_SAID:]}
     try:
         config = _configured(trt, builder, job)
@@ -56,6 +56,12 @@ def _made(trt: Any, job: dict[str, Any]) -> dict[str, Any]:
         Path(job["timing_cache"]).write_bytes(bytes(config.get_timing_cache().serialize()))
     described = {"network": _described(network), "capability": _capability()[0]}
     return {**described, "engine": _inspected(trt, logger, content)}
+
+
+def _fault(error: Any) -> str:
+    what = _word(error.code()).replace("_", " ")
+    said = error.desc() if error.desc() not in ("", "false") else ""
+    return f"{what}: {error.node_operator()} {error.node_name()!r}{' (' + said + ')' if said else ''}"
 
 
 def _logger(trt: Any, said: list[str]) -> Any:

@@ -47,7 +47,8 @@ def version_in(python: str, flavour: str) -> str:
         where = "here" if python == sys.executable else f"in {python}"
         raise MissingToolError(
             f"an engine is made by {FLAVOURS[flavour].title}, which cannot be imported {where} ({found['absent']}): "
-            f"{FLAVOURS[flavour].install}, and name the interpreter that has it with -O tensorrt.python=PATH"
+            f"{FLAVOURS[flavour].install}, and name the interpreter that has it: -O tensorrt.python=PATH of `mlpack "
+            "build`, --python PATH of `mlpack engine`"
         )
     return str(found["version"])
 

@@ -60,7 +60,7 @@ def _sizes(dim: str, signature: Signature, batches: Sequence[Table], given: Any)
     seen = sorted(filter(None, _seen(dim, signature, batches)))
     if not seen:
         raise UsageError(f"no golden case shows a size of {dim!r}: give -O tensorrt.profile={dim}=MIN:OPT:MAX")
-    least = max(1, allowed.least) if dim == BATCH else max(1, allowed.least, seen[0])
+    least = max(1, allowed.least) if allowed.least or dim == BATCH else seen[0]
     most = max(seen[-1], LARGEST_BATCH if dim == BATCH else 0)
     if allowed.most is not None:
         most = allowed.most if allowed.most <= MOST else min(most, allowed.most)
