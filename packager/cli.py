@@ -204,17 +204,25 @@ def serve(bundle: Path, host: str, port: int, workers: int, as_json: bool) -> No
     default="debian",
     help="Base image: NAME@sha256:…  [default: debian]",
 )
+@click.option("--provider", metavar="NAME", help="The provider that answers: cpu, cuda.  [default: cpu]")
 @click.option("--no-replay", is_flag=True, help="Do not start the image in a container engine.")
 @_as_json
 def image(
-    bundle: Path, tag: str | None, kind: str | None, output: Path | None, base: str, no_replay: bool, as_json: bool
+    bundle: Path,
+    tag: str | None,
+    kind: str | None,
+    output: Path | None,
+    base: str,
+    provider: str | None,
+    no_replay: bool,
+    as_json: bool,
 ) -> None:
     """Makes a container image that serves BUNDLE. Replays every golden case against it."""
     from .images import make
 
     def work() -> dict[str, Any]:
         with _progress(as_json) as progress:
-            return make(bundle, tag, kind, output, base, not no_replay, progress)
+            return make(bundle, tag, kind, output, base, not no_replay, progress, provider)
 
     _run(work, as_json, say.image)
 
