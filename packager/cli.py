@@ -231,14 +231,16 @@ def image(
 @click.argument("bundle", type=_any)
 @click.option("--target", required=True, help=f"The project to write ({TARGETS}).")
 @click.option("-o", "--output", type=_folder, required=True, help="The project's folder, which must not exist.")
+@click.option("--provider", metavar="NAME", help="The provider that it answers on: cpu, cuda.  [default: cpu]")
+@click.option("--variant", metavar="NAME", help="An engine of TensorRT, which Triton opens in the graph's place.")
 @_as_json
-def export(bundle: Path, target: str, output: Path, as_json: bool) -> None:
+def export(bundle: Path, target: str, output: Path, provider: str | None, variant: str | None, as_json: bool) -> None:
     """Writes one target as a stand-alone folder, with the graph."""
     from .commands.export import export as write
 
     def work() -> dict[str, Any]:
         with _progress(as_json) as progress:
-            return write(bundle, target, output, progress)
+            return write(bundle, target, output, progress, provider, variant)
 
     _run(work, as_json, say.facts)
 
