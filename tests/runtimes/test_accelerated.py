@@ -152,7 +152,19 @@ def test_cpp_stops_where_there_is_no_gpu(tmp_path: Path) -> None:
     if headers is None:
         pytest.skip("NOT TESTED: python -m mlpack_toolkit.packager.setup_headers fetches ONNX Runtime's headers")
     launcher = [each for each in os.environ.get("CMAKE_CXX_COMPILER_LAUNCHER", "").split(";") if each]
-    command = [*launcher, "c++", "-std=c++17", "-O0", "-I", headers, "-I", "include", "-I", "src", "-c"]
+    command = [
+        *launcher,
+        "c++",
+        "-std=c++17",
+        "-O0",
+        "-I",
+        headers,
+        "-I",
+        str(project / "include"),
+        "-I",
+        str(project / "src"),
+        "-c",
+    ]
     sources = [*sorted((project / "src").glob("*.cpp")), project / "opens.cpp"]
     for source in sources:
         subprocess.run([*command, str(source), "-o", f"{source.stem}.o"], cwd=project, check=True)
