@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mlpack_toolkit.converters.variant import Variant
 
-from ..errors import MissingToolError
+from ..errors import DamagedError, MissingToolError
 from .recipe import FLAVOURS, KIND, Plan, plan_of
 
 DRIVER = "libcuda.so.1"
@@ -54,6 +56,23 @@ def check_opens(variant: Variant, provider: str) -> None:
     if provider != own:
         raise MissingToolError(f"the variant {variant.name} is an engine, which {own} opens, not {provider}")
     check_fits(variant.name, plan, card())
+
+
+@contextmanager
+def opening(variant: Variant) -> Iterator[None]:
+    """Turns the `DamagedError` of a session into a `MissingToolError` where the variant is an engine: its bytes are
+    those of the manifest, so it is this machine's TensorRT that does not take it, which is tied to a version."""
+    try:
+        yield
+    except DamagedError as error:
+        if variant.recipe.get("kind") != KIND:
+            raise
+        plan = plan_of(variant.name, variant.recipe)
+        title, version = FLAVOURS[plan.flavour].title, variant.recipe["version"]
+        raise MissingToolError(
+            f"the engine of the variant {variant.name} was made by {title} {version}, and cannot be opened here "
+            f"({error}): {again(variant.name, plan)}"
+        ) from error
 
 
 def check_fits(variant: str, plan: Plan, present: Card) -> None:

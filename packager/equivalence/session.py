@@ -13,7 +13,7 @@ from mlpack_toolkit.runtimes.engine.errors import Damaged
 from mlpack_toolkit.runtimes.server.manifest import REFERENCE
 
 from ..deadline import timed
-from ..engines.card import check_opens
+from ..engines.card import check_opens, opening
 from ..errors import DamagedError, MismatchError, MissingToolError
 from ..kernels import library_of
 from ..providers import of
@@ -68,7 +68,8 @@ def session_of(bundle: Bundle, threads: int = 0, provider: str = "", variant: st
     check_opens(found, chosen)
     _check_there(chosen)
     options, library = options_of(found, provider), library_of(found)
-    session = Session(source, found.signature, threads, chosen, options, library)
+    with opening(found):
+        session = Session(source, found.signature, threads, chosen, options, library)
     return agreeing(session, found.signature)
 
 

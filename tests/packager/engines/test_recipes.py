@@ -12,13 +12,16 @@ import pytest
 
 from mlpack_toolkit.converters.spec import Range, Signature, TensorSpec
 from mlpack_toolkit.packager.accuracy.asked import asked_of
+from mlpack_toolkit.packager.bundle.reader import open_bundle
 from mlpack_toolkit.packager.engines import card as driver
-from mlpack_toolkit.packager.engines.card import Card, card, check_fits
+from mlpack_toolkit.packager.engines.card import Card, card, check_fits, opening
 from mlpack_toolkit.packager.engines.process import version_in
 from mlpack_toolkit.packager.engines.profiles import narrowed, profiles
 from mlpack_toolkit.packager.engines.recipe import CAPABILITIES, MEBIBYTE, Plan, plan_from, plan_of
 from mlpack_toolkit.packager.errors import DamagedError, MissingToolError, UsageError
 from mlpack_toolkit.packager.variant_options import apart, with_own
+from tests.packager.conftest import Made
+from tests.packager.engines.facts import with_engine
 
 SHA = "a" * 64
 PICTURE = Signature(
@@ -133,6 +136,17 @@ def test_an_engine_for_other_cards_is_refused_with_the_command() -> None:
     assert "`mlpack engine BUNDLE --variant fast --capability sm90 -o DIR` makes it again" in str(error.value)
     with pytest.raises(MissingToolError, match="`mlpack engine BUNDLE --variant fast -o DIR`"):
         check_fits("fast", Plan("tensorrt", "fp16", {}, ("sm80",)), Card("Made-up 100", "sm90"))
+
+
+def test_an_engine_that_this_tensorrt_does_not_take_is_refused_with_the_command(flowers: Made, tmp_path: Path) -> None:
+    """TensorRT's own word on another version reaches the user; on a graph that is no engine it stays what it was."""
+    bundle = open_bundle(with_engine(flowers.folder, tmp_path / "bundle", "rtx"))
+    with pytest.raises(MissingToolError) as error, opening(bundle.variant("engine")):
+        raise DamagedError("ONNX Runtime cannot load the graph: version tag does not match")
+    assert "was made by TensorRT for RTX 10.9, and cannot be opened here (ONNX Runtime" in str(error.value)
+    assert "`mlpack engine BUNDLE --variant engine -o DIR` makes it again from its recipe" in str(error.value)
+    with pytest.raises(DamagedError), opening(bundle.variant()):
+        raise DamagedError("ONNX Runtime cannot load the graph")
 
 
 @pytest.fixture(scope="module")
