@@ -77,7 +77,7 @@ class Runtime:
     `image`: the kind of container image that is built from its project; `program(project, work)`: the commands that
     compile that image's server to `work/server`, where it has one.
     `needs`: the tools that its project is built with. `accelerators`: the providers, by mlpack's names, that a project
-    can answer on besides the CPU's.
+    can answer on besides the CPU's. `opens_engines`: it has a model server that opens engines of TensorRT.
     """
 
     name: str
@@ -90,3 +90,4 @@ class Runtime:
     program: Callable[[Path, Path], tuple[Step, ...]] | None = None
     needs: tuple[Need, ...] = ()
     accelerators: tuple[str, ...] = ()
+    opens_engines: bool = False

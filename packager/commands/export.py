@@ -23,8 +23,6 @@ from ..travel import lay_out
 
 OPERATORS = "operators"
 """The folder of a project for the variant that needs mlpack's own operators, and for their library."""
-TRITON = "docker"
-"""The target with the files for Triton."""
 Files = Mapping[str, bytes | Path]
 
 
@@ -83,8 +81,9 @@ def accelerator(bundle: Bundle, runtime: Runtime, provider: str | None, variant:
 
 def _engine(bundle: Bundle, runtime: Runtime, variant: str) -> tuple[Path, int]:
     """The file of an engine, and the most rows that it takes; `UsageError` for a variant that Triton cannot open."""
-    if runtime.name != TRITON:
-        raise UsageError(f"only the target {TRITON} has a model server that opens engines: leave out --variant")
+    if not runtime.opens_engines:
+        there = ", ".join(name for name in runtimes.names() if runtimes.load(name).opens_engines)
+        raise UsageError(f"the target {runtime.name} opens no engines: leave out --variant, or take the target {there}")
     found = bundle.variant(variant)
     if found.recipe.get("kind") != KIND:
         raise UsageError(f"the variant {variant} is no engine of TensorRT, which --variant names for Triton")

@@ -148,4 +148,14 @@ def _named(requirements: Path) -> tuple[str, ...]:
 
 
 TITLE = "Container (Docker, Kubernetes, KServe, Seldon, Triton)"
-RUNTIME = Runtime("docker", TITLE, render, steps, homes, context=True, image="docker", accelerators=("cuda",))
+RUNTIME = Runtime(
+    "docker",
+    TITLE,
+    render,
+    steps,
+    homes,
+    context=True,
+    image="docker",
+    accelerators=("cuda",),
+    opens_engines=True,
+)

@@ -143,6 +143,7 @@ int main(int, char** given) {
 """
 
 
+@pytest.mark.slow
 def test_cpp_stops_where_there_is_no_gpu(tmp_path: Path) -> None:
     """With ONNX Runtime's library for the CPU, which has no such provider."""
     project = _written("cpp", tmp_path / "cpp")

@@ -21,7 +21,9 @@ def test_what_has_no_project_for_a_provider(crew: Made, tmp_path: Path) -> None:
             export(crew.folder, "java", tmp_path / "x", lambda step: None, provider)
     with pytest.raises(UsageError, match="give --provider cuda, too"):
         export(crew.folder, "docker", tmp_path / "x", lambda step: None, None, "engine")
-    with pytest.raises(UsageError, match="only the target docker"):
+    with pytest.raises(
+        UsageError, match="the target java opens no engines: leave out --variant, or take the target docker"
+    ):
         export(crew.folder, "java", tmp_path / "x", lambda step: None, "cuda", "engine")
     with pytest.raises(UsageError, match="the variant reference is no engine of TensorRT"):
         export(crew.folder, "docker", tmp_path / "x", lambda step: None, "cuda", "reference")
