@@ -13,7 +13,7 @@ from mlpack_toolkit.converters.plugin import BUILD, FILE, FLAG, NUMBER, Option
 
 from .. import variants
 from ..errors import UsageError
-from ..variants.spec import METRIC
+from ..variants.spec import ELSEWHERE, METRIC
 
 SCOPE = "quantise"
 """The name before the dot of the options on the command line."""
@@ -135,7 +135,22 @@ def _checked(asked: Asked) -> Asked:
     if asked.block not in _BLOCKS:
         raise UsageError(f"{where}: block must be one of {', '.join(map(str, _BLOCKS))}, not {asked.block}")
     _check_metric(asked, where)
+    if kind.held == ELSEWHERE:
+        _check_elsewhere(asked, where)
     return asked
+
+
+def _check_elsewhere(asked: Asked, where: str) -> None:
+    """Raises `UsageError` for what could never be held: nothing runs the variant here."""
+    from .metrics import METRICS
+
+    if asked.max_drop is not None:
+        raise UsageError(f"{where}: max_drop needs answers of the variant, which nothing here runs; leave it out")
+    if asked.metric and asked.metric not in METRICS:
+        raise UsageError(
+            f"{where}: `mlpack verify` holds it on another machine, and runs no function of yours; take one of "
+            f"{', '.join(METRICS)}"
+        )
 
 
 def _limit(asked: Asked) -> float | None:

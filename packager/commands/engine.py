@@ -16,7 +16,7 @@ from ..bundle.reader import Bundle, check_files, open_bundle
 from ..engines.making import made_by
 from ..engines.process import ENGINE, TIMING_CACHE, version_in
 from ..engines.recipe import FLAVOURS, KIND, Plan, check_options, plan_of
-from ..errors import UsageError
+from ..errors import DamagedError, UsageError
 from ..paths import beside, check_writable
 from ..variants.spec import Work
 
@@ -61,6 +61,9 @@ def _planned(bundle: Bundle, variant: str, capabilities: Sequence[str]) -> Plan:
         there = f"there is: {', '.join(engines)}" if engines else "it has none"
         raise UsageError(f"the variant {variant} of the bundle {bundle.place.name} is no engine; {there}")
     plan = plan_of(variant, found.recipe)
+    ranks = {each.in_graph: len(each.shape) for each in bundle.signature.inputs}
+    if {name: len(sizes["min"]) for name, sizes in plan.profiles.items()} != ranks:
+        raise DamagedError(f"the variant {variant} has a recipe whose profiles are not those of the model's inputs")
     if capabilities:
         check_options({"flavour": plan.flavour, "capabilities": ",".join(capabilities)})
         return replace(plan, capabilities=tuple(dict.fromkeys(capabilities)))

@@ -85,6 +85,8 @@ def _held(bundle: Bundle, provider: str, variant: str, gates: dict[str, Any], ro
 
     graph = Graph(_title(variant), session_of(bundle, provider=provider, variant=variant))
     count, gates[variant] = hold_again(bundle, graph, variant, rows)
+    if "not_held" in gates[variant] and not bundle.proof(variant).proved:
+        raise UsageError(f"the variant {variant} is not proved before its gate is held: {gates[variant]['not_held']}")
     return count
 
 

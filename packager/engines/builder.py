@@ -15,7 +15,7 @@ from typing import Any
 
 MOST_SAID = 20
 """Lines of TensorRT's own log that the answer has."""
-NO_DRIVER = "TensorRT opens an engine only where NVIDIA's driver is, and there is none here"
+NO_DRIVER = "there is no driver of NVIDIA's here"
 
 
 def main(job_path: str) -> None:
@@ -35,6 +35,9 @@ def main(job_path: str) -> None:
 
 
 def _made(trt: Any, job: dict[str, Any]) -> dict[str, Any]:
+    card, why = _capability()
+    if not job["portable"] and not card:
+        return {"no_card": why}
     said: list[str] = []
     logger = _logger(trt, said)
     builder = trt.Builder(logger)
@@ -44,7 +47,7 @@ def _made(trt: Any, job: dict[str, Any]) -> dict[str, Any]:
         errors = [_fault(parser.get_error(i)) for i in range(parser.num_errors)]
         return {"error": "; ".join(errors[:3]) or "the graph cannot be parsed", "log": said[-MOST_SAID:]}
     try:
-        config = _configured(trt, builder, job)
+        config = _configured(trt, builder, network, job)
     except (AttributeError, ValueError) as error:
         return {"error": str(error), "log": said[-MOST_SAID:]}
     plan = builder.build_serialized_network(network, config)
@@ -54,7 +57,7 @@ def _made(trt: Any, job: dict[str, Any]) -> dict[str, Any]:
     Path(job["engine"]).write_bytes(content)
     if job["timed"]:
         Path(job["timing_cache"]).write_bytes(bytes(config.get_timing_cache().serialize()))
-    described = {"network": _described(network), "capability": _capability()[0]}
+    described = {"network": _described(network), "capability": card}
     return {**described, "engine": _inspected(trt, logger, content)}
 
 
@@ -78,7 +81,7 @@ def _logger(trt: Any, said: list[str]) -> Any:
     return Log()
 
 
-def _configured(trt: Any, builder: Any, job: dict[str, Any]) -> Any:
+def _configured(trt: Any, builder: Any, network: Any, job: dict[str, Any]) -> Any:
     config = builder.create_builder_config()
     for flag in trt.BuilderFlag.__members__.values():  # TF32 is among those that are set from the start
         config.clear_flag(flag)
@@ -87,8 +90,12 @@ def _configured(trt: Any, builder: Any, job: dict[str, Any]) -> Any:
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, job["workspace"])
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
     profile = builder.create_optimization_profile()
-    for name, sizes in job["profiles"].items():
-        profile.set_shape(name, *(tuple(sizes[key]) for key in ("min", "opt", "max")))
+    for tensor in (network.get_input(i) for i in range(network.num_inputs)):
+        if -1 in tuple(tensor.shape):
+            if tensor.name not in job["profiles"]:
+                raise ValueError(f"there is no profile for the input {tensor.name!r}")
+            sizes = job["profiles"][tensor.name]
+            profile.set_shape(tensor.name, *(tuple(sizes[key]) for key in ("min", "opt", "max")))
     if config.add_optimization_profile(profile) < 0:
         raise ValueError(f"TensorRT does not take the profiles {job['profiles']}")
     if job["portable"]:
@@ -136,7 +143,7 @@ def _inspected(trt: Any, logger: Any, content: bytes) -> dict[str, Any]:
     """What TensorRT's inspector says of the engine: layers as they were fused, with their types."""
     found, why = _capability()
     if not found:
-        return {"not_opened": why}
+        return {"not_opened": f"TensorRT opens an engine only on a card: {why}"}
     engine = trt.Runtime(logger).deserialize_cuda_engine(content)
     if engine is None:
         return {"not_opened": f"TensorRT does not open it on this card ({found})"}

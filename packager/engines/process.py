@@ -54,7 +54,8 @@ def version_in(python: str, flavour: str) -> str:
 
 
 def build(plan: Plan, network: Artifact, folder: Path, python: str) -> Built:
-    """Writes `model.engine`, and with the full TensorRT `timing.cache`, to the folder; raises `ConversionError`."""
+    """Writes `model.engine`, and with the full TensorRT `timing.cache`, to the folder; raises `ConversionError`, and
+    `MissingToolError` where it takes a card and there is none."""
     flavour = FLAVOURS[plan.flavour]
     job = {
         "module": flavour.module,
@@ -70,6 +71,8 @@ def build(plan: Plan, network: Artifact, folder: Path, python: str) -> Built:
     }
     with tempfile.TemporaryDirectory(prefix="mlpack-") as name:
         found = _asked(python, job, Path(name), SECONDS)
+    if "no_card" in found:
+        raise MissingToolError(f"{flavour.title} makes an engine on the card that runs it: {found['no_card']}")
     if "error" in found or "absent" in found:
         said = found.get("error") or found["absent"]
         raise ConversionError(f"{flavour.title} makes no engine of this graph: {said}", log=found.get("log", []))

@@ -244,6 +244,41 @@ def test_the_card_is_asked_before_the_engine_is_opened(
         session_of(bundle, variant="engine")
 
 
+@pytest.fixture
+def full(fake: Callable[[str], str], tmp_path: Path) -> Path:
+    """An interpreter in which TensorRT for RTX stands in for TensorRT, on a machine with a card of sm89."""
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "tensorrt.py").write_text("from tensorrt_rtx import *\n__version__ = '10.9.0'\n")
+    (tmp_path / "driver").mkdir()
+    (tmp_path / "driver" / "libcuda.so.1").symlink_to(fake("89"))
+    program = tmp_path / "python"
+    given = f"PYTHONPATH={tmp_path}/modules LD_LIBRARY_PATH={tmp_path}/driver"
+    program.write_text(f'#!/bin/sh\nshift\n{given} exec {TENSORRT} "$@"\n')
+    program.chmod(0o755)
+    return program
+
+
+def test_the_full_tensorrt_is_made_by_the_same_code(full: Path, tmp_path: Path, mlpack: Run) -> None:
+    """For the card present, with a timing cache that the bundle keeps; a stand-in, as the real one is not on PyPI."""
+    net(tmp_path / "net.onnx")
+    np.savez(tmp_path / "net.npz", **rows(24, 1))
+    variant = f'[[variant]]\nkind = "tensorrt"\nflavour = "tensorrt"\npython = "{full}"\n'
+    (tmp_path / "mlpack.toml").write_text(TOML.partition("[[variant]]")[0] + variant)
+    bundle = open_bundle(build(build_request(tmp_path / "mlpack.toml", {})).bundle)
+    engine = bundle.variant("tensorrt")
+    assert engine.provider == "TensorrtExecutionProvider" and engine.options["trt_fp16_enable"] == 0
+    assert [file.path for file in engine.artifact.files] == ["model.onnx", "model.engine", "timing.cache"]
+    assert (engine.recipe["version"], engine.recipe["capabilities"]) == ("10.9.0", ["sm89"])
+    assert engine.recipe["timing_cache"] == engine.artifact.files[2].sha256
+    measured = json.loads((bundle.place / "evidence/measurements/variants.json").read_text())["tensorrt"]["engine"]
+    assert measured == {"not_opened": "TensorRT does not open it on this card (sm89)"}
+    code, found, error = mlpack("engine", bundle.place, "-o", tmp_path / "again", "--python", full)
+    assert code == 0 and found["same"] is True and found["recipe"]["capabilities"] == ["sm89"], error
+    (tmp_path / "driver" / "libcuda.so.1").unlink()
+    code, found, _ = mlpack("engine", bundle.place, "-o", tmp_path / "none", "--python", full)
+    assert code == 9 and "TensorRT makes an engine on the card that runs it" in found["error"]["message"]
+
+
 def _embedded(node: Any) -> None:
     next(a for a in node.attribute if a.name == "embed_mode").i = 1
 
@@ -284,6 +319,14 @@ def test_a_hostile_recipe_stops_every_command(copy: Path, mlpack: Run, field: st
         session_of(open_bundle(copy), variant="engine")
     code, found, _ = mlpack("engine", copy, "--variant", "engine", "-o", copy / "again", "--python", TENSORRT)
     assert code == 8 and field in found["error"]["message"]
+
+
+def test_a_recipe_of_other_inputs_is_refused(copy: Path, mlpack: Run) -> None:
+    plain = json.loads((copy / "manifest.json").read_bytes())["variants"]
+    plain["engine"]["recipe"]["profiles"] = {"y": plain["engine"]["recipe"]["profiles"]["x"]}
+    seal(copy, variants=plain)
+    code, found, _ = mlpack("engine", copy, "--variant", "engine", "-o", copy / "again", "--python", TENSORRT)
+    assert code == 8 and "not those of the model's inputs" in found["error"]["message"]
 
 
 def test_a_convolution_of_free_sizes_and_a_graph_that_tensorrt_lacks(tmp_path: Path) -> None:

@@ -197,6 +197,17 @@ def test_options_of_a_kind_in_tables_and_on_the_command_line() -> None:
         asked_of(apart([({"kind": "tensorrt", "options": {}}, folder)])[0], (), {})
 
 
+def test_what_nothing_here_can_hold_is_refused(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.npz"
+    rows.write_bytes(b"")
+    gate = {"kind": "tensorrt", "metric": "top1", "limit": 0.99, "rows": "rows.npz"}
+    assert asked_of([(gate, tmp_path)], (), {})[0].metric == "top1"
+    with pytest.raises(UsageError, match="max_drop needs answers of the variant, which nothing here runs"):
+        asked_of([({**gate, "max_drop": 0.01}, tmp_path)], (), {})
+    with pytest.raises(UsageError, match="runs no function of yours; take one of top1"):
+        asked_of([({**gate, "metric": "own:worst"}, tmp_path)], (), {})
+
+
 def test_without_tensorrt_the_command_that_brings_it() -> None:
     import sys
 
