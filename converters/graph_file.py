@@ -87,6 +87,12 @@ def locations(path: Path) -> tuple[str, ...]:
     return tuple(sorted({dict(each.entries).get("location", "") for each in external_tensors(path)}))
 
 
+def mentions(path: Path, word: bytes) -> bool:
+    """Whether the bytes are anywhere in the file; raises `NoGraph` and `OSError`."""
+    with _opened(path) as data:
+        return data.find(word) >= 0
+
+
 def skeleton(path: Path, digests: bool = False) -> bytes:
     """The graph without the numbers of its tensors, as a serialised model; texts and attributes stay.
 

@@ -217,17 +217,25 @@ def serve(bundle: Path, host: str, port: int, workers: int, no_tuning: bool, as_
     default="debian",
     help="Base image: NAME@sha256:…  [default: debian]",
 )
+@click.option("--provider", metavar="NAME", help="The provider that answers: cpu, cuda.  [default: cpu]")
 @click.option("--no-replay", is_flag=True, help="Do not start the image in a container engine.")
 @_as_json
 def image(
-    bundle: Path, tag: str | None, kind: str | None, output: Path | None, base: str, no_replay: bool, as_json: bool
+    bundle: Path,
+    tag: str | None,
+    kind: str | None,
+    output: Path | None,
+    base: str,
+    provider: str | None,
+    no_replay: bool,
+    as_json: bool,
 ) -> None:
     """Makes a container image that serves BUNDLE. Replays every golden case against it."""
     from .images import make
 
     def work() -> dict[str, Any]:
         with _progress(as_json) as progress:
-            return make(bundle, tag, kind, output, base, not no_replay, progress)
+            return make(bundle, tag, kind, output, base, not no_replay, progress, provider)
 
     _run(work, as_json, say.image)
 
@@ -236,16 +244,38 @@ def image(
 @click.argument("bundle", type=_any)
 @click.option("--target", required=True, help=f"The project to write ({TARGETS}).")
 @click.option("-o", "--output", type=_folder, required=True, help="The project's folder, which must not exist.")
+@click.option("--provider", metavar="NAME", help="The provider that it answers on: cpu, cuda.  [default: cpu]")
+@click.option("--variant", metavar="NAME", help="An engine of TensorRT, which Triton opens in the graph's place.")
 @_as_json
-def export(bundle: Path, target: str, output: Path, as_json: bool) -> None:
+def export(bundle: Path, target: str, output: Path, provider: str | None, variant: str | None, as_json: bool) -> None:
     """Writes one target as a stand-alone folder, with the graph."""
     from .commands.export import export as write
 
     def work() -> dict[str, Any]:
         with _progress(as_json) as progress:
-            return write(bundle, target, output, progress)
+            return write(bundle, target, output, progress, provider, variant)
 
     _run(work, as_json, say.facts)
+
+
+@cli.command()
+@click.argument("bundle", type=_any)
+@click.option("--variant", default="tensorrt", show_default=True, metavar="NAME", help="The variant that is an engine.")
+@click.option("-o", "--output", type=_folder, required=True, help="The engine's folder, which must not exist.")
+@click.option("--python", help="The interpreter that has TensorRT.  [default: mlpack's own]")
+@click.option("--capability", "capabilities", multiple=True, metavar="smNN", help="Make it for this card instead.")
+@_as_json
+def engine(
+    bundle: Path, variant: str, output: Path, python: str | None, capabilities: tuple[str, ...], as_json: bool
+) -> None:
+    """Makes the TensorRT engine of BUNDLE again from its recipe."""
+    from .commands.engine import make_again
+
+    def work() -> dict[str, Any]:
+        with _progress(as_json) as progress:
+            return make_again(bundle, variant, output, python or sys.executable, capabilities, progress)
+
+    _run(work, as_json, say.engine)
 
 
 @cli.command(cls=OfThisMachine)

@@ -16,6 +16,8 @@ from .latency.limits import TABLE, Limits, Times, times_in, times_of
 from .options import Setting, from_keywords, from_tables, over, values
 from .original.mlflow_folder import example_in, is_mlflow
 from .request import Request
+from .variant_options import apart, with_own
+from .variants import with_options
 
 _PATHS = ("model", "example", "output", "lock")
 _LISTS = ("code", "targets", "allow", "variants")
@@ -39,10 +41,13 @@ def build_request(config: Path | None, options: Mapping[str, Any], settings: Seq
     `settings`: the options of frameworks.
     """
     given = {k: v for k, v in options.items() if v is not None and v != ()}
-    from_file, settings_in_file, tables, limits = _from_file(config) if config else ({}, (), (), {})
+    from_file, settings_in_file, listed, limits = _from_file(config) if config else ({}, (), (), {})
     merged = {**from_file, **given}
     found = dict(values(over(settings, settings_in_file)))
+    tables, own = apart(listed)
+    of_kinds = {kind: found.pop(kind) for kind in with_options() if kind in found}
     variants = asked_of(tables, merged.pop("variants", ()), found.pop(SCOPE, {}))
+    variants = with_own(variants, own, of_kinds)
     if "model" in merged and "example" not in merged and is_mlflow(merged["model"]):
         merged["example"] = example_in(merged["model"])
     for needed in ("model", "example"):

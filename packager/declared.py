@@ -8,6 +8,7 @@ from functools import cache
 from mlpack_toolkit import converters
 from mlpack_toolkit.converters.plugin import Option
 
+from . import variants
 from .accuracy.asked import OPTIONS, SCOPE
 
 
@@ -15,7 +16,8 @@ from .accuracy.asked import OPTIONS, SCOPE
 def declared() -> Mapping[str, tuple[Option, ...]]:
     """The options by framework."""
     found = {name: converters.load(name).source.options for name in converters.with_options()}
-    return {**found, SCOPE: OPTIONS}
+    of_kinds = {name: variants.load(name).options for name in variants.with_options()}
+    return {**found, SCOPE: OPTIONS, **of_kinds}
 
 
 def old_spellings() -> Mapping[str, tuple[str, Option]]:

@@ -32,6 +32,8 @@ def built(facts: dict[str, Any], environment: dict[str, Any], notes: Sequence[st
 def _variant(each: dict[str, Any]) -> str:
     """What was proved of a variant, its size and its speed."""
     gate, size = each["gate"], f"{each['bytes'] / max(1, each['parent']['bytes']):.0%} of the bytes"
+    if each["verdict"] == "not proved":
+        return f"{each['variant']}: not proved here, {size}"
     held = f"{gate['metric']} {gate['value']:.6g} on {gate['rows']} rows" if gate else "equal on every probe"
     speed = ", ".join(f"{one['speedup']:g}x at batch {one['batch']:g}" for one in each["latency"])
     return f"{each['variant']}: {held}, {size}, {speed}"
@@ -74,6 +76,14 @@ def facts(facts: dict[str, Any]) -> None:
                 click.echo(printable(f"  {key}: {', '.join(names)}"))
         else:
             click.echo(printable(f"{name}: {value}"))
+
+
+def engine(facts: dict[str, Any]) -> None:
+    """Prints what an engine that was made again is."""
+    recipe, same = facts["recipe"], "the same bytes as" if facts["same"] else "other bytes than"
+    click.echo(f"{facts['folder']}")
+    click.echo(f"  engine     sha256:{facts['sha256']}, {same} the bundle's")
+    click.echo(f"  TensorRT   {recipe['version']} ({recipe['flavour']}), for {', '.join(recipe['capabilities'])}")
 
 
 def _locked(environment: dict[str, Any]) -> str:

@@ -93,4 +93,4 @@ def check_request(request: Request) -> None:
         raise UsageError(f"there is no target {unknown[0]!r}; there are: {', '.join(names())}")
     check_interpreter(request.python)
     for each in request.variants:
-        variants.load(each.kind).check()
+        variants.load(each.kind).check(each.options)

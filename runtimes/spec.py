@@ -13,10 +13,27 @@ from mlpack_toolkit.converters.spec import Signature
 
 
 @dataclass(frozen=True)
+class Accelerator:
+    """The execution provider that a project answers on, or not at all. `name`: mlpack's; `title`: ONNX Runtime's;
+    `options`: those that every session gets.
+
+    `plan`: an engine of TensorRT that Triton opens in the graph's place, made for at most `most_rows` rows; None:
+    Triton opens the graph.
+    """
+
+    name: str
+    title: str
+    options: Mapping[str, str]
+    plan: Path | None = None
+    most_rows: int = 0
+
+
+@dataclass(frozen=True)
 class Package:
     """The input of a runtime's `render`.
 
     `model`: the graph. `golden`: file name to bytes, `case-000.request.json`, `case-000.response.json`, …
+    `accelerator`: the provider of a project that does not answer on the CPU.
     """
 
     name: str
@@ -24,6 +41,7 @@ class Package:
     signature: Signature
     model: Artifact
     golden: Mapping[str, bytes]
+    accelerator: Accelerator | None = None
 
     @property
     def refers(self) -> bool:
@@ -58,7 +76,8 @@ class Runtime:
     `context`: the project is built from the bundle's folder: it stands alone with the files of an image beside it.
     `image`: the kind of container image that is built from its project; `program(project, work)`: the commands that
     compile that image's server to `work/server`, where it has one.
-    `needs`: the tools that its project is built with.
+    `needs`: the tools that its project is built with. `accelerators`: the providers, by mlpack's names, that a project
+    can answer on besides the CPU's. `opens_engines`: it has a model server that opens engines of TensorRT.
     """
 
     name: str
@@ -70,3 +89,5 @@ class Runtime:
     image: str = ""
     program: Callable[[Path, Path], tuple[Step, ...]] | None = None
     needs: tuple[Need, ...] = ()
+    accelerators: tuple[str, ...] = ()
+    opens_engines: bool = False

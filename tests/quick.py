@@ -20,6 +20,8 @@ TORCH = os.environ.get("MLPACK_TORCH_PYTHON", "")
 """The interpreter that has torch; empty where none has."""
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """Workers of pytest share the processors: threads of a fit or of a product of matrices would wait for each other."""
+TENSORRT = os.environ.get("MLPACK_TENSORRT_PYTHON", "")
+"""The interpreter that has TensorRT for RTX; empty where none has."""
 COMPILE = Path(__file__).with_name("compile.sh")
 
 

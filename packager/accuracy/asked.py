@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from mlpack_toolkit.converters.plugin import BUILD, FILE, FLAG, NUMBER, Option
 
 from .. import variants
 from ..errors import UsageError
-from ..variants.spec import METRIC
+from ..variants.spec import ELSEWHERE, METRIC
 
 SCOPE = "quantise"
 """The name before the dot of the options on the command line."""
@@ -36,7 +36,8 @@ _PATHS = ("rows", "calibration")
 
 @dataclass(frozen=True)
 class Asked:
-    """One variant as the user asks for it; see `mlpack build --help` and docs/variants.md."""
+    """One variant as the user asks for it; see `mlpack build --help` and docs/variants.md. `options`: the values of its
+    kind's own."""
 
     kind: str
     name: str
@@ -48,6 +49,7 @@ class Asked:
     output: str = ""
     block: int = 32
     ship_slower: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def gate(self) -> str:
@@ -81,7 +83,7 @@ def _whole(given: Mapping[str, Any]) -> dict[str, Any]:
 def _of_table(table: Mapping[str, Any], folder: Path) -> Asked:
     if not isinstance(table, Mapping) or not isinstance(table.get("kind"), str):
         raise UsageError(f"[[variant]] needs a kind; there are: {', '.join(variants.names())}")
-    known = {each.name for each in fields(Asked)}
+    known = {each.name for each in fields(Asked)} - {"options"}
     if unknown := sorted(set(table) - known):
         raise UsageError(f"unknown key {unknown[0]!r} in [[variant]]; there are: {', '.join(sorted(known))}")
     values = {key: _typed(key, value, folder) for key, value in table.items()}
@@ -133,7 +135,22 @@ def _checked(asked: Asked) -> Asked:
     if asked.block not in _BLOCKS:
         raise UsageError(f"{where}: block must be one of {', '.join(map(str, _BLOCKS))}, not {asked.block}")
     _check_metric(asked, where)
+    if kind.held == ELSEWHERE:
+        _check_elsewhere(asked, where)
     return asked
+
+
+def _check_elsewhere(asked: Asked, where: str) -> None:
+    """Raises `UsageError` for what could never be held: nothing runs the variant here."""
+    from .metrics import METRICS
+
+    if asked.max_drop is not None:
+        raise UsageError(f"{where}: max_drop needs answers of the variant, which nothing here runs; leave it out")
+    if asked.metric and asked.metric not in METRICS:
+        raise UsageError(
+            f"{where}: `mlpack verify` holds it on another machine, and runs no function of yours; take one of "
+            f"{', '.join(METRICS)}"
+        )
 
 
 def _limit(asked: Asked) -> float | None:

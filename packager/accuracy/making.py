@@ -82,7 +82,7 @@ class Making(MadeOf):
         """The variant; `ConversionError` where it is none, `MismatchError` where it misses its gate."""
         if self.kind.held == TOLERANCE:
             return self._by_tolerance()
-        rows = self._rows()
+        rows = self.rows()
         calibration = read_rows(self.asked.calibration, self.proven.signature) if self.asked.calibration else None
         if calibration is not None:
             check_apart(calibration, rows)
@@ -93,7 +93,7 @@ class Making(MadeOf):
             return Attempt(made, self.opened(made))
 
         def judged(graph: Graph) -> Judged:
-            return judge(self._gate(), parent, graph, rows.tables, self._ask)
+            return judge(self.gate(self.kind.held), parent, graph, rows.tables, self._ask)
 
         kept: Sequence[str] = ()
         tried = attempt(frozenset())
@@ -111,7 +111,7 @@ class Making(MadeOf):
                 gate=found.to_json(),
             )
         signature = self._in_reach(tried.graph)
-        report = self._report(tried.made, {**found.to_json(), "source": rows.source, "sha256": rows.sha256}, kept)
+        report = self.report(tried.made, {**found.to_json(), "source": rows.source, "sha256": rows.sha256}, kept)
         return Held(tried.made, signature, report, {}, rows)
 
     def make(self, keep: frozenset[str], calibration: Rows | None) -> Made:
@@ -127,6 +127,8 @@ class Making(MadeOf):
             keep,
             lambda: feeds_of(self.parent.session, tables),
             lambda: self.again(self.folder / "again"),
+            self.asked.options,
+            [case.rows for case in self.cases if not case.error],
         )
         made = self._passed(work)
         if not keep:
@@ -155,14 +157,16 @@ class Making(MadeOf):
             ) from error
         return Graph(f"the variant {self.asked.name}", session)
 
-    def _rows(self) -> Rows:
+    def rows(self) -> Rows:
+        """Those that the metric is taken on."""
         if self.asked.rows is not None:
             return read_rows(self.asked.rows, self.proven.signature)
         table, _, _ = self.probes.keep(self.probes.kinds == "example")
         return Rows((table,), self.proven.signature, "the example")
 
-    def _gate(self) -> Gate:
-        if self.kind.held == HALF and not self.asked.metric:
+    def gate(self, held: str) -> Gate:
+        """What it is held to."""
+        if held == HALF and not self.asked.metric:
             return Gate(HALF_METRIC.name, SHARE)
         assert self.asked.limit is not None
         return Gate(self.asked.metric, self.asked.limit, self.asked.output)
@@ -198,16 +202,18 @@ class Making(MadeOf):
                 f"the variant {self.asked.name} does not answer like the original", worst=list(found.worst)
             )
         errors = {kind: {n: e.to_json() for n, e in outputs.items()} for kind, outputs in found.errors.items()}
-        report = self._report(made, {}, (), errors)
+        report = self.report(made, {}, (), errors)
         return Held(made, made.signature or self.proven.signature, report, found.tolerances, None)
 
-    def _report(
+    def report(
         self, made: Made, gate: Mapping[str, Any], kept: Sequence[str], probes: Mapping[str, Any] | None = None
     ) -> VariantReport:
+        """What is known of it; `kept`: nodes that were put back."""
         parent = self.proven.model
         nodes = self.kind.count(parent, made.artifact)
-        about = (self.asked.name, self.kind.name, self.kind.provider, parent, made.artifact, nodes, len(made.changed))
-        return VariantReport(*about, made.recipe, gate, tuple(kept), probes or {})
+        provider = made.provider or self.kind.provider
+        about = (self.asked.name, self.kind.name, provider, parent, made.artifact, nodes, len(made.changed))
+        return VariantReport(*about, made.recipe, gate, tuple(kept), probes or {}, made.inside)
 
 
 def _all_inputs(parent: Signature, found: Signature) -> Any:

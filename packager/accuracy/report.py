@@ -10,6 +10,8 @@ from mlpack_toolkit.converters.artifact import Artifact
 
 FORMAT = 1
 FOLDER = "reports/variants/"
+NOT_PROVED = "not proved"
+"""The verdict on a variant that no provider of the machine that made it can run."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,7 @@ class VariantReport:
 
     `nodes`: by operator or element type, how many of the written file prove that it is one. `changed`: how many nodes
     of the parent are another. `put_back`: nodes that accuracy control put back to the parent's type, the worst first.
+    `inside`: what an engine is made of; `proved`: whether a machine has run it yet.
     `gate`: see `Judged.to_json`, with the rows' `source`, `sha256` and, where the bundle keeps them, `path`; empty:
     held to the reference's own tolerance on all probes, whose comparison is `probes`.
     """
@@ -33,6 +36,8 @@ class VariantReport:
     gate: Mapping[str, Any] = field(default_factory=dict)
     put_back: Sequence[str] = ()
     probes: Mapping[str, Any] = field(default_factory=dict)
+    inside: Mapping[str, Any] = field(default_factory=dict)
+    proved: bool = True
 
     @property
     def path(self) -> str:
@@ -43,7 +48,7 @@ class VariantReport:
         """The JSON object of this report."""
         return {
             "format": FORMAT,
-            "verdict": "within the limit" if self.gate else "equal",
+            "verdict": ("within the limit" if self.gate else "equal") if self.proved else NOT_PROVED,
             "variant": self.name,
             "kind": self.kind,
             "provider": self.provider,
@@ -55,4 +60,5 @@ class VariantReport:
             "recipe": dict(self.recipe),
             "gate": dict(self.gate),
             **({"probes": dict(self.probes)} if self.probes else {}),
+            **({"inside": dict(self.inside)} if self.inside else {}),
         }

@@ -148,7 +148,8 @@ def _variant_files(shipped: Shipped) -> dict[str, bytes | Path | Owned]:
 
 def _latencies(outcome: Outcome) -> dict[str, Any]:
     """The latency of each variant beside its parent's, measured here: no part of the identity."""
-    return {each["variant"]: {key: each[key] for key in ("shipped", "latency")} for each in outcome.to_json()}
+    kept = ("shipped", "latency", "engine")
+    return {each["variant"]: {key: each[key] for key in kept if key in each} for each in outcome.to_json()}
 
 
 def _deploy(request: Request, targets: tuple[str, ...], proven: Proven, golden: dict[str, bytes]) -> dict[str, bytes]:

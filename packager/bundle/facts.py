@@ -55,12 +55,13 @@ class Part:
 @dataclass(frozen=True)
 class Proof:
     """The proof of a variant: the report's path, and the tolerances by output; or the gate that holds it, a metric with
-    a limit on rows (see `accuracy.gate`)."""
+    a limit on rows (see `accuracy.gate`). `proved`: whether it was proved where it was made."""
 
     report: str
     tolerances: Mapping[str, Tolerance]
     user_tolerance: bool
     gate: Facts = field(default_factory=dict)
+    proved: bool = True
 
 
 def variant_facts(variant: Variant, proof: Proof, folder: str = "model") -> dict[str, Any]:
@@ -77,6 +78,7 @@ def variant_facts(variant: Variant, proof: Proof, folder: str = "model") -> dict
         "tolerances": {n: {"rtol": t.rtol, "atol": t.atol} for n, t in proof.tolerances.items()},
         "tolerance_given_by_user": proof.user_tolerance,
         **({"gate": dict(proof.gate)} if proof.gate else {}),
+        **({} if proof.proved else {"proved": False}),
     }
 
 
@@ -98,7 +100,9 @@ def _variant(name: str, plain: Facts, place: Path, entries: Mapping[str, Any]) -
 def proof_of(plain: Facts) -> Proof:
     """The proof of a variant, from the manifest."""
     tolerances = {name: Tolerance(t["rtol"], t["atol"]) for name, t in plain["tolerances"].items()}
-    return Proof(plain["report"], tolerances, plain["tolerance_given_by_user"], plain.get("gate", {}))
+    return Proof(
+        plain["report"], tolerances, plain["tolerance_given_by_user"], plain.get("gate", {}), plain.get("proved", True)
+    )
 
 
 def sources_of(facts: Facts) -> tuple[ModelSource, ...]:

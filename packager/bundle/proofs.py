@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 from collections.abc import Mapping
@@ -9,11 +10,29 @@ from typing import Any
 
 from ..errors import UsageError
 from ..paths import beside
+from ..providers import of
 from .manifest import canonical
 from .reader import Bundle
 
 FOLDER = "proofs/"
 FORMAT = 1
+
+
+def proofs_of(bundle: Bundle, variant: str) -> tuple[str, ...]:
+    """The proofs of a variant by `mlpack verify`, in the bundle: as true as who added them."""
+    place = bundle.place / bundle.layout.evidence / FOLDER
+    return tuple(sorted(path.name for path in place.glob(f"verify.{glob.escape(variant)}.*.json")))
+
+
+def check_proved(bundle: Bundle, variant: str) -> None:
+    """Raises `UsageError` for a variant that no machine has proved."""
+    if not bundle.proof(variant).proved and not proofs_of(bundle, variant):
+        known = of(bundle.variant(variant).provider)
+        name = known.name if known else bundle.variant(variant).provider
+        raise UsageError(
+            f"the variant {variant} is not proved on any machine: run `mlpack verify {bundle.place.name} "
+            f"--variant {variant} --provider {name}` where it can run, or ask the reference"
+        )
 
 
 def add_proof(bundle: Bundle, kind: str, facts: Mapping[str, Any]) -> str:

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from mlpack_toolkit.converters.artifact import Artifact
-from mlpack_toolkit.converters.graph_file import LARGE, NoGraph, locations
+from mlpack_toolkit.converters.graph_file import LARGE, NoGraph, locations, mentions, proto_of
 from mlpack_toolkit.converters.spec import Signature
 from mlpack_toolkit.converters.variant import ONNX, Variant
 from mlpack_toolkit.runtimes.engine.schema import MOST_BYTES, Fault, parse
 from mlpack_toolkit.runtimes.server.manifest import REFERENCE, in_present_words
 
+from ..engines.context import OPERATOR, references
+from ..engines.recipe import KIND
 from ..errors import DamagedError, UsageError
 from .facts import ModelSource, Part, Proof, in_short, parts_of, proof_of, sources_of, variants_of
 from .golden import REQUEST, RESPONSE, GoldenCase, Half, check_case, decode_case
@@ -150,13 +152,24 @@ class Bundle:
         if artifact.format != ONNX:
             return
         try:
-            beside = locations(artifact.path)
+            beside, engines = locations(artifact.path), self._engines(variant)
         except (NoGraph, OSError) as error:
             raise DamagedError(f"{main} of the bundle {self.place.name} is no ONNX file: {error}") from error
-        if unlisted := sorted(set(beside) - {file.path for file in artifact.files}):
+        named = {*beside, *engines}
+        if unlisted := sorted(named - {file.path for file in artifact.files}):
             raise DamagedError(
                 f"{main} of the bundle {self.place.name} refers to {unlisted[0]!r}, which is no file of its variant"
             )
+
+    def _engines(self, variant: str) -> tuple[str, ...]:
+        """The files with native code that nodes of a graph name; `NoGraph` where it may name none, or holds some."""
+        found = self.variant(variant)
+        if not mentions(found.artifact.path, OPERATOR.encode()):
+            return ()
+        engines = references(proto_of(found.artifact.path))
+        if engines and (found.recipe.get("kind") != KIND or "" in engines):
+            raise NoGraph("it holds native code, which only an engine's own variant names, in a file beside it")
+        return tuple(engines)
 
     @property
     def graph_files(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from .architecture import Block
 from .plots import errors_plot, latency_plot
 
 if TYPE_CHECKING:
+    from ..accuracy.report import VariantReport
     from ..commands.variants import Outcome, Shipped
 
 MEANING = {
@@ -93,8 +94,23 @@ def _variant(shipped: Shipped) -> dict[str, Any]:
         "bytes": report.artifact.size,
         "faster": f"{slowest:.2g} to {fastest:.2g}×" if shipped.latency else "",
         "put_back": list(report.put_back),
-        "gate": _gate(gate) if gate else {},
+        "gate": _gate(gate) if gate and report.proved else {},
+        "unproved": "" if report.proved else _unproved(report),
     }
+
+
+def _unproved(report: VariantReport) -> str:
+    """What an engine is made of, and for which sizes."""
+    recipe, inside = report.recipe, report.inside
+    sizes = "; ".join(
+        f"{name} {each['min']} to {each['max']}, best {each['opt']}" for name, each in recipe["profiles"].items()
+    )
+    types = ", ".join(f"{count} of {name}" for name, count in inside["types"].items())
+    return (
+        f"not proved: no provider of the machine that made it runs it. TensorRT {recipe['version']} "
+        f"({recipe['flavour']}), strongly typed, for {', '.join(recipe['capabilities'])}; {inside['layers']} layers of "
+        f"the network, {types}; sizes: {sizes}"
+    )
 
 
 def _gate(gate: Mapping[str, Any]) -> dict[str, Any]:

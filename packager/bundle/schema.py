@@ -119,7 +119,7 @@ _proof = record(
 )
 _variant_report = record(
     {
-        "verdict": one_of("within the limit", "equal"),
+        "verdict": one_of("within the limit", "equal", "not proved"),
         "variant": text(),
         "kind": text(),
         "bytes": _count,

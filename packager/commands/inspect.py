@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from mlpack_toolkit.converters.spec import TensorSpec, Unreadable
 from mlpack_toolkit.converters.variant import Variant
 
-from ..bundle.facts import Proof
 from ..bundle.layout import NAME
-from ..bundle.reader import open_bundle
+from ..bundle.proofs import proofs_of
+from ..bundle.reader import Bundle, open_bundle
 from ..errors import ModelError, UsageError
 from ..original.mlflow_folder import is_mlflow, read_mlflow
 
@@ -50,7 +50,7 @@ def _bundle(path: Path) -> dict[str, Any]:
         "classes": list(bundle.signature.classes),
         "verification": f"{proof['verdict']}: {proof['rows']} probe rows, {proof['mismatches']} differ",
         "variants": [
-            _variant(each, bundle.paths_of(each.name)[0]) + _gate(bundle.proof(each.name)) for each in bundle.variants
+            _variant(each, bundle.paths_of(each.name)[0]) + _gate(bundle, each.name) for each in bundle.variants
         ],
         "environment": "; ".join(_interpreter(environment["interpreter"]) for environment in environments),
         "distributions": [f"{d['name']}=={d['version']}" for d in distributions],
@@ -70,8 +70,11 @@ def _variant(variant: Variant, path: str) -> str:
     return f"{variant.name}: {variant.artifact.format}, {types}, {variant.provider}{options}, {path} ({size})"
 
 
-def _gate(proof: Proof) -> str:
-    gate = proof.gate
+def _gate(bundle: Bundle, variant: str) -> str:
+    proof, gate = bundle.proof(variant), bundle.proof(variant).gate
+    if not proof.proved:
+        found = proofs_of(bundle, variant)
+        return f", not proved where it was made; proofs of other machines: {', '.join(found) or 'none'}"
     if not gate:
         return ""
     return f", held by {gate['metric']}: {gate['value']:.6g} on {gate['rows']} rows, limit {gate['limit']:g}"

@@ -19,6 +19,7 @@ from mlpack_toolkit.runtimes.engine.images import objects_of
 from mlpack_toolkit.runtimes.engine.rules import violations
 from mlpack_toolkit.runtimes.engine.tuning import PROOFS, Tuning, tuning_in
 
+from ..bundle.proofs import check_proved
 from ..bundle.reader import open_bundle
 from ..data.images import batches, is_images
 from ..data.npz_writer import NpzWriter
@@ -54,6 +55,7 @@ def predict(
     """
     bundle = open_bundle(folder)
     name = variant or preferred(bundle)[0]
+    check_proved(bundle, name)
     chosen = tuning_in(bundle.place / PROOFS, bundle.identity, name) if tuned else None
     session = session_of(bundle, variant=name, tuning=Tuning(batch=chosen.batch) if chosen else None)
     rows, signature = 0, bundle.variant(name).signature

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,11 @@ from ..accuracy.making import Held, MadeOf, Making
 from ..accuracy.report import VariantReport
 from ..accuracy.rows import FOLDER
 from ..accuracy.speed import beside, is_slower, words
+from ..accuracy.unproved import unproved
 from ..bundle.facts import Proof
+from ..providers import of
 from ..request import Progress
-from ..variants.spec import Kind, NothingToGain
+from ..variants.spec import ELSEWHERE, Kind, NothingToGain
 from .bench import THREADS
 
 PLACE = "variants"
@@ -27,17 +29,20 @@ PLACE = "variants"
 
 @dataclass(frozen=True)
 class Shipped:
-    """A variant that the bundle gets. `files`: its rows, by path in the bundle; `latency`: see `beside`."""
+    """A variant that the bundle gets. `files`: its rows, by path in the bundle; `latency`: see `beside`. `engine`: what
+    TensorRT says of it on this machine."""
 
     variant: Variant
     proof: Proof
     report: VariantReport
     latency: Sequence[Mapping[str, float]]
     files: Mapping[str, Path]
+    engine: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The report, with the latency that was measured here."""
-        return {**self.report.to_json(), "shipped": True, "latency": [dict(each) for each in self.latency]}
+        engine = {"engine": dict(self.engine)} if self.engine else {}
+        return {**self.report.to_json(), "shipped": True, "latency": [dict(each) for each in self.latency], **engine}
 
 
 @dataclass(frozen=True)
@@ -68,12 +73,13 @@ class Outcome:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """A sentence for each variant that is slower."""
+        """A sentence for each variant that is slower, and for each that is not proved."""
         slow = [each for each in self.shipped if any(one["speedup"] < 1 for one in each.latency)]
         said = (
             f"the variant {each.report.name} is not faster at each batch size: {words(each.latency)}" for each in slow
         )
-        return (*said, *(each.why for each in self.left_out))
+        bare = (_unproved(each.variant) for each in self.shipped if not each.report.proved)
+        return (*said, *bare, *(each.why for each in self.left_out))
 
     def to_json(self) -> tuple[dict[str, Any], ...]:
         """All of them."""
@@ -95,6 +101,8 @@ def _made(asked: Asked, given: MadeOf, seconds: float, progress: Progress) -> Sh
     kind, probes = variants.load(asked.kind), given.probes
     own = replace(given, folder=given.folder / asked.name)
     making = Making(**vars(own), asked=asked, kind=kind)
+    if kind.held == ELSEWHERE:
+        return _shipped(asked, kind, unproved(making), (), given.folder)
     try:
         held = making.held()
     except NothingToGain as reason:
@@ -106,6 +114,15 @@ def _made(asked: Asked, given: MadeOf, seconds: float, progress: Progress) -> Sh
         why = _why(asked.name, kind.speedup, kind.provider, words(measured))
         return LeftOut(asked, why, held.report, measured)
     return _shipped(asked, kind, held, measured, given.folder)
+
+
+def _unproved(variant: Variant) -> str:
+    known = of(variant.provider)
+    return (
+        f"the variant {variant.name} is not proved, because no provider here runs it: it answers nobody before "
+        f"`mlpack verify BUNDLE --variant {variant.name} --provider {known.name if known else variant.provider}` has "
+        "passed on a machine that does"
+    )
 
 
 def _why(name: str, least: float, provider: str, measured: str) -> str:
@@ -126,8 +143,10 @@ def _shipped(asked: Asked, kind: Kind, held: Held, measured: Sequence[Mapping[st
     recipe = {"kind": kind.name, **report.recipe, "nodes": dict(report.nodes), "put_back": list(report.put_back)}
     recipe["parent"] = [file.sha256 for file in report.parent.files]
     io = next((t.dtype for t in held.signature.inputs if "float" in t.dtype), "float32")
-    weights = kind.weights or io
-    variant = Variant(asked.name, held.made.artifact, held.signature, weights, io, kind.provider, recipe=recipe)
+    weights = held.made.weights or kind.weights or io
+    known = of(report.provider)
+    options = known.options if known and report.provider != kind.provider else {}
+    variant = Variant(asked.name, held.made.artifact, held.signature, weights, io, report.provider, options, recipe)
     kept = {key: value for key, value in gate.items() if key not in ("worst", "meaning")}
-    proof = Proof(report.path, {}, False, kept) if gate else Proof(report.path, held.tolerances, False)
-    return Shipped(variant, proof, report, measured, files)
+    proof = Proof(report.path, {} if gate else held.tolerances, False, kept, report.proved)
+    return Shipped(variant, proof, report, measured, files, held.made.measured)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mlpack_toolkit.converters.spec import Scalar, Table
+from mlpack_toolkit.runtimes.engine.engine import opened
 from mlpack_toolkit.runtimes.server.manifest import CPU
 
 from ..errors import DamagedError, MissingToolError
@@ -44,7 +45,7 @@ def placed(
         provider = session.provider, {key: str(value) for key, value in options.items()}
         source = model if isinstance(model, bytes) else str(model)
         try:
-            again = ort.InferenceSession(source, given, providers=[provider])
+            again = opened(source, given, provider)
             names = {t.name: t.in_graph for t in session.signature.inputs}
             again.run(None, {names[key]: values for key, values in session.feeds(rows).items()})
         except Exception as error:

@@ -14,9 +14,11 @@ from mlpack_toolkit.runtimes.engine.tuning import Tuning
 from mlpack_toolkit.runtimes.server.manifest import REFERENCE
 
 from ..deadline import timed
+from ..engines.card import check_opens, opening
 from ..errors import DamagedError, MismatchError, MissingToolError
 from ..kernels import library_of
 from ..providers import of
+from ..providers._plugin import registered
 
 if TYPE_CHECKING:
     from ..bundle.reader import Bundle
@@ -65,10 +67,12 @@ def session_of(
     found = bundle.variant(variant)
     if found.artifact.format != ONNX:
         raise MissingToolError(f"the variant {variant} is a file for {found.artifact.format}, not for ONNX Runtime")
-    _check_there(provider or found.provider)
+    source, chosen = bundle.loadable(variant), provider or found.provider
+    check_opens(found, chosen)
+    _check_there(chosen)
     options, library = options_of(found, provider), library_of(found)
-    title = provider or found.provider
-    session = Session(bundle.loadable(variant), found.signature, threads, title, options, library, tuning)
+    with opening(found):
+        session = Session(source, found.signature, threads, chosen, options, library, tuning)
     return agreeing(session, found.signature)
 
 
@@ -77,7 +81,9 @@ def _check_there(provider: str) -> None:
     import onnxruntime
 
     known = of(provider)
-    if known is not None and provider not in onnxruntime.get_available_providers():
+    if known is not None and known.plugin:
+        registered(known)
+    elif known is not None and provider not in onnxruntime.get_available_providers():
         raise MissingToolError(f"this ONNX Runtime has no {provider}: {known.mend}")
 
 

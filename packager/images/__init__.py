@@ -48,19 +48,28 @@ def make(
     base: str,
     replays: bool,
     progress: Callable[[str], None],
+    provider: str | None = None,
 ) -> dict[str, Any]:
     """Makes the image, as the tar `output` or in the container engine that builds it; returns its description.
+
+    `provider`: the one that answers in it; None: the CPU's.
 
     Raises `MismatchError`, and removes the image, where its answers differ from the original's.
     """
     from ..bundle.reader import check_files, open_bundle
+    from ..errors import UsageError
     from ..kernels import preferred
     from ..paths import beside
+    from ._accelerated import check_provider
     from ._replay import replay
     from .spec import Request, Tag, check_base
 
     image, bundle = load(kind or DEFAULT), open_bundle(folder)
     check_base(base)
+    on = check_provider(provider)
+    if on and not image.takes_provider:
+        kinds = ", ".join(name for name in names() if load(name).takes_provider)
+        raise UsageError(f"an image of kind {image.name} answers on the CPU only; with {provider}: --kind {kinds}")
     named = Tag.read(tag) if tag else Tag.of(bundle.name, bundle.version)
     place = _place(image, named, output)
     progress("checking every file's digest")
@@ -68,17 +77,18 @@ def make(
     with beside(place) if place else tempfile.TemporaryDirectory(prefix="mlpack-") as scratch:
         graphs = (*bundle.graph_files, *bundle.paths_of(preferred(bundle)[0]))
         bundle = bundle.held(Path(scratch) / "bundle", "golden/", *graphs, "deploy/")
-        built = image.build(Request(bundle, named, base, Path(scratch), progress))
+        built = image.build(Request(bundle, named, base, Path(scratch), progress, on))
         try:
             replayed: dict[str, Any] = {"replayed": None, "why": "--no-replay"}
             if replays:
                 progress("replaying the golden cases in a container")
-                replayed = replay(bundle, built)
+                replayed = replay(bundle, built, on_gpu=on is not None)
             built.keep()
         except BaseException:
             built.discard()
             raise
         facts = {"archive": place and str(place), "tag": str(named), "kind": image.name, "base": base}
+        facts |= {"provider": on.name} if on else {}
         facts |= built.to_json()
         if built.archive and place:
             _settle(built.archive, place)

@@ -27,6 +27,12 @@ class Engine:
     client: Any
     version: str
 
+    @property
+    def has_gpus(self) -> bool:
+        """Whether it can give a container GPUs: NVIDIA's toolkit is set up for it."""
+        facts = self.client.info()
+        return "nvidia" in (facts.get("Runtimes") or {}) or bool(facts.get("DiscoveredDevices"))
+
 
 @dataclass(frozen=True)
 class Running:
@@ -55,10 +61,12 @@ def find(seconds: int = SECONDS) -> Engine | str:
 
 
 @contextmanager
-def running(engine: Engine, loaded: AbstractContextManager[str], port: int, memory: int) -> Iterator[Running]:
+def running(
+    engine: Engine, loaded: AbstractContextManager[str], port: int, memory: int, on_gpu: bool = False
+) -> Iterator[Running]:
     """Runs the loaded image in a container: read-only, no privileges, no outbound network, one port; then removes it.
 
-    `memory`: its limit in bytes. Raises `MissingToolError` where the engine cannot run it.
+    `memory`: its limit in bytes. `on_gpu`: it gets all GPUs. Raises `MissingToolError` where the engine cannot run it.
     """
     import docker
     from requests import RequestException
@@ -67,7 +75,7 @@ def running(engine: Engine, loaded: AbstractContextManager[str], port: int, memo
         with (
             loaded as image,
             _network(engine.client) as network,
-            _started(engine.client, image, network, port, memory) as found,
+            _started(engine.client, image, network, port, memory, on_gpu) as found,
         ):
             yield found
     except (docker.errors.DockerException, RequestException) as error:
@@ -106,7 +114,8 @@ def _network(client: Any) -> Iterator[str]:
 
 
 @contextmanager
-def _started(client: Any, image: str, network: str, port: int, memory: int) -> Iterator[Running]:
+def _started(client: Any, image: str, network: str, port: int, memory: int, on_gpu: bool) -> Iterator[Running]:
+    gpus = {"device_requests": [_all_gpus()]} if on_gpu else {}
     container = client.containers.create(
         image,
         network=network,
@@ -116,6 +125,7 @@ def _started(client: Any, image: str, network: str, port: int, memory: int) -> I
         security_opt=["no-new-privileges"],
         mem_limit=memory,
         pids_limit=PIDS,
+        **gpus,
     )
     try:
         began = time.perf_counter()
@@ -124,6 +134,12 @@ def _started(client: Any, image: str, network: str, port: int, memory: int) -> I
     finally:
         with contextlib.suppress(OSError):
             container.remove(force=True, v=True)
+
+
+def _all_gpus() -> Any:
+    from docker.types import DeviceRequest
+
+    return DeviceRequest(count=-1, capabilities=[["gpu"]])
 
 
 def _open_port(container: Any, port: int) -> int:

@@ -9,6 +9,7 @@ from mlpack_toolkit.runtimes.server.settings import LIBRARY
 
 from ..bundle.reader import Bundle
 from ..kernels import preferred
+from ..providers.spec import Provider
 from ._layers import Source
 from ._project import shipped
 
@@ -54,8 +55,9 @@ def runs(bundle: Bundle, entry: Sequence[str], environment: Mapping[str, str], l
     }
 
 
-def labels_of(bundle: Bundle, base: str = "") -> dict[str, str]:
-    """The image's OCI labels. `base`: the reference of the base image, with its digest."""
+def labels_of(bundle: Bundle, base: str = "", provider: Provider | None = None) -> dict[str, str]:
+    """The image's OCI labels. `base`: the reference of the base image, with its digest. `provider`: the one that
+    answers; None: the CPU's."""
     described = f"{bundle.name} {bundle.version}, served over the Open Inference Protocol on port {PORT}"
     name, _, digest = base.rpartition("@")
     lower = {"org.opencontainers.image.base.name": name, "org.opencontainers.image.base.digest": digest}
@@ -65,4 +67,5 @@ def labels_of(bundle: Bundle, base: str = "") -> dict[str, str]:
         "org.opencontainers.image.description": described,
         "mlpack.bundle.identity": bundle.identity,
         **({key: value for key, value in lower.items() if value} if digest else {}),
+        **({"mlpack.provider": provider.title} if provider else {}),
     }

@@ -24,13 +24,18 @@ MEMORY = 1 << 30
 """Memory for the server in bytes, besides the memory for loading the graph."""
 
 
-def replay(bundle: Bundle, built: Built, port: int = 8080) -> dict[str, Any]:
-    """The number of replayed cases and the engine; `replayed` is None where there is no engine."""
+def replay(bundle: Bundle, built: Built, port: int = 8080, on_gpu: bool = False) -> dict[str, Any]:
+    """The number of replayed cases and the engine; `replayed` is None where there is no engine.
+
+    `on_gpu`: the container gets the machine's GPUs.
+    """
     engine = find()
     if isinstance(engine, str):
         return {"replayed": None, "why": engine}
+    if on_gpu and not engine.has_gpus:
+        return {"replayed": None, "why": "the container engine has no GPUs: replay the cases where it has"}
     memory = MEMORY + 4 * bundle.graph.size
-    with running(engine, built.loaded(engine), port, memory) as container:
+    with running(engine, built.loaded(engine), port, memory, on_gpu) as container:
         _wait(container)
         cases, first = 0, 0.0
         for case, request in _cases(bundle):

@@ -69,8 +69,33 @@ def pinned(packages: Mapping[str, str], base: Base) -> list[Wheel]:
     return wheels
 
 
-def _asked(pins: list[str], base: Base) -> list[dict[str, Any]]:
-    how = ("--no-deps", "--no-header", "--quiet", "--only-binary", ":all:", "--format", "pylock.toml")
+def libraries(distribution: str, prefix: str, base: Base) -> dict[str, str]:
+    """The dependencies of a distribution whose names begin so, with their newest versions that run in the image.
+
+    They are remembered, so that the next image has the same.
+    """
+    key = json.dumps([distribution, prefix, base.python, base.wheels]).encode()
+    memory = kept() / "images" / f"needs-{hashlib.sha256(key).hexdigest()[:16]}.memory"
+    known = remembered(memory)
+    if isinstance(known, dict) and known and all(isinstance(each, str) for each in (*known, *known.values())):
+        return known
+    asked = _asked([distribution], base, deep=True)
+    found = {each["name"]: str(each["version"]) for each in asked if each["name"].startswith(prefix)}
+    remember(memory, found)
+    return found
+
+
+def _asked(pins: list[str], base: Base, deep: bool = False) -> list[dict[str, Any]]:
+    """`deep`: with all that they depend on."""
+    how = (
+        *(() if deep else ("--no-deps",)),
+        "--no-header",
+        "--quiet",
+        "--only-binary",
+        ":all:",
+        "--format",
+        "pylock.toml",
+    )
     where = ("--python-version", base.python, "--python-platform", base.wheels)
     done = uv("pip", "compile", "-", *how, *where, given=listed(pins))
     if done.returncode:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from mlpack_toolkit.converters.image import images_of
 from mlpack_toolkit.converters.needs import Tool
 
 from ..travel import lay_out
+from ._accelerated import accelerated
 from ._archive import Configuration
 from ._image_config import labels_of, model, operators, runs
 from ._import_closure import SERVER, Needs, needs
@@ -30,17 +32,22 @@ def build(request: Request) -> Built:
     base = _base(request)
     request.progress("collecting the server's packages")
     faster, variables = operators(request.bundle)
-    layers = tuple(_layers(request, base, found, faster))
+    on = accelerated(request.provider, found.packages, base) if request.provider else None
+    libraries = on.layer() if on else {}
+    variables |= on.variables(libraries) if on else {}
+    packages, server = on.packages if on else found.packages, _server(found, base, request.scratch)
+    layers = tuple(_layers(request, base, packages, libraries, server, faster))
     request.progress("writing the image")
-    labels = labels_of(request.bundle, "" if request.base == DEBIAN else request.base)
+    labels = labels_of(request.bundle, "" if request.base == DEBIAN else request.base, request.provider)
     entry = [base.program, "-I", "-m", SERVER]
     environment = {**dict(line.split("=", 1) for line in base.environment), **THREADS, **variables}
     configuration = Configuration(machine, runs(request.bundle, entry, environment, labels), labels)
-    packages = {
+    wheels = {**packages, **(on.libraries if on else {})}
+    listed = {
         "debian": tuple(f"{name} {version}" for name, version in sorted(base.packages.items())),
-        "python": tuple(f"{name} {version}" for name, version in sorted(found.packages.items())),
+        "python": tuple(f"{name} {version}" for name, version in sorted(wheels.items())),
     }
-    return written(request, configuration, layers, packages)
+    return written(request, configuration, layers, listed)
 
 
 def _base(request: Request) -> Base:
@@ -51,11 +58,14 @@ def _base(request: Request) -> Base:
     return pulled(request.base, request.scratch)
 
 
-def _layers(request: Request, base: Base, found: Needs, faster: Tree) -> list[Layer]:
+def _layers(
+    request: Request, base: Base, packages: Mapping[str, str], libraries: Tree, server: Tree, faster: Tree
+) -> list[Layer]:
     trees: dict[str, Tree] = {
         **({} if base.layers else {base.title: base.source()}),
-        "packages": added(found.packages, base),
-        "server": _server(found, base, request.scratch),
+        **({request.provider.title: libraries} if request.provider else {}),
+        "packages": added(packages, base),
+        "server": server,
         "model": {**model(request.bundle), **faster},
     }
     own = [write_layer(title, tree, request.scratch / f"layer-{i}") for i, (title, tree) in enumerate(trees.items())]
@@ -70,4 +80,9 @@ def _server(found: Needs, base: Base, scratch: Path) -> dict[str, Source]:
     return below(folder, base.place)
 
 
-IMAGE = Image("oci", build, needs=(Tool("skopeo", "images on a base of a registry", "apt-get install skopeo"),))
+IMAGE = Image(
+    "oci",
+    build,
+    takes_provider=True,
+    needs=(Tool("skopeo", "images on a base of a registry", "apt-get install skopeo"),),
+)

@@ -13,6 +13,7 @@ from mlpack_toolkit.converters.needs import Need
 
 from ..bundle.reader import Bundle
 from ..errors import UsageError
+from ..providers.spec import Provider
 from ._engine import Engine
 
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -62,13 +63,15 @@ class Tag:
 
 @dataclass(frozen=True)
 class Request:
-    """The parts of an image. `base`: the image below the packages; `scratch`: a temporary folder."""
+    """The parts of an image. `base`: the image below the packages; `scratch`: a temporary folder. `provider`: the one
+    that answers; None: the CPU's."""
 
     bundle: Bundle
     tag: Tag
     base: str
     scratch: Path
     progress: Callable[[str], None]
+    provider: Provider | None = None
 
 
 def nothing() -> None:
@@ -105,10 +108,12 @@ class Built:
 class Image:
     """A kind of image. `build` makes it; `archives`: it writes a file, else it leaves the image in an engine.
 
-    `needs`: packages and tools that it is made with.
+    `needs`: packages and tools that it is made with. `takes_provider`: it can answer on another provider than the
+    CPU's.
     """
 
     name: str
     build: Callable[[Request], Built]
     archives: bool = True
+    takes_provider: bool = False
     needs: tuple[Need, ...] = ()

@@ -71,6 +71,7 @@ def _shared_values(package: Package) -> dict[str, Any]:
         "headers_api": HEADERS[0],
         "headers_release": HEADERS[1],
         "by_path": package.refers,
+        "accelerator": package.accelerator,
         "model_folder": "${model_folder}" if package.refers else "${PROJECT_SOURCE_DIR}/model",
         "beside": [names.cmake(path) for path in package.beside],
         "oldest_api": ONNX_RUNTIME_FLOOR[1],
@@ -150,6 +151,7 @@ RUNTIME = Runtime(
     steps,
     image="native",
     program=program,
+    accelerators=("cuda",),
     needs=(
         Tool("g++", "the C++ project", "apt-get install g++"),
         Tool("cmake", "the C++ project", "apt-get install cmake"),

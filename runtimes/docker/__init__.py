@@ -19,7 +19,7 @@ from urllib.parse import quote
 from mlpack_toolkit.converters.image import images_of
 from mlpack_toolkit.templates import render as fill
 
-from ..spec import Package, Runtime, Step
+from ..spec import Accelerator, Package, Runtime, Step
 from . import names as names
 from .triton import repository, text
 
@@ -32,6 +32,8 @@ PORT = 8080
 USER = 65532
 MEMORY = 1024
 """Memory for the server in MiB, besides that for loading the graph: four times its file."""
+GPU_MEMORY = 4096
+"""The same for what NVIDIA's libraries keep in the host's memory: an allowance, not a measurement."""
 HEALTH = ("python3", "-I", "/app", "health")
 PACKAGE = "mlpack_toolkit"
 FOLDERS = ("runtimes/engine", "runtimes/server")
@@ -44,16 +46,32 @@ def render(package: Package) -> dict[str, bytes]:
     folder = names.folder_name(package.name)
     values = {**_values(package), "folder": folder, "triton": triton}
     files = fill("docker/common", values, FILTERS)
+    if package.accelerator:
+        files["requirements.txt"] = _accelerated(files["requirements.txt"], package.accelerator)
     if images_of(package.signature):
         files["requirements.txt"] += fill("docker/images", values)["requirements.txt"]
     if triton is not None:
         files |= fill("docker/triton", values, {"text": text})
-        files |= {} if package.refers else {f"triton/{folder}/1/model.onnx": package.model.path.read_bytes()}
+        files |= _in_repository(package, f"triton/{folder}/1")
     own = Path(__file__)
     files["replay.py"] = own.with_name("replay.py").read_bytes()
     files["prepare.py"] = own.with_name("prepare.py").read_bytes()
     files |= {f"server/{path}": content for path, content in _server().items()}
     return dict(sorted(files.items()))
+
+
+def _in_repository(package: Package, place: str) -> dict[str, bytes]:
+    """What Triton opens: an engine where there is one, else the graph, unless it is large."""
+    if package.accelerator and package.accelerator.plan:
+        return {f"{place}/model.plan": package.accelerator.plan.read_bytes()}
+    return {} if package.refers else {f"{place}/model.onnx": package.model.path.read_bytes()}
+
+
+def _accelerated(requirements: bytes, accelerator: Accelerator) -> bytes:
+    """The same packages with the provider's ONNX Runtime and libraries in the place of the CPU's."""
+    own = fill(f"docker/{accelerator.name}", {})["requirements.txt"]
+    head, others = re.split(rb"(?m)^onnxruntime==(?:.|\n)*?(?=^[a-z])", requirements)
+    return head + own + others
 
 
 def _server() -> dict[str, bytes]:
@@ -69,6 +87,7 @@ def _server() -> dict[str, bytes]:
 def _values(package: Package) -> dict[str, Any]:
     title = names.one_line(f"{package.name} {package.version}")
     graph = 4 * -(-package.model.size // 2**20)
+    on = package.accelerator
     described = f"{title}, which answers the Open Inference Protocol on port {PORT}"
     return {
         "title": title,
@@ -84,12 +103,25 @@ def _values(package: Package) -> dict[str, Any]:
         "label_description": names.quoted(described),
         "health": json.dumps(HEALTH),
         "health_test": json.dumps(["CMD", *HEALTH]),
-        "mebibytes": MEMORY + graph,
+        "mebibytes": MEMORY + graph + (GPU_MEMORY if on else 0),
         "graph_mebibytes": graph,
         "port": PORT,
         "beside": [f"model/{path}" for path in package.beside],
         "refers": package.refers,
         "user": USER,
+        "accelerator": on,
+        "variables": _variables(on) if on else {},
+    }
+
+
+def _variables(accelerator: Accelerator) -> dict[str, str]:
+    """Where the loader finds the provider's libraries, and what the server and the container's runtime read."""
+    options = ",".join(f"{name}={value}" for name, value in sorted(accelerator.options.items()))
+    return {
+        "LD_LIBRARY_PATH": ":".join(f"/app/nvidia/{name}/lib" for name in ("cu13", "cudnn")),
+        "MLPACK_PROVIDER": f"{accelerator.title}:{options}" if options else accelerator.title,
+        "NVIDIA_DRIVER_CAPABILITIES": "compute,utility",
+        "NVIDIA_VISIBLE_DEVICES": "all",
     }
 
 
@@ -116,4 +148,14 @@ def _named(requirements: Path) -> tuple[str, ...]:
 
 
 TITLE = "Container (Docker, Kubernetes, KServe, Seldon, Triton)"
-RUNTIME = Runtime("docker", TITLE, render, steps, homes, context=True, image="docker")
+RUNTIME = Runtime(
+    "docker",
+    TITLE,
+    render,
+    steps,
+    homes,
+    context=True,
+    image="docker",
+    accelerators=("cuda",),
+    opens_engines=True,
+)

@@ -57,7 +57,7 @@ class Engine:
     ) -> None:
         import onnxruntime as ort
 
-        if provider not in ort.get_available_providers():
+        if provider not in ort.get_available_providers() and not _devices(provider):
             raise self.no_provider(f"this ONNX Runtime has no {provider}: install the package that brings it")
         source = model if isinstance(model, bytes) else str(model)
         self.tuning = tuning or Tuning(threads)
@@ -83,10 +83,8 @@ class Engine:
             raise self.damaged(f"ONNX Runtime cannot load the operators in {library}: {error}") from error
 
     def _load(self, source: bytes | str, options: Any, provider: tuple[str, dict[str, str]]) -> Any:
-        import onnxruntime as ort
-
         try:
-            session = ort.InferenceSession(source, options, providers=[provider])
+            session = opened(source, options, provider)
         except Exception as error:
             raise self.damaged(f"ONNX Runtime cannot load the graph: {error}") from error
         if provider[0] not in session.get_providers():  # it warns, and answers on the CPU
@@ -152,6 +150,24 @@ class Engine:
                 each = max(each, sum(values.nbytes for values in answers.values()) / max(1, _rows(answers, axes)))
                 yield answers
                 start += step
+
+
+def opened(source: bytes | str, options: Any, provider: tuple[str, dict[str, str]]) -> Any:
+    """ONNX Runtime's session on that provider, with its options; on the devices of a plugin, where it is one."""
+    import onnxruntime as ort
+
+    name, settings = provider
+    if devices := () if name in ort.get_available_providers() else _devices(name):
+        options.add_provider_for_devices(devices, settings)
+        return ort.InferenceSession(source, options)
+    return ort.InferenceSession(source, options, providers=[provider])
+
+
+def _devices(provider: str) -> list[Any]:
+    """The devices that a plugin offers under that name, once its library is registered."""
+    import onnxruntime as ort
+
+    return [each for each in ort.get_ep_devices() if each.ep_name == provider]
 
 
 def _rows(table: Table, axes: Axes) -> int:

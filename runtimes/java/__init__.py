@@ -71,6 +71,7 @@ def _values(package: Package, graph: JavaGraph, rows: bool) -> dict[str, Any]:
         "unit": "row" if rows else "element",
         "rewritten": graph.rewritten,
         "by_path": package.refers,
+        "accelerator": package.accelerator,
         "images": bool(images_of(package.signature)),
         "outputs_set": _set(outputs),
         "escaped_set": _set(escaped),
@@ -158,6 +159,7 @@ RUNTIME = Runtime(
     "Java 17: a Maven project",
     render,
     steps,
+    accelerators=("cuda",),
     needs=(
         Tool("javac", "the Java project", "apt-get install openjdk-17-jdk-headless", "-version"),
         Tool("mvn", "the Java project", "apt-get install maven"),

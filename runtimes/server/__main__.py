@@ -10,17 +10,19 @@ import os
 import sys
 from pathlib import Path
 
-from ..engine.errors import Damaged, NoModel
+from ..engine.errors import Damaged, NoModel, NoProvider
 from .bundle_info import MANIFEST, PLACES, describe
 from .settings import from_environment, is_tuned, library_given
 from .transport.health import is_ready
 from .transport.supervisor import Supervisor
 
 HEALTH = "health"
+EXITS = {NoModel: 2, Damaged: 8, NoProvider: 9}
 
 
 def main() -> int:
-    """The exit code: 0 after SIGTERM, 2 for a wrong call, 8 for a model that was changed after the build."""
+    """The exit code: 0 after SIGTERM, 2 for a wrong call, 8 for a model that was changed after the build, 9 without its
+    execution provider."""
     try:
         options = _options()
         settings = from_environment(os.environ, host=options.host, port=options.port, workers=options.workers)
@@ -28,9 +30,9 @@ def main() -> int:
             return 0 if is_ready(settings.host, settings.port) else 1
         described = describe(_folder(options.folder), library_given(os.environ), is_tuned(os.environ))
         Supervisor(described, settings, lambda where: _say(described.name, described.version, where)).run()
-    except (NoModel, Damaged) as error:
+    except (NoModel, Damaged, NoProvider) as error:
         print(f"mlpack: {error}", file=sys.stderr)
-        return 2 if isinstance(error, NoModel) else 8
+        return EXITS[type(error)]
     return 0
 
 

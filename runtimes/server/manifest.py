@@ -52,18 +52,17 @@ WEIGHTS = (*REALS, "float8e4m3fn", "float8e5m2", "int4", "uint4", "int8", "uint8
 
 tolerances = mapping(record({"rtol": number(0), "atol": number(0)}, closed=True))
 _artifact = record({"format": text(MOST_NAME, NAME), "main": path, "files": listing(path, least=1)}, closed=True)
+_JUDGED = {"value": number(), "beyond": whole(0, 2**53), "bound": number(0)}
+"""What came of a gate, which a variant has that was proved where it was made."""
 _gate = record(
     {
         "metric": text(MOST_NAME, least=1),
         "limit": number(),
-        "value": number(),
         "rows": whole(0, 2**53),
-        "beyond": whole(0, 2**53),
-        "bound": number(0),
         "outputs": listing(text()),
         "sha256": text(64),
     },
-    {"path": path},
+    {"path": path, **_JUDGED},
 )
 """The metric that holds a variant, and what came of it."""
 _variant = record(
@@ -79,7 +78,7 @@ _variant = record(
         "tolerances": tolerances,
         "tolerance_given_by_user": flag,
     },
-    {"gate": _gate},
+    {"gate": _gate, "proved": flag},
 )
 variants = mapping(_variant, text(MOST_NAME, NAME, "letters, digits and . _ -"))
 _SERVED: Mapping[int, Check] = {
@@ -110,6 +109,8 @@ def check_variants(plain: Mapping[str, Any], listed: Mapping[str, Any]) -> None:
         where, main = f"variants[{variant!r}].artifact", facts["artifact"]["main"]
         paths = facts["artifact"]["files"]
         folder = main.rpartition("/")[0] + "/"
+        if facts.get("proved", True) and not set(_JUDGED) <= set(facts.get("gate", _JUDGED)):
+            raise Fault(f"variants[{variant!r}].gate lacks one of {', '.join(_JUDGED)}")
         if main not in paths:
             raise Fault(f"{where}.files lacks {shown(main)}, which is its main file")
         for each in paths:

@@ -14,17 +14,28 @@ from ..engine.errors import GraphStops, Refusal
 from ..engine.tensors import Array, declared_datatype
 from ..engine.tuning import Tuning
 from .bundle_info import Described
+from .manifest import CPU
 from .protocol.fast_path import Quick
+
+NONE: Mapping[str, str] = {}
 
 
 class Model:
-    """A loaded graph with its rules."""
+    """A loaded graph with its rules; raises `NoProvider` where the provider does not answer itself."""
 
-    def __init__(self, described: Described, threads: int = 1, tuning: Tuning | None = None) -> None:
+    def __init__(
+        self,
+        described: Described,
+        threads: int = 1,
+        provider: str = CPU,
+        options: Mapping[str, str] = NONE,
+        tuning: Tuning | None = None,
+    ) -> None:
         self.described = described
         self.name, self.version, self.identity = described.name, described.version, described.identity
         self.signature = described.signature
-        self.session = Engine(described.graph(), described.signature, threads, library=described.library, tuning=tuning)
+        graph, library = described.graph(), described.library
+        self.session = Engine(graph, described.signature, threads, provider, options, library, tuning)
         check_agreement(self.session, described.signature)
         self.columns = Columns(described.signature, self.session.signature)
         self.quick = Quick(self.session.signature)

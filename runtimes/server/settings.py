@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..engine.errors import NoModel
+from .manifest import CPU
 
 PORT = 8080
 PORTS = ("SAGEMAKER_BIND_TO_PORT", "AIP_HTTP_PORT", "PORT")
@@ -20,7 +22,8 @@ class Settings:
 
     `threads`: ONNX Runtime's, per request. `requests`: the most in work. `buffer`: the most bytes of bodies at once.
     `seconds`: for a request to arrive, and for an answer. `grace`: to finish accepted requests after SIGTERM.
-    `awake`: microseconds that a worker polls after an answer before it sleeps.
+    `awake`: microseconds that a worker polls after an answer before it sleeps. `provider`: ONNX Runtime's name of the
+    one that answers, or nobody does; `provider_options`: its options.
     """
 
     host: str = "0.0.0.0"
@@ -39,6 +42,8 @@ class Settings:
     awake: int = 50
     health_route: str = ""
     predict_route: str = ""
+    provider: str = CPU
+    provider_options: tuple[tuple[str, str], ...] = ()
 
 
 _VARIABLES = {
@@ -59,6 +64,9 @@ _VARIABLES = {
 VARIABLES = tuple(f"MLPACK_{name}" for name in _VARIABLES)
 
 
+PROVIDER = "MLPACK_PROVIDER"
+"""The variable for the execution provider, `NAME` or `NAME:option=value,option=value`."""
+_PROVIDER = re.compile(r"[A-Za-z0-9]{1,100}(?::\w{1,100}=[\w.-]{1,100}(?:,\w{1,100}=[\w.-]{1,100}){0,99})?", re.ASCII)
 LIBRARY = "MLPACK_KERNELS"
 """The variable for the path of mlpack's own operators, with which a variant of a bundle was proved."""
 
@@ -90,8 +98,19 @@ def from_environment(environment: Mapping[str, str], **options: Any) -> Settings
         found["port"] = _number(port, environment[port])
     found["health_route"] = environment.get("AIP_HEALTH_ROUTE", "")
     found["predict_route"] = environment.get("AIP_PREDICT_ROUTE", "")
+    found |= _provider(environment.get(PROVIDER, ""))
     settings = replace(Settings(), **found)
     return replace(settings, **{name: value for name, value in options.items() if value is not None})
+
+
+def _provider(given: str) -> dict[str, Any]:
+    if not given:
+        return {}
+    if not _PROVIDER.fullmatch(given):
+        raise NoModel(f"the variable {PROVIDER} must be NAME or NAME:option=value,option=value, not {given[:200]!r}")
+    name, _, options = given.partition(":")
+    pairs = (each.partition("=") for each in options.split(",") if each)
+    return {"provider": name, "provider_options": tuple((key, value) for key, _, value in pairs)}
 
 
 def _number(name: str, text: str) -> int:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 
-from ...engine.errors import Damaged, NoModel
+from ...engine.errors import Damaged, NoModel, NoProvider
 from ..bundle_info import Described
 from ..settings import Settings
 from .metrics import Board
@@ -50,7 +50,7 @@ class Supervisor:
     short: int = 0
 
     def run(self) -> None:
-        """Serves until SIGTERM or an interrupt; raises `NoModel` and `Damaged`."""
+        """Serves until SIGTERM or an interrupt; raises `NoModel`, `NoProvider` and `Damaged`."""
         if self.settings.grpc_port and find_spec("grpc") is None:
             raise NoModel("gRPC needs grpcio: pip install 'mlpack-toolkit[grpc]', or leave MLPACK_GRPC_PORT unset")
         _many_files()
@@ -131,6 +131,8 @@ class Supervisor:
     def _replace(self, child: _Child, status: int) -> None:
         if child.said.startswith(b"error: ") and not self.announced:
             raise Damaged(child.said.removeprefix(b"error: ").decode())
+        if child.said.startswith(b"absent: ") and not self.announced:
+            raise NoProvider(child.said.removeprefix(b"absent: ").decode())
         lived = time.monotonic() - child.started
         self.short = self.short + 1 if lived < SHORT_LIFE else 0
         if self.short > 20 and not self.announced:
@@ -167,6 +169,8 @@ class Supervisor:
             code = 0
         except Damaged as error:
             _say(pipe, b"error: " + str(error).encode()[:4000])
+        except NoProvider as error:
+            _say(pipe, b"absent: " + str(error).encode()[:4000])
         except BaseException:
             traceback.print_exc()
         finally:

@@ -29,8 +29,9 @@ GARBAGE = 20_000
 def work(
     described: Described, settings: Settings, listening: socket.socket, board: Board, ready: Callable[[], None]
 ) -> None:
-    """Serves until SIGTERM; calls `ready` once it accepts requests. Raises `Damaged`."""
-    model = Model(described, settings.threads, tuning_of(described, settings.workers))
+    """Serves until SIGTERM; calls `ready` once it accepts requests. Raises `Damaged` and `NoProvider`."""
+    tuning = tuning_of(described, settings.workers)
+    model = Model(described, settings.threads, settings.provider, dict(settings.provider_options), tuning)
     parent = os.getppid()
     app = App(routes_of(model, settings, board), other_of(model), settings, board)
     gc.collect()

@@ -30,12 +30,12 @@ OPENVINO = "MLPACK_OPENVINO_SITE"
 
 
 def test_each_provider_has_its_options() -> None:
-    assert providers.names() == ("cpu", "cuda", "openvino", "tensorrt")
+    assert providers.names() == ("cpu", "cuda", "openvino", "tensorrt", "tensorrt_rtx")
     cuda = providers.load("cuda")
     assert cuda.options["use_tf32"] == 0 and cuda.options["cudnn_conv_algo_search"] == "HEURISTIC"
     assert providers.of("OpenVINOExecutionProvider") == providers.load("openvino")
     assert providers.of("NoSuchExecutionProvider") is None
-    with pytest.raises(UsageError, match="no provider 'rocm'; there are: cpu, cuda, openvino, tensorrt"):
+    with pytest.raises(UsageError, match="no provider 'rocm'; there are: cpu, cuda, openvino, tensorrt, tensorrt_rtx"):
         providers.load("rocm")
 
 

@@ -189,6 +189,10 @@ def test_the_variables_of_platforms() -> None:
     assert from_environment({"PORT": "1", "AIP_HTTP_PORT": "2"}).port == 2
     assert from_environment({"PORT": "1", "SAGEMAKER_BIND_TO_PORT": "3", "AIP_HTTP_PORT": "2"}).port == 3
     assert from_environment({"PORT": "1"}, port=4, host=None).port == 4
+    on = from_environment({"MLPACK_PROVIDER": "CUDAExecutionProvider:use_tf32=0,cudnn_conv_algo_search=HEURISTIC"})
+    assert on.provider == "CUDAExecutionProvider"
+    assert on.provider_options == (("use_tf32", "0"), ("cudnn_conv_algo_search", "HEURISTIC"))
+    assert from_environment({}).provider == "CPUExecutionProvider"
     assert from_environment({"MLPACK_MAX_ROWS": "7", "MLPACK_HOST": "::"}).rows == 7
     for wrong in ("0", "-1", "x", "1" * 20):
         with pytest.raises(NoModel, match="MLPACK_MAX_BODY"):
