@@ -14,7 +14,7 @@ from ..spec import Unreadable
 
 MOST_BYTES = 16 << 20
 MOST_DEPTH = 32
-MOST_TOKENS = 1 << 20
+MOST_TOKENS = 1 << 18
 _TOKEN = re.compile(
     r"""[\s,;]+ | \#[^\n]* |
     (?P<string>"(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*') |

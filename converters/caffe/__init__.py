@@ -37,8 +37,9 @@ def load(path: Path, given: Mapping[str, Any]) -> CaffeModel:
     weights = {} if binary is None else read_weights(binary)
     free = given.get("size") == FREE
     _check_taken(net.inputs, {name for layer in net.layers for name in layer.bottoms})
-    found = CaffeModel(text, binary, net, weights, pre.steps_of(net, given), free, None)
-    graph_of(found, _inputs(found))
+    found = CaffeModel(text, binary, net, weights, pre.steps_of(net, given), free, {}, None)
+    _, built = graph_of(found, _inputs(found))
+    found.shapes.update({name: built.values[name].shape for name in found.outputs})
     found = replace(found, exact=exact(net, binary))
     check_answers(found)
     return found

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 Size = Optional[int]
-MOST_NUMBERS = 1 << 31
-"""Of one blob, for one image: 8 GiB."""
+MOST_NUMBERS = 1 << 28
+"""Of one blob, for one image: 1 GiB."""
+LARGEST_STEP = 1 << 16
+"""The most of a kernel, a stride, a pad or a dilation."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ def pair_of(
     if fields.has(height) or fields.has(width):
         if fields.has(name):
             raise Unreadable(f"{site.layer} gives both {name} and {height} or {width}: give one of the two forms")
-        return fields.integer(height, default, least), fields.integer(width, default, least)
+        return _bounded(site, name, fields.integer(height, default, least), fields.integer(width, default, least))
     found = fields.integers(name, least)
     if len(found) > 2:
         raise site.refused(f"gives {name} {len(found)} times, and images have two axes")
@@ -159,4 +161,10 @@ def pair_of(
         if default is None:
             raise Unreadable(f"{site.layer} lacks {name}: give it")
         found = [default]
-    return found[0], found[-1]
+    return _bounded(site, name, found[0], found[-1])
+
+
+def _bounded(site: Site, name: str, high: int, wide: int) -> tuple[int, int]:
+    if max(high, wide) > LARGEST_STEP:
+        raise Unreadable(f"{site.layer} has a {name} of {max(high, wide)}, and no image is so large: mend it")
+    return high, wide

@@ -28,10 +28,12 @@ class _Definition:
         return [list(each.shape) for each in self.forward(zeros)]
 
     def forward(self, inputs: Sequence[Array]) -> list[Array]:
-        """The layer's answers."""
+        """The layer's answers. OpenCV has no vectors, and takes the last of three axes for the channels of an image:
+        there is one axis more of size 1."""
         import numpy as np
 
-        return [np.ascontiguousarray(self.answer(*inputs), np.float32)]
+        found = np.ascontiguousarray(self.answer(*inputs), np.float32)
+        return [found.reshape(*found.shape, 1) if found.ndim in (1, 3) else found]
 
     def answer(self, *inputs: Array) -> Array:
         """The layer's only answer."""
@@ -88,7 +90,7 @@ class Tile(_Definition):
 
 
 class Reduction(_Definition):
-    """One number for all from an axis on; OpenCV's blobs have two axes at least."""
+    """One number for all from an axis on."""
 
     def answer(self, *inputs: Array) -> Array:
         x = inputs[0]
@@ -102,7 +104,7 @@ class Reduction(_Definition):
             "MEAN": lambda: flat.mean(-1),
         }[how]()
         scaled: Array = found * float(self.params.get("coeff", 1.0))
-        return scaled.reshape(*scaled.shape, *(1,) * (2 - scaled.ndim))
+        return scaled
 
 
 DEFINED = {each.__name__: each for each in (ArgMax, Bias, Threshold, Tile, Reduction)}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from .._caffe_files.wire import Blob
 from .._graph.builder import GraphBuilder
 from ..spec import Unreadable, Unsupported
-from .building import Site, Value
+from .building import Known, Site, Value
 from .layers import translations
 from .net import Layer, Net
 
@@ -48,11 +48,9 @@ def build(net: Net, weights: Mapping[str, tuple[Blob, ...]], inputs: Mapping[str
     return found
 
 
-def _translated(site: Site, known: Mapping[str, object]) -> list[Value]:
-    from .layers import translations
-
+def _translated(site: Site, known: Known) -> list[Value]:
     layer = site.layer
-    translate = translations().get(layer.type)
+    translate = known.get(layer.type)
     if translate is None:
         raise Unsupported(_unknown(layer, known))
     found = translate(site)

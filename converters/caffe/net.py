@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import prod
 
 from .._caffe_files.text import Message, Scalar, parse
 from ..spec import Unreadable, Unsupported
 from .parameters import Parameters
 
 MOST_LAYERS = 20_000
+MOST_AXES = 8
+MOST_NUMBERS = 1 << 28
+"""Of an input: 1 GiB."""
 TEST = "TEST"
 V1 = {
     "ABSVAL": "AbsVal",
@@ -108,18 +113,21 @@ def read(content: bytes, name: str) -> Net:
     inputs = (*_declared(whole, name), *_of_layers(kept, name))
     layers = tuple(_layer(each, bool(old)) for each in kept if each.text("type") != "Input")
     _check(inputs, layers, name)
-    gone = [each for each in blocks if not any(each is other for other in kept)]
+    there = {id(each) for each in kept}
+    gone = [each for each in blocks if id(each) not in there]
     text, left_out = _without(content, gone), tuple(each.text("name") for each in gone)
     return Net(whole.text("name"), inputs, layers, text, left_out, bool(old))
 
 
 def _without(content: bytes, gone: Iterable[Message]) -> bytes:
     """The text in which the layers are blank, so that all others keep their lines."""
-    text = content.decode("utf-8")
+    text, at = content.decode("utf-8"), 0
+    pieces: list[str] = []
     for each in gone:
         inside = "".join(c if c == "\n" else " " for c in text[each.start : each.end])
-        text = text[: each.start] + inside + text[each.end :]
-    return text.encode("utf-8")
+        pieces += [text[at : each.start], inside]
+        at = each.end
+    return "".join([*pieces, text[at:]]).encode("utf-8")
 
 
 def _in_test(block: Message) -> bool:
@@ -204,14 +212,15 @@ def _layer(block: Message, old: bool) -> Layer:
 
 def _check(inputs: tuple[Input, ...], layers: tuple[Layer, ...], name: str) -> None:
     """Nothing. Raises where blobs have no source, or two; Caffe has no circles, as a layer takes what is above it."""
-    names = [each.name for each in layers]
-    twice = (
-        next((each for each in layers if names.count(each.name) > 1), None) if len(set(names)) < len(names) else None
-    )
+    names = Counter(each.name for each in layers)
+    twice = next((each for each in layers if names[each.name] > 1), None)
     if twice is not None:
         raise Unreadable(f"{name} has two layers called {twice.name!r}: weights go by name, so give each its own")
     known: set[str] = set()
     for each in inputs:
+        if not 2 <= len(each.shape) <= MOST_AXES or prod(each.shape) > MOST_NUMBERS:
+            shown = " x ".join(map(str, each.shape[:10]))
+            raise Unreadable(f"{name} has an input {each.name!r} of {shown}: give 2 to 8 axes, and less than 1 GiB")
         if each.name in known:
             raise Unreadable(f"{name} has two inputs called {each.name!r}: give each its own name")
         known.add(each.name)

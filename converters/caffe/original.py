@@ -10,6 +10,7 @@ from typing import Any
 
 from .._caffe_files.wire import Blob
 from ..spec import Table, Unreadable, Unsupported
+from .building import Size, shown
 from .net import Net
 from .preprocessing import Steps
 
@@ -20,7 +21,8 @@ LEAST, BEYOND = (4, 12), (5, 0)
 class CaffeModel:
     """A net with its weights and the user's options. `free`: images of any size are taken.
 
-    `fast`: OpenCV's net as it is by default, made where it is first asked for.
+    `shapes`: the sizes of the outputs by Caffe's definition. `fast`: OpenCV's net as it is by default, made where it is
+    first asked for.
     """
 
     path: Path
@@ -29,6 +31,7 @@ class CaffeModel:
     weights: dict[str, tuple[Blob, ...]]
     steps: Steps | None
     free: bool
+    shapes: dict[str, tuple[Size, ...]]
     exact: Any
     fast: list[Any] = field(default_factory=list, repr=False)
 
@@ -78,19 +81,10 @@ class CaffeModel:
             raise Unreadable(f"the input {name!r} is {list(shape)}, and the prototxt says {list(wanted)}")
 
     def _shaped(self, values: Any, name: str) -> Any:
-        """The values in Caffe's own axes, of which OpenCV has two at least."""
-        rank = self.ranks.get(name, values.ndim)
-        return values.reshape(values.shape[:rank]) if values.ndim > rank else values
-
-    @property
-    def ranks(self) -> dict[str, int]:
-        """Outputs of fewer axes than OpenCV has."""
-        last = {top: layer for layer in self.net.layers for top in layer.tops}
-        return {
-            n: 1
-            for n in self.outputs
-            if last[n].type == "Reduction" and last[n].parameters.of("reduction_param").integer("axis", 0, -32) == 1
-        }
+        """The values in Caffe's own axes; OpenCV may have some of size 1 behind them."""
+        rank = len(self.shapes.get(name, values.shape))
+        more = values.shape[rank:]
+        return values.reshape(values.shape[:rank]) if more and set(more) == {1} else values
 
     def again(self, x: Table) -> Iterator[Table]:
         """The same answers with OpenCV's own settings."""
@@ -162,8 +156,15 @@ def check_answers(model: CaffeModel) -> None:
 
     x = {each.name: np.zeros(sizes_sent(model.steps, each), np.float32) for each in model.net.inputs}
     try:
-        model.answers(x)
+        answers = model.answers(x)
     except opencv().error as error:
         raise Unsupported(
             f"OpenCV does not compute the net, so there is no original to ask: {reason(error)}"
         ) from error
+    for name, values in answers.items():
+        wanted = model.shapes[name]
+        if len(wanted) != values.ndim or any(n not in (None, size) for n, size in zip(wanted, values.shape)):
+            raise Unsupported(
+                f"OpenCV answers {name!r} of the shape {list(values.shape)}, and by Caffe's definition it is "
+                f"{shown(wanted)}: there is no original to ask"
+            )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 CORNER, CENTRE = CODES = ("CORNER", "CENTER_SIZE")
-MOST_BOXES = 1 << 22
+MOST_BOXES = 1 << 20
 
 
 def prior_box(site: Site) -> list[Value]:
@@ -24,7 +24,7 @@ def prior_box(site: Site) -> list[Value]:
     fields = site.layer.parameters.of("prior_box_param")
     for name in ("clip", "variance"):
         if not fields.has(name):
-            said = "clips boxes where Caffe does not" if name == "clip" else "has no default for, of Caffe's own 0.1"
+            said = "clips boxes and Caffe does not" if name == "clip" else "refuses the net, and Caffe takes 0.1"
             raise site.refused(f"lacks {name}, without which OpenCV {said}: write {name} into the prototxt")
     if len(x.shape) != 4 or len(image.shape) != 4:
         raise site.refused("takes blobs of other than 4 axes")
@@ -107,7 +107,6 @@ class Detector:
     background: int
     shared: bool
     code: str
-    in_target: bool
     top: int
     keep: int
     least: float
@@ -152,7 +151,6 @@ def _detector(site: Site, priors: Value) -> Detector:
         fields.integer("background_label_id", 0, -1),
         fields.flag("share_location", True),
         fields.word("code_type", CORNER, CODES),
-        fields.flag("variance_encoded_in_target", False),
         suppression.integer("top_k", -1, -1),
         fields.integer("keep_top_k", -1, -1),
         fields.number("confidence_threshold"),
@@ -160,6 +158,10 @@ def _detector(site: Site, priors: Value) -> Detector:
         site.known(priors, 2, "the number of priors")[0] // 4,
     )
     suppression.check_all_read("eta")
+    if fields.flag("variance_encoded_in_target", False):
+        raise site.refused(
+            "sets variance_encoded_in_target, for which OpenCV wants other priors than Caffe's: remove it"
+        )
     if not fields.flag("normalized_bbox", True):
         raise site.refused("has boxes in pixels (normalized_bbox: false), which Caffe's own layer does not know")
     if suppression.number("eta", 1.0) != 1:
@@ -179,8 +181,7 @@ def _decoded(site: Site, asked: Detector, places: str, priors: str) -> list[str]
     halves = site.graph.ops("Split", (priors, site.whole([1, 1])), 2, stem=site.layer.name, axis=1)
     shaped = [site.op("Reshape", each, site.whole([1, asked.boxes, 1, 4])) for each in halves]
     box, variance = _columns(site, shaped[0], 3), _columns(site, shaped[1], 3)
-    if not asked.in_target:
-        moves = [site.op("Mul", move, share) for move, share in zip(moves, variance)]
+    moves = [site.op("Mul", move, share) for move, share in zip(moves, variance)]
     if asked.code == CORNER:
         return [site.op("Add", own, move) for own, move in zip(box, moves)]
     half = site.scalar(0.5)

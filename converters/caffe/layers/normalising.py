@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...spec import Unreadable
-from ..building import Known, Site, Value
+from ..building import LARGEST_STEP, Known, Site, Value
 
 ACROSS, WITHIN = REGIONS = ("ACROSS_CHANNELS", "WITHIN_CHANNEL")
 
@@ -15,6 +15,8 @@ def lrn(site: Site) -> list[Value]:
     size, alpha, beta = fields.integer("local_size", 5, 1), fields.number("alpha", 1.0), fields.number("beta", 0.75)
     region, bias = fields.word("norm_region", ACROSS, REGIONS), fields.number("k", 1.0)
     fields.check_all_read()
+    if size > LARGEST_STEP:
+        raise Unreadable(f"{site.layer} has the local_size {size}, and no image is so large: mend it")
     if size % 2 == 0:
         raise Unreadable(f"{site.layer} has the even local_size {size}, which Caffe refuses: give an odd one")
     if bias != 1:

@@ -76,6 +76,8 @@ def _check_rounding(site: Site, fields: Fields) -> None:
 
 def _out(site: Site, window: Window, size: Size) -> Size:
     if size is None:
+        if window.stride > window.kernel:
+            raise site.refused("leaves gaps between windows, of which the last may hold nothing: leave caffe.size out")
         return None
     found = window.out(size)
     if found > 0 and (found - 1) * window.stride - window.pad >= size:
