@@ -186,5 +186,8 @@ CONVERTER = Converter(
     original=Original(describe=describe, predict=predict, quick=quick, again=again),
     export=Export(convert=convert, precisions=lambda model: ("float32",)),
     probing=Probing(adapt=adapt, images=images),
-    needs=(Requirement("opencv-python-headless>=4.12,<5", "caffe", "Caffe nets", ("opencv-python",)),),
+    needs=(
+        Requirement("opencv-python-headless>=4.12,<5", "caffe", "Caffe nets", ("opencv-python",)),
+        Requirement("numpy", "caffe"),
+    ),
 )
