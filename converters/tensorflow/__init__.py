@@ -19,9 +19,9 @@ from ..plugin import FILE, Converter, Export, Option, Original, Probing, Saved, 
 from ..spec import Description, Signature, Table, TensorSpec
 from ..table import rows_of
 from .dims import axes_for, free_axes, sizes_that_agree
-from .model import TensorflowModel, array, spec_with_cells
+from .model import TensorflowModel, spec_with_cells
 from .model import named as under_own_names
-from .purity import check_answers
+from .purity import check_answers, nodes_of
 
 PACKAGES = ("onnx>=1.16", "tf2onnx>=1.17")
 """What converting needs beside TensorFlow."""
@@ -80,8 +80,8 @@ def adapt(model: TensorflowModel, description: Description) -> Description:
         return found
     from .exporting import traced
 
-    traced(model, inputs)
-    answers = check_answers(lambda: model.outputs(example), fresh)
+    graph = traced(model, inputs).graph
+    answers = check_answers(lambda: model.outputs(example), fresh, nodes_of(graph))
     inputs = sizes_that_agree(model.outputs, inputs, example) if not model.given.get("dynamic") else inputs
     notes = found.notes
     if not rows_alone(model.outputs, inputs, example, answers):
@@ -116,13 +116,12 @@ def predict(model: TensorflowModel, x: Table) -> Table:
 
 
 def quick(model: TensorflowModel, x: Table) -> object:
-    """The same by a `tf.function`, as tensors."""
-    return model.compiled(x)
+    """The same, as tensors."""
+    return model.answer(x)
 
 
 def again(model: TensorflowModel, x: Table) -> Iterable[Table]:
-    """The same answers compiled, and in float64 where the model can be made in it."""
-    yield {name: array(name, value) for name, value in model.compiled(x).items()}
+    """The same answers in float64, where the model can be made in it."""
     doubled = model.in_float64()
     if doubled is not None:
         wide = {n: v.astype("float64") if v.dtype.kind == "f" else v for n, v in x.items()}

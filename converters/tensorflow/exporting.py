@@ -14,6 +14,7 @@ from typing import Any
 
 from ..spec import TensorSpec, Unsupported
 from ._fixes import handlers, instead
+from ._passes import with_empty_batches, with_texts_compared
 from ._shipping import check_file, check_operators, tidied, write
 from .model import TensorflowModel
 from .purity import check_effects, check_needed, nodes_of
@@ -29,7 +30,7 @@ def traced(model: TensorflowModel, inputs: Sequence[TensorSpec]) -> Any:
 
     specs = {t.name: tf.TensorSpec([None if isinstance(d, str) else d for d in t.shape], t.dtype) for t in inputs}
     try:
-        found = tf.function(model.ask, autograph=False).get_concrete_function(specs)
+        found = tf.function(model.ask).get_concrete_function(specs)
     except Unsupported:
         raise
     except Exception as error:
@@ -49,7 +50,10 @@ def export(model: TensorflowModel, inputs: Sequence[TensorSpec], outputs: Sequen
         check_needed([*graph.node, *(n for f in graph.library.function for n in f.node_def)])
         made = _translated(graph, takes, gives, tables)
     check_operators(made, instead)
-    write(tidied(made, takes, gives, inputs, outputs), out)
+    with_texts_compared(made, any(t.is_text for t in inputs))
+    tidy = tidied(made, takes, gives, inputs, outputs)
+    with_empty_batches(tidy)
+    write(tidy, out)
     check_file(out)
 
 

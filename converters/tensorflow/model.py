@@ -25,7 +25,7 @@ class TensorflowModel:
     `ask`: the model itself; `inputs`: as declared, none where only an example shows them. `holder`: the object that
     keeps its variables and tables. `parameters`: their number. `floats`: the type of most of them.
     `doubled`: makes the same function in float64; None: it cannot be made.
-    `kept`: what was made once: `fast` (compiled), `float64`.
+    `kept`: what was made once: `function`, `float64`.
     """
 
     ask: Callable[[Mapping[str, Any]], Mapping[str, Any]]
@@ -39,21 +39,24 @@ class TensorflowModel:
     kept: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def answer(self, x: Table) -> Mapping[str, Any]:
-        """What the model returns for the tensors, as it is."""
-        return self.ask(tensors(x))
+        """What the model returns for the tensors, as tensors: traced, as `predict` has it and a SavedModel."""
+        found: Mapping[str, Any] = self.function(tensors(x))
+        return found
+
+    @property
+    def function(self) -> Any:
+        """The model as a `tf.function`, for every size that it declares."""
+        import tensorflow as tf
+
+        if "function" not in self.kept:
+            specs = {each.name: tf.TensorSpec(each.shape, each.dtype) for each in self.inputs}
+            given = {"input_signature": [specs]} if specs else {"reduce_retracing": True}
+            self.kept["function"] = tf.function(self.ask, **given)
+        return self.kept["function"]
 
     def outputs(self, x: Table) -> Table:
         """The answer as arrays by output name."""
         return {name: array(name, value) for name, value in self.answer(x).items()}
-
-    def compiled(self, x: Table) -> Mapping[str, Any]:
-        """The answer of the same as a `tf.function`, which is the quickest that TensorFlow has."""
-        import tensorflow as tf
-
-        if "fast" not in self.kept:
-            self.kept["fast"] = tf.function(self.ask, reduce_retracing=True)
-        found: Mapping[str, Any] = self.kept["fast"](tensors(x))
-        return found
 
     def in_float64(self) -> TensorflowModel | None:
         """The same model in float64, if it can be made."""

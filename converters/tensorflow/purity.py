@@ -78,14 +78,17 @@ def nodes_of(graph: Any) -> Iterator[Any]:
         yield from function.node_def
 
 
-def check_answers(ask: Callable[[], Table], fresh: Table) -> Table:
+def check_answers(ask: Callable[[], Table], fresh: Table, nodes: Iterable[Any]) -> Table:
     """The second answer of `ask`. Raises `Unsupported` where a model answers the same tensors otherwise.
 
-    `fresh`: the first answer since the model was loaded.
+    `fresh`: the first answer since the model was loaded; `nodes`: of the model, for the message.
     """
     first, second = ask(), ask()
     changed = [name for name in first if not (name in second and _alike(first[name], second[name]))]
     if changed:
+        drawn = next((node for node in nodes if _RANDOM.match(node.op)), None)
+        if drawn is not None:
+            raise _draws(drawn)
         raise Unsupported(
             f"the model answers otherwise when it is called again with the same tensors (output {changed[0]!r}): it "
             "keeps a state, or draws random numbers"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import resizing, segments, whole_numbers
+from . import counting, elementwise, products, resizing, segments, whole_numbers
 from .tables import finding
 
-TRANSLATIONS = {**whole_numbers.HANDLERS, **segments.HANDLERS, **resizing.HANDLERS}
+_ROOMS = (counting, elementwise, products, resizing, segments, whole_numbers)
+TRANSLATIONS = {operator: how for room in _ROOMS for operator, how in room.HANDLERS.items()}
 """By operator of TensorFlow."""
 _WORDS = (
     "texts are split and cleaned before the model: take that step out of it, and give the model the numbers "
@@ -27,6 +28,9 @@ INSTEAD = {
     "StringNGrams": _WORDS,
     "StringLength": "count the letters before the model, and take the number as an input",
     "RaggedBincount": _WORDS,
+    "SparseCross": _BUCKETS,
+    "SparseCrossHashed": _BUCKETS,
+    "SparseCrossV2": _BUCKETS,
     "DenseBincount": "count with tf.one_hot and a sum",
     "ImageProjectiveTransformV3": "leave the random augmentation out (training=False), or turn pictures before",
     "DecodeJpeg": "decode pictures before the model, and take the pixels as an input",

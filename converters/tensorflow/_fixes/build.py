@@ -46,6 +46,11 @@ class Nodes:
 
         return self.op("Cast", name, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
+    def flag(self, key: str) -> bool:
+        """Whether an attribute of the node is set."""
+        found = self.node.get_attr(key)
+        return bool(found is not None and found.i)
+
     def become(self, name: str) -> None:
         """Ends the translation: the tensor takes the place of the node's first output."""
         output = self.node.output[0]

@@ -81,9 +81,10 @@ def bucketize(graph: Any, node: Any, name: str, args: Any) -> None:
 
     limits = np.array(node.get_attr("boundaries").floats, np.float32)
     x = nodes.inputs[0] if nodes.numpy(0) == kind else nodes.cast(nodes.inputs[0], kind)
-    wide = nodes.op("Unsqueeze", x, nodes.const([-1], "int64"))
-    beyond = nodes.op("Not", nodes.op("Less", wide, nodes.const(limits, kind)))
-    nodes.become(nodes.op("ReduceSum", nodes.cast(beyond, "int32"), nodes.const([-1], "int64"), keepdims=0))
+    wide = nodes.op("Reshape", x, nodes.const([-1, 1], "int64"))
+    beyond = nodes.cast(nodes.op("Not", nodes.op("Less", wide, nodes.const(limits, kind))), "float32")
+    count = nodes.op("MatMul", beyond, nodes.const([[1.0]] * len(limits), "float32"))  # ReduceSum is wrong without rows
+    nodes.become(nodes.op("Reshape", nodes.cast(count, "int32"), nodes.op("Shape", x), allowzero=1))
 
 
 HANDLERS = {
