@@ -13,10 +13,12 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export ORT_DISABLE_TELEMETRY := 1
 export RPY2_CFFI_MODE := ABI
 TORCH := .venv-torch
+TENSORFLOW := .venv-tensorflow
 DEEP := .venv-deep
 export MLPACK_TORCH_PYTHON := $(CURDIR)/$(TORCH)/bin/python
+export MLPACK_TENSORFLOW_PYTHON := $(CURDIR)/$(TENSORFLOW)/bin/python
 
-.PHONY: demo test check lint all toolchains r engine torch deep clean
+.PHONY: demo test check lint all toolchains r engine torch tensorflow deep clean
 
 demo: $(READY) toolchains
 	$(BIN)/python examples/penguins/train.py demo
@@ -27,13 +29,13 @@ demo: $(READY) toolchains
 	@echo "          demo/dist/penguins-1.0.0/deploy/java/README.md the Maven project"
 	@echo "          demo/dist/penguins-1.0.0/deploy/cpp/README.md  the CMake project"
 
-test: $(READY) toolchains r engine torch lint
+test: $(READY) toolchains r engine torch tensorflow lint
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 check: $(READY) lint
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal --quick
 
-all: $(READY) toolchains r engine torch lint
+all: $(READY) toolchains r engine torch tensorflow lint
 	MLPACK_FUZZ_SECONDS=60 $(BIN)/pytest -n $(WORKERS) --dist worksteal --full --durations=50
 
 lint: $(READY)
@@ -89,6 +91,13 @@ $(TORCH)/.ready: requirements-torch.txt | $(READY)
 	$(BIN)/uv pip install -q --system-certs --python $(TORCH)/bin/python --compile-bytecode --require-hashes -r requirements-torch.txt
 	touch $(TORCH)/.ready
 
+# TensorFlow and Keras, in an environment of their own (2 GB), for the same.
+tensorflow: $(TENSORFLOW)/.ready
+$(TENSORFLOW)/.ready: requirements-tensorflow.txt | $(READY)
+	$(BIN)/uv venv -q --clear --python $(PYTHON) $(TENSORFLOW)
+	$(BIN)/uv pip install -q --system-certs --python $(TENSORFLOW)/bin/python --compile-bytecode --require-hashes -r requirements-tensorflow.txt
+	touch $(TENSORFLOW)/.ready
+
 # Whole networks of PyTorch through `mlpack build`, one of 1.5 billion parameters (24 GB of memory) among them.
 deep: $(READY) $(DEEP)/.ready
 	MLPACK_TORCH_PYTHON=$(CURDIR)/$(DEEP)/bin/python $(BIN)/python -m benchmarks.coverage_torch --write --all --cases
@@ -98,4 +107,4 @@ $(DEEP)/.ready: requirements-deep.txt | $(READY)
 	touch $(DEEP)/.ready
 
 clean:
-	rm -rf $(VENV) $(TORCH) $(DEEP) build demo dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(TORCH) $(TENSORFLOW) $(DEEP) build demo dist .mypy_cache .pytest_cache .ruff_cache

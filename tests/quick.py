@@ -18,6 +18,8 @@ CAPTURES = "MLPACK_TEST_CAPTURES"
 """The variable that names the folder of what `tests/remembered.py` remembers."""
 TORCH = os.environ.get("MLPACK_TORCH_PYTHON", "")
 """The interpreter that has torch; empty where none has."""
+TENSORFLOW = os.environ.get("MLPACK_TENSORFLOW_PYTHON", "")
+"""The interpreter that has TensorFlow and Keras; empty where none has."""
 COMPILE = Path(__file__).with_name("compile.sh")
 
 

@@ -23,7 +23,7 @@ from .model import TensorflowModel, spec_with_cells
 from .model import named as under_own_names
 from .purity import check_answers, nodes_of
 
-PACKAGES = ("onnx>=1.16", "tf2onnx>=1.17")
+PACKAGES = ("onnx>=1.16", "onnx_ir>=0.1", "tf2onnx>=1.17")
 """What converting needs beside TensorFlow."""
 
 
@@ -176,5 +176,6 @@ CONVERTER = Converter(
             "Keras models and SavedModels, in the interpreter given with --python",
         ),
         Requirement("tf2onnx>=1.17", "tensorflow"),
+        Requirement("onnx-ir>=0.1", "tensorflow"),
     ),
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+from ._shipping import nodes_of
+
 TEXTS = 19
 """The first opset whose Equal takes texts; nothing that tf2onnx writes means something else there."""
 
@@ -16,7 +18,21 @@ def with_texts_compared(model: Any, compared: bool) -> None:
             each.version = max(each.version, TEXTS)
 
 
-def with_empty_batches(model: Any) -> None:
+def with_a_row_for_none(model: Any) -> Any:
+    """The graph in which no recurrent operator and no TopK gets an empty batch."""
+    import onnx_ir
+
+    from .._graph.empty_batches import RECURRENT
+    from .._graph.empty_batches import with_a_row_for_none as padded
+
+    if not any(node.op_type in (*RECURRENT, "TopK") for node in nodes_of(model.graph)):
+        return model
+    inner = onnx_ir.serde.deserialize_model(model)
+    padded(inner)
+    return onnx_ir.serde.serialize_model(inner)
+
+
+def with_sizes_computed(model: Any) -> None:
     """Reshapes that keep the first size and compute another one: without rows, ONNX Runtime cannot compute it.
 
     Where all other sizes are known, that one is too, and the first is computed in its place.
@@ -33,7 +49,7 @@ def with_empty_batches(model: Any) -> None:
         if given is None or any(size is None for size in given[1:]):
             continue
         wanted = numpy_helper.to_array(shape).tolist()
-        if wanted[0] == 0 and wanted.count(-1) == 1 and wanted.count(0) == 1:
+        if wanted[:1] == [0] and wanted.count(-1) == 1 and wanted.count(0) == 1:
             rest = prod(size for size in given[1:] if size is not None)
             wanted[wanted.index(-1)] = rest // prod(size for size in wanted if size > 0)
             name = f"sizes {number}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Callable
@@ -102,10 +103,39 @@ def _rename_values(graph: Any, of: Callable[[str], str]) -> None:
         value.name = of(value.name)
 
 
+_COUNTED = re.compile(r"_frozen_\d+|(_+\d+|:\d+)+(?=_|$)")
+"""What tf2onnx, TensorFlow and Keras add to a name, counting through the whole process."""
+
+
+def _numbered(graph: Any) -> None:
+    """Tensors inside under numbers in their order, so that the same model gives the same bytes."""
+    kept = {each.name for each in (*graph.input, *graph.output)}
+    numbers: dict[str, str] = {}
+
+    def of(name: str) -> str:
+        return name if not name or name in kept else numbers.setdefault(name, f"t{len(numbers)}")
+
+    def visit(inner: Any) -> None:
+        _rename_values(inner, of)
+        for node in inner.node:
+            node.name = "/".join(_COUNTED.sub("", part) for part in node.name.split("/"))
+            node.input[:] = [of(each) for each in node.input]
+            for attribute in node.attribute:
+                for each in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
+                    visit(each)
+            node.output[:] = [of(each) for each in node.output]
+
+    held = sorted(graph.initializer, key=lambda each: (each.data_type, tuple(each.dims), each.raw_data))
+    del graph.initializer[:]
+    graph.initializer.extend(held)
+    visit(graph)
+
+
 def _plain(model: Any) -> None:
     """Nothing of the machine, and no note."""
     model.producer_name, model.producer_version, model.doc_string = "mlpack", "", ""
     del model.metadata_props[:]
+    _numbered(model.graph)
     model.graph.name, model.graph.doc_string = "model", ""
     for node in nodes_of(model.graph):
         node.doc_string = ""

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..spec import TensorSpec, Unsupported
 from ._fixes import handlers, instead
-from ._passes import with_empty_batches, with_texts_compared
+from ._passes import with_a_row_for_none, with_sizes_computed, with_texts_compared
 from ._shipping import check_file, check_operators, tidied, write
 from .model import TensorflowModel
 from .purity import check_effects, check_needed, nodes_of
@@ -52,8 +52,8 @@ def export(model: TensorflowModel, inputs: Sequence[TensorSpec], outputs: Sequen
     check_operators(made, instead)
     with_texts_compared(made, any(t.is_text for t in inputs))
     tidy = tidied(made, takes, gives, inputs, outputs)
-    with_empty_batches(tidy)
-    write(tidy, out)
+    with_sizes_computed(tidy)
+    write(with_a_row_for_none(tidy), out)
     check_file(out)
 
 

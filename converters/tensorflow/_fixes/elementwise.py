@@ -73,6 +73,12 @@ def extreme_of(kind: str) -> Callable[[Any, Any, str, Any], None]:
     return translate
 
 
+def select(graph: Any, node: Any, name: str, args: Any) -> None:
+    """One or the other, of any type; tf2onnx multiplies whole numbers with the condition."""
+    nodes = Nodes(graph, node)
+    nodes.become(nodes.op("Where", *nodes.inputs))
+
+
 def equality(negated: bool) -> Callable[[Any, Any, str, Any], None]:
     """Whether two are the same; of texts too, which ONNX compares since opset 19."""
 
@@ -95,6 +101,7 @@ HANDLERS = {
     "Log1p": log1p,
     "Equal": equality(False),
     "NotEqual": equality(True),
+    "SelectV2": select,
     "Max": extreme_of("ReduceMax"),
     "Min": extreme_of("ReduceMin"),
     "MaxPool": largest_of_windows,

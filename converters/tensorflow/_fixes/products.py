@@ -34,7 +34,7 @@ def einsum(graph: Any, node: Any, name: str, args: Any) -> None:
 
 
 def _grouped(left: str, right: str, wanted: str) -> tuple[list[str], str, str, str] | None:
-    """Letters of both and the answer, of the left alone, of both alone, of the right alone; None: not such a product."""
+    """Letters of both and the answer, of the left, of both alone, of the right; None: not such a product."""
     plain = all(len(set(each)) == len(each) for each in (left, right, wanted)) and set(wanted) <= {*left, *right}
     shared = [c for c in left if c in right and c in wanted]
     rows = [c for c in left if c not in right]
