@@ -111,6 +111,7 @@ def _numbered(graph: Any) -> None:
     """Tensors inside under numbers in their order, so that the same model gives the same bytes."""
     kept = {each.name for each in (*graph.input, *graph.output)}
     numbers: dict[str, str] = {}
+    times: dict[str, int] = {}
 
     def of(name: str) -> str:
         return name if not name or name in kept else numbers.setdefault(name, f"t{len(numbers)}")
@@ -118,7 +119,9 @@ def _numbered(graph: Any) -> None:
     def visit(inner: Any) -> None:
         _rename_values(inner, of)
         for node in inner.node:
-            node.name = "/".join(_COUNTED.sub("", part) for part in node.name.split("/"))
+            plain = "/".join(_COUNTED.sub("", part) for part in node.name.split("/"))
+            times[plain] = times.get(plain, 0) + 1
+            node.name = plain if times[plain] == 1 else f"{plain} {times[plain]}"
             node.input[:] = [of(each) for each in node.input]
             for attribute in node.attribute:
                 for each in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
