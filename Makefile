@@ -14,13 +14,15 @@ export ORT_DISABLE_TELEMETRY := 1
 export RPY2_CFFI_MODE := ABI
 TORCH := .venv-torch
 TENSORRT := .venv-tensorrt
+TENSORFLOW := .venv-tensorflow
 DEEP := .venv-deep
 NOTEBOOKS := .venv-notebooks
 export MLPACK_TORCH_PYTHON := $(CURDIR)/$(TORCH)/bin/python
 export MLPACK_NOTEBOOK_PYTHON := $(CURDIR)/$(NOTEBOOKS)/bin/python
+export MLPACK_TENSORFLOW_PYTHON := $(CURDIR)/$(TENSORFLOW)/bin/python
 export MLPACK_TENSORRT_PYTHON := $(CURDIR)/$(TENSORRT)/bin/python
 
-.PHONY: demo test check lint all toolchains r engine torch tensorrt deep notebooks clean
+.PHONY: demo test check lint all toolchains r engine torch tensorflow tensorrt deep notebooks clean
 
 demo: $(READY) toolchains
 	$(BIN)/python examples/penguins/train.py demo
@@ -31,13 +33,13 @@ demo: $(READY) toolchains
 	@echo "          demo/dist/penguins-1.0.0/deploy/java/README.md the Maven project"
 	@echo "          demo/dist/penguins-1.0.0/deploy/cpp/README.md  the CMake project"
 
-test: $(READY) toolchains r engine torch tensorrt notebooks lint
+test: $(READY) toolchains r engine torch tensorflow tensorrt notebooks lint
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 check: $(READY) lint
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal --quick
 
-all: $(READY) toolchains r engine torch tensorrt notebooks lint
+all: $(READY) toolchains r engine torch tensorflow tensorrt notebooks lint
 	MLPACK_FUZZ_SECONDS=60 $(BIN)/pytest -n $(WORKERS) --dist worksteal --full --durations=50
 
 lint: $(READY)
@@ -100,12 +102,19 @@ $(NOTEBOOKS)/.ready: requirements-notebooks.txt | $(READY)
 	$(BIN)/uv pip install -q --system-certs --python $(NOTEBOOKS)/bin/python --compile-bytecode --require-hashes -r requirements-notebooks.txt
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"), "$(CURDIR)/src", sep="\n")' > "$$($(NOTEBOOKS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/mlpack.pth"
 	touch $(NOTEBOOKS)/.ready
+
 # TensorRT for RTX, in an environment of its own (400 MB), which makes engines without a GPU.
 tensorrt: $(TENSORRT)/.ready
 $(TENSORRT)/.ready: requirements-tensorrt.txt | $(READY)
 	$(BIN)/uv venv -q --clear --python $(PYTHON) $(TENSORRT)
 	$(BIN)/uv pip install -q --system-certs --python $(TENSORRT)/bin/python --require-hashes -r requirements-tensorrt.txt
 	touch $(TENSORRT)/.ready
+# TensorFlow and Keras, in an environment of their own (2 GB), for the same.
+tensorflow: $(TENSORFLOW)/.ready
+$(TENSORFLOW)/.ready: requirements-tensorflow.txt | $(READY)
+	$(BIN)/uv venv -q --clear --python $(PYTHON) $(TENSORFLOW)
+	$(BIN)/uv pip install -q --system-certs --python $(TENSORFLOW)/bin/python --compile-bytecode --require-hashes -r requirements-tensorflow.txt
+	touch $(TENSORFLOW)/.ready
 
 # Whole networks of PyTorch through `mlpack build`, one of 1.5 billion parameters (24 GB of memory) among them.
 deep: $(READY) $(DEEP)/.ready
@@ -116,4 +125,4 @@ $(DEEP)/.ready: requirements-deep.txt | $(READY)
 	touch $(DEEP)/.ready
 
 clean:
-	rm -rf $(VENV) $(TORCH) $(TENSORRT) $(DEEP) $(NOTEBOOKS) build demo dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(TORCH) $(TENSORFLOW) $(TENSORRT) $(DEEP) $(NOTEBOOKS) build demo dist .mypy_cache .pytest_cache .ruff_cache

@@ -73,7 +73,9 @@ def check_request(request: Request) -> None:
     for path in (request.model, *request.code, *((request.lock,) if request.lock else ())):
         check_name(path)
     if request.model.is_dir():
-        raise UsageError(f"{request.model} is a folder that MLflow did not write: give the model's file in it")
+        raise UsageError(
+            f"{request.model} is a folder that neither MLflow nor TensorFlow wrote: give the model's file in it"
+        )
     if not request.model.is_file():
         raise UsageError(f"there is no model file {request.model}")
     check_example(request.example)

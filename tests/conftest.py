@@ -18,7 +18,7 @@ from tests.once import once
 from tests.order import long_first
 from tests.quick import environment
 from tests.tiers import keep
-from tests.warm import run_mlpack, warm_processes, warm_torch
+from tests.warm import run_mlpack, warm_processes, warm_tensorflow, warm_torch
 
 USERS_CLOCK = build.SECONDS_PER_BATCH_SIZE
 Run = Callable[..., tuple[int, dict[str, Any], str]]
@@ -53,6 +53,13 @@ def warm() -> Iterator[None]:
 def torch(warm: None) -> Iterator[None]:
     """Workers that have torch imported when they start."""
     with warm_torch():
+        yield
+
+
+@pytest.fixture(scope="session")
+def tensorflow(warm: None) -> Iterator[None]:
+    """Workers that have TensorFlow imported when they start."""
+    with warm_tensorflow():
         yield
 
 

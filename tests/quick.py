@@ -22,6 +22,8 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """Workers of pytest share the processors: threads of a fit or of a product of matrices would wait for each other."""
 TENSORRT = os.environ.get("MLPACK_TENSORRT_PYTHON", "")
 """The interpreter that has TensorRT for RTX; empty where none has."""
+TENSORFLOW = os.environ.get("MLPACK_TENSORFLOW_PYTHON", "")
+"""The interpreter that has TensorFlow and Keras; empty where none has."""
 COMPILE = Path(__file__).with_name("compile.sh")
 
 

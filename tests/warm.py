@@ -23,13 +23,16 @@ from typing import IO
 
 from mlpack_toolkit.packager.original import worker
 from mlpack_toolkit.packager.original.worker import Child, start
-from tests.quick import CAPTURES, CLOCK, TORCH
+from tests.quick import CAPTURES, CLOCK, TENSORFLOW, TORCH
 
 SERVER = Path(__file__).with_name("warm_server.py")
 PREFIX = "MLPACK_TEST_WARM_"
 FRAMEWORKS = ("numpy", "pandas", "scipy.stats", "joblib", "sklearn.ensemble", "sklearn.pipeline", "onnx", "skl2onnx")
 """What models import."""
 TORCH_MODULES = ("numpy", "torch", "onnx", "onnxscript", "torch.onnx._internal.exporter._core")
+TENSORFLOW_MODULES = ("numpy", "tensorflow", "keras", "onnx", "tf2onnx", "tf2onnx.tf_loader", "tf2onnx.convert")
+TENSORFLOW_SETTINGS = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "TF_ENABLE_ONEDNN_OPTS": "0"}
+"""What a worker sets before it imports TensorFlow, which reads it then."""
 MODULES = ("numpy", "pandas", "onnx", "onnxruntime", "mlpack_toolkit.packager.commands.build")
 """What commands import."""
 CLI = f"""
@@ -105,6 +108,14 @@ def warm_torch() -> Iterator[None]:
 
 
 @contextmanager
+def warm_tensorflow() -> Iterator[None]:
+    """Runs a server for workers that read models of TensorFlow, with the interpreter that has it."""
+    environment = {**worker.environment(Path(tempfile.gettempdir())), **TENSORFLOW_SETTINGS}
+    with _server("TENSORFLOW", TENSORFLOW, environment, TENSORFLOW_MODULES):
+        yield
+
+
+@contextmanager
 def _server(name: str, python: str, environment: Mapping[str, str], modules: Sequence[str]) -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="warm-") as folder:
         place = os.path.join(folder, "line")
@@ -155,8 +166,8 @@ def warm_start(
     """Forks a worker where the server has started as `command` would; else starts it."""
     quick_builds()
     python, _, program, *arguments = command
-    server = "TORCH" if python == TORCH else "WORKERS"
-    if python not in (sys.executable, TORCH) or not _same_start(server, environment):
+    server = {TORCH: "TORCH", TENSORFLOW: "TENSORFLOW"}.get(python, "WORKERS")
+    if python not in (sys.executable, TORCH, TENSORFLOW) or not _same_start(server, environment):
         return start(command, scratch, environment, replies, log)
     commands, stdin = os.pipe()
     passed = [commands, log.fileno(), log.fileno(), replies]

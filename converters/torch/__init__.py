@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from .._worker.batch_axis import output_shapes, rows_alone
+from .._worker.free_axes import ranges_of, sizes, spec_of, takes_more, without_batch
 from ..image import HELP, NCHW, arranged, marked, only_declared
 from ..needs import Requirement
 from ..plugin import FILE, FUNCTION, TEXT, Converter, Export, Option, Original, Probing, Saved, Source
-from ..spec import BATCH, Description, Range, Signature, Table, TensorSpec
-from ..table import rows_of, take
+from ..spec import Description, Signature, Table, TensorSpec
 from . import examples
-from .dims import Axes, free_axes
+from .dims import free_axes
 from .model import TorchModel, wrapped
 from .purity import check_pure
 
@@ -66,9 +66,9 @@ def adapt(model: TorchModel, description: Description) -> Description:
 
     example = description.example or {}
     axes = free_axes(model, {name: values.shape for name, values in example.items()})
-    inputs = tuple(_spec(name, values, axes.get(name, {})) for name, values in example.items())
+    inputs = tuple(spec_of(name, values, axes.get(name, {})) for name, values in example.items())
     inputs = marked(inputs, model.given.get("image", ""))
-    found = replace(description, inputs=inputs, ranges=_bounds(axes))
+    found = replace(description, inputs=inputs, ranges=ranges_of(axes))
     try:
         fresh = model.outputs(example)
     except Exception:  # an example that does not fit is refused where it is first asked
@@ -87,8 +87,8 @@ def adapt(model: TorchModel, description: Description) -> Description:
 
 def _no_batch(model: TorchModel, inputs: tuple[TensorSpec, ...], example: Table) -> tuple[tuple[TensorSpec, ...], str]:
     """The inputs whose first axes are no batch, and a note on why: of one size alone, or rows that are not alone."""
-    rows = tuple(_without_batch(t) for t in inputs)
-    if _by_default(model) and not _takes_more(model, inputs, example):
+    rows = tuple(without_batch(t) for t in inputs)
+    if _by_default(model) and not takes_more(model.outputs, inputs, example):
         sizes = {t.name: int(example[t.name].shape[0]) for t in inputs if t.batch_axis == 0}
         fixed = tuple(replace(t, shape=(sizes[t.name], *t.shape[1:])) if t.name in sizes else t for t in inputs)
         said = ", ".join(f"{size} in {name!r}" for name, size in sizes.items())
@@ -99,31 +99,6 @@ def _no_batch(model: TorchModel, inputs: tuple[TensorSpec, ...], example: Table)
 def _by_default(model: TorchModel) -> bool:
     """Whether nobody said which axes are free."""
     return model.program is None and not model.given.get("dynamic") and model.given.get("other") is None
-
-
-def _takes_more(model: TorchModel, inputs: tuple[TensorSpec, ...], example: Table) -> bool:
-    """Whether the module answers the example with its first row once more."""
-    axes = {t.name: t.batch_axis for t in inputs}
-    try:
-        model.outputs(take(example, [*range(rows_of(example, axes)), 0], axes))
-    except Exception:  # whatever the module raises
-        return False
-    return True
-
-
-def _spec(name: str, values: Any, free: Mapping[int, Range]) -> TensorSpec:
-    shape = tuple(free[axis].name if axis in free else size for axis, size in enumerate(values.shape))
-    return TensorSpec(name, values.dtype.name, shape)
-
-
-def _bounds(axes: Axes) -> tuple[Range, ...]:
-    found = {free.name: free for by_axis in axes.values() for free in by_axis.values()}
-    return tuple(free for free in found.values() if free != Range(free.name))
-
-
-def _without_batch(spec: TensorSpec) -> TensorSpec:
-    """The input whose first axis is free, but no batch: an answer to some rows is no part of the answer to all."""
-    return replace(spec, shape=tuple("rows" if d == BATCH else d for d in spec.shape))
 
 
 def predict(model: TorchModel, x: Table) -> Table:
@@ -180,7 +155,7 @@ CONVERTER = Converter(
                 "other",
                 "A second example (npz, npy) in which the free axes have other sizes, in place of torch.dynamic.",
                 kind=FILE,
-                read=examples.sizes,
+                read=sizes,
             ),
             Option("image", f"{HELP} A folder of images as the example: x:nhwc, x:chw or x:hwc, else nchw.", kind=TEXT),
             Option("factory", "module:function in --code that makes the module for a file of weights.", kind=FUNCTION),

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ._empty_batches import with_a_row_for_none
+from .._graph.empty_batches import with_a_row_for_none
 
 
 @dataclass(frozen=True)

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
+from .._worker.free_axes import Axes
+from .._worker.free_axes import axes_between as _axes_between
+from .._worker.free_axes import axes_of as _axes_of
 from ..spec import BATCH, Range, Unreadable
-
-_ONE = re.compile(
-    r"\s*(?P<input>[^:\[\],\s]+)\.(?P<axis>\d+)\s*:\s*(?P<name>[A-Za-z_]\w*)"
-    r"\s*(\[(?P<least>\d+)\.\.(?P<most>\d*)\])?\s*"
-)
-_BATCHES = ("batch", "batch_size", BATCH)
-"""Names that users give to the axis along which a batch grows."""
-
 
 TRACED = 2
 """The least size that torch.export supposes of a free axis."""
-NONE = "none"
-"""In place of axes: no axis is free."""
-Axes = Mapping[str, Mapping[int, Range]]
-"""By input, then by axis."""
+axes_of = partial(_axes_of, "torch")
+axes_between = partial(_axes_between, "torch")
 
 
 def free_axes(model: Any, shapes: Mapping[str, tuple[int, ...]]) -> Axes:
@@ -47,81 +40,6 @@ def free_axes(model: Any, shapes: Mapping[str, tuple[int, ...]]) -> Axes:
         )
     there = {name: tuple(map(int, sizes)) for name, sizes in other.items()}
     return axes_between(shapes, dict(zip(call.names, call.given)), there)
-
-
-def axes_of(text: str, ranks: Mapping[str, int]) -> Axes:
-    """The free axes in `x.0:batch,x.1:length[1..512]`; of an empty text the first axis of every input; none in `none`.
-
-    `ranks`: the inputs with their numbers of dimensions. One name is one size. Raises `Unreadable`.
-    """
-    if not text.strip():
-        return {name: {0: Range(BATCH)} for name, rank in ranks.items() if rank}
-    if text.strip() == NONE:
-        return {}
-    found: dict[str, dict[int, Range]] = {}
-    for part in _parts(text):
-        matched = _ONE.fullmatch(part)
-        if matched is None:
-            raise Unreadable(f"-O torch.dynamic: {part!r} must be INPUT.AXIS:NAME or INPUT.AXIS:NAME[LEAST..MOST]")
-        name, axis = matched["input"], int(matched["axis"])
-        if name not in ranks:
-            raise Unreadable(f"-O torch.dynamic: there is no input {name!r}; there are: {', '.join(ranks)}")
-        if axis >= ranks[name]:
-            raise Unreadable(f"-O torch.dynamic: {name!r} has {ranks[name]} dimensions, none at {axis}")
-        found.setdefault(name, {})[axis] = _free(matched)
-    _check_bounds(found)
-    return found
-
-
-def axes_between(
-    own: Mapping[str, Sequence[int]], names: Mapping[str, str], other: Mapping[str, Sequence[int]]
-) -> Axes:
-    """The axes whose sizes differ in a second example; those that differ alike are one size. Raises `Unreadable`.
-
-    `own`: the sizes by input; `names`: what the second example calls them.
-    """
-    known: dict[tuple[int, int], str] = {}
-    found: dict[str, dict[int, Range]] = {}
-    for name, sizes in own.items():
-        there = other[names[name]]
-        if len(there) != len(sizes):
-            raise Unreadable(
-                f"-O torch.other: {name!r} has {len(sizes)} dimensions in the example, {len(there)} in the other"
-            )
-        for axis, pair in enumerate(zip(sizes, there)):
-            if pair[0] != pair[1]:
-                found.setdefault(name, {})[axis] = Range(_alike(known, name, axis, pair))
-    if not found:
-        raise Unreadable("-O torch.other: the two examples have the same sizes: give one in which free sizes differ")
-    return found
-
-
-def _alike(known: dict[tuple[int, int], str], name: str, axis: int, pair: tuple[int, int]) -> str:
-    found = known.setdefault(pair, BATCH if axis == 0 else f"{name.replace('.', '_')}_{axis}")
-    if (found == BATCH) != (axis == 0):
-        raise Unreadable(
-            f"-O torch.other: axis {axis} of {name!r} and a first axis both change from {pair[0]} to {pair[1]}, and "
-            "may be one size or two: give an example in which they differ, or name the axes with -O torch.dynamic"
-        )
-    return found
-
-
-def _parts(text: str) -> Sequence[str]:
-    return [part for part in re.split(r",(?![^\[]*\])", text) if part.strip()]
-
-
-def _free(matched: re.Match[str]) -> Range:
-    name = BATCH if matched["name"] in _BATCHES else matched["name"]
-    return Range(name, int(matched["least"] or 0), int(matched["most"]) if matched["most"] else None)
-
-
-def _check_bounds(axes: Axes) -> None:
-    seen: dict[str, Range] = {}
-    for free in (each for by_axis in axes.values() for each in by_axis.values()):
-        if seen.setdefault(free.name, free) != free:
-            raise Unreadable(f"-O torch.dynamic: {free.name!r} has two ranges: one name is one size, give one range")
-        if free.most is not None and free.most < free.least:
-            raise Unreadable(f"-O torch.dynamic: the range of {free.name!r} is empty: {free.least}..{free.most}")
 
 
 def axes_of_program(program: Any, text: str) -> Axes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,15 +46,3 @@ def table_of(where: str, value: Any) -> Table:
 
 def _in_a_row(value: Any) -> Any:
     return tuple(value) if isinstance(value, (list, tuple)) else (value,)
-
-
-def sizes(path: Path) -> Mapping[str, Sequence[str]]:
-    """The sizes of each array of an npz or npy file, as texts by name."""
-    import numpy as np
-
-    try:
-        found = np.load(path, allow_pickle=False, mmap_mode="r")
-        arrays = {"X": found} if isinstance(found, np.ndarray) else {name: found[name] for name in found.files}
-    except Exception as error:  # numpy raises OSError, ValueError, BadZipFile and others
-        raise Unreadable(f"{path.name} must be an npz or npy file: {error}") from error
-    return {name: [str(size) for size in each.shape] for name, each in arrays.items()}

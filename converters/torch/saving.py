@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import copy
-import shutil
-import sys
-import sysconfig
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .._worker.own_sources import MAIN, sources
 from ..plugin import Given, Saved
 from ..spec import Table, Unreadable
 from .examples import read, table_of
-
-MAIN = "__main__"
 
 
 def save(module: Any, example: Any, given: Given, folder: Path) -> Saved:
@@ -35,7 +31,7 @@ def save(module: Any, example: Any, given: Given, folder: Path) -> Saved:
         torch.export.save(_program(own, _table(rows), given), str(place))
         return Saved(place, rows)
     torch.save(own, str(place))
-    return Saved(place, rows, _sources(_modules_of(module), folder / "code"))
+    return Saved(place, rows, sources(_modules_of(module), folder / "code"))
 
 
 def _saved(example: Any, path: Path) -> Path:
@@ -58,34 +54,6 @@ def _saved(example: Any, path: Path) -> Path:
 def _modules_of(module: Any) -> set[str]:
     """The names of the Python modules that define the classes of a module and of those inside it."""
     return {type(part).__module__ for part in module.modules()}
-
-
-def _sources(names: Iterable[str], folder: Path) -> tuple[Path, ...]:
-    """A folder with the sources that this program has imported from where those modules are; none of installed ones."""
-    roots = {root for name in names if (root := _root(name)) is not None}
-    for name in sorted(sys.modules):
-        root, file = _root(name), getattr(sys.modules[name], "__file__", None)
-        if root in roots and file is not None:
-            target = folder / Path(file).resolve().relative_to(root)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, target)
-    return (folder,) if roots else ()
-
-
-def _root(name: str) -> Path | None:
-    """The folder on the import path that has the module's source; None of an installed or a built-in module."""
-    file = getattr(sys.modules.get(name), "__file__", None)
-    if not file or Path(file).suffix != ".py" or name == MAIN:
-        return None
-    path = Path(file).resolve()
-    installed = {Path(each).resolve() for each in (*sysconfig.get_paths().values(), *_site_folders())}
-    depth = len(name.split(".")) - (path.name != "__init__.py")
-    root = path.parents[depth]
-    return None if any(path.is_relative_to(each) for each in installed) else root
-
-
-def _site_folders() -> list[str]:
-    return [each for each in sys.path if Path(each).name in ("site-packages", "dist-packages")]
 
 
 def _table(path: Path) -> Table:

@@ -68,10 +68,12 @@ def build(request: Request, progress: Progress = lambda step: None) -> Built:
     """Builds the bundle at `OUTPUT/NAME-VERSION`; raises a kind of `MlpackError`, and then leaves nothing behind."""
     from ..bundle.writer import check_free
     from ..options import functions
+    from ..original import model_folder
     from ..original.mlflow_folder import opened
     from ..original.source import take_source
 
     request, mlflow = opened(request)
+    request = model_folder.opened(request)
     place = request.output / f"{request.bundle_name}-{request.version}"
     check_request(request)
     check_free(place, request.overwrite)
