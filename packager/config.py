@@ -14,6 +14,7 @@ from .declared import old_spellings
 from .errors import UsageError
 from .options import Setting, from_keywords, from_tables, over, values
 from .original.mlflow_folder import example_in, is_mlflow
+from .original.model_folder import makes_example
 from .request import Request
 
 _PATHS = ("model", "example", "output", "lock")
@@ -43,6 +44,8 @@ def build_request(config: Path | None, options: Mapping[str, Any], settings: Seq
     variants = asked_of(tables, merged.pop("variants", ()), found.pop(SCOPE, {}))
     if "model" in merged and "example" not in merged and is_mlflow(merged["model"]):
         merged["example"] = example_in(merged["model"])
+    if "model" in merged and "example" not in merged and makes_example(merged["model"]):
+        merged["example"] = None
     for needed in ("model", "example"):
         if needed not in merged:
             raise UsageError(f"{needed} is missing: mlpack build MODEL --example FILE")

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
+from ..spec import SUM
 from . import _lines
 from ._capture import AxisBound, Captured, Given, expression, inputs_of, quiet, resized, shape_env
 
@@ -39,6 +40,8 @@ def _symbols(found: Captured) -> dict[str, Any]:
     symbols: dict[str, Any] = {}
     for node, tensor, axes in zip(inputs_of(found.program), found.tensors, found.axes):
         for axis, free in axes.items():
+            if SUM in free.name:
+                continue
             symbol = expression(node.meta["val"].shape[axis])
             symbols.setdefault(symbol, []).append((free, int(tensor.shape[axis])))
     return {symbol: entries[0] for symbol, entries in symbols.items() if _one(symbol, entries)}
@@ -60,12 +63,17 @@ def _check_own(found: Captured, symbols: Mapping[str, Any]) -> None:
     for node, name, axes in zip(inputs_of(found.program), found.names, found.axes):
         for axis, free in axes.items():
             text = expression(node.meta["val"].shape[axis])
-            if text not in symbols:
+            if text not in symbols and not _is_sum(free.name, text, symbols):
                 raise AxisBound(
                     free.name,
                     f"the size {free.name!r} (axis {axis} of {name!r}) is not free in this module: it must be "
                     f"{_readable(text, symbols)}: fix that axis, or give the module that size alone",
                 )
+
+
+def _is_sum(name: str, text: str, symbols: Mapping[str, Any]) -> bool:
+    """Whether the size is the sum that its name says."""
+    return SUM in name and sorted(name.split(SUM)) == sorted(_readable(text, symbols).split(SUM))
 
 
 def _assumptions(found: Captured) -> Iterator[tuple[str, Any, str]]:

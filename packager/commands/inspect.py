@@ -14,6 +14,7 @@ from ..bundle.layout import NAME
 from ..bundle.reader import open_bundle
 from ..errors import ModelError, UsageError
 from ..original.mlflow_folder import is_mlflow, read_mlflow
+from ..original.model_folder import main_file
 
 if TYPE_CHECKING:
     from mlpack_toolkit.converters.plugin import Converter
@@ -29,9 +30,10 @@ def inspect(path: Path) -> dict[str, Any]:
         return _bundle(path)
     if is_mlflow(path):
         return _mlflow(path)
+    path = main_file(path)
     if path.is_file():
         return _model_file(path)
-    raise UsageError(f"{path} is neither a model file, nor a bundle, nor an MLflow model folder")
+    raise UsageError(f"{path} is neither a model file, nor a bundle, nor a folder of MLflow or Hugging Face")
 
 
 def _bundle(path: Path) -> dict[str, Any]:

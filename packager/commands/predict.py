@@ -25,10 +25,14 @@ from ..data.readers import stream
 from ..equivalence.session import session_of
 from ..errors import UsageError
 from ..kernels import preferred
+from ..language.texts import CONTINUED, continued, in_columns, tables, takes_texts
 from ..paths import beside
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from ..bundle.reader import Bundle
+    from ..equivalence.session import Session
 
 SUFFIXES = (".csv", ".parquet", ".npz", ".json")
 IMAGE = "image"
@@ -52,12 +56,30 @@ def predict(folder: Path, file: Path, output: Path | None, variant: str | None =
     name = variant or preferred(bundle)[0]
     session = session_of(bundle, variant=name)
     rows, signature = 0, bundle.variant(name).signature
+    if takes_texts(bundle, file):
+        return _of_texts(bundle, session, file, output)
     names: deque[str] = deque()
     with _sink(output, signature) as sink:
-        for answers in session.stream(_checked(session.signature, file, names)):
+        for answers in session.stream(_checked(session.signature, _tables(session.signature, file, names), file)):
             count = rows_of(answers, signature.batch_axes) if signature.has_rows else 1
             sink.write(answers, [names.popleft() for _ in range(count)] if is_images(file) else ())
             rows += count if is_images(file) else rows_of(answers, signature.batch_axes)
+    return {"rows": rows, "output": str(output) if output else "-"}
+
+
+def _of_texts(bundle: Bundle, session: Session, file: Path, output: Path | None) -> dict[str, Any]:
+    """The same for a file of texts: an answer for each, or its continuation by a graph that continues texts."""
+    signature, rows = session.signature, 0
+    if bundle.facts.get("generation"):
+        found, answers = CONTINUED, continued(bundle, session, file)
+    else:
+        found = signature if output is not None and output.suffix.lower() == ".npz" else in_columns(signature)
+        alike = any(len(t.shape) > 2 for t in found.outputs)
+        answers = session.stream(_checked(signature, tables(bundle, file, alike), file))
+    with _sink(output, found) as sink:
+        for each in answers:
+            sink.write({t.name: each[t.name] for t in found.outputs})
+            rows += rows_of(each, found.batch_axes)
     return {"rows": rows, "output": str(output) if output else "-"}
 
 
@@ -103,10 +125,10 @@ def _tables(signature: Signature, file: Path, names: deque[str]) -> Iterator[Tab
         yield table
 
 
-def _checked(signature: Signature, file: Path, names: deque[str]) -> Iterator[Table]:
+def _checked(signature: Signature, tables: Iterator[Table], file: Path) -> Iterator[Table]:
     """The file's rows, batch by batch; `UsageError` for a row that a rule forbids."""
     before = 0
-    for table in _tables(signature, file, names):
+    for table in tables:
         broken = next(violations(signature, table), None)
         if broken is not None:
             raise UsageError(

@@ -30,6 +30,7 @@ class Scanner:
     `look(path)`: facts about a file, for `mlpack inspect`.
     `suffixes`: a file with such a suffix is read as this container where no scanner recognises its content.
     `last`: its files have no distinct first bytes, so all other scanners are tried first.
+    `folder`: the name of the file that makes a folder one model, whose other files are those `beside` it; empty: none.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Scanner:
     look: Callable[[Path], dict[str, Any]] | None = None
     suffixes: tuple[str, ...] = ()
     last: bool = False
+    folder: str = ""
 
 
 def holds_data(kind: str) -> Callable[[Path, Trust], Scan]:
