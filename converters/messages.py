@@ -155,6 +155,14 @@ class Surroundings(Message):
 
 
 @dataclass(frozen=True)
+class Spoken(Message):
+    """What belongs to a model of text beside its graph, each empty where there is none (see `Converter.language`)."""
+
+    text: Mapping[str, Any]
+    generation: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Request(Message, Generic[R]):
     """A command to the model's process; `reply` is the class of the reply to it."""
 
@@ -203,7 +211,10 @@ class Lend(Request[Done]):
 
 @dataclass(frozen=True)
 class Read(Request[Done]):
-    """Write the tensors of an example in the framework's own format to the file `out`."""
+    """Write the tensors of an example in the framework's own format to the file `out`.
+
+    `example`: empty: the one that the model makes of what it knows.
+    """
 
     example: str
     out: str
@@ -225,6 +236,13 @@ class Probe(Request[Probed]):
     dtypes: Mapping[str, str] = field(default_factory=dict)
     images: bool = False
     reply = Probed
+
+
+@dataclass(frozen=True)
+class Language(Request[Spoken]):
+    """Describe the tokeniser, the chats and the way that texts are continued."""
+
+    reply = Spoken
 
 
 @dataclass(frozen=True)
@@ -296,7 +314,7 @@ class Measure(Request[Measured]):
 
 REQUESTS: Mapping[str, type[Request[Any]]] = {
     each.__name__.lower(): each
-    for each in (Load, Environment, Lend, Read, Probe, Adopt, Convert, Predict, Noise, Judge, Measure)
+    for each in (Load, Environment, Lend, Read, Probe, Language, Adopt, Convert, Predict, Noise, Judge, Measure)
 }
 """By the command's name."""
 

@@ -169,6 +169,7 @@ class Probing:
     `named(model, table)`: the example's tensors under the names of the inputs, of a model that takes tensors.
     `read(path)`: the tensors by name of an example in the framework's own format, whose files end in `suffixes`; such a
     file is scanned before, and read in the model's process.
+    `example(model)`: an example of a model that can make one, as its own folder says what goes in; None: no such model.
     `images(model, pixels)`: the tensors of images `[n, h, w, 3]`, of a model with an input that is an image.
     `takes_tensors`: whether every model of the framework does.
     """
@@ -178,6 +179,7 @@ class Probing:
     named: Callable[[Any, Table], Table] = field(default=lambda model, table: table)
     suffixes: tuple[str, ...] = ()
     read: Callable[[Path], Table] | None = None
+    example: Callable[[Any], Table] | None = None
     images: Callable[[Any, Any], Table] = field(default=_no_images)
     takes_tensors: bool = False
 
@@ -206,6 +208,8 @@ class Converter:
     """One framework, by role.
 
     `name`: the file's own name. `needs`: packages, with the extra that brings them, and tools.
+    `language(model)`: of a model of text, `text`: its tokeniser and what that makes of awkward texts, and `generation`:
+    how it continues texts, with sequences of its own; either empty (docs/transformers.md); None: no model has any.
     """
 
     name: str
@@ -214,3 +218,4 @@ class Converter:
     export: Export
     probing: Probing = Probing()
     needs: tuple[Need, ...] = ()
+    language: Callable[[Any], Mapping[str, Any]] | None = None

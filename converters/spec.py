@@ -33,6 +33,8 @@ ONNX_RUNTIME_FLOOR = (1, 28)
 COLUMN, MATRIX, TENSOR = KINDS = ("column", "matrix", "tensor")
 BATCH = "N"
 """The name of the dimension along which a batch grows."""
+SUM = " + "
+"""Between the names of dimensions in the name of one whose size is their sum: `past + new`."""
 NOT_A_TIME = -(2**63)
 """The whole number that stands for a missing date."""
 FIRST_TIME = NOT_A_TIME + 1024

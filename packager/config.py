@@ -15,6 +15,7 @@ from .errors import UsageError
 from .latency.limits import TABLE, Limits, Times, times_in, times_of
 from .options import Setting, from_keywords, from_tables, over, values
 from .original.mlflow_folder import example_in, is_mlflow
+from .original.model_folder import makes_example
 from .request import Request
 from .variant_options import apart, with_own
 from .variants import with_options
@@ -50,6 +51,8 @@ def build_request(config: Path | None, options: Mapping[str, Any], settings: Seq
     variants = with_own(variants, own, of_kinds)
     if "model" in merged and "example" not in merged and is_mlflow(merged["model"]):
         merged["example"] = example_in(merged["model"])
+    if "model" in merged and "example" not in merged and makes_example(merged["model"]):
+        merged["example"] = None
     for needed in ("model", "example"):
         if needed not in merged:
             raise UsageError(f"{needed} is missing: mlpack build MODEL --example FILE")

@@ -28,10 +28,10 @@ LONGEST_NAME = 100
 @dataclass(frozen=True)
 class Request:
     """The user's request; see `mlpack build --help`. `reals`: columns of real numbers, even if written as
-    integers."""
+    integers. `example`: None: the model makes its own."""
 
     model: Path
-    example: Path
+    example: Path | None
     output: Path
     name: str = ""
     version: str = "1.0.0"
@@ -74,11 +74,13 @@ def check_request(request: Request) -> None:
         check_name(path)
     if request.model.is_dir():
         raise UsageError(
-            f"{request.model} is a folder that neither MLflow nor TensorFlow wrote: give the model's file in it"
+            f"{request.model} is a folder that neither TensorFlow (saved_model.pb), MLflow (MLmodel) nor Hugging Face "
+            "(config.json) wrote: give the model's file in it"
         )
     if not request.model.is_file():
         raise UsageError(f"there is no model file {request.model}")
-    check_example(request.example)
+    if request.example is not None:
+        check_example(request.example)
     if request.lock is not None and not request.lock.is_file():
         raise UsageError(f"there is no lock file {request.lock}")
     for folder in request.code:

@@ -94,7 +94,11 @@ class ModelSession:
         return messages.Done()
 
     def read(self, request: messages.Read) -> messages.Done:
-        """Writes the tensors of an example that only the framework can read."""
+        """Writes the tensors of an example that only the framework can read, or that the model makes."""
+        maker = self.converter.probing.example
+        if not request.example and maker is not None:
+            write_table(maker(self.model), Path(request.out))
+            return messages.Done()
         reader = self.converter.probing.read
         if reader is None:
             raise BadExample(
@@ -244,6 +248,11 @@ class ModelSession:
         if self.description.task == "classifier" and hasattr(self.model, "predict_proba"):
             return self.model.predict_proba(x)
         return self.converter.original.predict(self.model, x)
+
+    def language(self, request: messages.Language) -> messages.Spoken:
+        """What belongs to a model of text beside its graph."""
+        found = self.converter.language(self.model) if self.converter.language is not None else {}
+        return messages.Spoken(found.get("text", {}), found.get("generation", {}))
 
     def adopt(self, request: messages.Adopt) -> messages.Done:
         """Takes the signature from the model's bundle, in place of `probe`."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..bfloat16 import LARGEST
-from ..spec import BFLOAT16, INTEGERS, REALS, Signature, Table, TensorSpec
+from ..spec import BFLOAT16, INTEGERS, REALS, SUM, Signature, Table, TensorSpec
 from ..table import take
 from .probes import LADDER
 
@@ -70,8 +70,8 @@ def _apart(sizes: dict[str, int], taken: set[int]) -> dict[str, int]:
 
 
 def free_dims(inputs: Iterable[TensorSpec]) -> list[str]:
-    """The names of the dimensions that take several sizes."""
-    return list(dict.fromkeys(d for t in inputs for d in t.shape if isinstance(d, str)))
+    """The names of the dimensions that take several sizes, without those that follow from others."""
+    return list(dict.fromkeys(d for t in inputs for d in t.shape if isinstance(d, str) and SUM not in d))
 
 
 def size_of(inputs: Iterable[TensorSpec], table: Table, dim: str) -> int:
@@ -87,13 +87,21 @@ def resized(inputs: Iterable[TensorSpec], table: Table, sizes: dict[str, int]) -
     """The tensors with other sizes of some dimensions: cut, or begun again from the start."""
     import numpy as np
 
-    found = dict(table)
+    found, inputs = dict(table), tuple(inputs)
+    sizes = {**sizes, **_sums(inputs, table, sizes)}
     for spec in inputs:
         for axis, dim in enumerate(spec.shape):
             if isinstance(dim, str) and dim in sizes:
                 own = found[spec.name]
                 found[spec.name] = np.take(own, np.arange(sizes[dim]) % own.shape[axis], axis)
     return found
+
+
+def _sums(inputs: tuple[TensorSpec, ...], table: Table, sizes: dict[str, int]) -> dict[str, int]:
+    """The sizes of the dimensions that are the sum of others, some of which are changed."""
+    own = {**{dim: size_of(inputs, table, dim) for dim in free_dims(inputs)}, **sizes}
+    sums = {d: d.split(SUM) for t in inputs for d in t.shape if isinstance(d, str) and SUM in d}
+    return {dim: sum(own[part] for part in parts) for dim, parts in sums.items() if set(parts) & sizes.keys()}
 
 
 def _other_values(spec: TensorSpec, base: Table) -> Iterator[Tried]:

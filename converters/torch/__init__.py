@@ -98,7 +98,8 @@ def _no_batch(model: TorchModel, inputs: tuple[TensorSpec, ...], example: Table)
 
 def _by_default(model: TorchModel) -> bool:
     """Whether nobody said which axes are free."""
-    return model.program is None and not model.given.get("dynamic") and model.given.get("other") is None
+    said = model.given.get("dynamic") or model.given.get("other") is not None
+    return model.program is None and model.free is None and not said
 
 
 def predict(model: TorchModel, x: Table) -> Table:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ..spec import Range, Unsupported
+from ..spec import SUM, Range, Unsupported
 from . import _lines
 from ._fixes.detecting import detectors_recorded
 from ._fixes.layers import as_in_eager
@@ -142,7 +142,7 @@ def apart(call: Given) -> dict[str, int]:
     found: dict[str, int] = {}
     for tensor, axes in zip(call.tensors, call.axes):
         for axis, free in axes.items():
-            if free.name in found:
+            if free.name in found or SUM in free.name:
                 continue
             size = int(tensor.shape[axis])
             above = range(max(size, free.least, 2), min(size + MOST_TRIED, free.largest) + 1)
@@ -150,6 +150,14 @@ def apart(call: Given) -> dict[str, int]:
             found[free.name] = next((n for n in (*above, *below) if n not in taken), size)
             taken.add(found[free.name])
     return found
+
+
+def _sums(tensors: Sequence[Any], axes: Sequence[Promise], sizes: Mapping[str, int]) -> dict[str, int]:
+    """The sizes of axes that are the sum of others (`past + new`), some of which are changed."""
+    pairs = [(free.name, int(t.shape[axis])) for t, by in zip(tensors, axes) for axis, free in by.items()]
+    own = {**dict(pairs), **sizes}
+    sums = {name: name.split(SUM) for name, _size in pairs if SUM in name}
+    return {name: sum(own[part] for part in parts) for name, parts in sums.items() if set(parts) & sizes.keys()}
 
 
 def _constants(module: Any) -> Iterator[int]:
@@ -164,6 +172,7 @@ def _constants(module: Any) -> Iterator[int]:
 
 def resized(tensors: Sequence[Any], axes: Sequence[Promise], sizes: Mapping[str, int]) -> tuple[Any, ...]:
     """The tensors at other sizes: each axis repeats what it has, or is cut."""
+    sizes = {**sizes, **_sums(tensors, axes, sizes)}
     own = ({axis: sizes[free.name] for axis, free in by.items() if free.name in sizes} for by in axes)
     return tuple(map(_resized, tensors, own))
 

@@ -9,11 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
-from typing import Any
+from typing import Any, Callable
 
+from ..spec import SUM
 from . import _lines
 from ._capture import AxisBound, Captured, Given, expression, inputs_of, quiet, resized, shape_env
 
+_IN_PYTHON = {
+    "FloorDiv": lambda a, b: a // b,
+    "CleanDiv": lambda a, b: a // b,
+    "Mod": lambda a, b: a % b,
+    "PythonMod": lambda a, b: a % b,
+    "Max": max,
+    "Min": min,
+}
 FEWEST, SINGLE, PAIRS, TRIED = 2, 130, 24, 3
 """Sizes from FEWEST are tried (0 and 1 are run by every proof), up to SINGLE above the traced one for an assumption on
 one size, PAIRS for several; at most TRIED that fail are run."""
@@ -39,6 +48,8 @@ def _symbols(found: Captured) -> dict[str, Any]:
     symbols: dict[str, Any] = {}
     for node, tensor, axes in zip(inputs_of(found.program), found.tensors, found.axes):
         for axis, free in axes.items():
+            if SUM in free.name:
+                continue
             symbol = expression(node.meta["val"].shape[axis])
             symbols.setdefault(symbol, []).append((free, int(tensor.shape[axis])))
     return {symbol: entries[0] for symbol, entries in symbols.items() if _one(symbol, entries)}
@@ -60,12 +71,17 @@ def _check_own(found: Captured, symbols: Mapping[str, Any]) -> None:
     for node, name, axes in zip(inputs_of(found.program), found.names, found.axes):
         for axis, free in axes.items():
             text = expression(node.meta["val"].shape[axis])
-            if text not in symbols:
+            if text not in symbols and not _is_sum(free.name, text, symbols):
                 raise AxisBound(
                     free.name,
                     f"the size {free.name!r} (axis {axis} of {name!r}) is not free in this module: it must be "
                     f"{_readable(text, symbols)}: fix that axis, or give the module that size alone",
                 )
+
+
+def _is_sum(name: str, text: str, symbols: Mapping[str, Any]) -> bool:
+    """Whether the size is the sum that its name says."""
+    return SUM in name and sorted(name.split(SUM)) == sorted(_readable(text, symbols).split(SUM))
 
 
 def _assumptions(found: Captured) -> Iterator[tuple[str, Any, str]]:
@@ -103,14 +119,32 @@ def _failing(holds: Any, free: Mapping[str, Any]) -> list[dict[str, int]]:
     own = {each.name: traced for each, traced in free.values()}
     span = SINGLE if len(free) == 1 else PAIRS
     choices = [_sizes(entry, span) for entry in free.values()]
-    by_text = {str(s): s for s in holds.free_symbols}
+    holds_at = _function(holds, list(free))
     failing = []
     for sizes in product(*choices) if len(choices) < 4 else ():
-        value = holds.subs({by_text[symbol]: size for symbol, size in zip(free, sizes)})
-        if value == False:  # noqa: E712  sympy's own false
+        if not holds_at(*sizes):
             failing.append({each.name: size for (each, _traced), size in zip(free.values(), sizes)})
     failing.sort(key=lambda sizes: sum(abs(size - own[name]) for name, size in sizes.items()))
     return failing
+
+
+def _function(holds: Any, names: Sequence[str]) -> Callable[..., bool]:
+    """The assumption as a function of sizes: in Python's numbers, a hundred times as fast as sympy's own."""
+    import sympy
+
+    by_text = {str(s): s for s in holds.free_symbols}
+    symbols = [by_text[name] for name in names]
+
+    def slow(*sizes: int) -> bool:
+        return bool(holds.subs(dict(zip(symbols, sizes))) != False)  # noqa: E712  sympy's own false
+
+    try:
+        fast = sympy.lambdify(symbols, holds, modules=[_IN_PYTHON, "math"])
+        tried = [(each,) * len(symbols) for each in (2, 3, 7)]
+        same = all(bool(fast(*sizes)) == slow(*sizes) for sizes in tried)
+    except Exception:  # a function of the tracer's own
+        return slow
+    return fast if same else slow
 
 
 def _sizes(entry: Any, span: int) -> range:

@@ -23,6 +23,9 @@ def free_axes(model: Any, shapes: Mapping[str, tuple[int, ...]]) -> Axes:
 
     `model`: a `TorchModel`. Raises `Unreadable`.
     """
+    own: Axes | None = getattr(model, "free", None)
+    if own is not None:
+        return own
     dynamic, other = model.given.get("dynamic", ""), model.given.get("other")
     if model.program is not None and other is not None:
         raise Unreadable("-O torch.other: an exported program says itself which axes are free: leave it out")

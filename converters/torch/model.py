@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..spec import Table, Unreadable, Unsupported
+from ..spec import Range, Table, Unreadable, Unsupported
 from ._doubled import in_float64
 from .call import Call, call_of_module, call_of_program, outputs_of
 from .loading import require_new
@@ -22,7 +22,7 @@ class TorchModel:
     """A module with the user's options. `program`: the `ExportedProgram` that it came from; None: a module of Python.
 
     `title`: the name of its class. `kept`: its copy in float64, once it is made;
-    `recorded`: its program, by the promise on sizes.
+    `recorded`: its program, by the promise on sizes. `free`: its free axes by input, where the model itself knows them.
     """
 
     module: Any
@@ -31,6 +31,7 @@ class TorchModel:
     program: Any = None
     kept: list[TorchModel] = field(default_factory=list, compare=False, repr=False)
     recorded: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    free: Mapping[str, Mapping[int, Range]] | None = None
 
     def call(self, names: tuple[str, ...]) -> Call:
         """How tensors of these names become the arguments of `forward`."""

@@ -15,7 +15,7 @@ import numpy as np
 from mlpack_toolkit.converters.spec import Signature, Table
 
 from ..bundle.reader import Bundle, open_bundle
-from ..commands.predict import answer_columns, arrow_of, checked_rows
+from ..commands.predict import answer_columns, arrow_of, checked_rows, tables_in
 from ..equivalence.session import Session, session_of
 from ..errors import UsageError
 from ..kernels import preferred
@@ -95,7 +95,9 @@ class LoadedBundle:
         signature = self._bundle.variant(name).signature
         with tempfile.TemporaryDirectory(prefix="mlpack-") as folder:
             file = write_rows(rows, Path(folder) / "rows", "rows")
-            pieces = list(session.stream(checked_rows(session.signature, file, deque())))
+            pieces = list(
+                session.stream(checked_rows(session.signature, tables_in(session.signature, file, deque()), file))
+            )
         return _as_given(signature, _joined(signature, pieces), rows)
 
     def _session(self, name: str) -> Session:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ..commands.variants import Outcome, Shipped
     from ..environments.recording import Recorded
     from ..equivalence.prove import Proven
+    from ..language.shipping import Shipping
     from ..original.source import Source
     from ..request import Request
 
@@ -55,6 +56,7 @@ def write(
     cases: Sequence[GoldenCase],
     latency: LatencyReport,
     outcome: Outcome,
+    spoken: Shipping,
 ) -> Manifest:
     """Writes the bundle to `place` and returns its manifest."""
     from mlpack_toolkit import runtimes
@@ -62,6 +64,7 @@ def write(
     name, version = request.bundle_name, request.version
     facts = _facts(request, source, loaded, given, environment, proven)
     facts["variants"] |= {each.variant.name: _other(each) for each in outcome.shipped}
+    facts |= spoken.facts
     short, layout = in_short(facts), LAYOUTS[FORMAT]
     folder = layout.environment(environment.part)
     golden = {p: c for case in cases for p, c in encode_case(case, name, version, proven.signature).items()}
@@ -74,6 +77,7 @@ def write(
         **{f"golden/{path}": content for path, content in golden.items()},
         **_deploy(request, targets, proven, golden),
         **_code_files(request.code),
+        **spoken.files,
         **{path: content for each in outcome.shipped for path, content in _variant_files(each).items()},
     }
     files |= readme(short, proven.report, files)

@@ -47,6 +47,8 @@ from mlpack_toolkit.runtimes.server.manifest import (
 )
 
 from ..declared import declared
+from ..language.schema import DOCUMENTS as OF_LANGUAGE
+from ..language.schema import generation_facts, text_facts
 from .layout import LAYOUTS, Layout
 from .layout import NAME as MANIFEST
 
@@ -85,7 +87,8 @@ _source = record(
 _part_name = text(MOST_PART, "[a-z][a-z0-9]*", "lower-case letters and digits")
 _part = record({"name": _part_name, "language": text(), "environment": _environment})
 _second = record(
-    {**_common, "sources": listing(_source, least=1), "parts": listing(_part, least=1), "variants": variants}
+    {**_common, "sources": listing(_source, least=1), "parts": listing(_part, least=1), "variants": variants},
+    {"text": text_facts, "generation": generation_facts},
 )
 _FACTS: Mapping[int, Check] = {1: _first, 2: _second}
 """Unknown facts are allowed: a later mlpack of the same format may add some. Nothing here reads them."""
@@ -158,6 +161,7 @@ DOCUMENTS: Mapping[str, Check] = {
     r"(?:evidence/)?measurements/machine\.json": _machine,
     r"(?:evidence|measurements)/manifest\.json": _listed_apart,
     r"renv\.lock": _renv,
+    **OF_LANGUAGE,
 }
 """By a pattern of the path, the schema of a document that a command reads; R's lock by its path in the environment's
 folder."""
@@ -183,6 +187,7 @@ def check_manifest(facts: Mapping[str, Any], paths: Iterable[str], format: int =
     for name, variant in present["variants"].items():
         _check_proof(name, variant, listed if format == FORMAT else None)
     _check_sources(present, listed)
+    _check_language(facts, listed)
     for i, part in enumerate(present["parts"]):
         if "given" in part["environment"]:
             given = layout.environment(part["name"]) + "given/" + part["environment"]["given"]["file"]
@@ -226,6 +231,16 @@ def _check_sources(facts: Mapping[str, Any], listed: Mapping[str, Any]) -> None:
         _check_given(source["framework"], source.get("given", {}))
         if source["part"] not in parts:
             raise Fault(f"sources[{i}].part must be one of parts ({', '.join(parts)}), not {shown(source['part'])}")
+
+
+def _check_language(facts: Mapping[str, Any], listed: Mapping[str, Any]) -> None:
+    """Raises `Fault` where a file of the tokeniser, of chats or of sequences is not listed."""
+    own, chat = facts.get("text", {}), facts.get("text", {}).get("chat", {})
+    places = {"text": own, "text.chat": chat, "generation": facts.get("generation", {})}
+    for where, found in places.items():
+        for key in ("tokenizer", "template", "golden", "report"):
+            if key in found:
+                _check_listed(f"{where}.{key}", found[key], listed)
 
 
 def _check_listed(field: str, path: str, listed: Mapping[str, Any]) -> None:

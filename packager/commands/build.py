@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import stat
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlpack_toolkit import converters
-from mlpack_toolkit.converters.messages import Convert, Environment, Lend, Load, Loaded, Measure, Probe
+from mlpack_toolkit.converters.messages import Convert, Environment, Language, Lend, Load, Loaded, Measure, Probe
 from mlpack_toolkit.converters.spec import Axes, Signature, Table
 from mlpack_toolkit.converters.table import rows_of
 from mlpack_toolkit.converters.variant import ONNX
@@ -25,7 +22,7 @@ from ..original.replies import hand_over
 from ..original.worker import Worker
 from ..paths import models_folder
 from ..request import Progress, Request, check_request
-from ..travel import share
+from .keeping import GRAPHS, keep
 
 if TYPE_CHECKING:
     from mlpack_toolkit.converters.artifact import Artifact
@@ -36,12 +33,11 @@ if TYPE_CHECKING:
     from ..equivalence.others import Spare
     from ..equivalence.probes import Probes
     from ..equivalence.prove import Proven
+    from ..language.shipping import Shipping
     from ..original.source import Source
     from .bench import LatencyReport
     from .variants import Outcome
 
-GRAPHS = "graphs"
-"""The folder of the tried graphs, each in a folder of its own, in order."""
 SECONDS_PER_BATCH_SIZE = 0.1
 AT_ONCE = 256 << 20
 """The most bytes of a model's file that two processes load at the same time."""
@@ -88,23 +84,8 @@ def build(request: Request, progress: Progress = lambda step: None) -> Built:
                 return replace(built, remarks=(*((mlflow.note,) if mlflow else ()), *built.remarks))
             except MismatchError as error:
                 if request.keep_failed:
-                    _keep(scratch, place.with_name(place.name + ".failed"), error)
+                    keep(scratch, place.with_name(place.name + ".failed"), error)
                 raise
-
-
-def _keep(scratch: Path, place: Path, error: MismatchError) -> None:
-    """Leaves the graphs, the probes and both sides' answers for study."""
-    shutil.rmtree(place, ignore_errors=True)
-    if (graphs := scratch.with_name(GRAPHS)).is_dir():
-        shutil.copytree(graphs, place / GRAPHS, copy_function=lambda a, b: share(Path(a), Path(b)))
-    shutil.copytree(scratch, place, ignore=_folders, dirs_exist_ok=True)
-    (place / "error.json").write_text(json.dumps(error.to_json(), indent=1, default=str))
-    error.facts["kept"] = str(place)
-
-
-def _folders(folder: str, names: list[str]) -> list[str]:
-    """The names of links, pipes and folders, which a model may have made, and the name of the graphs' folder."""
-    return [name for name in names if name == GRAPHS or not stat.S_ISREG(Path(folder, name).lstat().st_mode)]
 
 
 def _build(build: BuildContext, place: Path) -> Built:
@@ -133,13 +114,14 @@ def _build(build: BuildContext, place: Path) -> Built:
     loaded = replace(loaded, notes=(*loaded.notes, *notes))
     proven = _prove(build, loaded, signature, probes)
     loaded = replace(loaded, notes=(*loaded.notes, *begun(signature, proven.signature)))
+    spoken = _language(build, loaded, proven, probes)
     cases = _cases(build, proven, probes)
     latency = _latency(build, loaded, proven, probes)
     outcome = _variants(build, proven, probes, cases)
     environment = _lock(build, loaded, recording, given)
     build.progress("writing the bundle, and replaying its golden cases")
     options = kept(request.options, loaded.framework)
-    parts = (environment, proven, cases, latency, outcome)
+    parts = (environment, proven, cases, latency, outcome, spoken)
     identity = write(request, place, build.source, loaded, options, *parts).identity
     remarks = (*_remarks(build, loaded, signature, example), *outcome.remarks)
     facts, found = _facts(environment), outcome.to_json()
@@ -151,9 +133,9 @@ def _takes_tensors(source: Source) -> bool:
 
     A large file is loaded by one process after the other: both at once would need the memory of loading twice.
     """
-    path = source.files[0]
-    converter = converters.for_container(source.found.kind, path)
-    return converter is not None and converter.probing.takes_tensors and path.stat().st_size <= AT_ONCE
+    size = sum(file.stat().st_size for file in source.files)
+    converter = converters.for_container(source.found.kind, source.files[0])
+    return converter is not None and converter.probing.takes_tensors and size <= AT_ONCE
 
 
 def _read_example(build: BuildContext) -> Example | None:
@@ -162,18 +144,20 @@ def _read_example(build: BuildContext) -> Example | None:
     from ..data.readers import read_example, with_reals
 
     example = None
-    if not is_of_framework(build.request.example):
-        example = with_reals(read_example(build.request.example), build.request.reals)
+    file = build.request.example
+    if file is not None and not is_of_framework(file):
+        example = with_reals(read_example(file), build.request.reals)
         hand_over(example.table, build.scratch / "example.npz")
     _import_ahead()
     return example
 
 
 def _read_there(build: BuildContext) -> Example:
-    """The example in the model's own framework's format."""
-    from ..data.framework_files import read_in
+    """The example in the model's own framework's format, or the one that the model makes."""
+    from ..data.framework_files import made_by, read_in
 
-    example = read_in(build.worker, build.request.example, build.scratch)
+    file, worker, scratch = build.request.example, build.worker, build.scratch
+    example = made_by(worker, scratch) if file is None else read_in(worker, file, scratch)
     hand_over(example.table, build.scratch / "example.npz")
     return example
 
@@ -287,6 +271,17 @@ def _checking(build: BuildContext, probes: Probes) -> Callable[[Artifact, Signat
         return check_alone(graph, signature, probes, build.scratch, build.request.limits)
 
     return check
+
+
+def _language(build: BuildContext, loaded: Loaded, proven: Proven, probes: Probes) -> Shipping:
+    """The tokeniser, chats and sequences of a model of text, proved; nothing of another model."""
+    from ..language.shipping import Shipping, shipping
+
+    if converters.load(loaded.framework).language is None:
+        return Shipping()
+    build.progress("asking the original about texts, and continuing them with the graph")
+    said = build.worker.call(Language())
+    return shipping(said, proven, lambda rows: build.worker.predict(rows, build.scratch, probes.axes))
 
 
 def _cases(build: BuildContext, proven: Proven, probes: Probes) -> list[GoldenCase]:

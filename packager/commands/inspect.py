@@ -30,11 +30,12 @@ def inspect(path: Path) -> dict[str, Any]:
         return _bundle(path)
     if is_mlflow(path):
         return _mlflow(path)
-    if path.is_dir() and (main := main_file(path)) is not None:
-        return _model_file(main)
+    path = main_file(path)
     if path.is_file():
         return _model_file(path)
-    raise UsageError(f"{path} is neither a model file, nor a bundle, nor the folder of a SavedModel or an MLflow model")
+    raise UsageError(
+        f"{path} is neither a model file, nor a bundle, nor a folder of TensorFlow, MLflow or Hugging Face"
+    )
 
 
 def _bundle(path: Path) -> dict[str, Any]:

@@ -27,10 +27,14 @@ from ..data.readers import stream
 from ..equivalence.session import session_of
 from ..errors import UsageError
 from ..kernels import preferred
+from ..language.texts import CONTINUED, continued, in_columns, tables, takes_texts
 from ..paths import beside
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from ..bundle.reader import Bundle
+    from ..equivalence.session import Session
 
 SUFFIXES = (".csv", ".parquet", ".npz", ".json")
 IMAGE = "image"
@@ -59,12 +63,30 @@ def predict(
     chosen = tuning_in(bundle.place / PROOFS, bundle.identity, name) if tuned else None
     session = session_of(bundle, variant=name, tuning=Tuning(batch=chosen.batch) if chosen else None)
     rows, signature = 0, bundle.variant(name).signature
+    if takes_texts(bundle, file):
+        return _of_texts(bundle, session, file, output)
     names: deque[str] = deque()
     with _sink(output, signature) as sink:
-        for answers in session.stream(checked_rows(session.signature, file, names)):
+        for answers in session.stream(checked_rows(session.signature, tables_in(session.signature, file, names), file)):
             count = rows_of(answers, signature.batch_axes) if signature.has_rows else 1
             sink.write(answers, [names.popleft() for _ in range(count)] if is_images(file) else ())
             rows += count if is_images(file) else rows_of(answers, signature.batch_axes)
+    return {"rows": rows, "output": str(output) if output else "-"}
+
+
+def _of_texts(bundle: Bundle, session: Session, file: Path, output: Path | None) -> dict[str, Any]:
+    """The same for a file of texts: an answer for each, or its continuation by a graph that continues texts."""
+    signature, rows = session.signature, 0
+    if bundle.facts.get("generation"):
+        found, answers = CONTINUED, continued(bundle, session, file)
+    else:
+        found = signature if output is not None and output.suffix.lower() == ".npz" else in_columns(signature)
+        alike = any(len(t.shape) > 2 for t in found.outputs)
+        answers = session.stream(checked_rows(signature, tables(bundle, file, alike), file))
+    with _sink(output, found) as sink:
+        for each in answers:
+            sink.write({t.name: each[t.name] for t in found.outputs})
+            rows += rows_of(each, found.batch_axes)
     return {"rows": rows, "output": str(output) if output else "-"}
 
 
@@ -100,7 +122,7 @@ def _with_nulls(signature: Signature, columns: Table) -> Table:
     return {**columns, "label": np.array(cells, object)}
 
 
-def _tables(signature: Signature, file: Path, names: deque[str]) -> Iterator[Table]:
+def tables_in(signature: Signature, file: Path, names: deque[str]) -> Iterator[Table]:
     """The file's rows, batch by batch; `names` gets those of the images."""
     if not is_images(file):
         yield from stream(file, signature)
@@ -110,10 +132,10 @@ def _tables(signature: Signature, file: Path, names: deque[str]) -> Iterator[Tab
         yield table
 
 
-def checked_rows(signature: Signature, file: Path, names: deque[str]) -> Iterator[Table]:
-    """The file's rows, batch by batch; `UsageError` for a row that a rule forbids. `names` gets those of images."""
+def checked_rows(signature: Signature, tables: Iterator[Table], file: Path) -> Iterator[Table]:
+    """The file's rows, batch by batch; `UsageError` for a row that a rule forbids."""
     before = 0
-    for table in _tables(signature, file, names):
+    for table in tables:
         broken = next(violations(signature, table), None)
         if broken is not None:
             raise UsageError(

@@ -19,6 +19,7 @@ from ..bundle.reader import Bundle, check_files, open_bundle
 from ..equivalence.runners import Graph, check_answers
 from ..equivalence.session import session_of
 from ..errors import DamagedError, MismatchError, MissingToolError, UsageError
+from ..language.replay import replay_text
 from ..providers import load
 from ..setup_headers import check_kept
 from .proving import placed_in, proved
@@ -55,6 +56,7 @@ def check_bundle(
     absent: dict[str, str] = {}
     if variant is None and provider is None:
         replayed |= _replay_others(bundle, absent, gates, rows, progress)
+    spoken = replay_text(bundle) if variant is None else {}
     for target in targets:
         progress(f"building {target} and replaying the golden cases there")
         replayed[target] = _replay_target(bundle, target)
@@ -66,6 +68,7 @@ def check_bundle(
         "variant": chosen.name,
         "golden": replayed,
         "gates": gates,
+        **({"text": spoken} if spoken else {}),
         "not_replayed": absent,
         "evidence": {"files": len(bundle.evidence), "added": list(added)},
         **({"proof": proof} if proof else {}),
@@ -136,6 +139,7 @@ def replay_graph(bundle: Bundle, graph: Graph, variant: str = REFERENCE) -> int:
 def replay_all(bundle: Bundle) -> None:
     """Replays the golden cases in the reference, and in each variant that is held to its tolerances; raises the error
     of the first that differs or cannot run here."""
+    replay_text(bundle)
     for variant in bundle.variants:
         proof = bundle.proof(variant.name)
         if proof.proved and not proof.gate:

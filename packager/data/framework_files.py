@@ -35,3 +35,10 @@ def read_in(worker: Worker, path: Path, scratch: Path) -> Example:
     copy, out = take_source(path, scratch.with_name(FOLDER), ()).files[0], scratch / "tensors.npz"
     worker.call(Read(str(copy), str(out)))
     return of_arrays(tensors_in(out))
+
+
+def made_by(worker: Worker, scratch: Path) -> Example:
+    """The example that a model makes of what it knows, where the user gives none."""
+    out = scratch / "tensors.npz"
+    worker.call(Read("", str(out)))
+    return of_arrays(tensors_in(out))

@@ -34,6 +34,7 @@ from .arrow import (
 from .bombs import check_rows, expanded
 from .images import example_of, files_of, is_images
 from .json_rows import unwrapped
+from .lines import LINES, read_lines
 from .rds_frames import read_frame
 from .sparse_files import SPARSE, dense, stored_zeros
 from .tensor_files import pieces, tensors_for
@@ -256,7 +257,7 @@ def _suffix(path: Path) -> str:
         raise UsageError(f"there is no file {path}")
     suffix = path.suffix.lower()
     if suffix not in (".csv", ".parquet", *_READERS):
-        raise UsageError(f"{path.name} must be csv, parquet, npz, npy, json or rds, by its suffix")
+        raise UsageError(f"{path.name} must be csv, parquet, npz, npy, json, jsonl, txt or rds, by its suffix")
     return suffix
 
 
@@ -378,4 +379,5 @@ _READERS: dict[str, Callable[[Path], Table | Example]] = {
     ".npz": _read_npz,
     ".json": _read_json,
     ".rds": read_frame,
+    **dict.fromkeys(LINES, read_lines),
 }

@@ -1,34 +1,43 @@
-"""A folder that is one model: the main file in it stands for the folder."""
+"""A folder that is one model: the file in it that stands for all, and whether it makes its own example."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from mlpack_toolkit import converters
+
+from ..request import Request
 from ..scan.containers import scanners
 
-if TYPE_CHECKING:
-    from ..request import Request
 
+def main_file(path: Path) -> Path:
+    """The file that stands for the folder; of a folder of numbered versions, that of the latest one.
 
-def main_file(folder: Path) -> Path | None:
-    """The main file of a folder that is a model; of a folder of numbered versions, that of the latest one.
-
-    None for any other folder.
+    Any other path as it is.
     """
+    if not path.is_dir():
+        return path
     for name in (each.main for each in scanners() if each.main):
-        if (folder / name).is_file():
-            return folder / name
-        versions = [each for each in folder.iterdir() if each.name.isdecimal() and (each / name).is_file()]
+        if (path / name).is_file():
+            return path / name
+        versions = [each for each in path.iterdir() if each.name.isdecimal() and (each / name).is_file()]
         if versions:
             return max(versions, key=lambda each: int(each.name)) / name
-    return None
+    return path
+
+
+def makes_example(path: Path) -> bool:
+    """Whether a model of its own kind makes an example, so that the user need not."""
+    main = main_file(path)
+    kind = next((scanner.name for scanner in scanners() if scanner.main and scanner.main == main.name), "")
+    converter = converters.for_container(kind, main) if kind and main.is_file() else None
+    return converter is not None and converter.probing.example is not None
 
 
 def opened(request: Request) -> Request:
-    """The request with the folder's main file, under the folder's name; unchanged for any other model."""
-    found = main_file(request.model) if request.model.is_dir() else None
-    if found is None:
+    """The request with the main file and the name of the folder; unchanged for a model that is one file."""
+    main = main_file(request.model)
+    if main == request.model:
         return request
-    return replace(request, model=found, name=request.name or request.model.resolve().name)
+    return replace(request, model=main, name=request.name or request.model.resolve().name)

@@ -34,6 +34,7 @@ from mlpack_toolkit.runtimes.engine.schema import (
 
 from ..data.bombs import MOST_BYTES, expanded
 from ..errors import ForgedError
+from ..language.schema import spoken
 
 MOST_REPLY = 1 << 28
 MOST_ITEMS = 10_000_000
@@ -139,6 +140,7 @@ REPLIES: Mapping[type[messages.Message], Check] = {
     messages.Judgement: record({"values": listing(number(), MOST_ITEMS)}),
     messages.Measured: record({"batches": listing(_timed)}),
     messages.Surroundings: record({"environment": _environment}),
+    messages.Spoken: spoken,
     messages.Done: _nothing,
 }
 """The schema of each reply."""

@@ -30,7 +30,7 @@ class Scanner:
     `look(path)`: facts about a file, for `mlpack inspect`.
     `suffixes`: a file with such a suffix is read as this container where no scanner recognises its content.
     `last`: its files have no distinct first bytes, so all other scanners are tried first.
-    `main`: the name of the file in a folder that is one model of this container; empty: its models are single files.
+    `main`: the name of the file that makes a folder one model, whose other files are those `beside` it; empty: none.
     """
 
     name: str

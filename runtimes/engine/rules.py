@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mlpack_toolkit.converters.spec import Signature, Table, TensorSpec
+from mlpack_toolkit.converters.spec import SUM, Signature, Table, TensorSpec
 
 Mask = np.ndarray[Any, Any]
 
@@ -45,7 +45,7 @@ def refused_rows(signature: Signature, table: Table, rows: int) -> Mask:
 
 
 def _sizes(signature: Signature, table: Table) -> Iterator[Violation]:
-    """Every dimension whose size is out of its range."""
+    """Every dimension whose size is out of its range, or not the sum that its name says."""
     ranges = {each.name: each for each in signature.ranges}
     for spec in signature.inputs:
         for dim, size in zip(spec.shape, table[spec.name].shape, strict=False):
@@ -53,6 +53,19 @@ def _sizes(signature: Signature, table: Table) -> Iterator[Violation]:
             if allowed is not None and size not in allowed:
                 takes = f"{allowed.least} to {allowed.most}" if allowed.most is not None else f"{allowed.least} or more"
                 yield Violation(0, spec.name, f"a size of {size} along {dim!r}, and the model takes {takes}")
+    yield from _sums(signature, table)
+
+
+def _sums(signature: Signature, table: Table) -> Iterator[Violation]:
+    """Every dimension that is the sum of others, and has another size."""
+    if not any(SUM in str(dim) for spec in signature.inputs for dim in spec.shape):
+        return
+    found = [(t.name, str(d), n) for t in signature.inputs for d, n in zip(t.shape, table[t.name].shape, strict=False)]
+    sizes = {dim: size for _, dim, size in found}
+    for name, dim, size in found:
+        wanted = sum(sizes.get(part, 0) for part in dim.split(SUM))
+        if SUM in dim and size != wanted:
+            yield Violation(0, name, f"a size of {size} along {dim!r}, which is {wanted} by the other inputs")
 
 
 def cells(signature: Signature, table: Table) -> Iterator[tuple[TensorSpec, np.ndarray[Any, Any]]]:

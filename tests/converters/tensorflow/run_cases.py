@@ -14,8 +14,8 @@ import sys
 import tempfile
 import time
 import warnings
-from dataclasses import replace
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 

@@ -61,7 +61,7 @@ def test_what_it_prints(flowers: Made, mlpack: Run, tmp_path: Path) -> None:
         (["build", "MODEL"], "example is missing: mlpack build MODEL --example FILE"),
         (["build", "nowhere", "--example", "EXAMPLE"], "there is no model file nowhere"),
         (["build", "MODEL", "--example", "nowhere.csv"], "there is no file nowhere.csv"),
-        (["build", "MODEL", "--example", "MODEL"], "must be csv, parquet, npz, npy, json or rds"),
+        (["build", "MODEL", "--example", "MODEL"], "must be csv, parquet, npz, npy, json, jsonl, txt or rds"),
         (
             ["build", "MODEL", "--example", "EXAMPLE", "--target", "cobol"],
             "there is no target 'cobol'; there are: cpp, docker, java",

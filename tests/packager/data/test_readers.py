@@ -246,10 +246,10 @@ def test_a_csv_whose_rows_have_other_widths(tmp_path: Path) -> None:
         csv(tmp_path, "a,b\n1,2\n1,2,3\n")
 
 
-@pytest.mark.parametrize("name", ["x.xlsx", "x", "x.csv.gz", "x.txt"])
+@pytest.mark.parametrize("name", ["x.xlsx", "x", "x.csv.gz", "x.doc"])
 def test_another_suffix(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text("a\n1\n")
-    with pytest.raises(UsageError, match="must be csv, parquet, npz, npy, json or rds"):
+    with pytest.raises(UsageError, match="must be csv, parquet, npz, npy, json, jsonl, txt or rds"):
         read_example(tmp_path / name)
 
 
