@@ -141,6 +141,13 @@ class Noisy(Message):
 
 
 @dataclass(frozen=True)
+class Observed(Message):
+    """The parts of the original with an answer that is too large to be kept."""
+
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Judgement(Message):
     """The numbers that the user's own metric gave: one for all rows, or one for each."""
 
@@ -289,6 +296,22 @@ class Noise(Request[Noisy]):
 
 
 @dataclass(frozen=True)
+class Observe(Request[Observed]):
+    """Write the answers of the original's parts at the paths, for the table in `rows`, to the file `out`.
+
+    `each`, `total`: the most bytes of one answer, and of all.
+    """
+
+    reply: ClassVar[type[Message]] = Observed
+
+    rows: str
+    out: str
+    paths: tuple[str, ...]
+    each: int
+    total: int
+
+
+@dataclass(frozen=True)
 class Judge(Request[Judgement]):
     """Ask the user's own metric about a parent's and a variant's answers, instead of loading a model.
 
@@ -314,7 +337,21 @@ class Measure(Request[Measured]):
 
 REQUESTS: Mapping[str, type[Request[Any]]] = {
     each.__name__.lower(): each
-    for each in (Load, Environment, Lend, Read, Probe, Language, Adopt, Convert, Predict, Noise, Judge, Measure)
+    for each in (
+        Load,
+        Environment,
+        Lend,
+        Read,
+        Probe,
+        Language,
+        Adopt,
+        Convert,
+        Predict,
+        Noise,
+        Observe,
+        Judge,
+        Measure,
+    )
 }
 """By the command's name."""
 

@@ -19,6 +19,7 @@ from .spec import FLOATS, NEVER, Description, Signature, Table, TensorSpec, Unre
 
 if TYPE_CHECKING:
     from ._steps.step import Step
+    from ._worker.gathered import Gathered
     from ._worker.probes import Probe
 
 ONNX = "onnx>=1.16"
@@ -136,6 +137,7 @@ class Original:
     `ALWAYS`, `TIES` (only labels, among equal scores) or `NEVER`.
     `again(model, x)`: the same answers computed otherwise (in float64, on other threads), whose differences are the
     original's noise; None: it has none.
+    `parts(model, x, found)`: adds the answers of the parts at the paths of `found` to it; None: it has no parts.
     `takes_sparse(model)`: whether an original with column names takes a sparse matrix; one without names is tried.
     """
 
@@ -146,6 +148,7 @@ class Original:
     environment: Callable[[Any], dict[str, Any]] | None = None
     processor: Callable[[Any], str] = field(default=lambda model: NEVER)
     again: Callable[[Any, Any], Iterable[Table]] | None = None
+    parts: Callable[[Any, Table, Gathered], None] | None = None
     takes_sparse: Callable[[Any], bool] = _never
 
 

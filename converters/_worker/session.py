@@ -29,6 +29,7 @@ from ..plugin import Converter
 from ..spec import Description, Signature, Table, TensorSpec, Unreadable, Unsupported
 from ..table import read_table, rows_of, stack, take, write_table
 from .confinement import alone, confine, refused
+from .gathered import Gathered
 from .input_bounds import with_edges
 from .joint_probes import several
 from .loaded_libraries import libraries, versions
@@ -294,6 +295,17 @@ class ModelSession:
             return messages.Noisy({})
         rows, axes = read_table(Path(request.rows)), self.signature.batch_axes if self.signature.has_rows else None
         return messages.Noisy(noise_of(self._predict, lambda x: again(self.model, x), rows, axes))
+
+    def observe(self, request: messages.Observe) -> messages.Observed:
+        """Writes what the original's parts answer, within bounds; nothing where it has none to look at."""
+        found = Gathered(request.paths, request.each, request.total)
+        if self.converter.original.parts is not None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                x = original_input(self.description, self.inputs, read_table(Path(request.rows)))
+                self.converter.original.parts(self.model, x, found)
+        write_table(found.arrays, Path(request.out))
+        return messages.Observed(tuple(found.left_out))
 
     def judge(self, request: messages.Judge) -> messages.Judgement:
         """What the user's own metric says of two tables; in the sandbox, and in a process that has no model."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from .._worker.batch_axis import output_shapes, rows_alone
 from .._worker.free_axes import ranges_of, sizes, spec_of, takes_more, without_batch
+from .._worker.gathered import Gathered
 from ..image import HELP, NCHW, arranged, marked, only_declared
 from ..needs import Requirement
 from ..plugin import FILE, FUNCTION, TEXT, Converter, Export, Option, Original, Probing, Saved, Source
@@ -117,6 +118,13 @@ def again(model: TorchModel, x: Table) -> Iterable[Table]:
     return model.again(x)
 
 
+def parts(model: TorchModel, x: Table, found: Gathered) -> None:
+    """The answers of submodules."""
+    from .submodules import gather
+
+    gather(model, x, found)
+
+
 def convert(model: TorchModel, description: Description, signature: Signature, real: str, out: Path) -> None:
     """Writes the graph of the module: captured, mended and translated (see `exporting`)."""
     from .exporting import export
@@ -162,7 +170,7 @@ CONVERTER = Converter(
             Option("factory", "module:function in --code that makes the module for a file of weights.", kind=FUNCTION),
         ),
     ),
-    original=Original(describe=describe, predict=predict, quick=quick, again=again),
+    original=Original(describe=describe, predict=predict, quick=quick, again=again, parts=parts),
     export=Export(convert=convert, precisions=precisions, packages=ONNX),
     probing=Probing(
         adapt=adapt,

@@ -21,7 +21,6 @@ from ..errors import ConversionError
 from ..original.sandbox import sandbox_words
 from ..paths import check_name
 from ..travel import Owned
-from .architecture import blocks
 from .facts import Proof, in_short, variant_facts
 from .golden import GoldenCase, encode_case
 from .layout import LAYOUTS
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from ..language.shipping import Shipping
     from ..original.source import Source
     from ..request import Request
+    from .architecture import Block
 
 
 def write(
@@ -57,8 +57,9 @@ def write(
     latency: LatencyReport,
     outcome: Outcome,
     spoken: Shipping,
+    blocks: Sequence[Block] = (),
 ) -> Manifest:
-    """Writes the bundle to `place` and returns its manifest."""
+    """Writes the bundle to `place` and returns its manifest. `blocks`: of a module, for the report."""
     from mlpack_toolkit import runtimes
 
     name, version = request.bundle_name, request.version
@@ -85,9 +86,9 @@ def write(
     def evidence(identity: str) -> dict[str, bytes]:
         settings = machine() | environment.settings | {"libraries": loaded.libraries, "sandbox": loaded.sandbox}
         sandbox = sandbox_words(loaded.sandbox)
-        parts, latencies = blocks(proven.model.path), _latencies(outcome)
+        latencies = _latencies(outcome)
         page = report_html(
-            short, proven.report, environment.document, latency, targets, sandbox, identity, parts, outcome
+            short, proven.report, environment.document, latency, targets, sandbox, identity, blocks, outcome
         )
         return {
             layout.latency: canonical(latency.to_json()),

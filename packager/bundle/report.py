@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -11,13 +12,15 @@ from mlpack_toolkit.converters.spec import Signature, TensorSpec
 
 from ..commands.bench import LatencyReport
 from ..equivalence.report import VerificationReport
-from .architecture import Block
+from .architecture import Block, grown
 from .plots import errors_plot, latency_plot
 
 if TYPE_CHECKING:
     from ..accuracy.report import VariantReport
     from ..commands.variants import Outcome, Shipped
 
+LEAST_POWER = 8
+"""The bar of an error begins at 10 to the power of minus this."""
 MEANING = {
     "example": "the example rows as given",
     "threshold": "values at which the model's answer jumps, and their neighbours",
@@ -66,7 +69,8 @@ def report_html(
         "outputs": signature.outputs,
         "variants": [_variant(each) for each in outcome.shipped] if outcome else [],
         "left_out": [each.why for each in outcome.left_out] if outcome else [],
-        "blocks": [dict(vars(block)) for block in blocks],
+        "blocks": [_block(block) for block in blocks],
+        "grown": _grown(blocks),
         "python_usage": _python_usage(facts, signature),
         "targets": targets,
         "sandbox": sandbox,
@@ -79,6 +83,22 @@ def report_html(
     escaped = {key: for_html(value) for key, value in values.items()}
     plots = {"errors_plot": errors_plot(_shares(proof)), "latency_plot": latency_plot(latency)}
     return templates.render("report", {**escaped, **plots})["report.html"]
+
+
+def _block(block: Block) -> dict[str, Any]:
+    said = block.remark if block.error is None else f"{block.error:.2g}" if block.error else "equal"
+    reach = 0.0 if not block.error else max(0.0, 1 + math.log10(block.error) / LEAST_POWER)
+    return {**vars(block), "said": said, "reach": f"{100 * reach:.0f}"}
+
+
+def _grown(blocks: Sequence[Block]) -> dict[str, str]:
+    """The block in which the error grows most, in words; empty where no block is compared."""
+    if all(block.error is None for block in blocks):
+        return {}
+    found = grown(blocks)
+    if found is None or found.error is None:
+        return {"path": ""}
+    return {"path": found.path, "error": f"{found.error:.2g}", "before": f"{found.before:.2g}"}
 
 
 def _variant(shipped: Shipped) -> dict[str, Any]:

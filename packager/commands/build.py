@@ -92,6 +92,7 @@ def _build(build: BuildContext, place: Path) -> Built:
     from ..bundle.assemble import write
     from ..environments import given_lock, record
     from ..equivalence.graph_alone import begun
+    from ..equivalence.layers import layers
     from ..equivalence.others import Spare
     from ..options import kept
 
@@ -118,10 +119,11 @@ def _build(build: BuildContext, place: Path) -> Built:
     cases = _cases(build, proven, probes)
     latency = _latency(build, loaded, proven, probes)
     outcome = _variants(build, proven, probes, cases)
+    blocks = layers(proven.model, proven.signature, probes, worker, build.scratch)
     environment = _lock(build, loaded, recording, given)
     build.progress("writing the bundle, and replaying its golden cases")
     options = kept(request.options, loaded.framework)
-    parts = (environment, proven, cases, latency, outcome, spoken)
+    parts = (environment, proven, cases, latency, outcome, spoken, blocks)
     identity = write(request, place, build.source, loaded, options, *parts).identity
     remarks = (*_remarks(build, loaded, signature, example), *outcome.remarks)
     facts, found = _facts(environment), outcome.to_json()

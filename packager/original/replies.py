@@ -137,6 +137,7 @@ REPLIES: Mapping[type[messages.Message], Check] = {
     messages.Probed: _probed,
     messages.Converted: record({"as_it_came": flag, "kernels": whole(0, 2**31), "left_out": listing(_message)}),
     messages.Noisy: record({"outputs": mapping(number(0), text())}),
+    messages.Observed: record({"left_out": _words}),
     messages.Judgement: record({"values": listing(number(), MOST_ITEMS)}),
     messages.Measured: record({"batches": listing(_timed)}),
     messages.Surroundings: record({"environment": _environment}),

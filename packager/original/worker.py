@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import IO, Any, Protocol
 
 from mlpack_toolkit import converters
-from mlpack_toolkit.converters.messages import Convert, Failure, Load, Noise, Predict, R, Request, line_of
+from mlpack_toolkit.converters.messages import Convert, Failure, Load, Noise, Observe, Predict, R, Request, line_of
 from mlpack_toolkit.converters.spec import Axes, Table
 from mlpack_toolkit.converters.table import rows_of
 
@@ -157,6 +157,13 @@ class Worker:
         """By output of floats, the largest difference of the original's answers from themselves, computed otherwise."""
         hand_over(rows, scratch / "rows.npz")
         return self.call(Noise(str(scratch / "rows.npz"))).outputs
+
+    def observe(self, rows: Table, scratch: Path, asked: Observe) -> tuple[Table, Sequence[str]]:
+        """The answers of the original's parts, each under the path of its part and a number; paths without answers
+        because they are too large."""
+        hand_over(rows, Path(asked.rows))
+        left_out = self.call(asked).left_out
+        return tensors_in(Path(asked.out)), left_out
 
     def send(self, request: Request[Any]) -> None:
         """Starts a command; `receive` waits for it."""

@@ -407,6 +407,49 @@ def tools() -> None:
             pytest.skip(str(error))
 
 
+ALLOCATED = """#include <CLASS/CLASS.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+
+static std::size_t allocated = 0;
+void* operator new(std::size_t size) {
+    allocated += size;
+    if (void* place = std::malloc(size)) return place;
+    throw std::bad_alloc();
+}
+void operator delete(void* place) noexcept { std::free(place); }
+void operator delete(void* place, std::size_t) noexcept { std::free(place); }
+
+int main(int, char** arguments) {
+    const CLASS::TYPE model{std::filesystem::path(arguments[1])};
+    CLASS::Tensors inputs;
+    inputs["image"] = {{1, 2, 500000}, std::vector<float>(1000000)};
+    inputs["mask"] = {{1, 2, 500000}, std::vector<bool>(1000000)};
+    inputs["word"] = {{1}, std::vector<std::string>{"x"}};
+    const std::size_t before = allocated;
+    const CLASS::Tensors answers = model.predict(inputs);
+    std::printf("%zu", allocated - before);
+}
+"""
+
+
+def allocated(project: Path, work: Path) -> int:
+    """Bytes that a call with 4 MB of numbers allocates, of which its answer has as many."""
+    source, program = work / "allocated.cpp", work / "allocated"
+    (header,) = (path for path in (project / "include").iterdir())
+    klass = re.search(r"^class (\w+)", (header / f"{header.name}.hpp").read_text(), re.MULTILINE)
+    assert klass
+    source.write_text(ALLOCATED.replace("CLASS", header.name).replace("TYPE", klass[1]))
+    (library,) = (work / "cpp").glob("*.a")
+    done = run("g++", "-std=c++17", "-I", project / "include", source, library, "-ldl", "-pthread", "-o", program)
+    assert done.returncode == 0, log(done)
+    done = run(program, project / "model" / "model.onnx", **(cpp.RUNTIME.steps(project, work)[0].environment or {}))
+    assert done.returncode == 0, log(done)
+    return int(done.stdout)
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("tools")
 @pytest.mark.parametrize("name", sixth(sorted(set(PACKAGES) - {"penguins"})))  # which `built` builds
@@ -417,6 +460,8 @@ def test_project_builds_without_warnings_and_replays_its_cases(name: str, tmp_pa
     assert done.returncode == 0, log(done)
     assert "100% tests passed, 0 tests failed out of 2" in done.stdout
     assert sorted(p.relative_to(project) for p in project.rglob("*")) == before
+    if name == "tensors":
+        assert 4_000_000 <= allocated(project, tmp_path / "work") < 5_000_000, "the answer, and no copy of the input"
 
 
 # One project built once, inside a bundle.

@@ -7,22 +7,28 @@ import re
 import signal
 import subprocess
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from shutil import which
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
-from mlpack_toolkit.converters.spec import Unreadable
+from mlpack_toolkit.converters.artifact import Artifact
+from mlpack_toolkit.converters.messages import Observe
+from mlpack_toolkit.converters.spec import Table, Unreadable
 from mlpack_toolkit.converters.torch.loading import require_new
+from mlpack_toolkit.packager.bundle.architecture import grown, path_of
 from mlpack_toolkit.packager.bundle.reader import open_bundle
 from mlpack_toolkit.packager.commands.predict import predict
 from mlpack_toolkit.packager.commands.reproduce import _asked_again
 from mlpack_toolkit.packager.commands.verify import check_bundle
 from mlpack_toolkit.packager.environments.python.rebuild import Interpreter
+from mlpack_toolkit.packager.equivalence.layers import with_errors
 from mlpack_toolkit.packager.errors import UntrustedError
+from mlpack_toolkit.packager.original.reload import original_worker
 from mlpack_toolkit.packager.original.source import take_source
 from mlpack_toolkit.runtimes.engine.binary import arrays_of
 from mlpack_toolkit.runtimes.server.bundle_info import describe
@@ -209,11 +215,47 @@ def test_the_original_gives_the_same_bits_again(name: str, request: pytest.Fixtu
 def test_the_report_says_what_it_was_and_what_was_proved(tagger: Bundle) -> None:
     folder, _ = tagger
     report = (folder / "evidence/report.html").read_text()
-    for said in ("Tagger (PyTorch, 1,060 parameters)", "tokens_1", "torch"):
+    for said in ("Tagger (PyTorch, 1,060 parameters)", "tokens_1", "torch", "The error grows most in <code>"):
         assert said in report, said
     packages = open_bundle(folder).json("environment/python/environment.json")["distributions"]
     assert "torch" in {each["name"] for each in packages}
     assert (folder / "model/code/small_nets.py").is_file()
+
+
+def worse(artifact: Artifact, path: str, folder: Path) -> Artifact:
+    """A copy of the graph in which the weights of one module are 0.2 % larger."""
+    model = onnx.load(artifact.path)
+    read = {name for node in model.graph.node if path_of(node) == path for name in node.input}
+    floats = [t for t in model.graph.initializer if t.name in read and t.data_type == onnx.TensorProto.FLOAT]
+    assert floats, read
+    for tensor in floats:
+        tensor.CopyFrom(
+            onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor) * np.float32(1.002), tensor.name)
+        )
+    onnx.save(model, folder / "model.onnx")
+    return Artifact.of(folder / "model.onnx")
+
+
+@pytest.mark.parametrize(("name", "path"), [("pictures", "5"), ("tagger", "lstm")])
+def test_the_layer_that_is_worse_is_named(name: str, path: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """Of a program and of modules of Python; the graph as it was built has no block like that."""
+    bundle = open_bundle(request.getfixturevalue(name)[0])
+    graph, example = bundle.variant().artifact, next(case.rows for case in bundle.golden() if not case.error)
+    with original_worker(bundle, TORCH, () if name == "pictures" else ("small_nets",)) as (worker, _, scratch):
+        files = str(scratch / "rows.npz"), str(scratch / "parts.npz")
+
+        def ask(rows: Table, paths: tuple[str, ...], each: int = 1 << 20) -> tuple[Table, Sequence[str]]:
+            return worker.observe(rows, scratch, Observe(*files, paths, each, 1 << 24))
+
+        found = with_errors(worse(graph, path, tmp_path), bundle.signature, example, ask)
+        plain = with_errors(graph, bundle.signature, example, ask)
+        arrays, left_out = ask(example, (path,), 8)
+    block = grown(found)
+    assert block is not None and block.path == path, found
+    assert block.error is not None and block.error > 1e-4 > 1e-5 > block.before
+    assert all(each.error is None or each.error < 1e-5 for each in plain), plain
+    assert sum(each.error is not None for each in plain) >= 3
+    assert not arrays and left_out == (path,), "an answer of more than 8 bytes is not kept"
 
 
 @pytest.mark.slow

@@ -8,7 +8,13 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from mlpack_toolkit.packager.bundle.architecture import MOST, Block, blocks
+from mlpack_toolkit.converters.graph_file import proto_of
+from mlpack_toolkit.packager.bundle.architecture import MOST, Block, blocks_of, grown, runs_of
+
+
+def blocks(graph: Path) -> tuple[Block, ...]:
+    model = proto_of(graph).graph
+    return blocks_of(model, runs_of(model))
 
 
 def _graph(paths: list[str], folder: Path) -> Path:
@@ -47,4 +53,13 @@ def test_a_flat_module_of_many_parts_is_cut(tmp_path: Path) -> None:
 
 def test_a_graph_that_does_not_say_has_none(tmp_path: Path) -> None:
     assert blocks(_graph(["", ""], tmp_path)) == ()
-    assert blocks(tmp_path / "missing.onnx") == ()
+
+
+def test_the_block_that_adds_most_to_the_error_is_named() -> None:
+    def block(path: str, error: float | None, before: float = 0.0) -> Block:
+        return Block(path, "", 0, "", error, before)
+
+    assert grown([block("a", 0.0), block("b", None), block("c", 2e-6, 1e-6), block("d", 9e-6, 8.5e-6)]) == block(
+        "c", 2e-6, 1e-6
+    )
+    assert grown([block("a", 1e-7, 2e-7), block("b", None)]) is None

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from mlpack_toolkit.converters._graph.builder import SINGLE_OUTPUTS
-from mlpack_toolkit.converters.messages import Environment, Lend, Load, Measure, Predict, Probe
+from mlpack_toolkit.converters.messages import Environment, Lend, Load, Measure, Observe, Predict, Probe
 from mlpack_toolkit.converters.messages import Request as Asked
 from mlpack_toolkit.converters.spec import Signature, TensorSpec
 from mlpack_toolkit.converters.table import write_table
@@ -35,6 +35,7 @@ REQUESTED: dict[str, Asked[Any]] = {
     "measure": Measure("", (), 0.0),
     "environment": Environment(),
     "predict": Predict("", ""),
+    "observe": Observe("", "", (), 0, 0),
 }
 ODD = (None, -1, 1.5, "x", [], {}, [[]], {"a": [None]}, "9" * 5000)
 TIMES = dict.fromkeys(("batch", "p50_ms", "p90_ms", "p95_ms", "p99_ms", "rows_per_second"), 1.0)
@@ -56,6 +57,7 @@ def said(flowers: Made, tmp_path_factory: pytest.TempPathFactory) -> dict[str, d
         "measure": {"batches": [TIMES]},
         "environment": {"environment": R_SAID},
         "predict": {},
+        "observe": {"left_out": ["layer1.0"]},
     }
 
 

@@ -25,8 +25,9 @@ public:
     Session(const std::vector<unsigned char>& bytes, const std::string& origin, const Options& options,
             std::vector<std::string> inputs, std::vector<std::string> outputs);
 
-    /// The outputs for these inputs, both in the order given to the constructor. Throws ModelError.
-    std::vector<Tensor> run(const std::vector<Tensor>& inputs) const;
+    /// The outputs for these inputs, both in the order given to the constructor; numbers are read where they are. Throws
+    /// ModelError.
+    std::vector<Tensor> run(const std::vector<const Tensor*>& inputs) const;
 
 private:
     void check(OrtStatus* status, const std::string& doing) const;

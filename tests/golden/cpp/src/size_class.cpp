@@ -62,7 +62,9 @@ std::vector<Result> SizeClass::predict(const Row* rows, std::size_t count) const
     if (count == 0) return results;  // some operators of ONNX Runtime fail on an empty batch
     std::vector<Tensor> inputs = empty_inputs(count);
     for (std::size_t i = 0; i != count; ++i) put_row(inputs, i, rows[i]);
-    const std::vector<Tensor> outputs = implementation_->session.run(inputs);
+    std::vector<const Tensor*> places;
+    for (const Tensor& tensor : inputs) places.push_back(&tensor);
+    const std::vector<Tensor> outputs = implementation_->session.run(places);
     detail::read(outputs[0], "label", results, &Result::label);
     detail::read(outputs[1], "probabilities", results, &Result::probabilities);
     return results;
