@@ -22,7 +22,7 @@ export MLPACK_NOTEBOOK_PYTHON := $(CURDIR)/$(NOTEBOOKS)/bin/python
 export MLPACK_TENSORFLOW_PYTHON := $(CURDIR)/$(TENSORFLOW)/bin/python
 export MLPACK_TENSORRT_PYTHON := $(CURDIR)/$(TENSORRT)/bin/python
 
-.PHONY: demo test check lint all toolchains r engine torch tensorflow tensorrt deep notebooks clean
+.PHONY: demo test check lint all system environments toolchains r engine torch tensorflow tensorrt deep notebooks clean
 
 demo: $(READY) toolchains
 	$(BIN)/python examples/penguins/train.py demo
@@ -33,13 +33,15 @@ demo: $(READY) toolchains
 	@echo "          demo/dist/penguins-1.0.0/deploy/java/README.md the Maven project"
 	@echo "          demo/dist/penguins-1.0.0/deploy/cpp/README.md  the CMake project"
 
-test: $(READY) toolchains r engine torch tensorflow tensorrt notebooks lint
+test: $(READY)
+	+$(MAKE) -j4 --output-sync=target --no-print-directory system environments lint
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 check: $(READY) lint
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal --quick
 
-all: $(READY) toolchains r engine torch tensorflow tensorrt notebooks lint
+all: $(READY)
+	+$(MAKE) -j4 --output-sync=target --no-print-directory system environments lint
 	MLPACK_FUZZ_SECONDS=60 $(BIN)/pytest -n $(WORKERS) --dist worksteal --full --durations=50
 
 lint: $(READY)
@@ -57,6 +59,11 @@ $(READY): requirements.txt pyproject.toml
 	$(BIN)/uv pip install -q --system-certs --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.txt
 	$(BIN)/uv pip install -q --system-certs --python $(BIN)/python --no-deps -e .
 	touch $(READY)
+
+# What apt installs, one after the other, beside the environments that uv makes.
+system: $(READY)
+	+$(MAKE) -j1 --no-print-directory toolchains r engine
+environments: torch tensorflow tensorrt notebooks
 
 # What the generated Java and C++ projects are built with.
 toolchains: $(READY)
@@ -109,6 +116,7 @@ $(TENSORRT)/.ready: requirements-tensorrt.txt | $(READY)
 	$(BIN)/uv venv -q --clear --python $(PYTHON) $(TENSORRT)
 	$(BIN)/uv pip install -q --system-certs --python $(TENSORRT)/bin/python --require-hashes -r requirements-tensorrt.txt
 	touch $(TENSORRT)/.ready
+
 # TensorFlow and Keras, in an environment of their own (2 GB), for the same.
 tensorflow: $(TENSORFLOW)/.ready
 $(TENSORFLOW)/.ready: requirements-tensorflow.txt | $(READY)
