@@ -64,6 +64,7 @@ def cli(context: click.Context) -> None:
     "--keep-failed", is_flag=True, default=None, help="Keep graphs, probes and answers if the numbers differ."
 )
 @click.option("--overwrite", is_flag=True, default=None, help="Replace an older bundle once the new one is complete.")
+@click.option("--reuse", is_flag=True, default=None, help="Take the bundle of the same inputs, else replace it.")
 @click.option("--config", type=_file, help="Read these options from a toml file, table [build].")
 @_as_json
 def build(config: Path | None, as_json: bool, settings: Spelled, **options: Any) -> None:

@@ -33,7 +33,7 @@ CPU = "cpu"
 PRECISIONS = ("auto", "float32", "float64")
 KEYS: tuple[str, ...] = ("model", "example", "output", "name", "version", "python", "code", "target", "precision")
 KEYS += ("rtol", "atol", "max-p99", "allow", "vendor", "lock", "keep-failed")
-KEYS += ("overwrite", "variant")
+KEYS += ("overwrite", "reuse", "variant")
 
 
 def build_request(config: Path | None, options: Mapping[str, Any], settings: Sequence[Setting] = ()) -> Request:
@@ -112,7 +112,7 @@ def _typed(key: str, value: Any, path: Path) -> Any:
     expected: dict[str, tuple[type, ...]] = {"rtol": number, "atol": number, "max_p99": number}
     if key == "max_p99" and isinstance(value, str):
         return value
-    expected |= {"keep_failed": flag, "vendor": flag, "overwrite": flag}
+    expected |= {"keep_failed": flag, "vendor": flag, "overwrite": flag, "reuse": flag}
     fits = isinstance(value, expected.get(key, (str,))) and (expected.get(key) != number or not isinstance(value, bool))
     if key == "precision" and value not in PRECISIONS:
         raise UsageError(f"{path}: precision in [build] must be one of {', '.join(PRECISIONS)}, not {value!r}")

@@ -48,6 +48,7 @@ class Request:
     options: Options = field(default_factory=dict)
     keep_failed: bool = False
     overwrite: bool = False
+    reuse: bool = False
     reals: tuple[str, ...] = ()
     variants: tuple[Asked, ...] = ()
     limits: Limits = field(default_factory=Limits)

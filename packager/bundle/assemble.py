@@ -57,9 +57,11 @@ def write(
     latency: LatencyReport,
     outcome: Outcome,
     spoken: Shipping,
+    inputs: Mapping[str, Any],
     blocks: Sequence[Block] = (),
 ) -> Manifest:
-    """Writes the bundle to `place` and returns its manifest. `blocks`: of a module, for the report."""
+    """Writes the bundle to `place` and returns its manifest. `inputs`: see `reuse`. `blocks`: of a module, for the
+    report."""
     from mlpack_toolkit import runtimes
 
     name, version = request.bundle_name, request.version
@@ -93,6 +95,7 @@ def write(
         return {
             layout.latency: canonical(latency.to_json()),
             layout.machine: canonical(settings),
+            layout.inputs: canonical(inputs),
             layout.report: page,
             **({layout.variants: canonical(latencies)} if latencies else {}),
         }

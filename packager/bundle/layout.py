@@ -41,6 +41,11 @@ class Layout:
         return self.measurements + "variants.json"
 
     @property
+    def inputs(self) -> str:
+        """The digest of what the bundle was made of: see `reuse`."""
+        return self.measurements + "inputs.json"
+
+    @property
     def machine(self) -> str:
         """Facts about the machine of the build that can change the last bits."""
         return self.measurements + "machine.json"

@@ -51,6 +51,12 @@ class LatencyReport:
     threads: int = THREADS
     provider: str = "CPUExecutionProvider"
 
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> LatencyReport:
+        """The report that `to_json` wrote."""
+        sides = tuple(plain["graph"]), tuple(plain["original"])
+        return cls(*sides, plain["machine"], plain["versions"], plain["threads"], plain["provider"])
+
     def to_json(self) -> dict[str, Any]:
         """The JSON object of this report; `speedup` is the original's median over the graph's."""
         return {

@@ -70,6 +70,7 @@ def build(request: Request, progress: Progress = lambda step: None) -> Built:
 
     request, mlflow = opened(request)
     request = model_folder.opened(request)
+    request = replace(request, overwrite=request.overwrite or request.reuse)
     place = request.output / f"{request.bundle_name}-{request.version}"
     check_request(request)
     check_free(place, request.overwrite)
@@ -78,6 +79,8 @@ def build(request: Request, progress: Progress = lambda step: None) -> Built:
         held = name / "source"  # which the model cannot reach
         called = functions(request.options)
         source = take_source(request.model, held, request.allow, request.code, called)
+        if request.reuse and (found := _reused(request, source, place, progress)) is not None:
+            return found
         with Worker(request.python, scratch, request.limits) as worker:
             try:
                 built = _build(BuildContext(request, source, worker, scratch, progress), place)
@@ -88,6 +91,13 @@ def build(request: Request, progress: Progress = lambda step: None) -> Built:
                 raise
 
 
+def _reused(request: Request, source: Source, place: Path, progress: Progress) -> Built | None:
+    from ..reuse import reused
+
+    progress("comparing with the bundle that is there")
+    return reused(request, source, place) if place.is_dir() else None
+
+
 def _build(build: BuildContext, place: Path) -> Built:
     from ..bundle.assemble import write
     from ..environments import given_lock, record
@@ -95,6 +105,7 @@ def _build(build: BuildContext, place: Path) -> Built:
     from ..equivalence.layers import layers
     from ..equivalence.others import Spare
     from ..options import kept
+    from ..reuse import record as record_inputs
 
     request, worker = build.request, build.worker
     given = given_lock(request.lock) if request.lock else None
@@ -123,10 +134,11 @@ def _build(build: BuildContext, place: Path) -> Built:
     environment = _lock(build, loaded, recording, given)
     build.progress("writing the bundle, and replaying its golden cases")
     options = kept(request.options, loaded.framework)
-    parts = (environment, proven, cases, latency, outcome, spoken, blocks)
+    facts, found = _facts(environment), outcome.to_json()
+    inputs = record_inputs(request, build.source, environment.document, {"environment": facts, "variants": found})
+    parts = (environment, proven, cases, latency, outcome, spoken, inputs, blocks)
     identity = write(request, place, build.source, loaded, options, *parts).identity
     remarks = (*_remarks(build, loaded, signature, example), *outcome.remarks)
-    facts, found = _facts(environment), outcome.to_json()
     return Built(place, identity, proven.signature, proven.report, latency, facts, loaded.notes, remarks, found)
 
 

@@ -57,6 +57,23 @@ class VerificationReport:
         """The largest error on rows as they come, as a share of its tolerance."""
         return max((e.share for kind in ORDINARY for e in self.probes.get(kind, {}).values()), default=0.0)
 
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> VerificationReport:
+        """The report that `to_json` wrote."""
+        return cls(
+            precision=plain["precision"],
+            provider=plain["provider"],
+            tolerances={name: Tolerance(**each) for name, each in plain["tolerances"].items()},
+            user_tolerance=plain["tolerance_given_by_user"],
+            probes={k: {n: Errors(**each) for n, each in found.items()} for k, found in plain["probes"].items()},
+            refused=plain["refused"],
+            known=tuple((k["probe"], k["column"], k["tried"], k["known"]) for k in plain["tried_of_known"]),
+            tried=plain["other_precisions"],
+            worst=tuple(plain["worst"]),
+            again=plain.get("other_processor"),
+            noise=plain.get("noise", {}),
+        )
+
     def to_json(self) -> dict[str, Any]:
         """The JSON object of this report."""
         return {

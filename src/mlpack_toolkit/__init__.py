@@ -37,6 +37,7 @@ def build(
     lock: str | Path | None = None,
     keep_failed: bool | None = None,
     overwrite: bool | None = None,
+    reuse: bool | None = None,
     config: str | Path | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     **older: object,
