@@ -91,7 +91,7 @@ $(TORCH)/.ready: requirements-torch.txt | $(READY)
 	$(BIN)/uv pip install -q --system-certs --python $(TORCH)/bin/python --compile-bytecode --require-hashes -r requirements-torch.txt
 	touch $(TORCH)/.ready
 
-# TensorRT for RTX, in an environment of its own (400 MB), which makes engines without a GPU.
+# TensorRT for RTX, in an environment of its own (230 MB), which makes engines without a GPU.
 tensorrt: $(TENSORRT)/.ready
 $(TENSORRT)/.ready: requirements-tensorrt.txt | $(READY)
 	$(BIN)/uv venv -q --clear --python $(PYTHON) $(TENSORRT)
