@@ -110,7 +110,7 @@ $(NOTEBOOKS)/.ready: requirements-notebooks.txt | $(READY)
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"), "$(CURDIR)/src", sep="\n")' > "$$($(NOTEBOOKS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/mlpack.pth"
 	touch $(NOTEBOOKS)/.ready
 
-# TensorRT for RTX, in an environment of its own (400 MB), which makes engines without a GPU.
+# TensorRT for RTX, in an environment of its own (230 MB), which makes engines without a GPU.
 tensorrt: $(TENSORRT)/.ready
 $(TENSORRT)/.ready: requirements-tensorrt.txt | $(READY)
 	$(BIN)/uv venv -q --clear --python $(PYTHON) $(TENSORRT)

@@ -75,13 +75,12 @@ def _made(bundle: Bundle, variant: str, plan: Plan, place: Path, python: str) ->
     own = bundle.variant(variant).artifact
     with tempfile.TemporaryDirectory(prefix="mlpack-") as name:
         work = Work(bundle.checked(), bundle.signature, Path(name))
-        cache = own.folder / TIMING_CACHE
         if TIMING_CACHE in {file.path for file in own.files}:
-            shutil.copyfile(cache, work.folder / TIMING_CACHE)
+            shutil.copyfile(own.folder / TIMING_CACHE, work.folder / TIMING_CACHE)
         made = made_by(plan, work, python)
         for file in made.artifact.files:
             shutil.copyfile(work.folder / file.path, place / file.path)
     engine = file_of(place, ENGINE)
-    before = next(file.sha256 for file in own.files if file.path == ENGINE)
+    before = next((file.sha256 for file in own.files if file.path == ENGINE), "")
     (place / RECIPE).write_bytes(canonical({"kind": KIND, **made.recipe}))
     return {"sha256": engine.sha256, "same": engine.sha256 == before, "recipe": dict(made.recipe)}

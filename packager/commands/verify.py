@@ -16,6 +16,7 @@ from mlpack_toolkit.runtimes.server.manifest import CPU, REFERENCE
 
 from ..bundle.golden import GoldenCase
 from ..bundle.reader import Bundle, check_files, open_bundle
+from ..engines.recipe import KIND
 from ..equivalence.runners import Graph, check_answers
 from ..equivalence.session import session_of
 from ..errors import DamagedError, MismatchError, MissingToolError, UsageError
@@ -25,6 +26,7 @@ from ..setup_headers import check_kept
 from .proving import placed_in, proved
 
 SECONDS = 1800
+NATIVE = "an engine is native code of whoever built the bundle: it runs where you name it with --variant"
 
 
 def check_bundle(
@@ -103,6 +105,9 @@ def _replay_others(
     """The cases of each variant but the reference; `absent` takes those that cannot run here, with the reason."""
     replayed = {}
     for other in bundle.variants[1:]:
+        if other.recipe.get("kind") == KIND:
+            absent[other.name] = NATIVE
+            continue
         progress(f"replaying the golden cases in the variant {other.name}")
         try:
             replayed[_place(other.name, other.provider)] = replay_held(bundle, other.provider, other.name, gates, rows)

@@ -31,7 +31,7 @@ def build(request: Request) -> Built:
     found = needs(bool(images_of(request.bundle.signature)))
     base = _base(request)
     request.progress("collecting the server's packages")
-    faster, variables = operators(request.bundle)
+    faster, variables = ({}, {}) if request.provider else operators(request.bundle)  # those are for the CPU
     on = accelerated(request.provider, found.packages, base) if request.provider else None
     libraries = on.layer() if on else {}
     variables |= on.variables(libraries) if on else {}

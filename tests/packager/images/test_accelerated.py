@@ -96,6 +96,7 @@ def made(crew: Made, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, di
     patch.setattr(_accelerated, "libraries", lambda *asked: {"nvidia-cublas": "13.0"})
     patch.setattr(_accelerated, "added", lambda packages, base: {f"{base.place}/{library}": b"native code"})
     patch.setattr(oci, "added", added)
+    patch.setattr(oci, "operators", lambda bundle: pytest.fail("operators for the CPU were asked for"))
     place = tmp_path_factory.mktemp("gpu") / "crew.tar"
     try:
         return place, make(crew.folder, None, None, place, "debian", False, lambda step: None, "cuda")
