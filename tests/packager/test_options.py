@@ -82,7 +82,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Request:
 
     monkeypatch.setattr(flow, "build", build)
     # The thread of `guard` would outlive this test, and end pytest on the signal of a later one.
-    monkeypatch.setattr("mlpack_toolkit.packager.cli.guard", lambda say: None)
+    monkeypatch.setattr("mlpack_toolkit.packager.running.guard", lambda say: None)
     with pytest.raises(SystemExit) as caught:
         cli.main(["build", "m.joblib", "--example", "x.csv", *arguments], standalone_mode=False)
     assert caught.value.code == 2
