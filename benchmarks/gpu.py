@@ -13,6 +13,7 @@ model. What is not measured (no time, no GPU, no compiler) is absent, with the r
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import os
 import platform
@@ -21,7 +22,8 @@ import subprocess
 import sys
 import tempfile
 import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
@@ -35,7 +37,7 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {"cpu": {}, "cuda": {"cudnn_conv_algo
 """The same algorithm at each run; `use_tf32` is set by each measurement."""
 WARM, RUNS, LEAST = 10, 200, 3
 SHARE = 4.0
-"""Seconds that one line of latency may take, after its first run."""
+"""Seconds that one line of latency may take."""
 COMPILING = 60.0
 """Seconds that must be left for `torch.compile`."""
 BATCHES = (1, 32)
@@ -265,18 +267,24 @@ def export(
         free = tuple({axis: batch} for axis in axes.values())
         torch.onnx.export(module, inputs, str(out), dynamo=True, dynamic_shapes=free, **names)
         return
-    _stand_in_for_onnx()
     dims = {name: {axis: "batch"} for name, axis in {**axes, **outputs}.items()}
-    torch.onnx.export(module, inputs, str(out), dynamo=False, dynamic_axes=dims, opset_version=17, **names)
+    with _stand_in_for_onnx():
+        torch.onnx.export(module, inputs, str(out), dynamo=False, dynamic_axes=dims, opset_version=17, **names)
 
 
-def _stand_in_for_onnx() -> None:
+@contextmanager
+def _stand_in_for_onnx() -> Iterator[None]:
     """The older exporter imports onnx to look for functions of onnxscript in what it wrote; here are none."""
     if "onnx" in sys.modules or find_spec("onnx"):
+        yield
         return
     stand_in: Any = types.ModuleType("onnx")
     stand_in.load_model_from_string = lambda content: types.SimpleNamespace(graph=types.SimpleNamespace(node=[]))
     sys.modules["onnx"] = stand_in
+    try:
+        yield
+    finally:
+        del sys.modules["onnx"]
 
 
 class Graph:
@@ -409,54 +417,63 @@ def _compared(network: Network, form: str, graph: Graph, want: Any, got: Any) ->
     }
 
 
+Calls = Mapping[str, Callable[[], None]]
+"""By side, one call of it."""
+
+
 def latency(ready: Ready, rows: int, run: Run) -> None:
     """Notes the times of the graph in each form, and of torch as it comes, at one batch size."""
     import torch
 
-    network, given = ready.network, ready.network.inputs(run.sizes, rows)
+    given = ready.network.inputs(run.sizes, rows)
+    calls: dict[str, Callable[[], None]] = {}
     for name, graph in ready.graphs.items():
         dtype = torch.float16 if name == "float16" else torch.float32
         arrays = [each.numpy() for each in _as(given, dtype)]
-        _line(network, f"graph, {name}", rows, graph.bound(arrays), run)
+        calls[f"graph, {name}"] = graph.bound(arrays)
         if run.provider == "cuda":
-            _line(network, f"graph, {name}, with copies", rows, _partial(graph.run, arrays), run)
-    for dtype in (torch.float32, *((torch.float16,) if run.provider == "cuda" else ())):
-        module = ready.module.to(run.device, dtype)
-        inputs = tuple(each.to(run.device) for each in _as(given, dtype))
-        _line(network, f"torch, {str(dtype).rpartition('.')[2]}", rows, _torch_call(module, inputs, run), run)
-    ready.module.float()
+            calls[f"graph, {name}, with copies"] = _again(graph.run, arrays)
+    calls["torch, float32"] = _torch_call(ready.module, given, torch.float32, run)
+    if run.provider == "cuda":
+        calls["torch, float16"] = _torch_call(copy.deepcopy(ready.module), given, torch.float16, run)
+    _lines(ready.network, rows, calls, run)
 
 
 def compiled(ready: Ready, rows: int, run: Run) -> None:
-    """Notes the times of torch.compile in float32, where there is time for it."""
+    """Notes the times of torch.compile in float32, and how many times as fast as torch in turns with it it is."""
     import torch
 
     what = f"{ready.network.name}, torch.compile, batch {rows}"
     if not run.compiles or run.left() < COMPILING:
         run.skip(what, "no time left" if run.compiles else "--no-compile")
         return
-    module = ready.module.to(run.device)
-    inputs = tuple(each.to(run.device) for each in ready.network.inputs(run.sizes, rows))
+    given = ready.network.inputs(run.sizes, rows)
+    plain = _torch_call(ready.module, given, torch.float32, run)
     torch._dynamo.reset()
     start = perf_counter()
     try:
-        call = _torch_call(torch.compile(module), inputs, run)
+        call = _torch_call(torch.compile(ready.module), given, torch.float32, run)
         call()
     except Exception as error:  # no compiler, or a network that it cannot compile
         run.skip(what, f"{type(error).__name__}: {str(error)[:160]}")
         return
-    _line(ready.network, "torch.compile, float32", rows, call, run, perf_counter() - start)
+    seconds = perf_counter() - start
+    beside = "torch, float32, beside torch.compile"
+    _lines(ready.network, rows, {beside: plain, "torch.compile, float32": call}, run, seconds)
 
 
-def _partial(call: Callable[[Any], Any], given: Any) -> Callable[[], None]:
+def _again(call: Callable[[Any], Any], given: Any) -> Callable[[], None]:
     def again() -> None:
         call(given)
 
     return again
 
 
-def _torch_call(module: Any, inputs: tuple[Any, ...], run: Run) -> Callable[[], None]:
+def _torch_call(module: Any, given: tuple[Any, ...], dtype: Any, run: Run) -> Callable[[], None]:
+    """A call of the module on the device; it returns when the answer is complete."""
     import torch
+
+    module, inputs = module.to(run.device, dtype), tuple(each.to(run.device) for each in _as(given, dtype))
 
     def call() -> None:
         with torch.no_grad():
@@ -467,40 +484,37 @@ def _torch_call(module: Any, inputs: tuple[Any, ...], run: Run) -> Callable[[], 
     return call
 
 
-def _line(
-    network: Network, side: str, rows: int, call: Callable[[], None], run: Run, compiling: float | None = None
-) -> None:
-    """One line of latency: a warm-up, then as many runs as fit into `SHARE` seconds, at most `RUNS`."""
+def _lines(network: Network, rows: int, calls: Calls, run: Run, compiling: float | None = None) -> None:
+    """A line of latency for each side. They take turns at every run, so that another program's load falls on all of
+    them alike; a warm-up, then as many rounds as fit into `SHARE` seconds for each, at most `RUNS`."""
     if run.left() <= 0:
-        run.skip(f"{network.name}, {side}, batch {rows}", "no time left")
+        run.skip(f"{network.name}, {', '.join(calls)}, batch {rows}", "no time left")
         return
+    times: dict[str, list[float]] = {side: [] for side in calls}
+    most = SHARE * len(calls)
+    _rounds(calls, {side: [] for side in calls}, WARM, 1, most / 4, run)
+    _rounds(calls, times, RUNS, LEAST, most, run)
+    for side, found in times.items():
+        line: dict[str, Any] = {"model": network.name, "side": side, "batch": rows, **_quantiles(found)}
+        line |= {"rows/s": rows * 1e3 / (sum(found) / len(found)), "runs": len(found)}
+        run.found["latency"].append({**line, **({} if compiling is None else {"compiling s": compiling})})
+
+
+def _rounds(calls: Calls, times: Mapping[str, list[float]], most: int, least: int, seconds: float, run: Run) -> None:
     begun = perf_counter()
-    for i in range(WARM):
-        if not i or perf_counter() - begun < SHARE / 4:
+    for i in range(most):
+        if i >= least and (perf_counter() - begun > seconds or run.left() < 0):
+            return
+        for side, call in calls.items():
+            start = perf_counter()
             call()
-    times: list[float] = []
-    begun = perf_counter()
-    while len(times) < LEAST or (len(times) < RUNS and perf_counter() - begun < SHARE):
-        start = perf_counter()
-        call()
-        times.append((perf_counter() - start) * 1e3)
-        if run.left() < 0:
-            break
+            times[side].append((perf_counter() - start) * 1e3)
+
+
+def _quantiles(times: Sequence[float]) -> dict[str, float]:
     ordered = sorted(times)
-
-    def at(share: float) -> float:
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-
-    line = {
-        "model": network.name,
-        "side": side,
-        "batch": rows,
-        "p50 ms": at(0.5),
-        "p90 ms": at(0.9),
-        "p99 ms": at(0.99),
-    }
-    line |= {"rows/s": rows * 1e3 / (sum(times) / len(times)), "runs": len(times)}
-    run.found["latency"].append({**line, **({"compiling s": compiling} if compiling is not None else {})})
+    places = {"p50 ms": 0.5, "p90 ms": 0.9, "p99 ms": 0.99}
+    return {name: ordered[min(len(ordered) - 1, int(share * len(ordered)))] for name, share in places.items()}
 
 
 def machine() -> dict[str, Any]:

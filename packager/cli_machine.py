@@ -56,7 +56,7 @@ def prove(
     settings: Spelled,
     as_json: bool,
 ) -> None:
-    """Proves BUNDLE on providers of this machine: answers and latency. Adds the proof to the bundle."""
+    """Proves BUNDLE on this machine's providers. Compares answers, measures latency, adds the proof to the bundle."""
     from .commands.prove import ProveRequest, prove_bundle
     from .latency.limits import of_command_line
     from .options import of_this_machine
@@ -83,7 +83,7 @@ def prove(
 @click.option("--seconds", type=_seconds, default=20.0, show_default=True, help="Time for all measurements.")
 @_as_json
 def tune(bundle: Path, variant: str | None, batch: int, seconds: float, as_json: bool) -> None:
-    """Finds how BUNDLE runs fastest on this kind of machine, within its proof. Adds the choice to the bundle."""
+    """Tunes BUNDLE for this kind of machine. Tries threads, levels and batches within its proof."""
     from .commands.tune import tune_bundle
 
     def work() -> dict[str, Any]:

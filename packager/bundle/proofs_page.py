@@ -55,7 +55,8 @@ _point = record(
 _largest = record({"batch": whole(1, 2**31), "why_not_larger": _word})
 _curve = record({"points": listing(_point, 100, least=1), "largest": _largest})
 _measured = record({"latency": _curve})
-_state = record({"before": record({}, {"governor": _word, "load": listing(number(0), 3)})})
+_cards = listing(mapping(_word), 64)
+_state = record({"before": record({}, {"governor": _word, "load": listing(number(0), 3), "gpus": _cards})})
 _proof: Check = record(
     {
         "format": whole(FORMAT, FORMAT),
@@ -71,7 +72,7 @@ _proof: Check = record(
         "latency": _curve,
         "state": _state,
     },
-    {"gpus": listing(mapping(_word), 64), "from_cpu": mapping(number(0)), "cpu": _measured},
+    {"gpus": _cards, "from_cpu": mapping(number(0)), "cpu": _measured},
 )
 
 
@@ -157,9 +158,11 @@ def _row(proof: Mapping[str, Any]) -> dict[str, Any]:
         "provider": proof["provider"],
         "options": ", ".join(f"{name}={value}" for name, value in proof["options"].items()),
         "machine": proof["machine"]["cpu"],
-        "gpus": ["; ".join(f"{name} {value}" for name, value in each.items()) for each in proof.get("gpus", ())],
+        "gpus": [_gpu(each) for each in proof.get("gpus", ())],
         "versions": ", ".join(f"{name} {value}" for name, value in proof["versions"].items()),
-        "state": ", ".join(each for each in (state.get("governor", ""), load) if each),
+        "state": ", ".join(
+            each for each in (state.get("governor", ""), load, *map(_clocks, state.get("gpus", ()))) if each
+        ),
         "nodes": ", ".join(f"{count} on {name}" for name, count in proof["nodes"].items()),
         "golden": proof["golden"],
         "from_original": _largest_of(proof["from_original"]),
@@ -172,6 +175,17 @@ def _row(proof: Mapping[str, Any]) -> dict[str, Any]:
         "best": f"{best['rows_per_second']:,.0f} at batch {best['batch']}",
         "largest": f"{proof['latency']['largest']['batch']}: {proof['latency']['largest']['why_not_larger']}",
     }
+
+
+def _gpu(facts: Mapping[str, str]) -> str:
+    """A card with its driver and its compute capability."""
+    words = {"name": "", "driver_version": "driver ", "compute_cap": "compute capability "}
+    return ", ".join(f"{word}{facts[name]}" for name, word in words.items() if name in facts)
+
+
+def _clocks(state: Mapping[str, str]) -> str:
+    """The state of a card: its performance level, clock and power."""
+    return " ".join(state[name] for name in ("pstate", "clocks.sm", "power.draw") if name in state)
 
 
 def _largest_of(by_output: Mapping[str, float]) -> str:

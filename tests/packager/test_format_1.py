@@ -22,7 +22,9 @@ from mlpack_toolkit.packager.bundle.replacing import check_replaceable
 from mlpack_toolkit.packager.commands.bench import bench_bundle
 from mlpack_toolkit.packager.commands.inspect import inspect
 from mlpack_toolkit.packager.commands.predict import predict
+from mlpack_toolkit.packager.commands.prove import ProveRequest, prove_bundle
 from mlpack_toolkit.packager.commands.reproduce import reproduce
+from mlpack_toolkit.packager.commands.tune import tune_bundle
 from mlpack_toolkit.packager.commands.verify import check_bundle
 from mlpack_toolkit.packager.diff import diff
 from mlpack_toolkit.packager.equivalence.runners import Original, check_answers
@@ -140,6 +142,14 @@ def test_serve(folder: Path) -> None:
 def test_bench(folder: Path) -> None:
     found = bench_bundle(folder, None, sys.executable, 0.01)
     assert [each["batch"] for each in found["graph"]] == [1, 8, 64, 1000] and not found["original"]
+
+
+def test_prove_and_tune(old: dict[str, Path]) -> None:
+    """Proved like any other; the old format has no place for the proof."""
+    facts = prove_bundle(old["digits"], ProveRequest(("cpu",), seconds=0.002))
+    (proof,) = facts["proofs"]
+    assert proof["golden"] == 4 and "page" not in facts and "takes no evidence" in proof["not_written"]
+    assert "takes no evidence" in tune_bundle(old["digits"], None, 1, 0.02)["not_written"]
 
 
 @pytest.mark.parametrize("name", ["digits", "birthweight"])

@@ -24,8 +24,10 @@ from mlpack_toolkit.packager.commands.prove import ProveRequest, prove_bundle
 from mlpack_toolkit.packager.equivalence.side_by_side import RECORDED, side_by_side
 from mlpack_toolkit.packager.errors import LatencyError, MismatchError, UsageError
 from mlpack_toolkit.packager.latency.limits import Limits
+from mlpack_toolkit.runtimes.engine.bound import DEVICES
 from tests.conftest import Run
 from tests.packager.conftest import Made
+from tests.packager.environments.test_nvidia import SMI, program
 from tests.packager.providers.test_providers import OPENVINO
 
 QUICK = 0.005
@@ -72,6 +74,30 @@ def test_what_people_read(copy: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "reference on cuda: " in said and "NVIDIA H200, " in said and "copies 0.7500 ms" in said
     assert "y 0.25 (case-007, [0, 2]: 0.5 and 0.25); label differs at 3 places; y is finite on one side at 1" in said
     assert "cpu p50 " in said and "(1.00x)" in said and "with a p99 within 5 ms" in said and facts["page"] in said
+
+
+@pytest.fixture
+def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CPU provider as if it had a device: its memory under another name, and a driver that names a card."""
+    import onnxruntime as ort
+
+    value, bind = ort.OrtValue.ortvalue_from_numpy, ort.IOBinding.bind_output
+    monkeypatch.setitem(DEVICES, "CPUExecutionProvider", "cuda")  # type: ignore[arg-type]
+    monkeypatch.setattr(ort.OrtValue, "ortvalue_from_numpy", staticmethod(lambda values, *where: value(values)))
+    monkeypatch.setattr(ort.IOBinding, "bind_output", lambda self, name, *where: bind(self, name))
+    program(tmp_path, SMI)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+
+def test_a_device_has_copies_and_names_itself(device: None, copy: Path) -> None:
+    facts = prove_bundle(copy, ProveRequest(("cpu",), seconds=QUICK))
+    (proof,) = facts["proofs"]
+    points = proof["latency"]["points"]
+    assert len(points) == 4 and all(p["copy_there_p50_ms"] > 0 and p["copy_back_p50_ms"] > 0 for p in points)
+    assert proof["gpus"][0]["name"] == "NVIDIA H200" and proof["gpus"][0]["compute_cap"] == "9.0"
+    assert proof["state"]["before"]["gpus"][0]["clocks.sm"] == "1980 MHz"
+    page = (copy / facts["page"]).read_text()
+    assert "NVIDIA H200, driver 580.65.06, compute capability 9.0" in page and "P0 1980 MHz" in page
 
 
 def test_a_missed_limit_is_said_and_the_proof_stays(copy: Path) -> None:
