@@ -37,7 +37,8 @@ class CaffeModel:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        return tuple(name for name in self.net.outputs if name not in {each.name for each in self.net.inputs})
+        """The names of the outputs."""
+        return self.net.outputs
 
     def places(self) -> dict[str, tuple[str, int]]:
         """By output, the layer that gives it last, and which of its tops it is."""
