@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -100,8 +101,8 @@ def beside(net: Writer, x: dict[str, Array], want: dict[str, Array], peer: str) 
 
 
 def _line(lines: list[str], folder: str) -> str:
-    """The line of an error, without the folder that is gone by then."""
-    return "".join(lines).replace(f"{folder}/", "")[:120]
+    """The line of an error, without addresses, and without the folder that is gone by then."""
+    return re.sub(r"https?://\S+", "", "".join(lines).replace(f"{folder}/", ""))[:120].strip()
 
 
 if __name__ == "__main__":
