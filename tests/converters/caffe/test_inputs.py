@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from mlpack_toolkit.converters.caffe import CONVERTER, load
 from mlpack_toolkit.converters.caffe.original import CaffeModel
 from mlpack_toolkit.converters.caffe.preprocessing import check_mean, check_order, check_scale, read_mean
-from mlpack_toolkit.converters.spec import Signature, TensorSpec, Unreadable, Unsupported
+from mlpack_toolkit.converters.spec import MissingTool, Signature, TensorSpec, Unreadable, Unsupported
 from tests.converters.caffe.cases import CASES, n
 from tests.converters.caffe.layerwise import errors, in_graph, opened
 from tests.converters.caffe.writer import Writer, blob
@@ -129,3 +130,6 @@ def test_another_opencv_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(cv2, "__version__", version)
         with pytest.raises(Unsupported, match=r"opencv-python-headless>=4.12,<5"):
             load(path, {})
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(MissingTool, match=r"opencv-python-headless>=4.12,<5"):
+        load(path, {})
