@@ -26,8 +26,9 @@ Written by `python -m benchmarks.coverage_caffe --write`; do not edit. Nets with
 ([architectures](../tests/converters/caffe/architectures.py), [small nets](../tests/converters/caffe/cases.py)), each
 read by OpenCV 4 and by mlpack, and **every blob of every layer** compared on two images: the largest difference,
 relative to the largest number of its blob (at least 1). A plain converter, `caffe-onnx` 0.1.2, is run beside it on one
-image (its graph in ONNX Runtime, its outputs only). The tests hold the small nets and the architectures at a sixteenth
-of the width.
+image (its graph in ONNX Runtime, its outputs only; whole architectures at a sixteenth of the width, for it takes
+minutes for more weights). The prototxts of the small nets have a batch of two, which it keeps. The tests hold the small
+nets and the architectures at that width.
 """
 
 

@@ -37,6 +37,8 @@ def load(path: Path, given: Mapping[str, Any]) -> CaffeModel:
     weights = {} if binary is None else read_weights(binary)
     free = given.get("size") == FREE
     _check_taken(net.inputs, {name for layer in net.layers for name in layer.bottoms})
+    if not net.outputs:
+        raise Unreadable(f"{text.name} has no output: every blob is taken by a layer, of Silence the last")
     found = CaffeModel(text, binary, net, weights, pre.steps_of(net, given), free, {}, None)
     _, built = graph_of(found, _inputs(found))
     found.shapes.update({name: built.values[name].shape for name in found.outputs})
@@ -56,6 +58,12 @@ def _inputs(model: CaffeModel) -> tuple[TensorSpec, ...]:
 
 
 def _input(model: CaffeModel, each: Input) -> TensorSpec:
+    """The input; the graph has another name for it where a layer in place gives an output of its name."""
+    own = f"input_{each.name}" if each.name in model.outputs else ""
+    return replace(_bare(model, each), graph_name=own)
+
+
+def _bare(model: CaffeModel, each: Input) -> TensorSpec:
     sizes: tuple[Dim, ...] = each.shape[1:]
     if model.free and len(each.shape) == 4:
         sizes = (each.shape[1], "height", "width")
@@ -70,7 +78,7 @@ def _input(model: CaffeModel, each: Input) -> TensorSpec:
 def graph_of(model: CaffeModel, inputs: Iterable[TensorSpec]) -> tuple[GraphBuilder, Built]:
     """The graph of the net without outputs, and its blobs."""
     graph = GraphBuilder("float32")
-    graph.reserve(each.name for each in inputs)
+    graph.reserve(each.in_graph for each in inputs)
     graph.reserve(model.outputs)
     found = {}
     for spec, each in zip(inputs, model.net.inputs):

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from .._caffe_files.wire import Blob
-from ..spec import Table, Unreadable, Unsupported
+from ..spec import MissingTool, Table, Unreadable, Unsupported
 from .building import Size, shown
 from .net import Net
 from .preprocessing import Steps
 
 LEAST, BEYOND = (4, 12), (5, 0)
+BRING = 'pip install "opencv-python-headless>=4.12,<5"'
 
 
 @dataclass
@@ -37,7 +38,8 @@ class CaffeModel:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        return tuple(name for name in self.net.outputs if name not in {each.name for each in self.net.inputs})
+        """The names of the outputs."""
+        return self.net.outputs
 
     def places(self) -> dict[str, tuple[str, int]]:
         """By output, the layer that gives it last, and which of its tops it is."""
@@ -98,14 +100,19 @@ class CaffeModel:
 
 
 def opencv() -> Any:
-    """OpenCV in a version that reads Caffe, on one thread, with the layers that it lacks. Raises `Unsupported`."""
-    import cv2
+    """OpenCV in a version that reads Caffe. Raises `MissingTool` without one, `Unsupported` for another version."""
+    try:
+        import cv2
+    except ModuleNotFoundError as error:
+        raise MissingTool(
+            f"the original of a Caffe net is asked with OpenCV, which is not installed: {BRING}"
+        ) from error
 
     version = tuple(int(part) for part in cv2.__version__.split(".")[:2])
     if not LEAST <= version < BEYOND:
         raise Unsupported(
             f"OpenCV {cv2.__version__} is installed, and the original of a Caffe net is asked with 4.12 or a later 4: "
-            'pip install "opencv-python-headless>=4.12,<5"'
+            f"{BRING}"
         )
     return cv2
 

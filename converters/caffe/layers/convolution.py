@@ -59,6 +59,9 @@ def deconvolution(site: Site) -> list[Value]:
     channels = _channels(site, x, count, group)
     if settings["dilations"] != [1, 1]:
         raise site.refused("is a deconvolution with dilation, which OpenCV computes as if it had none")
+    if any(pad >= size for pad, size in zip(settings["pads"], settings["kernel_shape"])):
+        # found with glibc's malloc checks: 4.14 writes beyond its buffer there
+        raise site.refused("has a pad that is no smaller than its kernel, on which OpenCV fails: put a Crop behind it")
     shape = (channels, count // group, *settings["kernel_shape"])
     weights = [site.const(site.array(0, shape, "filters"))]
     if bias:

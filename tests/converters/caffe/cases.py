@@ -185,6 +185,8 @@ REFUSED: dict[str, tuple[Case, str]] = {
     "BatchNorm of the batch at hand": (one("BatchNorm", "use_global_stats: false", n(4), abs(n(4)), n(1)), "at hand"),
     "Deconvolution with dilation": (
         one("Deconvolution", "num_output: 4 kernel_size: 3 dilation: 2", n(4, 4, 3, 3), n(4)), "with dilation"),
+    "Deconvolution with a pad as large as its kernel": (
+        one("Deconvolution", "num_output: 4 kernel_size: 1 pad: 1", n(4, 4, 1, 1), n(4)), "put a Crop behind it"),
     "Concat by concat_dim": (one("Concat", "concat_dim: 2", more=((2, 4, 3, 6),)), "concat_dim"),
     "PriorBox without clip": (one("PriorBox", "min_size: 3 variance: 0.1", more=((2, 3, 9, 9),)), "lacks clip"),
     "PriorBox without variance": (one("PriorBox", "min_size: 3 clip: true", more=((2, 3, 9, 9),)), "lacks variance"),

@@ -42,7 +42,9 @@ def in_graph(model: CaffeModel, x: Mapping[str, Array]) -> dict[str, Array]:
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
         session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        got = session.run(list(names.values()), {each.name: x[each.name] for each in session.get_inputs()})
+        got = session.run(
+            list(names.values()), {each.name: x[each.name.removeprefix("input_")] for each in session.get_inputs()}
+        )
     for key, values in zip(names, got, strict=True):
         sizes = built.every[key].shape
         assert all(size in (None, n) for size, n in zip(sizes, values.shape, strict=True)), (key, sizes, values.shape)

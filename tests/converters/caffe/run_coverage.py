@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,9 @@ from tests.converters.caffe.writer import Writer
 SMALL = "small nets"
 PIXELS = np.float32(60)
 CLOSE = 1e-5
-MOST_SECONDS = 600
+MOST_SECONDS = 120
+NARROW = 1 / 16
+"""The width of the nets that the plain converter is given."""
 
 
 def architecture(name: str, width: float, peer: str) -> dict[str, Any]:
@@ -45,8 +48,15 @@ def architecture(name: str, width: float, peer: str) -> dict[str, Any]:
             "error": max(found.values()),
             "at": max(found, key=lambda key: found[key]),
             "seconds": time.perf_counter() - began,
-            "peer": beside(net, {"data": x["data"][:1]}, model.answers({"data": x["data"][:1]}), peer),
+            "peer": _narrow(name, {"data": x["data"][:1]}, peer),
         }
+
+
+def _narrow(name: str, x: dict[str, Array], peer: str) -> str:
+    """What the plain converter makes of the same net with few channels: it takes minutes for many weights."""
+    net = ARCHITECTURES[name](NARROW)
+    with tempfile.TemporaryDirectory() as folder:
+        return beside(net, x, opened(net, Path(folder)).answers(x), peer)
 
 
 def small_nets(peer: str) -> list[dict[str, Any]]:
@@ -73,18 +83,26 @@ def beside(net: Writer, x: dict[str, Array], want: dict[str, Array], peer: str) 
         return "not run"
     with tempfile.TemporaryDirectory() as folder:
         path = net.write(Path(folder))
+        path.with_suffix(".caffemodel").write_bytes(net.binary)
         command = [peer, str(path), str(path.with_suffix(".caffemodel")), "m", folder]
         try:
             done = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=MOST_SECONDS)
             made = next(Path(folder).rglob("*.onnx"), None)
             if made is None:
-                return f"no graph: {(done.stderr or done.stdout).strip().splitlines()[-1][:120]}"
+                return f"no graph: {_line((done.stderr or done.stdout).strip().splitlines()[-1:], folder)}"
             session = ort.InferenceSession(str(made), providers=["CPUExecutionProvider"])
             got = session.run(None, dict(zip((i.name for i in session.get_inputs()), x.values())))
         except Exception as error:  # whatever the other program or its graph raises
-            return f"fails: {str(error).strip().splitlines()[0][:120]}"
+            return f"fails: {_line(str(error).strip().splitlines()[:1], folder)}"
     far = max((distance(a, b) for a, b in zip(got, want.values())), default=float("inf"))
+    if far == float("inf"):
+        return "WRONG: another shape"
     return "right" if far < CLOSE and len(got) == len(want) else f"WRONG by {far:.1e}"
+
+
+def _line(lines: list[str], folder: str) -> str:
+    """The line of an error, without addresses, and without the folder that is gone by then."""
+    return re.sub(r"https?://\S+", "", "".join(lines).replace(f"{folder}/", ""))[:120].strip()
 
 
 if __name__ == "__main__":

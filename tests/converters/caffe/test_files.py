@@ -103,10 +103,10 @@ def test_a_hostile_prototxt_is_one_sentence(name: str, tmp_path: Path) -> None:
     content, why = TEXTS[name]
     path = tmp_path / "net.prototxt"
     path.write_bytes(content)
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises((Unreadable, Unsupported)) as refused:
         load(path, {})
-    assert time.monotonic() - began < SECONDS
+    assert time.process_time() - began < SECONDS
     _sentence(refused.value)
     assert why in str(refused.value), refused.value
 
@@ -173,13 +173,13 @@ def test_fuzzed_files_are_read_or_refused(tmp_path: Path) -> None:
         for kind, seed in ((".prototxt", net.text.encode()), (".caffemodel", net.binary)):
             for content in mutation.mutants([seed], mutation.SECONDS / 6):
                 path.with_suffix(kind).write_bytes(content)
-                began = time.monotonic()
+                began = time.process_time()
                 try:
                     _tried(path)
                 except (Unreadable, Unsupported) as error:
                     _sentence(error)
                     refused += 1
-                assert time.monotonic() - began < SECONDS
+                assert time.process_time() - began < SECONDS
                 count += 1
             path.with_suffix(kind).write_bytes(seed)
     assert refused > count // 20

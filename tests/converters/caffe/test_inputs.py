@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import onnxruntime as ort
 import pytest
 
 from mlpack_toolkit.converters.caffe import CONVERTER, load
 from mlpack_toolkit.converters.caffe.original import CaffeModel
 from mlpack_toolkit.converters.caffe.preprocessing import check_mean, check_order, check_scale, read_mean
-from mlpack_toolkit.converters.spec import Unreadable, Unsupported
+from mlpack_toolkit.converters.spec import MissingTool, Signature, TensorSpec, Unreadable, Unsupported
 from tests.converters.caffe.cases import CASES, n
 from tests.converters.caffe.layerwise import errors, in_graph, opened
 from tests.converters.caffe.writer import Writer, blob
@@ -44,6 +46,20 @@ def test_images_of_any_size_where_the_net_allows_it(tmp_path: Path) -> None:
         assert max(errors(model, x).values()) < CLOSE, shape
     with pytest.raises(Unsupported, match=r"needs the size of its input in numbers, and it is free here"):
         opened(CASES["InnerProduct"].net, tmp_path / "fixed", size="free")
+
+
+def test_a_layer_in_place_on_the_input_is_an_output(tmp_path: Path) -> None:
+    model = opened(Writer().input("data", 1, 4).layer("r", "ReLU", "data", "data"), tmp_path)
+    description = CONVERTER.original.describe(model)
+    x = np.array([[-1, 2, -3, 4]], np.float32)
+    signature = Signature("graph", description.inputs, (TensorSpec("data", "float32", ("N", 4)),))
+    CONVERTER.export.convert(model, description, signature, "float32", tmp_path / "m.onnx")
+    session = ort.InferenceSession(str(tmp_path / "m.onnx"), providers=["CPUExecutionProvider"])
+    assert session.run(["data"], {"input_data": x})[0].tolist() == [[0, 2, 0, 4]]
+    assert model.answers({"data": x})["data"].tolist() == [[0, 2, 0, 4]]
+    silent = Writer().input("data", 1, 4).layer("r", "ReLU", "data", "y").layer("s", "Silence", "y", "")
+    with pytest.raises(Unreadable, match="has no output"):
+        opened(silent, tmp_path / "silent")
 
 
 def test_sizes_that_the_prototxt_does_not_say_are_refused(tmp_path: Path) -> None:
@@ -114,3 +130,6 @@ def test_another_opencv_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(cv2, "__version__", version)
         with pytest.raises(Unsupported, match=r"opencv-python-headless>=4.12,<5"):
             load(path, {})
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(MissingTool, match=r"opencv-python-headless>=4.12,<5"):
+        load(path, {})
