@@ -179,9 +179,9 @@ def _takes_tensors(source: Source) -> bool:
 
     A large file is loaded by one process after the other: both at once would need the memory of loading twice.
     """
-    path = source.files[0]
-    converter = converters.for_container(source.found.kind, path)
-    return converter is not None and converter.probing.takes_tensors and path.stat().st_size <= AT_ONCE
+    converter = converters.for_container(source.found.kind, source.files[0])
+    size = sum(path.stat().st_size for path in source.files)
+    return converter is not None and converter.probing.takes_tensors and size <= AT_ONCE
 
 
 def _read_example(build: BuildContext) -> Example | None:
@@ -241,7 +241,7 @@ def _with_others(build: BuildContext, spare: Spare, signature: Signature, probes
     from ..equivalence.tensor_rules import bounded, ruled
 
     build.progress("asking the original about other sizes and values")
-    spare.signature = signature
+    spare.signature, spare.first = signature, probes.rows
     signature = bounded(signature, probes.rows, spare.predict)
     others = tuple(of_rank(signature, answered(signature, probes.rows, spare.predict)))
     if build.request.rtol is None and build.request.atol is None:
