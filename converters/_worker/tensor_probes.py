@@ -5,10 +5,11 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from ..bfloat16 import LARGEST
-from ..spec import BFLOAT16, INTEGERS, REALS, SUM, Signature, Table, TensorSpec
+from ..spec import BATCH, BFLOAT16, INTEGERS, REALS, SUM, Range, Signature, Table, TensorSpec
 from ..table import take
 from .probes import LADDER
 
@@ -77,6 +78,18 @@ def free_dims(inputs: Iterable[TensorSpec]) -> list[str]:
 def size_of(inputs: Iterable[TensorSpec], table: Table, dim: str) -> int:
     """The size of a free dimension in the tensors."""
     return int(next(table[t.name].shape[t.shape.index(dim)] for t in inputs if dim in t.shape))
+
+
+def others_than(inputs: tuple[TensorSpec, ...], ranges: Iterable[Range], example: Table) -> Iterator[Table]:
+    """The example with another size of every free dimension, twice as large and one more, as far as its range allows;
+    then with its own batch. Leaves out tensors that are too large."""
+    largest = {each.name: each.largest for each in ranges}
+    sizes = {dim: size for dim in free_dims(inputs) if (size := size_of(inputs, example, dim))}
+    others = {dim: min(2 * size + 1, largest.get(dim, 2 * size + 1)) for dim, size in sizes.items()}
+    for dims in (others, {dim: size for dim, size in others.items() if dim != BATCH}):
+        changed = {dim: size for dim, size in dims.items() if size != sizes[dim]}
+        if changed and _fits(example, prod(size / sizes[dim] for dim, size in changed.items())):
+            yield resized(inputs, example, changed)
 
 
 def _fits(base: Table, times: float) -> bool:

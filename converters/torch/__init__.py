@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from .._worker.batch_axis import output_shapes, rows_alone
 from .._worker.free_axes import ranges_of, sizes, spec_of, takes_more, without_batch
 from .._worker.gathered import Gathered
+from .._worker.tensor_probes import others_than
 from ..image import HELP, NCHW, arranged, marked, only_declared
 from ..needs import Requirement
 from ..plugin import FILE, FUNCTION, TEXT, Converter, Export, Option, Original, Probing, Saved, Source
@@ -21,7 +23,7 @@ from ..spec import Description, Signature, Table, TensorSpec
 from . import examples
 from .dims import free_axes
 from .model import TorchModel, wrapped
-from .purity import check_pure
+from .purity import check_first, check_pure, untouched
 
 ONNX = ("onnx>=1.16", "onnxscript>=0.6")
 """What torch's exporter needs beside torch."""
@@ -70,11 +72,16 @@ def adapt(model: TorchModel, description: Description) -> Description:
     inputs = tuple(spec_of(name, values, axes.get(name, {})) for name, values in example.items())
     inputs = marked(inputs, model.given.get("image", ""))
     found = replace(description, inputs=inputs, ranges=ranges_of(axes))
+    new = untouched(model.module) if model.program is None else None
     try:
         fresh = model.outputs(example)
     except Exception:  # an example that does not fit is refused where it is first asked
         return found
     answers = check_pure(model.module, lambda: model.outputs(example), fresh)
+    if new is not None:
+        for other in others_than(inputs, found.ranges, example):
+            if check_first(model.module, untouched(new), partial(_outputs_of, model, other)):
+                break
     notes = found.notes
     if not rows_alone(model.outputs, inputs, example, answers):
         inputs, note = _no_batch(model, inputs, example)
@@ -84,6 +91,10 @@ def adapt(model: TorchModel, description: Description) -> Description:
         notes = (*notes, *bound)
     shapes = output_shapes(model.outputs, inputs, dict.fromkeys(answers), example, answers)
     return replace(found, inputs=inputs, outputs=shapes, notes=notes)
+
+
+def _outputs_of(model: TorchModel, x: Table, module: Any) -> Table:
+    return replace(model, module=module).outputs(x)
 
 
 def _no_batch(model: TorchModel, inputs: tuple[TensorSpec, ...], example: Table) -> tuple[tuple[TensorSpec, ...], str]:
@@ -148,7 +159,7 @@ CONVERTER = Converter(
     name="torch",
     source=Source(
         packages=("torch", "torchvision"),
-        containers=("pt2", "torch", "torch_weights", "torchscript", "safetensors"),
+        containers=("pt2", "torch", "torch_weights", "torchscript", "safetensors", "safetensors_index"),
         load=load,
         prepare=wrapped,
         is_flavour=False,

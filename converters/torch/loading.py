@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Mapping
 from importlib import import_module
@@ -61,11 +62,14 @@ def _members(path: Path) -> frozenset[str]:
 
 
 def weights_of(path: Path, is_archive: bool) -> dict[str, Any]:
-    """The tensors of a state dict or of a safetensors file, by name."""
+    """The tensors of a state dict, of a safetensors file, or of the files that an index names, by name."""
     if not is_archive:
         from safetensors.torch import load_file
 
-        return dict(load_file(str(path), device="cpu"))
+        found: dict[str, Any] = {}
+        for shard in _shards(path):
+            found.update(load_file(str(shard), device="cpu"))
+        return found
     import torch
 
     try:
@@ -74,6 +78,17 @@ def weights_of(path: Path, is_archive: bool) -> dict[str, Any]:
         first = str(error).splitlines()[0]
         raise Unreadable(f"{path.name} is no state dict, which torch.load(weights_only=True) reads: {first}") from error
     return _only_tensors(path, loaded)
+
+
+def _shards(path: Path) -> list[Path]:
+    """The safetensors file itself, or those beside it that an index names: an index begins as JSON, a safetensors file
+    with a number of 8 bytes, of which the last ones are 0."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    if head[5:] == bytes(3):
+        return [path]
+    names = json.loads(path.read_bytes())["weight_map"].values()
+    return [path.with_name(Path(name).name) for name in sorted(set(names))]
 
 
 def _only_tensors(path: Path, loaded: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Iterator, Mapping
 from typing import Any, Callable
@@ -11,6 +12,8 @@ from ._scan import drawn_at
 from .scripted import is_script
 
 PLAIN = (bool, int, float, str, bytes, type(None))
+SHARED = 16 << 20
+"""Bytes of a buffer that a copy of a module does not copy."""
 DEEPEST = 4
 """How deep lists and dicts of attributes are looked into."""
 
@@ -49,6 +52,40 @@ def check_pure(module: Any, ask: Callable[[], Table], fresh: Table) -> Table:
             f"{other[0]!r}): what it makes on its first call and keeps changes its answers: make that in __init__"
         )
     return second
+
+
+def untouched(module: Any) -> Any:
+    """A copy of a module that was not called yet, with the same parameters; None where there can be none."""
+    if _profiles(module):
+        return None
+    large = [each for each in module.buffers() if each.numel() * each.element_size() > SHARED]
+    try:
+        return copy.deepcopy(module, {id(each): each for each in (*module.parameters(), *large)})
+    except Exception:  # a module may hold what cannot be copied
+        return None
+
+
+def check_first(module: Any, new: Any, ask: Callable[[Any], Table]) -> bool:
+    """Whether a new module answers. Raises `Unsupported` where the one that was called before, with other tensors,
+    answers otherwise: it keeps what it found in its first ones. `ask`: asks a module."""
+    try:
+        want = ask(new)
+    except Exception:  # tensors of such sizes are not for this module
+        return False
+    try:
+        got = ask(module)
+    except Exception as error:
+        other, why = ["output"], f" ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''})"
+    else:
+        other, why = _changed(want, got), ""
+    if other:
+        one, two = dict(_state(module)), dict(_state(new))
+        kept = sorted(name for name in one.keys() | two.keys() if not _alike(one.get(name), two.get(name)))
+        raise Unsupported(
+            f"the module remembers its first call: its {kept[0] if kept else 'state'} keeps what it found in those "
+            f"tensors, and its answers to others depend on it{why}: compute that in each call, or give it in __init__"
+        )
+    return True
 
 
 def _changed(one: Table, other: Table) -> list[str]:

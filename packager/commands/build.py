@@ -211,7 +211,7 @@ def _with_others(build: BuildContext, spare: Spare, signature: Signature, probes
     from ..equivalence.tensor_rules import bounded, ruled
 
     build.progress("asking the original about other sizes and values")
-    spare.signature = signature
+    spare.signature, spare.first = signature, probes.rows
     signature = bounded(signature, probes.rows, spare.predict)
     others = tuple(of_rank(signature, answered(signature, probes.rows, spare.predict)))
     if build.request.rtol is None and build.request.atol is None:

@@ -32,14 +32,16 @@ class NotAsked(ModelError):
 
 class Spare:
     """The model in a process of its own, which is restarted after a crash. `signature`: set it before the first
-    `predict`."""
+    `predict`; `first`: what a process is asked before all else, for an original may keep what it finds in its first
+    tensors (torchvision's detectors keep the scales of their maps), and the graph has those of the example."""
 
     signature: Signature
+    first: Table | None = None
 
     def __init__(self, python: str, scratch: Path, limits: Limits, request: Load) -> None:
         self._python, self._scratch, self._limits, self._request = python, scratch, limits, request
         self._worker: Worker | None = None
-        self._deaths = 0
+        self._deaths, self._warm = 0, False
         self.ended = False
         """Whether the last question ended the process."""
 
@@ -67,6 +69,9 @@ class Spare:
         """The reply to a question; a process that it ends is started again for the next one."""
         worker, self.ended = self._ready(), False
         try:
+            if self.first is not None and not self._warm:
+                self._warm = True
+                worker.predict(self.first, self._folder, dict.fromkeys(t.name for t in self.signature.outputs))
             return question(worker)
         except ForgedError:
             raise
@@ -82,6 +87,7 @@ class Spare:
             return self._worker
         self._folder = Path(mkdtemp(dir=self._scratch))  # a name that the first process cannot have created
         self._worker, self._loaded = Worker(self._python, self._folder, self._limits), False
+        self._warm = False
         self._worker.send(self._request)
         return self._worker
 

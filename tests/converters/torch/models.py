@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import warnings
 from pathlib import Path
@@ -71,6 +72,16 @@ class Boxes(nn.Module):
         return boxes[nms(boxes, scores, 0.5)]
 
 
+def _in_shards(weights: dict[str, torch.Tensor], path: Path) -> None:
+    """Every second tensor in one file, the others in another."""
+    from safetensors.torch import save_file
+
+    files = {name: f"model-0000{1 + place % 2}-of-00002.safetensors" for place, name in enumerate(weights)}
+    for file in set(files.values()):
+        save_file({name: each for name, each in weights.items() if files[name] == file}, path.with_name(file))
+    path.write_text(json.dumps({"metadata": {}, "weight_map": files}))
+
+
 def make(folder: Path) -> None:
     """Writes the models, their code and their examples."""
     (folder / "code").mkdir()
@@ -88,7 +99,9 @@ def make(folder: Path) -> None:
     torch.jit.trace(net, pictures).save(str(folder / "script.pt"))
     np.save(folder / "pictures.npy", pictures.numpy())
 
-    torch.save(small_nets.Tagger().eval(), folder / "tagger.pt")
+    tagger = small_nets.Tagger().eval()
+    torch.save(tagger, folder / "tagger.pt")
+    _in_shards(tagger.state_dict(), folder / "model.safetensors.index.json")
     np.savez(folder / "words.npz", tokens=rng.integers(0, 30, (3, 7)))
     np.savez(folder / "longer.npz", tokens=rng.integers(0, 30, (4, 9)))
 

@@ -75,6 +75,34 @@ class FirstCall(Plain):
         return self.layer(x) * self.scale
 
 
+class MeanOfTheFirstCall(Plain):
+    def answer(self, x: torch.Tensor) -> Any:
+        if not hasattr(self, "mean"):
+            self.mean = x.mean(0)
+        return self.layer(x - self.mean)
+
+
+class RowsOfTheFirstCall(Plain):
+    def answer(self, x: torch.Tensor) -> Any:
+        if not hasattr(self, "state"):
+            self.state = torch.zeros(len(x), 3)
+        return self.layer(x) + self.state
+
+
+class ScalesOfTheFirstCall(Plain):
+    """The pool of torchvision's detectors keeps the scales of the first maps; here those of an image of 64 pixels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from torchvision.ops import MultiScaleRoIAlign
+
+        self.pool = MultiScaleRoIAlign(["0", "1"], 2, 2)
+
+    def answer(self, x: torch.Tensor) -> Any:
+        boxes = torch.tensor([[4.0, 4.0, 40.0, 44.0]])
+        return self.pool({"0": x, "1": F.avg_pool2d(x, 2)}, [boxes], [(64, 64)])
+
+
 class TableOfTheFirstCall(Plain):
     def answer(self, x: torch.Tensor) -> Any:
         if not hasattr(self, "scale"):
@@ -135,6 +163,8 @@ CASES: dict[str, Case] = {
     "a counter of Python": (PythonCounter, X, {}),
     "a counter in a buffer": (BufferCounter, X, {}),
     "a first call of its own": (FirstCall, X, {}),
+    "a mean of the first call": (MeanOfTheFirstCall, X, {}),
+    "rows of the first call": (RowsOfTheFirstCall, X, {}),
     "a table of the first call": (TableOfTheFirstCall, X, {}),
     "a branch on values": (Branch, X, {}),
     "more tensors than parameters": (Plain, {"x": X["x"], "mask": X["x"]}, {}),
@@ -153,6 +183,10 @@ CASES: dict[str, Case] = {
     "rows of one number": (FixedRows, X, {}),
     "a loop over the rows": (Loop, X, {}),
 }
+
+MAPS = {"x": np.random.default_rng(0).random((1, 2, 16, 16), np.float32)}
+SCALES: Case = (ScalesOfTheFirstCall, MAPS, {"dynamic": "x.2:height,x.3:width"})
+"""With torchvision, which is not there before."""
 
 
 def asked(case: Case, folder: Path) -> dict[str, Any]:
@@ -236,5 +270,6 @@ if __name__ == "__main__":
     found["an example that is a module"] = read(nn.Linear(2, 2), folder / "a module.pt")
     found["noise of a module that names its type"] = noise()
     found["a program of torchvision"] = run(Path(sys.argv[2]) / "boxes.pt2")
+    found["scales of the first call"] = asked(SCALES, folder)
     found["weights of a file"] = held(folder)
     print(json.dumps(found))

@@ -144,6 +144,18 @@ def test_a_module_of_the_users_own_has_the_sizes_that_two_examples_show(tagger: 
     assert said["signature"]["ranges"] == [{"name": "tokens_1", "least": 1}], "an LSTM takes no empty sentence"
 
 
+def test_weights_in_several_files_are_those_of_the_module(models: Path, tagger: Bundle) -> None:
+    index, given = "model.safetensors.index.json", ("--code", "code", "-O", "torch.factory=small_nets:Tagger")
+    folder, _ = built(models, index, "words.npz", "shards", *given, "--name", "shards")
+    bundle, whole = open_bundle(folder), open_bundle(tagger[0])
+    assert len(list((folder / "model/source").glob("model-0000?-of-00002.safetensors"))) == 2
+    assert {t.name: t.shape for t in bundle.signature.outputs} == {"scores": ("N", 7, 4)}
+    example = next(case for case in whole.golden() if case.probe == "example")
+    with original_worker(bundle, TORCH, ("small_nets",)) as (worker, _, scratch):
+        found = worker.predict(example.rows, scratch, bundle.signature.batch_axes)
+    np.testing.assert_array_equal(found["scores"], example.answers["scores"])
+
+
 def test_nested_keyword_and_single_inputs_have_stable_names(cell: Bundle) -> None:
     _, said = cell
     assert tensors(said, "inputs") == {
@@ -290,6 +302,9 @@ REFUSED = {
     "a counter of Python": ("Unsupported", "remembers: its attribute calls changes with every call"),
     "a counter in a buffer": ("Unsupported", "remembers: its buffer steps changes with every call"),
     "a first call of its own": ("Unsupported", r"its first call otherwise than the next ones.*make that in __init__"),
+    "a mean of the first call": ("Unsupported", r"remembers its first call: its attribute mean keeps.*in each call"),
+    "rows of the first call": ("Unsupported", r"its attribute state keeps.*depend on it \(RuntimeError: The size of"),
+    "scales of the first call": ("Unsupported", r"its attribute pool\.scales\[0\] keeps what it found"),
     "a branch on values": ("Unsupported", r'line \d+: "if x.sum\(\) > 0:".*write torch.where\(condition, a, b\)'),
     "more tensors than parameters": ("BadExample", r"has 2 tensors \(x, mask\), and forward takes \(x\)"),
     "another shape": ("BadExample", "the model does not take the example: RuntimeError: .*5x3 and 4x3"),
