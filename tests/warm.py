@@ -30,6 +30,8 @@ PREFIX = "MLPACK_TEST_WARM_"
 FRAMEWORKS = ("numpy", "pandas", "scipy.stats", "joblib", "sklearn.ensemble", "sklearn.pipeline", "onnx", "skl2onnx")
 """What models import."""
 TORCH_MODULES = ("numpy", "torch", "onnx", "onnxscript", "torch.onnx._internal.exporter._core")
+TORCH_MODULES += ("?tokenizers", "?transformers.generation.utils", "?transformers.models.auto.modeling_auto")
+TORCH_MODULES += ("?transformers.models.bert.modeling_bert", "?transformers.models.mistral.modeling_mistral")
 MODULES = ("numpy", "pandas", "onnx", "onnxruntime", "mlpack_toolkit.packager.commands.build")
 """What commands import."""
 CLI = f"""
