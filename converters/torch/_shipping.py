@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..graph_file import DATA, LARGE
 from ..spec import Unsupported
 from ._capture import AxisBound, Captured, inputs_of
+from ._storing import Stored, save_beside
 
-Stored = Mapping[bytes, "tuple[str, int, int]"]
-"""Location, offset and length by the digest of the bytes there."""
-LEAST_SHARED = 4096
-"""Bytes of a tensor that is looked for in the model's own files."""
 SCOPES = "pkg.torch.onnx.name_scopes"
 """Where the exporter keeps the path of the module that a node came from."""
 SCOPE = "module"
@@ -144,40 +140,12 @@ def write(model: Any, out: Path, stored: Stored | None = None) -> None:
     """
     import onnx_ir
 
-    held = [v for v in model.graph.initializers.values() if v.const_value is not None]
-    large = sum(v.const_value.nbytes for v in held) > LARGE
-    if not (large and stored):
+    large = sum(v.const_value.nbytes for v in model.graph.initializers.values() if v.const_value is not None) > LARGE
+    if large and stored:
+        save_beside(model, out, stored)
+    else:
         onnx_ir.save(model, out, external_data=DATA if large else None)
         check_file(out)
-        return
-    tensors = [value for value in held if value.const_value.nbytes >= LEAST_SHARED]  # a shape must be in the graph
-    rest = [value for value in tensors if not _found(value, stored, out.parent)]
-    if rest:
-        own = onnx_ir.external_data.convert_tensors_to_external([v.const_value for v in rest], out.parent, DATA)
-        for value, tensor in zip(rest, own):
-            value.const_value = tensor
-    onnx_ir.save(model, out)  # unchecked: ONNX's checker wants the model's own files beside the graph
-
-
-def _found(value: Any, stored: Stored, folder: Path) -> bool:
-    """Whether the model's own files have the bytes of a large tensor, to which the value refers from now on."""
-    import onnx_ir
-
-    own = value.const_value
-    place = stored.get(digest(own.numpy()))
-    if place is None or place[2] != own.nbytes:
-        return False
-    location, offset, length = place
-    named = {"dtype": own.dtype, "shape": own.shape, "name": value.name, "base_dir": folder}
-    value.const_value = onnx_ir.ExternalTensor(location, offset, length, **named)
-    return True
-
-
-def digest(values: Any) -> bytes:
-    """The digest of an array's bytes."""
-    import numpy as np
-
-    return hashlib.blake2b(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data, digest_size=16).digest()
 
 
 def check_file(out: Path) -> None:

@@ -20,7 +20,8 @@ from ._fixes.recurrent import kept_whole
 from ._passes import optimised
 from ._ranges import check_ranges
 from ._scan import check_program
-from ._shipping import Stored, tidied, write
+from ._shipping import tidied, write
+from ._storing import Stored
 
 OPSET = 20
 """Of the graph: every runtime that ships takes it."""

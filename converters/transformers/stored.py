@@ -7,7 +7,7 @@ import mmap
 from pathlib import Path
 
 from ..graph_file import BESIDE
-from ..torch._shipping import LEAST_SHARED, digest
+from ..torch._storing import LEAST, digest
 
 _LENGTH = 8
 
@@ -31,7 +31,7 @@ def _of_file(path: Path) -> dict[bytes, tuple[str, int, int]]:
         found = {}
         for start, end in places:
             at, size = _LENGTH + length + start, end - start
-            if size >= LEAST_SHARED:
+            if size >= LEAST:
                 values = np.frombuffer(mapped, np.uint8, size, at)
                 found[digest(values)] = (BESIDE + path.name, at, size)
                 del values  # or the map cannot be closed
