@@ -33,6 +33,8 @@ TORCH_MODULES = ("numpy", "torch", "onnx", "onnxscript", "torch.onnx._internal.e
 TENSORFLOW_MODULES = ("numpy", "tensorflow", "keras", "onnx", "tf2onnx", "tf2onnx.tf_loader", "tf2onnx.convert")
 TENSORFLOW_SETTINGS = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "TF_ENABLE_ONEDNN_OPTS": "0"}
 """What a worker sets before it imports TensorFlow, which reads it then."""
+TORCH_MODULES += ("?tokenizers", "?transformers.generation.utils", "?transformers.models.auto.modeling_auto")
+TORCH_MODULES += ("?transformers.models.bert.modeling_bert", "?transformers.models.mistral.modeling_mistral")
 MODULES = ("numpy", "pandas", "onnx", "onnxruntime", "mlpack_toolkit.packager.commands.build")
 """What commands import."""
 CLI = f"""

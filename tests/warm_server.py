@@ -1,4 +1,5 @@
-"""The process behind `tests/warm.py`: imports modules once, then forks a process for each connection to its socket.
+"""The process behind `tests/warm.py`: imports modules once (with a `?` where they are installed), then forks a process
+for each connection to its socket.
 
 A connection sends one message: a JSON object, with the process's standard input, output and error, and with a
 descriptor that it keeps under the number that its arguments give, if any. It gets the process id, and the exit code
@@ -16,7 +17,7 @@ import signal
 import socket
 import sys
 import traceback
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any, NoReturn
 
 
@@ -98,7 +99,8 @@ if __name__ == "__main__":
     del sys.path[0]
     place, *modules = sys.argv[1:]
     for name in modules:
-        importlib.import_module(name)
+        with suppress(ModuleNotFoundError) if name.startswith("?") else nullcontext():
+            importlib.import_module(name.lstrip("?"))
     sys.path.insert(0, "")  # as `python -c` has it
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(place + ".starting")

@@ -142,7 +142,8 @@ def convert(model: TorchModel, description: Description, signature: Signature, r
     from .recording import program_of
 
     names = [t.in_graph for t in signature.inputs], [t.name for t in signature.outputs]
-    export(program_of(model, signature.inputs, signature.ranges, description.example or {}), names, out)
+    program = program_of(model, signature.inputs, signature.ranges, description.example or {})
+    export(program, names, out, model.stored())
 
 
 def precisions(model: TorchModel) -> tuple[str, ...]:

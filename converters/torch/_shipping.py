@@ -10,6 +10,7 @@ from typing import Any
 from ..graph_file import DATA, LARGE
 from ..spec import Unsupported
 from ._capture import AxisBound, Captured, inputs_of
+from ._storing import Stored, save_beside
 
 SCOPES = "pkg.torch.onnx.name_scopes"
 """Where the exporter keeps the path of the module that a node came from."""
@@ -132,12 +133,19 @@ def _named(text: str | None, names: dict[str, str]) -> str | None:
     return None if text is None else re.sub(r"\b[su]\d+\b", lambda m: names.get(m[0], m[0]), str(text))
 
 
-def write(model: Any, out: Path) -> None:
-    """Writes the graph; the tensors of a large one go beside it."""
+def write(model: Any, out: Path, stored: Stored | None = None) -> None:
+    """Writes the graph; the tensors of a large one go beside it, but for those that the model's own files have.
+
+    `stored`: where those files have the tensors of some bytes, by the digest of these.
+    """
     import onnx_ir
 
-    size = sum(v.const_value.nbytes for v in model.graph.initializers.values() if v.const_value is not None)
-    onnx_ir.save(model, out, external_data=DATA if size > LARGE else None)
+    large = sum(v.const_value.nbytes for v in model.graph.initializers.values() if v.const_value is not None) > LARGE
+    if large and stored:
+        save_beside(model, out, stored)
+    else:
+        onnx_ir.save(model, out, external_data=DATA if large else None)
+        check_file(out)
 
 
 def check_file(out: Path) -> None:

@@ -20,7 +20,8 @@ from ._fixes.recurrent import kept_whole
 from ._passes import optimised
 from ._ranges import check_ranges
 from ._scan import check_program
-from ._shipping import check_file, tidied, write
+from ._shipping import tidied, write
+from ._storing import Stored
 
 OPSET = 20
 """Of the graph: every runtime that ships takes it."""
@@ -52,10 +53,12 @@ def recorded(
     return Recorded(found, check_ranges(call, found))
 
 
-def export(program: Recorded, names: tuple[Sequence[str], Sequence[str]], out: Path) -> None:
+def export(
+    program: Recorded, names: tuple[Sequence[str], Sequence[str]], out: Path, stored: Stored | None = None
+) -> None:
     """Writes the graph of a program to `out`, the weights of a large one beside it.
 
-    `names`: of the flat inputs and outputs. Raises `Unsupported`.
+    `names`: of the flat inputs and outputs. `stored`: see `write`. Raises `Unsupported`.
     """
     import torch
 
@@ -67,8 +70,7 @@ def export(program: Recorded, names: tuple[Sequence[str], Sequence[str]], out: P
             made = torch.onnx.export(mended, custom_translation_table=translations(), **options)
     except Exception as error:
         raise _untranslated(error) from error
-    write(tidied(optimised(made.model), found, names), out)
-    check_file(out)
+    write(tidied(optimised(made.model), found, names), out, stored)
 
 
 def _untranslated(error: Exception) -> Unsupported:

@@ -33,6 +33,10 @@ class TorchModel:
     recorded: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     free: Mapping[str, Mapping[int, Range]] | None = None
 
+    def stored(self) -> Mapping[bytes, tuple[str, int, int]]:
+        """Where the model's own files, which ship too, have the bytes of its tensors: none of a file of torch."""
+        return {}
+
     def call(self, names: tuple[str, ...]) -> Call:
         """How tensors of these names become the arguments of `forward`."""
         return call_of_module(self.module, names) if self.program is None else call_of_program(self.program, names)

@@ -11,6 +11,7 @@ from ..spec import BATCH, Range, Table, Unreadable, Unsupported
 from ..torch.model import TorchModel
 from . import causal, wrapping
 from .loading import json_in, module_of
+from .stored import stored_in
 from .tasks import GENERATION, SENTENCES, Task, task_of
 from .text import Tokeniser, check_agrees, tokeniser_of
 
@@ -41,6 +42,10 @@ class FolderModel(TorchModel):
     tokeniser: Tokeniser | None = None
     inputs: tuple[str, ...] = ()
     cache: causal.Cache | None = None
+
+    def stored(self) -> Mapping[bytes, tuple[str, int, int]]:
+        """Where the folder's safetensors have which bytes."""
+        return stored_in(self.folder)
 
     @property
     def config(self) -> Any:
