@@ -79,7 +79,22 @@ def pooling() -> keras.Model:
 @case({"x": normal(4, 6)}, {"x": odd(4, 6)}, {"x": 40 * normal(4, 6)})
 def activations() -> keras.Model:
     x = L.Input((6,), name="x")
-    kinds = "relu relu6 elu selu softplus softsign silu gelu hard_sigmoid hard_silu mish leaky_relu log_softmax celu".split()
+    kinds = [
+        "relu",
+        "relu6",
+        "elu",
+        "selu",
+        "softplus",
+        "softsign",
+        "silu",
+        "gelu",
+        "hard_sigmoid",
+        "hard_silu",
+        "mish",
+        "leaky_relu",
+        "log_softmax",
+        "celu",
+    ]
     return keras.Model(x, [L.Activation(kind)(x) for kind in kinds])
 
 
