@@ -99,8 +99,8 @@ def _names() -> list[str]:
 _INTRODUCTION = """# Coverage of TensorFlow and Keras
 
 Written by `python -m benchmarks.coverage_tensorflow --write`; do not edit. Whole models with random weights, from
-[tests/deep/tensorflow_systems.py](../tests/deep/tensorflow_systems.py), each built with `mlpack build`. A line holds what was
-measured when it was written; a model without a line was not run.
+[tests/deep/tensorflow_systems.py](../tests/deep/tensorflow_systems.py), each built with `mlpack build`. A line holds
+what was measured when it was written; a model without a line was not run.
 
 *Largest error*: absolute, on the example. *Of tolerance*: the largest share over all probes, and the relative
 tolerance that it is a share of. *Faster*: the median of the original as a `tf.function` over the graph's at batch 1,

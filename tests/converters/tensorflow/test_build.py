@@ -142,6 +142,7 @@ def test_the_latest_version_of_a_folder_with_its_asset(served: Bundle) -> None:
     assert (folder / "model/source/assets/words.txt").read_text() == "red\ngreen\n"
 
 
+@pytest.mark.full
 def test_one_of_several_signatures(models: Path, tmp_path: Path) -> None:
     option = ("-O", "tensorflow.signature=sums", "--target", "docker")
     done = run_mlpack(*given("served", "pairs.npz", tmp_path, *option), cwd=models)
@@ -149,6 +150,7 @@ def test_one_of_several_signatures(models: Path, tmp_path: Path) -> None:
     assert tensors(json.loads(done.stdout.splitlines()[-1]), "outputs") == {"sum": ("float32", ["N"])}
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_an_older_file_answers_like_the_new_one(pictures: Bundle, build_once: Build) -> None:
     again, _ = build_once("older", "pictures.h5", "pictures.npy", "--target", "docker")
@@ -162,6 +164,7 @@ def test_classes_of_the_users_own_with_their_code(build_once: Build) -> None:
     assert (folder / "model/code/own_layers.py").is_file()
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_a_lambda_that_the_user_allows(build_once: Build) -> None:
     _, said = build_once("lambda", "lambda.keras", "x.npz", "--allow", "keras.layers.Lambda", "--target", "docker")
