@@ -6,6 +6,7 @@ Keras builds whatever class a configuration names. Standard library only: mlpack
 from __future__ import annotations
 
 import json
+import re
 import stat
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -31,6 +32,14 @@ _ROOT = (
     "Sequential Functional Model Layer Variable DTypePolicy FloatDTypePolicy QuantizedDTypePolicy DTypePolicyMap "
     "Initializer InputSpec KerasTensor Operation SeedGenerator Function Quantizer Regularizer"
 )
+_FUNCTIONS = (
+    "celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu linear "
+    "log_sigmoid log_softmax mish relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus "
+    "sparse_sigmoid sparsemax squareplus swish tanh tanh_shrink threshold"
+)
+"""Functions that Keras names without their module."""
+_REGISTERED = re.compile(r"\w+>\w+")
+"""Found only among what imported code has registered."""
 _LOADS_CODE = "Lambda TFSMLayer TorchModuleWrapper JaxLayer FlaxLayer"
 """Layers that run code of the file, or load another file."""
 _PLAIN = "__keras_tensor__ __tensor__ __numpy__ __bytes__ __ellipsis__ __slice__ __complex__ __tuple__"
@@ -44,12 +53,11 @@ _SIZES = "batch_shape batch_input_shape shape target_shape size height width max
 class Names:
     """`foreign`: modules and names of classes and functions that are not Keras's own; a module may be empty.
 
-    `runs_code`: it holds a `Lambda`. `root`: the outermost class. `layers`: how many of each class.
+    `runs_code`: it holds a `Lambda`. `layers`: how many of each class.
     """
 
     foreign: frozenset[tuple[str, str]]
     runs_code: bool
-    root: str = ""
     layers: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -112,8 +120,7 @@ def names_in(config: Any, weights: int = LARGEST) -> Names:
         if kind != "plain":
             layers[name] = layers.get(name, 0) + 1
         _check_files(node, name)
-    root = config.get("class_name", "") if isinstance(config, dict) else ""
-    return Names(frozenset(foreign), runs_code, str(root), dict(sorted(layers.items())))
+    return Names(frozenset(foreign), runs_code, dict(sorted(layers.items())))
 
 
 def _objects(config: Any) -> Iterator[dict[str, Any]]:
@@ -144,8 +151,8 @@ def _named(node: Mapping[str, Any]) -> tuple[str, str, str]:
         return *CODE, "code"
     if name == "function":
         name = str(node.get("config"))
-        if module == "builtins":
-            module = "keras.activations" if node.get("registered_name") in (None, name) else ""
+        if module == "builtins" and (name in _FUNCTIONS.split() or _REGISTERED.fullmatch(name)):
+            return module, name, "listed"
     if not isinstance(name, str) or not isinstance(module, (str, type(None))):
         raise Refused("names a class by something that is no text")
     if name == "Lambda" and (module or "keras").partition(".")[0] == "keras":
@@ -164,7 +171,7 @@ def _is_listed(module: str | None, name: str) -> bool:
     if parts[0] == "keras":
         inner = parts[2:] if parts[1:2] == ["src"] else parts[1:]
         return (name in _ROOT.split()) if not inner else inner[0] in _SPACES.split()
-    return module == "builtins" or any(module == room or module.startswith(f"{room}.") for room in _HUB)
+    return any(module == room or module.startswith(f"{room}.") for room in _HUB)
 
 
 def _check_files(node: Mapping[str, Any], name: str) -> None:

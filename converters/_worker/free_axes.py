@@ -68,7 +68,9 @@ def axes_between(
             if pair[0] != pair[1]:
                 found.setdefault(name, {})[axis] = Range(_alike(framework, known, name, axis, pair))
     if not found:
-        raise Unreadable(f"{option}: the two examples have the same sizes: give one in which free sizes differ")
+        raise Unreadable(
+            f"-O {framework}.other: the two examples have the same sizes: give one in which free sizes differ"
+        )
     return found
 
 

@@ -220,7 +220,7 @@ class ModelSession:
     def _example(self, table: Table, dtypes: Mapping[str, str]) -> Table:
         try:
             if self.description.tensors:
-                own = {name: values.astype(dtypes.get(name, values.dtype)) for name, values in table.items()}
+                own = {name: _typed(values, dtypes.get(name)) for name, values in table.items()}
                 return self.converter.probing.named(self.model, own)
             return model_table(self.description, table)
         except Unreadable as error:
@@ -334,6 +334,11 @@ class ModelSession:
             warnings.simplefilter("ignore")
             sizes, seconds, axes = request.batches, request.seconds, self.signature.batch_axes
             return messages.Measured(tuple(measure(run, prepare, rows, sizes, seconds, own, axes)))
+
+
+def _typed(values: Any, dtype: str | None) -> Any:
+    """The array in a type of numbers; texts stay as they are."""
+    return values if dtype is None or values.dtype.kind in "OU" else values.astype(dtype)
 
 
 class BadExample(Exception):

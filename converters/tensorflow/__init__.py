@@ -57,7 +57,9 @@ def describe(model: TensorflowModel) -> Description:
 
 def named(model: TensorflowModel, table: Table) -> Table:
     """The example's tensors under the names of the model's inputs, in their types."""
-    return under_own_names(model.inputs, table)
+    found = under_own_names(model.inputs, table)
+    free_axes(model, {name: values.shape for name, values in found.items()})
+    return found
 
 
 def images(model: TensorflowModel, pixels: Any) -> Table:

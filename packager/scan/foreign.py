@@ -12,7 +12,6 @@ _EXPORT = "export the network to ONNX and give that file"
 _TORCH = "save the model again with torch.export.save or torch.save"
 _ROWS = "save the fitted model, and give rows as --example"
 _MAGIC: tuple[tuple[int, bytes, str, str], ...] = (
-    (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes (.h5)", _EXPORT),
     (0, b"GGUF", "a GGUF file: the weights of a language model", _EXPORT),
     (4, b"TFL3", "a TensorFlow Lite file", _EXPORT),
     (0, b"\x93NUMPY", "an array of numpy (.npy), not a model", _ROWS),
@@ -55,7 +54,7 @@ def _zip(path: Path) -> tuple[str, str]:
     if any(name.rpartition("/")[2] in ("data.pkl", "constants.pkl", "model.json") for name in names):
         return "an archive like torch's, but torch did not write it so", _TORCH
     if "model.weights.h5" in names:
-        return "an archive of Keras (.keras)", _EXPORT
+        return "weights of Keras without their model", "save the whole model with model.save('FILE.keras')"
     if names and all(name.endswith(".npy") for name in names):
         return "an archive of numpy's arrays (.npz), not a model", _ROWS
     return "a zip archive that skops did not write", _SAVE

@@ -21,7 +21,6 @@ def scanned(kind: str, found: Names, trust: Trust, version: str) -> Scan:
         _dotted(names),
         _dotted(names - own),
         tuple(packages),
-        root=f"keras.{found.root}" if found.root else "",
         versions={"keras": version} if version else {},
         own=_dotted(own),
     )

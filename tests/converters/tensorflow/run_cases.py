@@ -1,6 +1,6 @@
 """Exports every case in one process and prints a JSON line for each; runs in an interpreter that has TensorFlow.
 
-`python run_cases.py [--bare] [--without OPERATOR=CASE] [--twice CASE] [NAME ...]`. `--bare`: with tf2onnx alone.
+`python run_cases.py [--bare] [--without OPERATOR=CASE] [NAME ...]`. `--bare`: with tf2onnx alone.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import io
 import json
+import os
 import sys
 import tempfile
 import time
@@ -20,16 +21,17 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "src"))
-from mlpack_toolkit.converters import tensorflow as converter
-from mlpack_toolkit.converters.tensorflow import loading
-
-loading.imported()
+os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1", TF_ENABLE_ONEDNN_OPTS="0")
+os.environ["KERAS_BACKEND"] = "tensorflow"
 import numpy as np
-import onnx
 import onnxruntime as ort
 import tensorflow as tf
 from cases.case import CASES, Case
 
+from mlpack_toolkit.converters import tensorflow as converter
+from mlpack_toolkit.converters.tensorflow import loading
+
+loading.imported()
 for theme in ("layers", "words", "operators"):
     importlib.import_module(f"cases.{theme}")
 
@@ -166,35 +168,26 @@ def without(operator: str, case: Case, folder: Path) -> dict[str, object]:
         exporting.handlers = before
 
 
-def twice(case: Case, folder: Path) -> dict[str, object]:
-    """Whether two exports of a model are the same bytes, and what of this machine is in them."""
-    paths = [folder / "first.onnx", folder / "second.onnx"]
-    for path in paths:
-        ours(case, path)
-    first, second = (path.read_bytes() for path in paths)
-    strings = [text for text in (str(Path(__file__).parent), "site-packages", ".py") if text.encode() in first]
-    inputs = [each.name for each in onnx.load(str(paths[0])).graph.input]
-    return {"case": f"{case.name} twice", "same": first == second, "strings": strings, "inputs": inputs}
-
-
 def main() -> None:
     """Runs the cases named, or all."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--bare", action="store_true")
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--without", action="append", default=[], metavar="OPERATOR=CASE")
-    parser.add_argument("--twice", action="append", default=[])
     parser.add_argument("names", nargs="*")
+    parser.add_argument("--list", action="store_true")
     given = parser.parse_args()
+    if given.list:
+        print(*CASES, sep="\n")
+        return
     warnings.filterwarnings("ignore")
     export = bare if given.bare else ours
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.keep or Path(temporary)
-        named = given.names or ([] if given.without or given.twice else CASES)
+        named = given.names or ([] if given.without else CASES)
         work = [lambda name=name: outcome(CASES[name], export, folder) for name in named]
         pairs = [pair.partition("=") for pair in given.without]
         work += [lambda o=operator, n=name: without(o, CASES[n], folder) for operator, _, name in pairs]
-        work += [lambda name=name: twice(CASES[name], folder) for name in given.twice]
         for each in work:
             with contextlib.redirect_stderr(io.StringIO()):
                 line = each()

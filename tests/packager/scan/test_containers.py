@@ -48,13 +48,12 @@ def saved(save: Callable[..., None], *arrays: Any) -> bytes:
 EVIL = b"cos\nsystem\n(S'true'\ntR."
 FOREIGN = {
     "a pickle in a zip": (zipped(**{"data.pkl": EVIL}), r"an archive like torch's.*torch\.save"),
-    "Keras": (zipped(**{"config.json": b"{}", "model.weights.h5": b""}), r"archive of Keras \(\.keras\).*ONNX"),
+    "weights of Keras": (zipped(**{"model.weights.h5": b""}), r"weights of Keras without their model.*model\.save"),
     "a zip": (zipped(**{"readme.txt": b"hello"}), "a zip archive that skops did not write"),
     "npz": (saved(np.savez, np.zeros(3)), r"\.npz\), not a model.*--example"),
     "npy": (saved(np.save, np.zeros(3)), r"an array of numpy.*--example"),
     "tar": (tarred(EVIL), "a tar archive.*unpack it"),
     "gzip": (gzip.compress(b"just text"), "a gzip file of something that is no model"),
-    "HDF5": (b"\x89HDF\r\n\x1a\n" + bytes(64), r"HDF5 file, as Keras writes.*ONNX"),
     "GGUF": (b"GGUF\x03\0\0\0" + bytes(64), "a GGUF file"),
     "TFLite": (b"\x1c\0\0\0TFL3" + bytes(64), "a TensorFlow Lite file"),
     "text": ("Grüße, a plain text\n".encode(), r"text\."),
@@ -84,10 +83,10 @@ def test_an_empty_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_build_of_an_unknown_container_ends_with_exit_3(mlpack: Run, tmp_path: Path) -> None:
-    (tmp_path / "model.pt").write_bytes(FOREIGN["Keras"][0])
+    (tmp_path / "model.pt").write_bytes(FOREIGN["weights of Keras"][0])
     (tmp_path / "x.json").write_text("[[1, 2]]")
     code, told, error = mlpack("build", "model.pt", "--example", "x.json", "--allow", "os.system")
-    assert (code, told["error"]["kind"]) == (3, "ModelError") and "export the network to ONNX" in error
+    assert (code, told["error"]["kind"]) == (3, "ModelError") and "model.save" in error
     assert not (tmp_path / "dist").exists()
     assert mlpack("inspect", "model.pt")[0] == 3
 
@@ -96,7 +95,7 @@ def test_a_file_called_onnx_is_read_as_its_content_says(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(pickle.dumps([1.5]))
     assert scan(path).kind == "pickle"
-    path.write_bytes(FOREIGN["Keras"][0])
+    path.write_bytes(FOREIGN["weights of Keras"][0])
     with pytest.raises(ModelError, match="cannot be read as an ONNX model"):
         take_source(path, tmp_path / "copy", ())
 
