@@ -27,6 +27,7 @@ from mlpack_toolkit.runtimes.server.settings import is_tuned
 from mlpack_toolkit.runtimes.server.transport import worker
 from tests.conftest import Run
 from tests.packager.conftest import Made
+from tests.runtimes.server.conftest import golden, serving
 
 
 @pytest.fixture
@@ -178,6 +179,24 @@ def test_the_command(copy: Path, mlpack: Run) -> None:
     code, found, _ = mlpack("tune", copy, "--batch", "1000000")
     assert code == 2 and "proved with batches of at most" in found["error"]["message"]
     assert mlpack("verify", copy)[0] == 0
+
+
+@pytest.mark.parametrize(("options", "said"), [((), True), (("--no-tuning",), False)])
+def test_a_server_uses_the_choice_and_answers_as_recorded(
+    options: tuple[str, ...], said: bool, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlpack_toolkit.packager.latency.curve.MOST_ROWS", 4)
+    tune_bundle(copy, None, 1, 1e-6)
+    with serving(copy, *options) as server:
+        for request, response in golden(copy):
+            if "error" not in response:
+                (want,) = [o["data"] for o in response["outputs"] if o["name"] == "probabilities"]
+                found = server.post("/v2/models/flowers/infer", request).json["outputs"]
+                (got,) = [o["data"] for o in found if o["name"] == "probabilities"]
+                assert np.allclose(got, want, atol=1e-5)
+        server.process.terminate()
+        _, errors = server.process.communicate(timeout=35)
+    assert ("tuned for this kind of machine: threads 1, nodes at a time 1, level all" in errors) == said
 
 
 def test_another_provider_is_refused(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
