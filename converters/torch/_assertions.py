@@ -59,6 +59,16 @@ def _most(symbol: Any, graph: Any) -> Any:
         name = str(getattr(getattr(node.target, "_schema", None), "name", "")).replace("::", ".")
         if symbol in node.meta.get("unbacked_bindings", {}) and name in _COUNTING:
             axis, seen = _COUNTING[name], node.args[0].meta["val"]
-            length = seen.numel() if axis is None else seen.shape[axis]
-            return length if isinstance(length, int) else length.node.shape_env.bound_sympy(length.node.expr).upper
+            return _largest(seen.numel() if axis is None else seen.shape[axis])
+        if symbol in node.meta.get("unbacked_bindings", {}) and name == "aten.index":
+            masks = [each.meta["val"] for each in node.args[1] if each is not None and _is_mask(each.meta["val"])]
+            return _largest(masks[0].numel()) if len(masks) == 1 else sympy.oo
     return sympy.oo
+
+
+def _is_mask(tensor: Any) -> bool:
+    return str(tensor.dtype) in ("torch.bool", "torch.uint8")
+
+
+def _largest(length: Any) -> Any:
+    return length if isinstance(length, int) else length.node.shape_env.bound_sympy(length.node.expr).upper

@@ -84,6 +84,8 @@ def _program(call: Given, tensors: Sequence[Any]) -> Captured:
 
     try:
         program = _exported(call, tensors, torch.export.Dim.DYNAMIC)
+    except Unsupported:
+        raise
     except Exception as error:
         raise _refusal(call, tensors, error) from error
     return Captured(program, tuple(tensors), call.axes, call.names)

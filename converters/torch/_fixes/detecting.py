@@ -11,6 +11,8 @@ from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import Any
 
+from ...spec import Unsupported
+
 NAME = "mlpack::suppressed"
 TOGETHER = 4000
 """Most numbers of boxes that torchvision suppresses at once, each class moved apart; more go class by class."""
@@ -29,7 +31,9 @@ def detectors_recorded() -> Iterator[None]:
 
 
 def _replaced() -> Iterator[tuple[Any, str, Any]]:
-    """Owner, name and replacement, of the modules of torchvision that are in use."""
+    """Owner, name and replacement: of the modules of torchvision that are in use, and of torch for their heads."""
+    functional = sys.modules["torch.nn.functional"]
+    yield functional, "_verify_batch_size", _with_values(functional._verify_batch_size)
     boxes = sys.modules.get("torchvision.ops.boxes")
     if boxes is not None:
         suppress = _suppressing(boxes.batched_nms)
@@ -38,7 +42,9 @@ def _replaced() -> Iterator[tuple[Any, str, Any]]:
     if transform is not None:
         yield transform, "_resize_image_and_masks", _resizing(transform._resize_image_and_masks)
         yield transform, "resize_boxes", _resized_boxes
-        yield transform, "paste_masks_in_image", _pasting(sys.modules[f"{_PLACE}.roi_heads"])
+        heads = sys.modules[f"{_PLACE}.roi_heads"]
+        yield transform, "paste_masks_in_image", _pasting(heads)
+        yield heads, "heatmaps_to_keypoints", _no_keypoints
         network = transform.GeneralizedRCNNTransform
         yield network, "batch_images", _batching(network.batch_images)
     helpers = sys.modules.get(f"{_PLACE}._utils")
@@ -56,6 +62,16 @@ def _replaced() -> Iterator[tuple[Any, str, Any]]:
 
 def _is_known(*sizes: Any) -> bool:
     return all(isinstance(size, int) for size in sizes)
+
+
+def _with_values(own: Callable[..., Any]) -> Callable[..., Any]:
+    """A group of a normalisation has more than one value where one of its known sizes is more than 1."""
+
+    def verified(size: Sequence[Any]) -> None:
+        if not any(_is_known(each) and each > 1 for each in (size[0], *size[2:])):
+            own(size)
+
+    return verified
 
 
 def _size_of(value: Any) -> Any:
@@ -179,6 +195,14 @@ def _pasting(heads: Any) -> Callable[..., Any]:
         return (rows @ masks[:, 0] @ columns.transpose(1, 2))[:, None]
 
     return pasted
+
+
+def _no_keypoints(maps: Any, rois: Any) -> Any:
+    raise Unsupported(
+        "torchvision finds keypoints in a loop over the boxes, in a heat map as large as each box, and no graph does: "
+        "in your own code (--code), put a function in place of torchvision.models.detection.roi_heads."
+        "keypointrcnn_inference that returns the heat maps and their scores, and find the places after the graph"
+    )
 
 
 def _weights(first: Any, last: Any, size: Any, cells: int) -> Any:

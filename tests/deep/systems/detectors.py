@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import torch
 from pictures import seeded, settled
 from system import System, normal, whole
@@ -123,16 +125,15 @@ class Yolo(nn.Module):
 
 
 class One(nn.Module):
-    """A detector of torchvision for one picture of 0..255 as bytes; `masks`: it gives those, too."""
+    """A detector of torchvision for one picture of 0..255 as bytes; `more`: what it gives beside boxes."""
 
-    def __init__(self, detector: nn.Module, masks: bool = False) -> None:
+    def __init__(self, detector: nn.Module, *more: str) -> None:
         super().__init__()
-        self.detector, self.masks = detector, masks
+        self.detector, self.names = detector, ("boxes", "scores", "labels", *more)
 
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
         found = self.detector([image.to(torch.float32) / 255])[0]
-        names = ("boxes", "scores", "labels", *(("masks",) if self.masks else ()))
-        return tuple(found[name] for name in names)
+        return tuple(found[name] for name in self.names)
 
 
 def varied(pictures: torch.Tensor) -> torch.Tensor:
@@ -154,7 +155,7 @@ def yolo() -> nn.Module:
     return network
 
 
-def _with_two_stages(name: str, masks: bool) -> nn.Module:
+def _with_two_stages(name: str, *more: str) -> nn.Module:
     from torchvision.models import detection
 
     sizes = {"min_size": 128, "max_size": 256, "rpn_post_nms_top_n_test": 50, "rpn_score_thresh": 0.05}
@@ -165,7 +166,7 @@ def _with_two_stages(name: str, masks: bool) -> nn.Module:
     network.rpn.head.cls_logits.bias.data.fill_(OBJECTNESS / 2)
     spread(network, network.roi_heads.box_predictor.cls_score)
     network.roi_heads.box_predictor.cls_score.bias.data[0] = -OBJECTNESS / 2
-    return One(network, masks).eval()
+    return One(network, *more).eval()
 
 
 def many(pictures: torch.Tensor) -> torch.Tensor:
@@ -184,11 +185,43 @@ def spread(network: nn.Module, layer: nn.Module) -> None:
 
 
 def faster_rcnn() -> nn.Module:
-    return _with_two_stages("fasterrcnn_mobilenet_v3_large_fpn", False)
+    return _with_two_stages("fasterrcnn_mobilenet_v3_large_fpn")
 
 
 def mask_rcnn() -> nn.Module:
-    return _with_two_stages("maskrcnn_resnet50_fpn", True)
+    return _with_two_stages("maskrcnn_resnet50_fpn", "masks")
+
+
+def keypoint_rcnn() -> nn.Module:
+    return _with_two_stages("keypointrcnn_resnet50_fpn", "keypoints", "keypoints_scores")
+
+
+def _with_one_stage(name: str, classify: Callable[[nn.Module], Iterable[nn.Module]], **sizes: object) -> nn.Module:
+    from torchvision.models import detection
+
+    make = getattr(detection, name)
+    network = seeded(make, weights=None, weights_backbone=None, num_classes=11, score_thresh=0.3, **sizes)
+    settled(network.backbone, lambda pictures: network.backbone(network.transform.normalize(many(pictures))))
+    for layer in classify(network):
+        spread(network, layer)
+        layer.bias.data.fill_(OBJECTNESS / 2)
+    return One(network).eval()
+
+
+def retinanet() -> nn.Module:
+    sizes = {"min_size": 128, "max_size": 256, "topk_candidates": 100}
+    return _with_one_stage("retinanet_resnet50_fpn", lambda net: [net.head.classification_head.cls_logits], **sizes)
+
+
+def fcos() -> nn.Module:
+    sizes = {"min_size": 128, "max_size": 256, "topk_candidates": 100}
+    return _with_one_stage("fcos_resnet50_fpn", lambda net: [net.head.classification_head.cls_logits], **sizes)
+
+
+def ssd() -> nn.Module:
+    return _with_one_stage(
+        "ssdlite320_mobilenet_v3_large", lambda net: [each[-1] for each in net.head.classification_head.module_list]
+    )
 
 
 def bytes_of_pixels(rows: int) -> dict[str, object]:
@@ -203,4 +236,8 @@ SYSTEMS = (
     System("YOLO-like (v5 n, NMS inside, any size)", yolo, bytes_of_pixels, "image.2:height,image.3:width"),
     System("Faster R-CNN, MobileNetV3 (torchvision)", faster_rcnn, larger, "image.1:height,image.2:width"),
     System("Mask R-CNN, ResNet-50 (torchvision)", mask_rcnn, larger, "image.1:height,image.2:width"),
+    System("Keypoint R-CNN, ResNet-50 (torchvision)", keypoint_rcnn, larger, "image.1:height,image.2:width"),
+    System("RetinaNet, ResNet-50 (torchvision)", retinanet, larger, "image.1:height,image.2:width"),
+    System("FCOS, ResNet-50 (torchvision)", fcos, larger, "image.1:height,image.2:width"),
+    System("SSDlite, MobileNetV3 (torchvision)", ssd, larger, "image.1:height,image.2:width"),
 )

@@ -7,8 +7,10 @@ from collections import OrderedDict
 import torch
 import torchvision
 from torch import nn
-from torchvision.models.detection import FasterRCNN, transform
-from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection import FCOS, FasterRCNN, KeypointRCNN, RetinaNet, transform
+from torchvision.models.detection.anchor_utils import AnchorGenerator, DefaultBoxGenerator
+from torchvision.models.detection.keypoint_rcnn import KeypointRCNNHeads, KeypointRCNNPredictor
+from torchvision.models.detection.ssd import SSD, SSDHead
 
 from .case import BATCH, case, normal, whole
 
@@ -62,11 +64,10 @@ class masks_in_their_boxes(nn.Module):
 class Two(nn.Module):
     """Two maps of an image, the second half as large."""
 
-    out_channels = 8
-
-    def __init__(self):
+    def __init__(self, width=8):
         super().__init__()
-        self.first, self.second = nn.Conv2d(3, 8, 3, 4, 1), nn.Conv2d(8, 8, 3, 2, 1)
+        self.out_channels = width
+        self.first, self.second = nn.Conv2d(3, width, 3, 4, 1), nn.Conv2d(width, width, 3, 2, 1)
 
     def forward(self, x):
         first = self.first(x).relu()
@@ -98,3 +99,66 @@ class detector_of_two_maps(nn.Module):
     def forward(self, image):
         found = self.network([image])[0]
         return found["boxes"], found["scores"], found["labels"]
+
+
+_OWN = torch.Generator().manual_seed(5)
+_FIRST, *_PICTURES = [[torch.randn(3, *size, generator=_OWN)] for size in ((40, 56), (56, 40), (33, 90))]
+_SIDES = {"min_size": 48, "max_size": 80, "size_divisible": 8}
+_FEW = {"score_thresh": 0.3, "topk_candidates": 20, "detections_per_img": 10}
+
+
+class OneStage(nn.Module):
+    """A detector whose heads classify every place of every map."""
+
+    def __init__(self, network, *more):
+        super().__init__()
+        self.network, self.names = network, ("boxes", "scores", "labels", *more)
+
+    def forward(self, image):
+        found = self.network([image])[0]
+        return tuple(found[name] for name in self.names)
+
+
+def _spread(*layers, by=0.3):
+    for layer in layers:
+        nn.init.normal_(layer.weight, 0, by)
+
+
+@case(_FIRST, [_PICTURE], _PICTURES)
+class retinanet_of_two_maps(OneStage):
+    def __init__(self):
+        anchors = AnchorGenerator(((8, 16), (32, 48)), ((0.5, 2.0),) * 2)
+        network = RetinaNet(Two(), 4, anchor_generator=anchors, **_SIDES, **_FEW)
+        _spread(network.head.classification_head.cls_logits)
+        super().__init__(network)
+
+
+@case(_FIRST, [_PICTURE], _PICTURES)
+class fcos_of_two_maps(OneStage):
+    def __init__(self):
+        network = FCOS(Two(64), 4, anchor_generator=AnchorGenerator(((8,), (16,)), ((1.0,),) * 2), **_SIDES, **_FEW)
+        _spread(network.head.classification_head.cls_logits, network.head.regression_head.bbox_ctrness)
+        super().__init__(network)
+
+
+@case(_FIRST, [_PICTURE], _PICTURES)
+class ssd_of_two_maps(OneStage):
+    def __init__(self):
+        anchors = DefaultBoxGenerator([[2], [2, 3]], scales=[0.2, 0.5, 0.9])
+        super().__init__(SSD(Two(), anchors, (64, 64), 4, head=SSDHead([8, 8], [4, 6], 4), **_FEW))
+        _spread(*self.network.head.classification_head.module_list, by=0.05)
+
+
+@case(_FIRST, [_PICTURE], _PICTURES, refused="a loop over the boxes.*keypointrcnn_inference")
+class keypoints_of_two_maps(OneStage):
+    def __init__(self):
+        anchors = AnchorGenerator(((8, 16), (32, 48)), ((0.5, 2.0),) * 2)
+        pools = [torchvision.ops.MultiScaleRoIAlign(["0", "1"], size, 2) for size in (3, 4)]
+        few = {"rpn_post_nms_top_n_test": 8, "rpn_pre_nms_top_n_test": 40, "box_score_thresh": 0.3}
+        heads = {"keypoint_head": KeypointRCNNHeads(8, (8,)), "keypoint_predictor": KeypointRCNNPredictor(8, 3)}
+        pooled = {"box_roi_pool": pools[0], "keypoint_roi_pool": pools[1]}
+        network = KeypointRCNN(
+            Two(), 2, rpn_anchor_generator=anchors, num_keypoints=None, **pooled, **heads, **few, **_SIDES
+        )
+        _spread(network.rpn.head.cls_logits, network.roi_heads.box_predictor.cls_score)
+        super().__init__(network, "keypoints", "keypoints_scores")
