@@ -7,6 +7,7 @@ import pytest
 
 from mlpack_toolkit.converters._worker.tensor_probes import ROWS, tensor_probes
 from mlpack_toolkit.converters.spec import Signature, Table, TensorSpec
+from mlpack_toolkit.runtimes.engine.rules import violations
 
 RNG = np.random.default_rng(0)
 IMAGE = TensorSpec("image", "float32", ("N", 3, "height", "width"))
@@ -59,3 +60,18 @@ def test_every_type_is_tried_in_its_own_array(dtype: str) -> None:
     rows = {"x": np.array([["a", None]] * 3, object) if dtype == "string" else np.ones((3, 2), spec.in_numpy)}
     tried = _tried(rows, spec)
     assert len(tried) > 6 and {b["x"].dtype for b in tried.values()} == {np.dtype(spec.in_numpy)}
+
+
+def test_a_dimension_that_is_a_sum_follows_its_parts() -> None:
+    past, new = TensorSpec("kept", "float32", ("N", "past")), TensorSpec("tokens", "int64", ("N", "new"))
+    mask = TensorSpec("mask", "int64", ("N", "past + new")).with_cells(least=0, most=1)
+    rows = {"kept": np.ones((3, 5), np.float32), "tokens": np.ones((3, 2), np.int64), "mask": np.ones((3, 7), np.int64)}
+    tried = _tried(rows, past, new, mask)
+    sizes = {kind: [batch[name].shape[1] for name in rows] for kind, batch in tried.items()}
+    assert all(total == kept + added for kept, added, total in sizes.values())
+    assert (sizes["size 0 of past"], sizes["size 5 of new"]) == ([0, 2, 2], [5, 5, 10])
+    assert sizes["other sizes of all"][0] > 5 and not any("past + new" in kind for kind in tried)
+    signature = Signature("graph", (past, new, mask), (OUTPUT,))
+    assert list(violations(signature, rows)) == []
+    (broken,) = violations(signature, {**rows, "mask": rows["mask"][:, 1:]})
+    assert str(broken) == "row 0, column 'mask': a size of 6 along 'past + new', which is 7 by the other inputs"

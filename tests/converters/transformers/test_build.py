@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -24,6 +26,7 @@ from mlpack_toolkit.packager.language.replay import replay_text
 from mlpack_toolkit.packager.language.sequences import replayed
 from tests.once import once
 from tests.quick import TORCH
+from tests.tiers import sixth
 from tests.warm import run_mlpack
 
 HERE = Path(__file__).parent
@@ -186,3 +189,36 @@ def test_the_chat_is_rendered_as_transformers_does(mistral: Bundle) -> None:
     assert chats.check(template, chat["tokens"], goldens) == len(goldens)
     with pytest.raises(MismatchError, match="another text"):
         chats.check(template + "!", chat["tokens"], goldens)
+
+
+@pytest.mark.full
+def test_a_large_graph_holds_no_weights_of_its_own(folders: Path, tmp_path: Path) -> None:
+    """Also where its products have them turned round."""
+    command = [TORCH, str(HERE / "storing.py"), str(folders / "mistral"), str(tmp_path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert len(found["locations"]) > 10 and set(found["locations"]) == {"source/model.safetensors"}
+    assert found["error"] < 1e-4 and not (tmp_path / "model.onnx.data").exists()
+    assert sum(path.stat().st_size for path in tmp_path.glob("*.onnx*")) < 200_000
+
+
+REFUSED = {
+    "layers": ({"num_hidden_layers": 10**9}, "num_hidden_layers = 1000000000, which no model has"),
+    "unknown": ({"model_type": "story-teller"}, "has no architecture 'story-teller'.* It has: .*bert"),
+    "seq2seq": ({"architectures": ["T5ForConditionalGeneration"]}, "an encoder with a decoder.*text-generation"),
+    "head": ({"architectures": ["BertForQuestionAnswering"]}, r"the weights lack qa_outputs.*question-answering"),
+    "nothing": ({"architectures": None}, "names no architecture"),
+}
+
+
+@pytest.mark.parametrize("key", sixth(REFUSED))
+def test_what_has_no_converter_is_refused_by_name(key: str, folders: Path, tmp_path: Path) -> None:
+    changes, said = REFUSED[key]
+    shutil.copytree(folders / "bert", tmp_path / "bert")
+    config = tmp_path / "bert" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), **changes}))
+    done = run_mlpack("build", tmp_path / "bert", "--python", TORCH, "-o", tmp_path / "dist", "--json", cwd=tmp_path)
+    error = json.loads(done.stdout.splitlines()[-1])["error"]
+    assert re.search(said, error["message"]), error
+    assert error["exit"] == (3 if key in ("layers", "head") else 4)
+    assert not (tmp_path / "dist").exists()
