@@ -18,10 +18,14 @@ FOLDER = "proofs/"
 FORMAT = 1
 
 
+PROVE = ("verify", "prove")
+"""The kinds of evidence that prove answers."""
+
+
 def proofs_of(bundle: Bundle, variant: str) -> tuple[str, ...]:
-    """The proofs of a variant by `mlpack verify`, in the bundle: as true as who added them."""
-    place = bundle.place / bundle.layout.evidence / FOLDER
-    return tuple(sorted(path.name for path in place.glob(f"verify.{glob.escape(variant)}.*.json")))
+    """The proofs of a variant by `mlpack verify` and `mlpack prove`, in the bundle: as true as who added them."""
+    place, name = bundle.place / bundle.layout.evidence / FOLDER, glob.escape(variant)
+    return tuple(sorted(path.name for kind in PROVE for path in place.glob(f"{kind}.{name}.*.json")))
 
 
 def check_proved(bundle: Bundle, variant: str) -> None:

@@ -25,7 +25,7 @@ from ..latency.state import observed
 from ..providers import load
 from ..providers.spec import Provider
 from .bench import THREADS, check_gate, example_rows, latency_report, measure_session, sizes
-from .proving import answered, placed_in, where, written
+from .proving import answered, on_cpu, placed_in, where, written
 from .verify import replay_held
 
 KIND = "prove"
@@ -126,8 +126,8 @@ class _Proving:
         return placed_in(self.bundle, provider, self.variant)
 
     def _graph(self, provider: Provider, threads: int = 0) -> Graph:
-        session = session_of(self.bundle, threads, provider.title, self.variant)
-        return Graph(provider.name, session)
+        variant = on_cpu(self.bundle, self.variant) if provider.name == BESIDE else self.variant
+        return Graph(provider.name, session_of(self.bundle, threads, provider.title, variant))
 
     def _side_by_side(self, providers: Sequence[Provider]) -> Mapping[Pair, Apart]:
         """The original's recorded answers, the original again where that was asked for, the CPU, the providers."""

@@ -99,12 +99,16 @@ def answered(bundle: Bundle, session: Session) -> Iterator[GoldenCase]:
             yield case
 
 
+def on_cpu(bundle: Bundle, variant: str) -> str:
+    """The variant that answers on the CPU beside it: of an engine, which the CPU cannot run, the reference."""
+    return REFERENCE if bundle.variant(variant).recipe.get("kind") == KIND else variant
+
+
 def _apart(bundle: Bundle, provider: Provider, variant: str) -> dict[str, dict[str, float]]:
     """By output of floats, the largest differences on the golden cases from the original, and from the CPU, where an
     engine's reference answers in its place."""
-    on_cpu = REFERENCE if bundle.variant(variant).recipe.get("kind") == KIND else variant
     there = Graph(provider.name, session_of(bundle, provider=provider.title, variant=variant))
-    here = Graph("the CPU", session_of(bundle, provider=CPU, variant=on_cpu))
+    here = Graph("the CPU", session_of(bundle, provider=CPU, variant=on_cpu(bundle, variant)))
     found = side_by_side((there, here), answered(bundle, there.session))
     pairs = {"from_original": (RECORDED, there.name), "from_cpu": (there.name, here.name)}
     return {name: dict(found[pair].largest) for name, pair in pairs.items()}
