@@ -19,9 +19,9 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from .. import for_container, for_object, given_to, messages
+from .. import messages
 from .._sandbox._limits import limit
-from .._steps.user_defined import advice, dotted, register
+from .._steps.user_defined import register
 from .._trees.kernel import kernels
 from ..graph_file import DATA
 from ..latency import measure, single_threaded
@@ -35,13 +35,12 @@ from .joint_probes import several
 from .loaded_libraries import libraries, versions
 from .model_input import model_table, original_input, with_own_names
 from .noise import noise_of
+from .opening import opened
 from .own_metric import judgement
-from .pickles import LOADERS, unpickle
 from .probes import EXAMPLE_ROWS, Probe, columns_of, spread, together
 from .reference import Answers, Batches, ask, ask_by_kind, check_rows
 from .signature import inputs_of, signature_of
 from .sparse_input import as_sparse
-from .wrappers import held
 
 STRANGE = ("unseen", "empty", "missing", "odd", "large")
 """Kinds whose rows have values that a whole batch seldom has."""
@@ -65,7 +64,7 @@ class ModelSession:
             self.sandbox = confine(path, request)
         sys.path[:0] = request.code
         register(request.code)
-        self.converter, self.model = _opened(path, request)
+        self.converter, self.model = opened(path, request)
         converter = self.converter
         self.description = converter.original.describe(self.model)
         return messages.Loaded(
@@ -343,30 +342,6 @@ def _typed(values: Any, dtype: str | None) -> Any:
 
 class BadExample(Exception):
     """The example data do not fit the model."""
-
-
-def _opened(path: Path, request: messages.Load) -> tuple[Converter, Any]:
-    """The converter of the file, and the model, which holds the values of options that the converter needs."""
-    pickled = request.kind in LOADERS
-    loaded = unpickle(path, request) if pickled else None
-    converter = for_container(request.kind, path) or (for_object(loaded) if pickled else None)
-    if converter is None:
-        raise Unsupported(_no_converter(loaded, path, pickled))
-    source, given = converter.source, given_to(converter, request.options)
-    if pickled:
-        return converter, loaded if source.prepare is None else source.prepare(loaded, given)
-    assert source.load is not None
-    return converter, source.load(path, given)
-
-
-def _no_converter(model: Any, path: Path, pickled: bool) -> str:
-    from .. import names
-
-    what = dotted(type(model)) if pickled else f"the file {path.name}"
-    if pickled and (said := held(model, for_object)):
-        return said
-    own = f". Of a class of your own: {advice(what)}" if pickled else ""
-    return f"there is no converter for {what}; there are converters for: {', '.join(names())}{own}"
 
 
 def serve(replies: int, memory: int) -> None:

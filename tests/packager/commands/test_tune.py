@@ -74,7 +74,7 @@ def test_the_choice_is_evidence_and_is_used(
     described = describe(copy, tuned=True)
     found = worker.tuning_of(described, 1)
     assert found == Tuning(**kept["choice"]) and "threads 2" in capsys.readouterr().err
-    assert Model(described, 1, found).session.tuning == found and Model(described).session.tuning == Tuning(1)
+    assert Model(described, 1, tuning=found).session.tuning == found and Model(described).session.tuning == Tuning(1)
     output_machine.tuned({"bundle": str(copy), **facts})
     said = capsys.readouterr().out
     assert "threads 2, nodes at a time 1, level extended, spinning" in said and facts["file"] in said
