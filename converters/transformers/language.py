@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..spec import Unreadable, Unsupported
 from .loading import json_in, offline
-from .text import FILE, Tokeniser, goldens
+from .text import FILE, Tokeniser, filler, goldens
 
 if TYPE_CHECKING:
     from .model import FolderModel
@@ -147,7 +147,7 @@ def _generation(model: FolderModel) -> dict[str, Any]:
         "heads": list(model.cache.heads),
         "sizes": [list(each) for each in model.cache.sizes],
         "eos_token_id": ends,
-        "pad_token_id": pad if isinstance(pad, int) and pad >= 0 else (ends[0] if ends else 0),
+        "pad_token_id": filler(model.config, pad, ends),
         "max_position": int(most) if isinstance(most, int) else 0,
         **{name: value for name, value in contract.items() if value is not None},
         "sequences": [_continued(model, prompt) for prompt in _prompts(model)],

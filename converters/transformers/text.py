@@ -90,20 +90,19 @@ def tokeniser_of(folder: Path, config: Any, side: str = "") -> Tokeniser | None:
     rust.no_truncation()
     settings = json_in(folder, "tokenizer_config.json")
     token = _pad_token(settings, json_in(folder, "special_tokens_map.json"))
-    pad = rust.token_to_id(token) if token else None
-    pad = (
-        pad if pad is not None else _first(getattr(config, "pad_token_id", None), getattr(config, "eos_token_id", None))
-    )
+    own = rust.token_to_id(token) if token else None
+    pad = filler(config, own, getattr(config, "pad_token_id", None), getattr(config, "eos_token_id", None))
     special = tuple(each.content for _, each in sorted(rust.get_added_tokens_decoder().items()) if each.special)
     where = side or str(settings.get("padding_side") or "right")
-    return Tokeniser(rust, pad, token or rust.id_to_token(pad) or "", where, _chat(folder, settings), special)
+    return Tokeniser(rust, pad, rust.id_to_token(pad) or "", where, _chat(folder, settings), special)
 
 
-def _first(*ids: Any) -> int:
-    """The first id that is one; 0 where there is none: the mask hides what fills up."""
+def filler(config: Any, *ids: Any) -> int:
+    """The first id that the module has a row for; 0 where there is none: the mask hides what fills up."""
+    most = getattr(config, "vocab_size", None) or 1 << 30
     for each in ids:
         number = each[0] if isinstance(each, (list, tuple)) and each else each
-        if isinstance(number, int) and number >= 0:
+        if isinstance(number, int) and 0 <= number < most:
             return number
     return 0
 

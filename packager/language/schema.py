@@ -99,8 +99,8 @@ def _alike(value: Any, where: str) -> None:
 
 
 DOCUMENTS = {
-    r"golden/text/tokenizer\.json": golden_texts,
-    r"golden/text/chat\.json": golden_chats,
-    r"golden/text/sequences\.json": golden_sequences,
+    r"text/golden/tokenizer\.json": golden_texts,
+    r"text/golden/chat\.json": golden_chats,
+    r"text/golden/sequences\.json": golden_sequences,
     r"reports/text/generation\.json": _report,
 }

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ..equivalence.prove import Proven
 
-FOLDER = "golden/text/"
+FOLDER = "text/golden/"
 TOKENS, CHATS, SEQUENCES = f"{FOLDER}tokenizer.json", f"{FOLDER}chat.json", f"{FOLDER}sequences.json"
 TEMPLATE = "model/chat_template.jinja"
 REPORT = "reports/text/generation.json"

@@ -41,6 +41,7 @@ def folders(torch: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     def fill(folder: Path) -> None:
         command = [TORCH, str(HERE / "folders.py"), str(folder), "bert", "mistral"]
         subprocess.run(command, check=True, capture_output=True)
+        (folder / "texts.jsonl").write_text("".join(json.dumps(text) + "\n" for text in (*TEXTS, "a fox", "a dog")))
 
     return once(tmp_path_factory, "transformers-folders", fill)
 
@@ -65,8 +66,9 @@ def build_once(folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Calla
 
 
 @pytest.fixture(scope="module")
-def bert(build_once: Callable[..., Bundle]) -> Bundle:
-    return build_once("bert")
+def bert(build_once: Callable[..., Bundle], folders: Path) -> Bundle:
+    """With texts as the example; the other bundle makes its own."""
+    return build_once("bert", "--example", str(folders / "texts.jsonl"))
 
 
 @pytest.fixture(scope="module")
