@@ -240,3 +240,11 @@ def small_numbers() -> tf.Module:
         return {"expm1": tf.math.expm1(x) * scale, "log1p": tf.math.log1p(x) * scale, "erfc": tf.math.erfc(x)}
 
     return Module(answer, x=floats(None, 5))
+
+
+@case({"i": whole(0, 4, 5)}, {"i": whole(-5, 8, 9)})
+def one_hot_of_numbers_outside() -> tf.Module:
+    def answer(m: Any, i: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"rows": tf.one_hot(i, 4), "columns": tf.one_hot(i, 4, 2.0, -1.0, axis=0)}
+
+    return Module(answer, i=numbers(None))
