@@ -29,7 +29,8 @@ that mlpack makes, at other sizes of every free axis (an empty cache among them)
 that continue text also answer for their sequences: transformers' own `generate` against the graph, 16 steps from
 4 prompts, and the graph against itself (cached and not, step by step, in a batch, padded).
 
-*Largest error*: absolute, over all outputs and batches; *scale*: the largest number among the answers. *Ids equal*:
+*Largest error*: absolute, over all outputs and batches; *of tolerance*: its share of 1e-5 + 2e-5 times the largest
+number of that output, above which a line says WRONG; *scale*: the largest number among the answers. *Ids equal*:
 steps up to the first that is too close to call, of all. *CPU s*: processor time of all that.
 
 """
@@ -56,17 +57,18 @@ def line(found: Mapping[str, Any]) -> dict[str, str]:
     title = str(found["title"])
     return {
         "architecture": found["key"],
-        "mlpack": "right",
+        "mlpack": "right" if found["share"] <= 1 else "WRONG",
         "class": title.partition(" (")[0],
         "task": title.partition("(")[2].partition(",")[0],
         "largest error": f"{found['error']:.1e}",
-        "scale": f"{found['scale']:.1f}",
+        "of tolerance": f"{found['share']:.0%}",
+        "scale": f"{found['scale']:.2g}",
         "ids equal": _ids(found),
         "CPU s": f"{found['seconds']:.0f}",
     }
 
 
-_MEASURED = ("class", "task", "largest error", "scale", "ids equal", "CPU s")
+_MEASURED = ("class", "task", "largest error", "of tolerance", "scale", "ids equal", "CPU s")
 
 
 def _ids(found: Mapping[str, Any]) -> str:

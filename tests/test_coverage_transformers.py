@@ -7,7 +7,7 @@ from benchmarks.coverage_transformers import CASES, FIRST, PAGE, line, page
 
 LINES = rows_of(PAGE.read_text("utf-8"), FIRST)
 SOURCE = (CASES / "folders.py").read_text("utf-8")
-RIGHT = {"key": "a", "title": "A (text-generation, Transformers, 3 parameters)", "error": 1e-7, "scale": 2.0}
+RIGHT = {"key": "a", "title": "A (text-generation, Transformers, 3 parameters)", "error": 1e-7, "share": 0.1, "scale": 2.0}
 
 
 def test_a_line_is_one_of_the_architectures_and_right_or_refused_with_a_reason() -> None:
@@ -23,4 +23,5 @@ def test_the_line_says_how_many_steps_were_decided() -> None:
     report = {"first_undecided": [{"sequence": 1, "step": 1}], "steps": 6}
     found = line({**RIGHT, "seconds": 2.0, "generation": {"sequences": sequences, "report": report}})
     assert (found["ids equal"], found["class"], found["task"]) == ("4 of 6", "A", "text-generation")
+    assert line({**RIGHT, "share": 1.1, "seconds": 2.0})["mlpack"] == "WRONG"
     assert line({"key": "b", "refused": "no\nmemory | at all"})["mlpack"] == "refused: no memory / at all"

@@ -83,6 +83,6 @@ def _stands(batch: Batch, spare: Spare) -> bool:
         raise ConversionError(
             f"the original refuses a batch of kind {batch.kind!r} ({batch.refused}), and the graph answers it: no rule "
             "on single inputs can say what is refused. Check it in code before the model, or give the sizes that the "
-            "model takes (-O torch.dynamic=INPUT.AXIS:NAME[LEAST..MOST])"
+            "model takes (the option dynamic, as -O torch.dynamic=INPUT.AXIS:NAME[LEAST..MOST])"
         )
     return True

@@ -26,7 +26,10 @@ def mobilenet(folder: Path) -> Made:
 def efficientnet(folder: Path) -> Made:
     import keras
 
-    return _pictures(folder, keras.applications.EfficientNetV2B0(weights=None, input_shape=(96, 96, 3)), 96)
+    model = keras.applications.EfficientNetV2B0(weights=None, input_shape=(96, 96, 3))
+    name = model.inputs[0]._keras_history.operation.name
+    files = _pictures(folder, model, 96)
+    return *files[:2], f"-O tensorflow.dynamic={name}.0:batch[1..]", files[3]  # ONNX Runtime stops on no picture
 
 
 def resnet(folder: Path) -> Made:

@@ -28,4 +28,22 @@ def bincount(graph: Any, node: Any, name: str, args: Any) -> None:
     nodes.become(nodes.cast(nodes.op("Reshape", found, wide, allowzero=1), nodes.numpy(2)))
 
 
-HANDLERS = {"DenseBincount": bincount}
+def one_hot(graph: Any, node: Any, name: str, args: Any) -> None:
+    """A row of `off` with one `on`; without one for a number outside, where ONNX counts back from the end."""
+    nodes = Nodes(graph, node)
+    numbers, depth, on, off = nodes.inputs
+    every = nodes.op("Reshape", nodes.cast(depth, "int64"), nodes.const([], "int64"))
+    every = nodes.op("Range", nodes.const(0, "int64"), every, nodes.const(1, "int64"))
+    wide = nodes.op("Unsqueeze", nodes.cast(numbers, "int64"), nodes.const([-1], "int64"))
+    found = nodes.op("Where", nodes.op("Equal", wide, every), on, off)
+    axis, shape = int(node.get_attr("axis").i if node.get_attr("axis") else -1), nodes.static(0)
+    if axis not in (-1, None if shape is None else len(shape)):
+        if shape is None:
+            raise Unsupported("no ONNX operator computes OneHot along an axis of a tensor whose rank is not known")
+        order = list(range(len(shape)))
+        order.insert(axis, len(shape))
+        found = nodes.op("Transpose", found, perm=order)
+    nodes.become(found)
+
+
+HANDLERS = {"DenseBincount": bincount, "OneHot": one_hot}

@@ -17,7 +17,7 @@ TEXTS = [
     "Numbers like 1, 22 and 333 are not words; words are not numbers either!",
 ] * 8
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 400}
-SIZES = {**SMALL, "intermediate_size": 64, "max_position_embeddings": 64}
+SIZES = {**SMALL, "intermediate_size": 64, "max_position_embeddings": 64, "initializer_range": 0.3}
 GROUPED = {**SIZES, "num_key_value_heads": 2, "initializer_range": 0.3}
 HEAD = {**GROUPED, "head_dim": 16}
 DECODERS: Mapping[str, tuple[str, dict[str, Any]]] = {

@@ -54,19 +54,28 @@ def converted(model: FolderModel, out: Path) -> dict[str, Any]:
     def run(x: dict[str, Any]) -> dict[str, Any]:
         return dict(zip(names, session.run(None, {each.name: x[each.name] for each in session.get_inputs()})))
 
-    tried = [table, *others(about.inputs, table)]
-    error = max(float(np.abs(run(x)[n] - v).max(initial=0)) for x in tried for n, v in model.outputs(x).items())
+    pairs = [(run(x)[n], v) for x in (table, *others(about.inputs, table)) for n, v in model.outputs(x).items()]
+    error = max(float(np.abs(got - v).max(initial=0)) for got, v in pairs)
     found: dict[str, Any] = {
         "title": about.title,
         "inputs": {t.name: list(t.shape) for t in about.inputs},
         "outputs": {name: list(about.outputs[name]) for name in want},
         "error": error,
+        "share": max(share_of_tolerance(got, v) for got, v in pairs),
         "scale": max(float(np.abs(value).max(initial=0)) for value in want.values()),
         "said": described(model)["text"],
     }
     if model.cache is not None:
         found["generation"] = continued(model, run)
     return found
+
+
+def share_of_tolerance(got: Any, want: Any) -> float:
+    """The largest error as a share of what is allowed; infinite for another shape, or a NaN in another place."""
+    if got.shape != want.shape or not np.array_equal(np.isnan(got), np.isnan(want)):
+        return float("inf")
+    allowed = ALLOWED.atol + ALLOWED.rtol * np.abs(want).max(initial=0)
+    return float((np.nan_to_num(np.abs(got - want)) / allowed).max(initial=0))
 
 
 def others(inputs: tuple[TensorSpec, ...], table: dict[str, Any]) -> list[dict[str, Any]]:

@@ -240,3 +240,74 @@ def small_numbers() -> tf.Module:
         return {"expm1": tf.math.expm1(x) * scale, "log1p": tf.math.log1p(x) * scale, "erfc": tf.math.erfc(x)}
 
     return Module(answer, x=floats(None, 5))
+
+
+@case({"i": whole(0, 4, 5)}, {"i": whole(-5, 8, 9)})
+def one_hot_of_numbers_outside() -> tf.Module:
+    def answer(m: Any, i: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"rows": tf.one_hot(i, 4), "columns": tf.one_hot(i, 4, 2.0, -1.0, axis=0)}
+
+    return Module(answer, i=numbers(None))
+
+
+@case({"x": normal(6, 3)}, {"x": normal(4, 3)})
+def sorted_segments() -> tf.Module:
+    def answer(m: Any, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        ids = tf.range(tf.shape(x)[0]) // 2
+        return {
+            "sum": tf.math.segment_sum(x, ids),
+            "max": tf.math.segment_max(x, ids),
+            "mean": tf.math.segment_mean(x, ids),
+        }
+
+    return Module(answer, x=floats(None, 3))
+
+
+@case({"x": 3 * normal(4, 5)}, {"x": 1000 * normal(2, 5)})
+def casts() -> tf.Module:
+    kinds = {"i": tf.int32, "l": tf.int64, "b": tf.bool, "d": tf.float64, "h": tf.float16}
+    return Module(lambda m, x: {name: tf.cast(x, kind) for name, kind in kinds.items()}, x=floats(None, 5))
+
+
+@case({"x": whole(-9, 9, 4, 5)}, {"x": whole(-90, 90, 2, 5)})
+def means_of_whole_numbers() -> tf.Module:
+    def answer(m: Any, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {
+            "mean": tf.reduce_mean(x, 1),
+            "power": x**2,
+            "max": tf.reduce_max(x, 1),
+            "abs": tf.abs(x),
+            "and": tf.bitwise.bitwise_and(x, tf.constant(6, tf.int64)),
+        }
+
+    return Module(answer, x=numbers(None, 5))
+
+
+@case({"x": normal(4, 5)}, {"x": odd(3, 5)})
+def where_and_masks() -> tf.Module:
+    def answer(m: Any, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {
+            "at": tf.where(x > 0),
+            "kept": tf.where(x > 0, x, -x),
+            "nan": tf.math.is_nan(x),
+            "finite": tf.math.is_finite(x),
+            "relu": tf.nn.relu(x),
+            "leaky": tf.nn.leaky_relu(x),
+            "soft": tf.nn.softmax(x),
+            "same": tf.math.not_equal(x, x),
+        }
+
+    return Module(answer, x=floats(None, 5))
+
+
+@case({"x": normal(3, 6, 2), "n": whole(1, 6, 3)}, {"x": normal(3, 6, 2), "n": whole(0, 7, 3)})
+def sequences() -> tf.Module:
+    def answer(m: Any, x: tf.Tensor, n: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {
+            "back": tf.reverse_sequence(x, n, 1, 0),
+            "mask": tf.sequence_mask(n, 6),
+            "roll": tf.roll(x, 2, 1),
+            "stack": tf.stack(tf.unstack(x, axis=1), 2),
+        }
+
+    return Module(answer, x=floats(None, 6, 2), n=numbers(None))
