@@ -62,7 +62,7 @@ $(READY): requirements.txt pyproject.toml
 
 # What apt installs, one after the other, beside the environments that uv makes.
 system: $(READY)
-	+$(MAKE) -j1 --no-print-directory toolchains r engine
+	@MAKEFLAGS= $(MAKE) --no-print-directory toolchains r engine
 environments: torch tensorflow tensorrt notebooks
 
 # What the generated Java and C++ projects are built with.

@@ -7,7 +7,8 @@ from benchmarks.coverage_transformers import CASES, FIRST, PAGE, line, page
 
 LINES = rows_of(PAGE.read_text("utf-8"), FIRST)
 SOURCE = (CASES / "folders.py").read_text("utf-8")
-RIGHT = {"key": "a", "title": "A (text-generation, Transformers, 3 parameters)", "error": 1e-7, "share": 0.1, "scale": 2.0}
+TITLE = "A (text-generation, Transformers, 3 parameters)"
+RIGHT = {"key": "a", "title": TITLE, "error": 1e-7, "share": 0.1, "scale": 2.0}
 
 
 def test_a_line_is_one_of_the_architectures_and_right_or_refused_with_a_reason() -> None:
