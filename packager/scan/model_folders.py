@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import ModelError, UntrustedError
 from .safetensors_files import header_of
+from .sharded_weights import shards_of
 from .torch_files import once
 from .values import Fault
 
@@ -22,7 +23,6 @@ PICKLED = "pytorch_model.bin"
 MODULES = "modules.json"
 MOST_CONFIG = 4 << 20
 MOST_TEXT = 256 << 20
-MOST_SHARDS = 1000
 TEXTS = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -95,7 +95,7 @@ def _weights(folder: Path) -> Iterator[Path]:
         yield _inside(folder, WHOLE, folder / WHOLE)
     elif (folder / INDEX).is_file():
         yield folder / INDEX
-        yield from _shards(folder)
+        yield from shards_of(folder / INDEX)
     elif (folder / PICKLED).is_file():
         yield _inside(folder, PICKLED, folder / PICKLED)
     else:
@@ -103,27 +103,6 @@ def _weights(folder: Path) -> Iterator[Path]:
             f"{folder} holds no weights ({WHOLE}, {INDEX} with its shards, or {PICKLED}): copy the whole folder, or "
             "save the model again with save_pretrained"
         )
-
-
-def _shards(folder: Path) -> list[Path]:
-    index = folder / INDEX
-    places = json_of(index, MOST_CONFIG * 16).get("weight_map")
-    if not isinstance(places, dict) or not places or any(not isinstance(name, str) for name in places.values()):
-        raise _broken(index, "its weight_map does not give a file for each tensor")
-    names = sorted(set(places.values()))
-    if len(names) > MOST_SHARDS:
-        raise _broken(index, f"it names more than {MOST_SHARDS} files")
-    shards = [_inside(folder, name, index) for name in names]
-    _check_places(index, places)
-    return shards
-
-
-def _check_places(index: Path, places: dict[str, str]) -> None:
-    """Raises `ModelError` where a shard lacks a tensor that the index puts there."""
-    there = {name: _header(index.parent / name) for name in set(places.values())}
-    lacking = [tensor for tensor, name in places.items() if tensor not in there[name]]
-    if lacking:
-        raise _broken(index, f"it puts {lacking[0][:100]!r} into {places[lacking[0]]}, which lacks it")
 
 
 def _header(path: Path) -> frozenset[str]:

@@ -13,6 +13,8 @@ from .torch_files import once
 from .values import Fault
 
 SUFFIX = ".safetensors"
+MOST = 1000
+"""Files that an index may name."""
 
 
 def index_of(path: Path) -> Mapping[str, str]:
@@ -26,6 +28,8 @@ def index_of(path: Path) -> Mapping[str, str]:
     found = plain.get("weight_map") if isinstance(plain, dict) else None
     if not isinstance(found, dict) or not found or not all(isinstance(each, str) for each in found.values()):
         raise Fault("its weight_map does not name a file for each tensor")
+    if len(set(found.values())) > MOST:
+        raise Fault(f"its index names more than {MOST} files")
     return found
 
 
