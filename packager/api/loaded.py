@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -95,9 +96,9 @@ class LoadedBundle:
         signature = self._bundle.variant(name).signature
         with tempfile.TemporaryDirectory(prefix="mlpack-") as folder:
             file = write_rows(rows, Path(folder) / "rows", "rows")
-            pieces = list(
-                session.stream(checked_rows(session.signature, tables_in(session.signature, file, deque()), file))
-            )
+            with _named_as_given(file, rows):
+                tables = checked_rows(session.signature, tables_in(session.signature, file, deque()), file)
+                pieces = list(session.stream(tables))
         return _as_given(signature, _joined(signature, pieces), rows)
 
     def _session(self, name: str) -> Session:
@@ -118,6 +119,18 @@ class LoadedBundle:
     def _repr_html_(self) -> str:
         words = {key: str(getattr(self, key)) for key in ("name", "version", "identity", "path")}
         return card({**words, "title": str(self.facts["title"])}, self.signature, self.report, self.latency)
+
+
+@contextmanager
+def _named_as_given(file: Path, rows: Any) -> Iterator[None]:
+    """Has messages name what the caller gave (`the DataFrame`), where the file is one that only mlpack knows."""
+    try:
+        yield
+    except UsageError as error:
+        if isinstance(rows, (str, Path)):
+            raise
+        said = str(error).replace(file.name, f"the {type(rows).__name__}", 1)
+        raise UsageError(said, **error.facts) from error
 
 
 def _joined(signature: Signature, pieces: Sequence[Table]) -> Table:
