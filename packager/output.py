@@ -108,12 +108,21 @@ def _some(names: list[str]) -> str:
     return ", ".join(names) if len(names) < 6 else f"{', '.join(names[:3])} and {len(names) - 3} more"
 
 
+_SPOKEN = {
+    "tokenizer": "{} texts became the recorded ids",
+    "chat": "{} chats became the recorded texts",
+    "sequences": "{} texts continued with the recorded ids",
+}
+
+
 def verified(facts: dict[str, Any]) -> None:
     """Prints the numbers of checked files and golden cases, by place."""
     click.echo(f"{facts['bundle']} is as it was built ({facts['files']} files, {facts['identity']})")
     for place, cases in facts["golden"].items():
         held = facts["gates"].get(place.partition(" on ")[0])
         click.echo(f"  {place}: {cases} golden cases answered {_held(held)}")
+    for part, count in facts.get("text", {}).items():
+        click.echo(printable(f"  {part}: {_SPOKEN[part].format(count) if isinstance(count, int) else count}"))
     for name, why in facts["not_replayed"].items():
         click.echo(printable(f"  {name}: not replayed here: {why}"))
     if proof := facts.get("proof"):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..spec import Description, Feature, Table, TensorSpec, Unreadable
+from ..spec import REALS, Description, Feature, Table, TensorSpec, Unreadable
 from ..table import rows_of
 from .signature import MATRIX_INPUT
 
@@ -21,6 +21,13 @@ def with_own_names(description: Description, columns: Collection[str]) -> Descri
     own = {name.replace(" ", "_"): name for name in columns}
     features = tuple(f if f.name in columns else replace(f, name=own.get(f.name, f.name)) for f in description.features)
     return replace(description, features=features)
+
+
+def in_floats(inputs: Iterable[TensorSpec], table: Table) -> Table:
+    """The tensors, whole numbers as floats where the model takes floats: probes put NaN and fractions among them."""
+    floats = {t.name: t.in_numpy for t in inputs if t.dtype in REALS}
+    whole = {name for name, values in table.items() if values.dtype.kind in "iub"}
+    return {n: v.astype(floats[n]) if n in whole and n in floats else v for n, v in table.items()}
 
 
 def model_table(description: Description, table: Table) -> Table:

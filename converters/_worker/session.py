@@ -33,7 +33,7 @@ from .gathered import Gathered
 from .input_bounds import with_edges
 from .joint_probes import several
 from .loaded_libraries import libraries, versions
-from .model_input import model_table, original_input, with_own_names
+from .model_input import in_floats, model_table, original_input, with_own_names
 from .noise import noise_of
 from .opening import opened
 from .own_metric import judgement
@@ -153,6 +153,7 @@ class ModelSession:
     def _tensors(self, example: Table, request: messages.Probe, notes: list[str]) -> messages.Probed:
         """The reply of `probe` for a model of tensors: the example's rows as one batch."""
         axes, out = self.signature.batch_axes, Path(request.out)
+        example = in_floats(self.inputs, example)
         rows = spread(example, EXAMPLE_ROWS, axes) if self.signature.has_rows else example
         write_table(rows, out / "probes.npz")
         write_table(self._predict(rows), out / "answers.npz")

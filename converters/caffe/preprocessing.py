@@ -105,8 +105,10 @@ def steps_of(net: Net, given: Mapping[str, Any]) -> Steps | None:
 
 def _target(net: Net, named: Sequence[str], asked: Sequence[str]) -> Input:
     images = [each for each in net.inputs if len(each.shape) == 4 and (not named or each.name in named)]
+    there = ", ".join(f"{each.name} {list(each.shape)}" for each in net.inputs)
+    if unknown := set(named) - {each.name for each in net.inputs}:
+        raise Unreadable(f"caffe.{asked[0]} names {min(unknown)!r}, which is no input of the net; the net has: {there}")
     if len(named) > 1 or len(images) != 1:
-        there = ", ".join(f"{each.name} {list(each.shape)}" for each in net.inputs)
         raise Unreadable(f"caffe.{asked[0]} is for one input of four axes; the net has: {there}")
     return images[0]
 

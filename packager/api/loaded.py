@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -15,12 +16,15 @@ import numpy as np
 from mlpack_toolkit.converters.spec import Signature, Table
 
 from ..bundle.reader import Bundle, open_bundle
-from ..commands.predict import answer_columns, arrow_of, checked_rows, tables_in
+from ..commands.predict import answer_columns, arrow_of, checked_rows, tables_in, text_answers
 from ..equivalence.session import Session, session_of
 from ..errors import UsageError
 from ..kernels import preferred
+from ..language.texts import takes_texts
 from .page import card
 from .rows import top_package, write_rows
+
+FRAMES = ("pandas", "polars", "pyarrow")
 
 
 class LoadedBundle:
@@ -87,17 +91,22 @@ class LoadedBundle:
 
         `rows`: a data frame of pandas, polars or pyarrow, whose kind the answer has (of pandas with the same index);
         an array, a sparse matrix, texts, records, a dict of tensors or a path, whose answer is a dict of arrays by the
-        signature's output. `variant`: the one that answers; None: the preferred one. `UsageError` for rows that the
-        signature does not take.
+        signature's output. A bundle of text takes texts, and answers with their continuations where it generates.
+        `variant`: the one that answers; None: the preferred one. `UsageError` for rows that the signature does not
+        take.
         """
         name = variant or preferred(self._bundle)[0]
         session = self._session(name)
         signature = self._bundle.variant(name).signature
         with tempfile.TemporaryDirectory(prefix="mlpack-") as folder:
             file = write_rows(rows, Path(folder) / "rows", "rows")
-            pieces = list(
-                session.stream(checked_rows(session.signature, tables_in(session.signature, file, deque()), file))
-            )
+            with _named_as_given(file, rows):
+                if takes_texts(self._bundle, file):
+                    signature, answers = text_answers(self._bundle, session, file, top_package(rows) not in FRAMES)
+                else:
+                    tables = tables_in(session.signature, file, deque())
+                    answers = session.stream(checked_rows(session.signature, tables, file))
+                pieces = list(answers)
         return _as_given(signature, _joined(signature, pieces), rows)
 
     def _session(self, name: str) -> Session:
@@ -120,6 +129,18 @@ class LoadedBundle:
         return card({**words, "title": str(self.facts["title"])}, self.signature, self.report, self.latency)
 
 
+@contextmanager
+def _named_as_given(file: Path, rows: Any) -> Iterator[None]:
+    """Has messages name what the caller gave (`the DataFrame`), where the file is one that only mlpack knows."""
+    try:
+        yield
+    except UsageError as error:
+        if isinstance(rows, (str, Path)):
+            raise
+        said = str(error).replace(file.name, f"the {type(rows).__name__}", 1)
+        raise UsageError(said, **error.facts) from error
+
+
 def _joined(signature: Signature, pieces: Sequence[Table]) -> Table:
     """The answers of all batches as those of one."""
     if len(pieces) == 1:
@@ -133,7 +154,7 @@ def _joined(signature: Signature, pieces: Sequence[Table]) -> Table:
 def _as_given(signature: Signature, answers: Table, rows: Any) -> Any:
     """The answers in a frame of the kind of the rows, else as arrays."""
     top = top_package(rows)
-    if top not in ("pandas", "polars", "pyarrow"):
+    if top not in FRAMES:
         return answers
     columns = answer_columns(signature, answers)
     if top == "pandas":

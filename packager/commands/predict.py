@@ -76,18 +76,25 @@ def predict(
 
 def _of_texts(bundle: Bundle, session: Session, file: Path, output: Path | None) -> dict[str, Any]:
     """The same for a file of texts: an answer for each, or its continuation by a graph that continues texts."""
-    signature, rows = session.signature, 0
-    if bundle.facts.get("generation"):
-        found, answers = CONTINUED, continued(bundle, session, file)
-    else:
-        found = signature if output is not None and output.suffix.lower() == ".npz" else in_columns(signature)
-        alike = any(len(t.shape) > 2 for t in found.outputs)
-        answers = session.stream(checked_rows(signature, tables(bundle, file, alike), file))
+    rows = 0
+    found, answers = text_answers(bundle, session, file, output is not None and output.suffix.lower() == ".npz")
     with _sink(output, found) as sink:
         for each in answers:
-            sink.write({t.name: each[t.name] for t in found.outputs})
+            sink.write(each)
             rows += rows_of(each, found.batch_axes)
     return {"rows": rows, "output": str(output) if output else "-"}
+
+
+def text_answers(bundle: Bundle, session: Session, file: Path, whole: bool) -> tuple[Signature, Iterator[Table]]:
+    """The answers to a file of texts, batch by batch, and their signature. `whole`: all outputs, though some are no
+    row of numbers for each text."""
+    if bundle.facts.get("generation"):
+        return CONTINUED, continued(bundle, session, file)
+    signature = session.signature
+    found = signature if whole else in_columns(signature)
+    alike = any(len(t.shape) > 2 for t in found.outputs)
+    answers = session.stream(checked_rows(signature, tables(bundle, file, alike), file))
+    return found, ({t.name: each[t.name] for t in found.outputs} for each in answers)
 
 
 def answer_columns(signature: Signature, answers: Table, images: Sequence[str] = ()) -> Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mlpack_toolkit.converters._worker.model_input import in_floats
 from mlpack_toolkit.converters._worker.tensor_probes import ROWS, tensor_probes
 from mlpack_toolkit.converters.spec import Signature, Table, TensorSpec
 from mlpack_toolkit.runtimes.engine.rules import violations
@@ -20,6 +21,15 @@ def _tried(rows: Table, *inputs: TensorSpec) -> dict[str, Table]:
     found = list(tensor_probes(Signature("graph", inputs, (OUTPUT,)), rows))
     assert len({each.kind for each in found}) == len(found)
     return {each.kind: each.batch for each in found}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_whole_numbers_of_an_example_become_floats_where_the_model_takes_them(dtype: str) -> None:
+    image, pixels = TensorSpec("image", dtype, ("N", 3, 2, 2)), np.arange(36, dtype=np.uint8).reshape(3, 3, 2, 2)
+    rows = in_floats((image, TOKENS), {"image": pixels, "tokens": np.ones((3, 2), np.int64)})
+    assert (rows["image"].dtype, rows["tokens"].dtype) == (np.dtype(image.in_numpy), np.int64)
+    assert np.array_equal(rows["image"], pixels)
+    assert np.isnan(_tried(rows, image, TOKENS)["one missing cell in image"]["image"]).sum() == 1
 
 
 def test_every_free_size_and_all_at_once() -> None:

@@ -124,6 +124,14 @@ def test_a_detector_becomes_a_bundle(tmp_path: Path) -> None:
     assert (rows[:, 2] > 0).sum() > 2 and len(rows) % 10 == 0 and set(rows[rows[:, 2] > 0][:, 1]) <= {1, 2}
 
 
+def test_an_example_of_bytes_for_a_net_of_floats(tmp_path: Path) -> None:
+    """Without `caffe.image` the net takes floats, though the images of the example are bytes."""
+    np.save(tmp_path / "x.npy", np.random.default_rng(1).integers(0, 256, (4, 3, 12, 10)).astype(np.uint8))
+    built = build_model(classifier(whole=False).write(tmp_path, "plain"), tmp_path / "x.npy", tmp_path / "dist")
+    assert [(t.dtype, t.image) for t in built.signature.inputs] == [("float32", "")]
+    assert check_bundle(built.bundle, (), "cpu", lambda line: None)["golden"]["CPUExecutionProvider"] > 3
+
+
 @pytest.mark.parametrize(
     ("change", "code", "said"),
     [

@@ -107,7 +107,7 @@ def test_pixels_reach_the_net_as_the_options_say(given: dict[str, Any], want: An
     [
         ({"mean": "1,2"}, "has 2 numbers"),
         ({"image": "data:rgb", "channels": "bgr"}, "give one of the two"),
-        ({"image": "pixels"}, "the net has: data"),
+        ({"image": "pixels"}, "names 'pixels', which is no input of the net; the net has: data"),
         ({"image": "data:hwc"}, "takes nchw or nhwc"),
         ({"mean": "1", "mean_file": {"shape": ["1"], "numbers": [""]}}, "give one of the two"),
         ({"mean_file": {"shape": ["1", "3", "2", "2"], "numbers": ["A" * 64]}}, "caffe.mean_file is"),

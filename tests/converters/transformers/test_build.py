@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
+import mlpack_toolkit as mlpack
 from mlpack_toolkit.packager.bundle.reader import open_bundle
 from mlpack_toolkit.packager.commands.predict import predict
 from mlpack_toolkit.packager.commands.verify import check_bundle
@@ -117,6 +119,11 @@ def test_texts_are_answered_where_the_library_is(bert: Bundle, folders: Path, to
     with (tmp_path / "answers.csv").open() as file:
         found = [[float(cell) for cell in row.values()] for row in csv.DictReader(file)]
     np.testing.assert_allclose(found, of_transformers(folders / "bert", TEXTS), 1e-5, 1e-5)
+    frame = pd.DataFrame({"text": TEXTS}, index=[5, 6, 7])
+    answered = mlpack.load(place).predict(frame)
+    assert list(answered.columns) == ["logits.0", "logits.1", "logits.2"] and answered.index.equals(frame.index)
+    for given in (answered, mlpack.load(place).predict(list(TEXTS))["logits"]):
+        np.testing.assert_allclose(given, found, 1e-5, 1e-5)
     assert check_bundle(place, (), None, lambda step: None)["text"] == {"tokenizer": 18}
 
 
@@ -179,6 +186,8 @@ def test_it_continues_texts_and_replays_its_goldens(mistral: Bundle, tokenizers:
     assert predict(place, tmp_path / "texts.csv", tmp_path / "out.json")["rows"] == 2
     rows = json.loads((tmp_path / "out.json").read_text())
     assert all(set(row) == {"generated"} and row["generated"] for row in rows)
+    again = mlpack.load(place).predict(["Once upon a time", "The fox"])["generated"].tolist()
+    assert again == [row["generated"] for row in rows]
     found = replay_text(open_bundle(place))
     assert found["sequences"] == 4 and found["chat"] == 6 and found["tokenizer"] > 13
 

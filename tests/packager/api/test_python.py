@@ -104,7 +104,7 @@ def test_a_notebook_shows_verdict_signature_speed_and_identity(bundle: LoadedBun
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (pd.DataFrame({"kind": ["a"], "size": [1.0]}), "lacks the column .count."),
+        (pd.DataFrame({"kind": ["a"], "size": [1.0]}), "^the DataFrame lacks the column .count."),
         (pd.DataFrame({"kind": ["a"], "size": ["big"], "count": [1]}), "size"),
         (object(), "the rows is a object"),
         (3, "the rows is a int"),
@@ -117,7 +117,7 @@ def test_a_notebook_shows_verdict_signature_speed_and_identity(bundle: LoadedBun
 def test_rows_that_it_does_not_take_are_one_sentence(bundle: LoadedBundle, given: Any, said: str) -> None:
     with pytest.raises(UsageError, match=said) as caught:
         bundle.predict(given)
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(caught.value) and caught.value.exit_code == 2
 
 
 def test_a_changed_bundle_answers_nothing(bundle: LoadedBundle, rows: pd.DataFrame, tmp_path: Path) -> None:
