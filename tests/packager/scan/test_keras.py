@@ -95,6 +95,22 @@ UNTRUSTED: dict[str, tuple[bytes, str]] = {
         archive(model(layer("enable_unsafe_deserialization", "keras.config"))),
         "keras.config.enable_unsafe_deserialization",
     ),
+    "a layer that loads another file": (
+        archive(model({**layer("function", "keras.models"), "config": "load_model"})),
+        "keras.models.load_model",
+    ),
+    "a class that loads a text": (
+        archive(model(layer("model_from_json", "keras.src.models.model"))),
+        "keras.src.models.model.model_from_json",
+    ),
+    "a value of a configuration": (
+        archive(model({**layer("function", "keras.layers"), "config": "deserialize"})),
+        "keras.layers.deserialize",
+    ),
+    "a helper beside a layer": (
+        archive(model({**layer("function", "keras.src.layers.layer"), "config": "update_shapes_dict_for_target_fn"})),
+        "update_shapes_dict_for_target_fn",
+    ),
     "a walk over attributes": (archive(model(layer("os.system", "keras.layers"))), "keras.layers.os.system"),
     "a registered class": (archive(model({**layer("Mine>Layer", None), "registered_name": "Mine>Layer"})), "Layer"),
     "a nested compilation": (
