@@ -227,7 +227,12 @@ def folder(tmp_path: Path) -> Folder:
 
 
 @pytest.mark.parametrize(
-    "operator", ["ReadFile", "WriteFile", "PyFunc", "EagerPyFunc", "TextLineDatasetV9", "RestoreV2"]
+    "operator",
+    [
+        *("ReadFile", "WriteFile", "PyFunc", "EagerPyFunc", "TextLineDatasetV9", "RestoreV2"),
+        *("ImmutableConst", "GenerateVocabRemapping", "DecodeProtoV2"),  # which open a file that they name
+        "InitializeTableFromTextFileV2",  # of a model without assets
+    ],
 )
 def test_an_operator_that_could_leave_the_process_is_not_trusted(operator: str, folder: Folder) -> None:
     path = folder(saved_model("MatMul", operator, function="__inference_call"))
@@ -251,6 +256,10 @@ def test_operators_that_compute_and_those_of_savers_are(folder: Folder) -> None:
 def test_an_asset_stays_in_its_folder(asset: str, folder: Folder) -> None:
     with pytest.raises(UntrustedError, match="which leaves its folder"):
         beside("savedmodel", folder(saved_model("MatMul", asset=asset)))
+
+
+def test_a_table_is_read_from_an_asset(folder: Folder) -> None:
+    assert scan(folder(saved_model("InitializeTableFromTextFileV2", asset="words.txt"))).names == ()
 
 
 def test_an_asset_that_is_not_there(folder: Folder) -> None:
