@@ -72,15 +72,17 @@ def reused(request: Request, source: Source, place: Path) -> Built | None:
     try:
         bundle = open_bundle(place)
         recorded = _recorded(bundle)
-        if not recorded:
+        if not recorded or not _is_of(bundle, request, source) or _code_may_differ(bundle):
             return None
         environment = Capture(request.python).result().document(frozenset())
         if recorded["sha256"] != inputs(request, source, environment):
             return None
         check_files(bundle)
+        built = _built(bundle, recorded)
     except MlpackError:
         return None
-    built = _built(bundle, recorded)
+    except (AttributeError, KeyError, TypeError, ValueError):  # measurements that no build wrote: anyone may add them
+        return None
     check_gate(built.latency, request.max_p99_ms)
     return built
 
@@ -90,6 +92,21 @@ def _recorded(bundle: Bundle) -> Facts:
     path = bundle.layout.inputs
     found: Facts = bundle.json(path) if path in bundle.evidence else {}
     return found if found.get("format") == FORMAT else {}
+
+
+def _is_of(bundle: Bundle, request: Request, source: Source) -> bool:
+    """Whether the identity itself has this name, version and model: the digest of the inputs is outside of it."""
+    model = source.files[0]
+    digest = source.relative()[model.name].sha256 or _sha256(model)
+    listed = {entry.path: entry.sha256 for entry in bundle.manifest.files}
+    same = (bundle.name, bundle.version) == (request.bundle_name, request.version)
+    return same and listed.get(bundle.source.path) == digest
+
+
+def _code_may_differ(bundle: Bundle) -> bool:
+    """Whether the model needs code without a digest: of an editable install, or of files that were changed later."""
+    installed = [each for part in bundle.parts for each in bundle.json(part.document)["distributions"]]
+    return any(each["needed"] and (each["origin"] == "editable" or each["altered"]) for each in installed)
 
 
 def _built(bundle: Bundle, recorded: Facts) -> Built:

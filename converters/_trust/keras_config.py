@@ -38,6 +38,8 @@ _FUNCTIONS = (
     "sparse_sigmoid sparsemax squareplus swish tanh tanh_shrink threshold"
 )
 """Functions that Keras names without their module."""
+_NO_MODELING = "deserialize serialize get"
+"""Functions of every package that make an object of whatever configuration a text or an argument holds."""
 _REGISTERED = re.compile(r"\w+>\w+")
 """Found only among what imported code has registered."""
 _LOADS_CODE = "Lambda TFSMLayer TorchModuleWrapper JaxLayer FlaxLayer"
@@ -165,12 +167,14 @@ def _named(node: Mapping[str, Any]) -> tuple[str, str, str]:
 
 def _is_listed(module: str | None, name: str) -> bool:
     """Whether it is one of Keras's own classes that compute."""
-    if not module or ">" in name or not name.isidentifier() or name.startswith("_"):
+    if not module or ">" in name or not name.isidentifier() or name.startswith("_") or name in _NO_MODELING.split():
         return False
     parts = module.split(".")
     if parts[0] == "keras":
         inner = parts[2:] if parts[1:2] == ["src"] else parts[1:]
-        return (name in _ROOT.split()) if not inner else inner[0] in _SPACES.split()
+        if not inner or inner[0] == "models":  # which has functions that load other files
+            return name in _ROOT.split()
+        return inner[0] in _SPACES.split() and (inner[0] != "layers" or name[0].isupper())
     return any(module == room or module.startswith(f"{room}.") for room in _HUB)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Callable
 
 from .._trust.keras_config import Names, config_of_archive, names_in
 from ..spec import Unreadable, Unsupported
+from .links import check_links
 from .model import Declared, TensorflowModel, flat_outputs
 
 SETTINGS = {
@@ -56,6 +57,7 @@ def _keras_model(path: Path, legacy: bool) -> Any:
     if keras.__version__.partition(".")[0] != "3":
         raise Unreadable(f"{PLACE}; there is Keras {keras.__version__}")
     found = names_in(_legacy_config(path) if legacy else config_of_archive(path)[0])
+    check_links(path)
     own = _own_objects(found)
     try:
         with keras.saving.custom_object_scope(own):

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..spec import Unreadable, Unsupported
 from .loading import json_in, offline
-from .text import FILE, Tokeniser, filler, goldens
+from .sentences import check_texts, most_tokens
+from .tasks import SENTENCES
+from .text import AWKWARD, FILE, Tokeniser, filler, goldens
 
 if TYPE_CHECKING:
     from .model import FolderModel
@@ -53,7 +55,10 @@ def described(model: FolderModel) -> Mapping[str, Any]:
 def _text(model: FolderModel, tokeniser: Tokeniser) -> dict[str, Any]:
     import tokenizers
 
-    most = model.free["input_ids"][1].most if model.free else None
+    most = (model.free["input_ids"][1].most if model.free else None) or 0
+    if model.purpose.name == SENTENCES:
+        check_texts(model.folder, AWKWARD, tokeniser.ids)
+        most = most_tokens(model.folder, most)
     labels = getattr(model.config, "id2label", None) or {}
     classify = model.purpose.name in ("text-classification", "token-classification")
     return {
@@ -63,7 +68,7 @@ def _text(model: FolderModel, tokeniser: Tokeniser) -> dict[str, Any]:
         "version": str(tokenizers.__version__),
         "inputs": list(model.inputs),
         "pad": {"id": tokeniser.pad, "token": tokeniser.pad_token, "side": tokeniser.side},
-        "max_length": most or 0,
+        "max_length": most,
         "labels": [str(label) for _, label in sorted(labels.items())] if classify else [],
         "golden": goldens(tokeniser),
         "chat": _chat(model, tokeniser),

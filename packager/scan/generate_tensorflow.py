@@ -18,7 +18,8 @@ LEFT_OUT = re.compile(
     r"Trt|TRT|TensorRT|Nccl|Multi(Device|process)|Compile|Kernel|Plugin|Audio|Bigtable|Gcs|Disk|Cache|Snapshot|"
     r"TextLine|TFRecord|LMDB|Whole|Matching|Abort|Stub|^Test|^_|Experimental|ConfigureDistributed|Shutdown|Composite|"
     r"Eager|Symbolic|RecordInput|FixedUnigram|LoadAndRemap|ImportEvent|Infeed|Outfeed|Minibatch|Session|SyncDevice|Mutex|"
-    r"Unstage|^(Ordered)?Map(Clear|Peek|Size|Incomplete)|BoostedTrees|ThreadPool|StatsAggregator"
+    r"Unstage|ImmutableConst|VocabRemapping|^(De|En)codeProto|"
+    r"^(Ordered)?Map(Clear|Peek|Size|Incomplete)|BoostedTrees|ThreadPool|StatsAggregator"
 )
 KEPT = (
     "ReadVariableOp WriteVariableOp TensorArrayReadV3 TensorArrayWriteV3 TensorArrayV3 TensorArrayGatherV3 LookupTable"

@@ -31,6 +31,7 @@ TEXTS = (
     "preprocessor_config.json",
     "chat_template.jinja",
     "sentence_bert_config.json",
+    "config_sentence_transformers.json",
     MODULES,
 )
 """Files beside the weights that say how text and images become tensors; all optional."""

@@ -22,6 +22,8 @@ _META, _GRAPH, _SIGNATURE, _ASSET = 2, 2, 5, 6
 _NODE, _LIBRARY = 1, 2
 _SAVERS = ("__inference__traced_save", "__inference__traced_restore")
 _SAVER_OPERATORS = frozenset(["SaveV2", "RestoreV2", "MergeV2Checkpoints", "ShardedFilename", "DisableCopyOnRead"])
+_OF_ASSETS = "InitializeTableFromTextFileV2"
+"""The operator that reads an asset, and without one whatever file a text of the graph names."""
 _TYPES = (
     "? float32 float64 int32 uint8 int16 int8 string complex64 int64 bool qint8 quint8 qint32 bfloat16 qint16 "
     "quint16 uint16 complex128 float16 resource variant uint32 uint64"
@@ -120,7 +122,8 @@ def _shape(shape: memoryview) -> tuple[int, ...] | None:
 
 def unknown(found: SavedModel) -> tuple[str, ...]:
     """Operators that are neither known nor functions of the file's own, sorted."""
-    return tuple(sorted(op for op in found.operators if op not in known_operators() and op not in found.functions))
+    known = known_operators() if found.assets else known_operators() - {_OF_ASSETS}
+    return tuple(sorted(op for op in found.operators if op not in known and op not in found.functions))
 
 
 def beside(path: Path) -> tuple[Path, ...]:

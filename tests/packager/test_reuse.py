@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pytest
 
+from mlpack_toolkit.packager import reuse
 from mlpack_toolkit.packager.built import Built
+from mlpack_toolkit.packager.bundle.manifest import canonical
+from mlpack_toolkit.packager.bundle.reader import Bundle
 from mlpack_toolkit.packager.commands import build as flow
 from mlpack_toolkit.packager.commands.verify import check_bundle
 from mlpack_toolkit.packager.errors import LatencyError
+from mlpack_toolkit.packager.original.source import take_source
+from mlpack_toolkit.packager.request import Request
 from mlpack_toolkit.packager.reuse import NOTE
 from tests.make import build_model
 from tests.packager.conftest import Made
@@ -83,3 +91,49 @@ def test_other_inputs_are_built(name: str, inputs: tuple[Path, Path]) -> None:
     assert check_bundle(again.bundle, (), None, lambda step: None)["identity"] == again.identity
     same = name in ("a damaged graph", "a changed list of inputs")
     assert (again.identity == first.identity) == same
+
+
+SAME = {"format": 1, "sha256": "forged", "environment": {}, "variants": []}
+FORGED: dict[str, Any] = {
+    "no object": [],
+    "no digest": {"format": 1},
+    "no variants": {**SAME, "variants": 3},
+    "another model": SAME,
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_a_forged_digest_gives_no_bundle(
+    name: str, flowers: Made, copy: Path, inputs: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace_evidence(copy, "evidence/measurements/inputs.json", canonical(FORGED[name]))
+    monkeypatch.setattr(reuse, "inputs", lambda *given: "forged")
+    if name == "another model":
+        joblib.dump(flowers.fitted, inputs[0], compress=3)
+    request = Request(inputs[0], inputs[1], copy.parent, reuse=True)
+    source = take_source(request.model, inputs[0].parent / "source", ())
+    assert reuse.reused(request, source, copy) is None
+
+
+def replace_evidence(place: Path, path: str, content: bytes) -> None:
+    """A file outside the identity, with its entry in the list of those."""
+    (place / path).write_bytes(content)
+    listed = json.loads((place / "evidence/manifest.json").read_text("utf-8"))
+    listed["files"][path] = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+    (place / "evidence/manifest.json").write_bytes(canonical(listed))
+
+
+@pytest.mark.parametrize(
+    ("installed", "may_differ"),
+    [
+        ({"origin": "index", "altered": [], "needed": True}, False),
+        ({"origin": "editable", "altered": [], "needed": False}, False),
+        ({"origin": "editable", "altered": [], "needed": True}, True),
+        ({"origin": "index", "altered": ["own/model.py"], "needed": True}, True),
+    ],
+)
+def test_code_that_no_digest_covers_is_built_again(
+    installed: dict[str, Any], may_differ: bool, flowers: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Bundle, "json", lambda bundle, path: {"distributions": [installed]})
+    assert reuse._code_may_differ(flowers.bundle) == may_differ

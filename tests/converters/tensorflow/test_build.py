@@ -194,6 +194,13 @@ def test_what_cannot_be_built_is_refused_by_name(model: str, models: Path, tmp_p
     assert words in done.stderr
 
 
+def test_weights_of_another_file_are_refused(tmp_path: Path) -> None:
+    said = json.loads(asked("linked.py", tmp_path))
+    assert said.pop("own.h5") == said.pop("own.keras") == said.pop("other.h5") == ""
+    assert "cannot be read as HDF5" in said.pop("damaged.h5")
+    assert len(said) == 8 and all("from another file" in each and "other." in each for each in said.values()), said
+
+
 def test_inspect_lists_signatures_and_layers_without_loading(models: Path, mlpack: Run) -> None:
     code, said, _ = mlpack("inspect", models / "served")
     assert code == 0 and said["kind"] == "savedmodel"

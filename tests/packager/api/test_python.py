@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, load_npz
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_iris
 from sklearn.feature_extraction.text import CountVectorizer
@@ -22,6 +23,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import mlpack_toolkit as mlpack
 from mlpack_toolkit.packager.api.loaded import LoadedBundle
+from mlpack_toolkit.packager.api.rows import write_rows
 from mlpack_toolkit.packager.errors import DamagedError, UsageError
 
 KEYS = pd.Index([f"row {i}" for i in range(60)], name="key")
@@ -112,12 +114,45 @@ def test_a_notebook_shows_verdict_signature_speed_and_identity(bundle: LoadedBun
         (np.array([[1, None]], object), "an array of Python objects"),
         ({"kind": ["a", "b"], "size": [1.0], "count": [2]}, "different length"),
         ([], "the rows is a list"),
+        (pd.DataFrame({"kind": ["a"], "size": [1j], "count": [1]}), "complex"),
+        (pd.DataFrame(index=range(3)), "it has no columns"),
+        (pd.DataFrame({"kind": ["a"]}).groupby("kind"), "the rows is a pandas.DataFrameGroupBy"),
+        (pd.Timestamp(0), "the rows is a pandas.Timestamp"),
+        (pa.array([1]), "the rows is a pyarrow.Int64Array"),
+        (pl.col("a"), "the rows is a polars.Expr"),
+        (pl.LazyFrame({"kind": ["a"]}).select("size"), "unable to find column"),
+        ({"count": np.ma.masked_array([1, 2], [False, True])}, "masked array of int64"),
+        (memoryview(np.zeros((2, 2))), "the rows .memoryview. cannot be written"),
     ],
 )
 def test_rows_that_it_does_not_take_are_one_sentence(bundle: LoadedBundle, given: Any, said: str) -> None:
     with pytest.raises(UsageError, match=said) as caught:
         bundle.predict(given)
     assert "\n" not in str(caught.value) and caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("kind", [">f8", "longdouble", "float64"])
+def test_numbers_of_any_width_are_answered_alike(bundle: LoadedBundle, rows: pd.DataFrame, kind: str) -> None:
+    odd = rows.assign(size=rows["size"].astype(kind), count=rows["count"].astype(">i4"))
+    pd.testing.assert_frame_equal(bundle.predict(odd), bundle.predict(rows))
+    records = [
+        {**row, "size": np.float64(row["size"]), "count": np.int32(row["count"])} for row in odd.to_dict("records")
+    ]
+    assert np.array_equal(bundle.predict(records)["label"], bundle.predict(rows)["label"])
+
+
+def test_a_masked_cell_is_a_missing_one(tmp_path: Path) -> None:
+    hidden = np.ma.masked_array([[1.0, 2.0]], [[False, True]])
+    assert np.isnan(np.load(write_rows(hidden, tmp_path / "array"))[0]).tolist() == [False, True]
+    assert np.isnan(np.load(write_rows({"a": hidden}, tmp_path / "dict"))["a"][0, 1])
+    (missing,) = json.loads(write_rows([{"a": float("nan")}], tmp_path / "records").read_text("utf-8"))
+    assert missing == {"a": None}
+
+
+@pytest.mark.parametrize("kind", ["dok", "lil", "coo", "csr"])
+def test_every_format_of_sparse_matrices_is_written(kind: str, tmp_path: Path) -> None:
+    matrix = csr_matrix(np.eye(3)).asformat(kind)
+    assert np.array_equal(load_npz(write_rows(matrix, tmp_path / "rows")).toarray(), np.eye(3))
 
 
 def test_a_changed_bundle_answers_nothing(bundle: LoadedBundle, rows: pd.DataFrame, tmp_path: Path) -> None:

@@ -95,6 +95,22 @@ UNTRUSTED: dict[str, tuple[bytes, str]] = {
         archive(model(layer("enable_unsafe_deserialization", "keras.config"))),
         "keras.config.enable_unsafe_deserialization",
     ),
+    "a layer that loads another file": (
+        archive(model({**layer("function", "keras.models"), "config": "load_model"})),
+        "keras.models.load_model",
+    ),
+    "a class that loads a text": (
+        archive(model(layer("model_from_json", "keras.src.models.model"))),
+        "keras.src.models.model.model_from_json",
+    ),
+    "a value of a configuration": (
+        archive(model({**layer("function", "keras.layers"), "config": "deserialize"})),
+        "keras.layers.deserialize",
+    ),
+    "a helper beside a layer": (
+        archive(model({**layer("function", "keras.src.layers.layer"), "config": "update_shapes_dict_for_target_fn"})),
+        "update_shapes_dict_for_target_fn",
+    ),
     "a walk over attributes": (archive(model(layer("os.system", "keras.layers"))), "keras.layers.os.system"),
     "a registered class": (archive(model({**layer("Mine>Layer", None), "registered_name": "Mine>Layer"})), "Layer"),
     "a nested compilation": (
@@ -211,7 +227,12 @@ def folder(tmp_path: Path) -> Folder:
 
 
 @pytest.mark.parametrize(
-    "operator", ["ReadFile", "WriteFile", "PyFunc", "EagerPyFunc", "TextLineDatasetV9", "RestoreV2"]
+    "operator",
+    [
+        *("ReadFile", "WriteFile", "PyFunc", "EagerPyFunc", "TextLineDatasetV9", "RestoreV2"),
+        *("ImmutableConst", "GenerateVocabRemapping", "DecodeProtoV2"),  # which open a file that they name
+        "InitializeTableFromTextFileV2",  # of a model without assets
+    ],
 )
 def test_an_operator_that_could_leave_the_process_is_not_trusted(operator: str, folder: Folder) -> None:
     path = folder(saved_model("MatMul", operator, function="__inference_call"))
@@ -235,6 +256,10 @@ def test_operators_that_compute_and_those_of_savers_are(folder: Folder) -> None:
 def test_an_asset_stays_in_its_folder(asset: str, folder: Folder) -> None:
     with pytest.raises(UntrustedError, match="which leaves its folder"):
         beside("savedmodel", folder(saved_model("MatMul", asset=asset)))
+
+
+def test_a_table_is_read_from_an_asset(folder: Folder) -> None:
+    assert scan(folder(saved_model("InitializeTableFromTextFileV2", asset="words.txt"))).names == ()
 
 
 def test_an_asset_that_is_not_there(folder: Folder) -> None:
