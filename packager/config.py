@@ -53,6 +53,8 @@ def build_request(config: Path | None, options: Mapping[str, Any], settings: Seq
         merged["example"] = example_in(merged["model"])
     if "model" in merged and "example" not in merged and makes_example(merged["model"]):
         merged["example"] = None
+    if "model" in merged and "example" not in merged and not merged["model"].exists():
+        raise UsageError(f"there is no model file {merged['model']}")
     for needed in ("model", "example"):
         if needed not in merged:
             raise UsageError(f"{needed} is missing: mlpack build MODEL --example FILE")

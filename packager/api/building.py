@@ -33,7 +33,9 @@ def build(model: Any, example: Any, given: Mapping[str, Any], older: Mapping[str
         del asked["code"]
     request = {key: value for each, found in asked.items() for key, value in [_in_request(each, found)]}
     with tempfile.TemporaryDirectory(prefix="mlpack-") as name:
-        if model is not None:
+        if isinstance(model, (str, Path)) and example is None:
+            request["model"] = Path(model)
+        elif model is not None:
             saved = save(model, example, values(settings), own, Path(name))
             request |= {"model": saved.model, "example": saved.example}
             request["code"] = (*saved.code, *request.get("code", ()))

@@ -27,6 +27,8 @@ def save(model: Any, example: Any, given: Mapping[str, Mapping[str, Any]], own: 
             return converter.source.save(model, example, given.get(converter.name, {}), folder)
         except Unreadable as error:
             raise UsageError(str(error)) from error
+    if example is None:
+        raise UsageError("the example is missing: mlpack_toolkit.build(model, example), with rows that the model takes")
     code: tuple[Path, ...] = ()
     if isinstance(model, (str, Path)):
         place = Path(model)

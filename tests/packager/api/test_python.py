@@ -213,6 +213,13 @@ def test_every_framework_hands_its_object_over(kind: str, tmp_path: Path) -> Non
         np.testing.assert_allclose(np.asarray(found).reshape(expected.shape), expected, rtol=1e-5)
 
 
+def test_a_missing_example_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"example is missing: mlpack_toolkit\.build\(model, example\)"):
+        mlpack.build(LinearRegression().fit(MATRIX, MATRIX[:, 0]), output=tmp_path)
+    with pytest.raises(UsageError, match="there is no model file"):
+        mlpack.build(tmp_path / "nothere", output=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("model", "options", "said"),
     [
