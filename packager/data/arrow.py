@@ -193,7 +193,7 @@ def column_of(name: str, column: Any) -> np.ndarray[Any, Any]:
         return np.asarray(column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy())
     if pa.types.is_null(kind):
         return np.full(len(column), np.nan)
-    if _is_moment(kind):
+    if is_moment(kind):
         return _moments(column)
     if pa.types.is_boolean(kind):
         column = pc.cast(column, pa.int8())
@@ -212,7 +212,8 @@ def column_of(name: str, column: Any) -> np.ndarray[Any, Any]:
     )
 
 
-def _is_moment(kind: Any) -> bool:
+def is_moment(kind: Any) -> bool:
+    """Whether Arrow's type is one of dates or times."""
     import pyarrow as pa
 
     return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
@@ -242,7 +243,7 @@ def frame_dtypes(table: pa.Table) -> dict[str, str]:
 
     schema = table.schema
     found = {f.name: "category" for f in schema if pa.types.is_dictionary(f.type)}
-    found |= {f.name: _moment_dtype(f.type) for f in schema if _is_moment(f.type)}
+    found |= {f.name: _moment_dtype(f.type) for f in schema if is_moment(f.type)}
     for column in _pandas_columns(schema):
         numpy_type = column.get("numpy_type", "")
         if not isinstance(numpy_type, str) or not isinstance(column.get("name"), str):

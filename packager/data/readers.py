@@ -25,6 +25,7 @@ from .arrow import (
     columns_said,
     csv_batches,
     frame_dtypes,
+    is_moment,
     listed,
     one_line,
     parquet_batches,
@@ -151,6 +152,9 @@ def _column(spec: TensorSpec | None, name: str, column: Any) -> np.ndarray[Any, 
     """A column; true, false and null as 1, 0 and NaN where the model takes a number."""
     import pyarrow as pa
 
+    if spec is not None and not spec.is_date and is_moment(column.type):
+        wanted = "text" if spec.is_text else "numbers"
+        raise UsageError(f"the column {name!r} holds dates, the model takes {wanted} there")
     if spec is not None and spec.is_float and pa.types.is_boolean(column.type) and column.null_count:
         column = column.cast(pa.int8())
     return column_of(name, column)

@@ -23,6 +23,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import mlpack_toolkit as mlpack
 from mlpack_toolkit.packager.api.loaded import LoadedBundle
+from mlpack_toolkit.packager.api.page import _speed as card_speed
 from mlpack_toolkit.packager.api.rows import write_rows
 from mlpack_toolkit.packager.errors import DamagedError, UsageError
 
@@ -99,6 +100,7 @@ def test_what_a_bundle_says_of_itself(bundle: LoadedBundle, built: Any) -> None:
 def test_a_notebook_shows_verdict_signature_speed_and_identity(bundle: LoadedBundle, built: Any) -> None:
     page = built._repr_html_()
     assert page == bundle._repr_html_()
+    assert card_speed({"graph": [{"batch": 1, "p50_ms": "<b>fast"}], "speedup": 3}) == ""
     for shown in ("Computes the same", "<code>kind</code>", "one row in", "classes: no, yes", built.identity):
         assert shown in page
 
@@ -108,6 +110,7 @@ def test_a_notebook_shows_verdict_signature_speed_and_identity(bundle: LoadedBun
     [
         (pd.DataFrame({"kind": ["a"], "size": [1.0]}), "^the DataFrame lacks the column .count."),
         (pd.DataFrame({"kind": ["a"], "size": ["big"], "count": [1]}), "size"),
+        (pd.DataFrame({"kind": ["a"], "size": [pd.Timestamp("2026-01-01")], "count": [1]}), "'size' holds dates"),
         (object(), "the rows is a object"),
         (3, "the rows is a int"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "two columns have the name 'a'"),
