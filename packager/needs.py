@@ -28,9 +28,9 @@ def needs() -> Iterator[Need]:
 
 
 def extras() -> dict[str, list[str]]:
-    """The package's extras: by name, the requirements for pip."""
-    found: dict[str, list[str]] = {}
+    """The package's extras: by name, the requirements for pip, each once."""
+    found: dict[str, dict[str, None]] = {}
     for need in needs():
         if isinstance(need, Requirement) and need.extra:
-            found.setdefault(need.extra, []).append(need.text)
-    return found
+            found.setdefault(need.extra, {})[need.text] = None
+    return {name: list(texts) for name, texts in found.items()}

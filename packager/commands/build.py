@@ -291,7 +291,8 @@ def _language(build: BuildContext, loaded: Loaded, proven: Proven, probes: Probe
     """The tokeniser, chats and sequences of a model of text, proved; nothing of another model."""
     from ..language.shipping import Shipping, shipping
 
-    if converters.load(loaded.framework).language is None:
+    known = loaded.framework in converters.names()
+    if not known or converters.load(loaded.framework).language is None:
         return Shipping()
     build.progress("asking the original about texts, and continuing them with the graph")
     said = build.worker.call(Language())

@@ -50,7 +50,12 @@ VALUES: dict[str, Any] = {
 def test_a_request_comes_out_as_it_went_in(name: str) -> None:
     plain = {"signature": Signature("graph", (), ())} if name == "adopt" else None
     others = {"lend": ("f",), "convert": ("float32", "o"), "predict": ("r", "o"), "measure": ("r", (1, 8), 0.5)}
-    others |= {"read": ("e", "o"), "noise": ("r",), "judge": ("m:f", "w", "g", ("c",))}
+    others |= {
+        "observe": ("r", "o", ("a.b",), 8, 16),
+        "read": ("e", "o"),
+        "noise": ("r",),
+        "judge": ("m:f", "w", "g", ("c",)),
+    }
     made = VALUES.get(name) or REQUESTS[name](*others.get(name, ()), **(plain or {}))
     assert made.command == name and request_of(line_of(made)) == made
     with pytest.raises(AttributeError):

@@ -216,7 +216,7 @@ def test_a_framework_gets_its_own_values_over_its_defaults() -> None:
 
 def test_all_that_declare_options_are_known_without_loading_the_rest() -> None:
     declaring = {name for name in converters.names() if converters.load(name).source.options}
-    assert declaring == set(converters.with_options()) == {"onnx", "r", "torch", "transformers"}
+    assert declaring == set(converters.with_options()) == {"caffe", "onnx", "r", "tensorflow", "torch", "transformers"}
     for name in declaring:
         names = [option.name for option in converters.load(name).source.options]
         assert len(set(names)) == len(names) and all(o.help for o in converters.load(name).source.options)

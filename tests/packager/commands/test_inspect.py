@@ -123,7 +123,9 @@ def test_a_graph(flowers: Made) -> None:
 
 
 def test_what_is_neither(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="neither a model file, nor a bundle, nor an MLflow model folder"):
+    with pytest.raises(
+        UsageError, match="neither a model file, nor a bundle, nor a folder of TensorFlow, MLflow or Hugging Face"
+    ):
         inspect(tmp_path)
     (tmp_path / "x.pkl").write_bytes(b"")
     with pytest.raises(ModelError, match="empty"):

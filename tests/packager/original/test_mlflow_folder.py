@@ -101,7 +101,11 @@ def test_without_an_example(folder: Path, mlpack: Run) -> None:
 def test_a_folder_that_mlflow_did_not_write(tmp_path: Path, mlpack: Run) -> None:
     (tmp_path / "rows.csv").write_text("a\n1\n")
     code, said, _ = mlpack("build", tmp_path, "--example", tmp_path / "rows.csv")
-    assert code == 2 and "is a folder that MLflow did not write" in said["error"]["message"]
+    assert (
+        code == 2
+        and "is a folder that neither TensorFlow (saved_model.pb), MLflow (MLmodel) nor Hugging Face"
+        in said["error"]["message"]
+    )
     assert not is_mlflow(tmp_path)
 
 

@@ -147,11 +147,11 @@ std::vector<std::string> Session::names(bool inputs) const {
     return found;
 }
 
-std::vector<Tensor> Session::run(const std::vector<Tensor>& inputs) const {
+std::vector<Tensor> Session::run(const std::vector<const Tensor*>& inputs) const {
     std::vector<Handle<OrtValue>> values;
     std::vector<const OrtValue*> given;
-    for (const Tensor& tensor : inputs) {
-        values.push_back(value_from(tensor));
+    for (const Tensor* tensor : inputs) {
+        values.push_back(value_from(*tensor));
         given.push_back(values.back().get());
     }
     std::vector<OrtValue*> got(outputs_.size(), nullptr);

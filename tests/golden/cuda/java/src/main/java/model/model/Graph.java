@@ -163,8 +163,8 @@ final class Graph implements AutoCloseable {
     }
 
     private OnnxTensor tensor(String name, Tensor<?> tensor) throws OrtException {
-        Object values = tensor.values();
         long[] shape = tensor.shape();
+        Object values = tensor.values();
         if (values instanceof String[] texts) {
             return OnnxTensor.createTensor(environment, texts, shape);
         } else if (values instanceof double[] doubles) {
