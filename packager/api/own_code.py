@@ -5,8 +5,10 @@ A pickle names them `__main__.NAME`, which no other process can import.
 
 from __future__ import annotations
 
+import ast
 import dis
 import inspect
+import linecache
 import pickle
 import sys
 import textwrap
@@ -146,16 +148,33 @@ class _Module:
 
 def _source(name: str, value: Any) -> str:
     try:
-        return textwrap.dedent(inspect.getsource(value)).rstrip() + "\n"
-    except (OSError, TypeError) as error:
+        text = _of_class(value) if isinstance(value, type) else inspect.getsource(value)
+        return textwrap.dedent(text).rstrip() + "\n"
+    except (OSError, TypeError, SyntaxError) as error:
         raise UsageError(
-            f"Python does not know the source of {name}: move it into a module, give its folder as code"
+            f"Python does not know the source of {name}: move it into a module, and give its folder as code"
         ) from error
+
+
+def _of_class(value: type) -> str:
+    """The source of a class; in a notebook, where Python finds that of functions only, by the cell of its methods."""
+    try:
+        return inspect.getsource(value)
+    except (OSError, TypeError):
+        functions = (each for each in vars(value).values() if isinstance(each, FunctionType))
+        for file in dict.fromkeys(each.__code__.co_filename for each in functions):
+            text = "".join(linecache.getlines(file))
+            for node in ast.parse(text).body:
+                if isinstance(node, ast.ClassDef) and node.name == value.__name__:
+                    first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+                    return "\n".join(text.splitlines()[first - 1 : node.end_lineno])
+        raise
 
 
 def _names(code: CodeType) -> set[str]:
     """The names that the code and the functions in it read from their module."""
-    own = {each.argval for each in dis.get_instructions(code) if each.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    read = (each.argval for each in dis.get_instructions(code) if each.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
+    own = {name for name in read if not name.startswith("__")}  # a class reads `__name__` of its module
     return own.union(*(_names(each) for each in code.co_consts if isinstance(each, CodeType)))
 
 
