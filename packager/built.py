@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .equivalence.report import VerificationReport
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Built:
     """A finished build. `environment`: its facts in the manifest, and the number of distributions. `notes`: those of
     the report, on how the model was read. `remarks`: on columns, names and options that this build ignored, and on
@@ -39,6 +39,10 @@ class Built:
             "latency": self.latency.to_json(),
             **({"variants": list(self.variants)} if self.variants else {}),
         }
+
+    def __repr__(self) -> str:
+        rows = f"{self.verification.rows} probe rows, {self.verification.precision}"
+        return f"<mlpack bundle {self.bundle}, {self.identity[:19]}…, equal on {rows}>"
 
     def _repr_html_(self) -> str:
         from .api.loaded import LoadedBundle

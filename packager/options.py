@@ -84,12 +84,14 @@ def from_keywords(
 def _option(framework: str, name: str, where: str) -> Option:
     found = next((each for each in declared().get(framework, ()) if each.name == name), None)
     if found is None:
-        raise UsageError(f"{where}: there is no option {framework}.{name}; there are: {_known()}")
+        raise UsageError(f"{where}: there is no option {framework}.{name}; there are: {_known(framework)}")
     return found
 
 
-def _known() -> str:
-    return ", ".join(f"{name}.{each.name}" for name, options in declared().items() for each in options) or "none"
+def _known(framework: str = "") -> str:
+    """The options of the framework, of all where it has none."""
+    those = {framework: declared()[framework]} if framework in declared() else declared()
+    return ", ".join(f"{name}.{each.name}" for name, options in those.items() for each in options) or "none"
 
 
 def values(settings: Sequence[Setting], scopes: Iterable[str] = ()) -> Options:

@@ -99,6 +99,7 @@ def test_what_a_bundle_says_of_itself(bundle: LoadedBundle, built: Any) -> None:
 
 def test_a_notebook_shows_verdict_signature_speed_and_identity(bundle: LoadedBundle, built: Any) -> None:
     page = built._repr_html_()
+    assert repr(built).startswith(f"<mlpack bundle {built.bundle}, sha256:") and "\n" not in repr(built)
     assert page == bundle._repr_html_()
     assert card_speed({"graph": [{"batch": 1, "p50_ms": "<b>fast"}], "speedup": 3}) == ""
     for shown in ("Computes the same", "<code>kind</code>", "one row in", "classes: no, yes", built.identity):
