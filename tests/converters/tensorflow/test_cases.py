@@ -25,7 +25,6 @@ NEEDED = {
     "Bucketize": "buckets",
     "DenseBincount": "words_multi_hot_with_a_mask",
     "OneHot": "one_hot_of_numbers_outside",
-    "SelectV2": "words_multi_hot_with_a_mask",
     "Equal": "words_that_are_the_same",
     "LookupTableFindV2": "whole_numbers_as_places",
     "UnsortedSegmentMax": "unsorted_segments",
