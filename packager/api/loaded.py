@@ -16,10 +16,9 @@ import numpy as np
 from mlpack_toolkit.converters.spec import Signature, Table
 
 from ..bundle.reader import Bundle, open_bundle
-from ..commands.predict import answer_columns, arrow_of, checked_rows, tables_in, text_answers
+from ..commands.predict import answer_columns, answering, arrow_of, checked_rows, tables_in, text_answers
 from ..equivalence.session import Session, session_of
 from ..errors import UsageError
-from ..kernels import preferred
 from ..language.texts import takes_texts
 from .page import card
 from .rows import top_package, write_rows
@@ -95,7 +94,7 @@ class LoadedBundle:
         `variant`: the one that answers; None: the preferred one. `UsageError` for rows that the signature does not
         take.
         """
-        name = variant or preferred(self._bundle)[0]
+        name = answering(self._bundle, variant)
         session = self._session(name)
         signature = self._bundle.variant(name).signature
         with tempfile.TemporaryDirectory(prefix="mlpack-") as folder:

@@ -58,8 +58,7 @@ def predict(
     kind of machine.
     """
     bundle = open_bundle(folder)
-    name = variant or preferred(bundle)[0]
-    check_proved(bundle, name)
+    name = answering(bundle, variant)
     chosen = tuning_in(bundle.place / PROOFS, bundle.identity, name) if tuned else None
     session = session_of(bundle, variant=name, tuning=Tuning(batch=chosen.batch) if chosen else None)
     rows, signature = 0, bundle.variant(name).signature
@@ -72,6 +71,14 @@ def predict(
             sink.write(answers, [names.popleft() for _ in range(count)] if is_images(file) else ())
             rows += count if is_images(file) else rows_of(answers, signature.batch_axes)
     return {"rows": rows, "output": str(output) if output else "-"}
+
+
+def answering(bundle: Bundle, variant: str | None) -> str:
+    """The name of the variant that answers: the one that was asked for, else the preferred one. Raises `UsageError` for
+    one that no machine has proved."""
+    name = variant or preferred(bundle)[0]
+    check_proved(bundle, name)
+    return name
 
 
 def _of_texts(bundle: Bundle, session: Session, file: Path, output: Path | None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mlpack_toolkit.packager.api.loaded import LoadedBundle
 from mlpack_toolkit.packager.bundle.proofs import FOLDER as PROOFS
 from mlpack_toolkit.packager.bundle.reader import open_bundle
 from mlpack_toolkit.packager.commands.inspect import inspect
@@ -46,6 +47,8 @@ def test_it_answers_nobody_before_a_proof_is_there(flowers: Made, tmp_path: Path
     folder = unproved(flowers, tmp_path / "bundle", 1000)
     with pytest.raises(UsageError, match=r"not proved on any machine: run `mlpack verify bundle --variant later"):
         predict(folder, flowers.example, tmp_path / "answers.csv", "later")
+    with pytest.raises(UsageError, match="not proved on any machine"):
+        LoadedBundle(folder).predict(flowers.example, "later")
     (folder / "evidence" / PROOFS).mkdir(parents=True)
     (folder / "evidence" / PROOFS / "verify.later.cpu.0123456789ab.json").write_text("{}")
     assert predict(folder, flowers.example, tmp_path / "answers.csv", "later")["rows"] > 0
