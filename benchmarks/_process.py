@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, sleep
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 PYTHON = sys.executable
@@ -34,6 +36,22 @@ class Usage:
     together: int = 0
     disk_read: int = 0
     disk_written: int = 0
+
+
+def interpreter(variable: str, wanted: str) -> str:
+    """The interpreter that a variable names; raises `SystemExit`. `wanted`: what it must be, in words."""
+    found = os.environ.get(variable, "")
+    if not found:
+        raise SystemExit(f"set {variable} to an interpreter {wanted}")
+    return found
+
+
+def answer(command: Sequence[str]) -> Any:
+    """The JSON object in the last line of a command; raises `Failed`."""
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        raise Failed(command, done.returncode, done.stderr[-3000:])
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 class Failed(RuntimeError):

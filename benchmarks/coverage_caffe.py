@@ -7,14 +7,11 @@ package caffe-onnx, which is run beside it.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ._process import ROOT, Failed
+from ._process import PYTHON, ROOT, answer
 
 PAGE = ROOT / "docs" / "coverage-caffe.md"
 PROGRAM = "tests.converters.caffe.run_coverage"
@@ -34,11 +31,7 @@ nets and the architectures at that width.
 
 def asked(key: str, width: float) -> Any:
     """The answer of the program for one key; raises `Failed`."""
-    command = [sys.executable, "-m", PROGRAM, key, str(width), os.environ.get("MLPACK_CAFFE_PEER", "")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        raise Failed(command, done.returncode, done.stderr[-3000:])
-    return json.loads(done.stdout.splitlines()[-1])
+    return answer([PYTHON, "-m", PROGRAM, key, str(width), os.environ.get("MLPACK_CAFFE_PEER", "")])
 
 
 def page(width: float, nets: Sequence[Mapping[str, Any]], small: Sequence[Mapping[str, Any]]) -> str:

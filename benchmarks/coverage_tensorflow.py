@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ._process import MLPACK, ROOT, Failed, run
+from ._process import MLPACK, ROOT, Failed, answer, interpreter, run
 from ._show import table
 from .coverage_torch import CASE, EMPTY, GIGABYTE, REFUSED, SYSTEM, _cell, _last, _numbers, _said, merged, rows_of
 
@@ -28,19 +27,12 @@ _MEASURED = ("parameters", "probe rows", "largest error", "of tolerance", "faste
 
 def tensorflow_python() -> str:
     """The interpreter that has TensorFlow; raises `SystemExit`."""
-    found = os.environ.get("MLPACK_TENSORFLOW_PYTHON", "")
-    if not found:
-        raise SystemExit("set MLPACK_TENSORFLOW_PYTHON to an interpreter with TensorFlow, tf2onnx and keras_hub")
-    return found
+    return interpreter("MLPACK_TENSORFLOW_PYTHON", "with TensorFlow, tf2onnx and keras_hub")
 
 
 def in_tensorflow(*arguments: object) -> Any:
     """The answer of a command of `tensorflow_systems.py`; raises `Failed`."""
-    command = [tensorflow_python(), str(SYSTEMS), *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        raise Failed(command, done.returncode, done.stderr[-3000:])
-    return json.loads(done.stdout.splitlines()[-1])
+    return answer([tensorflow_python(), str(SYSTEMS), *map(str, arguments)])
 
 
 def judge(key: str, name: str) -> dict[str, str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ._process import MLPACK, ROOT, Failed, run
+from ._process import MLPACK, ROOT, Failed, answer, interpreter, run
 from ._show import table
 
 PAGE = ROOT / "docs" / "coverage-torch.md"
@@ -35,19 +34,12 @@ SYSTEM, CASE = ("model", "mlpack"), ("small module", "mlpack")
 
 def torch_python() -> str:
     """The interpreter that has torch; raises `SystemExit`."""
-    found = os.environ.get("MLPACK_TORCH_PYTHON", "")
-    if not found:
-        raise SystemExit("set MLPACK_TORCH_PYTHON to an interpreter of requirements-deep.txt, which `make deep` makes")
-    return found
+    return interpreter("MLPACK_TORCH_PYTHON", "of requirements-deep.txt, which `make deep` makes")
 
 
 def in_torch(*arguments: object) -> Any:
     """The answer of a command of `_in_torch`; raises `Failed`."""
-    command = [torch_python(), "-m", "benchmarks._in_torch", *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        raise Failed(command, done.returncode, done.stderr[-3000:])
-    return json.loads(done.stdout.splitlines()[-1])
+    return answer([torch_python(), "-m", "benchmarks._in_torch", *map(str, arguments)])
 
 
 def judge(system: Mapping[str, Any], rtol: float | None = None, beside: bool = True) -> dict[str, str]:

@@ -107,6 +107,15 @@ def only_declared(text: str) -> Declared:
     return found[0]
 
 
+def only_image(text: str, pixels: Array, layout: str) -> dict[str, Array]:
+    """The example of images for the one declared image, by its name. `layout`: where the user says none.
+
+    Raises `Unreadable`.
+    """
+    image = only_declared(text)
+    return {image.name: arranged(pixels, image.layout or layout, image.order)}
+
+
 def arranged(pixels: Array, layout: str, order: str) -> Array:
     """Pixels `[n, h, w, 3]`, red first, in the layout and the order of an input.
 

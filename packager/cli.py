@@ -15,16 +15,10 @@ from . import output as say
 from .choices import KINDS, PROVIDERS, TARGETS, VARIANTS
 from .cli_bundles import diff, list_, report
 from .cli_machine import LIMITS, MAX_P99, NO_TUNING, prove, tune
-from .cli_options import TAKES, OfThisMachine, Spelled, WithOptions
+from .cli_options import ANY, AS_JSON, FILE, FOLDER, SECONDS, TAKES, OfThisMachine, Spelled, WithOptions
 from .running import fail as _fail
 from .running import run as _run
 from .running import steps as _progress
-
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line.")
-_folder = click.Path(path_type=Path, file_okay=False)
-_file = click.Path(path_type=Path, dir_okay=False)
-_any = click.Path(path_type=Path)
-_seconds = click.FloatRange(min=0, min_open=True)
 
 
 @click.group(
@@ -43,13 +37,13 @@ def cli(context: click.Context) -> None:
 
 
 @cli.command(cls=WithOptions)
-@click.argument("model", type=_any, required=False)
-@click.option("--example", type=_any, help="Example inputs: csv, parquet, npz, npy, json, rds, pt; images.")
-@click.option("-o", "--output", type=_folder, help="The folder for the bundle.  [default: dist]")
+@click.argument("model", type=ANY, required=False)
+@click.option("--example", type=ANY, help="Example inputs: csv, parquet, npz, npy, json, rds, pt; images.")
+@click.option("-o", "--output", type=FOLDER, help="The folder for the bundle.  [default: dist]")
 @click.option("--name", help="The bundle's name.  [default: the model file's]")
 @click.option("--version", "version_", help="The bundle's version.  [default: 1.0.0]")
 @click.option("--python", help="The interpreter that the model belongs to.  [default: mlpack's own]")
-@click.option("--code", type=_folder, multiple=True, help="A folder of your own modules that the model needs.")
+@click.option("--code", type=FOLDER, multiple=True, help="A folder of your own modules that the model needs.")
 @click.option("--target", "targets", multiple=True, help=f"A project to write ({TARGETS}).  [default: all]")
 @click.option("--precision", type=click.Choice(["auto", "float32", "float64"]), help="The graph's numbers.")
 @click.option("--rtol", type=float, help="Relative tolerance, instead of the type's own.")
@@ -57,7 +51,7 @@ def cli(context: click.Context) -> None:
 @click.option("--max-p99", multiple=True, metavar="[cpu=]MS", help="Fail if the p99 at batch 1 is above MS.")
 @click.option("--allow", multiple=True, metavar="NAME", help="Trust one more name or module of a pickle.")
 @click.option("--vendor", is_flag=True, default=None, help="Put the environment's packages into the bundle.")
-@click.option("--lock", type=_file, help="Your own lock file: kept, and compared with the installed packages.")
+@click.option("--lock", type=FILE, help="Your own lock file: kept, and compared with the installed packages.")
 @click.option("--variant", "variants", multiple=True, help=f"A smaller or faster form, too ({VARIANTS}).")
 @TAKES
 @click.option(
@@ -65,8 +59,8 @@ def cli(context: click.Context) -> None:
 )
 @click.option("--overwrite", is_flag=True, default=None, help="Replace an older bundle once the new one is complete.")
 @click.option("--reuse", is_flag=True, default=None, help="Take the bundle of the same inputs, else replace it.")
-@click.option("--config", type=_file, help="Read these options from a toml file, table [build].")
-@_as_json
+@click.option("--config", type=FILE, help="Read these options from a toml file, table [build].")
+@AS_JSON
 def build(config: Path | None, as_json: bool, settings: Spelled, **options: Any) -> None:
     """Builds a verified bundle from MODEL and example inputs."""
     from .commands.build import build as build_bundle
@@ -89,7 +83,7 @@ def build(config: Path | None, as_json: bool, settings: Spelled, **options: Any)
 
 
 @cli.command()
-@click.argument("bundle", type=_any)
+@click.argument("bundle", type=ANY)
 @click.option(
     "--target",
     "targets",
@@ -98,8 +92,8 @@ def build(config: Path | None, as_json: bool, settings: Spelled, **options: Any)
 )
 @click.option("--variant", metavar="NAME", help="Replay only this variant.  [default: each that can run here]")
 @click.option("--provider", metavar="NAME", help=f"ONNX Runtime's ({PROVIDERS}).  [default: the variant's own]")
-@click.option("--rows", type=_file, help="The rows of a variant's gate, where the bundle does not have them.")
-@_as_json
+@click.option("--rows", type=FILE, help="The rows of a variant's gate, where the bundle does not have them.")
+@AS_JSON
 def verify(
     bundle: Path,
     targets: tuple[str, ...],
@@ -119,18 +113,18 @@ def verify(
 
 
 @cli.command(cls=OfThisMachine)
-@click.argument("bundle", type=_any)
+@click.argument("bundle", type=ANY)
 @click.option("--variant", metavar="NAME", help="Measure this variant.  [default: the reference]")
 @click.option("--provider", metavar="NAME", help=f"ONNX Runtime's ({PROVIDERS}).  [default: the variant's own]")
 @click.option("--against", type=click.Choice(["original", "reference"]), help="Run the original or the reference, too.")
 @click.option("--python", help="The original's interpreter.  [default: mlpack's own]")
-@click.option("--seconds", type=_seconds, default=1.0, show_default=True, help="Time for each batch size.")
+@click.option("--seconds", type=SECONDS, default=1.0, show_default=True, help="Time for each batch size.")
 @MAX_P99
 @LIMITS
 @click.option("--within", metavar="MS", help="Also measure batch size against p99 and rows/s, and the best within MS.")
 @click.option("--allow", multiple=True, metavar="NAME", help="Trust one more name or module of the original's pickle.")
 @TAKES
-@_as_json
+@AS_JSON
 def bench(
     bundle: Path,
     variant: str | None,
@@ -160,8 +154,8 @@ def bench(
 
 
 @cli.command()
-@click.argument("path", type=_any)
-@_as_json
+@click.argument("path", type=ANY)
+@AS_JSON
 def inspect(path: Path, as_json: bool) -> None:
     """Describes a bundle or a model file. Runs and loads nothing."""
     from .commands.inspect import inspect as look
@@ -170,16 +164,16 @@ def inspect(path: Path, as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("bundle", type=_any)
-@click.argument("file", type=_any)
-@click.option("-o", "--output", type=_file, help="csv, parquet, npz or json, by its suffix.  [default: csv, printed]")
+@click.argument("bundle", type=ANY)
+@click.argument("file", type=ANY)
+@click.option("-o", "--output", type=FILE, help="csv, parquet, npz or json, by its suffix.  [default: csv, printed]")
 @click.option(
     "--variant",
     metavar="NAME",
     help="Ask this variant.  [default: compiled where it can run here, else the reference]",
 )
 @NO_TUNING
-@_as_json
+@AS_JSON
 def predict(bundle: Path, file: Path, output: Path | None, variant: str | None, no_tuning: bool, as_json: bool) -> None:
     """Predicts every row of FILE, or every image of a folder, in order."""
     from .commands.predict import predict as answer
@@ -188,12 +182,12 @@ def predict(bundle: Path, file: Path, output: Path | None, variant: str | None, 
 
 
 @cli.command()
-@click.argument("bundle", type=_any)
+@click.argument("bundle", type=ANY)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on; 0.0.0.0: all.")
 @click.option("--port", default=8080, type=click.IntRange(0, 65535), show_default=True, help="0: any free one.")
 @click.option("--workers", default=1, type=click.IntRange(1, 256), show_default=True, help="Processes that answer.")
 @NO_TUNING
-@_as_json
+@AS_JSON
 def serve(bundle: Path, host: str, port: int, workers: int, no_tuning: bool, as_json: bool) -> None:
     """Serves BUNDLE over HTTP until stopped."""
     from .commands.serve import serve as answer
@@ -208,10 +202,10 @@ def serve(bundle: Path, host: str, port: int, workers: int, no_tuning: bool, as_
 
 
 @cli.command()
-@click.argument("bundle", type=_any)
+@click.argument("bundle", type=ANY)
 @click.option("--tag", metavar="NAME:VERSION", help="The image's name.  [default: the bundle's name and version]")
 @click.option("--kind", help=f"Image kind ({KINDS}).  [default: oci]")
-@click.option("-o", "--output", type=_file, help="The archive.  [default: NAME-VERSION.tar]")
+@click.option("-o", "--output", type=FILE, help="The archive.  [default: NAME-VERSION.tar]")
 @click.option(
     "--base",
     metavar="REFERENCE",
@@ -220,7 +214,7 @@ def serve(bundle: Path, host: str, port: int, workers: int, no_tuning: bool, as_
 )
 @click.option("--provider", metavar="NAME", help="The provider that answers: cpu, cuda.  [default: cpu]")
 @click.option("--no-replay", is_flag=True, help="Do not start the image in a container engine.")
-@_as_json
+@AS_JSON
 def image(
     bundle: Path,
     tag: str | None,
@@ -242,12 +236,12 @@ def image(
 
 
 @cli.command()
-@click.argument("bundle", type=_any)
+@click.argument("bundle", type=ANY)
 @click.option("--target", required=True, help=f"The project to write ({TARGETS}).")
-@click.option("-o", "--output", type=_folder, required=True, help="The project's folder, which must not exist.")
+@click.option("-o", "--output", type=FOLDER, required=True, help="The project's folder, which must not exist.")
 @click.option("--provider", metavar="NAME", help="The provider that it answers on: cpu, cuda.  [default: cpu]")
 @click.option("--variant", metavar="NAME", help="An engine of TensorRT, which Triton opens in the graph's place.")
-@_as_json
+@AS_JSON
 def export(bundle: Path, target: str, output: Path, provider: str | None, variant: str | None, as_json: bool) -> None:
     """Writes one target as a stand-alone folder, with the graph."""
     from .commands.export import export as write
@@ -260,12 +254,12 @@ def export(bundle: Path, target: str, output: Path, provider: str | None, varian
 
 
 @cli.command()
-@click.argument("bundle", type=_any)
+@click.argument("bundle", type=ANY)
 @click.option("--variant", default="tensorrt", show_default=True, metavar="NAME", help="The variant that is an engine.")
-@click.option("-o", "--output", type=_folder, required=True, help="The engine's folder, which must not exist.")
+@click.option("-o", "--output", type=FOLDER, required=True, help="The engine's folder, which must not exist.")
 @click.option("--python", help="The interpreter that has TensorRT.  [default: mlpack's own]")
 @click.option("--capability", "capabilities", multiple=True, metavar="smNN", help="Make it for this card instead.")
-@_as_json
+@AS_JSON
 def engine(
     bundle: Path, variant: str, output: Path, python: str | None, capabilities: tuple[str, ...], as_json: bool
 ) -> None:
@@ -280,12 +274,12 @@ def engine(
 
 
 @cli.command(cls=OfThisMachine)
-@click.argument("bundle", type=_any)
-@click.option("--into", type=_folder, required=True, help="The folder for the environment, which must not exist.")
+@click.argument("bundle", type=ANY)
+@click.option("--into", type=FOLDER, required=True, help="The folder for the environment, which must not exist.")
 @click.option("--python", help="The interpreter for it.  [default: one of the same version]")
 @click.option("--allow", multiple=True, metavar="NAME", help="Trust one more name or module of the original's pickle.")
 @TAKES
-@_as_json
+@AS_JSON
 def reproduce(
     bundle: Path, into: Path, python: str | None, allow: tuple[str, ...], settings: Spelled, as_json: bool
 ) -> None:
@@ -301,7 +295,7 @@ def reproduce(
 
 
 @cli.command()
-@_as_json
+@AS_JSON
 def doctor(as_json: bool) -> None:
     """Checks your setup. Lists what is installed, what is missing for which feature, and how to install it."""
     from .commands.doctor import doctor as look

@@ -8,16 +8,13 @@ from typing import Any
 import click
 
 from . import output as say
+from .cli_options import ANY, AS_JSON, FILE
 from .running import run
-
-_any = click.Path(path_type=Path)
-_file = click.Path(path_type=Path, dir_okay=False)
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line.")
 
 
 @click.command("list")
-@click.argument("folder", type=_any, default=Path())
-@_as_json
+@click.argument("folder", type=ANY, default=Path())
+@AS_JSON
 def list_(folder: Path, as_json: bool) -> None:
     """Lists the bundles below FOLDER with what was proved of them.  [default: the present folder]"""
     from .commands.listing import list_bundles
@@ -26,9 +23,9 @@ def list_(folder: Path, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("bundle", type=_any)
+@click.argument("bundle", type=ANY)
 @click.option("--open", "show", is_flag=True, help="Open it in the browser.")
-@_as_json
+@AS_JSON
 def report(bundle: Path, show: bool, as_json: bool) -> None:
     """Prints where the report of BUNDLE is, once its digest is checked."""
     from .commands.listing import report_of
@@ -37,13 +34,13 @@ def report(bundle: Path, show: bool, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("a", type=_any)
-@click.argument("b", type=_any)
+@click.argument("a", type=ANY)
+@click.argument("b", type=ANY)
 @click.option(
     "--gate", type=click.Choice(["same", "answers"]), help="Exit 5 unless the bundles are the same, or answer alike."
 )
-@click.option("--html", type=_file, help="Write the comparison as a page, too.")
-@_as_json
+@click.option("--html", type=FILE, help="Write the comparison as a page, too.")
+@AS_JSON
 def diff(a: Path, b: Path, gate: str | None, html: Path | None, as_json: bool) -> None:
     """Shows the changes from bundle A to bundle B. Compares environment, signature, graph and answers."""
     from .diff import diff as compare

@@ -10,25 +10,21 @@ import click
 
 from . import output_machine as say
 from .choices import PROVIDERS
-from .cli_options import TAKES, OfThisMachine, Spelled
+from .cli_options import ANY, AS_JSON, FILE, SECONDS, TAKES, OfThisMachine, Spelled
 from .running import run, steps
 
-_any = click.Path(path_type=Path)
-_file = click.Path(path_type=Path, dir_okay=False)
-_seconds = click.FloatRange(min=0, min_open=True)
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line.")
 MAX_P99 = click.option(
     "--max-p99",
     multiple=True,
     metavar="[PROVIDER=]MS",
     help="Fail if the p99 at batch 1 is above: 5, 5ms, cuda=800us.",
 )
-LIMITS = click.option("--config", type=_file, help="Read such limits from a toml file, too: table [limits].")
+LIMITS = click.option("--config", type=FILE, help="Read such limits from a toml file, too: table [limits].")
 NO_TUNING = click.option("--no-tuning", is_flag=True, help="Do not use what mlpack tune chose for this machine.")
 
 
 @click.command(cls=OfThisMachine)
-@click.argument("bundle", type=_any)
+@click.argument("bundle", type=ANY)
 @click.option(
     "--provider", "providers", multiple=True, required=True, metavar="NAME", help=f"ONNX Runtime's ({PROVIDERS})."
 )
@@ -36,12 +32,12 @@ NO_TUNING = click.option("--no-tuning", is_flag=True, help="Do not use what mlpa
 @click.option("--against", type=click.Choice(["original"]), help="Run the original again, too, and compare with it.")
 @click.option("--python", help="The original's interpreter.  [default: mlpack's own]")
 @click.option("--allow", multiple=True, metavar="NAME", help="Trust one more name or module of the original's pickle.")
-@click.option("--seconds", type=_seconds, default=0.5, show_default=True, help="Time for each batch size.")
+@click.option("--seconds", type=SECONDS, default=0.5, show_default=True, help="Time for each batch size.")
 @MAX_P99
 @LIMITS
-@click.option("--rows", type=_file, help="The rows of a variant's gate, where the bundle does not have them.")
+@click.option("--rows", type=FILE, help="The rows of a variant's gate, where the bundle does not have them.")
 @TAKES
-@_as_json
+@AS_JSON
 def prove(
     bundle: Path,
     providers: tuple[str, ...],
@@ -73,15 +69,15 @@ def prove(
 
 
 @click.command()
-@click.argument("bundle", type=_any)
+@click.argument("bundle", type=ANY)
 @click.option(
     "--variant",
     metavar="NAME",
     help="Tune this variant.  [default: compiled where it can run here, else the reference]",
 )
 @click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="The rows of a request.")
-@click.option("--seconds", type=_seconds, default=20.0, show_default=True, help="Time for all measurements.")
-@_as_json
+@click.option("--seconds", type=SECONDS, default=20.0, show_default=True, help="Time for all measurements.")
+@AS_JSON
 def tune(bundle: Path, variant: str | None, batch: int, seconds: float, as_json: bool) -> None:
     """Tunes BUNDLE for this kind of machine. Tries threads, levels and batches within its proof."""
     from .commands.tune import tune_bundle

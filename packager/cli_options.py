@@ -1,4 +1,5 @@
-"""The options of frameworks on the command line: `-O`, the older spellings, and their lines in `--help`.
+"""What commands share: kinds of paths, `--json`, and the options of frameworks: `-O`, the older spellings, and their
+lines in `--help`.
 
 Frameworks are imported only when a command with such options is parsed or explained.
 """
@@ -6,10 +7,16 @@ Frameworks are imported only when a command with such options is parsed or expla
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
+ANY = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+SECONDS = click.FloatRange(min=0, min_open=True)
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line.")
 TAKES = click.option(
     "-O",
     "--option",

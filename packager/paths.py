@@ -97,6 +97,23 @@ def check_writable(place: Path) -> None:
         )
 
 
+def check_new(place: Path) -> None:
+    """Raises `UsageError` where the folder `place` exists, or cannot be created."""
+    check_writable(place)
+    if place.exists():
+        raise UsageError(f"{place} exists already: give another --output, or remove it")
+
+
+@contextmanager
+def new_folder(place: Path) -> Iterator[Path]:
+    """A folder that becomes `place` at the end; nothing is there before."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with beside(place) as made:
+        yield made
+        made.chmod(0o755)
+        made.rename(place)
+
+
 def _takes_folders(folder: Path, name: str) -> bool:
     """Whether a folder can be created in it, by trying, as permissions alone promise too much (/proc, a remote disk).
 

@@ -15,7 +15,7 @@ from mlpack_toolkit.converters.spec import Signature
 @dataclass(frozen=True)
 class Accelerator:
     """The execution provider that a project answers on, or not at all. `name`: mlpack's; `title`: ONNX Runtime's;
-    `options`: those that every session gets.
+    `options`: those that every session gets; `variables`: for the container's runtime.
 
     `plan`: an engine of TensorRT that Triton opens in the graph's place, made for at most `most_rows` rows; None:
     Triton opens the graph.
@@ -24,6 +24,7 @@ class Accelerator:
     name: str
     title: str
     options: Mapping[str, str]
+    variables: Mapping[str, str] = field(default_factory=dict)
     plan: Path | None = None
     most_rows: int = 0
 

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any
 
+from .._protobuf import BYTES, EIGHT, FOUR, VARINT, Buffer, fields, varint
 from ..spec import Unreadable
 
 if TYPE_CHECKING:
     import numpy as np
 
-VARINT, EIGHT, BYTES, FOUR = 0, 1, 2, 5
 MOST_AXES = 32
 MOST_BLOBS = 1 << 16
 MOST_PARTS = 1 << 20
 LARGEST = 1 << 31
 """The file's bytes, from which on OpenCV's own reader refuses."""
-Buffer = Union[bytes, "mmap.mmap"]
 _NET_LAYERS, _NET_LAYER = 2, 100
 _FLOAT, _HALF = 1, 2
 
@@ -88,7 +86,7 @@ def _layer(content: Buffer, place: Any, keys: tuple[int, int]) -> tuple[str, tup
     name, blobs = "", []
     for number, kind, value in fields(content, *place):
         if number == keys[0] and kind == BYTES:
-            name = content[value[0] : value[1]].decode("utf-8", "replace")
+            name = bytes(content[value[0] : value[1]]).decode("utf-8", "replace")
         elif number == keys[1] and kind == BYTES:
             blobs.append(blob(content, value, name))
     return name, tuple(blobs)
@@ -138,7 +136,7 @@ def _dims(content: Buffer, place: tuple[int, int], name: str) -> list[int]:
         elif number == 1 and kind == BYTES:
             at, end = value
             while at < end:
-                one, at = _varint(content, at, end)
+                one, at = varint(content, at, end)
                 found.append(one)
                 if len(found) > MOST_AXES:
                     break
@@ -157,36 +155,3 @@ def _checked(found: Blob, name: str) -> Blob:
         shown = " x ".join(map(str, found.shape[:8]))
         raise Unreadable(f"a blob of the layer {name!r} has {count} numbers, and its dimensions say {shown}")
     return found
-
-
-def fields(content: Buffer, at: int, end: int) -> Iterator[tuple[int, int, Any]]:
-    """Number, kind and value of each field: a whole number, or the start and the end of its bytes."""
-    while at < end:
-        key, at = _varint(content, at, end)
-        number, kind = key >> 3, key & 7
-        if kind == VARINT:
-            value, at = _varint(content, at, end)
-            yield number, kind, value
-            continue
-        if kind == BYTES:
-            size, at = _varint(content, at, end)
-        elif kind in (EIGHT, FOUR):
-            size = 8 if kind == EIGHT else 4
-        else:
-            raise Unreadable(f"byte {at} begins no field")
-        if number == 0 or size > end - at:
-            raise Unreadable(f"the field at byte {at} should have {size} bytes, and {end - at} are left")
-        yield number, kind, (at, at + size)
-        at += size
-
-
-def _varint(content: Buffer, at: int, end: int) -> tuple[int, int]:
-    found = 0
-    for step in range(10):
-        if at + step >= end:
-            raise Unreadable(f"a number is cut off at byte {at}")
-        byte = content[at + step]
-        found |= (byte & 127) << 7 * step
-        if byte < 128:
-            return found, at + step + 1
-    raise Unreadable(f"the number at byte {at} has more than ten bytes")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -112,9 +112,15 @@ def resized(inputs: Iterable[TensorSpec], table: Table, sizes: dict[str, int]) -
 
 def _sums(inputs: tuple[TensorSpec, ...], table: Table, sizes: dict[str, int]) -> dict[str, int]:
     """The sizes of the dimensions that are the sum of others, some of which are changed."""
-    own = {**{dim: size_of(inputs, table, dim) for dim in free_dims(inputs)}, **sizes}
-    sums = {d: d.split(SUM) for t in inputs for d in t.shape if isinstance(d, str) and SUM in d}
-    return {dim: sum(own[part] for part in parts) for dim, parts in sums.items() if set(parts) & sizes.keys()}
+    own = {dim: size_of(inputs, table, dim) for dim in free_dims(inputs)}
+    return summed((d for t in inputs for d in t.shape if isinstance(d, str)), own, sizes)
+
+
+def summed(dims: Iterable[str], own: Mapping[str, int], changed: Mapping[str, int]) -> dict[str, int]:
+    """The sizes of those dimensions that are the sum of others (`past + new`), some of which are changed."""
+    sizes = {**own, **changed}
+    sums = {dim: dim.split(SUM) for dim in dims if SUM in dim}
+    return {dim: sum(sizes[part] for part in parts) for dim, parts in sums.items() if set(parts) & changed.keys()}
 
 
 def _other_values(spec: TensorSpec, base: Table) -> Iterator[Tried]:

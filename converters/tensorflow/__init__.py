@@ -13,7 +13,7 @@ from typing import Any
 
 from .._worker.batch_axis import output_shapes, rows_alone
 from .._worker.free_axes import ranges_of, sizes, spec_of, takes_more, without_batch
-from ..image import HELP, NHWC, arranged, marked, only_declared
+from ..image import HELP, NHWC, marked, only_image
 from ..needs import Requirement
 from ..plugin import FILE, Converter, Export, Option, Original, Probing, Saved, Source
 from ..spec import Description, Signature, Table, TensorSpec
@@ -64,8 +64,7 @@ def named(model: TensorflowModel, table: Table) -> Table:
 
 def images(model: TensorflowModel, pixels: Any) -> Table:
     """The example of images for the one image input, in Keras's own layout where the user says none."""
-    image = only_declared(model.given.get("image", ""))
-    return {image.name: arranged(pixels, image.layout or NHWC, image.order)}
+    return only_image(model.given.get("image", ""), pixels, NHWC)
 
 
 def adapt(model: TensorflowModel, description: Description) -> Description:

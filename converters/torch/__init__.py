@@ -16,7 +16,7 @@ from .._worker.batch_axis import output_shapes, rows_alone
 from .._worker.free_axes import ranges_of, sizes, spec_of, takes_more, without_batch
 from .._worker.gathered import Gathered
 from .._worker.tensor_probes import others_than
-from ..image import HELP, NCHW, arranged, marked, only_declared
+from ..image import HELP, NCHW, marked, only_image
 from ..needs import Requirement
 from ..plugin import FILE, FUNCTION, TEXT, Converter, Export, Option, Original, Probing, Saved, Source
 from ..spec import Description, Signature, Table, TensorSpec
@@ -59,8 +59,7 @@ def named(model: TorchModel, table: Table) -> Table:
 
 def images(model: TorchModel, pixels: Any) -> Table:
     """The example of images for the one image input, in torch's own layout where the user says none."""
-    image = only_declared(model.given.get("image", ""))
-    return {image.name: arranged(pixels, image.layout or NCHW, image.order)}
+    return only_image(model.given.get("image", ""), pixels, NCHW)
 
 
 def adapt(model: TorchModel, description: Description) -> Description:

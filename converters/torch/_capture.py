@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from .._worker.tensor_probes import summed
 from ..spec import SUM, Range, Unsupported
 from . import _lines
 from ._fixes.detecting import detectors_recorded
@@ -156,10 +157,8 @@ def apart(call: Given) -> dict[str, int]:
 
 def _sums(tensors: Sequence[Any], axes: Sequence[Promise], sizes: Mapping[str, int]) -> dict[str, int]:
     """The sizes of axes that are the sum of others (`past + new`), some of which are changed."""
-    pairs = [(free.name, int(t.shape[axis])) for t, by in zip(tensors, axes) for axis, free in by.items()]
-    own = {**dict(pairs), **sizes}
-    sums = {name: name.split(SUM) for name, _size in pairs if SUM in name}
-    return {name: sum(own[part] for part in parts) for name, parts in sums.items() if set(parts) & sizes.keys()}
+    own = {free.name: int(t.shape[axis]) for t, by in zip(tensors, axes) for axis, free in by.items()}
+    return summed(own, own, sizes)
 
 
 def _constants(module: Any) -> Iterator[int]:

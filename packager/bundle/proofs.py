@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..paths import beside
-from ..providers import of
+from ..providers import name_of
 from .manifest import canonical
 from .reader import Bundle
 
@@ -31,8 +31,7 @@ def proofs_of(bundle: Bundle, variant: str) -> tuple[str, ...]:
 def check_proved(bundle: Bundle, variant: str) -> None:
     """Raises `UsageError` for a variant that no machine has proved."""
     if not bundle.proof(variant).proved and not proofs_of(bundle, variant):
-        known = of(bundle.variant(variant).provider)
-        name = known.name if known else bundle.variant(variant).provider
+        name = name_of(bundle.variant(variant).provider)
         raise UsageError(
             f"the variant {variant} is not proved on any machine: run `mlpack verify {bundle.place.name} "
             f"--variant {variant} --provider {name}` where it can run, or ask the reference"

@@ -17,7 +17,7 @@ from ..engines.making import made_by
 from ..engines.process import ENGINE, TIMING_CACHE, version_in
 from ..engines.recipe import FLAVOURS, KIND, Plan, check_options, plan_of
 from ..errors import DamagedError, UsageError
-from ..paths import beside, check_writable
+from ..paths import check_new, new_folder
 from ..variants.spec import Work
 
 RECIPE = "recipe.json"
@@ -36,21 +36,15 @@ def make_again(
     `capabilities`: of the cards that it is made for; none: those of the recipe, or the card present where the recipe's
     TensorRT is one that makes engines for that only.
     """
-    check_writable(place)
-    if place.exists():
-        raise UsageError(f"{place} exists already: give another --output, or remove it")
+    check_new(place)
     bundle = open_bundle(folder)
     progress("checking every file's digest")
     check_files(bundle)
     plan = _planned(bundle, variant, capabilities)
     version_in(python, plan.flavour)
     progress(f"making the engine of the variant {variant}")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with beside(place) as made:
-        made.mkdir(exist_ok=True)
+    with new_folder(place) as made:
         recipe = _made(bundle, variant, plan, made, python)
-        made.chmod(0o755)
-        made.rename(place)
     return {"folder": str(place), "identity": bundle.identity, "variant": variant, **recipe}
 
 

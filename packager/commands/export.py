@@ -17,7 +17,7 @@ from ..engines.process import ENGINE
 from ..engines.recipe import FLAVOURS, FULL, KIND, plan_of
 from ..errors import ConversionError, UsageError
 from ..kernels import preferred
-from ..paths import beside, check_writable
+from ..paths import check_new, new_folder
 from ..providers import load
 from ..travel import lay_out
 
@@ -41,20 +41,15 @@ def export(
     """
     if target not in runtimes.names():
         raise UsageError(f"there is no target {target!r}; there are: {', '.join(runtimes.names())}")
-    check_writable(place)
-    if place.exists():
-        raise UsageError(f"{place} exists already: give another --output, or remove it")
+    check_new(place)
     bundle = open_bundle(folder)
     progress("checking every file's digest")
     check_files(bundle)
     progress(f"writing the {target} project")
     runtime = runtimes.load(target)
     files = _files(bundle, runtime, accelerator(bundle, runtime, provider, variant))
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with beside(place) as made:
+    with new_folder(place) as made:
         lay_out(files, made)
-        made.chmod(0o755)
-        made.rename(place)
     on = {"provider": provider} if provider else {}
     return {"project": str(place), "target": target, **on, "identity": bundle.identity, "files": len(files)}
 
@@ -73,10 +68,9 @@ def accelerator(bundle: Bundle, runtime: Runtime, provider: str | None, variant:
         raise UsageError(f"the target {runtime.name} has no project for the provider {provider!r}; there are: {there}")
     known = load(provider)
     options = {name: str(value) for name, value in known.options.items()}
-    if variant is None:
-        return Accelerator(known.name, known.title, options)
-    plan, most = _engine(bundle, runtime, variant)
-    return Accelerator(known.name, known.title, options, plan, most)
+    variables = known.in_image.variables if known.in_image else {}
+    about = (known.name, known.title, options, variables)
+    return Accelerator(*about, *_engine(bundle, runtime, variant)) if variant else Accelerator(*about)
 
 
 def _engine(bundle: Bundle, runtime: Runtime, variant: str) -> tuple[Path, int]:

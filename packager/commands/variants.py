@@ -18,7 +18,7 @@ from ..accuracy.rows import FOLDER
 from ..accuracy.speed import beside, is_slower, words
 from ..accuracy.unproved import unproved
 from ..bundle.facts import Proof
-from ..providers import of
+from ..providers import name_of, of
 from ..request import Progress
 from ..variants.spec import ELSEWHERE, Kind, NothingToGain
 from .bench import THREADS
@@ -117,10 +117,9 @@ def _made(asked: Asked, given: MadeOf, seconds: float, progress: Progress) -> Sh
 
 
 def _unproved(variant: Variant) -> str:
-    known = of(variant.provider)
     return (
         f"the variant {variant.name} is not proved, because no provider here runs it: it answers nobody before "
-        f"`mlpack verify BUNDLE --variant {variant.name} --provider {known.name if known else variant.provider}` has "
+        f"`mlpack verify BUNDLE --variant {variant.name} --provider {name_of(variant.provider)}` has "
         "passed on a machine that does"
     )
 

@@ -32,13 +32,15 @@ def check_example(path: Path) -> None:
 
 def read_in(worker: Worker, path: Path, scratch: Path) -> Example:
     """The tensors of the file, read by a worker that has loaded its model; the file is a copy out of its reach."""
-    copy, out = take_source(path, scratch.with_name(FOLDER), ()).files[0], scratch / "tensors.npz"
-    worker.call(Read(str(copy), str(out)))
-    return of_arrays(tensors_in(out))
+    return _read(worker, str(take_source(path, scratch.with_name(FOLDER), ()).files[0]), scratch)
 
 
 def made_by(worker: Worker, scratch: Path) -> Example:
     """The example that a model makes of what it knows, where the user gives none."""
+    return _read(worker, "", scratch)
+
+
+def _read(worker: Worker, example: str, scratch: Path) -> Example:
     out = scratch / "tensors.npz"
-    worker.call(Read("", str(out)))
+    worker.call(Read(example, str(out)))
     return of_arrays(tensors_in(out))

@@ -120,8 +120,7 @@ def _variables(accelerator: Accelerator) -> dict[str, str]:
     return {
         "LD_LIBRARY_PATH": ":".join(f"/app/nvidia/{name}/lib" for name in ("cu13", "cudnn")),
         "MLPACK_PROVIDER": f"{accelerator.title}:{options}" if options else accelerator.title,
-        "NVIDIA_DRIVER_CAPABILITIES": "compute,utility",
-        "NVIDIA_VISIBLE_DEVICES": "all",
+        **dict(sorted(accelerator.variables.items())),
     }
 
 

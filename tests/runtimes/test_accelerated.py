@@ -26,7 +26,8 @@ from tests.runtimes.java_models import features
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "cuda"
 OPTIONS = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
-CUDA = Accelerator("cuda", "CUDAExecutionProvider", OPTIONS)
+VARIABLES = {"NVIDIA_VISIBLE_DEVICES": "all", "NVIDIA_DRIVER_CAPABILITIES": "compute,utility"}
+CUDA = Accelerator("cuda", "CUDAExecutionProvider", OPTIONS, VARIABLES)
 TARGETS = ("cpp", "docker", "java")
 
 

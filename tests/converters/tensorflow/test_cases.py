@@ -6,15 +6,12 @@ All in one process of an interpreter that has TensorFlow, `MLPACK_TENSORFLOW_PYT
 from __future__ import annotations
 
 import ast
-import json
-import os
 import re
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.listed_cases import Lines, names_in, outcomes
 from tests.quick import TENSORFLOW
 from tests.tiers import third
 
@@ -43,18 +40,12 @@ NEEDED = {
 """By translation of ours, a case that is not right without it."""
 
 
-def _names() -> list[str]:
-    """The functions that a file of cases puts on the list; read as text, for TensorFlow is elsewhere."""
-    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in sorted(HERE.glob("cases/*.py"))]
-    return [n.name for tree in trees for n in tree.body if isinstance(n, ast.FunctionDef) and _listed(n)]
-
-
-def _listed(node: ast.FunctionDef) -> bool:
-    return any(isinstance(d, ast.Call) and ast.unparse(d.func) == "case" for d in node.decorator_list)
+NAMES = names_in(HERE, ast.FunctionDef)
+"""Those that a file of cases puts on the list."""
 
 
 @pytest.fixture(scope="module")
-def lines(request: pytest.FixtureRequest) -> dict[str, dict[str, Any]]:
+def lines(request: pytest.FixtureRequest) -> Lines:
     """What came of the cases of this run, by name; of a case without a translation by both names."""
     if not TENSORFLOW:
         pytest.skip("MLPACK_TENSORFLOW_PYTHON names no interpreter with TensorFlow")
@@ -62,20 +53,16 @@ def lines(request: pytest.FixtureRequest) -> dict[str, dict[str, Any]]:
     chosen = [item.callspec.params for item in items]
     named = [str(each["name"]) for each in chosen if "name" in each]
     left = [f"--without={each['operator']}={NEEDED[each['operator']]}" for each in chosen if "operator" in each]
-    command = [TENSORFLOW, str(HERE / "run_cases.py"), *left, *named]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=580)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return {found["case"]: found for found in map(json.loads, done.stdout.splitlines())}
+    return outcomes(TENSORFLOW, HERE / "run_cases.py", *left, *named)
 
 
 def test_the_list_is_long() -> None:
-    assert len(_names()) >= 35 and len(set(_names())) == len(_names())
-    assert set(NEEDED.values()) <= set(_names())
+    assert len(NAMES) >= 35 and len(set(NAMES)) == len(NAMES)
+    assert set(NEEDED.values()) <= set(NAMES)
 
 
-@pytest.mark.parametrize("name", third(_names()))
-def test_a_case_is_right_or_refused_by_name(name: str, lines: dict[str, dict[str, Any]]) -> None:
+@pytest.mark.parametrize("name", third(NAMES))
+def test_a_case_is_right_or_refused_by_name(name: str, lines: Lines) -> None:
     found = lines[name]
     if found["refused"]:
         assert found["outcome"] == "refused" and re.search(found["refused"], found["why"], re.DOTALL), found["why"]
@@ -84,5 +71,5 @@ def test_a_case_is_right_or_refused_by_name(name: str, lines: dict[str, dict[str
 
 
 @pytest.mark.parametrize("operator", third(NEEDED))
-def test_a_translation_is_needed(operator: str, lines: dict[str, dict[str, Any]]) -> None:
+def test_a_translation_is_needed(operator: str, lines: Lines) -> None:
     assert lines[f"{NEEDED[operator]} without {operator}"]["outcome"] != "right"

@@ -6,15 +6,13 @@ All in one process of an interpreter that has torch, `MLPACK_TORCH_PYTHON`; with
 from __future__ import annotations
 
 import ast
-import json
-import os
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.listed_cases import Lines, names_in, outcomes
 from tests.quick import TORCH
 from tests.tiers import sixth
 
@@ -40,29 +38,19 @@ NEEDED = {
 """By fix, a case that is not right without it."""
 
 
-def _names() -> list[str]:
-    """The classes that a file of cases puts on the list; read as text, for torch is elsewhere."""
-    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in sorted(HERE.glob("cases/*.py"))]
-    return [n.name for tree in trees for n in tree.body if isinstance(n, ast.ClassDef) and _listed(n)]
-
-
-def _listed(node: ast.ClassDef) -> bool:
-    return any(isinstance(d, ast.Call) and ast.unparse(d.func) == "case" for d in node.decorator_list)
+NAMES = names_in(HERE, ast.ClassDef)
+"""Those that a file of cases puts on the list."""
 
 
 @pytest.fixture(scope="module")
-def lines(request: pytest.FixtureRequest) -> dict[str, dict[str, Any]]:
+def lines(request: pytest.FixtureRequest) -> Lines:
     """What came of the cases of this run, by name; of a case without a fix by both names."""
     if not TORCH:
         pytest.skip("MLPACK_TORCH_PYTHON names no interpreter with torch")
     chosen = [item for item in request.session.items if item.path == request.path]
     named = [str(item.callspec.params["name"]) for item in chosen if "name" in getattr(item, "callspec", _NONE).params]
     left = [f"--without={fix}={case}" for fix, case in NEEDED.items()]
-    command = [TORCH, str(HERE / "run_cases.py"), "--twice=lstm", *left, *named]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=580)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return {found["case"]: found for found in map(json.loads, done.stdout.splitlines())}
+    return outcomes(TORCH, HERE / "run_cases.py", "--twice=lstm", *left, *named)
 
 
 class _NONE:
@@ -70,12 +58,12 @@ class _NONE:
 
 
 def test_the_list_is_long() -> None:
-    assert len(_names()) >= 60 and len(set(_names())) == len(_names())
-    assert set(NEEDED.values()) <= set(_names())
+    assert len(NAMES) >= 60 and len(set(NAMES)) == len(NAMES)
+    assert set(NEEDED.values()) <= set(NAMES)
 
 
-@pytest.mark.parametrize("name", sixth(_names()))
-def test_a_case_is_right_or_refused_by_name(name: str, lines: dict[str, dict[str, Any]]) -> None:
+@pytest.mark.parametrize("name", sixth(NAMES))
+def test_a_case_is_right_or_refused_by_name(name: str, lines: Lines) -> None:
     found = lines[name]
     if found["refused"]:
         assert found["outcome"] == "refused" and re.search(found["refused"], found["why"], re.DOTALL), found["why"]
@@ -87,11 +75,11 @@ def test_a_case_is_right_or_refused_by_name(name: str, lines: dict[str, dict[str
 
 
 @pytest.mark.parametrize("fix", NEEDED)
-def test_a_fix_is_needed(fix: str, lines: dict[str, dict[str, Any]]) -> None:
+def test_a_fix_is_needed(fix: str, lines: Lines) -> None:
     assert lines[f"{NEEDED[fix]} without {fix}"]["outcome"] != "right"
 
 
-def test_the_same_module_gives_the_same_bytes_and_no_path(lines: dict[str, dict[str, Any]]) -> None:
+def test_the_same_module_gives_the_same_bytes_and_no_path(lines: Lines) -> None:
     found = lines["lstm twice"]
     assert found["same"] and found["size"] > 0
     assert found["strings"] == []
